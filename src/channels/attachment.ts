@@ -1,0 +1,52 @@
+import { z } from "zod";
+
+/**
+ * What a channel remembers of a listener; it is kept with the socket (its "attachment", at most 16,384 bytes), so it
+ * is there again after hibernation. No token, only what one said.
+ */
+const attachment = z.object({
+  /** The token's subject. */
+  subject: z.string(),
+  isAdmin: z.boolean(),
+  /** When the token ends, in milliseconds since 1970. */
+  expiresAt: z.number(),
+  /** Whether the client speaks `tidings.v1`: it may be sent arrays of frames. */
+  speaksV1: z.boolean(),
+  /** Only these products' events; null for all. */
+  products: z.array(z.string()).nullable(),
+});
+export type Listener = z.infer<typeof attachment>;
+
+/** What the Worker tells a channel of a verified client that wants to connect. */
+const connectRequest = z.object({
+  listener: attachment,
+  /** The position the client asked to resume from; what it wrote as `since` may be no number at all. */
+  resume: z.object({ epoch: z.string(), since: z.string() }).nullable(),
+});
+export type ConnectRequest = z.infer<typeof connectRequest>;
+
+/** The Worker's request to a channel carries the `ConnectRequest` in this header, and nothing of the client's own. */
+const CONNECT_HEADER = "x-tidings-connect";
+/** A channel's answer that is no socket names the reason in this header. */
+export const REFUSAL_HEADER = "x-tidings-refusal";
+
+/** The request with which the Worker hands a client over to a channel. */
+export function connectTo(request: ConnectRequest): Request {
+  // A header takes bytes, not text.
+  const value = encodeURIComponent(JSON.stringify(request));
+  return new Request("https://channel/connect", { headers: { Upgrade: "websocket", [CONNECT_HEADER]: value } });
+}
+
+/** @throws when the request does not come from this Worker. */
+export function readConnect(request: Request): ConnectRequest {
+  return connectRequest.parse(JSON.parse(decodeURIComponent(request.headers.get(CONNECT_HEADER) ?? "null")));
+}
+
+/** @returns The listener behind a socket; null when a version wrote it whose attachments this one cannot read. */
+export function readAttachment(socket: WebSocket): Listener | null {
+  return attachment.safeParse(socket.deserializeAttachment()).data ?? null;
+}
+
+export function writeAttachment(socket: WebSocket, listener: Listener): void {
+  socket.serializeAttachment(listener);
+}

@@ -1,0 +1,197 @@
+import { z } from "zod";
+import type { ChannelRegistry } from "./channels/registry.ts";
+import type { OrderChannel } from "./channels/order-channel.ts";
+import type { ProductsChannel } from "./channels/products-channel.ts";
+
+/** What the platform hands over: bindings as objects, settings as text. `wrangler.toml` and README explain each. */
+export interface Env {
+  ORDER_CHANNEL: DurableObjectNamespace<OrderChannel>;
+  PRODUCTS_CHANNEL: DurableObjectNamespace<ProductsChannel>;
+  CHANNEL_REGISTRY: DurableObjectNamespace<ChannelRegistry>;
+  /** Settings are read through `configOf` only, which knows that any of them may be missing or wrong. */
+  [setting: string]: unknown;
+}
+
+/** The settings, checked. */
+export interface Config {
+  /** Origins whose pages may connect, besides the service's own; `*` allows all. */
+  corsOrigins: ReadonlySet<string>;
+  jwt: {
+    secret: Uint8Array;
+    algorithms: JwtAlgorithm[];
+    /** Checked when set. */
+    issuer: string | null;
+    audience: string | null;
+  };
+  roleClaim: string;
+  adminRoles: ReadonlySet<string>;
+  /** Where an order's owner is looked up when its object has none; without a trailing slash. */
+  ordersApiUrl: string | null;
+  historyLimit: number;
+  historyTtlMs: number;
+  /** Whether anybody may read order ids on the health page. */
+  healthIsPublic: boolean;
+  publishKeys: readonly PublishKey[];
+}
+
+export interface PublishKey {
+  name: string;
+  key: string;
+}
+
+export type JwtAlgorithm = (typeof JWT_ALGORITHMS)[number];
+const JWT_ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
+
+export const MIN_JWT_SECRET_BYTES = 32;
+export const MIN_PUBLISH_KEY_LENGTH = 32;
+export const MAX_HISTORY_LIMIT = 100_000;
+
+/** One thing wrong with the settings. It names the setting and the way to mend it, never its value. */
+export interface ConfigFault {
+  setting: string;
+  message: string;
+  fix: string;
+}
+
+const list = (text: string) =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter((item) => item !== "");
+
+const setInVars = (name: string, example: string) => `set ${name} = "${example}" under [vars] in wrangler.toml`;
+const putSecret = (name: string) => `wrangler secret put ${name}`;
+
+/** Reads one setting; `undefined` and blanks mean "not set". */
+type Reader<T> = (text: string) => T | string;
+
+/**
+ * Env → Config.
+ * @returns The configuration, or every fault at once.
+ */
+export function readConfig(env: Record<string, unknown>): { config: Config } | { faults: ConfigFault[] } {
+  const faults: ConfigFault[] = [];
+
+  /** A fault is returned as text that starts with "must"; anything else is the value. */
+  const read = <T>(setting: string, fallback: string, fix: string, reader: Reader<{ value: T }>): T | undefined => {
+    const raw = env[setting];
+    const text = typeof raw === "string" && raw.trim() !== "" ? raw.trim() : fallback;
+    const result = reader(text);
+    if (typeof result === "object") return result.value;
+    faults.push({ setting, message: result, fix });
+    return undefined;
+  };
+
+  const integer = (setting: string, fallback: number, min: number, max: number) =>
+    read(setting, String(fallback), setInVars(setting, String(fallback)), (text) => {
+      const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+      return value >= min && value <= max ? { value } : `must be a whole number from ${min} to ${max}`;
+    });
+
+  const corsOrigins = read(
+    "BACKEND_CORS_ORIGINS",
+    "",
+    setInVars("BACKEND_CORS_ORIGINS", "https://shop.example,https://www.shop.example"),
+    (text) => {
+      const origins = list(text).map((origin) => origin.replace(/\/$/, ""));
+      const wrong = origins.some((origin) => origin !== "*" && URL.parse(origin)?.origin !== origin.toLowerCase());
+      return wrong
+        ? "must be origins (scheme, host, port; no path), separated by commas, or *"
+        : { value: new Set(origins.map((origin) => origin.toLowerCase())) };
+    },
+  );
+  const secret = read("JWT_SECRET", "", putSecret("JWT_SECRET"), (text) => {
+    const value = new TextEncoder().encode(text);
+    if (value.length === 0) return "must be set: it verifies the tokens of listeners";
+    return value.length >= MIN_JWT_SECRET_BYTES ? { value } : `must be at least ${MIN_JWT_SECRET_BYTES} bytes long`;
+  });
+  const algorithms = read("JWT_ALGORITHMS", "HS256", setInVars("JWT_ALGORITHMS", "HS256"), (text) => {
+    const value = z.array(z.enum(JWT_ALGORITHMS)).min(1).safeParse(list(text)).data;
+    return value ? { value } : `must be some of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
+  });
+  const ordersApiUrl = read(
+    "ORDERS_API_URL",
+    "",
+    setInVars("ORDERS_API_URL", "https://api.shop.example/api/v1/orders"),
+    (text) => {
+      if (text === "") return { value: null };
+      const url = URL.parse(text);
+      const isHttp = url?.protocol === "https:" || url?.protocol === "http:";
+      return isHttp && !url.search && !url.hash
+        ? { value: text.replace(/\/+$/, "") }
+        : "must be an http(s) URL without query";
+    },
+  );
+  const publishKeys = read("PUBLISH_KEYS", "", putSecret("PUBLISH_KEYS"), readPublishKeys);
+  const historyLimit = integer("HISTORY_LIMIT", 1000, 1, MAX_HISTORY_LIMIT);
+  const historyTtlSeconds = integer("HISTORY_TTL_SECONDS", 86_400, 1, 365 * 86_400);
+  const text = (setting: string, fallback: string) => read(setting, fallback, "", (value) => ({ value })) ?? fallback;
+
+  if (
+    corsOrigins === undefined ||
+    secret === undefined ||
+    algorithms === undefined ||
+    ordersApiUrl === undefined ||
+    publishKeys === undefined ||
+    historyLimit === undefined ||
+    historyTtlSeconds === undefined
+  ) {
+    return { faults };
+  }
+  return {
+    config: {
+      corsOrigins,
+      jwt: { secret, algorithms, issuer: text("JWT_ISSUER", "") || null, audience: text("JWT_AUDIENCE", "") || null },
+      roleClaim: text("ROLE_CLAIM", "role"),
+      adminRoles: new Set(list(text("ADMIN_ROLES", "admin"))),
+      ordersApiUrl,
+      historyLimit,
+      historyTtlMs: historyTtlSeconds * 1000,
+      healthIsPublic: text("HEALTH_DETAILS", "") === "public",
+      publishKeys,
+    },
+  };
+}
+
+function readPublishKeys(text: string): { value: PublishKey[] } | string {
+  const keys = list(text).map((entry): PublishKey => {
+    const colon = entry.indexOf(":");
+    return { name: entry.slice(0, Math.max(colon, 0)).trim(), key: entry.slice(colon + 1).trim() };
+  });
+  if (keys.length === 0) return "must be set: name:key,name:key for the services that publish";
+  if (keys.some(({ name }) => !/^[\w-]{1,64}$/.test(name))) {
+    return "must be name:key,name:key with names of letters, digits, - and _";
+  }
+  if (keys.some(({ key }) => key.length < MIN_PUBLISH_KEY_LENGTH || !/^[\x21-\x7e]+$/.test(key))) {
+    return `must have keys of at least ${MIN_PUBLISH_KEY_LENGTH} visible ASCII characters`;
+  }
+  if (new Set(keys.map(({ name }) => name)).size < keys.length) return "must not use a name twice";
+  return { value: keys };
+}
+
+/** The settings do not allow the service to run. */
+export class ConfigError extends Error {
+  readonly faults: readonly ConfigFault[];
+  constructor(faults: readonly ConfigFault[]) {
+    super(faults.map(({ setting, message, fix }) => `${setting} ${message} (${fix})`).join("; "));
+    this.name = "ConfigError";
+    this.faults = faults;
+  }
+}
+
+const known = new WeakMap<object, Config>();
+
+/**
+ * The configuration of an environment; checked once for each.
+ * @throws {ConfigError} with every fault at once.
+ */
+export function configOf(env: Env): Config {
+  let config = known.get(env);
+  if (!config) {
+    const result = readConfig(env);
+    if ("faults" in result) throw new ConfigError(result.faults);
+    config = result.config;
+    known.set(env, config);
+  }
+  return config;
+}

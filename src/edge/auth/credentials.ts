@@ -1,0 +1,29 @@
+import { BEARER_PROTOCOL_PREFIX, SUBPROTOCOL } from "../../protocol/frames.ts";
+
+/**
+ * The token a request brings: from `Authorization: Bearer`, else from `Sec-WebSocket-Protocol: tidings.v1,
+ * bearer.<jwt>`, else from `?token=`. First found wins.
+ */
+export function findToken(request: Request): string | null {
+  return (
+    bearerToken(request) ??
+    offeredProtocols(request)
+      .find((name) => name.startsWith(BEARER_PROTOCOL_PREFIX))
+      ?.slice(BEARER_PROTOCOL_PREFIX.length) ??
+    new URL(request.url).searchParams.get("token")
+  );
+}
+
+/** The credential of `Authorization: Bearer <credential>` (RFC 6750), or null. */
+export function bearerToken(request: Request): string | null {
+  return /^Bearer +(\S+) *$/i.exec(request.headers.get("Authorization") ?? "")?.[1] ?? null;
+}
+
+/** Whether the client speaks `tidings.v1`; the answer then has to echo it, or a browser drops the connection. */
+export function speaksSubprotocol(request: Request): boolean {
+  return offeredProtocols(request).includes(SUBPROTOCOL);
+}
+
+function offeredProtocols(request: Request): string[] {
+  return (request.headers.get("Sec-WebSocket-Protocol") ?? "").split(",").map((name) => name.trim());
+}

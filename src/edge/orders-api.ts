@@ -1,0 +1,49 @@
+import { z } from "zod";
+import { orderStub } from "../channels/directory.ts";
+import type { Env } from "../config.ts";
+import type { SocketRefusal } from "../protocol/refusals.ts";
+import { logFault } from "../telemetry/log.ts";
+import type { Identity } from "./auth/verify.ts";
+import { Refusal } from "./errors.ts";
+
+const TIMEOUT_MS = 5000;
+
+/** What is read of the backend's own order; a backend may count its users with integers. */
+const backendOrder = z.object({
+  user_id: z.union([z.string().min(1).max(256), z.int().transform(String)]),
+  status: z.string().min(1).max(64),
+  payment_status: z.string().min(1).max(64),
+});
+
+/**
+ * Asks the shop's own backend about an order that has no owner here: `GET {ORDERS_API_URL}/{order_id}` with the
+ * caller's token, so that the backend decides as it does for every other call.
+ * @returns null when the order's object knows the owner now, or why the caller may not listen.
+ * @throws {Refusal} 503 when the backend does not answer as it should.
+ */
+export async function lookUpOrder(
+  env: Env,
+  ordersApiUrl: string,
+  orderId: string,
+  token: string,
+  identity: Identity,
+): Promise<SocketRefusal | null> {
+  const response = await fetch(`${ordersApiUrl}/${orderId}`, {
+    headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
+    // A redirect could carry the token to another host.
+    redirect: "manual",
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch((error: unknown) => fail(error));
+  if (response.status === 404) return "order_not_found";
+  if (response.status === 401 || response.status === 403) return "access_denied";
+  if (response.status !== 200) return fail(new Error(`status ${response.status}`));
+  const order = backendOrder.safeParse(await response.json().catch(() => null));
+  if (!order.success) return fail(new Error("its answer lacks user_id, status or payment_status"));
+  await orderStub(env, orderId).adopt(order.data, identity);
+  return null;
+}
+
+function fail(error: unknown): never {
+  logFault("orders_api", error);
+  throw new Refusal("unavailable");
+}

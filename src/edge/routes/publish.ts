@@ -1,0 +1,93 @@
+import type { Context } from "hono";
+import { z } from "zod";
+import { type Dispatched, dispatch } from "../../ingress/dispatch.ts";
+import { type ChannelName, isEventId, orderChannelName, PRODUCTS_CHANNEL, parseChannelName } from "../../protocol/names.ts";
+import {
+  type AcceptedEvent,
+  type Checked,
+  check,
+  checkEvent,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  MAX_EVENT_BYTES,
+  type PublishResult,
+} from "../../protocol/publish.ts";
+import { type Problem, problem } from "../../protocol/refusals.ts";
+import type { HonoEnv } from "../app.ts";
+import { requirePublishKey } from "../auth/require.ts";
+import { readJson } from "../body.ts";
+import { Refusal } from "../errors.ts";
+import { orderIdParam } from "./orders.ts";
+
+/** `POST /api/v1/publish/orders/{order_id}` */
+export async function publishOrder(c: Context<HonoEnv>): Promise<Response> {
+  await requirePublishKey(c);
+  return publishOne(c, orderChannelName(orderIdParam(c)));
+}
+
+/** `POST /api/v1/publish/products` */
+export async function publishProducts(c: Context<HonoEnv>): Promise<Response> {
+  await requirePublishKey(c);
+  return publishOne(c, PRODUCTS_CHANNEL);
+}
+
+async function publishOne(c: Context<HonoEnv>, channel: ChannelName): Promise<Response> {
+  const key = idempotencyKey(c);
+  const body = await readJson(c.req.raw, MAX_EVENT_BYTES);
+  const event = checkEvent(body, channel, key ?? crypto.randomUUID());
+  if (!event.ok) throw new Refusal("validation_failed", { errors: event.errors });
+  if (key !== null && event.value.id !== key) {
+    throw new Refusal("validation_failed", { errors: [{ field: "id", message: "differs from Idempotency-Key" }] });
+  }
+  const [dispatched] = await dispatch(c.env, [event.value]);
+  if (!dispatched?.ok) throw new Refusal(dispatched?.reason ?? "unavailable");
+  return c.json(dispatched.result);
+}
+
+const batchRequest = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_BATCH_EVENTS) });
+
+type BatchResult = PublishResult | { status: "rejected"; error: Problem };
+
+/** `POST /api/v1/publish/batch`: goes on past an event that is refused; each has its own result. */
+export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
+  await requirePublishKey(c);
+  const key = idempotencyKey(c);
+  const batch = check(batchRequest, await readJson(c.req.raw, MAX_BATCH_BYTES));
+  if (!batch.ok) throw new Refusal("validation_failed", { errors: batch.errors });
+
+  // One key for the whole call makes one for each event.
+  const checked = batch.value.events.map((item, i) => checkItem(item, key === null ? crypto.randomUUID() : `${key}/${i}`));
+  const accepted = checked.flatMap((event) => (event.ok ? [event.value] : []));
+  const dispatched = (await dispatch(c.env, accepted)).values();
+  const results = checked.map((event) =>
+    event.ok ? batchResult(dispatched.next().value) : rejected(problem("validation_failed", { errors: event.errors })),
+  );
+  return c.json({ results });
+}
+
+function checkItem(item: unknown, fallbackId: string): Checked<AcceptedEvent> {
+  const { channel: name, ...body } = z.looseObject({}).safeParse(item).data ?? {};
+  const channel = typeof name === "string" ? parseChannelName(name) : null;
+  if (!channel) return { ok: false, errors: [{ field: "channel", message: "must be order_<order id> or products" }] };
+  // What is written again after parsing is what counts: white space around it does not.
+  if (new TextEncoder().encode(JSON.stringify(body)).length > MAX_EVENT_BYTES) {
+    return { ok: false, errors: [{ field: "body", message: `is larger than ${MAX_EVENT_BYTES} bytes` }] };
+  }
+  return checkEvent(body, channel.name, fallbackId);
+}
+
+function batchResult(dispatched: Dispatched | undefined): BatchResult {
+  return dispatched?.ok ? dispatched.result : rejected(problem(dispatched?.reason ?? "unavailable"));
+}
+
+const rejected = (error: Problem): BatchResult => ({ status: "rejected", error });
+
+/** The `Idempotency-Key` header: an event id for a body that brings none. */
+function idempotencyKey(c: Context): string | null {
+  const key = c.req.header("Idempotency-Key");
+  if (key === undefined) return null;
+  if (isEventId(key)) return key;
+  throw new Refusal("validation_failed", {
+    errors: [{ field: "Idempotency-Key", message: "must be 1 to 128 visible ASCII characters" }],
+  });
+}

@@ -1,0 +1,43 @@
+import type { Context } from "hono";
+import { type ConnectRequest, connectTo, REFUSAL_HEADER } from "../channels/attachment.ts";
+import type { CloseCode } from "../protocol/close-codes.ts";
+import { SUBPROTOCOL } from "../protocol/frames.ts";
+import { isSocketRefusal, REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
+import { speaksSubprotocol } from "./auth/credentials.ts";
+import { Refusal } from "./errors.ts";
+
+/** @throws {Refusal} 426 when the request asks for no WebSocket. */
+export function requireUpgrade(c: Context): void {
+  if (c.req.header("Upgrade")?.toLowerCase() === "websocket") return;
+  throw new Refusal("upgrade_required", {
+    detail: "This is a WebSocket endpoint: connect with ws:// or wss://.",
+    headers: { Upgrade: "websocket", Connection: "Upgrade" },
+  });
+}
+
+/** Hands a verified client over to a channel. @returns The open socket, or why the channel refused. */
+export async function connect(channel: Fetcher, request: ConnectRequest): Promise<Response | SocketRefusal> {
+  const response = await channel.fetch(connectTo(request));
+  const reason = response.headers.get(REFUSAL_HEADER);
+  return isSocketRefusal(reason) ? reason : response;
+}
+
+/**
+ * Says no in a way that a browser can see. It shows a page nothing of a failed handshake but code 1006, so the
+ * handshake succeeds and the socket is closed at once, with the code and its public sentence.
+ */
+export function refuseSocket(c: Context, reason: SocketRefusal): Response {
+  const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+  server.accept();
+  const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
+  server.close(close, title);
+  return withSubprotocol(c, new Response(null, { status: 101, webSocket: client }));
+}
+
+/** A client that offered `tidings.v1` gets it echoed: a browser drops a connection that ignores its offer. */
+export function withSubprotocol(c: Context, response: Response): Response {
+  if (!speaksSubprotocol(c.req.raw)) return response;
+  const headers = new Headers(response.headers);
+  headers.set("Sec-WebSocket-Protocol", SUBPROTOCOL);
+  return new Response(null, { status: 101, headers, webSocket: response.webSocket });
+}

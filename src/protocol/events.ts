@@ -1,0 +1,164 @@
+import { z } from "zod";
+
+/**
+ * The catalogue: the eleven events that Tidings carries, each with its schema, summary and example.
+ * Validation, types, test data and the README's tables are all read from here.
+ *
+ * Every schema is loose: fields it does not name pass through unchanged.
+ */
+
+const status = z.string().min(1).max(64);
+/** Python's `datetime.isoformat()` writes no offset and up to six decimals; both are part of the contract. */
+const timestamp = z.iso.datetime({ local: true, offset: true, error: "must be an ISO 8601 date and time" });
+const quantity = z.int().min(0);
+const price = z.number().min(0);
+
+const orderData = { order_id: z.string().optional(), timestamp: timestamp.optional() };
+const productData = {
+  product_id: z.string().min(1).max(128),
+  sku: z.string().max(128).nullish(),
+  timestamp: timestamp.optional(),
+};
+
+const EXAMPLE_ORDER = "123e4567-e89b-12d3-a456-426614174000";
+const EXAMPLE_TIME = "2026-11-22T10:15:30.123456";
+
+/** What an order's snapshot learns from an event; absent fields stay as they are. */
+export interface StatusChange {
+  status?: string;
+  payment_status?: string;
+}
+
+export const EVENTS = {
+  order_status_changed: {
+    channel: "order",
+    summary: "The order's status is another one.",
+    data: z.looseObject({ ...orderData, old_status: status.nullish(), new_status: status }),
+    example: { order_id: EXAMPLE_ORDER, old_status: "pending", new_status: "processing", timestamp: EXAMPLE_TIME },
+  },
+  payment_status_changed: {
+    channel: "order",
+    summary: "The order's payment status is another one.",
+    data: z.looseObject({ ...orderData, old_status: status.nullish(), new_status: status }),
+    example: { order_id: EXAMPLE_ORDER, old_status: "pending", new_status: "paid", timestamp: EXAMPLE_TIME },
+  },
+  order_shipped: {
+    channel: "order",
+    summary: "The order is on its way; its status becomes `shipped`.",
+    data: z.looseObject({
+      ...orderData,
+      tracking_number: z.string().max(256).nullish(),
+      carrier: z.string().max(256).nullish(),
+    }),
+    example: {
+      order_id: EXAMPLE_ORDER,
+      tracking_number: "1Z999AA10123456784",
+      carrier: "UPS",
+      timestamp: EXAMPLE_TIME,
+    },
+  },
+  order_delivered: {
+    channel: "order",
+    summary: "The order has arrived; its status becomes `delivered`.",
+    data: z.looseObject(orderData),
+    example: { order_id: EXAMPLE_ORDER, timestamp: EXAMPLE_TIME },
+  },
+  order_cancelled: {
+    channel: "order",
+    summary: "The order is called off; its status becomes `cancelled`.",
+    data: z.looseObject({ ...orderData, reason: z.string().nullish() }),
+    example: { order_id: EXAMPLE_ORDER, reason: "Out of stock", timestamp: EXAMPLE_TIME },
+  },
+  product_created: {
+    channel: "products",
+    summary: "A product is new in the shop.",
+    data: z.looseObject({ ...productData, name: z.string().nullish() }),
+    example: { product_id: "p-42", sku: "MUG-BLUE", name: "Blue mug", timestamp: EXAMPLE_TIME },
+  },
+  product_updated: {
+    channel: "products",
+    summary: "A product's description changed.",
+    data: z.looseObject({ ...productData, name: z.string().nullish() }),
+    example: { product_id: "p-42", sku: "MUG-BLUE", name: "Blue mug, 300 ml", timestamp: EXAMPLE_TIME },
+  },
+  product_deleted: {
+    channel: "products",
+    summary: "A product is gone from the shop.",
+    data: z.looseObject(productData),
+    example: { product_id: "p-42", sku: "MUG-BLUE", timestamp: EXAMPLE_TIME },
+  },
+  inventory_updated: {
+    channel: "products",
+    summary: "A product's stock is another number.",
+    data: z.looseObject({ ...productData, old_quantity: quantity.nullish(), new_quantity: quantity }),
+    example: { product_id: "p-42", sku: "MUG-BLUE", old_quantity: 10, new_quantity: 5, timestamp: EXAMPLE_TIME },
+  },
+  price_updated: {
+    channel: "products",
+    summary: "A product's price is another number.",
+    data: z.looseObject({ ...productData, old_price: price.nullish(), new_price: price }),
+    example: { product_id: "p-42", sku: "MUG-BLUE", old_price: 12.5, new_price: 9.99, timestamp: EXAMPLE_TIME },
+  },
+  product_status_changed: {
+    channel: "products",
+    summary: "A product's availability is another one.",
+    data: z.looseObject({ ...productData, old_status: status.nullish(), new_status: status }),
+    example: {
+      product_id: "p-42",
+      sku: "MUG-BLUE",
+      old_status: "active",
+      new_status: "discontinued",
+      timestamp: EXAMPLE_TIME,
+    },
+  },
+} as const satisfies Record<string, EventDefinition>;
+
+interface EventDefinition {
+  /** Which kind of channel carries it. */
+  channel: ChannelKind;
+  /** One sentence, Markdown. */
+  summary: string;
+  data: z.ZodObject;
+  /** A `data` object that the schema accepts. */
+  example: Record<string, unknown>;
+}
+
+export type ChannelKind = "order" | "products";
+export type EventType = keyof typeof EVENTS;
+export type OrderEventType = { [T in EventType]: (typeof EVENTS)[T]["channel"] extends "order" ? T : never }[EventType];
+export type ProductEventType = Exclude<EventType, OrderEventType>;
+/** The `data` of one type of event; an order event always has its `order_id` when it arrives. */
+export type EventData<T extends EventType> = z.infer<(typeof EVENTS)[T]["data"]> &
+  (T extends OrderEventType ? { order_id: string } : unknown);
+
+export function isEventType(value: unknown): value is EventType {
+  return typeof value === "string" && Object.hasOwn(EVENTS, value);
+}
+
+/** The types that a kind of channel carries, in the catalogue's order. */
+export function eventTypesOf(kind: ChannelKind): EventType[] {
+  return Object.keys(EVENTS)
+    .filter(isEventType)
+    .filter((type) => EVENTS[type].channel === kind);
+}
+
+/**
+ * What an order's snapshot learns from an event.
+ * @param data The event's `data`, already validated by the catalogue.
+ */
+export function statusChangeOf(type: EventType, data: Record<string, unknown>): StatusChange {
+  switch (type) {
+    case "order_status_changed":
+      return { status: String(data.new_status) };
+    case "payment_status_changed":
+      return { payment_status: String(data.new_status) };
+    case "order_shipped":
+      return { status: "shipped" };
+    case "order_delivered":
+      return { status: "delivered" };
+    case "order_cancelled":
+      return { status: "cancelled" };
+    default:
+      return {};
+  }
+}

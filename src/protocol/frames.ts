@@ -1,0 +1,95 @@
+import { z } from "zod";
+import type { EventData, EventType } from "./events.ts";
+import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
+
+/** What goes over a socket: frames to the client, messages to the server. */
+
+/** The subprotocol that allows arrays of frames and control frames. Without it every message is one frame. */
+export const SUBPROTOCOL = "tidings.v1";
+/** Offered beside `tidings.v1`, it carries the token where a browser can set no header: `bearer.<jwt>`. */
+export const BEARER_PROTOCOL_PREFIX = "bearer.";
+/** The keep-alive: this text is answered with `pong`, without waking the channel. */
+export const PING = "ping";
+export const PONG = "pong";
+export const MAX_CLIENT_MESSAGE_BYTES = 4096;
+export const MAX_FILTER_PRODUCTS = 50;
+
+/** Server → client: one event. */
+export interface EventFrame<T extends EventType = EventType> {
+  type: T;
+  data: EventData<T>;
+  /** The event's id: the publisher's own, or one made when it was accepted. */
+  id: string;
+  /** 1, 2, 3 … within the channel and epoch. */
+  seq: number;
+  /** When it was accepted: ISO 8601, UTC, milliseconds. */
+  ts: string;
+}
+
+/** Where a channel stands: the last event's `seq` (0 when there was none), in which `epoch` of its log. */
+export interface Position {
+  epoch: string;
+  seq: number;
+}
+
+/** Server → client: the first frame of an order socket. The state is the order's as of exactly `seq`. */
+export interface OrderEstablishedFrame {
+  type: "connection_established";
+  data: Position & {
+    order_id: string;
+    current_status: string | null;
+    payment_status: string | null;
+    channel: string;
+    /** Whether everything since the position asked for follows; null when none was asked for. */
+    resumed: boolean | null;
+  };
+  ts: string;
+}
+
+/** Server → client: the first frame of a products socket. */
+export interface ProductsEstablishedFrame {
+  type: "connection_established";
+  data: Position & { channel: "products"; resumed: boolean | null };
+  ts: string;
+}
+
+/**
+ * One event frame as text. `data` comes as JSON text and goes in as it is: it was validated once, and what a
+ * publisher wrote is what every listener reads.
+ */
+export function encodeEventFrame(event: { type: string; data: string; id: string; seq: number; ts: number }): string {
+  const rest = JSON.stringify({ id: event.id, seq: event.seq, ts: new Date(event.ts).toISOString() });
+  return `{"type":"${event.type}","data":${event.data},${rest.slice(1)}`;
+}
+
+const productIds = z.array(z.string().min(1).max(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
+
+/** Client → server: everything a client may say, besides `ping`. */
+export const clientMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("subscribe"), product_ids: productIds }),
+  z.object({ type: z.literal("unsubscribe"), product_ids: productIds }),
+]);
+export type ClientMessage = z.infer<typeof clientMessage>;
+
+/** @returns The message, or null when it is none that the protocol has: the socket is then closed with 4005. */
+export function parseClientMessage(text: string): ClientMessage | null {
+  // A UTF-16 unit is at most three bytes of UTF-8; the cheap bound first, the exact one only near the limit.
+  if (text.length > MAX_CLIENT_MESSAGE_BYTES) return null;
+  if (text.length * 3 > MAX_CLIENT_MESSAGE_BYTES && new TextEncoder().encode(text).length > MAX_CLIENT_MESSAGE_BYTES)
+    return null;
+  try {
+    return clientMessage.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The product filter of `?product_id=a,b,c`.
+ * @returns The ids; null when there is no filter; `invalid` when there are too many or one is too long.
+ */
+export function parseProductFilter(text: string | null): string[] | null | "invalid" {
+  if (text === null || text === "") return null;
+  const ids = [...new Set(text.split(",").map((id) => id.trim()))].filter((id) => id !== "");
+  return productIds.safeParse(ids).success ? ids : "invalid";
+}

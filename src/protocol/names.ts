@@ -1,0 +1,34 @@
+/** Ids and channel names: how they are written, and how they are read from outside. */
+
+/** `order_<order id>` or `products`. */
+export type ChannelName = `order_${string}` | "products";
+
+export const PRODUCTS_CHANNEL = "products";
+export const MAX_EVENT_ID_LENGTH = 128;
+export const MAX_PRODUCT_ID_LENGTH = 128;
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
+
+/** @returns The order id in lower case, as it is written everywhere, or null when it is no UUID (RFC 9562, any version). */
+export function parseOrderId(text: string): string | null {
+  const id = text.toLowerCase();
+  return UUID.test(id) ? id : null;
+}
+
+export function orderChannelName(orderId: string): ChannelName {
+  return `order_${orderId}`;
+}
+
+/** @returns The channel that a name from outside means, in its one spelling, or null. */
+export function parseChannelName(text: string): { name: ChannelName; orderId: string | null } | null {
+  if (text === PRODUCTS_CHANNEL) return { name: PRODUCTS_CHANNEL, orderId: null };
+  if (!text.startsWith("order_")) return null;
+  const orderId = parseOrderId(text.slice("order_".length));
+  return orderId === null ? null : { name: orderChannelName(orderId), orderId };
+}
+
+/** An event id travels in headers and logs, so it is 1 to 128 visible ASCII characters. */
+export function isEventId(text: string): boolean {
+  return text.length <= MAX_EVENT_ID_LENGTH && VISIBLE_ASCII.test(text);
+}

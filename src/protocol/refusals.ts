@@ -1,0 +1,69 @@
+import type { CloseCode } from "./close-codes.ts";
+
+/**
+ * Why the service says no. One row a reason: what an HTTP client gets, what a socket is closed with, and the one
+ * sentence that is public. A sentence tells nobody what they do not already know: no token, no owner, no stack.
+ */
+export const REFUSALS = {
+  origin_not_allowed: { status: 403, close: 4003, title: "Origin not allowed" },
+  unauthenticated: { status: 401, close: 4001, title: "Authentication required" },
+  token_invalid: { status: 401, close: 4001, title: "Invalid token" },
+  token_expired: { status: 401, close: 4001, title: "Token expired" },
+  invalid_order_id: { status: 400, close: 4000, title: "Invalid order ID format" },
+  order_not_found: { status: 404, close: 4004, title: "Order not found" },
+  access_denied: { status: 403, close: 4003, title: "Access denied" },
+  protocol_error: { status: 400, close: 4005, title: "Protocol error" },
+  key_invalid: { status: 401, close: null, title: "Publish key required" },
+  not_found: { status: 404, close: null, title: "No such path" },
+  method_not_allowed: { status: 405, close: null, title: "Method not allowed" },
+  upgrade_required: { status: 426, close: null, title: "WebSocket upgrade required" },
+  unsupported_media_type: { status: 415, close: null, title: "Content-Type must be application/json" },
+  body_too_large: { status: 413, close: null, title: "Body too large" },
+  malformed_json: { status: 400, close: null, title: "Body is not valid JSON" },
+  validation_failed: { status: 422, close: null, title: "Some fields are not valid" },
+  id_conflict: { status: 409, close: null, title: "This id was used for another event" },
+  misconfigured: { status: 503, close: null, title: "The service is not configured" },
+  unavailable: { status: 503, close: null, title: "Temporarily unavailable" },
+  internal_error: { status: 500, close: null, title: "Internal error" },
+} as const satisfies Record<string, RefusalRow>;
+
+interface RefusalRow {
+  /** The HTTP status (RFC 9110). */
+  status: number;
+  /** The code a socket is closed with, or null where no socket can meet this refusal. */
+  close: CloseCode | null;
+  /** Public; also the close reason, so at most 123 bytes (RFC 6455, section 5.5). */
+  title: string;
+}
+
+export type RefusalReason = keyof typeof REFUSALS;
+/** The refusals that a socket can meet. */
+export type SocketRefusal = {
+  [R in RefusalReason]: (typeof REFUSALS)[R]["close"] extends CloseCode ? R : never;
+}[RefusalReason];
+
+export function isSocketRefusal(value: unknown): value is SocketRefusal {
+  return typeof value === "string" && Object.hasOwn(REFUSALS, value) && REFUSALS[value as RefusalReason].close !== null;
+}
+
+/** One bad field: where it is (`data.new_quantity`, `events[3].type`, `order_id`) and what is wrong with it. */
+export interface FieldError {
+  field: string;
+  message: string;
+}
+
+/** An error body as RFC 9457 (`application/problem+json`) has it. */
+export interface Problem {
+  /** `urn:tidings:problem:<reason>`; stable, made for programs. */
+  type: string;
+  title: string;
+  status: number;
+  detail?: string;
+  /** Every bad field, when fields are what is wrong. */
+  errors?: FieldError[];
+}
+
+export function problem(reason: RefusalReason, more: { detail?: string; errors?: FieldError[] } = {}): Problem {
+  const { status, title } = REFUSALS[reason];
+  return { type: `urn:tidings:problem:${reason}`, title, status, ...more };
+}

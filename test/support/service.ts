@@ -1,0 +1,56 @@
+import { env, exports } from "cloudflare:workers";
+import { expect } from "vitest";
+import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
+import { TestSocket } from "./test-socket.ts";
+import { PUBLISH_KEY } from "./test-env.ts";
+
+/** The service, through its URL. */
+
+export const ORIGIN = "https://tidings.example";
+
+export async function request(path: string, init?: RequestInit): Promise<Response> {
+  return exports.default.fetch(new Request(`${ORIGIN}${path}`, init));
+}
+
+/** A request of a service: JSON, with the publish key. */
+export async function serviceRequest(method: string, path: string, body?: unknown, headers: HeadersInit = {}): Promise<Response> {
+  return request(path, {
+    method,
+    headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json", ...headers },
+    ...(body !== undefined && { body: typeof body === "string" ? body : JSON.stringify(body) }),
+  });
+}
+
+/** Publishes and expects it to be taken. */
+export async function publish(path: string, body: unknown, headers: HeadersInit = {}): Promise<PublishResult> {
+  const response = await serviceRequest("POST", `/api/v1/publish/${path}`, body, headers);
+  const answer = await response.json<PublishResult>();
+  expect(response.status, JSON.stringify(answer)).toBe(200);
+  return answer;
+}
+
+/** A new order that belongs to `user`. */
+export async function registerOrder(user = "alice", more: Partial<OrderRegistration> = {}): Promise<string> {
+  const id = crypto.randomUUID();
+  const body = { user_id: user, status: "pending", payment_status: "pending", ...more };
+  expect((await serviceRequest("PUT", `/api/v1/orders/${id}`, body)).status).toBe(201);
+  return id;
+}
+
+export interface ConnectOptions {
+  token?: string | null;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+}
+
+/** Opens a WebSocket as a browser would, by default with the token in the query. */
+export async function connect(path: string, { token, query = {}, headers = {} }: ConnectOptions = {}): Promise<TestSocket> {
+  const search = new URLSearchParams({ ...(token && { token }), ...query }).toString();
+  const response = await request(`/api/v1/ws/${path}${search ? `?${search}` : ""}`, {
+    headers: { Upgrade: "websocket", ...headers },
+  });
+  return new TestSocket(response);
+}
+
+export const orderObject = (id: string) => env.ORDER_CHANNEL.getByName(`order_${id}`);
+export const productsObject = () => env.PRODUCTS_CHANNEL.getByName("products");

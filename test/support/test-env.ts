@@ -1,0 +1,9 @@
+/** The settings that the tests run with; random-looking, and good for nothing else. */
+export const TEST_ENV = {
+  JWT_SECRET: "test-secret-that-verifies-nothing-real-0123456789",
+  PUBLISH_KEYS: "shop:test-publish-key-0123456789abcdef-shop,stock:test-publish-key-0123456789abcdef-stock",
+  BACKEND_CORS_ORIGINS: "https://shop.example,http://localhost:3000",
+  HEALTH_DETAILS: "",
+};
+
+export const PUBLISH_KEY = "test-publish-key-0123456789abcdef-shop";
