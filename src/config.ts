@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { ChannelRegistry } from "./channels/registry.ts";
 import type { OrderChannel } from "./channels/order-channel.ts";
 import type { ProductsChannel } from "./channels/products-channel.ts";
+import type { ChannelRegistry } from "./channels/registry.ts";
 
 /** What the platform hands over: bindings as objects, settings as text. `wrangler.toml` and README explain each. */
 export interface Env {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isSocketRefusal, REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 
 /**
  * What a channel remembers of a listener; it is kept with the socket (its "attachment", at most 16,384 bytes), so it
@@ -27,8 +28,16 @@ export type ConnectRequest = z.infer<typeof connectRequest>;
 
 /** The Worker's request to a channel carries the `ConnectRequest` in this header, and nothing of the client's own. */
 const CONNECT_HEADER = "x-tidings-connect";
-/** A channel's answer that is no socket names the reason in this header. */
-export const REFUSAL_HEADER = "x-tidings-refusal";
+/** A channel's answer that is no socket names the reason in this header, and whether it knows the order's owner in the next. */
+const REFUSAL_HEADER = "x-tidings-refusal";
+const OWNER_KNOWN_HEADER = "x-tidings-owner-known";
+
+/** Why a channel takes no listener. */
+export interface ConnectRefusal {
+  reason: SocketRefusal;
+  /** False when the order has no owner here, so that somebody else may know better. */
+  isOwnerKnown: boolean;
+}
 
 /** The request with which the Worker hands a client over to a channel. */
 export function connectTo(request: ConnectRequest): Request {
@@ -40,6 +49,17 @@ export function connectTo(request: ConnectRequest): Request {
 /** @throws when the request does not come from this Worker. */
 export function readConnect(request: Request): ConnectRequest {
   return connectRequest.parse(JSON.parse(decodeURIComponent(request.headers.get(CONNECT_HEADER) ?? "null")));
+}
+
+export function refuseConnect({ reason, isOwnerKnown }: ConnectRefusal): Response {
+  const headers = { [REFUSAL_HEADER]: reason, ...(isOwnerKnown && { [OWNER_KNOWN_HEADER]: "yes" }) };
+  return new Response(null, { status: REFUSALS[reason].status, headers });
+}
+
+/** @returns The refusal that a channel's answer is, or null when it is an open socket. */
+export function readRefusal({ headers }: Response): ConnectRefusal | null {
+  const reason = headers.get(REFUSAL_HEADER);
+  return isSocketRefusal(reason) ? { reason, isOwnerKnown: headers.has(OWNER_KNOWN_HEADER) } : null;
 }
 
 /** @returns The listener behind a socket; null when a version wrote it whose attachments this one cannot read. */

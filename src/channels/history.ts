@@ -74,7 +74,9 @@ export class History {
   open(): void {
     const index = this.#loaded;
     if (index.isOpen) return;
-    this.#storage.writeState("channel", { epoch: index.epoch, base: index.head } satisfies z.infer<typeof channelState>);
+    this.#storage.writeState("channel", { epoch: index.epoch, base: index.head } satisfies z.infer<
+      typeof channelState
+    >);
     index.isOpen = true;
   }
 

@@ -55,7 +55,8 @@ export class Listeners {
         this.close(socket, REFUSALS.token_expired.close, REFUSALS.token_expired.title);
         continue;
       }
-      for (const index of this.#sendTo(socket, listener, frames, messages)) receivers[index] = (receivers[index] ?? 0) + 1;
+      for (const index of this.#sendTo(socket, listener, frames, messages))
+        receivers[index] = (receivers[index] ?? 0) + 1;
     }
     return receivers;
   }

@@ -4,7 +4,7 @@ import { configOf, type Env } from "../config.ts";
 import type { Position } from "../protocol/frames.ts";
 import type { AcceptedEvent, OrderRegistration } from "../protocol/publish.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
-import { REFUSAL_HEADER, readConnect } from "./attachment.ts";
+import { readConnect, refuseConnect } from "./attachment.ts";
 import { Channel, type Delivery } from "./channel.ts";
 import { CountReporter } from "./registry.ts";
 
@@ -51,10 +51,8 @@ export class OrderChannel extends DurableObject<Env> {
 
   override async fetch(request: Request): Promise<Response> {
     const connect = readConnect(request);
-    const refusal = this.#refusalFor(connect.listener);
-    if (refusal) {
-      return new Response(null, { status: REFUSALS[refusal].status, headers: { [REFUSAL_HEADER]: refusal } });
-    }
+    const reason = this.#refusalFor(connect.listener);
+    if (reason) return refuseConnect({ reason, isOwnerKnown: this.#known.user_id !== null });
     const established = () => {
       const { order_id, status, payment_status, channel } = this.#snapshot();
       return { order_id, current_status: status, payment_status, channel };
@@ -94,9 +92,13 @@ export class OrderChannel extends DurableObject<Env> {
   /**
    * Takes over what the shop's own backend says of an order that has no owner here, unless somebody registered it
    * meanwhile. Nothing is written for one who may not listen.
+   * @returns Why the asker may not listen, or null.
    */
-  async adopt(registration: OrderRegistration, asker: Asker): Promise<void> {
-    if (this.#known.user_id === null && mayListen(registration.user_id, asker)) await this.register(registration);
+  async adopt(registration: OrderRegistration, asker: Asker): Promise<SocketRefusal | null> {
+    const { user_id } = this.#known;
+    if (!mayListen(user_id ?? registration.user_id, asker)) return "access_denied";
+    if (user_id === null) await this.register(registration);
+    return null;
   }
 
   /** The order as it stands, for one who may listen to it. */

@@ -18,7 +18,7 @@ const backendOrder = z.object({
 /**
  * Asks the shop's own backend about an order that has no owner here: `GET {ORDERS_API_URL}/{order_id}` with the
  * caller's token, so that the backend decides as it does for every other call.
- * @returns null when the order's object knows the owner now, or why the caller may not listen.
+ * @returns Why the caller may not listen, or null: the order's object knows the owner now.
  * @throws {Refusal} 503 when the backend does not answer as it should.
  */
 export async function lookUpOrder(
@@ -39,8 +39,7 @@ export async function lookUpOrder(
   if (response.status !== 200) return fail(new Error(`status ${response.status}`));
   const order = backendOrder.safeParse(await response.json().catch(() => null));
   if (!order.success) return fail(new Error("its answer lacks user_id, status or payment_status"));
-  await orderStub(env, orderId).adopt(order.data, identity);
-  return null;
+  return orderStub(env, orderId).adopt(order.data, identity);
 }
 
 function fail(error: unknown): never {

@@ -1,8 +1,8 @@
 import type { Context } from "hono";
-import { type ConnectRequest, connectTo, REFUSAL_HEADER } from "../channels/attachment.ts";
+import { type ConnectRefusal, type ConnectRequest, connectTo, readRefusal } from "../channels/attachment.ts";
 import type { CloseCode } from "../protocol/close-codes.ts";
 import { SUBPROTOCOL } from "../protocol/frames.ts";
-import { isSocketRefusal, REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
+import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 import { speaksSubprotocol } from "./auth/credentials.ts";
 import { Refusal } from "./errors.ts";
 
@@ -16,10 +16,14 @@ export function requireUpgrade(c: Context): void {
 }
 
 /** Hands a verified client over to a channel. @returns The open socket, or why the channel refused. */
-export async function connect(channel: Fetcher, request: ConnectRequest): Promise<Response | SocketRefusal> {
+export async function connect(channel: Fetcher, request: ConnectRequest): Promise<Response | ConnectRefusal> {
   const response = await channel.fetch(connectTo(request));
-  const reason = response.headers.get(REFUSAL_HEADER);
-  return isSocketRefusal(reason) ? reason : response;
+  return readRefusal(response) ?? response;
+}
+
+/** What the client gets of it: the open socket, or one that is closed at once. */
+export function answerConnect(c: Context, answer: Response | ConnectRefusal): Response {
+  return "reason" in answer ? refuseSocket(c, answer.reason) : withSubprotocol(c, answer);
 }
 
 /**
@@ -35,7 +39,7 @@ export function refuseSocket(c: Context, reason: SocketRefusal): Response {
 }
 
 /** A client that offered `tidings.v1` gets it echoed: a browser drops a connection that ignores its offer. */
-export function withSubprotocol(c: Context, response: Response): Response {
+function withSubprotocol(c: Context, response: Response): Response {
   if (!speaksSubprotocol(c.req.raw)) return response;
   const headers = new Headers(response.headers);
   headers.set("Sec-WebSocket-Protocol", SUBPROTOCOL);

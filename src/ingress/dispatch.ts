@@ -28,7 +28,8 @@ export async function dispatch(env: Env, events: AcceptedEvent[]): Promise<Dispa
         channel,
         indexed.map(([, event]) => event),
       );
-      for (const [i, [index]] of indexed.entries()) results[index] = dispatched[i] ?? { ok: false, reason: "unavailable" };
+      for (const [i, [index]] of indexed.entries())
+        results[index] = dispatched[i] ?? { ok: false, reason: "unavailable" };
     },
     { concurrency: MAX_CHANNELS_AT_ONCE },
   );

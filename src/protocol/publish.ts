@@ -110,14 +110,19 @@ export function check<T>(schema: z.ZodType<T>, value: unknown, prefix = ""): Che
   const errors = result.error.issues.flatMap((issue): FieldError[] => {
     const field = fieldName([...(prefix ? [prefix] : []), ...issue.path]);
     if (issue.code !== "unrecognized_keys") return [{ field, message: issue.message }];
-    return issue.keys.map((key) => ({ field: field === "body" ? key : `${field}.${key}`, message: "is not known here" }));
+    return issue.keys.map((key) => ({
+      field: field === "body" ? key : `${field}.${key}`,
+      message: "is not known here",
+    }));
   });
   return { ok: false, errors };
 }
 
 function fieldName(path: PropertyKey[]): string {
   if (path.length === 0) return "body";
-  return path.map((part, i) => (typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`)).join("");
+  return path
+    .map((part, i) => (typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`))
+    .join("");
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,8 +1,8 @@
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
-import { TestSocket } from "./test-socket.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
+import { TestSocket } from "./test-socket.ts";
 
 /** The service, through its URL. */
 
@@ -13,7 +13,12 @@ export async function request(path: string, init?: RequestInit): Promise<Respons
 }
 
 /** A request of a service: JSON, with the publish key. */
-export async function serviceRequest(method: string, path: string, body?: unknown, headers: HeadersInit = {}): Promise<Response> {
+export async function serviceRequest(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: HeadersInit = {},
+): Promise<Response> {
   return request(path, {
     method,
     headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json", ...headers },
@@ -44,7 +49,10 @@ export interface ConnectOptions {
 }
 
 /** Opens a WebSocket as a browser would, by default with the token in the query. */
-export async function connect(path: string, { token, query = {}, headers = {} }: ConnectOptions = {}): Promise<TestSocket> {
+export async function connect(
+  path: string,
+  { token, query = {}, headers = {} }: ConnectOptions = {},
+): Promise<TestSocket> {
   const search = new URLSearchParams({ ...(token && { token }), ...query }).toString();
   const response = await request(`/api/v1/ws/${path}${search ? `?${search}` : ""}`, {
     headers: { Upgrade: "websocket", ...headers },

@@ -79,7 +79,9 @@ export class TestSocket {
     while (!condition()) {
       const left = deadline - Date.now();
       if (left <= 0 || (this.#close && otherwise !== "it was not closed")) {
-        throw new Error(`${otherwise}${this.#close ? ` before it closed with ${this.#close.code}` : ` within ${PATIENCE_MS} ms`}`);
+        throw new Error(
+          `${otherwise}${this.#close ? ` before it closed with ${this.#close.code}` : ` within ${PATIENCE_MS} ms`}`,
+        );
       }
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, left);

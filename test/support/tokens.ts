@@ -14,7 +14,14 @@ export interface TokenOptions {
 
 /** Mints a token that the service under test takes, unless an option makes it bad. */
 export function mintToken(options: TokenOptions = {}): Promise<string> {
-  const { subject = "alice", role, expiresIn = 600, claims = {}, secret = TEST_ENV.JWT_SECRET, algorithm = "HS256" } = options;
+  const {
+    subject = "alice",
+    role,
+    expiresIn = 600,
+    claims = {},
+    secret = TEST_ENV.JWT_SECRET,
+    algorithm = "HS256",
+  } = options;
   return new SignJWT({ sub: subject, exp: Math.floor(Date.now() / 1000) + expiresIn, ...(role && { role }), ...claims })
     .setProtectedHeader({ alg: algorithm, typ: "JWT" })
     .sign(new TextEncoder().encode(secret));

@@ -66,7 +66,9 @@ function faultOf(error: unknown): TokenFault {
 }
 
 /** The public reason: whether the token is missing, ended or bad, and no more. */
-export function publicReason(fault: TokenFault): RefusalReason & ("unauthenticated" | "token_expired" | "token_invalid") {
+export function publicReason(
+  fault: TokenFault,
+): RefusalReason & ("unauthenticated" | "token_expired" | "token_invalid") {
   switch (fault) {
     case "missing":
       return "unauthenticated";

@@ -1,7 +1,13 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { type Dispatched, dispatch } from "../../ingress/dispatch.ts";
-import { type ChannelName, isEventId, orderChannelName, PRODUCTS_CHANNEL, parseChannelName } from "../../protocol/names.ts";
+import {
+  type ChannelName,
+  isEventId,
+  orderChannelName,
+  PRODUCTS_CHANNEL,
+  parseChannelName,
+} from "../../protocol/names.ts";
 import {
   type AcceptedEvent,
   type Checked,
@@ -56,7 +62,9 @@ export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
   if (!batch.ok) throw new Refusal("validation_failed", { errors: batch.errors });
 
   // One key for the whole call makes one for each event.
-  const checked = batch.value.events.map((item, i) => checkItem(item, key === null ? crypto.randomUUID() : `${key}/${i}`));
+  const checked = batch.value.events.map((item, i) =>
+    checkItem(item, key === null ? crypto.randomUUID() : `${key}/${i}`),
+  );
   const accepted = checked.flatMap((event) => (event.ok ? [event.value] : []));
   const dispatched = (await dispatch(c.env, accepted)).values();
   const results = checked.map((event) =>

@@ -10,7 +10,7 @@ import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
 import { isOriginAllowed } from "../auth/policy.ts";
 import { type Identity, publicReason, verifyToken } from "../auth/verify.ts";
 import { lookUpOrder } from "../orders-api.ts";
-import { connect, refuseSocket, requireUpgrade, withSubprotocol } from "../upgrade.ts";
+import { answerConnect, connect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 
 /** `GET /api/v1/ws/orders/{order_id}`: the order's owner or an admin listens to one order. */
 export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
@@ -22,12 +22,11 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   if (orderId === null) return refuseSocket(c, "invalid_order_id");
 
   const request = { listener: listenerOf(c, identity, null), resume: resumeOf(c) };
-  let answer = await connect(orderStub(c.env, orderId), request);
-  if (typeof answer === "string" && config.ordersApiUrl !== null) {
-    const found = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req.raw) ?? "", identity);
-    answer = found ?? (await connect(orderStub(c.env, orderId), request));
-  }
-  return typeof answer === "string" ? refuseSocket(c, answer) : withSubprotocol(c, answer);
+  const answer = await connect(orderStub(c.env, orderId), request);
+  if (!("reason" in answer) || answer.isOwnerKnown || config.ordersApiUrl === null) return answerConnect(c, answer);
+
+  const refusal = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req.raw) ?? "", identity);
+  return refusal ? refuseSocket(c, refusal) : answerConnect(c, await connect(orderStub(c.env, orderId), request));
 }
 
 /** `GET /api/v1/ws/products`: any authenticated user listens to all products, or to those of `?product_id=a,b,c`. */
@@ -39,8 +38,7 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   if (products === "invalid") return refuseSocket(c, "protocol_error");
 
   const request = { listener: listenerOf(c, identity, products), resume: resumeOf(c) };
-  const answer = await connect(productsStub(c.env), request);
-  return typeof answer === "string" ? refuseSocket(c, answer) : withSubprotocol(c, answer);
+  return answerConnect(c, await connect(productsStub(c.env), request));
 }
 
 /** Origin, then token: the checks that need no channel. */

@@ -1,0 +1,307 @@
+import { describe, expect, test } from "vitest";
+import type { Problem } from "../../src/protocol/refusals.ts";
+import { connect, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** Bad input gets the right 4xx, named field by field, and nothing is sent to any socket. */
+
+async function problemOf(response: Response): Promise<Problem> {
+  expect(response.headers.get("Content-Type")).toBe("application/problem+json");
+  const problem = await response.json<Problem>();
+  expect(problem.status).toBe(response.status);
+  return problem;
+}
+
+const fields = ({ errors }: Problem) => (errors ?? []).map(({ field }) => field).sort();
+const nested = (depth: number) => `${"[".repeat(depth)}${"]".repeat(depth)}`;
+
+describe("an event", async () => {
+  const order = await registerOrder();
+  const other = crypto.randomUUID();
+  const event = { type: "order_status_changed", data: { new_status: "processing" } };
+  const inventory = (data: Record<string, unknown>) => ({
+    type: "inventory_updated",
+    data: { product_id: "p", ...data },
+  });
+
+  const refused: [name: string, path: string, body: unknown, status: number, fields: string[]][] = [
+    ["that is no object", `orders/${order}`, [], 422, ["body"]],
+    ["that is null", `orders/${order}`, null, 422, ["body"]],
+    ["without anything", `orders/${order}`, {}, 422, ["data", "type"]],
+    ["of an unknown type", `orders/${order}`, { ...event, type: "order_eaten" }, 422, ["type"]],
+    ["of a type every object has", `orders/${order}`, { ...event, type: "toString" }, 422, ["type"]],
+    ["of a type that is no text", `orders/${order}`, { ...event, type: 7 }, 422, ["type"]],
+    ["of a product, to an order", `orders/${order}`, inventory({ new_quantity: 1 }), 422, ["type"]],
+    ["of an order, to products", "products", event, 422, ["type"]],
+    ["with data that is a list", `orders/${order}`, { ...event, data: [] }, 422, ["data"]],
+    [
+      "with another order's id",
+      `orders/${order}`,
+      { ...event, data: { ...event.data, order_id: other } },
+      422,
+      ["data.order_id"],
+    ],
+    [
+      "with a number as order_id",
+      `orders/${order}`,
+      { ...event, data: { ...event.data, order_id: 7 } },
+      422,
+      ["data.order_id"],
+    ],
+    ["without its status", `orders/${order}`, { ...event, data: {} }, 422, ["data.new_status"]],
+    [
+      "with several bad fields",
+      `orders/${order}`,
+      { type: event.type, data: { old_status: 1, new_status: "", timestamp: "soon" }, id: "", version: -1, when: 0 },
+      422,
+      ["data.new_status", "data.old_status", "data.timestamp", "id", "version", "when"],
+    ],
+    ["with an id of 129 characters", `orders/${order}`, { ...event, id: "x".repeat(129) }, 422, ["id"]],
+    ["with an id that has a space", `orders/${order}`, { ...event, id: "a b" }, 422, ["id"]],
+    ["with a version that is no integer", `orders/${order}`, { ...event, version: 1.5 }, 422, ["version"]],
+    [
+      "with half an order",
+      `orders/${order}`,
+      { ...event, order: { user_id: "alice" } },
+      422,
+      ["order.payment_status", "order.status"],
+    ],
+    [
+      "with an order, to products",
+      "products",
+      { ...inventory({ new_quantity: 1 }), order: { user_id: "a", status: "b", payment_status: "c" } },
+      422,
+      ["order"],
+    ],
+    ["without product_id", "products", { type: "product_deleted", data: {} }, 422, ["data.product_id"]],
+    ["with a negative quantity", "products", inventory({ new_quantity: -1 }), 422, ["data.new_quantity"]],
+    ["with a quantity that is no integer", "products", inventory({ new_quantity: 1.5 }), 422, ["data.new_quantity"]],
+    ["with a quantity as text", "products", inventory({ new_quantity: "5" }), 422, ["data.new_quantity"]],
+    [
+      "with a bad old quantity",
+      "products",
+      inventory({ old_quantity: "5", new_quantity: 5 }),
+      422,
+      ["data.old_quantity"],
+    ],
+    [
+      "with a negative price",
+      "products",
+      { type: "price_updated", data: { product_id: "p", new_price: -0.01 } },
+      422,
+      ["data.new_price"],
+    ],
+    [
+      "with a price beyond any number",
+      "products",
+      '{"type":"price_updated","data":{"product_id":"p","new_price":1e999}}',
+      422,
+      ["data.new_price"],
+    ],
+    [
+      "with a number no listener could read",
+      "products",
+      '{"type":"product_deleted","data":{"product_id":"p","serial":12345678901234567890}}',
+      422,
+      ["data.serial"],
+    ],
+    [
+      "with __proto__",
+      "products",
+      '{"type":"product_deleted","data":{"product_id":"p","a":[{"__proto__":{}}]}}',
+      422,
+      ["data.a[0].__proto__"],
+    ],
+    [
+      "with constructor",
+      "products",
+      '{"type":"product_deleted","data":{"product_id":"p","constructor":{}}}',
+      422,
+      ["data.constructor"],
+    ],
+    [
+      "nested too deep",
+      "products",
+      `{"type":"product_deleted","data":{"product_id":"p","a":${nested(40)}}}`,
+      422,
+      [`data.a${"[0]".repeat(31)}`],
+    ],
+    [
+      "nested to exhaust the stack",
+      "products",
+      `{"type":"product_deleted","data":{"product_id":"p","a":${nested(30_000)}}}`,
+      422,
+      [`data.a${"[0]".repeat(31)}`],
+    ],
+    ["that is broken JSON", `orders/${order}`, '{"type":', 400, []],
+    ["that is empty", `orders/${order}`, "", 400, []],
+    ["that is no UTF-8", `orders/${order}`, "\u0000BINARY", 400, []],
+    [
+      "of more than 64 KB",
+      `orders/${order}`,
+      { ...event, data: { new_status: "a", note: "x".repeat(65_536) } },
+      413,
+      [],
+    ],
+    ["to an order id that is no UUID", "orders/123", event, 400, ["order_id"]],
+    ["to a broken percent-encoding", "orders/%E0%A4%A", event, 400, ["order_id"]],
+    ["to an order id with a line break", `orders/${order}%0A`, event, 400, ["order_id"]],
+  ];
+
+  for (const [name, path, body, status, expected] of refused) {
+    test(`${name}: ${status}`, async () => {
+      const token = await mintToken();
+      const sockets = [await connect(`orders/${order}`, { token }), await connect("products", { token })];
+      for (const socket of sockets) await socket.frame();
+      const isBinary = typeof body === "string" && body.includes("BINARY");
+      const response = isBinary
+        ? await request(`/api/v1/publish/${path}`, {
+            method: "POST",
+            headers: {
+              Authorization: "Bearer test-publish-key-0123456789abcdef-shop",
+              "Content-Type": "application/json",
+            },
+            body: new Uint8Array([0x7b, 0xff, 0xfe, 0x7d]),
+          })
+        : await serviceRequest("POST", `/api/v1/publish/${path}`, body === "" ? "" : body);
+      expect(response.status).toBe(status);
+      expect(fields(await problemOf(response))).toEqual(expected);
+      for (const socket of sockets) expect(await socket.settle()).toEqual([]);
+    });
+  }
+
+  test("of 64 KB less a little is taken, as are fields nobody knows", async () => {
+    const data = { new_status: "processing", note: "x".repeat(65_000), deep: JSON.parse(nested(30)) };
+    expect((await publish(`orders/${order}`, { ...event, data })).status).toBe("applied");
+  });
+});
+
+describe("a batch", () => {
+  const bad: [string, unknown, number][] = [
+    ["that is no object", [], 422],
+    ["without events", {}, 422],
+    ["with events that are no list", { events: {} }, 422],
+    ["with no event at all", { events: [] }, 422],
+    ["with a field nobody knows", { events: [{}], mode: "fast" }, 422],
+    ["of more than 1 MB", { events: [{ channel: "products", data: "x".repeat(1024 * 1024) }] }, 413],
+    ["that is broken JSON", "{", 400],
+  ];
+  for (const [name, body, status] of bad) {
+    test(`${name}: ${status}`, async () => {
+      const response = await serviceRequest("POST", "/api/v1/publish/batch", body);
+      expect(response.status).toBe(status);
+      await problemOf(response);
+    });
+  }
+
+  test("with one event of more than 64 KB refuses that one alone", async () => {
+    const product = (note: string) => ({
+      channel: "products",
+      type: "product_deleted",
+      data: { product_id: "p", note },
+    });
+    const response = await serviceRequest("POST", "/api/v1/publish/batch", {
+      events: [product("x".repeat(70_000)), product("")],
+    });
+    expect(await response.json()).toMatchObject({ results: [{ status: "rejected" }, { status: "applied" }] });
+  });
+});
+
+describe("a request", () => {
+  const cases: [string, string, RequestInit, number][] = [
+    ["to a path nobody knows", "/api/v2/ws/products", {}, 404],
+    ["with a wrong method", "/api/v1/publish/products", { method: "GET" }, 405],
+    ["with a wrong method on a socket", "/api/v1/ws/products", { method: "POST" }, 405],
+    ["for a socket without an upgrade", "/api/v1/ws/products", {}, 426],
+    ["for an order's socket without an upgrade", "/api/v1/ws/orders/x", {}, 426],
+    ["with broken percent-encoding", "/api/v1/orders/%ZZ%", {}, 401],
+  ];
+  for (const [name, path, init, status] of cases) {
+    test(`${name}: ${status}`, async () => {
+      const response = await request(path, init);
+      expect(response.status).toBe(status);
+      await problemOf(response);
+    });
+  }
+
+  test("405 names the methods that would do", async () => {
+    const response = await request("/api/v1/orders/x", { method: "PATCH" });
+    expect(response.status).toBe(405);
+    expect(response.headers.get("Allow")?.split(", ").sort()).toEqual(["DELETE", "GET", "PUT"]);
+  });
+
+  for (const type of ["text/plain", "application/x-www-form-urlencoded", ""]) {
+    test(`with Content-Type ${JSON.stringify(type)}: 415`, async () => {
+      const response = await serviceRequest("POST", "/api/v1/publish/products", "{}", { "Content-Type": type });
+      expect(response.status).toBe(415);
+      await problemOf(response);
+    });
+  }
+
+  test("whose Content-Length lies is measured by what comes", async () => {
+    let chunks = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (chunks++ < 1000) controller.enqueue(new Uint8Array(1024).fill(32));
+        else controller.close();
+      },
+    });
+    const response = await request("/api/v1/publish/products", {
+      method: "POST",
+      headers: { Authorization: "Bearer test-publish-key-0123456789abcdef-shop", "Content-Type": "application/json" },
+      body,
+    });
+    expect(response.status).toBe(413);
+    expect(chunks).toBeLessThan(100);
+  });
+});
+
+describe("a bad client message closes that socket only, with 4005", () => {
+  const messages: [string, string | ArrayBuffer][] = [
+    ["no JSON", "hello"],
+    ["an unknown type", '{"type":"publish"}'],
+    ["JSON that is no object", "7"],
+    ["no list of products", '{"type":"subscribe"}'],
+    ["an empty list", '{"type":"subscribe","product_ids":[]}'],
+    ["51 products", JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: 51 }, (_, i) => `p${i}`) })],
+    ["a product id of 129 characters", JSON.stringify({ type: "subscribe", product_ids: ["x".repeat(129)] })],
+    ["more than 4 KB", JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "x".repeat(4096) })],
+    [
+      "more than 4 KB of few characters",
+      JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "€".repeat(1400) }),
+    ],
+    ["bytes", new Uint8Array([1, 2, 3]).buffer],
+    ["nearly a ping", "ping "],
+    ["what exhausts the stack", nested(2000)],
+  ];
+  for (const [name, message] of messages) {
+    test(name, async () => {
+      const token = await mintToken();
+      const bad = await connect("products", { token });
+      const good = await connect("products", { token });
+      await Promise.all([bad.frame(), good.frame()]);
+      bad.send(message);
+      expect(await bad.closed()).toEqual({ code: 4005, reason: "Protocol error" });
+      expect(await good.settle()).toEqual([]);
+    });
+  }
+
+  test("the fifty-first product of a filter that grew", async () => {
+    const socket = await connect("products", { token: await mintToken() });
+    await socket.frame();
+    const subscribe = (from: number, count: number) =>
+      socket.send(
+        JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: count }, (_, i) => `p${from + i}`) }),
+      );
+    subscribe(0, 50);
+    expect(await socket.settle()).toEqual([]);
+    subscribe(50, 1);
+    expect((await socket.closed()).code).toBe(4005);
+  });
+
+  test("a filter of 51 products in the URL", async () => {
+    const product_id = Array.from({ length: 51 }, (_, i) => `p${i}`).join();
+    const socket = await connect("products", { token: await mintToken(), query: { product_id } });
+    expect((await socket.closed()).code).toBe(4005);
+  });
+});

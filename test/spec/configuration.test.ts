@@ -1,0 +1,26 @@
+import { env } from "cloudflare:workers";
+import { expect, test, vi } from "vitest";
+import { app } from "../../src/edge/app.ts";
+import type { Problem } from "../../src/protocol/refusals.ts";
+import { ORIGIN } from "../support/service.ts";
+
+test("wrong configuration is refused at the first request: all faults at once, each with the command that mends it", async () => {
+  const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+  const broken = { ...env, JWT_SECRET: "too-short-to-tell", PUBLISH_KEYS: "", HISTORY_LIMIT: "many" };
+  for (const path of ["/api/v1/ws/health", "/api/v1/publish/products", "/api/v1/ws/products"]) {
+    const method = path.includes("publish") ? "POST" : "GET";
+    const headers = { Authorization: "Bearer x", Upgrade: path.endsWith("ws/products") ? "websocket" : "" };
+    const response = await app.fetch(new Request(`${ORIGIN}${path}`, { method, headers }), broken);
+    expect(response.status).toBe(503);
+    expect(response.headers.get("Retry-After")).toMatch(/^\d+$/);
+    const { errors = [] } = await response.json<Problem>();
+    expect(errors.map(({ field }) => field).sort()).toEqual(["HISTORY_LIMIT", "JWT_SECRET", "PUBLISH_KEYS"]);
+    const text = JSON.stringify(errors);
+    expect(text).toContain("wrangler secret put JWT_SECRET");
+    expect(text).toContain("wrangler secret put PUBLISH_KEYS");
+    expect(text).toContain("wrangler.toml");
+    expect(text).not.toContain("too-short-to-tell");
+  }
+  expect(logged).toHaveBeenCalledTimes(3);
+  expect(JSON.stringify(logged.mock.calls)).not.toContain("too-short-to-tell");
+});

@@ -1,0 +1,80 @@
+import { evictAllDurableObjects } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, test, vi } from "vitest";
+import { app } from "../../src/edge/app.ts";
+import type { Health } from "../../src/telemetry/health.ts";
+import { connect, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { adminToken, mintToken } from "../support/tokens.ts";
+
+const health = async (headers: Record<string, string> = {}) =>
+  (await request("/api/v1/ws/health", { headers })).json<Health>();
+const serviceHealth = async () => (await serviceRequest("GET", "/api/v1/ws/health")).json<Health>();
+
+describe("GET /api/v1/ws/health", () => {
+  test("counts each channel's listeners, as they come and go", async () => {
+    expect(await serviceHealth()).toEqual({
+      status: "healthy",
+      redis_status: "disabled",
+      active_channels: [],
+      total_connections: 0,
+      channel_details: {},
+    });
+    const [one, two] = [await registerOrder(), await registerOrder()];
+    const token = await mintToken();
+    const sockets = [
+      await connect(`orders/${one}`, { token }),
+      await connect(`orders/${one}`, { token }),
+      await connect(`orders/${two}`, { token }),
+      await connect("products", { token }),
+    ];
+    for (const socket of sockets) await socket.frame();
+    const details = { [`order_${one}`]: 2, [`order_${two}`]: 1, products: 1 };
+    await vi.waitFor(async () => expect((await serviceHealth()).channel_details).toEqual(details));
+    const { active_channels, total_connections } = await serviceHealth();
+    expect(active_channels.sort()).toEqual(Object.keys(details).sort());
+    expect(total_connections).toBe(4);
+
+    // Without credentials, or with a user's, order ids are nobody's business.
+    for (const headers of [{}, { Authorization: `Bearer ${token}` }]) {
+      const summed = (await request("/api/v1/ws/health", { headers })).json<Health>();
+      if ("Authorization" in headers) expect((await summed).channel_details).toEqual({ orders: 3, products: 1 });
+      else expect((await summed).active_channels.sort()).toEqual(["orders", "products"]);
+    }
+    expect((await health({ Authorization: `Bearer ${await adminToken()}` })).channel_details).toEqual(details);
+
+    await evictAllDurableObjects();
+    expect((await serviceHealth()).channel_details).toEqual(details);
+
+    sockets[0]?.close();
+    sockets[3]?.close();
+    await vi.waitFor(async () =>
+      expect((await serviceHealth()).channel_details).toEqual({ [`order_${one}`]: 1, [`order_${two}`]: 1 }),
+    );
+
+    // A deploy closes every socket, and no channel is told.
+    await evictAllDurableObjects({ webSockets: "close" });
+    expect(await serviceHealth()).toMatchObject({ active_channels: [], total_connections: 0 });
+  });
+
+  test("a bad credential is refused, not taken for none", async () => {
+    expect((await request("/api/v1/ws/health", { headers: { Authorization: "Bearer wrong" } })).status).toBe(401);
+  });
+
+  test("refused connections are not counted", async () => {
+    const id = await registerOrder("alice");
+    await (await connect(`orders/${id}`, { token: await mintToken({ subject: "mallory" }) })).closed();
+    await (await connect("products")).closed();
+    expect((await serviceHealth()).total_connections).toBe(0);
+  });
+
+  test("HEALTH_DETAILS=public shows order ids to everybody", async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    await socket.frame();
+    const open = { ...env, HEALTH_DETAILS: "public" };
+    await vi.waitFor(async () => {
+      const response = await app.fetch(new Request(`${ORIGIN}/api/v1/ws/health`), open);
+      expect((await response.json<Health>()).channel_details).toEqual({ [`order_${id}`]: 1 });
+    });
+  });
+});

@@ -1,0 +1,105 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { app } from "../../src/edge/app.ts";
+import { ORIGIN, orderObject, publish, registerOrder } from "../support/service.ts";
+import { TestSocket } from "../support/test-socket.ts";
+import { adminToken, mintToken } from "../support/tokens.ts";
+
+/** `ORDERS_API_URL`: an existing REST backend says whose an order is, asked with the caller's own token. */
+
+const BACKEND = "https://backend.example/api/v1/orders";
+const ORDER = { id: 1, user_id: "alice", status: "processing", payment_status: "paid", items: [] };
+/** The backend's answer; it stands in for a host that no test can reach. */
+let backend: (request: Request) => Response | Promise<Response>;
+let asked: Request[];
+
+beforeEach(() => {
+  asked = [];
+  backend = () => Response.json(ORDER);
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = new Request(input as string, init as RequestInit);
+    asked.push(request);
+    return backend(request);
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+async function connectThere(id: string, token: string): Promise<Response> {
+  const request = new Request(`${ORIGIN}/api/v1/ws/orders/${id}?token=${token}`, { headers: { Upgrade: "websocket" } });
+  return app.fetch(request, { ...env, ORDERS_API_URL: `${BACKEND}/` });
+}
+const socketThere = async (id: string, token: string) => new TestSocket(await connectThere(id, token));
+const isEmpty = (id: string) =>
+  runInDurableObject(
+    orderObject(id),
+    (_, { storage }) => storage.sql.exec("SELECT name FROM sqlite_master").toArray().length === 0,
+  );
+
+describe("an order nobody registered", () => {
+  test("200: its owner is remembered, and the backend is not asked again", async () => {
+    const id = crypto.randomUUID();
+    const token = await mintToken();
+    const socket = await socketThere(id, token);
+    expect((await socket.frame()).data).toMatchObject({ current_status: "processing", payment_status: "paid", seq: 0 });
+    expect(asked.map(({ url }) => url)).toEqual([`${BACKEND}/${id}`]);
+    expect(asked[0]?.headers.get("Authorization")).toBe(`Bearer ${token}`);
+    expect((await (await socketThere(id, token)).frame()).type).toBe("connection_established");
+    expect(asked).toHaveLength(1);
+  });
+
+  test("a backend that counts its users is understood", async () => {
+    backend = () => Response.json({ ...ORDER, user_id: 42 });
+    const socket = await socketThere(crypto.randomUUID(), await mintToken({ subject: "42" }));
+    expect((await socket.frame()).type).toBe("connection_established");
+  });
+
+  test("an event that came before does not hide it", async () => {
+    const id = crypto.randomUUID();
+    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    const socket = await socketThere(id, await mintToken());
+    expect((await socket.frame()).data).toMatchObject({ seq: 1 });
+  });
+
+  const refusals: [string, () => Response, number][] = [
+    ["404", () => new Response(null, { status: 404 }), 4004],
+    ["401", () => new Response(null, { status: 401 }), 4003],
+    ["403", () => new Response(null, { status: 403 }), 4003],
+    ["200 with another owner", () => Response.json({ ...ORDER, user_id: "bob" }), 4003],
+  ];
+  for (const [name, answer, code] of refusals) {
+    test(`${name}: ${code}, and nothing is written`, async () => {
+      backend = answer;
+      const id = crypto.randomUUID();
+      expect((await (await socketThere(id, await mintToken())).closed()).code).toBe(code);
+      expect(await isEmpty(id)).toBe(true);
+    });
+  }
+
+  const failures: [string, () => Response | Promise<Response>][] = [
+    ["500", () => new Response("oops", { status: 500 })],
+    ["a redirect", () => Response.redirect("https://evil.example/", 302)],
+    ["no JSON", () => new Response("<html>")],
+    ["no owner", () => Response.json({ status: "pending" })],
+    ["no answer", () => Promise.reject(new Error("connection refused"))],
+  ];
+  for (const [name, answer] of failures) {
+    test(`${name}: 503, to be tried again, and nothing is written`, async () => {
+      backend = answer;
+      const id = crypto.randomUUID();
+      vi.spyOn(console, "error").mockImplementation(() => {});
+      const response = await connectThere(id, await mintToken());
+      expect(response.status).toBe(503);
+      expect(response.headers.get("Retry-After")).toMatch(/^\d+$/);
+      expect(await isEmpty(id)).toBe(true);
+      expect(asked).toHaveLength(1);
+    });
+  }
+});
+
+test("an order with an owner here is not asked about, and a stranger to it is refused without asking", async () => {
+  const id = await registerOrder("alice");
+  expect((await (await socketThere(id, await adminToken())).frame()).type).toBe("connection_established");
+  expect((await (await socketThere(id, await mintToken({ subject: "mallory" }))).closed()).code).toBe(4003);
+  expect(asked).toHaveLength(0);
+});

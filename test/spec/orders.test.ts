@@ -1,0 +1,106 @@
+import { runInDurableObject } from "cloudflare:test";
+import { describe, expect, test } from "vitest";
+import { connect, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { adminToken, mintToken } from "../support/tokens.ts";
+
+const asUser = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
+
+describe("PUT /api/v1/orders/{order_id}", () => {
+  test("registers an order (201), then corrects it (200)", async () => {
+    const id = crypto.randomUUID();
+    const body = { user_id: "alice", status: "pending", payment_status: "pending" };
+    expect((await serviceRequest("PUT", `/api/v1/orders/${id}`, body)).status).toBe(201);
+    const corrected = await serviceRequest("PUT", `/api/v1/orders/${id}`, { ...body, status: "processing" });
+    expect(corrected.status).toBe(200);
+    expect(await corrected.json()).toEqual({ order_id: id, ...body, status: "processing" });
+  });
+
+  test("gives an owner to an order that was only published to (201)", async () => {
+    const id = crypto.randomUUID();
+    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    const body = { user_id: "alice", status: "shipped", payment_status: "paid" };
+    expect((await serviceRequest("PUT", `/api/v1/orders/${id}`, body)).status).toBe(201);
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    expect((await socket.frame()).data).toMatchObject({ current_status: "shipped", seq: 1 });
+  });
+
+  test("names every bad field (422)", async () => {
+    const response = await serviceRequest("PUT", `/api/v1/orders/${crypto.randomUUID()}`, { user_id: 7, state: "new" });
+    expect(response.status).toBe(422);
+    const { errors } = await response.json<{ errors: { field: string }[] }>();
+    expect(errors.map(({ field }) => field).sort()).toEqual(["payment_status", "state", "status", "user_id"]);
+  });
+
+  test("an id that is no UUID is 400", async () => {
+    expect((await serviceRequest("PUT", "/api/v1/orders/7", {})).status).toBe(400);
+  });
+});
+
+describe("GET /api/v1/orders/{order_id}", () => {
+  test("is the snapshot, for its owner, an admin and a service", async () => {
+    const id = await registerOrder("alice", { status: "pending", payment_status: "paid" });
+    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    const expected = {
+      order_id: id,
+      user_id: "alice",
+      status: "shipped",
+      payment_status: "paid",
+      channel: `order_${id}`,
+      epoch: expect.any(String),
+      seq: 1,
+    };
+    const answers = [
+      await request(`/api/v1/orders/${id}`, asUser(await mintToken())),
+      await request(`/api/v1/orders/${id}`, asUser(await adminToken())),
+      await serviceRequest("GET", `/api/v1/orders/${id}`),
+    ];
+    for (const answer of answers) expect(await answer.json()).toEqual(expected);
+  });
+
+  test("is 403 for a stranger, 401 for nobody, 404 for an order nobody knows", async () => {
+    const id = await registerOrder("alice");
+    expect((await request(`/api/v1/orders/${id}`, asUser(await mintToken({ subject: "mallory" })))).status).toBe(403);
+    expect((await request(`/api/v1/orders/${id}`)).status).toBe(401);
+    expect((await serviceRequest("GET", `/api/v1/orders/${crypto.randomUUID()}`)).status).toBe(404);
+    expect((await serviceRequest("GET", "/api/v1/orders/7")).status).toBe(400);
+  });
+
+  test("takes no token from the query: it would stand in logs", async () => {
+    const id = await registerOrder("alice");
+    expect((await request(`/api/v1/orders/${id}?token=${await mintToken()}`)).status).toBe(401);
+  });
+});
+
+describe("DELETE /api/v1/orders/{order_id}", () => {
+  test("closes its listeners with 4004 and leaves no stored byte (204)", async () => {
+    const id = await registerOrder("alice");
+    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    await socket.frame();
+    expect((await serviceRequest("DELETE", `/api/v1/orders/${id}`)).status).toBe(204);
+    expect(await socket.closed()).toEqual({ code: 4004, reason: "Order not found" });
+    const tables = await runInDurableObject(orderObject(id), (_, { storage }) =>
+      storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
+    );
+    expect(tables).toEqual([]);
+    expect((await connect(`orders/${id}`, { token: await mintToken() }).then((s) => s.closed())).code).toBe(4004);
+  });
+
+  test("what is registered under the same id afterwards is another order: another epoch, seq from 1", async () => {
+    const id = await registerOrder("alice");
+    await publish(`orders/${id}`, { type: "order_shipped", data: {}, id: "evt" });
+    const before = await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json<{ epoch: string }>();
+    await serviceRequest("DELETE", `/api/v1/orders/${id}`);
+    expect(await publish(`orders/${id}`, { type: "order_shipped", data: {}, id: "evt" })).toMatchObject({
+      status: "applied",
+      seq: 1,
+    });
+    const after = await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json<{ epoch: string }>();
+    expect(after.epoch).not.toBe(before.epoch);
+    expect(after).toMatchObject({ user_id: null, status: "shipped", payment_status: null });
+  });
+
+  test("of an order nobody knows is 404", async () => {
+    expect((await serviceRequest("DELETE", `/api/v1/orders/${crypto.randomUUID()}`)).status).toBe(404);
+  });
+});

@@ -1,0 +1,71 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, test } from "vitest";
+import { app } from "../../src/edge/app.ts";
+import { connect, ORIGIN, registerOrder, request } from "../support/service.ts";
+import { TestSocket } from "../support/test-socket.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** `BACKEND_CORS_ORIGINS`, comma-separated: whose pages may use the service. */
+
+describe("a socket", () => {
+  const cases: [string, Record<string, string>, number | null][] = [
+    ["from an origin of the list", { Origin: "https://shop.example" }, null],
+    ["from another origin of the list", { Origin: "http://localhost:3000" }, null],
+    ["from the service's own origin", { Origin: ORIGIN }, null],
+    ["without an origin: no browser", {}, null],
+    ["from a foreign origin", { Origin: "https://evil.example" }, 4003],
+    ["from an origin that only begins like one", { Origin: "https://shop.example.evil.example" }, 4003],
+    ["from the list's host on another scheme", { Origin: "http://shop.example" }, 4003],
+    ["from the list's host on another port", { Origin: "https://shop.example:8443" }, 4003],
+    ["from a page without an origin", { Origin: "null" }, 4003],
+  ];
+  for (const [name, headers, code] of cases) {
+    test(`${name}: ${code ?? "open"}`, async () => {
+      const id = await registerOrder();
+      for (const path of ["products", `orders/${id}`]) {
+        const socket = await connect(path, { token: await mintToken(), headers });
+        if (code === null) expect((await socket.frame()).type).toBe("connection_established");
+        else expect(await socket.closed()).toEqual({ code, reason: "Origin not allowed" });
+      }
+    });
+  }
+
+  test("* allows every page", async () => {
+    const socket = new TestSocket(
+      await app.fetch(
+        new Request(`${ORIGIN}/api/v1/ws/products?token=${await mintToken()}`, {
+          headers: { Upgrade: "websocket", Origin: "https://anything.example" },
+        }),
+        { ...env, BACKEND_CORS_ORIGINS: "*" },
+      ),
+    );
+    expect((await socket.frame()).type).toBe("connection_established");
+  });
+});
+
+describe("CORS on the HTTP routes", () => {
+  test("a page of the list may read answers, refusals too", async () => {
+    const headers = { Origin: "https://shop.example" };
+    for (const path of ["/api/v1/ws/health", `/api/v1/orders/${crypto.randomUUID()}`, "/nowhere"]) {
+      const response = await request(path, { headers });
+      expect(response.headers.get("Access-Control-Allow-Origin")).toBe("https://shop.example");
+      expect(response.headers.get("Vary")).toContain("Origin");
+    }
+  });
+
+  test("a preflight names the methods and headers", async () => {
+    const response = await request("/api/v1/publish/products", {
+      method: "OPTIONS",
+      headers: { Origin: "https://shop.example", "Access-Control-Request-Method": "POST" },
+    });
+    expect(response.status).toBe(204);
+    expect(response.headers.get("Access-Control-Allow-Methods")).toContain("POST");
+    expect(response.headers.get("Access-Control-Allow-Headers")).toContain("Idempotency-Key");
+    expect(response.headers.get("Access-Control-Allow-Credentials")).toBeNull();
+  });
+
+  test("a foreign page may not", async () => {
+    const response = await request("/api/v1/ws/health", { headers: { Origin: "https://evil.example" } });
+    expect(response.headers.get("Access-Control-Allow-Origin")).toBeNull();
+  });
+});

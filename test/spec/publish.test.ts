@@ -1,0 +1,274 @@
+import { describe, expect, test, vi } from "vitest";
+import { connect, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { adminToken, mintToken } from "../support/tokens.ts";
+
+const STATUS = { type: "order_status_changed", data: { old_status: "pending", new_status: "processing" } };
+
+describe("POST /api/v1/publish/orders/{order_id}", () => {
+  test("answers with id, channel, seq, status and how many it was sent to", async () => {
+    const id = await registerOrder();
+    const sockets = [await connect(`orders/${id}`, { token: await mintToken() })];
+    sockets.push(await connect(`orders/${id}`, { token: await adminToken() }));
+    for (const socket of sockets) await socket.frame();
+    expect(await publish(`orders/${id}`, { ...STATUS, id: "evt-1" })).toEqual({
+      id: "evt-1",
+      channel: `order_${id}`,
+      seq: 1,
+      status: "applied",
+      receivers: 2,
+    });
+  });
+
+  test("counts only listeners that are there", async () => {
+    const id = await registerOrder();
+    const [one, two] = [
+      await connect(`orders/${id}`, { token: await mintToken() }),
+      await connect(`orders/${id}`, { token: await mintToken() }),
+    ];
+    await Promise.all([one.frame(), two.frame()]);
+    one.close();
+    await vi.waitFor(async () => expect(await orderObject(id).connections()).toBe(1));
+    expect((await publish(`orders/${id}`, STATUS)).receivers).toBe(1);
+  });
+
+  test("order_id is filled in when the publisher leaves it out", async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    await socket.frame();
+    await publish(`orders/${id}`, STATUS);
+    expect((await socket.frame()).data.order_id).toBe(id);
+  });
+
+  test("order ids are lower-cased, whatever case came in", async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    await socket.frame();
+    const data = { ...STATUS.data, order_id: id.toUpperCase() };
+    const result = await publish(`orders/${id.toUpperCase()}`, { ...STATUS, data });
+    expect(result.channel).toBe(`order_${id}`);
+    expect((await socket.frame()).data.order_id).toBe(id);
+  });
+
+  test("an order nobody registered is accepted; only admins may listen", async () => {
+    const id = crypto.randomUUID();
+    expect(await publish(`orders/${id}`, STATUS)).toMatchObject({ status: "applied", seq: 1, receivers: 0 });
+    const admin = await connect(`orders/${id}`, { token: await adminToken() });
+    expect((await admin.frame()).data).toMatchObject({ current_status: "processing", payment_status: null, seq: 1 });
+    const user = await connect(`orders/${id}`, { token: await mintToken() });
+    expect((await user.closed()).code).toBe(4003);
+  });
+
+  test("`order` registers it in the same call; the event's status counts", async () => {
+    const id = crypto.randomUUID();
+    const order = { user_id: "alice", status: "pending", payment_status: "paid" };
+    await publish(`orders/${id}`, { ...STATUS, order });
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    expect((await socket.frame()).data).toMatchObject({ current_status: "processing", payment_status: "paid", seq: 1 });
+  });
+
+  test("the snapshot's statuses follow the events", async () => {
+    const id = await registerOrder("alice", { status: "pending", payment_status: "pending" });
+    const statuses = async () => {
+      const socket = await connect(`orders/${id}`, { token: await mintToken() });
+      const { current_status, payment_status } = (await socket.frame()).data;
+      return [current_status, payment_status];
+    };
+    const steps: [string, Record<string, unknown>, string[]][] = [
+      ["order_status_changed", { new_status: "processing" }, ["processing", "pending"]],
+      ["payment_status_changed", { new_status: "paid" }, ["processing", "paid"]],
+      ["order_shipped", { carrier: "UPS" }, ["shipped", "paid"]],
+      ["order_delivered", {}, ["delivered", "paid"]],
+      ["order_cancelled", {}, ["cancelled", "paid"]],
+    ];
+    for (const [type, data, expected] of steps) {
+      await publish(`orders/${id}`, { type, data });
+      expect(await statuses()).toEqual(expected);
+    }
+  });
+
+  test("what is published to one order reaches no other", async () => {
+    const [mine, other] = [await registerOrder(), await registerOrder()];
+    const socket = await connect(`orders/${other}`, { token: await mintToken() });
+    await socket.frame();
+    await publish(`orders/${mine}`, STATUS);
+    expect(await socket.settle()).toEqual([]);
+  });
+});
+
+describe("the same id twice is applied once", () => {
+  test("by `id`: the second is a duplicate with the first answer's seq, and nobody sees it", async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    await socket.frame();
+    await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
+    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    const again = await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
+    expect(again).toMatchObject({ id: "evt-1", seq: 1, status: "duplicate", receivers: 0 });
+    expect(await socket.settle()).toHaveLength(2);
+  });
+
+  test("by the Idempotency-Key header", async () => {
+    const id = await registerOrder();
+    const headers = { "Idempotency-Key": "key-1" };
+    expect(await publish(`orders/${id}`, STATUS, headers)).toMatchObject({ id: "key-1", status: "applied" });
+    expect(await publish(`orders/${id}`, STATUS, headers)).toMatchObject({ id: "key-1", status: "duplicate", seq: 1 });
+  });
+
+  test("the same body with its keys in another order is the same body", async () => {
+    const id = await registerOrder();
+    await publish(`orders/${id}`, { id: "e", type: "order_shipped", data: { carrier: "UPS", parts: { a: 1, b: 2 } } });
+    const other = { data: { parts: { b: 2, a: 1 }, carrier: "UPS" }, type: "order_shipped", id: "e" };
+    expect((await publish(`orders/${id}`, other)).status).toBe("duplicate");
+  });
+
+  test("with another body it is refused (409), and nobody sees it", async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    await socket.frame();
+    await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
+    const response = await serviceRequest("POST", `/api/v1/publish/orders/${id}`, {
+      ...STATUS,
+      data: { new_status: "another" },
+      id: "evt-1",
+    });
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ type: "urn:tidings:problem:id_conflict", status: 409 });
+    expect(await socket.settle()).toHaveLength(1);
+  });
+
+  test("a body's id that differs from the header's is refused", async () => {
+    const id = await registerOrder();
+    const response = await serviceRequest(
+      "POST",
+      `/api/v1/publish/orders/${id}`,
+      { ...STATUS, id: "one" },
+      { "Idempotency-Key": "two" },
+    );
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ errors: [{ field: "id" }] });
+  });
+});
+
+describe("POST /api/v1/publish/batch", () => {
+  test("goes on past a bad event; each has its own result, in the order of the events", async () => {
+    const [one, two] = [await registerOrder(), await registerOrder()];
+    const product_id = crypto.randomUUID();
+    const response = await serviceRequest("POST", "/api/v1/publish/batch", {
+      events: [
+        { channel: `order_${one}`, ...STATUS },
+        { channel: `order_${two}`, ...STATUS },
+        { channel: "order_of_somebody", ...STATUS },
+        { channel: `order_${one}`, type: "price_updated", data: { new_price: -1 } },
+        { channel: "products", type: "inventory_updated", data: { product_id, new_quantity: 3 }, id: "stock-1" },
+        { channel: `order_${one}`, type: "order_shipped", data: {} },
+        { channel: "products", type: "inventory_updated", data: { product_id, new_quantity: 3 }, id: "stock-1" },
+        { channel: "products", type: "inventory_updated", data: { product_id, new_quantity: 4 }, id: "stock-1" },
+        7,
+      ],
+    });
+    expect(response.status).toBe(200);
+    const { results } = await response.json<{ results: unknown[] }>();
+    expect(results).toMatchObject([
+      { channel: `order_${one}`, seq: 1, status: "applied" },
+      { channel: `order_${two}`, seq: 1, status: "applied" },
+      { status: "rejected", error: { status: 422, errors: [{ field: "channel" }] } },
+      {
+        status: "rejected",
+        error: { status: 422, errors: [{ field: "type" }, { field: "data.product_id" }, { field: "data.new_price" }] },
+      },
+      { channel: "products", status: "applied", id: "stock-1" },
+      { channel: `order_${one}`, seq: 2, status: "applied" },
+      { channel: "products", status: "duplicate", id: "stock-1" },
+      { status: "rejected", error: { status: 409 } },
+      { status: "rejected", error: { errors: [{ field: "channel" }] } },
+    ]);
+  });
+
+  test("an Idempotency-Key makes the whole call safe to repeat", async () => {
+    const id = await registerOrder();
+    const events = [1, 2, 3].map((n) => ({ channel: `order_${id}`, type: "order_shipped", data: { n } }));
+    const send = async () => {
+      const response = await serviceRequest(
+        "POST",
+        "/api/v1/publish/batch",
+        { events },
+        { "Idempotency-Key": "night" },
+      );
+      const { results } = await response.json<{ results: { status: string; seq: number }[] }>();
+      return results.map(({ status, seq }) => `${status} ${seq}`);
+    };
+    expect(await send()).toEqual(["applied 1", "applied 2", "applied 3"]);
+    expect(await send()).toEqual(["duplicate 1", "duplicate 2", "duplicate 3"]);
+  });
+
+  test("a thousand events are taken; one more is refused whole", async () => {
+    const id = await registerOrder();
+    const event = { channel: `order_${id}`, type: "order_shipped", data: {} };
+    const thousand = await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(1000).fill(event) });
+    expect(thousand.status).toBe(200);
+    const { results } = await thousand.json<{ results: { seq: number }[] }>();
+    expect(results.map(({ seq }) => seq)).toEqual(Array.from({ length: 1000 }, (_, i) => i + 1));
+    const more = await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(1001).fill(event) });
+    expect(more.status).toBe(422);
+  });
+
+  test("a tidings.v1 client gets a channel's events as one array", async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, {
+      headers: { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken()}` },
+    });
+    await socket.frame();
+    const events = [1, 2, 3].map((n) => ({ channel: `order_${id}`, type: "order_shipped", data: { n } }));
+    await serviceRequest("POST", "/api/v1/publish/batch", { events });
+    expect(JSON.parse(await socket.text())).toMatchObject([{ seq: 1 }, { seq: 2 }, { seq: 3 }]);
+  });
+});
+
+describe("credentials", () => {
+  test("every key of PUBLISH_KEYS publishes", async () => {
+    const id = await registerOrder();
+    const headers = { Authorization: "Bearer test-publish-key-0123456789abcdef-stock" };
+    expect((await publish(`orders/${id}`, STATUS, headers)).status).toBe("applied");
+  });
+
+  const wrong: [string, Record<string, string>][] = [
+    ["no key", { Authorization: "" }],
+    ["a wrong key", { Authorization: `Bearer ${"x".repeat(38)}` }],
+    ["a key's beginning", { Authorization: "Bearer test-publish-key-0123456789abcdef" }],
+    ["a key with its name", { Authorization: "Bearer shop:test-publish-key-0123456789abcdef-shop" }],
+    ["another scheme", { Authorization: "Basic test-publish-key-0123456789abcdef-shop" }],
+    ["an admin's token", { Authorization: "ADMIN" }],
+  ];
+  for (const [name, headers] of wrong) {
+    test(`${name}: 401 on every path of a service, and nothing is sent`, async () => {
+      const id = await registerOrder();
+      const socket = await connect(`orders/${id}`, { token: await mintToken() });
+      await socket.frame();
+      const authorization =
+        headers.Authorization === "ADMIN" ? `Bearer ${await adminToken()}` : (headers.Authorization ?? "");
+      const calls: [string, string][] = [
+        ["POST", `/api/v1/publish/orders/${id}`],
+        ["POST", "/api/v1/publish/products"],
+        ["POST", "/api/v1/publish/batch"],
+        ["PUT", `/api/v1/orders/${id}`],
+        ["DELETE", `/api/v1/orders/${id}`],
+      ];
+      for (const [method, path] of calls) {
+        const response = await serviceRequest(method, path, method === "DELETE" ? undefined : STATUS, {
+          Authorization: authorization,
+        });
+        expect([path, response.status]).toEqual([path, 401]);
+        expect(response.headers.get("Content-Type")).toBe("application/problem+json");
+        expect(response.headers.get("WWW-Authenticate")).toBe("Bearer");
+      }
+      expect(await socket.settle()).toEqual([]);
+    });
+  }
+
+  test("a publish key in the query is no credential", async () => {
+    const id = await registerOrder();
+    const path = `/api/v1/publish/orders/${id}?token=test-publish-key-0123456789abcdef-shop`;
+    const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(STATUS) };
+    expect((await request(path, init)).status).toBe(401);
+  });
+});

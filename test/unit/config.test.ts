@@ -1,0 +1,85 @@
+import { describe, expect, test } from "vitest";
+import { readConfig } from "../../src/config.ts";
+
+const GOOD = { JWT_SECRET: "s".repeat(32), PUBLISH_KEYS: `shop:${"k".repeat(32)}` };
+
+function faultsOf(env: Record<string, unknown>): string[] {
+  const result = readConfig({ ...GOOD, ...env });
+  return "faults" in result ? result.faults.map(({ setting }) => setting) : [];
+}
+
+function configWith(env: Record<string, unknown>) {
+  const result = readConfig({ ...GOOD, ...env });
+  if ("faults" in result) throw new Error(JSON.stringify(result.faults));
+  return result.config;
+}
+
+describe("defaults", () => {
+  test("two secrets are enough", () => {
+    const { jwt, ...config } = configWith({});
+    expect(jwt).toMatchObject({ algorithms: ["HS256"], issuer: null, audience: null });
+    expect(config).toEqual({
+      corsOrigins: new Set(),
+      roleClaim: "role",
+      adminRoles: new Set(["admin"]),
+      ordersApiUrl: null,
+      historyLimit: 1000,
+      historyTtlMs: 86_400_000,
+      healthIsPublic: false,
+      publishKeys: [{ name: "shop", key: "k".repeat(32) }],
+    });
+  });
+
+  test("blank means not set", () => {
+    expect(configWith({ ADMIN_ROLES: " ", JWT_ISSUER: "", HISTORY_LIMIT: "" })).toMatchObject({ historyLimit: 1000 });
+  });
+});
+
+describe("lists are separated by commas, with or without blanks", () => {
+  test("origins, in any case, with or without a trailing slash", () => {
+    const { corsOrigins } = configWith({ BACKEND_CORS_ORIGINS: "http://localhost:3000, https://Shop.Example/" });
+    expect(corsOrigins).toEqual(new Set(["http://localhost:3000", "https://shop.example"]));
+  });
+
+  test("roles, algorithms and keys", () => {
+    const config = configWith({
+      ADMIN_ROLES: "admin, staff",
+      JWT_ALGORITHMS: "HS256,HS512",
+      PUBLISH_KEYS: `a:${"1".repeat(32)} , b:${"2".repeat(30)}:x`,
+    });
+    expect(config.adminRoles).toEqual(new Set(["admin", "staff"]));
+    expect(config.jwt.algorithms).toEqual(["HS256", "HS512"]);
+    expect(config.publishKeys.map(({ key }) => key.length)).toEqual([32, 32]);
+  });
+});
+
+describe("refused", () => {
+  const bad: [string, Record<string, unknown>][] = [
+    ["no JWT_SECRET", { JWT_SECRET: undefined }],
+    ["a JWT_SECRET of 31 bytes", { JWT_SECRET: "s".repeat(31) }],
+    ["no PUBLISH_KEYS", { PUBLISH_KEYS: " , " }],
+    ["a PUBLISH_KEYS entry without a name", { PUBLISH_KEYS: "k".repeat(40) }],
+    ["a PUBLISH_KEYS key of 31 characters", { PUBLISH_KEYS: `shop:${"k".repeat(31)}` }],
+    ["a PUBLISH_KEYS name twice", { PUBLISH_KEYS: `a:${"1".repeat(32)},a:${"2".repeat(32)}` }],
+    ["BACKEND_CORS_ORIGINS with a path", { BACKEND_CORS_ORIGINS: "https://shop.example/app" }],
+    ["BACKEND_CORS_ORIGINS without a scheme", { BACKEND_CORS_ORIGINS: "shop.example" }],
+    ["JWT_ALGORITHMS with none", { JWT_ALGORITHMS: "none" }],
+    ["JWT_ALGORITHMS with RS256", { JWT_ALGORITHMS: "HS256,RS256" }],
+    ["HISTORY_LIMIT 0", { HISTORY_LIMIT: "0" }],
+    ["HISTORY_LIMIT 1e3", { HISTORY_LIMIT: "1e3" }],
+    ["HISTORY_TTL_SECONDS -1", { HISTORY_TTL_SECONDS: "-1" }],
+    ["ORDERS_API_URL of another scheme", { ORDERS_API_URL: "ftp://api.example/orders" }],
+    ["ORDERS_API_URL with a query", { ORDERS_API_URL: "https://api.example/orders?x=1" }],
+  ];
+  for (const [name, env] of bad) {
+    test(name, () => expect(faultsOf(env)).toEqual([Object.keys(env)[0]]));
+  }
+
+  test("all at once, and no value is repeated", () => {
+    const result = readConfig({ JWT_SECRET: "my-secret", PUBLISH_KEYS: "my-key", HISTORY_LIMIT: "my-limit" });
+    expect(result).toMatchObject({
+      faults: [{ setting: "JWT_SECRET" }, { setting: "PUBLISH_KEYS" }, { setting: "HISTORY_LIMIT" }],
+    });
+    expect(JSON.stringify(result)).not.toMatch(/my-/);
+  });
+});

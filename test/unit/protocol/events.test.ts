@@ -1,0 +1,121 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { EVENTS, eventTypesOf, isEventType } from "../../../src/protocol/events.ts";
+import { encodeEventFrame, parseClientMessage, parseProductFilter } from "../../../src/protocol/frames.ts";
+import { type ChannelName, orderChannelName, parseChannelName, parseOrderId } from "../../../src/protocol/names.ts";
+import { checkEvent } from "../../../src/protocol/publish.ts";
+
+const ORDER = "123e4567-e89b-12d3-a456-426614174000";
+
+/** JSON as a publisher may send it: no number that JavaScript would change, no key that careless code trips over. */
+const json = fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.parse(JSON.stringify(value), harmless) as unknown);
+
+function harmless(key: string, value: unknown): unknown {
+  if (/^(__proto__|constructor|prototype)$/.test(key)) return undefined;
+  return Number.isInteger(value) && !Number.isSafeInteger(value) ? 0 : value;
+}
+
+describe("the catalogue", () => {
+  test("has the original service's eleven events, five of orders and six of products", () => {
+    expect(eventTypesOf("order")).toHaveLength(5);
+    expect(eventTypesOf("products")).toHaveLength(6);
+  });
+
+  for (const type of Object.keys(EVENTS).filter(isEventType)) {
+    const channel: ChannelName = EVENTS[type].channel === "order" ? orderChannelName(ORDER) : "products";
+
+    test(`${type}: its example passes the door and comes out as it went in`, () => {
+      const checked = checkEvent({ type, data: EVENTS[type].example }, channel, "id");
+      expect(checked).toMatchObject({ ok: true, value: { type, channel, id: "id" } });
+      if (checked.ok) expect(JSON.parse(checked.value.data)).toEqual(EVENTS[type].example);
+    });
+
+    test(`${type}: fields it does not name pass through unchanged`, () => {
+      fc.assert(
+        fc.property(
+          fc.dictionary(
+            fc.string().map((key) => `x_${key}`),
+            json,
+          ),
+          (extra) => {
+            const data = { ...EVENTS[type].example, ...extra };
+            const checked = checkEvent(JSON.parse(JSON.stringify({ type, data })), channel, "id");
+            expect(checked.ok && JSON.parse(checked.value.data)).toEqual(data);
+          },
+        ),
+      );
+    });
+
+    test(`${type}: whatever stands in a named field, the answer is an event or a list of fields`, () => {
+      const keys = Object.keys(EVENTS[type].example);
+      fc.assert(
+        fc.property(fc.constantFrom(...keys), json, (key, value) => {
+          const checked = checkEvent({ type, data: { ...EVENTS[type].example, [key]: value } }, channel, "id");
+          if (!checked.ok) expect(checked.errors.every(({ field }) => field.startsWith(`data.${key}`))).toBe(true);
+        }),
+      );
+    });
+  }
+
+  test("anything at all at the door is an answer, never a fault", () => {
+    fc.assert(
+      fc.property(fc.anything({ withBigInt: false }), (body) => {
+        const checked = checkEvent(body, "products", "id");
+        expect(checked.ok || checked.errors.length > 0).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("names", () => {
+  test("an order id is a UUID in any case, and comes out in lower case", () => {
+    fc.assert(
+      fc.property(fc.uuid(), (id) => {
+        expect(parseOrderId(id.toUpperCase())).toBe(id);
+        expect(parseChannelName(`order_${id.toUpperCase()}`)).toEqual({ name: `order_${id}`, orderId: id });
+      }),
+    );
+  });
+
+  test("nothing else is a channel", () => {
+    for (const name of [
+      "",
+      "orders",
+      "Products",
+      "order_",
+      "order_1",
+      ` order_${ORDER}`,
+      `order_${ORDER}\n`,
+      `order-${ORDER}`,
+    ]) {
+      expect(parseChannelName(name)).toBeNull();
+    }
+  });
+});
+
+describe("frames", () => {
+  test("whatever the data and the id, a frame is one JSON object with the five fields", () => {
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), json), fc.string(), fc.nat(), (data, id, seq) => {
+        const frame = encodeEventFrame({ type: "order_shipped", data: JSON.stringify(data), id, seq, ts: 0 });
+        expect(JSON.parse(frame)).toEqual({ type: "order_shipped", data, id, seq, ts: "1970-01-01T00:00:00.000Z" });
+      }),
+    );
+  });
+
+  test("any text from a client is a message of the protocol or null", () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ maxLength: 5000 }), fc.json()), (text) => {
+        expect(parseClientMessage(text)?.type ?? null).toBeOneOf([null, "subscribe", "unsubscribe"]);
+      }),
+    );
+  });
+
+  test("a product filter: ids by commas, blanks around them ignored, each once", () => {
+    expect(parseProductFilter(null)).toBeNull();
+    expect(parseProductFilter("")).toBeNull();
+    expect(parseProductFilter(" a, b,,a ")).toEqual(["a", "b"]);
+    expect(parseProductFilter(",")).toBe("invalid");
+    expect(parseProductFilter("x".repeat(129))).toBe("invalid");
+  });
+});
