@@ -1,0 +1,53 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
+import { EVENTS } from "../../src/protocol/events.ts";
+import { REFUSALS } from "../../src/protocol/refusals.ts";
+
+/** README's tables, written from the source. `npm run docs` puts them in; a test compares them. */
+
+export const README = join(import.meta.dirname, "../../README.md");
+
+const table = (head: string[], rows: string[][]): string =>
+  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+
+const RETRY = { never: "no", backoff: "after a back-off", now: "at once, with jitter" };
+
+const TABLES: Record<string, string> = {
+  events: table(
+    ["type", "channel", "what happened", "example `data`"],
+    Object.entries(EVENTS).map(([type, { channel, summary, example }]) => [
+      `\`${type}\``,
+      channel === "order" ? "`order_<id>`" : "`products`",
+      summary,
+      `\`${JSON.stringify(example)}\``,
+    ]),
+  ),
+  "close-codes": table(
+    ["code", "name", "why", "may a client come back by itself?", "what to do"],
+    Object.entries(CLOSE_CODES).map(([code, { name, meaning, retry, todo }]) => [
+      code,
+      `\`${name}\``,
+      meaning,
+      RETRY[retry],
+      todo,
+    ]),
+  ),
+  problems: table(
+    ["status", "`type`", "`title`"],
+    Object.entries(REFUSALS)
+      .sort(([, a], [, b]) => a.status - b.status)
+      .map(([reason, { status, title }]) => [String(status), `\`urn:tidings:problem:${reason}\``, title]),
+  ),
+};
+
+/** README's text with every generated table as the source has it now. @throws when a table has no place in it. */
+export function withTables(readme: string): string {
+  return Object.entries(TABLES).reduce((text, [name, rows]) => {
+    const place = new RegExp(`(<!-- table: ${name} -->\n)[^]*?(<!-- end of table -->)`);
+    if (!place.test(text)) throw new Error(`README.md has no place for the table "${name}"`);
+    return text.replace(place, (_, start: string, end: string) => `${start}\n${rows}\n\n${end}`);
+  }, readme);
+}
+
+if (import.meta.main) writeFileSync(README, withTables(readFileSync(README, "utf8")));

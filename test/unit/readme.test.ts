@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { unstable_readConfig as readWranglerConfig } from "wrangler";
+import { README, withTables } from "../support/readme-tables.ts";
+
+const readme = readFileSync(README, "utf8");
+const root = join(import.meta.dirname, "../..");
+
+describe("README.md", () => {
+  test("has its tables as the source has them; `npm run docs` mends it", () => {
+    expect(withTables(readme)).toBe(readme);
+  });
+
+  test("names every setting of wrangler.toml with its default", () => {
+    const { vars } = readWranglerConfig({ config: join(root, "wrangler.toml") });
+    for (const [name, value] of Object.entries(vars)) {
+      const row = readme.split("\n").find((line) => line.startsWith(`| \`${name}\` |`));
+      expect(row, `no row for ${name}`).toBeDefined();
+      if (value !== "") expect(row).toContain(`\`${value}\``);
+    }
+  });
+
+  test("names only npm scripts that exist", () => {
+    const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+    const named = [...readme.matchAll(/npm run ([\w:-]+)/g)].map(([, name]) => name);
+    expect(named.length).toBeGreaterThan(3);
+    for (const name of named) expect(scripts).toHaveProperty([String(name)]);
+  });
+
+  test("names only files that exist", () => {
+    for (const [, path] of readme.matchAll(/\]\(((?:src|test)\/[^)]+)\)/g)) {
+      expect(() => readFileSync(join(root, String(path)))).not.toThrow("ENOENT");
+    }
+  });
+});
