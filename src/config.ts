@@ -29,6 +29,10 @@ export interface Config {
   ordersApiUrl: string | null;
   historyLimit: number;
   historyTtlMs: number;
+  /** How long a socket that should ping may show no sign of life. */
+  ghostMs: number;
+  /** How long what is stored of an order outlives its end. */
+  orderRetentionMs: number;
   /** Whether anybody may read order ids on the health page. */
   healthIsPublic: boolean;
   publishKeys: readonly PublishKey[];
@@ -125,6 +129,8 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
   const publishKeys = read("PUBLISH_KEYS", "", putSecret("PUBLISH_KEYS"), readPublishKeys);
   const historyLimit = integer("HISTORY_LIMIT", 1000, 1, MAX_HISTORY_LIMIT);
   const historyTtlSeconds = integer("HISTORY_TTL_SECONDS", 86_400, 1, 365 * 86_400);
+  const ghostSeconds = integer("GHOST_SECONDS", 600, 60, 86_400);
+  const orderRetentionSeconds = integer("ORDER_RETENTION_SECONDS", 30 * 86_400, 60, 3650 * 86_400);
   const text = (setting: string, fallback: string) => read(setting, fallback, "", (value) => ({ value })) ?? fallback;
 
   if (
@@ -134,7 +140,9 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
     ordersApiUrl === undefined ||
     publishKeys === undefined ||
     historyLimit === undefined ||
-    historyTtlSeconds === undefined
+    historyTtlSeconds === undefined ||
+    ghostSeconds === undefined ||
+    orderRetentionSeconds === undefined
   ) {
     return { faults };
   }
@@ -147,6 +155,8 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
       ordersApiUrl,
       historyLimit,
       historyTtlMs: historyTtlSeconds * 1000,
+      ghostMs: ghostSeconds * 1000,
+      orderRetentionMs: orderRetentionSeconds * 1000,
       healthIsPublic: text("HEALTH_DETAILS", "") === "public",
       publishKeys,
     },

@@ -15,6 +15,10 @@ const attachment = z.object({
   speaksV1: z.boolean(),
   /** Only these products' events; null for all. */
   products: z.array(z.string()).nullable(),
+  /** When it connected or last sent a message, in milliseconds since 1970. Pings are kept by the runtime. */
+  seenAt: z.number(),
+  /** Whether it was told that its token ends soon. */
+  isWarned: z.boolean(),
 });
 export type Listener = z.infer<typeof attachment>;
 

@@ -1,11 +1,17 @@
 import type { Config } from "../config.ts";
 import { type Position, parseClientMessage } from "../protocol/frames.ts";
 import type { AcceptedEvent } from "../protocol/publish.ts";
-import { REFUSALS } from "../protocol/refusals.ts";
-import type { ConnectRequest } from "./attachment.ts";
+import type { SocketRefusal } from "../protocol/refusals.ts";
+import { logFault } from "../telemetry/log.ts";
+import { Alarm } from "./alarm.ts";
+import type { ConnectRequest, Listener } from "./attachment.ts";
 import { History, type LoggedFrame } from "./history.ts";
-import { Listeners } from "./listeners.ts";
+import { changeFilter, Listeners } from "./listeners.ts";
 import { Storage } from "./storage.ts";
+import { dutiesOf } from "./upkeep.ts";
+
+/** How long the next try at upkeep that failed waits. */
+const UPKEEP_RETRY_MS = 60_000;
 
 /** What became of one event in its channel. */
 export type Delivery =
@@ -13,14 +19,24 @@ export type Delivery =
   | { status: "stale" }
   | { status: "conflict" };
 
-/** What kinds of channel do differently when an event comes. */
+/** What kinds of channel do differently. */
 export interface ChannelHooks {
+  /** Names the epoch of a channel that has none yet. */
+  firstEpoch(): string;
+  /** Why somebody may not listen, or null. */
+  refusalFor(listener: Listener): SocketRefusal | null;
   /** The version last applied to whatever the event is about, or null. */
   lastVersion(event: AcceptedEvent): number | null;
-  /** The event was appended: keep what it says. Runs in the same transaction. */
+  /** Events to append before this one, because it changes more than it says. */
+  before(event: AcceptedEvent): AcceptedEvent[];
+  /** An event was appended: keep what it says. Runs in the same transaction. */
   applied(event: AcceptedEvent): void;
   /** After the last event of a delivery, in the same transaction. */
   save(): void;
+  /** A transaction was undone: storage alone knows now. */
+  forget(): void;
+  /** How many listeners there are has changed. */
+  counted(count: number): void;
 }
 
 /** What both kinds of channel share: a log, the listeners, and the way of an event from one to the other. */
@@ -28,73 +44,114 @@ export class Channel {
   readonly storage: Storage;
   readonly history: History;
   readonly listeners: Listeners;
+  readonly alarm: Alarm;
+  readonly #ctx: DurableObjectState;
+  readonly #config: Config;
+  readonly #hooks: ChannelHooks;
 
-  /**
-   * @param firstEpoch Names the epoch of a channel that has none yet.
-   * @param onCount Told how many listeners there are whenever that changes.
-   */
-  constructor(ctx: DurableObjectState, config: Config, firstEpoch: () => string, onCount: (count: number) => void) {
+  constructor(ctx: DurableObjectState, config: Config, hooks: ChannelHooks) {
+    this.#ctx = ctx;
+    this.#config = config;
+    this.#hooks = hooks;
     this.storage = new Storage(ctx.storage);
     this.history = new History(
       this.storage,
       { maxEvents: config.historyLimit, ttlMs: config.historyTtlMs },
-      firstEpoch,
+      hooks.firstEpoch,
     );
-    this.listeners = new Listeners(ctx, onCount);
+    this.listeners = new Listeners(ctx, hooks.counted);
+    this.alarm = new Alarm(ctx.storage);
   }
 
   /**
    * Makes a client a listener. Nothing between reading the log and joining the listeners waits for anything, so no
    * event can slip between what is replayed and what comes live.
-   * @param established Writes the `data` of the first frame, besides the position.
+   * @param established The `data` of the first frame, besides the position.
    */
-  connect({ listener, resume }: ConnectRequest, established: () => Record<string, unknown>, now: number): Response {
+  connect({ listener, resume }: ConnectRequest, established: Record<string, unknown>, now: number): Response {
     const since = resume && /^\d{1,15}$/.test(resume.since) ? Number(resume.since) : -1;
     const missed = resume && this.history.readSince(resume.epoch, since, now);
     const position: Position = this.history.position;
     const first = {
       type: "connection_established",
-      data: { ...established(), ...position, resumed: resume && missed !== null },
+      data: { ...established, ...position, resumed: resume && missed !== null },
       ts: new Date(now).toISOString(),
     };
-    return this.listeners.accept(listener, JSON.stringify(first), missed ?? []);
+    const { socket, response } = this.listeners.accept(listener, JSON.stringify(first), missed ?? []);
+    this.#watch(socket, listener, now);
+    return response;
   }
 
   /**
    * Appends events and sends them. All of it is one transaction, and the runtime holds every frame and the answer
    * until it is durable (the output gate): no listener sees what a crash could undo.
    */
-  deliver(events: AcceptedEvent[], hooks: ChannelHooks, now: number): Delivery[] {
+  deliver(events: AcceptedEvent[], now: number): Delivery[] {
+    if (events.length === 0) return [];
     const frames: LoggedFrame[] = [];
     const deliveries = this.#inTransaction(() => {
-      const results = events.map((event): Delivery => {
-        const seen = this.history.find(event.id);
-        if (seen !== undefined) {
-          if (!this.history.isSameEvent(seen, event)) return { status: "conflict" };
-          return { status: "duplicate", seq: seen, receivers: 0 };
-        }
-        const last = hooks.lastVersion(event);
-        if (event.version !== null && last !== null && event.version <= last) return { status: "stale" };
-        const frame = this.history.append(event, now);
-        hooks.applied(event);
-        frames.push(frame);
-        return { status: "applied", seq: frame.seq, receivers: 0 };
-      });
-      if (frames.length > 0) hooks.save();
+      const results = events.map((event) => this.#append(event, frames, now));
+      if (frames.length > 0) this.#hooks.save();
       return results;
     });
-    const receivers = this.listeners.broadcast(frames, now);
-    let sent = 0;
-    for (const delivery of deliveries) if (delivery.status === "applied") delivery.receivers = receivers[sent++] ?? 0;
+    this.#send(frames, deliveries, now);
     return deliveries;
   }
 
   /** Takes a message from a client; one that the protocol does not have closes its socket, and no other. */
-  message(socket: WebSocket, message: string | ArrayBuffer): void {
-    const parsed = typeof message === "string" ? parseClientMessage(message) : null;
-    if (!parsed || !this.listeners.filter(socket, parsed)) {
-      this.listeners.close(socket, REFUSALS.protocol_error.close, REFUSALS.protocol_error.title);
+  async message(socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
+    const message = typeof text === "string" ? parseClientMessage(text) : null;
+    const listener = this.listeners.get(socket);
+    if (!listener) return;
+    if (!message) return this.listeners.close(socket, "protocol_error");
+    if (message.type === "authenticate") return this.#authenticate(socket, message.token, now);
+    const products = changeFilter(listener.products, message);
+    if (products === "too_many") return this.listeners.close(socket, "protocol_error");
+    this.listeners.update(socket, { products, seenAt: now });
+  }
+
+  /** Closes the sockets of one user, or all when none is named. @returns How many. */
+  disconnect(userId: string | null): number {
+    return this.listeners.closeWhere(({ subject }) => userId === null || subject === userId, "disconnected");
+  }
+
+  /** Removes every stored byte, the alarm included. */
+  async erase(): Promise<void> {
+    this.history.forget();
+    this.alarm.forget();
+    await this.storage.erase();
+  }
+
+  /**
+   * The alarm rang: what is due is done, and the alarm is set for what will be due next. It is set first, so that
+   * nothing that goes wrong afterwards can leave the channel without one.
+   * @param moreNext When something besides listeners and history will be due, in milliseconds since 1970.
+   */
+  async upkeep(moreNext: number, now: number): Promise<void> {
+    const duties = [...this.listeners.all()].map(({ socket, listener, pingedAt }) => ({
+      socket,
+      listener,
+      ...dutiesOf(listener, pingedAt, this.#config.ghostMs, now),
+    }));
+    const historyNext = this.history.expiresAt > now ? this.history.expiresAt : Number.POSITIVE_INFINITY;
+    const next = duties.reduce((earliest, duty) => Math.min(earliest, duty.next), Math.min(moreNext, historyNext));
+    await this.alarm.rang(next, now);
+    try {
+      for (const { socket, listener, due } of duties) {
+        if (due === "close_expired") this.listeners.close(socket, "token_expired");
+        if (due === "close_ghost") this.listeners.close(socket, "no_sign_of_life");
+        if (due === "warn") this.#warn(socket, listener);
+      }
+      this.history.dropExpired(now);
+    } catch (error) {
+      logFault("upkeep", error, { channel: this.#ctx.id.name ?? "" });
+      await this.alarm.need(now + UPKEEP_RETRY_MS, now);
     }
+  }
+
+  /** Sets the alarm when something needs it; nobody waits for that, and the output gate waits for it to be durable. */
+  needAlarm(need: number, now: number): void {
+    this.#ctx.waitUntil(this.alarm.need(need, now));
   }
 
   #inTransaction<T>(body: () => T): T {
@@ -102,7 +159,66 @@ export class Channel {
       return this.storage.transaction(body);
     } catch (error) {
       this.history.forget();
+      this.#hooks.forget();
       throw error;
     }
+  }
+
+  #append(event: AcceptedEvent, frames: LoggedFrame[], now: number): Delivery {
+    const seen = this.history.find(event.id);
+    if (seen !== undefined) {
+      if (!this.history.isSameEvent(seen, event)) return { status: "conflict" };
+      return { status: "duplicate", seq: seen, receivers: 0 };
+    }
+    const last = this.#hooks.lastVersion(event);
+    if (event.version !== null && last !== null && event.version <= last) return { status: "stale" };
+    for (const earlier of this.#hooks.before(event)) {
+      frames.push(this.history.append(earlier, now));
+      this.#hooks.applied(earlier);
+    }
+    const frame = this.history.append(event, now);
+    this.#hooks.applied(event);
+    frames.push(frame);
+    return { status: "applied", seq: frame.seq, receivers: 0 };
+  }
+
+  #send(frames: LoggedFrame[], deliveries: Delivery[], now: number): void {
+    if (frames.length === 0) return;
+    const receivers = this.listeners.broadcast(frames, now);
+    const bySeq = new Map(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
+    for (const delivery of deliveries) {
+      if (delivery.status === "applied") delivery.receivers = bySeq.get(delivery.seq) ?? 0;
+    }
+    this.needAlarm(this.history.expiresAt, now);
+  }
+
+  #warn(socket: WebSocket, listener: Listener): void {
+    this.listeners.update(socket, { isWarned: true });
+    this.listeners.control(socket, {
+      type: "token_expiring",
+      data: { expires_at: new Date(listener.expiresAt).toISOString() },
+    });
+  }
+
+  /** A fresh token of the same subject extends the connection, when it may still listen. */
+  async #authenticate(socket: WebSocket, token: string, now: number): Promise<void> {
+    // The Worker's own entry point, because libraries for tokens belong to the edge. No object is awake for long for it.
+    const verified = await this.#ctx.exports.TokenVerifier.verify(token);
+    const listener = this.listeners.get(socket);
+    if (!listener) return;
+    if (!verified.ok) return this.listeners.close(socket, verified.reason);
+    const { subject, isAdmin, expiresAt } = verified.identity;
+    if (subject !== listener.subject) return this.listeners.close(socket, "token_invalid");
+    this.listeners.update(socket, { isAdmin, expiresAt, isWarned: false, seenAt: now });
+    const refusal = this.#hooks.refusalFor(listener);
+    if (refusal) return this.listeners.close(socket, refusal);
+    this.#watch(socket, listener, now);
+  }
+
+  /** Sees to it that what a listener's token will need is done in time. */
+  #watch(socket: WebSocket, listener: Listener, now: number): void {
+    const { due, next } = dutiesOf(listener, null, this.#config.ghostMs, now);
+    if (due === "warn") this.#warn(socket, listener);
+    this.needAlarm(next, now);
   }
 }

@@ -136,6 +136,21 @@ export class History {
     }));
   }
 
+  /** When the last event is too old to be replayed, in milliseconds since 1970; Infinity when the log is empty. */
+  get expiresAt(): number {
+    const { events, headTs } = this.#loaded;
+    return events.size === 0 ? Number.POSITIVE_INFINITY : headTs + this.#limits.ttlMs;
+  }
+
+  /** Empties a log whose last event is too old to be replayed. The position stays, and `seq` goes on from it. */
+  dropExpired(now: number): void {
+    if (now < this.expiresAt) return;
+    const { epoch, head } = this.#loaded;
+    this.#storage.writeState("channel", { epoch, base: head } satisfies z.infer<typeof channelState>);
+    this.#storage.truncate("log");
+    this.forget();
+  }
+
   /** Forgets what is in memory: after a transaction was undone, storage alone knows. */
   forget(): void {
     this.#index = undefined;
@@ -145,13 +160,16 @@ export class History {
     if (!this.#index) {
       const channel = this.#storage.readState("channel", channelState);
       const rows = this.#storage.read("SELECT seq, id, ts FROM log ORDER BY seq");
+      const last = rows.at(-1);
       this.#index = {
-        epoch: channel?.epoch ?? this.#firstEpoch(),
+        epoch: channel?.epoch ?? (this.#storage.exists ? randomEpoch() : this.#firstEpoch()),
         isOpen: channel !== null,
-        headTs: Number(rows.at(-1)?.ts ?? 0),
-        head: Number(rows.at(-1)?.seq ?? channel?.base ?? 0),
+        head: Math.max(Number(last?.seq ?? 0), channel?.base ?? 0),
+        headTs: Number(last?.ts ?? 0),
         events: new Map(rows.map(({ seq, id, ts }) => [String(id), { seq: Number(seq), ts: Number(ts) }])),
       };
+      // Something is stored, but no epoch that this version can read: a new one says so to whoever resumes.
+      if (this.#storage.exists) this.open();
     }
     return this.#index;
   }
@@ -168,6 +186,11 @@ export class History {
     this.#storage.write("DELETE FROM log WHERE seq < ?", keepFrom);
     for (const [id, { seq }] of events) if (seq < keepFrom) events.delete(id);
   }
+}
+
+/** Names an epoch that no other log has had. */
+export function randomEpoch(): string {
+  return crypto.randomUUID().slice(0, 8);
 }
 
 /** Whether two parsed JSON values are equal; an object's keys may come in any order. */

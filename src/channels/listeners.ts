@@ -1,10 +1,8 @@
 import { MAX_FILTER_PRODUCTS, PING, PONG } from "../protocol/frames.ts";
-import { REFUSALS } from "../protocol/refusals.ts";
+import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 import { type Listener, readAttachment, writeAttachment } from "./attachment.ts";
 import type { LoggedFrame } from "./history.ts";
-
-/** Frames to a `tidings.v1` client go out together, in messages of about this many characters. */
-const MAX_MESSAGE_LENGTH = 256 * 1024;
+import { messagesFor } from "./messages.ts";
 
 /**
  * The sockets of one channel and who is behind them. The runtime keeps both through hibernation; this keeps them at
@@ -23,7 +21,7 @@ export class Listeners {
     for (const socket of ctx.getWebSockets()) {
       const listener = readAttachment(socket);
       if (listener) this.#open.set(socket, listener);
-      else close(socket, 4200, "Reconnect, please");
+      else closeQuietly(socket, REFUSALS.going_away.close, REFUSALS.going_away.title);
     }
   }
 
@@ -31,8 +29,15 @@ export class Listeners {
     return this.#open.size;
   }
 
+  /** Every listener, with the last sign of life of its socket, in milliseconds since 1970; null when it never pinged. */
+  *all(): Generator<{ socket: WebSocket; listener: Listener; pingedAt: number | null }> {
+    for (const [socket, listener] of this.#open) {
+      yield { socket, listener, pingedAt: this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? null };
+    }
+  }
+
   /** Accepts a client: the first frame, then what it missed, then it is one of the listeners. */
-  accept(listener: Listener, first: string, missed: LoggedFrame[]): Response {
+  accept(listener: Listener, first: string, missed: LoggedFrame[]): { socket: WebSocket; response: Response } {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     this.#ctx.acceptWebSocket(server);
     writeAttachment(server, listener);
@@ -40,7 +45,7 @@ export class Listeners {
     server.send(first);
     this.#sendTo(server, listener, missed, new Map());
     this.#onCount(this.count);
-    return new Response(null, { status: 101, webSocket: client });
+    return { socket: server, response: new Response(null, { status: 101, webSocket: client }) };
   }
 
   /**
@@ -52,7 +57,7 @@ export class Listeners {
     const messages = new Map<string, string[]>();
     for (const [socket, listener] of this.#open) {
       if (now >= listener.expiresAt) {
-        this.close(socket, REFUSALS.token_expired.close, REFUSALS.token_expired.title);
+        this.close(socket, "token_expired");
         continue;
       }
       for (const index of this.#sendTo(socket, listener, frames, messages))
@@ -61,31 +66,31 @@ export class Listeners {
     return receivers;
   }
 
-  /** Changes which products a listener hears of; false when that would be too many. */
-  filter(socket: WebSocket, change: { type: "subscribe" | "unsubscribe"; product_ids: string[] }): boolean {
+  /** Sends a control frame to one listener. */
+  control(socket: WebSocket, frame: Record<string, unknown>): void {
+    sendQuietly(socket, [JSON.stringify(frame)]);
+  }
+
+  /** What is known of the listener behind a socket; undefined when it has been closed. */
+  get(socket: WebSocket): Listener | undefined {
+    return this.#open.get(socket);
+  }
+
+  /** Changes what is known of a listener. */
+  update(socket: WebSocket, change: Partial<Listener>): void {
     const listener = this.#open.get(socket);
-    if (!listener) return true;
-    const products = new Set(listener.products);
-    for (const id of change.product_ids) {
-      if (change.type === "subscribe") products.add(id);
-      else products.delete(id);
-    }
-    if (products.size > MAX_FILTER_PRODUCTS) return false;
-    // Someone who hears everything and unsubscribes from one product still hears everything: a filter only names products.
-    if (listener.products !== null || change.type === "subscribe") listener.products = [...products];
-    writeAttachment(socket, listener);
-    return true;
+    if (listener) writeAttachment(socket, Object.assign(listener, change));
   }
 
   /** Closes every socket whose listener the condition picks; returns how many. */
-  closeWhere(condition: (listener: Listener) => boolean, code: number, reason: string): number {
+  closeWhere(condition: (listener: Listener) => boolean, reason: SocketRefusal): number {
     const picked = [...this.#open].filter(([, listener]) => condition(listener));
-    for (const [socket] of picked) this.close(socket, code, reason);
+    for (const [socket] of picked) this.close(socket, reason);
     return picked.length;
   }
 
-  close(socket: WebSocket, code: number, reason: string): void {
-    close(socket, code, reason);
+  close(socket: WebSocket, reason: SocketRefusal): void {
+    closeQuietly(socket, REFUSALS[reason].close, REFUSALS[reason].title);
     this.remove(socket);
   }
 
@@ -95,17 +100,11 @@ export class Listeners {
   }
 
   /** @returns The indexes of the frames that were sent. */
-  #sendTo(socket: WebSocket, listener: Listener, frames: LoggedFrame[], messages: Map<string, string[]>): number[] {
+  #sendTo(socket: WebSocket, listener: Listener, frames: LoggedFrame[], made: Map<string, string[]>): number[] {
     const picked: number[] = [];
     for (const [index, frame] of frames.entries()) if (passes(listener, frame)) picked.push(index);
-    if (picked.length === 0 || socket.readyState !== WebSocket.OPEN) return [];
-    try {
-      for (const message of messagesFor(listener, frames, picked, messages)) socket.send(message);
-      return picked;
-    } catch {
-      // It closed between the check and the send; its close event is on the way.
-      return [];
-    }
+    if (picked.length === 0) return [];
+    return sendQuietly(socket, messagesFor(listener.speaksV1, frames, picked, made)) ? picked : [];
   }
 }
 
@@ -113,45 +112,33 @@ function passes(listener: Listener, frame: LoggedFrame): boolean {
   return listener.products === null || frame.productId === null || listener.products.includes(frame.productId);
 }
 
-/** A plain client gets each frame as its own message; a `tidings.v1` client gets several as an array, made once for all who get the same. */
-function messagesFor(
-  listener: Listener,
-  frames: LoggedFrame[],
-  picked: number[],
-  made: Map<string, string[]>,
-): readonly string[] {
-  const texts = picked.length === frames.length ? frames : picked.flatMap((index) => frames[index] ?? []);
-  if (!listener.speaksV1) return texts.map(({ text }) => text);
-  const key = picked.length === frames.length ? "all" : picked.join();
-  let messages = made.get(key);
-  if (!messages) {
-    messages = packMessages(texts.map(({ text }) => text));
-    made.set(key, messages);
-  }
-  return messages;
+/**
+ * A listener's filter after `subscribe` or `unsubscribe`. Who hears of everything and subscribes to a product hears of
+ * that one from then on; who hears of everything and unsubscribes from one still hears of everything, because a filter
+ * names products.
+ * @returns The filter, null for everything, or `too_many`.
+ */
+export function changeFilter(
+  products: string[] | null,
+  change: { type: "subscribe" | "unsubscribe"; product_ids: string[] },
+): string[] | null | "too_many" {
+  if (change.type === "unsubscribe") return products?.filter((id) => !change.product_ids.includes(id)) ?? null;
+  const changed = new Set([...(products ?? []), ...change.product_ids]);
+  return changed.size <= MAX_FILTER_PRODUCTS ? [...changed] : "too_many";
 }
 
-/** Joins frames into JSON arrays of a bounded length, in order; one alone stays as it is. */
-export function packMessages(frames: string[], maxLength = MAX_MESSAGE_LENGTH): string[] {
-  const messages: string[] = [];
-  let parts: string[] = [];
-  let length = 0;
-  for (const frame of frames) {
-    if (parts.length > 0 && length + frame.length > maxLength) {
-      messages.push(packed(parts));
-      parts = [];
-      length = 0;
-    }
-    parts.push(frame);
-    length += frame.length + 1;
+function sendQuietly(socket: WebSocket, messages: readonly string[]): boolean {
+  if (socket.readyState !== WebSocket.OPEN) return false;
+  try {
+    for (const message of messages) socket.send(message);
+    return true;
+  } catch {
+    // It closed between the check and the send; its close event is on the way.
+    return false;
   }
-  if (parts.length > 0) messages.push(packed(parts));
-  return messages;
 }
 
-const packed = (frames: string[]) => (frames.length === 1 ? String(frames[0]) : `[${frames.join()}]`);
-
-function close(socket: WebSocket, code: number, reason: string): void {
+function closeQuietly(socket: WebSocket, code: number, reason: string): void {
   try {
     socket.close(code, reason);
   } catch {

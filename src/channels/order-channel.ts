@@ -1,22 +1,14 @@
 import { DurableObject } from "cloudflare:workers";
-import { z } from "zod";
-import { configOf, type Env } from "../config.ts";
+import { type Config, configOf, type Env } from "../config.ts";
 import type { Position } from "../protocol/frames.ts";
+import { type ChannelName, parseChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, OrderRegistration } from "../protocol/publish.ts";
-import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
+import type { SocketRefusal } from "../protocol/refusals.ts";
 import { readConnect, refuseConnect } from "./attachment.ts";
 import { Channel, type Delivery } from "./channel.ts";
+import { randomEpoch } from "./history.ts";
+import { changed, corrections, NOTHING_KNOWN, type OrderState, orderState } from "./order-state.ts";
 import { CountReporter } from "./registry.ts";
-
-/** What is known of an order; null for what nobody said. */
-const orderState = z.object({
-  user_id: z.string().nullable(),
-  status: z.string().nullable(),
-  payment_status: z.string().nullable(),
-  version: z.number().nullable(),
-});
-type OrderState = z.infer<typeof orderState>;
-const NOTHING_KNOWN: OrderState = { user_id: null, status: null, payment_status: null, version: null };
 
 /** An order as it stands, and at which position of its channel. */
 export interface OrderSnapshot extends Position {
@@ -33,71 +25,87 @@ export type Asker = { subject: string; isAdmin: boolean } | "service";
 /** One order: who owns it, where it stands, what happened to it, and who listens. Its name is the channel's. */
 export class OrderChannel extends DurableObject<Env> {
   readonly #channel: Channel;
-  readonly #counts: CountReporter;
-  readonly #name: string;
+  readonly #config: Config;
+  readonly #name: ChannelName;
+  readonly #orderId: string;
   #order: OrderState | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#name = ctx.id.name ?? "";
-    this.#counts = new CountReporter(ctx, env, this.#name);
-    this.#channel = new Channel(
-      ctx,
-      configOf(env),
-      () => crypto.randomUUID().slice(0, 8),
-      (count) => this.#counts.report(count),
-    );
+    const { name, orderId } = parseChannelName(ctx.id.name ?? "") ?? {};
+    if (!name || !orderId) throw new Error("an order's object is named order_<order id>");
+    this.#name = name;
+    this.#orderId = orderId;
+    this.#config = configOf(env);
+    const counts = new CountReporter(ctx, env, name);
+    this.#channel = new Channel(ctx, this.#config, {
+      firstEpoch: randomEpoch,
+      refusalFor: (listener) => this.#refusalFor(listener),
+      lastVersion: () => this.#known.version,
+      before: ({ order, statusChange }) =>
+        order && this.#exists ? corrections(this.#known, order, statusChange, name) : [],
+      applied: ({ order, statusChange, version }) => {
+        this.#order = {
+          ...changed(this.#known, order, statusChange, Date.now()),
+          ...(version !== null && { version }),
+        };
+      },
+      save: () => this.#save(),
+      forget: () => {
+        this.#order = undefined;
+      },
+      counted: (count) => counts.report(count),
+    });
   }
 
   override async fetch(request: Request): Promise<Response> {
     const connect = readConnect(request);
     const reason = this.#refusalFor(connect.listener);
     if (reason) return refuseConnect({ reason, isOwnerKnown: this.#known.user_id !== null });
-    const established = () => {
-      const { order_id, status, payment_status, channel } = this.#snapshot();
-      return { order_id, current_status: status, payment_status, channel };
-    };
+    const { order_id, status, payment_status, channel } = this.#snapshot();
+    const established = { order_id, current_status: status, payment_status, channel };
     return this.#channel.connect(connect, established, Date.now());
   }
 
+  /** Takes events that passed the door. @returns What became of each, in their order. */
   async deliver(events: AcceptedEvent[]): Promise<Delivery[]> {
-    const before = this.#order;
-    try {
-      return this.#channel.deliver(
-        events,
-        {
-          lastVersion: () => this.#known.version,
-          applied: ({ order, statusChange, version }) => {
-            this.#order = { ...this.#known, ...order, ...statusChange, ...(version !== null && { version }) };
-          },
-          save: () => this.#save(),
-        },
-        Date.now(),
-      );
-    } catch (error) {
-      this.#order = before;
-      throw error;
-    }
+    const owner = this.#known.user_id;
+    const deliveries = this.#channel.deliver(events, Date.now());
+    if (this.#known.user_id !== owner) this.#closeStrangers();
+    return deliveries;
   }
 
-  /** Registers the order, or corrects what is known of it. @returns Whether it was unknown before. */
+  /**
+   * Registers the order, or corrects what is known of it. Listeners are told what changes, and those who lost their
+   * right are closed.
+   * @returns Whether it had no owner before.
+   */
   async register(registration: OrderRegistration): Promise<{ isNew: boolean }> {
     const isNew = this.#known.user_id === null;
+    const now = Date.now();
+    if (this.#exists) this.#channel.deliver(corrections(this.#known, registration, {}, this.#name), now);
     this.#channel.history.open();
-    this.#order = { ...this.#known, ...registration };
+    this.#order = changed(this.#known, registration, {}, now);
     this.#save();
+    this.#closeStrangers();
     return { isNew };
   }
 
   /**
    * Takes over what the shop's own backend says of an order that has no owner here, unless somebody registered it
-   * meanwhile. Nothing is written for one who may not listen.
+   * meanwhile. Statuses that events have told already stay: they may be newer. Nothing is written for one who may not
+   * listen.
    * @returns Why the asker may not listen, or null.
    */
   async adopt(registration: OrderRegistration, asker: Asker): Promise<SocketRefusal | null> {
-    const { user_id } = this.#known;
+    const { user_id, status, payment_status } = this.#known;
     if (!mayListen(user_id ?? registration.user_id, asker)) return "access_denied";
-    if (user_id === null) await this.register(registration);
+    if (user_id !== null) return null;
+    await this.register({
+      user_id: registration.user_id,
+      status: status ?? registration.status,
+      payment_status: payment_status ?? registration.payment_status,
+    });
     return null;
   }
 
@@ -108,13 +116,16 @@ export class OrderChannel extends DurableObject<Env> {
 
   /** Closes every listener and removes every stored byte. @returns Whether there was anything to remove. */
   async erase(): Promise<boolean> {
-    const existed = this.#channel.storage.exists;
-    const { close, title } = REFUSALS.order_not_found;
-    this.#channel.listeners.closeWhere(() => true, close, title);
+    const existed = this.#exists;
+    this.#channel.listeners.closeWhere(() => true, "order_not_found");
     this.#order = undefined;
-    this.#channel.history.forget();
-    if (existed) await this.#channel.storage.erase();
+    if (existed) await this.#channel.erase();
     return existed;
+  }
+
+  /** Closes the sockets of one user, or all when none is named. @returns How many. */
+  async disconnect(userId: string | null): Promise<number> {
+    return this.#channel.disconnect(userId);
   }
 
   /** How many listen now. */
@@ -122,8 +133,15 @@ export class OrderChannel extends DurableObject<Env> {
     return this.#channel.listeners.count;
   }
 
-  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    this.#channel.message(socket, message);
+  override async alarm(): Promise<void> {
+    const now = Date.now();
+    const retainedUntil = this.#retainedUntil;
+    if (now >= retainedUntil) await this.erase();
+    else await this.#channel.upkeep(retainedUntil, now);
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    return this.#channel.message(socket, message, Date.now());
   }
 
   override webSocketClose(socket: WebSocket): void {
@@ -139,19 +157,36 @@ export class OrderChannel extends DurableObject<Env> {
     return this.#order;
   }
 
+  /** Whether anything was ever said of it, so that a listener may have seen its state. */
+  get #exists(): boolean {
+    return this.#channel.storage.exists;
+  }
+
+  /** When nothing of the order is to be kept any more, in milliseconds since 1970; Infinity before it has ended. */
+  get #retainedUntil(): number {
+    const { ended_at } = this.#known;
+    return ended_at === null ? Number.POSITIVE_INFINITY : ended_at + this.#config.orderRetentionMs;
+  }
+
   #save(): void {
     this.#channel.storage.writeState("order", this.#known);
+    this.#channel.needAlarm(this.#retainedUntil, Date.now());
+  }
+
+  #closeStrangers(): void {
+    const { user_id } = this.#known;
+    this.#channel.listeners.closeWhere((listener) => !mayListen(user_id, listener), "access_denied");
   }
 
   #refusalFor(asker: Asker): SocketRefusal | null {
-    if (!this.#channel.storage.exists) return "order_not_found";
+    if (!this.#exists) return "order_not_found";
     return mayListen(this.#known.user_id, asker) ? null : "access_denied";
   }
 
   #snapshot(): OrderSnapshot {
     const { user_id, status, payment_status } = this.#known;
     return {
-      order_id: this.#name.slice("order_".length),
+      order_id: this.#orderId,
       user_id,
       status,
       payment_status,

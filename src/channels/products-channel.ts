@@ -9,40 +9,41 @@ import { CountReporter } from "./registry.ts";
 /** Everything that happens to products, and who listens. There is one, and any authenticated user may listen. */
 export class ProductsChannel extends DurableObject<Env> {
   readonly #channel: Channel;
-  readonly #counts: CountReporter;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#counts = new CountReporter(ctx, env, PRODUCTS_CHANNEL);
-    this.#channel = new Channel(
-      ctx,
-      configOf(env),
+    const counts = new CountReporter(ctx, env, PRODUCTS_CHANNEL);
+    this.#channel = new Channel(ctx, configOf(env), {
       // The same after every wake, and another in every deployment, without a row written for the first listener.
-      () => ctx.id.toString().slice(0, 8),
-      (count) => this.#counts.report(count),
-    );
+      firstEpoch: () => ctx.id.toString().slice(0, 8),
+      refusalFor: () => null,
+      lastVersion: ({ productId }) => {
+        const row = this.#channel.storage.read("SELECT version FROM versions WHERE product = ?", productId)[0];
+        return row ? Number(row.version) : null;
+      },
+      before: () => [],
+      applied: ({ productId, version }) => {
+        if (version === null) return;
+        this.#channel.storage.write("INSERT OR REPLACE INTO versions VALUES (?, ?)", productId, version);
+      },
+      save: () => {},
+      forget: () => {},
+      counted: (count) => counts.report(count),
+    });
   }
 
   override async fetch(request: Request): Promise<Response> {
-    return this.#channel.connect(readConnect(request), () => ({ channel: PRODUCTS_CHANNEL }), Date.now());
+    return this.#channel.connect(readConnect(request), { channel: PRODUCTS_CHANNEL }, Date.now());
   }
 
+  /** Takes events that passed the door. @returns What became of each, in their order. */
   async deliver(events: AcceptedEvent[]): Promise<Delivery[]> {
-    const { storage } = this.#channel;
-    return this.#channel.deliver(
-      events,
-      {
-        lastVersion: ({ productId }) => {
-          const row = storage.read("SELECT version FROM versions WHERE product = ?", productId)[0];
-          return row ? Number(row.version) : null;
-        },
-        applied: ({ productId, version }) => {
-          if (version !== null) storage.write("INSERT OR REPLACE INTO versions VALUES (?, ?)", productId, version);
-        },
-        save: () => {},
-      },
-      Date.now(),
-    );
+    return this.#channel.deliver(events, Date.now());
+  }
+
+  /** Closes the sockets of one user, or all when none is named. @returns How many. */
+  async disconnect(userId: string | null): Promise<number> {
+    return this.#channel.disconnect(userId);
   }
 
   /** How many listen now. */
@@ -50,8 +51,12 @@ export class ProductsChannel extends DurableObject<Env> {
     return this.#channel.listeners.count;
   }
 
-  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
-    this.#channel.message(socket, message);
+  override async alarm(): Promise<void> {
+    await this.#channel.upkeep(Number.POSITIVE_INFINITY, Date.now());
+  }
+
+  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    return this.#channel.message(socket, message, Date.now());
   }
 
   override webSocketClose(socket: WebSocket): void {

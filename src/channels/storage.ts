@@ -1,13 +1,13 @@
 import type { z } from "zod";
 
-/** The layout of what this version writes; see `Storage.readState` for what older ones mean. */
-const LAYOUT_STATEMENTS = [
+/** The tables, as this version writes them. */
+const TABLES: Record<string, string> = {
   // One JSON document a name. Small and few, so each is rewritten whole.
-  "CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+  state: "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
   // The frame stands last, so that a scan of the columns before it does not read the pages a long frame spills over to.
-  "CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, frame TEXT NOT NULL)",
-  "CREATE TABLE IF NOT EXISTS versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
-];
+  log: "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, frame TEXT NOT NULL)",
+  versions: "CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
+};
 
 /**
  * An object's SQLite storage. Nothing is created before the first real write, so a stranger who knocks at an object
@@ -29,7 +29,7 @@ export class Storage {
 
   /** Whether anything was ever written here. */
   get exists(): boolean {
-    this.#exists ??= this.#exec("SELECT 1 FROM sqlite_master WHERE name = 'state'").length > 0;
+    this.#exists ??= this.#open();
     return this.#exists;
   }
 
@@ -39,7 +39,7 @@ export class Storage {
 
   write(query: string, ...values: SqlStorageValue[]): void {
     if (!this.exists) {
-      for (const statement of LAYOUT_STATEMENTS) this.#exec(statement);
+      for (const statement of Object.values(TABLES)) this.#exec(statement);
       this.#exists = true;
     }
     this.#exec(query, ...values);
@@ -48,11 +48,21 @@ export class Storage {
   /** @returns The document, or null when there is none or an older version wrote one that means nothing now. */
   readState<T>(name: string, schema: z.ZodType<T>): T | null {
     const text = this.read("SELECT value FROM state WHERE name = ?", name)[0]?.value;
-    return typeof text === "string" ? (schema.safeParse(JSON.parse(text)).data ?? null) : null;
+    try {
+      return schema.safeParse(JSON.parse(String(text))).data ?? null;
+    } catch {
+      return null;
+    }
   }
 
   writeState(name: string, value: unknown): void {
     this.write("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", name, JSON.stringify(value));
+  }
+
+  /** Empties a table. Making it anew writes far fewer rows than deleting what it holds, each of which would be billed. */
+  truncate(table: "log"): void {
+    this.write(`DROP TABLE ${table}`);
+    this.write(TABLES[table] ?? "");
   }
 
   /** All writes in `body` are kept, or none of them when it throws. */
@@ -70,6 +80,23 @@ export class Storage {
   async erase(): Promise<void> {
     this.#exists = false;
     await this.#storage.deleteAll();
+  }
+
+  /**
+   * Finds out what is there. A table that another version wrote with other columns is made anew, empty. For the log
+   * that is an honest loss: its epoch goes with it, so whoever resumes is told that history does not reach back.
+   */
+  #open(): boolean {
+    const stored = this.#exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'");
+    const found = new Map(stored.map(({ name, sql }) => [String(name), String(sql)]));
+    if (!Object.keys(TABLES).some((name) => found.has(name))) return false;
+    for (const [name, statement] of Object.entries(TABLES)) {
+      if (found.get(name) === statement) continue;
+      this.#exec(`DROP TABLE IF EXISTS ${name}`);
+      this.#exec(statement);
+      if (name === "log" && found.has("state")) this.#exec("DELETE FROM state WHERE name = 'channel'");
+    }
+    return true;
   }
 
   #exec(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {

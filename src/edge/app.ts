@@ -4,6 +4,7 @@ import { METHODS } from "hono/router";
 import { configOf, type Env } from "../config.ts";
 import { isPageAllowed } from "./auth/policy.ts";
 import { answerError, Refusal } from "./errors.ts";
+import { disconnect } from "./routes/disconnect.ts";
 import { health } from "./routes/health.ts";
 import { deleteOrder, getOrder, putOrder } from "./routes/orders.ts";
 import { publishBatch, publishOrder, publishProducts } from "./routes/publish.ts";
@@ -36,6 +37,7 @@ app.get("/api/v1/ws/health", health);
 app.post("/api/v1/publish/orders/:order_id", publishOrder);
 app.post("/api/v1/publish/products", publishProducts);
 app.post("/api/v1/publish/batch", publishBatch);
+app.post("/api/v1/disconnect", disconnect);
 
 // Services say whose an order is; its owner may read it.
 app.put("/api/v1/orders/:order_id", putOrder);

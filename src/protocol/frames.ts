@@ -53,6 +53,13 @@ export interface ProductsEstablishedFrame {
   ts: string;
 }
 
+/** Server → `tidings.v1` client: the token ends soon; `authenticate` with a fresh one keeps the connection. */
+export interface TokenExpiringFrame {
+  type: "token_expiring";
+  /** ISO 8601, UTC. */
+  data: { expires_at: string };
+}
+
 /**
  * One event frame as text. `data` comes as JSON text and goes in as it is: it was validated once, and what a
  * publisher wrote is what every listener reads.
@@ -68,6 +75,7 @@ const productIds = z.array(z.string().min(1).max(MAX_PRODUCT_ID_LENGTH)).min(1).
 export const clientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("subscribe"), product_ids: productIds }),
   z.object({ type: z.literal("unsubscribe"), product_ids: productIds }),
+  z.object({ type: z.literal("authenticate"), token: z.string() }),
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
 

@@ -21,7 +21,49 @@ describe("PUT /api/v1/orders/{order_id}", () => {
     const body = { user_id: "alice", status: "shipped", payment_status: "paid" };
     expect((await serviceRequest("PUT", `/api/v1/orders/${id}`, body)).status).toBe(201);
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    expect((await socket.frame()).data).toMatchObject({ current_status: "shipped", seq: 1 });
+    expect((await socket.frame()).data).toMatchObject({ current_status: "shipped", payment_status: "paid" });
+  });
+
+  test("tells listeners what it corrects, so that who applies events to a snapshot is always right", async () => {
+    const id = await registerOrder("alice", { status: "pending", payment_status: "pending" });
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    await socket.frame();
+    const body = { user_id: "alice", status: "processing", payment_status: "pending" };
+    await serviceRequest("PUT", `/api/v1/orders/${id}`, body);
+    expect(await socket.frame()).toMatchObject({
+      type: "order_status_changed",
+      seq: 1,
+      data: { order_id: id, old_status: "pending", new_status: "processing" },
+    });
+    await serviceRequest("PUT", `/api/v1/orders/${id}`, body);
+    const order = { user_id: "alice", status: "packed", payment_status: "paid" };
+    const result = await publish(`orders/${id}`, { type: "order_shipped", data: {}, order });
+    expect(result).toMatchObject({ seq: 3, receivers: 1 });
+    expect(await socket.frames(2)).toMatchObject([
+      { type: "payment_status_changed", seq: 2, data: { old_status: "pending", new_status: "paid" } },
+      { type: "order_shipped", seq: 3 },
+    ]);
+    expect(await socket.settle()).toEqual([]);
+  });
+
+  test("closes at once the sockets of an owner who is none any more", async () => {
+    const id = await registerOrder("alice");
+    const alice = await connect(`orders/${id}`, { token: await mintToken() });
+    const admin = await connect(`orders/${id}`, { token: await adminToken() });
+    await Promise.all([alice.frame(), admin.frame()]);
+    await serviceRequest("PUT", `/api/v1/orders/${id}`, {
+      user_id: "bob",
+      status: "pending",
+      payment_status: "pending",
+    });
+    expect(await alice.closed()).toEqual({ code: 4003, reason: "Access denied" });
+    expect(await admin.settle()).toEqual([]);
+    const order = { user_id: "carol", status: "pending", payment_status: "pending" };
+    const bob = await connect(`orders/${id}`, { token: await mintToken({ subject: "bob" }) });
+    await bob.frame();
+    await publish(`orders/${id}`, { type: "order_shipped", data: {}, order });
+    expect((await bob.closed()).code).toBe(4003);
+    expect((await admin.frame()).type).toBe("order_shipped");
   });
 
   test("names every bad field (422)", async () => {

@@ -25,6 +25,8 @@ describe("defaults", () => {
       ordersApiUrl: null,
       historyLimit: 1000,
       historyTtlMs: 86_400_000,
+      ghostMs: 600_000,
+      orderRetentionMs: 2_592_000_000,
       healthIsPublic: false,
       publishKeys: [{ name: "shop", key: "k".repeat(32) }],
     });

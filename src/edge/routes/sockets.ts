@@ -49,7 +49,7 @@ async function admit(c: Context<HonoEnv>, config: Config): Promise<Identity | So
 }
 
 function listenerOf(c: Context, identity: Identity, products: string[] | null): Listener {
-  return { ...identity, products, speaksV1: speaksSubprotocol(c.req.raw) };
+  return { ...identity, products, speaksV1: speaksSubprotocol(c.req.raw), seenAt: Date.now(), isWarned: false };
 }
 
 function resumeOf(c: Context): { epoch: string; since: string } | null {

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { sameJson } from "../../../src/channels/history.ts";
-import { packMessages } from "../../../src/channels/listeners.ts";
+import { packMessages } from "../../../src/channels/messages.ts";
 
 test("frames packed into arrays are the same frames in the same order, in messages of bounded length", () => {
   fc.assert(

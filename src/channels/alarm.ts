@@ -1,0 +1,53 @@
+/** A need that is less than this earlier than the alarm waits for it: each setting of an alarm is a written row. */
+const MIN_GAIN_MS = 60_000;
+
+/**
+ * An object's one alarm, set only while something needs it. Setting costs a row, so it is moved forward at once when
+ * that gains a minute or more, and otherwise at most once a minute.
+ */
+export class Alarm {
+  readonly #storage: DurableObjectStorage;
+  /** When it will ring, in milliseconds since 1970; null when it is not set, undefined while that is not known. */
+  #time: number | null | undefined;
+  #setAt = Number.NEGATIVE_INFINITY;
+  #timesSet = 0;
+
+  constructor(storage: DurableObjectStorage) {
+    this.#storage = storage;
+  }
+
+  /** How often it was set since the object woke: each is a written row. */
+  get timesSet(): number {
+    return this.#timesSet;
+  }
+
+  /** Makes it ring at `need` or not much later; Infinity needs nothing. */
+  async need(need: number, now: number): Promise<void> {
+    if (need === Number.POSITIVE_INFINITY) return;
+    const stored = this.#time === undefined ? await this.#storage.getAlarm() : null;
+    // While this one waited, another need may have set it.
+    if (this.#time === undefined) this.#time = stored;
+    const time = this.#time;
+    const isSoonEnough = time !== null && time <= need;
+    const isWorthARow = time === null || need <= time - MIN_GAIN_MS || now - this.#setAt >= MIN_GAIN_MS;
+    if (!isSoonEnough && isWorthARow) await this.#set(need, now);
+  }
+
+  /** It has rung: sets it for what is needed next. */
+  async rang(next: number, now: number): Promise<void> {
+    this.#time = null;
+    if (next !== Number.POSITIVE_INFINITY) await this.#set(next, now);
+  }
+
+  /** Its storage is gone, and it with it. */
+  forget(): void {
+    this.#time = null;
+  }
+
+  async #set(time: number, now: number): Promise<void> {
+    this.#time = time;
+    this.#setAt = now;
+    this.#timesSet++;
+    await this.#storage.setAlarm(time);
+  }
+}
