@@ -19,6 +19,13 @@ export type Delivery =
   | { status: "stale" }
   | { status: "conflict" };
 
+export interface Usage {
+  rowsRead: number;
+  rowsWritten: number;
+  /** Each is one more written row. */
+  alarmsSet: number;
+}
+
 /** What kinds of channel do differently. */
 export interface ChannelHooks {
   /** Names the epoch of a channel that has none yet. */
@@ -113,6 +120,12 @@ export class Channel {
   /** Closes the sockets of one user, or all when none is named. @returns How many. */
   disconnect(userId: string | null): number {
     return this.listeners.closeWhere(({ subject }) => userId === null || subject === userId, "disconnected");
+  }
+
+  /** What the platform bills of this object's storage, since it woke. */
+  get usage(): Usage {
+    const { read, written } = this.storage.rows;
+    return { rowsRead: read, rowsWritten: written, alarmsSet: this.alarm.timesSet };
   }
 
   /** Removes every stored byte, the alarm included. */

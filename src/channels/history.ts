@@ -30,16 +30,16 @@ const channelState = z.object({
   base: z.int().min(0),
 });
 
-/** The log's rows without their frames, as they are kept in memory: rebuilt by one scan after each wake. */
-interface Index {
+/** Where the log begins and ends; read once after each wake. */
+interface Extent {
   epoch: string;
   /** Whether the epoch is written down, and so the channel exists. */
   isOpen: boolean;
+  /** The first `seq` in the log; `head + 1` when it is empty. */
+  oldest: number;
   head: number;
-  /** When the last event was accepted. */
+  /** When the last event was accepted, in milliseconds since 1970. */
   headTs: number;
-  /** By event id, oldest first. */
-  events: Map<string, { seq: number; ts: number }>;
 }
 
 /**
@@ -51,7 +51,9 @@ export class History {
   readonly #storage: Storage;
   readonly #limits: HistoryLimits;
   readonly #firstEpoch: () => string;
-  #index: Index | undefined;
+  #extent: Extent | undefined;
+  /** `seq` by event id: read by one scan when the first event after a wake comes. */
+  #ids: Map<string, number> | undefined;
 
   /** @param firstEpoch Names the epoch of a channel that has none yet; asked again after every wake until one is written. */
   constructor(storage: Storage, limits: HistoryLimits, firstEpoch: () => string) {
@@ -67,17 +69,15 @@ export class History {
 
   /** The `seq` under which an event with this id is in the log. */
   find(id: string): number | undefined {
-    return this.#loaded.events.get(id)?.seq;
+    return this.#idsLoaded.get(id);
   }
 
   /** Writes down the epoch, so that the channel exists from now on. */
   open(): void {
-    const index = this.#loaded;
-    if (index.isOpen) return;
-    this.#storage.writeState("channel", { epoch: index.epoch, base: index.head } satisfies z.infer<
-      typeof channelState
-    >);
-    index.isOpen = true;
+    const extent = this.#loaded;
+    if (extent.isOpen) return;
+    this.#writeChannel(extent);
+    extent.isOpen = true;
   }
 
   /**
@@ -86,25 +86,25 @@ export class History {
    */
   append(event: LogEvent, now: number): LoggedFrame {
     this.open();
-    const index = this.#loaded;
-    const oldest = index.events.entries().next().value;
-    const seq = index.head + 1;
-    const ts = Math.max(now, index.headTs);
+    const extent = this.#loaded;
+    const ids = this.#idsLoaded;
+    const seq = extent.head + 1;
+    const ts = Math.max(now, extent.headTs);
     const text = encodeEventFrame({ ...event, seq, ts });
-    const isFull = index.events.size >= this.#limits.maxEvents;
-    if (oldest && (isFull || this.#isExpired(oldest[1].ts, now))) {
-      const [id, { seq: oldestSeq }] = oldest;
+    const worn = this.#wornRow(seq, now);
+    if (worn) {
       this.#storage.write(
         "UPDATE log SET seq = ?, id = ?, ts = ?, product = ?, frame = ? WHERE seq = ?",
-        ...[seq, event.id, ts, event.productId, text, oldestSeq],
+        ...[seq, event.id, ts, event.productId, text, extent.oldest],
       );
-      index.events.delete(id);
+      ids.delete(worn.id);
+      extent.oldest++;
     } else {
       this.#storage.write("INSERT INTO log VALUES (?, ?, ?, ?, ?)", seq, event.id, ts, event.productId, text);
     }
-    index.events.set(event.id, { seq, ts });
-    index.head = seq;
-    index.headTs = ts;
+    ids.set(event.id, seq);
+    extent.head = seq;
+    extent.headTs = ts;
     this.#shrink();
     return { seq, productId: event.productId, text };
   }
@@ -123,12 +123,12 @@ export class History {
    * reaches back that far.
    */
   readSince(epoch: string, since: number, now: number): LoggedFrame[] | null {
-    const index = this.#loaded;
-    if (epoch !== index.epoch || !Number.isSafeInteger(since) || since < 0 || since > index.head) return null;
-    if (since === index.head) return [];
+    const extent = this.#loaded;
+    if (epoch !== extent.epoch || !Number.isSafeInteger(since) || since < 0 || since > extent.head) return null;
+    if (since === extent.head) return [];
+    if (since + 1 < extent.oldest) return null;
     const rows = this.#storage.read("SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq", since);
-    const first = rows[0];
-    if (first?.seq !== since + 1 || this.#isExpired(Number(first.ts), now)) return null;
+    if (this.#isExpired(Number(rows[0]?.ts ?? 0), now)) return null;
     return rows.map(({ seq, product, frame }) => ({
       seq: Number(seq),
       productId: product === null ? null : String(product),
@@ -138,40 +138,56 @@ export class History {
 
   /** When the last event is too old to be replayed, in milliseconds since 1970; Infinity when the log is empty. */
   get expiresAt(): number {
-    const { events, headTs } = this.#loaded;
-    return events.size === 0 ? Number.POSITIVE_INFINITY : headTs + this.#limits.ttlMs;
+    const { oldest, head, headTs } = this.#loaded;
+    return oldest > head ? Number.POSITIVE_INFINITY : headTs + this.#limits.ttlMs;
   }
 
   /** Empties a log whose last event is too old to be replayed. The position stays, and `seq` goes on from it. */
   dropExpired(now: number): void {
     if (now < this.expiresAt) return;
-    const { epoch, head } = this.#loaded;
-    this.#storage.writeState("channel", { epoch, base: head } satisfies z.infer<typeof channelState>);
+    this.#writeChannel(this.#loaded);
     this.#storage.truncate("log");
     this.forget();
   }
 
   /** Forgets what is in memory: after a transaction was undone, storage alone knows. */
   forget(): void {
-    this.#index = undefined;
+    this.#extent = undefined;
+    this.#ids = undefined;
   }
 
-  get #loaded(): Index {
-    if (!this.#index) {
+  get #loaded(): Extent {
+    if (!this.#extent) {
       const channel = this.#storage.readState("channel", channelState);
-      const rows = this.#storage.read("SELECT seq, id, ts FROM log ORDER BY seq");
-      const last = rows.at(-1);
-      this.#index = {
+      const first = this.#storage.read("SELECT seq FROM log ORDER BY seq LIMIT 1")[0];
+      const last = this.#storage.read("SELECT seq, ts FROM log ORDER BY seq DESC LIMIT 1")[0];
+      const head = Math.max(Number(last?.seq ?? 0), channel?.base ?? 0);
+      this.#extent = {
         epoch: channel?.epoch ?? (this.#storage.exists ? randomEpoch() : this.#firstEpoch()),
         isOpen: channel !== null,
-        head: Math.max(Number(last?.seq ?? 0), channel?.base ?? 0),
+        oldest: Number(first?.seq ?? head + 1),
+        head,
         headTs: Number(last?.ts ?? 0),
-        events: new Map(rows.map(({ seq, id, ts }) => [String(id), { seq: Number(seq), ts: Number(ts) }])),
       };
       // Something is stored, but no epoch that this version can read: a new one says so to whoever resumes.
       if (this.#storage.exists) this.open();
     }
-    return this.#index;
+    return this.#extent;
+  }
+
+  get #idsLoaded(): Map<string, number> {
+    this.#ids ??= new Map(
+      this.#storage.read("SELECT id, seq FROM log").map(({ id, seq }) => [String(id), Number(seq)]),
+    );
+    return this.#ids;
+  }
+
+  /** The oldest row, when it may be rewritten to become `seq`: the log is full, or the row too old to be replayed. */
+  #wornRow(seq: number, now: number): { id: string } | null {
+    const { oldest } = this.#loaded;
+    const row = this.#storage.read("SELECT id, ts FROM log WHERE seq = ?", oldest)[0];
+    const isWorn = row && (seq - oldest >= this.#limits.maxEvents || this.#isExpired(Number(row.ts), now));
+    return isWorn ? { id: String(row.id) } : null;
   }
 
   #isExpired(ts: number, now: number): boolean {
@@ -180,11 +196,16 @@ export class History {
 
   /** Only after `maxEvents` was lowered is there more than one row too many. */
   #shrink(): void {
-    const { events, head } = this.#loaded;
-    if (events.size <= this.#limits.maxEvents) return;
-    const keepFrom = head - this.#limits.maxEvents + 1;
+    const extent = this.#loaded;
+    const keepFrom = extent.head - this.#limits.maxEvents + 1;
+    if (extent.oldest >= keepFrom) return;
     this.#storage.write("DELETE FROM log WHERE seq < ?", keepFrom);
-    for (const [id, { seq }] of events) if (seq < keepFrom) events.delete(id);
+    extent.oldest = keepFrom;
+    this.#ids = undefined;
+  }
+
+  #writeChannel({ epoch, head }: { epoch: string; head: number }): void {
+    this.#storage.writeState("channel", { epoch, base: head } satisfies z.infer<typeof channelState>);
   }
 }
 

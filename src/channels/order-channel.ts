@@ -5,7 +5,7 @@ import { type ChannelName, parseChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, OrderRegistration } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { readConnect, refuseConnect } from "./attachment.ts";
-import { Channel, type Delivery } from "./channel.ts";
+import { Channel, type Delivery, type Usage } from "./channel.ts";
 import { randomEpoch } from "./history.ts";
 import { changed, corrections, NOTHING_KNOWN, type OrderState, orderState } from "./order-state.ts";
 import { CountReporter } from "./registry.ts";
@@ -131,6 +131,11 @@ export class OrderChannel extends DurableObject<Env> {
   /** How many listen now. */
   async connections(): Promise<number> {
     return this.#channel.listeners.count;
+  }
+
+  /** What its storage has cost since it woke. */
+  async usage(): Promise<Usage> {
+    return this.#channel.usage;
   }
 
   override async alarm(): Promise<void> {

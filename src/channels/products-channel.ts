@@ -3,7 +3,7 @@ import { configOf, type Env } from "../config.ts";
 import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import type { AcceptedEvent } from "../protocol/publish.ts";
 import { readConnect } from "./attachment.ts";
-import { Channel, type Delivery } from "./channel.ts";
+import { Channel, type Delivery, type Usage } from "./channel.ts";
 import { CountReporter } from "./registry.ts";
 
 /** Everything that happens to products, and who listens. There is one, and any authenticated user may listen. */
@@ -49,6 +49,11 @@ export class ProductsChannel extends DurableObject<Env> {
   /** How many listen now. */
   async connections(): Promise<number> {
     return this.#channel.listeners.count;
+  }
+
+  /** What its storage has cost since it woke. */
+  async usage(): Promise<Usage> {
+    return this.#channel.usage;
   }
 
   override async alarm(): Promise<void> {

@@ -16,15 +16,15 @@ const TABLES: Record<string, string> = {
 export class Storage {
   readonly #storage: DurableObjectStorage;
   #exists: boolean | undefined;
-  #rowsWritten = 0;
+  readonly #rows = { read: 0, written: 0 };
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
   }
 
-  /** Rows written since the object woke, indexes and deletes included: what the platform bills. */
-  get rowsWritten(): number {
-    return this.#rowsWritten;
+  /** Rows read and written since the object woke, indexes and deletes included: what the platform bills. */
+  get rows(): { read: number; written: number } {
+    return { ...this.#rows };
   }
 
   /** Whether anything was ever written here. */
@@ -102,7 +102,8 @@ export class Storage {
   #exec(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {
     const cursor = this.#storage.sql.exec(query, ...values);
     const rows = cursor.toArray();
-    this.#rowsWritten += cursor.rowsWritten;
+    this.#rows.read += cursor.rowsRead;
+    this.#rows.written += cursor.rowsWritten;
     return rows;
   }
 }

@@ -1,0 +1,168 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, test } from "vitest";
+import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import type { Frame, TestSocket } from "../support/test-socket.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** Come back with your position: all that was missed, once; or resumed:false. Never a silent gap. */
+
+const v1 = async () => ({ "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken()}` });
+const publishNumbered = async (id: string, from: number, to: number) => {
+  for (let n = from; n <= to; n++) await publish(`orders/${id}`, { type: "order_shipped", data: { n } });
+};
+
+async function resume(path: string, since: string | number, epoch: string): Promise<[Frame, TestSocket]> {
+  const socket = await connect(path, { token: await mintToken(), query: { since: String(since), epoch } });
+  return [await socket.frame(), socket];
+}
+
+async function positionOf(path: string): Promise<{ epoch: string; seq: number }> {
+  const socket = await connect(path, { token: await mintToken() });
+  const { epoch, seq } = (await socket.frame()).data;
+  socket.close();
+  return { epoch: String(epoch), seq: Number(seq) };
+}
+
+describe("?since=&epoch=", () => {
+  test("every event after `since`, in order, once, then live ones", async () => {
+    const id = await registerOrder();
+    const { epoch } = await positionOf(`orders/${id}`);
+    await publishNumbered(id, 1, 5);
+    const [first, socket] = await resume(`orders/${id}`, 2, epoch);
+    expect(first.data).toMatchObject({ seq: 5, epoch, resumed: true, current_status: "shipped" });
+    expect((await socket.frames(3)).map(({ seq, data }) => [seq, data.n])).toEqual([
+      [3, 3],
+      [4, 4],
+      [5, 5],
+    ]);
+    await publishNumbered(id, 6, 6);
+    expect((await socket.frame()).seq).toBe(6);
+    expect(await socket.settle()).toEqual([]);
+  });
+
+  test("nothing was missed: resumed, and no replay", async () => {
+    const id = await registerOrder();
+    await publishNumbered(id, 1, 2);
+    const { epoch, seq } = await positionOf(`orders/${id}`);
+    const [first, socket] = await resume(`orders/${id}`, seq, epoch);
+    expect(first.data.resumed).toBe(true);
+    expect(await socket.settle()).toEqual([]);
+  });
+
+  test("the position is there before the first event was ever published: products, too", async () => {
+    const { epoch, seq } = await positionOf("products");
+    expect(seq).toBe(0);
+    await evictDurableObject(productsObject(), { webSockets: "close" });
+    await publish("products", { type: "product_deleted", data: { product_id: "p" } });
+    const [first, socket] = await resume("products", 0, epoch);
+    expect(first.data).toMatchObject({ resumed: true, epoch, seq: 1 });
+    expect((await socket.frame()).seq).toBe(1);
+  });
+
+  test("after hibernation and after a deploy, too", async () => {
+    const id = await registerOrder();
+    const { epoch } = await positionOf(`orders/${id}`);
+    await publishNumbered(id, 1, 2);
+    for (const webSockets of ["hibernate", "close"] as const) {
+      await evictDurableObject(orderObject(id), { webSockets });
+      const [first, socket] = await resume(`orders/${id}`, 0, epoch);
+      expect(first.data).toMatchObject({ resumed: true, seq: 2 });
+      expect((await socket.frames(2)).map(({ seq }) => seq)).toEqual([1, 2]);
+    }
+  });
+
+  test("a tidings.v1 client gets the replay as arrays", async () => {
+    const id = await registerOrder();
+    const { epoch } = await positionOf(`orders/${id}`);
+    await publishNumbered(id, 1, 3);
+    const socket = await connect(`orders/${id}`, { headers: await v1(), query: { since: "0", epoch } });
+    expect((await socket.frame()).data.resumed).toBe(true);
+    expect(JSON.parse(await socket.text())).toMatchObject([{ seq: 1 }, { seq: 2 }, { seq: 3 }]);
+  });
+
+  test("no event slips between replay and live, even when publishes arrive during the replay", async () => {
+    const id = await registerOrder();
+    const { epoch } = await positionOf(`orders/${id}`);
+    await publishNumbered(id, 1, 50);
+    const publishing = publishNumbered(id, 51, 100);
+    const sockets: TestSocket[] = [];
+    for (let since = 0; since < 50; since++) {
+      sockets.push(await connect(`orders/${id}`, { token: await mintToken(), query: { since: String(since), epoch } }));
+    }
+    await publishing;
+    for (const [since, socket] of sockets.entries()) {
+      expect((await socket.frame()).data.resumed).toBe(true);
+      const seqs = (await socket.settle()).map((text) => JSON.parse(text).seq);
+      expect(seqs).toEqual(Array.from({ length: 100 - since }, (_, i) => since + 1 + i));
+    }
+  });
+
+  test("products resume honours the product filter", async () => {
+    const [mine, other] = [crypto.randomUUID(), crypto.randomUUID()];
+    const { epoch, seq } = await positionOf("products");
+    for (const product_id of [mine, other, mine]) {
+      await publish("products", { type: "product_deleted", data: { product_id } });
+    }
+    const query = { since: String(seq), epoch, product_id: mine };
+    const socket = await connect("products", { token: await mintToken(), query });
+    expect((await socket.frame()).data).toMatchObject({ resumed: true, seq: seq + 3 });
+    expect((await socket.settle()).map((text) => JSON.parse(text).seq)).toEqual([seq + 1, seq + 3]);
+  });
+});
+
+describe("resumed:false, no replay, never an error", () => {
+  const strange = ["-1", "abc", "", "1.5", "1e1", "6", "99999999999999999999", "0x1", " 1", "١"];
+  for (const since of strange) {
+    test(`since=${JSON.stringify(since)}`, async () => {
+      const id = await registerOrder();
+      await publishNumbered(id, 1, 5);
+      const { epoch } = await positionOf(`orders/${id}`);
+      const [first, socket] = await resume(`orders/${id}`, since, epoch);
+      expect(first.data).toMatchObject({ resumed: false, seq: 5, epoch });
+      await publishNumbered(id, 6, 6);
+      expect((await socket.settle()).map((text) => JSON.parse(text).seq)).toEqual([6]);
+    });
+  }
+
+  test("another epoch, or none", async () => {
+    const id = await registerOrder();
+    await publishNumbered(id, 1, 2);
+    for (const epoch of ["", "another", "0"]) {
+      const [first, socket] = await resume(`orders/${id}`, 1, epoch);
+      expect(first.data.resumed).toBe(false);
+      expect(await socket.settle()).toEqual([]);
+    }
+  });
+
+  test("history no longer reaches back: all or nothing, never partial", { timeout: 20_000 }, async () => {
+    const id = await registerOrder();
+    const { epoch } = await positionOf(`orders/${id}`);
+    const event = { channel: `order_${id}`, type: "order_shipped", data: {} };
+    // The default limit is 1,000 events.
+    await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(1000).fill(event) });
+    expect((await resume(`orders/${id}`, 0, epoch))[0].data.resumed).toBe(true);
+    await publishNumbered(id, 1, 1);
+    const [first, socket] = await resume(`orders/${id}`, 0, epoch);
+    expect(first.data).toMatchObject({ resumed: false, seq: 1001 });
+    expect(await socket.settle()).toEqual([]);
+    const [again, rest] = await resume(`orders/${id}`, 1, epoch);
+    expect(again.data.resumed).toBe(true);
+    expect(await rest.settle()).toHaveLength(1000);
+  });
+
+  test("an event is too old to be replayed after HISTORY_TTL_SECONDS", async () => {
+    const id = await registerOrder();
+    const { epoch } = await positionOf(`orders/${id}`);
+    await publishNumbered(id, 1, 3);
+    const age = (ms: number) =>
+      runInDurableObject(orderObject(id), (_, { storage }) => {
+        storage.sql.exec("UPDATE log SET ts = ts - ? WHERE seq <= 2", ms);
+      });
+    await age(86_400_000);
+    await evictDurableObject(orderObject(id));
+    expect((await resume(`orders/${id}`, 1, epoch))[0].data.resumed).toBe(false);
+    const [first, socket] = await resume(`orders/${id}`, 2, epoch);
+    expect(first.data.resumed).toBe(true);
+    expect((await socket.frame()).seq).toBe(3);
+  });
+});
