@@ -66,6 +66,11 @@ export class TestSocket {
     return before;
   }
 
+  /** What has come and was not asked for yet. */
+  drain(): string[] {
+    return this.#queue.splice(0);
+  }
+
   send(message: string | ArrayBuffer): void {
     this.#socket.send(message);
   }
@@ -75,9 +80,9 @@ export class TestSocket {
   }
 
   async #until(condition: () => boolean, otherwise: string): Promise<void> {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = performance.now() + PATIENCE_MS;
     while (!condition()) {
-      const left = deadline - Date.now();
+      const left = deadline - performance.now();
       if (left <= 0 || (this.#close && otherwise !== "it was not closed")) {
         throw new Error(
           `${otherwise}${this.#close ? ` before it closed with ${this.#close.code}` : ` within ${PATIENCE_MS} ms`}`,

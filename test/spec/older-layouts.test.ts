@@ -1,0 +1,93 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { describe, expect, test } from "vitest";
+import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import { adminToken, mintToken } from "../support/tokens.ts";
+
+/** Storage and sockets that another version left behind are read as far as they mean something; never a crash. */
+
+const sql = async (id: string, ...statements: string[]) => {
+  await runInDurableObject(orderObject(id), (_, { storage }) => {
+    for (const statement of statements) storage.sql.exec(statement);
+  });
+  await evictDurableObject(orderObject(id));
+};
+
+async function orderWithEvents(): Promise<{ id: string; epoch: string }> {
+  const id = await registerOrder();
+  for (const n of [1, 2]) await publish(`orders/${id}`, { type: "order_shipped", data: { n } });
+  const { epoch } = await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json<{ epoch: string }>();
+  return { id, epoch };
+}
+
+const resume = async (id: string, epoch: string) => {
+  const socket = await connect(`orders/${id}`, { token: await mintToken(), query: { since: "1", epoch } });
+  return (await socket.frame()).data;
+};
+
+describe("a log with other columns", () => {
+  test("is made anew in a new epoch: resumed:false, the order's state stays, publishing goes on", async () => {
+    const { id, epoch } = await orderWithEvents();
+    await sql(
+      id,
+      "DROP TABLE log",
+      "CREATE TABLE log (seq INTEGER PRIMARY KEY, body TEXT)",
+      "INSERT INTO log VALUES (2, '{}')",
+    );
+    const data = await resume(id, epoch);
+    expect(data).toMatchObject({ resumed: false, current_status: "shipped", payment_status: "pending" });
+    expect(data.epoch).not.toBe(epoch);
+    expect((await publish(`orders/${id}`, { type: "order_delivered", data: {} })).status).toBe("applied");
+    expect(await resume(id, String(data.epoch))).toMatchObject({ epoch: data.epoch });
+  });
+
+  test("or none at all", async () => {
+    const { id, epoch } = await orderWithEvents();
+    await sql(id, "DROP TABLE log", "DROP TABLE versions");
+    expect(await resume(id, epoch)).toMatchObject({ resumed: false, current_status: "shipped" });
+    expect((await publish(`orders/${id}`, { type: "order_delivered", data: {} })).status).toBe("applied");
+  });
+});
+
+describe("documents this version cannot read", () => {
+  test("the channel's: a new epoch, which stays, and seq goes on behind what is there", async () => {
+    const { id, epoch } = await orderWithEvents();
+    for (const value of ["{", "{}", '{"epoch":7,"base":"x"}', "null"]) {
+      await sql(id, `UPDATE state SET value = '${value}' WHERE name = 'channel'`);
+      const data = await resume(id, epoch);
+      expect(data).toMatchObject({ resumed: false, seq: 2 });
+      await evictDurableObject(orderObject(id), { webSockets: "close" });
+      expect((await resume(id, String(data.epoch))).resumed).toBe(true);
+    }
+    expect((await publish(`orders/${id}`, { type: "order_delivered", data: {} })).seq).toBe(3);
+  });
+
+  test("the order's: nobody owns it, so only admins may listen", async () => {
+    const { id } = await orderWithEvents();
+    await sql(id, `UPDATE state SET value = '{"user_id":["alice"]}' WHERE name = 'order'`);
+    expect((await (await connect(`orders/${id}`, { token: await mintToken() })).closed()).code).toBe(4003);
+    const admin = await connect(`orders/${id}`, { token: await adminToken() });
+    expect((await admin.frame()).data).toMatchObject({ current_status: null, seq: 2 });
+  });
+
+  test("an order's that lacks what came later is read", async () => {
+    const { id } = await orderWithEvents();
+    const older = '{"user_id":"alice","status":"delivered","payment_status":"paid","version":null}';
+    await sql(id, `UPDATE state SET value = '${older}' WHERE name = 'order'`);
+    const socket = await connect(`orders/${id}`, { token: await mintToken() });
+    expect((await socket.frame()).data).toMatchObject({ current_status: "delivered" });
+  });
+
+  test("a socket's: it is told to come back now (4200), and the others stay", async () => {
+    const id = await registerOrder();
+    const token = await mintToken();
+    const sockets = [await connect(`orders/${id}`, { token }), await connect(`orders/${id}`, { token })];
+    for (const socket of sockets) await socket.frame();
+    await runInDurableObject(orderObject(id), (_, state) =>
+      state.getWebSockets()[0]?.serializeAttachment({ who: "alice" }),
+    );
+    await evictDurableObject(orderObject(id));
+    expect((await publish(`orders/${id}`, { type: "order_shipped", data: {} })).receivers).toBe(1);
+    const closed = await Promise.any(sockets.map((socket) => socket.closed()));
+    expect(closed.code).toBe(4200);
+  });
+});

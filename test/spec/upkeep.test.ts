@@ -1,0 +1,154 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { advanceClock, stopClock } from "../support/clock.ts";
+import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** One alarm a channel, only while something needs it. */
+
+beforeEach(stopClock);
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+const LONG = { expiresIn: 10 * 86_400 };
+const v1 = (token: string) => ({ "Sec-WebSocket-Protocol": `tidings.v1, bearer.${token}` });
+const alarmOf = (id: string) => runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
+const rowsOf = (id: string, table: string) =>
+  runInDurableObject(orderObject(id), (_, { storage }) => storage.sql.exec(`SELECT * FROM ${table}`).toArray());
+const ring = (id: string) => runDurableObjectAlarm(orderObject(id));
+
+describe("ghost sockets: no sign of life for GHOST_SECONDS (600)", () => {
+  test("a client that stopped pinging is closed with 4200; one that pings, or never did, stays", async () => {
+    const id = await registerOrder();
+    const token = await mintToken(LONG);
+    const [pinging, ghost, plain] = [
+      await connect(`orders/${id}`, { headers: v1(token) }),
+      await connect(`orders/${id}`, { headers: v1(token) }),
+      await connect(`orders/${id}`, { token }),
+    ];
+    for (const socket of [pinging, ghost, plain]) await socket.frame();
+    expect(await alarmOf(id)).toBe(Date.now() + 600_000);
+    advanceClock(600_000);
+    await pinging.settle();
+    await ring(id);
+    expect(await ghost.closed()).toEqual({ code: 4200, reason: "No sign of life" });
+    expect(await orderObject(id).connections()).toBe(2);
+    expect((await publish(`orders/${id}`, { type: "order_shipped", data: {} })).receivers).toBe(2);
+    expect((await plain.frame()).seq).toBe(1);
+  });
+
+  test("a plain client that pinged once and stopped is one, too", async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 3600 }) });
+    await socket.frame();
+    await socket.settle();
+    advanceClock(601_000);
+    await ring(id);
+    expect((await socket.closed()).code).toBe(4200);
+  });
+});
+
+describe("history age", () => {
+  test("a log whose last event is too old is emptied; its position stays, and seq goes on", async () => {
+    const id = await registerOrder();
+    for (const n of [1, 2, 3]) await publish(`orders/${id}`, { type: "order_shipped", data: { n } });
+    const before = await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json<{ epoch: string; seq: number }>();
+    expect(await alarmOf(id)).toBe(Date.now() + DAY);
+    await evictDurableObject(orderObject(id));
+    advanceClock(DAY);
+    await ring(id);
+    expect(await rowsOf(id, "log")).toEqual([]);
+    expect(await alarmOf(id)).toBeNull();
+    await evictDurableObject(orderObject(id));
+    expect(await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json()).toMatchObject(before);
+    const socket = await connect(`orders/${id}`, {
+      token: await mintToken(),
+      query: { since: "3", epoch: before.epoch },
+    });
+    expect((await socket.frame()).data).toMatchObject({ resumed: true, seq: 3 });
+    const late = await connect(`orders/${id}`, {
+      token: await mintToken(),
+      query: { since: "2", epoch: before.epoch },
+    });
+    expect((await late.frame()).data.resumed).toBe(false);
+    expect(await publish(`orders/${id}`, { type: "order_shipped", data: {} })).toMatchObject({ seq: 4, receivers: 2 });
+  });
+
+  test("a younger event keeps it, and the alarm is set for that one", async () => {
+    const id = await registerOrder();
+    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    advanceClock(DAY / 2);
+    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    advanceClock(DAY / 2);
+    await ring(id);
+    expect(await rowsOf(id, "log")).toHaveLength(2);
+    expect(await alarmOf(id)).toBe(Date.now() + DAY / 2);
+  });
+});
+
+describe("an order that ended", () => {
+  for (const type of ["order_delivered", "order_cancelled"]) {
+    test(`${type}: every stored byte of it goes after ORDER_RETENTION_SECONDS (30 days)`, async () => {
+      const id = await registerOrder();
+      await publish(`orders/${id}`, { type, data: {} });
+      advanceClock(DAY);
+      await ring(id);
+      expect(await alarmOf(id)).toBe(Date.now() + 29 * DAY);
+      advanceClock(29 * DAY);
+      const socket = await connect(`orders/${id}`, { token: await mintToken(LONG) });
+      await socket.frame();
+      await ring(id);
+      expect((await socket.closed()).code).toBe(4004);
+      const tables = await runInDurableObject(orderObject(id), (_, { storage }) =>
+        storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
+      );
+      expect(tables).toEqual([]);
+      expect(await alarmOf(id)).toBeNull();
+    });
+  }
+
+  test("one that goes on after all is kept", async () => {
+    const id = await registerOrder();
+    await publish(`orders/${id}`, { type: "order_delivered", data: {} });
+    advanceClock(20 * DAY);
+    await ring(id);
+    await publish(`orders/${id}`, { type: "order_status_changed", data: { new_status: "returned" } });
+    advanceClock(20 * DAY);
+    await ring(id);
+    expect(await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json()).toMatchObject({ status: "returned" });
+  });
+});
+
+describe("the alarm", () => {
+  test("survives its own errors: it was set for the next need before anything could go wrong", async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
+    await socket.frame();
+    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
+    advanceClock(DAY);
+    await runInDurableObject(orderObject(id), (_, { storage }) => {
+      storage.sql.exec("CREATE TRIGGER stuck BEFORE UPDATE ON state BEGIN SELECT RAISE(FAIL, 'stuck'); END");
+      storage.sql.exec("CREATE TRIGGER stuck2 BEFORE INSERT ON state BEGIN SELECT RAISE(FAIL, 'stuck'); END");
+    });
+    await ring(id);
+    expect((await socket.closed()).code).toBe(4001);
+    expect(logged).toHaveBeenCalledWith(expect.stringContaining('"where":"upkeep"'));
+    expect(await alarmOf(id)).toBe(Date.now() + 60_000);
+    await runInDurableObject(orderObject(id), (_, { storage }) => {
+      storage.sql.exec("DROP TRIGGER stuck");
+      storage.sql.exec("DROP TRIGGER stuck2");
+    });
+    advanceClock(60_000);
+    await ring(id);
+    expect(await rowsOf(id, "log")).toEqual([]);
+  });
+
+  test("is not there for an order that nobody listens to and nothing happened to", async () => {
+    expect(await alarmOf(await registerOrder())).toBeNull();
+  });
+});
