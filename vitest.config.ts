@@ -14,6 +14,10 @@ export default defineConfig({
         // Pure modules, the command line and the documents, in Node.
         test: { name: "unit", include: ["test/unit/**/*.test.ts"] },
       },
+      {
+        // Failures of real processes: the bare runtime, killed and started again.
+        test: { name: "chaos", include: ["test/chaos/**/*.test.ts"] },
+      },
     ],
   },
 });

@@ -1,0 +1,214 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { unstable_readConfig as readWranglerConfig } from "wrangler";
+import { z } from "zod";
+import { TEST_ENV } from "./test-env.ts";
+
+/**
+ * A Worker on the bare runtime, without the proxy of `wrangler dev`, which costs time and hides the process. What it
+ * stores is on disk, so that it can be killed and started again.
+ */
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
+/** How long the runtime may take until it listens; it takes about 0.1 s. */
+const START_TIMEOUT_MS = 15_000;
+/** How much of what the runtime printed an error shows. */
+const MAX_LOG_LENGTH = 64 * 1024;
+
+export interface WorkerdOptions {
+  /** The Worker's module, from the top of the project. */
+  entry: string;
+  /** Text bindings by name. */
+  bindings?: Record<string, string>;
+  /** The object classes, each with the name of its binding; all of them have SQLite storage. */
+  durableObjects?: Record<string, string>;
+}
+
+/** What is read of `wrangler.toml`; the types of wrangler's own reader are in a package that it does not bring along. */
+const wranglerConfig = z
+  .object({
+    compatibility_date: z.string(),
+    compatibility_flags: z.array(z.string()),
+    vars: z.record(z.string(), z.string()),
+    durable_objects: z.object({ bindings: z.array(z.object({ name: z.string(), class_name: z.string() })) }),
+  })
+  .parse(readWranglerConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true }));
+
+/** What the runtime writes to its control descriptor, a line of JSON, when it listens for requests. */
+const listenMessage = z.object({ event: z.literal("listen"), socket: z.literal("http"), port: z.int() });
+
+/** Builds a Worker and runs it with the compatibility date and flags of `wrangler.toml`. */
+export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
+  const directory = await mkdtemp(join(tmpdir(), "tidings-workerd-"));
+  const workerd = new Workerd(directory);
+  try {
+    await mkdir(join(directory, "storage"));
+    await build({
+      entryPoints: [resolve(ROOT, options.entry)],
+      outfile: join(directory, "worker.js"),
+      bundle: true,
+      format: "esm",
+      target: "es2024",
+      external: ["cloudflare:*", "node:*"],
+      logLevel: "silent",
+    });
+    await writeFile(join(directory, "config.capnp"), runtimeConfig(options));
+    await workerd.restart();
+    return workerd;
+  } catch (error) {
+    await workerd.stop();
+    throw error;
+  }
+}
+
+/**
+ * Runs the service as `wrangler.toml` has it, with the tests' settings and then `vars` on top.
+ * @param entry A module that exports what the service does, where a test has to see more of it.
+ */
+export function startTidings(vars: Record<string, string> = {}, entry = "src/index.ts"): Promise<Workerd> {
+  const { durable_objects: objects, vars: defaults } = wranglerConfig;
+  return startWorkerd({
+    entry,
+    bindings: { ...defaults, ...TEST_ENV, ...vars },
+    durableObjects: Object.fromEntries(objects.bindings.map(({ name, class_name }) => [class_name, name])),
+  });
+}
+
+/** A runtime of ours, started with `startWorkerd` or `startTidings`. */
+export class Workerd {
+  /** Where its configuration, its script and, in `storage`, its objects' data are; gone after `stop`. */
+  readonly directory: string;
+  #process: ChildProcess | undefined;
+  /** Chosen by the system at the first start and kept after that, so that clients can come back. */
+  #port = 0;
+  #log = "";
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#port}`;
+  }
+
+  get process(): ChildProcess {
+    if (!this.#process) throw new Error("workerd does not run");
+    return this.#process;
+  }
+
+  get pid(): number {
+    return Number(this.process.pid);
+  }
+
+  /** The end of what it printed since the first start. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Ends the process, and only that: what it stored stays. */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    const child = this.#process;
+    if (!child || hasExited(child)) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
+  /** Starts the process again on the same port with the same storage; ends it first when it runs. */
+  async restart(): Promise<void> {
+    await this.kill();
+    const child = spawn(
+      workerdBinary(),
+      ["serve", "--control-fd=3", `--socket-addr=http=127.0.0.1:${this.#port}`, "config.capnp"],
+      { cwd: this.directory, stdio: ["ignore", "pipe", "pipe", "pipe"] },
+    );
+    this.#process = child;
+    // Whatever ends this process must not leave the other one behind.
+    const end = () => child.kill("SIGKILL");
+    process.once("exit", end);
+    child.once("exit", () => process.off("exit", end));
+    for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => this.#keepLog(String(text)));
+    this.#port = await this.#listening(child);
+  }
+
+  /** Ends the process and removes everything it stored. */
+  async stop(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** The port, as soon as the runtime says that it listens. */
+  async #listening(child: ChildProcess): Promise<number> {
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const fail = (reason: string) => reject(new Error(`workerd ${reason}. It printed:\n${this.#log || "nothing"}`));
+    const timer = setTimeout(() => fail(`did not listen within ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
+    child.once("error", (error) => fail(`could not be started: ${error.message}`));
+    // "close" comes after the last byte of stderr, "exit" may come before it.
+    child.once("close", (code, signal) => fail(`ended at its start with ${signal ?? code}`));
+    const messages = createInterface(child.stdio[3] as Readable);
+    messages.on("line", (line) => {
+      const { success, data } = listenMessage.safeParse(JSON.parse(line));
+      if (success) resolve(data.port);
+    });
+    try {
+      return await promise;
+    } catch (error) {
+      await this.kill();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #keepLog(text: string): void {
+    this.#log = (this.#log + text).slice(-MAX_LOG_LENGTH);
+  }
+}
+
+function hasExited(child: ChildProcess): boolean {
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+/** The runtime that the installed wrangler runs, so that there is one. */
+function workerdBinary(): string {
+  return createRequire(import.meta.resolve("wrangler"))("workerd").default;
+}
+
+/** The configuration in Cap'n Proto's text format, in which a string is written as in C. */
+function runtimeConfig({ bindings = {}, durableObjects = {} }: WorkerdOptions): string {
+  const text = (value: string) => JSON.stringify(value).replace(/\\u00([0-9a-f]{2})/g, "\\x$1");
+  const list = (items: string[]) => `[${items.join(", ")}]`;
+  const classes = Object.entries(durableObjects);
+  const allBindings = [
+    ...classes.map(([className, name]) => `(name=${text(name)}, durableObjectNamespace=${text(className)})`),
+    ...Object.entries(bindings).map(([name, value]) => `(name=${text(name)}, text=${text(value)})`),
+  ];
+  const namespaces = classes.map(([name]) => `(className=${text(name)}, uniqueKey=${text(name)}, enableSql=true)`);
+  // Backends that tests put up are on this machine, which the runtime's default network does not let a Worker reach.
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name="main", worker = .mainWorker),
+    (name="storage", disk=(path="storage", writable=true)),
+    (name="internet", network=(allow=["public", "private"], tlsOptions=(trustBrowserCas=true))),
+  ],
+  sockets = [(name="http", http=(), service="main")],
+);
+const mainWorker :Workerd.Worker = (
+  modules = [(name="worker.js", esModule=embed "worker.js")],
+  compatibilityDate = ${text(wranglerConfig.compatibility_date)},
+  compatibilityFlags = ${list(wranglerConfig.compatibility_flags.map(text))},
+  bindings = ${list(allBindings)},
+  durableObjectNamespaces = ${list(namespaces)},
+  durableObjectStorage = (localDisk="storage"),
+);
+`;
+}
