@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isSocketRefusal, REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
+import { isSocketRefusal, type SocketRefusal } from "../protocol/refusals.ts";
 
 /**
  * What a channel remembers of a listener; it is kept with the socket (its "attachment", at most 16,384 bytes), so it
@@ -57,7 +57,7 @@ export function readConnect(request: Request): ConnectRequest {
 
 export function refuseConnect({ reason, isOwnerKnown }: ConnectRefusal): Response {
   const headers = { [REFUSAL_HEADER]: reason, ...(isOwnerKnown && { [OWNER_KNOWN_HEADER]: "yes" }) };
-  return new Response(null, { status: REFUSALS[reason].status, headers });
+  return new Response(null, { status: 403, headers });
 }
 
 /** @returns The refusal that a channel's answer is, or null when it is an open socket. */

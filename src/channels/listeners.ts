@@ -94,6 +94,15 @@ export class Listeners {
     this.remove(socket);
   }
 
+  /**
+   * A client closes: says goodbye, and forgets it. The runtime answers the close of a hibernating socket for nobody
+   * (workerd 1.20261023), and a client without an answer waits for seconds and then reports 1006.
+   */
+  goodbye(socket: WebSocket): void {
+    closeQuietly(socket, 1000, "");
+    this.remove(socket);
+  }
+
   /** Forgets a socket that has closed. */
   remove(socket: WebSocket): void {
     if (this.#open.delete(socket)) this.#onCount(this.count);

@@ -3,7 +3,6 @@ import { type Config, configOf, type Env } from "../config.ts";
 import type { Position } from "../protocol/frames.ts";
 import { type ChannelName, parseChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, OrderRegistration } from "../protocol/publish.ts";
-import type { SocketRefusal } from "../protocol/refusals.ts";
 import { readConnect, refuseConnect } from "./attachment.ts";
 import { Channel, type Delivery, type Usage } from "./channel.ts";
 import { randomEpoch } from "./history.ts";
@@ -21,6 +20,9 @@ export interface OrderSnapshot extends Position {
 
 /** Who asks about an order: a user with what the token said, or the shop's own service. */
 export type Asker = { subject: string; isAdmin: boolean } | "service";
+
+/** Why somebody may not listen to an order or read it. */
+export type OrderRefusal = "order_not_found" | "access_denied";
 
 /** One order: who owns it, where it stands, what happened to it, and who listens. Its name is the channel's. */
 export class OrderChannel extends DurableObject<Env> {
@@ -97,7 +99,7 @@ export class OrderChannel extends DurableObject<Env> {
    * listen.
    * @returns Why the asker may not listen, or null.
    */
-  async adopt(registration: OrderRegistration, asker: Asker): Promise<SocketRefusal | null> {
+  async adopt(registration: OrderRegistration, asker: Asker): Promise<OrderRefusal | null> {
     const { user_id, status, payment_status } = this.#known;
     if (!mayListen(user_id ?? registration.user_id, asker)) return "access_denied";
     if (user_id !== null) return null;
@@ -110,7 +112,7 @@ export class OrderChannel extends DurableObject<Env> {
   }
 
   /** The order as it stands, for one who may listen to it. */
-  async snapshot(asker: Asker): Promise<OrderSnapshot | SocketRefusal> {
+  async snapshot(asker: Asker): Promise<OrderSnapshot | OrderRefusal> {
     return this.#refusalFor(asker) ?? this.#snapshot();
   }
 
@@ -150,7 +152,7 @@ export class OrderChannel extends DurableObject<Env> {
   }
 
   override webSocketClose(socket: WebSocket): void {
-    this.#channel.listeners.remove(socket);
+    this.#channel.listeners.goodbye(socket);
   }
 
   override webSocketError(socket: WebSocket): void {
@@ -183,7 +185,7 @@ export class OrderChannel extends DurableObject<Env> {
     this.#channel.listeners.closeWhere((listener) => !mayListen(user_id, listener), "access_denied");
   }
 
-  #refusalFor(asker: Asker): SocketRefusal | null {
+  #refusalFor(asker: Asker): OrderRefusal | null {
     if (!this.#exists) return "order_not_found";
     return mayListen(this.#known.user_id, asker) ? null : "access_denied";
   }

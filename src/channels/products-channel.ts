@@ -65,7 +65,7 @@ export class ProductsChannel extends DurableObject<Env> {
   }
 
   override webSocketClose(socket: WebSocket): void {
-    this.#channel.listeners.remove(socket);
+    this.#channel.listeners.goodbye(socket);
   }
 
   override webSocketError(socket: WebSocket): void {

@@ -1,17 +1,16 @@
 import type { Context } from "hono";
 import { ConfigError } from "../config.ts";
-import type { CloseCode } from "../protocol/close-codes.ts";
-import { type FieldError, type Problem, problem, REFUSALS, type RefusalReason } from "../protocol/refusals.ts";
+import { type FieldError, type HttpRefusal, type Problem, problem, REFUSALS } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
 
 /** A request is refused: thrown anywhere below a route, answered here, in one shape. */
 export class Refusal extends Error {
-  readonly reason: RefusalReason;
+  readonly reason: HttpRefusal;
   readonly problem: Problem;
   readonly headers: Record<string, string>;
 
   constructor(
-    reason: RefusalReason,
+    reason: HttpRefusal,
     more: { detail?: string; errors?: FieldError[]; headers?: Record<string, string> } = {},
   ) {
     const { headers = {}, ...rest } = more;
@@ -20,11 +19,6 @@ export class Refusal extends Error {
     this.reason = reason;
     this.problem = problem(reason, rest);
     this.headers = headers;
-  }
-
-  /** The code that closes a socket for this reason, or null when no socket can meet it. */
-  get closeCode(): CloseCode | null {
-    return REFUSALS[this.reason].close;
   }
 }
 

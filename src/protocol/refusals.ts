@@ -5,17 +5,17 @@ import type { CloseCode } from "./close-codes.ts";
  * sentence that is public. A sentence tells nobody what they do not already know: no token, no owner, no stack.
  */
 export const REFUSALS = {
-  origin_not_allowed: { status: 403, close: 4003, title: "Origin not allowed" },
+  origin_not_allowed: { status: null, close: 4003, title: "Origin not allowed" },
   unauthenticated: { status: 401, close: 4001, title: "Authentication required" },
   token_invalid: { status: 401, close: 4001, title: "Invalid token" },
   token_expired: { status: 401, close: 4001, title: "Token expired" },
   invalid_order_id: { status: 400, close: 4000, title: "Invalid order ID format" },
   order_not_found: { status: 404, close: 4004, title: "Order not found" },
   access_denied: { status: 403, close: 4003, title: "Access denied" },
-  disconnected: { status: 403, close: 4001, title: "Disconnected by the service" },
-  going_away: { status: 503, close: 4200, title: "Going away" },
-  no_sign_of_life: { status: 503, close: 4200, title: "No sign of life" },
-  protocol_error: { status: 400, close: 4005, title: "Protocol error" },
+  disconnected: { status: null, close: 4001, title: "Disconnected by the service" },
+  going_away: { status: null, close: 4200, title: "Going away" },
+  no_sign_of_life: { status: null, close: 4200, title: "No sign of life" },
+  protocol_error: { status: null, close: 4005, title: "Protocol error" },
   key_invalid: { status: 401, close: null, title: "Publish key required" },
   not_found: { status: 404, close: null, title: "No such path" },
   method_not_allowed: { status: 405, close: null, title: "Method not allowed" },
@@ -31,8 +31,8 @@ export const REFUSALS = {
 } as const satisfies Record<string, RefusalRow>;
 
 interface RefusalRow {
-  /** The HTTP status (RFC 9110). */
-  status: number;
+  /** The HTTP status (RFC 9110), or null where only a socket can meet this refusal. */
+  status: number | null;
   /** The code a socket is closed with, or null where no socket can meet this refusal. */
   close: CloseCode | null;
   /** Public; also the close reason, so at most 123 bytes (RFC 6455, section 5.5). */
@@ -43,6 +43,11 @@ export type RefusalReason = keyof typeof REFUSALS;
 /** The refusals that a socket can meet. */
 export type SocketRefusal = {
   [R in RefusalReason]: (typeof REFUSALS)[R]["close"] extends CloseCode ? R : never;
+}[RefusalReason];
+
+/** The refusals that an HTTP request can meet. */
+export type HttpRefusal = {
+  [R in RefusalReason]: (typeof REFUSALS)[R]["status"] extends number ? R : never;
 }[RefusalReason];
 
 export function isSocketRefusal(value: unknown): value is SocketRefusal {
@@ -66,7 +71,7 @@ export interface Problem {
   errors?: FieldError[];
 }
 
-export function problem(reason: RefusalReason, more: { detail?: string; errors?: FieldError[] } = {}): Problem {
+export function problem(reason: HttpRefusal, more: { detail?: string; errors?: FieldError[] } = {}): Problem {
   const { status, title } = REFUSALS[reason];
   return { type: `urn:tidings:problem:${reason}`, title, status, ...more };
 }

@@ -150,6 +150,18 @@ describe("keep-alive", () => {
   });
 });
 
+describe("a client that closes", () => {
+  test("gets the service's goodbye at once", async () => {
+    const id = await registerOrder();
+    for (const path of [`orders/${id}`, "products"]) {
+      const socket = await connect(path, { token: await mintToken() });
+      await socket.frame();
+      socket.close(1000);
+      expect((await socket.closed()).code).toBe(1000);
+    }
+  });
+});
+
 describe("close codes, checked in this order, after the handshake was accepted", () => {
   test("4001 no token, even when everything else is wrong, too", async () => {
     const socket = await connect("orders/not-a-uuid");

@@ -164,11 +164,11 @@ class World {
     const versioned = this.#kind === "order" ? "order" : this.#productId(product);
     const first = event.id === null ? undefined : this.#seqById.get(event.id);
     const isLate = event.version !== null && event.version <= (this.#versions.get(versioned) ?? -1);
-    if (first !== undefined) return expect({ status, seq }).toEqual({ status: "duplicate", seq: first });
-    if (isLate) return expect({ status, seq }).toEqual({ status: "stale", seq: null });
-
     const next = (this.#log.at(-1)?.seq ?? Number(seq) - 1) + 1;
-    expect({ status, seq }).toEqual({ status: "applied", seq: next });
+    const isApplied = first === undefined && !isLate;
+    const expected = isApplied ? { status: "applied", seq: next } : { status: "stale", seq: null };
+    expect({ status, seq }).toEqual(first === undefined ? expected : { status: "duplicate", seq: first });
+    if (!isApplied) return;
     this.#log.push({ seq: next, product });
     if (event.id !== null) this.#seqById.set(event.id, next);
     if (event.version !== null) this.#versions.set(versioned, event.version);

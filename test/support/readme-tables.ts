@@ -36,15 +36,16 @@ const TABLES: Record<string, string> = {
   problems: table(
     ["status", "`type`", "`title`"],
     Object.entries(REFUSALS)
-      .sort(([, a], [, b]) => a.status - b.status)
-      .map(([reason, { status, title }]) => [String(status), `\`urn:tidings:problem:${reason}\``, title]),
+      .flatMap(([reason, { status, title }]) => (status === null ? [] : [{ reason, status, title }]))
+      .sort((a, b) => a.status - b.status)
+      .map(({ reason, status, title }) => [String(status), `\`urn:tidings:problem:${reason}\``, title]),
   ),
 };
 
 /** README's text with every generated table as the source has it now. @throws when a table has no place in it. */
 export function withTables(readme: string): string {
   return Object.entries(TABLES).reduce((text, [name, rows]) => {
-    const place = new RegExp(`(<!-- table: ${name} -->\n)[^]*?(<!-- end of table -->)`);
+    const place = new RegExp(`(<!-- table: ${name} -->\n)[\\s\\S]*?(<!-- end of table -->)`);
     if (!place.test(text)) throw new Error(`README.md has no place for the table "${name}"`);
     return text.replace(place, (_, start: string, end: string) => `${start}\n${rows}\n\n${end}`);
   }, readme);

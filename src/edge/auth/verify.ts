@@ -1,6 +1,6 @@
 import { errors, jwtVerify } from "jose";
 import type { Config } from "../../config.ts";
-import type { RefusalReason } from "../../protocol/refusals.ts";
+import type { HttpRefusal } from "../../protocol/refusals.ts";
 
 /** Who a token speaks for. */
 export interface Identity {
@@ -66,9 +66,7 @@ function faultOf(error: unknown): TokenFault {
 }
 
 /** The public reason: whether the token is missing, ended or bad, and no more. */
-export function publicReason(
-  fault: TokenFault,
-): RefusalReason & ("unauthenticated" | "token_expired" | "token_invalid") {
+export function publicReason(fault: TokenFault): HttpRefusal & ("unauthenticated" | "token_expired" | "token_invalid") {
   switch (fault) {
     case "missing":
       return "unauthenticated";

@@ -1,0 +1,51 @@
+import { publishPath, socketPath } from "./channel-argument.ts";
+import { DEFAULT_URL } from "./settings.ts";
+
+/** What is there to play with once the local service runs. */
+export interface Demo {
+  url: string;
+  publishKey: string;
+  orderId: string;
+  owner: string;
+  customerToken: string;
+  adminToken: string;
+  /** Names that were added to `.dev.vars` just now. */
+  addedSettings: string[];
+}
+
+/** Greets the developer: everything that is needed to try the service, ready to paste. */
+export function welcome(demo: Demo): string {
+  const { url, publishKey, orderId, owner, customerToken, adminToken, addedSettings } = demo;
+  const order = { name: `order_${orderId}` as const, orderId };
+  const socketUrl = `${url.replace(/^http/, "ws")}${socketPath(order)}?token=${customerToken}`;
+  const at = url === DEFAULT_URL ? "" : ` --url ${url}`;
+  const settings = addedSettings.length > 0 ? `.dev.vars (added ${addedSettings.join(", ")})` : ".dev.vars";
+  return `
+Tidings is at ${url}
+(Ctrl-C stops it)
+
+  Settings        ${settings}
+  Redis ingress   off
+  Publish key     ${publishKey}
+  Demo order      ${orderId}, ${owner}'s
+  Customer token  ${customerToken}
+                  (${owner}, good for a day)
+  Admin token     ${adminToken}
+                  (good for a day)
+
+Follow the order in another terminal:
+  npx tidings watch ${orderId}${at}
+
+Publish to it:
+  npx tidings publish ${orderId} order_shipped${at}
+  curl -X POST ${url}${publishPath(order)} \\
+    -H "Authorization: Bearer ${publishKey}" -H "Content-Type: application/json" \\
+    -d '{"type":"order_status_changed","data":{"old_status":"pending","new_status":"processing"}}'
+
+Listen in a browser (open ${url}/api/v1/ws/health, paste into its console):
+  ws = new WebSocket("${socketUrl}"); ws.onmessage = (event) => console.log(event.data)
+
+Try everything:
+  npx tidings smoke${at}
+`;
+}

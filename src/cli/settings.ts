@@ -1,0 +1,80 @@
+import { MIN_JWT_SECRET_BYTES } from "../config.ts";
+import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
+import { usageError } from "./outcome.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Where the service is and what opens it: from options, else the environment, else `.dev.vars` in this directory. */
+
+export const DEFAULT_URL = "http://localhost:8000";
+
+/** The options that every command has. */
+export interface CommonOptions {
+  url: string;
+  key?: string;
+  secret?: string;
+  json?: boolean;
+}
+
+/** A setting and where it was found, so that an error can say which one to mend. */
+export interface Setting {
+  value: string;
+  source: string;
+}
+
+type Surroundings = Pick<Terminal, "env" | "cwd">;
+
+/** @throws {CommandError} when `--url` is no http(s) URL. */
+export function serviceUrl({ url }: CommonOptions): string {
+  const parsed = URL.parse(url);
+  if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") {
+    throw usageError(`--url must be an http:// or https:// address, such as ${DEFAULT_URL}.`);
+  }
+  return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
+}
+
+/** The publish key. @throws {CommandError} when there is none, with the ways to give it. */
+export function publishKey(options: CommonOptions, surroundings: Surroundings): Setting {
+  const devVars = readDevVars(surroundings.cwd);
+  const found = firstSet(
+    [options.key, "--key"],
+    [surroundings.env.TIDINGS_KEY, "TIDINGS_KEY in the environment"],
+    [firstKeyOf(surroundings.env.PUBLISH_KEYS), "PUBLISH_KEYS in the environment"],
+    [firstKeyOf(devVars.PUBLISH_KEYS), `PUBLISH_KEYS in ${DEV_VARS_FILE}`],
+  );
+  if (found) return found;
+  throw usageError(
+    `No publish key. Give it with --key, or in TIDINGS_KEY or PUBLISH_KEYS (name:key) in the environment, or run this where \`npm run dev\` has written ${DEV_VARS_FILE}.`,
+  );
+}
+
+/** The secret that signs tokens. @throws {CommandError} when there is none, or it is too short for any service. */
+export function jwtSecret(options: CommonOptions, surroundings: Surroundings): Setting {
+  const found = firstSet(
+    [options.secret, "--secret"],
+    [surroundings.env.JWT_SECRET, "JWT_SECRET in the environment"],
+    [readDevVars(surroundings.cwd).JWT_SECRET, `JWT_SECRET in ${DEV_VARS_FILE}`],
+  );
+  if (!found) {
+    throw usageError(
+      `No secret to sign tokens with. Give it with --secret, or in JWT_SECRET in the environment, or run this where \`npm run dev\` has written ${DEV_VARS_FILE}.`,
+    );
+  }
+  if (new TextEncoder().encode(found.value).length < MIN_JWT_SECRET_BYTES) {
+    throw usageError(`${found.source} is too short: a service takes secrets of ${MIN_JWT_SECRET_BYTES} bytes or more.`);
+  }
+  return found;
+}
+
+function firstSet(...candidates: [value: string | undefined, source: string][]): Setting | null {
+  for (const [text, source] of candidates) {
+    const value = text?.trim();
+    if (value) return { value, source };
+  }
+  return null;
+}
+
+/** `PUBLISH_KEYS` is `name:key,name:key`; the first one is as good as any. */
+function firstKeyOf(publishKeys: string | undefined): string | undefined {
+  const first = publishKeys?.split(",")[0];
+  return first?.slice(first.indexOf(":") + 1);
+}

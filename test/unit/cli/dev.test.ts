@@ -1,0 +1,139 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { isPortTaken } from "../../../src/cli/dev-port.ts";
+
+/** `npm run dev` as a whole: a real `wrangler dev`, in a copy of the project with a `.dev.vars` and a state of its own. */
+
+const PROJECT = resolve(import.meta.dirname, "../../..");
+const DEMO_ORDER = "123e4567-e89b-12d3-a456-426614174000";
+const SLOW = 120_000;
+
+class Program {
+  readonly process: ChildProcess;
+  output = "";
+  #wake = () => {};
+
+  constructor(folder: string, script: string, args: string[]) {
+    const { JWT_SECRET, PUBLISH_KEYS, TIDINGS_KEY, ...env } = process.env;
+    this.process = spawn(process.execPath, [join("src/cli", script), ...args], { cwd: folder, env });
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream?.on("data", (chunk) => {
+        this.output += chunk;
+        this.#wake();
+      });
+    }
+    this.process.on("close", () => this.#wake());
+  }
+
+  /** Waits until it has printed this; fails when it ends before. */
+  async until(text: string): Promise<void> {
+    while (!this.output.includes(text)) {
+      if (this.process.exitCode !== null) throw new Error(`it ended without saying "${text}":\n${this.output}`);
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+  }
+
+  async exitCode(): Promise<number | null> {
+    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, "close");
+    return this.process.exitCode;
+  }
+}
+
+let folder: string;
+let port: number;
+let dev: Program;
+const started: Program[] = [];
+const start = (script: string, ...args: string[]) => {
+  const program = new Program(folder, script, args);
+  started.push(program);
+  return program;
+};
+const tidings = (...args: string[]) => start("tidings.ts", ...args, "--url", `http://localhost:${port}`);
+const startDev = async () => {
+  dev = start("dev.ts", "--port", String(port));
+  await dev.until("Try everything");
+};
+const portIs = async (taken: boolean) => {
+  while ((await isPortTaken(port)) !== taken) await new Promise((retry) => setTimeout(retry, 50));
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "tidings-dev-"));
+  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json"]) {
+    cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
+  port = await freePort();
+  await startDev();
+}, SLOW);
+
+afterAll(async () => {
+  for (const { process } of started) process.kill("SIGTERM");
+  await Promise.all(started.map((program) => program.exitCode()));
+  rmSync(folder, { recursive: true, force: true });
+}, SLOW);
+
+it("passes its own smoke test", { timeout: SLOW }, async () => {
+  const smoke = tidings("smoke");
+  expect(await smoke.exitCode(), smoke.output).toBe(0);
+});
+
+it("says how to choose another port when its own is taken", { timeout: SLOW }, async () => {
+  const second = start("dev.ts", "--", "--port", String(port));
+  expect(await second.exitCode()).toBe(1);
+  expect(second.output).toContain(`Port ${port} is taken`);
+  expect(second.output).toContain("npm run dev -- --port");
+});
+
+it("killed and started again, gives a watcher all that it missed, once", { timeout: SLOW }, async () => {
+  const publish = async (type: string) => {
+    const publishing = tidings("publish", DEMO_ORDER, type);
+    expect(await publishing.exitCode(), publishing.output).toBe(0);
+  };
+  const watch = tidings("watch", DEMO_ORDER);
+  await watch.until("listening to");
+  await publish("order_status_changed");
+  await watch.until("order_status_changed");
+
+  dev.process.kill("SIGKILL");
+  await watch.until("trying again");
+  // What the launcher started goes with it.
+  await portIs(false);
+  // While the watcher sleeps, the service comes back and two events happen.
+  watch.process.kill("SIGSTOP");
+  await startDev();
+  await publish("order_shipped");
+  await publish("order_delivered");
+  watch.process.kill("SIGCONT");
+  await watch.until("recovered 2 events since seq 1");
+  await publish("order_cancelled");
+  await watch.until("order_cancelled");
+
+  watch.process.kill("SIGINT");
+  expect(await watch.exitCode()).toBe(0);
+  const seen = [...watch.output.matchAll(/^ +(\d+) {2}\S+ {2}(order_\w+)/gm)].map(([, seq, type]) => `${seq} ${type}`);
+  expect(seen).toEqual(["1 order_status_changed", "2 order_shipped", "3 order_delivered", "4 order_cancelled"]);
+  expect(watch.output).toContain("4 events in 2 connections");
+});
+
+it("ends when it is asked to, and leaves nothing behind", { timeout: SLOW }, async () => {
+  dev.process.kill("SIGTERM");
+  expect(await dev.exitCode()).toBe(0);
+  await portIs(false);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  // A TCP server's address is never text.
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}

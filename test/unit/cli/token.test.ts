@@ -1,0 +1,51 @@
+import { jwtVerify } from "jose";
+import { expect, it } from "vitest";
+import { SECRET, TestTerminal } from "./test-terminal.ts";
+
+const verify = (token: string) => jwtVerify(token, new TextEncoder().encode(SECRET), { algorithms: ["HS256"] });
+
+it("prints a token that verifies, and nothing else", async () => {
+  const terminal = new TestTerminal({ env: { JWT_SECRET: SECRET } });
+  expect(await terminal.run("token")).toBe(0);
+  expect(terminal.outLines).toHaveLength(1);
+  expect(terminal.notes).toBe("");
+  const { payload } = await verify(terminal.output);
+  expect(payload.sub).toBe("alice");
+  expect(payload).not.toHaveProperty("role");
+  expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(3600);
+});
+
+it("puts role, lifetime and claims into the token", async () => {
+  const terminal = new TestTerminal();
+  const claims = ["--claim", "iss=shop", "--claim", 'roles=["a","b"]', "--claim", "note=a=b"];
+  await terminal.run("token", "--secret", SECRET, "--subject", "ops", "--role", "admin", "--ttl", "60", ...claims);
+  const { payload } = await verify(terminal.output);
+  expect(payload).toMatchObject({ sub: "ops", role: "admin", iss: "shop", roles: ["a", "b"], note: "a=b" });
+  expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(60);
+});
+
+it("does not let a claim replace whose token it is or when it ends", async () => {
+  const terminal = new TestTerminal();
+  await terminal.run(
+    "token",
+    "--secret",
+    SECRET,
+    "--subject",
+    "ops",
+    "--claim",
+    "sub=root",
+    "--claim",
+    "exp=9999999999",
+  );
+  const { payload } = await verify(terminal.output);
+  expect(payload.sub).toBe("ops");
+  expect(payload.exp).toBeLessThan(9999999999);
+});
+
+it("says with --json whose token it is and when it ends", async () => {
+  const terminal = new TestTerminal();
+  await terminal.run("token", "--secret", SECRET, "--json");
+  const { token, ...rest } = JSON.parse(terminal.output);
+  const { payload } = await verify(token);
+  expect(rest).toEqual({ subject: "alice", expires_at: new Date((payload.exp ?? 0) * 1000).toISOString() });
+});

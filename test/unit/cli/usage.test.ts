@@ -1,0 +1,156 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { EVENTS } from "../../../src/protocol/events.ts";
+import { problem } from "../../../src/protocol/refusals.ts";
+import { KEY, SECRET, TestTerminal } from "./test-terminal.ts";
+
+const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
+const CREDENTIALS = ["--key", KEY, "--secret", SECRET];
+
+describe("wrong usage ends with 2 and says what is right", () => {
+  it.each([
+    [["nonsense"], "unknown command"],
+    [["token", "--ttl", "soon"], "whole number"],
+    [["token", "--claim", "nothing"], "name=value"],
+    [["token"], "Give it with --secret"],
+    [["order", ORDER], "Give it with --key"],
+    [["order", "42", ...CREDENTIALS], "must be products, order_<order id>, or an order id"],
+    [["order", "products", ...CREDENTIALS], "An order id is needed"],
+    [["order", "new", ...CREDENTIALS], "add --user"],
+    [["order", ORDER, "--delete", "--user", "a", ...CREDENTIALS], "--delete goes without"],
+    [["publish", "orders", "order_shipped", ...CREDENTIALS], "is no channel"],
+    [["publish", ORDER, "order_lost", ...CREDENTIALS], "order_shipped"],
+    [["publish", ORDER, "price_updated", ...CREDENTIALS], "does not go to this channel"],
+    [["publish", ORDER, "order_shipped", "{carrier}", ...CREDENTIALS], "is not JSON"],
+    [["publish", ORDER, "order_shipped", "-", ...CREDENTIALS], "Standard input is not JSON"],
+    [["watch", ORDER, "--since", "3", ...CREDENTIALS], "go together"],
+    [["watch", ORDER, "--product-id", "a", ...CREDENTIALS], "products channel"],
+    [["watch", ORDER, "--token", "t", "--role", "admin"], "--token says who listens"],
+    [["watch", "products", "--url", "shop", ...CREDENTIALS], "--url must be"],
+    [["smoke", "--timeout", "0", ...CREDENTIALS], "whole number"],
+  ])("tidings %j", async (args, message) => {
+    const terminal = new TestTerminal({ input: "no JSON" });
+    expect(await terminal.run(...args)).toBe(2);
+    expect(terminal.notes).toContain(message);
+    expect(terminal.output).toBe("");
+  });
+});
+
+it.each(["token", "order", "publish", "watch", "smoke"])(
+  "%s --help ends with 0 and names its exit codes",
+  async (command) => {
+    const terminal = new TestTerminal();
+    expect(await terminal.run(command, "--help")).toBe(0);
+    for (const part of ["--url", "--key", "--secret", "--json", "Examples:", "Exit codes:"]) {
+      expect(terminal.output).toContain(part);
+    }
+  },
+);
+
+it.each([["order", ORDER], ["publish", "products", "product_created"], ["watch", "products"], ["smoke"]])(
+  "%s ends with 3 when nobody answers",
+  async (...command) => {
+    const terminal = new TestTerminal();
+    // Port 9 (discard) is one that nothing here listens on.
+    expect(await terminal.run(...command, "--url", "http://127.0.0.1:9", ...CREDENTIALS)).toBe(3);
+    expect(terminal.notes).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:9: .*npm run dev/);
+  },
+);
+
+describe("with a service that answers", () => {
+  let server: Server;
+  let url: string;
+  let answer: { status: number; body: unknown };
+  let asked: { method: string | undefined; path: string | undefined; key: string | undefined; body: unknown }[];
+
+  beforeAll(async () => {
+    server = createServer(async (request, response) => {
+      const text = (await request.toArray()).join("");
+      const { method, url: path, headers } = request;
+      asked.push({ method, path, key: headers.authorization, body: text && JSON.parse(text) });
+      response
+        .writeHead(answer.status, { "Content-Type": "application/json" })
+        .end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    // A TCP server's address is never text.
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => server.close());
+
+  const run = async (reply: typeof answer, ...args: string[]) => {
+    answer = reply;
+    asked = [];
+    const terminal = new TestTerminal({ input: '{"from":"input"}' });
+    return { exitCode: await terminal.run(...args, "--url", url, ...CREDENTIALS), terminal };
+  };
+
+  it("a refusal ends with 1 and names every bad field", async () => {
+    const errors = [
+      { field: "data.new_quantity", message: "must be a number" },
+      { field: "version", message: "must be whole" },
+    ];
+    const refusal = { status: 422, body: problem("validation_failed", { errors }) };
+    const { exitCode, terminal } = await run(refusal, "publish", "products", "inventory_updated", "{}");
+    expect(exitCode).toBe(1);
+    expect(terminal.notes).toBe(
+      "Refused (422): Some fields are not valid.\n  data.new_quantity: must be a number\n  version: must be whole",
+    );
+    const asJson = await run(refusal, "publish", "products", "inventory_updated", "{}", "--json");
+    expect(JSON.parse(asJson.terminal.notes)).toMatchObject({ status: 422, problem: { errors } });
+  });
+
+  it("a refused key is named by where it came from, and not shown", async () => {
+    const { exitCode, terminal } = await run({ status: 401, body: problem("key_invalid") }, "order", ORDER);
+    expect(exitCode).toBe(1);
+    expect(terminal.notes).toContain("The key came from --key");
+    expect(terminal.notes).not.toContain(KEY);
+  });
+
+  it("publishes the catalogue's example about the channel's own order when no data is given", async () => {
+    const result = { id: "a", channel: `order_${ORDER}`, seq: 4, status: "applied", receivers: 2 };
+    const { exitCode, terminal } = await run(
+      { status: 200, body: result },
+      "publish",
+      ORDER,
+      "order_shipped",
+      "--version",
+      "7",
+    );
+    expect(exitCode).toBe(0);
+    expect(terminal.output).toBe(`applied: order_shipped on order_${ORDER}, sent to 2 listeners as seq 4 (id a)`);
+    const data = { ...EVENTS.order_shipped.example, order_id: ORDER };
+    const body = { type: "order_shipped", data, version: 7 };
+    expect(asked).toEqual([{ method: "POST", path: `/api/v1/publish/orders/${ORDER}`, key: `Bearer ${KEY}`, body }]);
+  });
+
+  it("reads data from standard input", async () => {
+    const result = { id: "a", channel: "products", seq: null, status: "stale", receivers: 0 };
+    const { terminal } = await run({ status: 200, body: result }, "publish", "products", "product_deleted", "-");
+    expect(asked[0]?.body).toEqual({ type: "product_deleted", data: { from: "input" } });
+    expect(terminal.output).toContain("nothing was sent");
+  });
+
+  it("a new order gets a random id, which alone is printed", async () => {
+    const { terminal } = await run({ status: 201, body: {} }, "order", "new", "--user", "alice");
+    expect(terminal.output).toMatch(/^[0-9a-f-]{36}$/);
+    expect(asked.at(-1)).toMatchObject({ method: "PUT", path: `/api/v1/orders/${terminal.output}` });
+  });
+
+  it("a correction keeps what it does not name", async () => {
+    const known = { order_id: ORDER, user_id: "alice", status: "shipped", payment_status: "paid" };
+    await run({ status: 200, body: known }, "order", ORDER, "--status", "delivered");
+    expect(asked.at(-1)).toMatchObject({
+      method: "PUT",
+      body: { user_id: "alice", status: "delivered", payment_status: "paid" },
+    });
+  });
+
+  it("an answer that is no JSON is no Tidings service", async () => {
+    const { exitCode, terminal } = await run({ status: 502, body: "<h1>Bad gateway</h1>" }, "smoke");
+    expect(exitCode).toBe(1);
+    expect(terminal.output).toContain("FAIL  health answers in its documented shape");
+    expect(terminal.output).toContain("status 502 and no JSON: that is no Tidings service");
+  });
+});

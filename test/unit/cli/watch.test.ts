@@ -1,0 +1,175 @@
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { type WebSocket, WebSocketServer } from "ws";
+import { retryOf } from "../../../src/cli/closing.ts";
+import { reconnectDelay } from "../../../src/cli/follow.ts";
+import { eventLine } from "../../../src/cli/frame.ts";
+import { CLOSE_CODES } from "../../../src/protocol/close-codes.ts";
+import { PING, PONG } from "../../../src/protocol/frames.ts";
+import { SECRET, TestTerminal } from "./test-terminal.ts";
+
+const TS = "2026-11-22T10:15:30.123Z";
+const event = (seq: number) =>
+  JSON.stringify({ type: "product_created", data: { product_id: `p-${seq}` }, id: `e-${seq}`, seq, ts: TS });
+const established = (seq: number, resumed: boolean | null, epoch = "e1") =>
+  JSON.stringify({ type: "connection_established", data: { channel: "products", seq, epoch, resumed }, ts: TS });
+
+describe("tidings watch", () => {
+  let server: WebSocketServer;
+  let url: string;
+  /** What the server does with each connection, in turn; the query of each is kept. */
+  let plays: ((socket: WebSocket) => void)[];
+  let queries: URLSearchParams[];
+
+  beforeEach(async () => {
+    plays = [];
+    queries = [];
+    server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
+    server.on("connection", (socket, request) => {
+      queries.push(new URL(request.url ?? "", "http://service").searchParams);
+      socket.on("message", (message) => String(message) === PING && socket.send(PONG));
+      plays.shift()?.(socket);
+    });
+    await once(server, "listening");
+    // A TCP server's address is never text.
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterEach(() => {
+    for (const socket of server.clients) socket.terminate();
+    server.close();
+  });
+
+  const watch = (...args: string[]) => {
+    const terminal = new TestTerminal();
+    return { terminal, exitCode: terminal.run("watch", "products", "--url", url, "--secret", SECRET, ...args) };
+  };
+  const say =
+    (...messages: string[]) =>
+    (socket: WebSocket) => {
+      for (const message of messages) socket.send(message);
+    };
+
+  it("resumes after a break from the last event it has seen, with a fresh token, and says what it recovered", async () => {
+    plays = [
+      (socket) => {
+        say(established(3, null), event(4))(socket);
+        socket.close(4200);
+      },
+      say(established(6, true), event(5), event(6), event(7)),
+    ];
+    const { terminal, exitCode } = watch();
+    await terminal.until("p-7");
+    await terminal.until("recovered 2 events since seq 4");
+    terminal.interrupt();
+    expect(await exitCode).toBe(0);
+    expect(terminal.outLines.map((line) => line.match(/p-\d/)?.[0])).toEqual(["p-4", "p-5", "p-6", "p-7"]);
+    expect(queries.map((query) => [query.get("since"), query.get("epoch")])).toEqual([
+      [null, null],
+      ["4", "e1"],
+    ]);
+    expect(terminal.notes).toContain("4 events in 2 connections. To go on from here:");
+    expect(terminal.notes).toContain("--since 7 --epoch e1");
+  });
+
+  it("shows an event once that comes again", async () => {
+    plays = [say(established(0, null), event(1), event(1), event(2))];
+    const { terminal } = watch();
+    await terminal.until("p-2");
+    expect(terminal.outLines).toHaveLength(2);
+    terminal.interrupt();
+  });
+
+  it.each([
+    ["e1", "history no longer reaches back"],
+    ["e2", "the channel began anew"],
+  ])("says that it could not recover, now in epoch %s, and goes on from there", async (epoch, why) => {
+    plays = [say(established(40, false, epoch), event(41))];
+    const { terminal } = watch("--since", "2", "--epoch", "e1");
+    await terminal.until("p-41");
+    expect(queries[0]?.get("since")).toBe("2");
+    expect(terminal.notes).toContain(`could not recover: ${why}`);
+    expect(terminal.notes).not.toContain("gap");
+    terminal.interrupt();
+    await terminal.until(`--since 41 --epoch ${epoch}`);
+  });
+
+  it("notices a gap that the service leaves", async () => {
+    plays = [say(established(1, null), event(4))];
+    const { terminal } = watch();
+    await terminal.until("gap: after seq 1 came seq 4");
+    terminal.interrupt();
+  });
+
+  it("takes no gap for one when it listens to some products only", async () => {
+    plays = [say(established(1, null), event(4))];
+    const { terminal } = watch("--product-id", "p-4,p-5");
+    await terminal.until("p-4");
+    expect(queries[0]?.get("product_id")).toBe("p-4,p-5");
+    expect(terminal.notes).not.toContain("gap");
+    terminal.interrupt();
+  });
+
+  it.each([4000, 4003, 4004, 4005] as const)("stops at %d with its meaning and what to do", async (code) => {
+    plays = [(socket) => socket.close(code, "no")];
+    const { terminal, exitCode } = watch();
+    expect(await exitCode).toBe(1);
+    expect(terminal.notes).toContain(`${CLOSE_CODES[code].meaning} ${CLOSE_CODES[code].todo}`);
+  });
+
+  it("asks about the secret when a token that it has minted is refused", async () => {
+    plays = [(socket) => socket.close(4001, "Invalid token")];
+    const { terminal, exitCode } = watch();
+    expect(await exitCode).toBe(1);
+    expect(terminal.notes).toContain(`signed with --secret: is that the JWT_SECRET of ${url}?`);
+  });
+
+  it("mints a new token when one has ended, but stops when the token was given", async () => {
+    const endsSoon = (socket: WebSocket) => {
+      socket.send(established(0, null));
+      socket.close(4001, "Token expired");
+    };
+    plays = [endsSoon, say(established(0, true), event(1))];
+    const minting = watch();
+    await minting.terminal.until("p-1");
+    minting.terminal.interrupt();
+
+    plays = [endsSoon];
+    expect(await watch("--token", "given").exitCode).toBe(1);
+    expect(queries.at(-1)?.get("token")).toBe("given");
+  });
+
+  it("prints with --json every frame as it came, one a line", async () => {
+    plays = [say(established(3, null), event(4))];
+    const { terminal } = watch("--json");
+    await terminal.until("p-4");
+    expect(terminal.outLines).toEqual([established(3, null), event(4)]);
+    terminal.interrupt();
+  });
+});
+
+describe("coming back", () => {
+  it("is decided by the table of close codes", () => {
+    for (const [code, { retry }] of Object.entries(CLOSE_CODES)) expect(retryOf(Number(code))).toBe(retry);
+  });
+
+  it("is decided by the decade for codes that a newer service may have, and tried after any other end", () => {
+    expect([4042, 4142, 4242, 1006, 1012].map(retryOf)).toEqual(["never", "backoff", "now", "backoff", "backoff"]);
+  });
+
+  it("waits longer from one attempt to the next, up to ten seconds, and anything between nothing and that", () => {
+    expect([0, 1, 2, 3, 50].map((attempt) => reconnectDelay("backoff", attempt, 1))).toEqual([
+      500, 1000, 2000, 4000, 10_000,
+    ]);
+    expect(reconnectDelay("backoff", 50, 0)).toBe(0);
+    expect(reconnectDelay("now", 3, 0.5)).toBe(2000);
+  });
+});
+
+it("a line says what the event says, and nothing that a terminal would obey", () => {
+  const data = { order_id: "left out", carrier: "UPS", note: "\u001b[2Jgone", lines: [1, null] };
+  const line = eventLine({ seq: 7, ts: TS, type: "order_shipped", data });
+  expect(line).toMatch(
+    /^ {4}7 {2}2026-11-22T10:15:30.123Z {2}order_shipped +carrier=UPS note="\\u001b\[2Jgone" lines=\[1,null\]$/,
+  );
+});
