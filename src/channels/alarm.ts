@@ -23,14 +23,18 @@ export class Alarm {
 
   /** Makes it ring at `need` or not much later; Infinity needs nothing. */
   async need(need: number, now: number): Promise<void> {
-    if (need === Number.POSITIVE_INFINITY) return;
     const stored = this.#time === undefined ? await this.#storage.getAlarm() : null;
     // While this one waited, another need may have set it.
     if (this.#time === undefined) this.#time = stored;
-    const time = this.#time;
-    const isSoonEnough = time !== null && time <= need;
-    const isWorthARow = time === null || need <= time - MIN_GAIN_MS || now - this.#setAt >= MIN_GAIN_MS;
-    if (!isSoonEnough && isWorthARow) await this.#set(need, now);
+    if (!this.covers(need, now)) await this.#set(need, now);
+  }
+
+  /** Whether `need` asks for nothing new, as far as that is known without looking. */
+  covers(need: number, now: number): boolean {
+    if (need === Number.POSITIVE_INFINITY) return true;
+    if (this.#time === undefined || this.#time === null) return false;
+    const isWorthARow = need <= this.#time - MIN_GAIN_MS || now - this.#setAt >= MIN_GAIN_MS;
+    return this.#time <= need || !isWorthARow;
   }
 
   /** It has rung: sets it for what is needed next. */

@@ -43,16 +43,20 @@ export interface ConnectRefusal {
   isOwnerKnown: boolean;
 }
 
-/** The request with which the Worker hands a client over to a channel. */
-export function connectTo(request: ConnectRequest): Request {
-  // A header takes bytes, not text.
-  const value = encodeURIComponent(JSON.stringify(request));
-  return new Request("https://channel/connect", { headers: { Upgrade: "websocket", [CONNECT_HEADER]: value } });
+/** Hands a client over to a channel: asks it for a socket. */
+export function connectTo(channel: Fetcher, request: ConnectRequest): Promise<Response> {
+  // A header takes no character beyond Latin-1, and JSON can do without.
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  const value = JSON.stringify(request).replace(/[^\x20-\x7e]/g, escaped);
+  return channel.fetch("https://channel/connect", { headers: { Upgrade: "websocket", [CONNECT_HEADER]: value } });
 }
 
-/** @throws when the request does not come from this Worker. */
+/**
+ * What `connectTo` wrote.
+ * @throws when it means nothing here: while a deploy spreads, the Worker and its objects may be of two versions.
+ */
 export function readConnect(request: Request): ConnectRequest {
-  return connectRequest.parse(JSON.parse(decodeURIComponent(request.headers.get(CONNECT_HEADER) ?? "null")));
+  return connectRequest.parse(JSON.parse(request.headers.get(CONNECT_HEADER) ?? "null"));
 }
 
 export function refuseConnect({ reason, isOwnerKnown }: ConnectRefusal): Response {

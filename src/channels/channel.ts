@@ -164,7 +164,7 @@ export class Channel {
 
   /** Sets the alarm when something needs it; nobody waits for that, and the output gate waits for it to be durable. */
   needAlarm(need: number, now: number): void {
-    this.#ctx.waitUntil(this.alarm.need(need, now));
+    if (!this.alarm.covers(need, now)) this.#ctx.waitUntil(this.alarm.need(need, now));
   }
 
   #inTransaction<T>(body: () => T): T {

@@ -54,9 +54,12 @@ export class ChannelRegistry extends DurableObject<Env> {
   }
 }
 
+/** Changes that follow each other faster than this are told together. */
+const REPORT_INTERVAL_MS = 250;
+
 /**
- * Tells the registry a channel's count: one report at a time, always the latest. Under a rush of connections the
- * changes that come while one is on its way are told together by the next.
+ * Tells the registry a channel's count: a change at once, the ones that follow it together, and always the latest.
+ * Each report is a call and a stored row, so a rush of connections must not cost one for each.
  */
 export class CountReporter {
   readonly #ctx: DurableObjectState;
@@ -84,6 +87,7 @@ export class CountReporter {
         const count = this.#count;
         await registryStub(this.#env).report(this.#channel, count);
         this.#told = count;
+        await scheduler.wait(REPORT_INTERVAL_MS);
       }
     } catch {
       // The registry asks again when the count is old; the next change tells it, too.

@@ -17,7 +17,7 @@ export function requireUpgrade(c: Context): void {
 
 /** Hands a verified client over to a channel. @returns The open socket, or why the channel refused. */
 export async function connect(channel: Fetcher, request: ConnectRequest): Promise<Response | ConnectRefusal> {
-  const response = await channel.fetch(connectTo(request));
+  const response = await connectTo(channel, request);
   return readRefusal(response) ?? response;
 }
 

@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import fc from "fast-check";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { History, type LoggedFrame } from "../../src/channels/history.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
@@ -219,6 +219,14 @@ const property = (kind: "order" | "products") =>
     await world.check();
   });
 
+// A channel waits between two reports of its count, and an eviction waits for that: hundreds of runs would take minutes.
+beforeEach(() => {
+  vi.spyOn(scheduler, "wait").mockResolvedValue(undefined);
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
 describe("each listener's log equals the channel's log from its position, in order, once", () => {
   for (const kind of ["order", "products"] as const) {
     test(`${kind}: random interleavings`, { timeout: 300_000 }, () =>
@@ -228,8 +236,6 @@ describe("each listener's log equals the channel's log from its position, in ord
 });
 
 describe("the test of the test: a seeded bug makes it fail", () => {
-  afterEach(() => vi.restoreAllMocks());
-
   const { readSince, find } = History.prototype;
   const bugs: [string, () => void][] = [
     [

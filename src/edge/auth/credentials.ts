@@ -1,16 +1,18 @@
+import type { HonoRequest } from "hono";
 import { BEARER_PROTOCOL_PREFIX, SUBPROTOCOL } from "../../protocol/frames.ts";
 
 /**
  * The token a request brings: from `Authorization: Bearer`, else from `Sec-WebSocket-Protocol: tidings.v1,
  * bearer.<jwt>`, else from `?token=`. First found wins.
  */
-export function findToken(request: Request): string | null {
+export function findToken(request: HonoRequest): string | null {
   return (
-    bearerToken(request) ??
-    offeredProtocols(request)
+    bearerToken(request.raw) ??
+    offeredProtocols(request.raw)
       .find((name) => name.startsWith(BEARER_PROTOCOL_PREFIX))
       ?.slice(BEARER_PROTOCOL_PREFIX.length) ??
-    new URL(request.url).searchParams.get("token")
+    request.query("token") ??
+    null
   );
 }
 

@@ -26,12 +26,26 @@ export function isPageAllowed(origin: string, url: string, config: Config): bool
 export async function publishKeyName(request: Request, config: Config): Promise<string | null> {
   const given = bearerToken(request);
   if (given === null) return null;
-  const digest = await sha256(given);
+  const [digest, known] = await Promise.all([sha256(given), digestsOf(config)]);
   let found: string | null = null;
-  for (const { name, key } of config.publishKeys) {
-    if (crypto.subtle.timingSafeEqual(digest, await sha256(key))) found = name;
-  }
+  for (const key of known) if (crypto.subtle.timingSafeEqual(digest, key.digest)) found = key.name;
   return found;
+}
+
+interface KeyDigest {
+  name: string;
+  digest: ArrayBuffer;
+}
+/** Values, not promises: a promise belongs to the request that made it, and is lost with that. */
+const knownDigests = new WeakMap<Config, KeyDigest[]>();
+
+async function digestsOf(config: Config): Promise<KeyDigest[]> {
+  let digests = knownDigests.get(config);
+  if (!digests) {
+    digests = await Promise.all(config.publishKeys.map(async ({ name, key }) => ({ name, digest: await sha256(key) })));
+    knownDigests.set(config, digests);
+  }
+  return digests;
 }
 
 function sha256(text: string): Promise<ArrayBuffer> {

@@ -37,7 +37,7 @@ export async function verifyToken(token: string | null, config: Config, now = ne
   if (!token) return { ok: false, fault: "missing" };
   if (token.length > MAX_TOKEN_LENGTH) return { ok: false, fault: "too_long" };
   try {
-    const { payload } = await jwtVerify(token, config.jwt.secret, {
+    const { payload } = await jwtVerify(token, ({ alg }) => hmacKey(config, alg), {
       algorithms: config.jwt.algorithms,
       requiredClaims: ["exp", "sub"],
       currentDate: now,
@@ -55,6 +55,21 @@ export async function verifyToken(token: string | null, config: Config, now = ne
   } catch (error) {
     return { ok: false, fault: faultOf(error) };
   }
+}
+
+const hmacKeys = new WeakMap<Config, Map<string, CryptoKey>>();
+
+/** The configured secret as a key for one algorithm, made once: importing it anew costs as much as verifying with it. */
+async function hmacKey(config: Config, algorithm: string): Promise<CryptoKey> {
+  const keys = hmacKeys.get(config) ?? new Map<string, CryptoKey>();
+  hmacKeys.set(config, keys);
+  let key = keys.get(algorithm);
+  if (!key) {
+    const hash = `SHA-${algorithm.slice("HS".length)}`;
+    key = await crypto.subtle.importKey("raw", config.jwt.secret, { name: "HMAC", hash }, false, ["verify"]);
+    keys.set(algorithm, key);
+  }
+  return key;
 }
 
 function faultOf(error: unknown): TokenFault {

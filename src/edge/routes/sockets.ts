@@ -25,7 +25,7 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   const answer = await connect(orderStub(c.env, orderId), request);
   if (!("reason" in answer) || answer.isOwnerKnown || config.ordersApiUrl === null) return answerConnect(c, answer);
 
-  const refusal = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req.raw) ?? "", identity);
+  const refusal = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req) ?? "", identity);
   return refusal ? refuseSocket(c, refusal) : answerConnect(c, await connect(orderStub(c.env, orderId), request));
 }
 
@@ -44,7 +44,7 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
 /** Origin, then token: the checks that need no channel. */
 async function admit(c: Context<HonoEnv>, config: Config): Promise<Identity | SocketRefusal> {
   if (!isOriginAllowed(c.req.raw, config)) return "origin_not_allowed";
-  const verified = await verifyToken(findToken(c.req.raw), config);
+  const verified = await verifyToken(findToken(c.req), config);
   return verified.ok ? verified.identity : publicReason(verified.fault);
 }
 

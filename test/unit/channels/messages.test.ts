@@ -30,10 +30,10 @@ test("JSON is the same whatever the order of its keys, and different when anythi
   );
 });
 
+/** The same for the same JSON, whatever the order of its keys. */
 function sorted(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (Array.isArray(value)) return value.map(sorted);
-  return Object.entries(value)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, item]) => [key, sorted(item)]);
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return { object: entries.map(([key, item]) => [key, sorted(item)]) };
 }

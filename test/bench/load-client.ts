@@ -1,0 +1,170 @@
+import { Agent, request } from "node:http";
+import { connect, type Socket } from "node:net";
+
+/**
+ * The client's side of a benchmark. Its sockets read no more of the WebSocket protocol (RFC 6455) than counting takes,
+ * on plain TCP, so that the client needs a fraction of the time that the server needs.
+ */
+
+const OPCODE_TEXT = 1;
+const OPCODE_CLOSE = 8;
+/** A frame's header without mask, at its longest: 2 bytes and a 64-bit length. */
+const MAX_HEADER_BYTES = 10;
+/** A client's close frame, code 1000. A mask is obligatory; one of zeros leaves the payload as it is. */
+const CLOSE_FRAME = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
+/** How long a server may take to answer a close frame. */
+const CLOSE_TIMEOUT_MS = 1000;
+/** Any valid nonce will do: nobody checks the answer to it here. */
+const HANDSHAKE_KEY = Buffer.alloc(16).toString("base64");
+
+/** A WebSocket that counts what it receives. */
+export class CountingSocket {
+  messages = 0;
+  /** Payload bytes of all messages. */
+  bytes = 0;
+  onMessage: () => void = () => {};
+  readonly #socket: Socket;
+  readonly #opened = Promise.withResolvers<this>();
+  readonly #closed = Promise.withResolvers<void>();
+  #isUpgraded = false;
+  /** What came of a header that is not whole yet. */
+  #rest: Buffer = Buffer.alloc(0);
+  /** Payload bytes that still belong to the frame at hand. */
+  #missing = 0;
+  #opcode = 0;
+
+  /** Connects. @returns The socket when its first message has come. @throws when it is refused or closed before. */
+  static open(url: string, path: string): Promise<CountingSocket> {
+    return new CountingSocket(new URL(url), path).#opened.promise;
+  }
+
+  private constructor({ hostname, port, host }: { hostname: string; port: string; host: string }, path: string) {
+    this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
+    this.#socket.write(
+      `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${HANDSHAKE_KEY}\r\n\r\n`,
+    );
+    this.#socket.on("data", (chunk) => this.#read(chunk));
+    this.#socket.on("error", (error) => this.#opened.reject(error));
+    this.#socket.on("close", () => {
+      this.#opened.reject(new Error("the socket closed before its first message"));
+      this.#closed.resolve();
+    });
+  }
+
+  /** Closes. Resolves when the server has answered, or has had time enough to. */
+  close(): Promise<void> {
+    this.#socket.write(CLOSE_FRAME);
+    const timer = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
+    this.#socket.once("close", () => clearTimeout(timer));
+    return this.#closed.promise;
+  }
+
+  #read(chunk: Buffer): void {
+    let data = this.#rest.length > 0 ? Buffer.concat([this.#rest, chunk]) : chunk;
+    this.#rest = Buffer.alloc(0);
+    if (!this.#isUpgraded) {
+      const end = data.indexOf("\r\n\r\n");
+      if (end < 0) {
+        this.#rest = data;
+        return;
+      }
+      const status = data.subarray(0, data.indexOf("\r\n")).toString();
+      if (!status.includes(" 101 ")) this.#fail(status);
+      this.#isUpgraded = true;
+      data = data.subarray(end + 4);
+    }
+    this.#readFrames(data);
+  }
+
+  #readFrames(data: Buffer): void {
+    let offset = 0;
+    while (offset < data.length) {
+      if (this.#missing === 0) {
+        const length = this.#readHeader(data, offset);
+        if (length === 0) {
+          this.#rest = data.subarray(offset);
+          return;
+        }
+        offset += length;
+      }
+      const taken = Math.min(this.#missing, data.length - offset);
+      this.#missing -= taken;
+      offset += taken;
+      if (this.#missing === 0 && this.#opcode === OPCODE_TEXT) this.#countMessage();
+    }
+  }
+
+  /** @returns The header's length, or 0 when it is not whole yet. */
+  #readHeader(data: Buffer, offset: number): number {
+    const left = data.length - offset;
+    if (left < 2) return 0;
+    const short = data.readUInt8(offset + 1) & 0x7f;
+    const length = short === 127 ? MAX_HEADER_BYTES : short === 126 ? 4 : 2;
+    if (left < length) return 0;
+    this.#opcode = data.readUInt8(offset) & 0x0f;
+    // A close frame's code decides what went wrong, so it has to be here whole: two bytes that come with the header.
+    if (this.#opcode === OPCODE_CLOSE)
+      this.#fail(`closed with ${left >= 4 ? data.readUInt16BE(offset + 2) : "no code"}`);
+    this.#missing =
+      short === 127 ? Number(data.readBigUInt64BE(offset + 2)) : short === 126 ? data.readUInt16BE(offset + 2) : short;
+    this.bytes += this.#missing;
+    return length;
+  }
+
+  #countMessage(): void {
+    this.messages++;
+    if (this.messages === 1) this.#opened.resolve(this);
+    this.onMessage();
+  }
+
+  /** Before the first message it is why there is none; after that a socket that ends shows in what is missing. */
+  #fail(reason: string): void {
+    this.#opened.reject(new Error(`no first message: ${reason}`));
+    this.#socket.destroy();
+  }
+}
+
+const agent = new Agent({ keepAlive: true });
+
+export interface HttpCall {
+  method: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: string;
+}
+
+/** @returns The answer's body. @throws when the status is none of success. */
+export async function call(url: string, { method, path, headers = {}, body = "" }: HttpCall): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const length = { "Content-Length": Buffer.byteLength(body) };
+  const outgoing = request(
+    new URL(path, url).href,
+    { method, headers: { ...headers, ...length }, agent },
+    (response) => {
+      const status = response.statusCode ?? 0;
+      let text = "";
+      response.setEncoding("utf8").on("data", (part: string) => {
+        text += part;
+      });
+      response.on("error", reject);
+      response.on("end", () => {
+        if (status >= 200 && status < 300) resolve(text);
+        else reject(new Error(`${method} ${path} was answered ${status}: ${text}`));
+      });
+    },
+  );
+  outgoing.on("error", reject).end(body);
+  return promise;
+}
+
+/** Does `work` for 0 … `count` − 1, at most `concurrency` at a time, in order of start. */
+export async function inParallel<T>(count: number, concurrency: number, work: (i: number) => Promise<T>): Promise<T[]> {
+  const results = new Array<T>(count);
+  let next = 0;
+  const lane = async () => {
+    for (let i = next++; i < count; i = next++) results[i] = await work(i);
+  };
+  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, lane));
+  return results;
+}
