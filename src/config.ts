@@ -2,12 +2,14 @@ import { z } from "zod";
 import type { OrderChannel } from "./channels/order-channel.ts";
 import type { ProductsChannel } from "./channels/products-channel.ts";
 import type { ChannelRegistry } from "./channels/registry.ts";
+import type { StreamRelay } from "./ingress/redis/relay.ts";
 
 /** What the platform hands over: bindings as objects, settings as text. `wrangler.toml` and README explain each. */
 export interface Env {
   ORDER_CHANNEL: DurableObjectNamespace<OrderChannel>;
   PRODUCTS_CHANNEL: DurableObjectNamespace<ProductsChannel>;
   CHANNEL_REGISTRY: DurableObjectNamespace<ChannelRegistry>;
+  STREAM_RELAY: DurableObjectNamespace<StreamRelay>;
   /** Settings are read through `configOf` only, which knows that any of them may be missing or wrong. */
   [setting: string]: unknown;
 }
@@ -36,6 +38,15 @@ export interface Config {
   /** Whether anybody may read order ids on the health page. */
   healthIsPublic: boolean;
   publishKeys: readonly PublishKey[];
+  /** Where events may also come from; null when there is no Redis. */
+  redis: RedisConfig | null;
+}
+
+/** Upstash Redis, over REST. */
+export interface RedisConfig {
+  url: string;
+  token: string;
+  stream: string;
 }
 
 export interface PublishKey {
@@ -127,6 +138,14 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
     },
   );
   const publishKeys = read("PUBLISH_KEYS", "", putSecret("PUBLISH_KEYS"), readPublishKeys);
+  const redisUrl = read("UPSTASH_REDIS_REST_URL", "", putSecret("UPSTASH_REDIS_REST_URL"), (text) => {
+    const isHttp = /^https?:$/.test(URL.parse(text)?.protocol ?? "");
+    if (text === "" && env.UPSTASH_REDIS_REST_TOKEN) return "must be set, because UPSTASH_REDIS_REST_TOKEN is";
+    return text === "" || isHttp ? { value: text.replace(/\/+$/, "") } : "must be an http(s) URL";
+  });
+  const redisToken = read("UPSTASH_REDIS_REST_TOKEN", "", putSecret("UPSTASH_REDIS_REST_TOKEN"), (text) =>
+    text === "" && env.UPSTASH_REDIS_REST_URL ? "must be set, because UPSTASH_REDIS_REST_URL is" : { value: text },
+  );
   const historyLimit = integer("HISTORY_LIMIT", 1000, 1, MAX_HISTORY_LIMIT);
   const historyTtlSeconds = integer("HISTORY_TTL_SECONDS", 86_400, 1, 365 * 86_400);
   const ghostSeconds = integer("GHOST_SECONDS", 600, 60, 86_400);
@@ -139,6 +158,8 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
     algorithms === undefined ||
     ordersApiUrl === undefined ||
     publishKeys === undefined ||
+    redisUrl === undefined ||
+    redisToken === undefined ||
     historyLimit === undefined ||
     historyTtlSeconds === undefined ||
     ghostSeconds === undefined ||
@@ -159,6 +180,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
       orderRetentionMs: orderRetentionSeconds * 1000,
       healthIsPublic: text("HEALTH_DETAILS", "") === "public",
       publishKeys,
+      redis: redisUrl ? { url: redisUrl, token: redisToken, stream: text("REDIS_STREAM", "tidings:events") } : null,
     },
   };
 }

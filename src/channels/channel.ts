@@ -1,5 +1,5 @@
 import type { Config } from "../config.ts";
-import { type Position, parseClientMessage } from "../protocol/frames.ts";
+import { type Position, parseClientMessage, type TokenExpiringFrame } from "../protocol/frames.ts";
 import type { AcceptedEvent } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
@@ -30,6 +30,8 @@ export interface Usage {
 export interface ChannelHooks {
   /** Names the epoch of a channel that has none yet. */
   firstEpoch(): string;
+  /** The `data` of a first frame, besides the position. */
+  established(): Record<string, unknown>;
   /** Why somebody may not listen, or null. */
   refusalFor(listener: Listener): SocketRefusal | null;
   /** The version last applied to whatever the event is about, or null. */
@@ -73,18 +75,12 @@ export class Channel {
   /**
    * Makes a client a listener. Nothing between reading the log and joining the listeners waits for anything, so no
    * event can slip between what is replayed and what comes live.
-   * @param established The `data` of the first frame, besides the position.
    */
-  connect({ listener, resume }: ConnectRequest, established: Record<string, unknown>, now: number): Response {
+  connect({ listener, resume }: ConnectRequest, now: number): Response {
     const since = resume && /^\d{1,15}$/.test(resume.since) ? Number(resume.since) : -1;
     const missed = resume && this.history.readSince(resume.epoch, since, now);
-    const position: Position = this.history.position;
-    const first = {
-      type: "connection_established",
-      data: { ...established, ...position, resumed: resume && missed !== null },
-      ts: new Date(now).toISOString(),
-    };
-    const { socket, response } = this.listeners.accept(listener, JSON.stringify(first), missed ?? []);
+    const first = this.#establishedFrame(resume && missed !== null, now);
+    const { socket, response } = this.listeners.accept(listener, first, missed ?? []);
     this.#watch(socket, listener, now);
     return response;
   }
@@ -115,6 +111,19 @@ export class Channel {
     const products = changeFilter(listener.products, message);
     if (products === "too_many") return this.listeners.close(socket, "protocol_error");
     this.listeners.update(socket, { products, seenAt: now });
+  }
+
+  /**
+   * Events may be missing that were on their way when something happened. Who listens is told where things stand now,
+   * in a new epoch; who comes back with a position of the old one is told that it does not reach back.
+   * @param gapAt When it was found, in milliseconds since 1970; an epoch that began after that knows nothing of it.
+   */
+  gap(gapAt: number, now: number): void {
+    const isEmpty = !this.storage.exists && this.listeners.count === 0;
+    if (isEmpty || gapAt <= this.history.since) return;
+    this.history.renew(now);
+    const frame = this.#establishedFrame(false, now);
+    for (const { socket } of this.listeners.all()) this.listeners.control(socket, frame);
   }
 
   /** Closes the sockets of one user, or all when none is named. @returns How many. */
@@ -177,6 +186,15 @@ export class Channel {
     }
   }
 
+  #establishedFrame(resumed: boolean | null, now: number): string {
+    const position: Position = this.history.position;
+    return JSON.stringify({
+      type: "connection_established",
+      data: { ...this.#hooks.established(), ...position, resumed },
+      ts: new Date(now).toISOString(),
+    });
+  }
+
   #append(event: AcceptedEvent, frames: LoggedFrame[], now: number): Delivery {
     const seen = this.history.find(event.id);
     if (seen !== undefined) {
@@ -207,10 +225,8 @@ export class Channel {
 
   #warn(socket: WebSocket, listener: Listener): void {
     this.listeners.update(socket, { isWarned: true });
-    this.listeners.control(socket, {
-      type: "token_expiring",
-      data: { expires_at: new Date(listener.expiresAt).toISOString() },
-    });
+    const data = { expires_at: new Date(listener.expiresAt).toISOString() };
+    this.listeners.control(socket, JSON.stringify({ type: "token_expiring", data } satisfies TokenExpiringFrame));
   }
 
   /** A fresh token of the same subject extends the connection, when it may still listen. */

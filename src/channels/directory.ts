@@ -21,3 +21,7 @@ export function channelStub(env: Env, name: string) {
 export function registryStub(env: Env) {
   return env.CHANNEL_REGISTRY.getByName("registry");
 }
+
+export function relayStub(env: Env) {
+  return env.STREAM_RELAY.getByName("relay");
+}

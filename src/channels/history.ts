@@ -28,6 +28,8 @@ const channelState = z.object({
   epoch: z.string().min(1),
   /** The `seq` of the last event that is no longer in the log. */
   base: z.int().min(0),
+  /** When the epoch began, in milliseconds since 1970. */
+  since: z.number().default(0),
 });
 
 /** Where the log begins and ends; read once after each wake. */
@@ -35,6 +37,8 @@ interface Extent {
   epoch: string;
   /** Whether the epoch is written down, and so the channel exists. */
   isOpen: boolean;
+  /** When the epoch began, in milliseconds since 1970; 0 before it was written down. */
+  since: number;
   /** The first `seq` in the log; `head + 1` when it is empty. */
   oldest: number;
   head: number;
@@ -76,8 +80,22 @@ export class History {
   open(): void {
     const extent = this.#loaded;
     if (extent.isOpen) return;
+    extent.since = Date.now();
     this.#writeChannel(extent);
     extent.isOpen = true;
+  }
+
+  /** When the epoch began, in milliseconds since 1970; 0 when no event and nobody has opened the channel yet. */
+  get since(): number {
+    return this.#loaded.since;
+  }
+
+  /** Begins a new epoch with an empty log: what came before may have a hole that nobody can fill. `seq` goes on. */
+  renew(now: number): void {
+    const { head } = this.#loaded;
+    this.#writeChannel({ epoch: randomEpoch(), head, since: now });
+    this.#storage.truncate("log");
+    this.forget();
   }
 
   /**
@@ -165,6 +183,7 @@ export class History {
       this.#extent = {
         epoch: channel?.epoch ?? (this.#storage.exists ? randomEpoch() : this.#firstEpoch()),
         isOpen: channel !== null,
+        since: channel?.since ?? 0,
         oldest: Number(first?.seq ?? head + 1),
         head,
         headTs: Number(last?.ts ?? 0),
@@ -204,8 +223,8 @@ export class History {
     this.#ids = undefined;
   }
 
-  #writeChannel({ epoch, head }: { epoch: string; head: number }): void {
-    this.#storage.writeState("channel", { epoch, base: head } satisfies z.infer<typeof channelState>);
+  #writeChannel({ epoch, head, since }: Pick<Extent, "epoch" | "head" | "since">): void {
+    this.#storage.writeState("channel", { epoch, base: head, since } satisfies z.infer<typeof channelState>);
   }
 }
 

@@ -66,9 +66,9 @@ export class Listeners {
     return receivers;
   }
 
-  /** Sends a control frame to one listener. */
-  control(socket: WebSocket, frame: Record<string, unknown>): void {
-    sendQuietly(socket, [JSON.stringify(frame)]);
+  /** Sends a frame that is no event to one listener. */
+  control(socket: WebSocket, frame: string): void {
+    sendQuietly(socket, [frame]);
   }
 
   /** What is known of the listener behind a socket; undefined when it has been closed. */

@@ -1,3 +1,4 @@
+import { chunksOf } from "../protocol/chunks.ts";
 import type { LoggedFrame } from "./history.ts";
 
 /** Frames to a `tidings.v1` client go out together, in messages of about this many characters. */
@@ -25,20 +26,5 @@ export function messagesFor(
 
 /** Joins frames into JSON arrays of a bounded length, in order; one alone stays as it is. */
 export function packMessages(frames: string[], maxLength = MAX_MESSAGE_LENGTH): string[] {
-  const messages: string[] = [];
-  let parts: string[] = [];
-  let length = 0;
-  for (const frame of frames) {
-    if (parts.length > 0 && length + frame.length > maxLength) {
-      messages.push(packed(parts));
-      parts = [];
-      length = 0;
-    }
-    parts.push(frame);
-    length += frame.length + 1;
-  }
-  if (parts.length > 0) messages.push(packed(parts));
-  return messages;
+  return chunksOf(frames, maxLength).map((chunk) => (chunk.length === 1 ? String(chunk[0]) : `[${chunk.join()}]`));
 }
-
-const packed = (frames: string[]) => (frames.length === 1 ? String(frames[0]) : `[${frames.join()}]`);

@@ -39,9 +39,13 @@ export class OrderChannel extends DurableObject<Env> {
     this.#name = name;
     this.#orderId = orderId;
     this.#config = configOf(env);
-    const counts = new CountReporter(ctx, env, name);
+    const counts = new CountReporter(ctx, env, name, (gapAt) => this.#channel.gap(gapAt, Date.now()));
     this.#channel = new Channel(ctx, this.#config, {
       firstEpoch: randomEpoch,
+      established: () => {
+        const { order_id, status, payment_status, channel } = this.#snapshot();
+        return { order_id, current_status: status, payment_status, channel };
+      },
       refusalFor: (listener) => this.#refusalFor(listener),
       lastVersion: () => this.#known.version,
       before: ({ order, statusChange }) =>
@@ -64,9 +68,7 @@ export class OrderChannel extends DurableObject<Env> {
     const connect = readConnect(request);
     const reason = this.#refusalFor(connect.listener);
     if (reason) return refuseConnect({ reason, isOwnerKnown: this.#known.user_id !== null });
-    const { order_id, status, payment_status, channel } = this.#snapshot();
-    const established = { order_id, current_status: status, payment_status, channel };
-    return this.#channel.connect(connect, established, Date.now());
+    return this.#channel.connect(connect, Date.now());
   }
 
   /** Takes events that passed the door. @returns What became of each, in their order. */
@@ -128,6 +130,11 @@ export class OrderChannel extends DurableObject<Env> {
   /** Closes the sockets of one user, or all when none is named. @returns How many. */
   async disconnect(userId: string | null): Promise<number> {
     return this.#channel.disconnect(userId);
+  }
+
+  /** The registry tells of a gap in the stream. */
+  async gap(gapAt: number): Promise<void> {
+    this.#channel.gap(gapAt, Date.now());
   }
 
   /** How many listen now. */

@@ -12,10 +12,11 @@ export class ProductsChannel extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const counts = new CountReporter(ctx, env, PRODUCTS_CHANNEL);
+    const counts = new CountReporter(ctx, env, PRODUCTS_CHANNEL, (gapAt) => this.#channel.gap(gapAt, Date.now()));
     this.#channel = new Channel(ctx, configOf(env), {
       // The same after every wake, and another in every deployment, without a row written for the first listener.
       firstEpoch: () => ctx.id.toString().slice(0, 8),
+      established: () => ({ channel: PRODUCTS_CHANNEL }),
       refusalFor: () => null,
       lastVersion: ({ productId }) => {
         const row = this.#channel.storage.read("SELECT version FROM versions WHERE product = ?", productId)[0];
@@ -33,7 +34,7 @@ export class ProductsChannel extends DurableObject<Env> {
   }
 
   override async fetch(request: Request): Promise<Response> {
-    return this.#channel.connect(readConnect(request), { channel: PRODUCTS_CHANNEL }, Date.now());
+    return this.#channel.connect(readConnect(request), Date.now());
   }
 
   /** Takes events that passed the door. @returns What became of each, in their order. */
@@ -44,6 +45,11 @@ export class ProductsChannel extends DurableObject<Env> {
   /** Closes the sockets of one user, or all when none is named. @returns How many. */
   async disconnect(userId: string | null): Promise<number> {
     return this.#channel.disconnect(userId);
+  }
+
+  /** The registry tells of a gap in the stream. */
+  async gap(gapAt: number): Promise<void> {
+    this.#channel.gap(gapAt, Date.now());
   }
 
   /** How many listen now. */

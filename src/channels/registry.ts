@@ -1,11 +1,20 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Env } from "../config.ts";
-import { channelStub, registryStub } from "./directory.ts";
+import pMap from "p-map";
+import { configOf, type Env } from "../config.ts";
+import { channelStub, registryStub, relayStub } from "./directory.ts";
 
 /** A count not confirmed for this long is asked for again, because a deploy drops sockets without a close event. */
 const CONFIRM_AFTER_MS = 60_000;
 /** How many counts one reading of the registry confirms at most. */
 const MAX_CONFIRMED_AT_ONCE = 50;
+
+/** How many channels are told of something at a time. */
+const MAX_CHANNELS_AT_ONCE = 6;
+/** The relay is woken by the first listener, and looked after by later ones this often. */
+const WAKE_RELAY_MS = 30_000;
+/** Keys in storage. */
+const COUNT = "count:";
+const GAP_AT = "gap_at";
 
 /** How many listeners each channel has; channels without any are not there. */
 export type ChannelCounts = Record<string, number>;
@@ -15,14 +24,45 @@ export class ChannelRegistry extends DurableObject<Env> {
   /** By channel; `confirmedAt` in milliseconds since 1970, 0 after a wake. */
   readonly #counts = new Map<string, { count: number; confirmedAt: number }>();
 
+  #wokenAt = 0;
+
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    for (const [channel, count] of ctx.storage.kv.list<number>()) this.#counts.set(channel, { count, confirmedAt: 0 });
+    for (const [key, count] of ctx.storage.kv.list<number>({ prefix: COUNT })) {
+      this.#counts.set(key.slice(COUNT.length), { count, confirmedAt: 0 });
+    }
   }
 
-  /** A channel tells its count. */
-  async report(channel: string, count: number): Promise<void> {
+  /**
+   * A channel tells its count.
+   * @returns When the last gap in the stream was found, in milliseconds since 1970; 0 when there was none.
+   */
+  async report(channel: string, count: number): Promise<number> {
     this.#set(channel, count);
+    if (count > 0 && configOf(this.env).redis && Date.now() - this.#wokenAt > WAKE_RELAY_MS) {
+      this.#wokenAt = Date.now();
+      // Nobody waits for it, and who cannot be woken now is woken by the next, or by the watchdog.
+      this.ctx.waitUntil(
+        relayStub(this.env)
+          .wake()
+          .catch(() => {}),
+      );
+    }
+    return this.ctx.storage.kv.get<number>(GAP_AT) ?? 0;
+  }
+
+  /** How many listen now, to anything. */
+  async total(): Promise<number> {
+    return [...this.#counts.values()].reduce((sum, { count }) => sum + count, 0);
+  }
+
+  /** The relay found a gap in the stream: every channel that has listeners is told, the others when they report. */
+  async gap(gapAt: number): Promise<void> {
+    this.ctx.storage.kv.put(GAP_AT, gapAt);
+    await pMap(this.#counts.keys(), (channel) => channelStub(this.env, channel)?.gap(gapAt), {
+      concurrency: MAX_CHANNELS_AT_ONCE,
+      stopOnError: false,
+    });
   }
 
   async counts(): Promise<ChannelCounts> {
@@ -46,8 +86,8 @@ export class ChannelRegistry extends DurableObject<Env> {
 
   #set(channel: string, count: number): void {
     if (this.#counts.get(channel)?.count !== count) {
-      if (count > 0) this.ctx.storage.kv.put(channel, count);
-      else this.ctx.storage.kv.delete(channel);
+      if (count > 0) this.ctx.storage.kv.put(`${COUNT}${channel}`, count);
+      else this.ctx.storage.kv.delete(`${COUNT}${channel}`);
     }
     if (count > 0) this.#counts.set(channel, { count, confirmedAt: Date.now() });
     else this.#counts.delete(channel);
@@ -65,14 +105,17 @@ export class CountReporter {
   readonly #ctx: DurableObjectState;
   readonly #env: Env;
   readonly #channel: string;
+  readonly #onGap: (gapAt: number) => void;
   #count = 0;
   #told: number | undefined;
   #isReporting = false;
 
-  constructor(ctx: DurableObjectState, env: Env, channel: string) {
+  /** @param onGap Told when the registry knows of a gap in the stream. */
+  constructor(ctx: DurableObjectState, env: Env, channel: string, onGap: (gapAt: number) => void) {
     this.#ctx = ctx;
     this.#env = env;
     this.#channel = channel;
+    this.#onGap = onGap;
   }
 
   report(count: number): void {
@@ -85,8 +128,9 @@ export class CountReporter {
     try {
       while (this.#told !== this.#count) {
         const count = this.#count;
-        await registryStub(this.#env).report(this.#channel, count);
+        const gapAt = await registryStub(this.#env).report(this.#channel, count);
         this.#told = count;
+        if (gapAt > 0) this.#onGap(gapAt);
         await scheduler.wait(REPORT_INTERVAL_MS);
       }
     } catch {

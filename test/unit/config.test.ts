@@ -28,6 +28,7 @@ describe("defaults", () => {
       ghostMs: 600_000,
       orderRetentionMs: 2_592_000_000,
       healthIsPublic: false,
+      redis: null,
       publishKeys: [{ name: "shop", key: "k".repeat(32) }],
     });
   });

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { type Dispatched, dispatch } from "../../ingress/dispatch.ts";
+import { type Dispatched, dispatch, type Queued } from "../../ingress/dispatch.ts";
 import {
   type ChannelName,
   isEventId,
@@ -47,12 +47,12 @@ async function publishOne(c: Context<HonoEnv>, channel: ChannelName): Promise<Re
   }
   const [dispatched] = await dispatch(c.env, [event.value]);
   if (!dispatched?.ok) throw new Refusal(dispatched?.reason ?? "unavailable");
-  return c.json(dispatched.result);
+  return c.json(dispatched.result, dispatched.result.status === "queued" ? 202 : 200);
 }
 
 const batchRequest = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_BATCH_EVENTS) });
 
-type BatchResult = PublishResult | { status: "rejected"; error: Problem };
+type BatchResult = PublishResult | Queued | { status: "rejected"; error: Problem };
 
 /** `POST /api/v1/publish/batch`: goes on past an event that is refused; each has its own result. */
 export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {

@@ -1,0 +1,55 @@
+import { parseChannelName } from "../../protocol/names.ts";
+import { type AcceptedEvent, checkEvent, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
+
+/** A stream entry: its id and its fields, as they came. */
+export interface StreamEntry {
+  id: string;
+  fields: [name: string, value: string][];
+}
+
+export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; reason: string };
+
+/**
+ * Reads one entry: `channel`, `type`, `data` (JSON text), and `id`, `version`, `order` (JSON text) if they are there.
+ * It goes through the same door as an event over HTTP; the entry's id is the event's unless it brings its own.
+ * @returns The event, or in one line why it is none.
+ */
+export function readEntry({ id, fields }: StreamEntry): ReadEntry {
+  const size = fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+  if (size > MAX_EVENT_BYTES) return refuse(`is larger than ${MAX_EVENT_BYTES} bytes`);
+  const values = new Map(fields);
+  const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
+  if (missing.length > 0) return refuse(`lacks ${missing.join(", ")}`);
+  const channel = parseChannelName(values.get("channel") ?? "");
+  if (!channel) return refuse("channel must be order_<order id> or products");
+
+  const body: Record<string, unknown> = { type: values.get("type") };
+  for (const name of ["data", "order"]) {
+    const text = values.get(name);
+    if (text === undefined) continue;
+    try {
+      body[name] = JSON.parse(text);
+    } catch {
+      return refuse(`${name} is not valid JSON`);
+    }
+  }
+  const version = values.get("version");
+  if (version !== undefined) body.version = /^\d{1,16}$/.test(version) ? Number(version) : version;
+  if (values.has("id")) body.id = values.get("id");
+
+  const checked = checkEvent(body, channel.name, id);
+  return checked.ok
+    ? { ok: true, event: checked.value }
+    : refuse(checked.errors.map(({ field, message }) => `${field} ${message}`).join("; "));
+}
+
+const refuse = (reason: string): ReadEntry => ({ ok: false, reason });
+
+/** The fields that `readEntry` reads, for an event that is to wait in the stream. */
+export function entryFields(event: AcceptedEvent): string[] {
+  return [
+    ...["channel", event.channel, "type", event.type, "data", event.data, "id", event.id],
+    ...(event.version === null ? [] : ["version", String(event.version)]),
+    ...(event.order === null ? [] : ["order", JSON.stringify(event.order)]),
+  ];
+}
