@@ -38,8 +38,10 @@ export class ChannelRegistry extends DurableObject<Env> {
    * @returns When the last gap in the stream was found, in milliseconds since 1970; 0 when there was none.
    */
   async report(channel: string, count: number): Promise<number> {
+    const isFirst = this.#counts.size === 0;
     this.#set(channel, count);
-    if (count > 0 && configOf(this.env).redis && Date.now() - this.#wokenAt > WAKE_RELAY_MS) {
+    const isRelayDue = isFirst || Date.now() - this.#wokenAt > WAKE_RELAY_MS;
+    if (count > 0 && configOf(this.env).redis && isRelayDue) {
       this.#wokenAt = Date.now();
       // Nobody waits for it, and who cannot be woken now is woken by the next, or by the watchdog.
       this.ctx.waitUntil(

@@ -3,7 +3,7 @@ import type { Env } from "../../src/config.ts";
 
 /** The service, with order objects that tell when they come to life and when their alarm rings. */
 
-export { ChannelRegistry, default, ProductsChannel, TokenVerifier } from "../../src/index.ts";
+export { ChannelRegistry, default, ProductsChannel, StreamRelay, TokenVerifier } from "../../src/index.ts";
 
 export class OrderChannel extends ServiceOrderChannel {
   constructor(ctx: DurableObjectState, env: Env) {

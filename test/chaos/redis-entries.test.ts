@@ -1,0 +1,114 @@
+import { createClient } from "redis";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { PublishResult } from "../../src/protocol/publish.ts";
+import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
+import { hasRedis } from "../support/redis.ts";
+import { deadLetters, type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
+
+describe.skipIf(!hasRedis("entries of a Redis stream"))("entries", () => {
+  let all: RedisService;
+  beforeAll(async () => {
+    all = await startRedisService();
+  });
+  afterAll(() => all.stop());
+
+  test("bad ones become one dead letter each, with its reason; the next one is delivered without delay", {
+    timeout: 60_000,
+  }, async () => {
+    const order = await registerOrderAt(all.service.url);
+    const channel = `order_${order}`;
+    const listener = await listenAt(all.service.url, `orders/${order}`);
+    const good = { channel, type: "order_shipped", data: "{}" };
+    const bad: [fields: Record<string, string | Buffer>, reason: RegExp][] = [
+      [{ type: "order_shipped", data: "{}" }, /lacks channel/],
+      [{ channel, data: "{}" }, /lacks type/],
+      [{ channel, type: "order_shipped" }, /lacks data/],
+      [{ hello: "world" }, /lacks channel, type, data/],
+      [{ ...good, data: '{"a":' }, /data is not valid JSON/],
+      [{ ...good, data: "[]" }, /data/],
+      [{ ...good, type: "order_eaten" }, /type must be one of/],
+      [{ ...good, type: "price_updated" }, /type must be one of/],
+      [{ ...good, channel: "orders" }, /channel must be/],
+      [{ ...good, channel: "order_1" }, /channel must be/],
+      [{ ...good, data: `{"order_id":"${crypto.randomUUID()}"}` }, /order_id/],
+      [{ ...good, version: "soon" }, /version/],
+      [{ ...good, id: "a b" }, /id/],
+      [{ ...good, order: "{}" }, /order/],
+      [{ ...good, data: `{"note":"${"x".repeat(3 * 1024 * 1024)}"}` }, /larger than 65536 bytes/],
+      [{ [`${"n".repeat(70_000)}`]: "x" }, /larger/],
+      [{ ...good, data: Buffer.from([0x00, 0xff, 0xfe, 0x80, 0x0a]) }, /data is not valid JSON/],
+      [{ channel: Buffer.from([0xc3, 0x28]), type: "order_shipped", data: "{}" }, /channel must be/],
+    ];
+    const redis = await createClient({ url: all.redis.url }).connect();
+    const ids: string[] = [];
+    for (const [n, [fields]] of bad.entries()) {
+      ids.push(String(await redis.sendCommand(["XADD", STREAM, "*", ...Object.entries(fields).flat()])));
+      await redis.xAdd(STREAM, "*", { ...good, id: `good-${n}` });
+      await redis.publish("tidings:doorbell", "1");
+      expect((await listener.receive(n + 1))[n]?.id).toBe(`good-${n}`);
+    }
+    await redis.close();
+    await vi.waitFor(async () => expect(await deadLetters(all.redis)).toHaveLength(bad.length), 5000);
+    const letters = await deadLetters(all.redis);
+    expect(letters.map(({ entryId }) => entryId)).toEqual(ids);
+    for (const [n, { reason }] of letters.entries()) expect(reason).toMatch(bad[n]?.[1] ?? /never/);
+    expect(letters[4]?.entry).toEqual({ ...good, data: '{"a":' });
+    listener.close();
+  });
+
+  test("id, version and order are understood; the same id is applied once, whichever way it came in", async () => {
+    const order = crypto.randomUUID();
+    const channel = `order_${order}`;
+    const registration = { user_id: "alice", status: "pending", payment_status: "paid" };
+    const fields = { channel, type: "order_shipped", data: "{}", id: "once", version: "5" };
+    await xadd(all.redis, { ...fields, order: JSON.stringify(registration) });
+    // Nobody listens yet: whoever comes wakes the relay.
+    const admin = await listenAt(all.service.url, "products", { role: "admin" });
+    await vi.waitFor(async () => {
+      const answer = await callService(all.service.url, "GET", `orders/${order}`);
+      expect(await answer.json()).toMatchObject({ user_id: "alice", status: "shipped", seq: 1 });
+    }, 5000);
+    admin.close();
+    const body = { type: "order_shipped", data: {}, id: "once", version: 5 };
+    const again = await callService(all.service.url, "POST", `publish/orders/${order}`, body);
+    expect((await again.json()) as PublishResult).toMatchObject({ status: "duplicate", seq: 1 });
+    const listener = await listenAt(all.service.url, `orders/${order}`);
+    await xadd(all.redis, fields);
+    await xadd(all.redis, { ...fields, id: "late", version: "4" });
+    await xadd(all.redis, { ...fields, id: "next", version: "6" });
+    expect((await listener.receive(1)).map(({ id, seq }) => [id, seq])).toEqual([["next", 2]]);
+    // The same id with another body can never be delivered.
+    const before = (await deadLetters(all.redis)).length;
+    await xadd(all.redis, { ...fields, data: '{"carrier":"another"}' });
+    await vi.waitFor(async () => expect((await deadLetters(all.redis)).length).toBe(before + 1), 15_000);
+    expect((await deadLetters(all.redis)).at(-1)?.reason).toMatch(/another event/);
+    listener.close();
+  });
+
+  test("while idle, Redis gets at most one command in 5 s with a listener, and none without", {
+    timeout: 120_000,
+  }, async () => {
+    const total = () => Object.values(all.bridge.commands).reduce((sum, count) => sum + count, 0);
+    const listener = await listenAt(all.service.url, "products");
+    // Quiet is when the interval has stretched to its full length.
+    let last = total();
+    await vi.waitFor(
+      async () => {
+        const before = total();
+        await new Promise((resolve) => setTimeout(resolve, 8000));
+        last = total();
+        expect(last - before).toBeLessThanOrEqual(1);
+      },
+      { timeout: 60_000 },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
+    const withListener = total() - last;
+    listener.close();
+    await new Promise((resolve) => setTimeout(resolve, 11_000));
+    const asleep = total();
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    console.log(`commands in 20 s with a listener: ${withListener}; in 12 s without: ${total() - asleep}`);
+    expect(withListener).toBeLessThanOrEqual(4);
+    expect(total() - asleep).toBe(0);
+  });
+});

@@ -1,0 +1,61 @@
+import { type Bridge, startBridge } from "../../src/cli/bridge/bridge.ts";
+import { type RedisOptions, type RedisServer, startRedis } from "./redis.ts";
+import { startTidings, type Workerd } from "./workerd.ts";
+
+/** The service with a Redis of its own, and Upstash's protocol between them. */
+
+export const STREAM = "tidings:events";
+export const DEAD = "tidings:dead";
+
+export interface RedisService {
+  redis: RedisServer;
+  bridge: Bridge;
+  service: Workerd;
+  stop(): Promise<void>;
+}
+
+export interface RedisServiceOptions {
+  redis?: RedisOptions;
+  vars?: Record<string, string>;
+  entry?: string;
+  /** What stands between the service and the bridge; given the bridge's URL, it returns its own. */
+  between?: (bridgeUrl: string) => Promise<string>;
+}
+
+export async function startRedisService(options: RedisServiceOptions = {}): Promise<RedisService> {
+  const redis = await startRedis(options.redis);
+  const bridge = await startBridge({ redisUrl: redis.url, token: "test-redis-token" });
+  const url = (await options.between?.(bridge.url)) ?? bridge.url;
+  const vars = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: bridge.token, ...options.vars };
+  const service = await startTidings(vars, options.entry);
+  const stop = async () => {
+    await service.stop();
+    await bridge.close();
+    await redis.stop();
+  };
+  return { redis, bridge, service, stop };
+}
+
+/** Adds an entry and rings, as any service would. @returns The entry's id. */
+export async function xadd(redis: RedisServer, fields: Record<string, string>): Promise<string> {
+  const id = await redis.cli("XADD", STREAM, "*", ...Object.entries(fields).flat());
+  await redis.cli("PUBLISH", "tidings:doorbell", "1");
+  return id;
+}
+
+export interface DeadLetterEntry {
+  id: string;
+  reason: string;
+  entryId: string;
+  /** The original entry's fields. */
+  entry: Record<string, string>;
+}
+
+/** What is on the dead-letter stream. */
+export async function deadLetters(redis: RedisServer): Promise<DeadLetterEntry[]> {
+  const entries: [id: string, words: string[]][] = JSON.parse(await redis.cli("--json", "XRANGE", DEAD, "-", "+"));
+  return entries.map(([id, words]) => {
+    const field = (name: string) => String(words[words.indexOf(name) + 1]);
+    return { id, reason: field("reason"), entryId: field("entry_id"), entry: JSON.parse(field("entry")) };
+  });
+}
