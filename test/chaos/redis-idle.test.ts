@@ -1,0 +1,39 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { listenAt } from "../support/node-client.ts";
+import { hasRedis } from "../support/redis.ts";
+import { type RedisService, startRedisService } from "../support/redis-service.ts";
+
+describe.skipIf(!hasRedis("what an idle relay costs"))("an idle relay", () => {
+  let all: RedisService;
+  beforeAll(async () => {
+    all = await startRedisService();
+  });
+  afterAll(() => all.stop());
+
+  test("while idle, Redis gets at most one command in 5 s with a listener, and none without", {
+    timeout: 120_000,
+  }, async () => {
+    const total = () => Object.values(all.bridge.commands).reduce((sum, count) => sum + count, 0);
+    const listener = await listenAt(all.service.url, "products");
+    // Quiet is when the interval has stretched to its full length.
+    let last = total();
+    await vi.waitFor(
+      async () => {
+        const before = total();
+        await new Promise((resolve) => setTimeout(resolve, 8000));
+        last = total();
+        expect(last - before).toBeLessThanOrEqual(1);
+      },
+      { timeout: 60_000 },
+    );
+    await new Promise((resolve) => setTimeout(resolve, 20_000));
+    const withListener = total() - last;
+    listener.close();
+    await new Promise((resolve) => setTimeout(resolve, 11_000));
+    const asleep = total();
+    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    console.log(`commands in 20 s with a listener: ${withListener}; in 12 s without: ${total() - asleep}`);
+    expect(withListener).toBeLessThanOrEqual(4);
+    expect(total() - asleep).toBe(0);
+  });
+});
