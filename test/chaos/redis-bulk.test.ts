@@ -7,7 +7,7 @@ import { deadLetters, type RedisService, STREAM, startRedisService } from "../su
 const ENTRIES = 20_000;
 const CHANNELS = 500;
 const FAILING = 5;
-const FAIL_FOR_MS = 15_000;
+const FAIL_FOR_MS = 30_000;
 
 describe.skipIf(!hasRedis("20,000 entries of a Redis stream"))("many entries", () => {
   let all: RedisService;

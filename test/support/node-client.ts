@@ -30,17 +30,24 @@ export interface ListenOptions extends TokenOptions {
 /** A listener over a real socket; it keeps every event frame it gets. */
 export class NodeListener {
   readonly frames: Frame[] = [];
+  /** The `data` of every later `connection_established`: the channel began a new epoch. */
+  readonly again: Frame["data"][] = [];
   readonly closed = Promise.withResolvers<{ code: number; reason: string }>();
   readonly #socket: WebSocket;
   readonly #established = Promise.withResolvers<Frame["data"]>();
+  #isEstablished = false;
   #wake: () => void = () => {};
 
   constructor(url: string, protocols: string[]) {
     this.#socket = new WebSocket(url, protocols);
     this.#socket.addEventListener("message", ({ data }) => {
       for (const frame of [JSON.parse(String(data))].flat() as Frame[]) {
-        if (frame.type === "connection_established") this.#established.resolve(frame.data);
-        else this.frames.push(frame);
+        if (frame.type !== "connection_established") this.frames.push(frame);
+        else if (this.#isEstablished) this.again.push(frame.data);
+        else {
+          this.#isEstablished = true;
+          this.#established.resolve(frame.data);
+        }
       }
       this.#wake();
     });

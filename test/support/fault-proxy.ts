@@ -1,0 +1,99 @@
+import { once } from "node:events";
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** What goes wrong between the service and Redis. */
+export type Fault =
+  | "none"
+  /** Answers 500 without asking. */
+  | "500"
+  /** Answers 401 without asking. */
+  | "401"
+  /** Never answers. */
+  | "hang"
+  /** Asks, and passes on half of the answer as if it were all. */
+  | "truncate"
+  /** Asks, and drops the connection instead of answering. */
+  | "lose reply";
+
+/** Stands between a client and an HTTP server, and lets things go wrong. */
+export class FaultProxy {
+  fault: Fault = "none";
+  /** How many requests met a fault since it was last set to 0. */
+  faults = 0;
+  /** Whether a request is one that meets the fault; by default all but subscriptions do. */
+  applies: (body: string, path: string) => boolean = (_, path) => !path.startsWith("/subscribe");
+  readonly #target: URL;
+  readonly #server = createServer((request, response) => void this.#handle(request, response));
+  readonly #streams = new Set<ServerResponse>();
+
+  constructor(target: string) {
+    this.#target = new URL(target);
+  }
+
+  async listen(): Promise<string> {
+    this.#server.listen(0, "127.0.0.1");
+    await once(this.#server, "listening");
+    // A TCP server's address is never text.
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  /** How many subscriptions are open. */
+  get subscriptions(): number {
+    return this.#streams.size;
+  }
+
+  /** Cuts every subscription in the middle of an event. */
+  cutSubscriptions(): void {
+    for (const stream of this.#streams) {
+      stream.write("data: mess");
+      stream.end();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    const path = request.url ?? "/";
+    const fault = this.applies(body.toString(), path) ? this.fault : "none";
+    if (fault !== "none") this.faults++;
+    if (fault === "hang") return;
+    if (fault === "500" || fault === "401") {
+      response.writeHead(Number(fault), { "Content-Type": "application/json" });
+      response.end(JSON.stringify({ error: fault === "401" ? "Unauthorized" : "Internal Server Error" }));
+      return;
+    }
+    const { host, ...headers } = request.headers;
+    const upstream = httpRequest(
+      { host: this.#target.hostname, port: this.#target.port, path, method: request.method, headers },
+      (answer) => void this.#passOn(answer, response, fault, path),
+    );
+    upstream.on("error", () => response.destroy());
+    response.on("close", () => upstream.destroy());
+    upstream.end(body);
+  }
+
+  async #passOn(answer: IncomingMessage, response: ServerResponse, fault: Fault, path: string): Promise<void> {
+    if (path.startsWith("/subscribe")) {
+      this.#streams.add(response);
+      response.on("close", () => this.#streams.delete(response));
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+      answer.on("error", () => response.destroy());
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of answer) chunks.push(chunk as Buffer);
+    const body = Buffer.concat(chunks);
+    if (fault === "lose reply") return void response.destroy();
+    const sent = fault === "truncate" ? body.subarray(0, Math.floor(body.length / 2)) : body;
+    response.writeHead(answer.statusCode ?? 502, { ...answer.headers, "content-length": sent.length });
+    response.end(sent);
+  }
+}
