@@ -1,5 +1,5 @@
 /** A need that is less than this earlier than the alarm waits for it: each setting of an alarm is a written row. */
-const MIN_GAIN_MS = 60_000;
+export const MIN_GAIN_MS = 60_000;
 
 /**
  * An object's one alarm, set only while something needs it. Setting costs a row, so it is moved forward at once when
@@ -22,25 +22,25 @@ export class Alarm {
   }
 
   /** Makes it ring at `need` or not much later; Infinity needs nothing. */
-  async need(need: number, now: number): Promise<void> {
+  async need(need: number, now: number, minGainMs = MIN_GAIN_MS): Promise<void> {
     const stored = this.#time === undefined ? await this.#storage.getAlarm() : null;
     // While this one waited, another need may have set it.
     if (this.#time === undefined) this.#time = stored;
-    if (!this.covers(need, now)) await this.#set(need, now);
+    if (!this.covers(need, now, minGainMs)) await this.#set(need, now);
   }
 
   /** Whether `need` asks for nothing new, as far as that is known without looking. */
-  covers(need: number, now: number): boolean {
+  covers(need: number, now: number, minGainMs = MIN_GAIN_MS): boolean {
     if (need === Number.POSITIVE_INFINITY) return true;
     if (this.#time === undefined || this.#time === null) return false;
-    const isWorthARow = need <= this.#time - MIN_GAIN_MS || now - this.#setAt >= MIN_GAIN_MS;
+    const isWorthARow = need <= this.#time - minGainMs || now - this.#setAt >= MIN_GAIN_MS;
     return this.#time <= need || !isWorthARow;
   }
 
   /** It has rung: sets it for what is needed next. */
   async rang(next: number, now: number): Promise<void> {
     this.#time = null;
-    if (next !== Number.POSITIVE_INFINITY) await this.#set(next, now);
+    if (next !== Number.POSITIVE_INFINITY) await this.#set(Math.max(next, now + MIN_GAIN_MS), now);
   }
 
   /** Its storage is gone, and it with it. */

@@ -3,7 +3,7 @@ import { type Position, parseClientMessage, type TokenExpiringFrame } from "../p
 import type { AcceptedEvent } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm, MIN_GAIN_MS } from "./alarm.ts";
 import type { ConnectRequest, Listener } from "./attachment.ts";
 import { History, type LoggedFrame } from "./history.ts";
 import { changeFilter, Listeners } from "./listeners.ts";
@@ -28,6 +28,10 @@ export interface Usage {
 
 /** What kinds of channel do differently. */
 export interface ChannelHooks {
+  /** Tables besides those of every channel: each by name, with the statement that makes it. */
+  moreTables: Record<string, string>;
+  /** Whether its listeners may choose products. */
+  hasProducts: boolean;
   /** Names the epoch of a channel that has none yet. */
   firstEpoch(): string;
   /** The `data` of a first frame, besides the position. */
@@ -42,6 +46,8 @@ export interface ChannelHooks {
   applied(event: AcceptedEvent): void;
   /** After the last event of a delivery, in the same transaction. */
   save(): void;
+  /** The transaction is kept, and nothing of it has been sent yet. */
+  stored(): void;
   /** A transaction was undone: storage alone knows now. */
   forget(): void;
   /** How many listeners there are has changed. */
@@ -62,7 +68,7 @@ export class Channel {
     this.#ctx = ctx;
     this.#config = config;
     this.#hooks = hooks;
-    this.storage = new Storage(ctx.storage);
+    this.storage = new Storage(ctx.storage, hooks.moreTables);
     this.history = new History(
       this.storage,
       { maxEvents: config.historyLimit, ttlMs: config.historyTtlMs },
@@ -97,6 +103,7 @@ export class Channel {
       if (frames.length > 0) this.#hooks.save();
       return results;
     });
+    this.#hooks.stored();
     this.#send(frames, deliveries, now);
     return deliveries;
   }
@@ -108,7 +115,7 @@ export class Channel {
     if (!listener) return;
     if (!message) return this.listeners.close(socket, "protocol_error");
     if (message.type === "authenticate") return this.#authenticate(socket, message.token, now);
-    const products = changeFilter(listener.products, message);
+    const products = this.#hooks.hasProducts ? changeFilter(listener.products, message) : "too_many";
     if (products === "too_many") return this.listeners.close(socket, "protocol_error");
     this.listeners.update(socket, { products, seenAt: now });
   }
@@ -150,15 +157,15 @@ export class Channel {
    * @param moreNext When something besides listeners and history will be due, in milliseconds since 1970.
    */
   async upkeep(moreNext: number, now: number): Promise<void> {
-    const duties = [...this.listeners.all()].map(({ socket, listener, pingedAt }) => ({
-      socket,
-      listener,
-      ...dutiesOf(listener, pingedAt, this.#config.ghostMs, now),
-    }));
-    const historyNext = this.history.expiresAt > now ? this.history.expiresAt : Number.POSITIVE_INFINITY;
-    const next = duties.reduce((earliest, duty) => Math.min(earliest, duty.next), Math.min(moreNext, historyNext));
-    await this.alarm.rang(next, now);
     try {
+      const duties = [...this.listeners.all()].map(({ socket, listener, pingedAt }) => ({
+        socket,
+        listener,
+        ...dutiesOf(listener, pingedAt, this.#config.ghostMs, now, MIN_GAIN_MS),
+      }));
+      const historyNext = this.history.expiresAt > now ? this.history.expiresAt : Number.POSITIVE_INFINITY;
+      const next = duties.reduce((earliest, duty) => Math.min(earliest, duty.next), Math.min(moreNext, historyNext));
+      await this.alarm.rang(next, now);
       for (const { socket, listener, due } of duties) {
         if (due === "close_expired") this.listeners.close(socket, "token_expired");
         if (due === "close_ghost") this.listeners.close(socket, "no_sign_of_life");
@@ -167,13 +174,13 @@ export class Channel {
       this.history.dropExpired(now);
     } catch (error) {
       logFault("upkeep", error, { channel: this.#ctx.id.name ?? "" });
-      await this.alarm.need(now + UPKEEP_RETRY_MS, now);
+      await this.alarm.rang(now + UPKEEP_RETRY_MS, now);
     }
   }
 
   /** Sets the alarm when something needs it; nobody waits for that, and the output gate waits for it to be durable. */
-  needAlarm(need: number, now: number): void {
-    if (!this.alarm.covers(need, now)) this.#ctx.waitUntil(this.alarm.need(need, now));
+  needAlarm(need: number, now: number, minGainMs?: number): void {
+    if (!this.alarm.covers(need, now, minGainMs)) this.#ctx.waitUntil(this.alarm.need(need, now, minGainMs));
   }
 
   #inTransaction<T>(body: () => T): T {
@@ -248,6 +255,7 @@ export class Channel {
   #watch(socket: WebSocket, listener: Listener, now: number): void {
     const { due, next } = dutiesOf(listener, null, this.#config.ghostMs, now);
     if (due === "warn") this.#warn(socket, listener);
-    this.needAlarm(next, now);
+    // A warning that waits for an alarm a minute later would come after the token's end.
+    this.needAlarm(next, now, listener.speaksV1 ? 0 : undefined);
   }
 }

@@ -9,6 +9,8 @@ export interface LogEvent {
   /** JSON text. */
   data: string;
   productId: string | null;
+  /** What the publish says besides the event, as JSON text; null when it says nothing. */
+  request: string | null;
 }
 
 /** An event as it goes out. */
@@ -23,6 +25,9 @@ export interface HistoryLimits {
   maxEvents: number;
   ttlMs: number;
 }
+
+/** More characters than this are not replayed: object and sockets share 128 MB (Durable Objects limits). */
+export const MAX_REPLAY_LENGTH = 8 * 1024 * 1024;
 
 const channelState = z.object({
   epoch: z.string().min(1),
@@ -112,13 +117,16 @@ export class History {
     const worn = this.#wornRow(seq, now);
     if (worn) {
       this.#storage.write(
-        "UPDATE log SET seq = ?, id = ?, ts = ?, product = ?, frame = ? WHERE seq = ?",
-        ...[seq, event.id, ts, event.productId, text, extent.oldest],
+        "UPDATE log SET seq = ?, id = ?, ts = ?, product = ?, request = ?, frame = ? WHERE seq = ?",
+        ...[seq, event.id, ts, event.productId, event.request, text, extent.oldest],
       );
       ids.delete(worn.id);
       extent.oldest++;
     } else {
-      this.#storage.write("INSERT INTO log VALUES (?, ?, ?, ?, ?)", seq, event.id, ts, event.productId, text);
+      this.#storage.write(
+        "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)",
+        ...[seq, event.id, ts, event.productId, event.request, text],
+      );
     }
     ids.set(event.id, seq);
     extent.head = seq;
@@ -127,31 +135,39 @@ export class History {
     return { seq, productId: event.productId, text };
   }
 
-  /** Whether the log's event `seq` is the same as this one: type and data, whatever the order of their keys. */
+  /** Whether the log's event `seq` came from the same request as this one, whatever the order of their keys. */
   isSameEvent(seq: number, event: LogEvent): boolean {
-    const text = this.#storage.read("SELECT frame FROM log WHERE seq = ?", seq)[0]?.frame;
-    // The row was written by `encodeEventFrame`.
-    const stored = JSON.parse(String(text)) as { type: string; data: unknown };
-    return stored.type === event.type && sameJson(stored.data, JSON.parse(event.data));
+    const row = this.#storage.read("SELECT request, frame FROM log WHERE seq = ?", seq)[0];
+    // The row was written by `append`.
+    const stored = JSON.parse(String(row?.frame)) as { type: string; data: unknown };
+    const parsed = (text: unknown): unknown => (typeof text === "string" ? JSON.parse(text) : null);
+    return (
+      stored.type === event.type &&
+      sameJson(stored.data, JSON.parse(event.data)) &&
+      sameJson(parsed(row?.request), parsed(event.request))
+    );
   }
 
   /**
    * Everything after a position, in order, in one pass over the log.
-   * @returns null when it cannot be given whole: another epoch, a position that never was, or history that no longer
-   * reaches back that far.
+   * @returns null when it cannot be given whole: another epoch, a position that never was, history that no longer
+   * reaches back that far, or more of it than can be sent at once.
    */
   readSince(epoch: string, since: number, now: number): LoggedFrame[] | null {
     const extent = this.#loaded;
     if (epoch !== extent.epoch || !Number.isSafeInteger(since) || since < 0 || since > extent.head) return null;
     if (since === extent.head) return [];
     if (since + 1 < extent.oldest) return null;
-    const rows = this.#storage.read("SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq", since);
-    if (this.#isExpired(Number(rows[0]?.ts ?? 0), now)) return null;
-    return rows.map(({ seq, product, frame }) => ({
-      seq: Number(seq),
-      productId: product === null ? null : String(product),
-      text: String(frame),
-    }));
+    const frames: LoggedFrame[] = [];
+    let length = 0;
+    const query = "SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq";
+    for (const { seq, ts, product, frame } of this.#storage.scan(query, since)) {
+      const text = String(frame);
+      length += text.length;
+      if (length > MAX_REPLAY_LENGTH || (frames.length === 0 && this.#isExpired(Number(ts), now))) return null;
+      frames.push({ seq: Number(seq), productId: product === null ? null : String(product), text });
+    }
+    return frames;
   }
 
   /** When the last event is too old to be replayed, in milliseconds since 1970; Infinity when the log is empty. */

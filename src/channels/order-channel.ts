@@ -31,6 +31,8 @@ export class OrderChannel extends DurableObject<Env> {
   readonly #name: ChannelName;
   readonly #orderId: string;
   #order: OrderState | undefined;
+  /** Whether the delivery that is under way gave the order another owner. */
+  #isOwnerNew = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -41,6 +43,8 @@ export class OrderChannel extends DurableObject<Env> {
     this.#config = configOf(env);
     const counts = new CountReporter(ctx, env, name, (gapAt) => this.#channel.gap(gapAt, Date.now()));
     this.#channel = new Channel(ctx, this.#config, {
+      moreTables: {},
+      hasProducts: false,
       firstEpoch: randomEpoch,
       established: () => {
         const { order_id, status, payment_status, channel } = this.#snapshot();
@@ -51,14 +55,21 @@ export class OrderChannel extends DurableObject<Env> {
       before: ({ order, statusChange }) =>
         order && this.#exists ? corrections(this.#known, order, statusChange, name) : [],
       applied: ({ order, statusChange, version }) => {
+        if (order && order.user_id !== this.#known.user_id) this.#isOwnerNew = true;
         this.#order = {
           ...changed(this.#known, order, statusChange, Date.now()),
           ...(version !== null && { version }),
         };
       },
       save: () => this.#save(),
+      // Before the frames go out: who is no owner any more reads nothing of what happens to another's order.
+      stored: () => {
+        if (this.#isOwnerNew) this.#closeStrangers(this.#known.user_id);
+        this.#isOwnerNew = false;
+      },
       forget: () => {
         this.#order = undefined;
+        this.#isOwnerNew = false;
       },
       counted: (count) => counts.report(count),
     });
@@ -73,10 +84,7 @@ export class OrderChannel extends DurableObject<Env> {
 
   /** Takes events that passed the door. @returns What became of each, in their order. */
   async deliver(events: AcceptedEvent[]): Promise<Delivery[]> {
-    const owner = this.#known.user_id;
-    const deliveries = this.#channel.deliver(events, Date.now());
-    if (this.#known.user_id !== owner) this.#closeStrangers();
-    return deliveries;
+    return this.#channel.deliver(events, Date.now());
   }
 
   /**
@@ -87,11 +95,11 @@ export class OrderChannel extends DurableObject<Env> {
   async register(registration: OrderRegistration): Promise<{ isNew: boolean }> {
     const isNew = this.#known.user_id === null;
     const now = Date.now();
+    this.#closeStrangers(registration.user_id);
     if (this.#exists) this.#channel.deliver(corrections(this.#known, registration, {}, this.#name), now);
     this.#channel.history.open();
     this.#order = changed(this.#known, registration, {}, now);
     this.#save();
-    this.#closeStrangers();
     return { isNew };
   }
 
@@ -150,8 +158,10 @@ export class OrderChannel extends DurableObject<Env> {
   override async alarm(): Promise<void> {
     const now = Date.now();
     const retainedUntil = this.#retainedUntil;
-    if (now >= retainedUntil) await this.erase();
-    else await this.#channel.upkeep(retainedUntil, now);
+    if (now < retainedUntil) return this.#channel.upkeep(retainedUntil, now);
+    // Another try, should this one fail; it goes with everything else that is stored.
+    await this.#channel.alarm.rang(now, now);
+    await this.erase();
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
@@ -187,9 +197,8 @@ export class OrderChannel extends DurableObject<Env> {
     this.#channel.needAlarm(this.#retainedUntil, Date.now());
   }
 
-  #closeStrangers(): void {
-    const { user_id } = this.#known;
-    this.#channel.listeners.closeWhere((listener) => !mayListen(user_id, listener), "access_denied");
+  #closeStrangers(owner: string | null): void {
+    this.#channel.listeners.closeWhere((listener) => !mayListen(owner, listener), "access_denied");
   }
 
   #refusalFor(asker: Asker): OrderRefusal | null {

@@ -57,6 +57,7 @@ export function corrections(
         new_status: registration[field],
       }),
       version: null,
+      request: null,
       productId: null,
       order: null,
       statusChange: { [field]: registration[field] },

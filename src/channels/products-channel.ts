@@ -14,7 +14,12 @@ export class ProductsChannel extends DurableObject<Env> {
     super(ctx, env);
     const counts = new CountReporter(ctx, env, PRODUCTS_CHANNEL, (gapAt) => this.#channel.gap(gapAt, Date.now()));
     this.#channel = new Channel(ctx, configOf(env), {
-      // The same after every wake, and another in every deployment, without a row written for the first listener.
+      moreTables: {
+        versions: "CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
+      },
+      hasProducts: true,
+      // The same after every wake, and another in every deployment, without a row written for the first listener. On a
+      // laptop whose stored state was removed, it comes again.
       firstEpoch: () => ctx.id.toString().slice(0, 8),
       established: () => ({ channel: PRODUCTS_CHANNEL }),
       refusalFor: () => null,
@@ -28,6 +33,7 @@ export class ProductsChannel extends DurableObject<Env> {
         this.#channel.storage.write("INSERT OR REPLACE INTO versions VALUES (?, ?)", productId, version);
       },
       save: () => {},
+      stored: () => {},
       forget: () => {},
       counted: (count) => counts.report(count),
     });

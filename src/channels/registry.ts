@@ -87,7 +87,8 @@ export class ChannelRegistry extends DurableObject<Env> {
   }
 
   #set(channel: string, count: number): void {
-    if (this.#counts.get(channel)?.count !== count) {
+    // What is stored is that somebody listens; how many is asked again after a wake, and not worth a row each time.
+    if (this.#counts.has(channel) !== count > 0) {
       if (count > 0) this.ctx.storage.kv.put(`${COUNT}${channel}`, count);
       else this.ctx.storage.kv.delete(`${COUNT}${channel}`);
     }
@@ -98,6 +99,8 @@ export class ChannelRegistry extends DurableObject<Env> {
 
 /** Changes that follow each other faster than this are told together. */
 const REPORT_INTERVAL_MS = 250;
+/** A report that fails so often is left to the next change. */
+const MAX_REPORT_FAILURES = 6;
 
 /**
  * Tells the registry a channel's count: a change at once, the ones that follow it together, and always the latest.
@@ -127,18 +130,21 @@ export class CountReporter {
 
   async #tell(): Promise<void> {
     this.#isReporting = true;
-    try {
-      while (this.#told !== this.#count) {
-        const count = this.#count;
+    let failures = 0;
+    while (this.#told !== this.#count && failures < MAX_REPORT_FAILURES) {
+      const count = this.#count;
+      try {
         const gapAt = await registryStub(this.#env).report(this.#channel, count);
         this.#told = count;
+        failures = 0;
         if (gapAt > 0) this.#onGap(gapAt);
         await scheduler.wait(REPORT_INTERVAL_MS);
+      } catch {
+        // After a deploy everybody reports at once, and one object takes it all.
+        failures++;
+        await scheduler.wait(Math.random() * REPORT_INTERVAL_MS * 2 ** failures);
       }
-    } catch {
-      // The registry asks again when the count is old; the next change tells it, too.
-    } finally {
-      this.#isReporting = false;
     }
+    this.#isReporting = false;
   }
 }

@@ -1,12 +1,12 @@
 import type { z } from "zod";
 
-/** The tables, as this version writes them. */
+/** The tables that every channel has, as this version writes them. */
 const TABLES: Record<string, string> = {
   // One JSON document a name. Small and few, so each is rewritten whole.
   state: "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
   // The frame stands last, so that a scan of the columns before it does not read the pages a long frame spills over to.
-  log: "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, frame TEXT NOT NULL)",
-  versions: "CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
+  // `request` is what the publish said besides the event; null when it said nothing.
+  log: "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, request TEXT, frame TEXT NOT NULL)",
 };
 
 /**
@@ -15,11 +15,14 @@ const TABLES: Record<string, string> = {
  */
 export class Storage {
   readonly #storage: DurableObjectStorage;
+  readonly #tables: Record<string, string>;
   #exists: boolean | undefined;
   readonly #rows = { read: 0, written: 0 };
 
-  constructor(storage: DurableObjectStorage) {
+  /** @param moreTables Tables besides those of every channel: each by name, with the statement that makes it. */
+  constructor(storage: DurableObjectStorage, moreTables: Record<string, string>) {
     this.#storage = storage;
+    this.#tables = { ...TABLES, ...moreTables };
   }
 
   /** Rows read and written since the object woke, indexes and deletes included: what the platform bills. */
@@ -37,9 +40,20 @@ export class Storage {
     return this.exists ? this.#exec(query, ...values) : [];
   }
 
+  /** Reads row by row: who has seen enough need not take the rest into memory. */
+  *scan(query: string, ...values: SqlStorageValue[]): Generator<Record<string, SqlStorageValue>> {
+    if (!this.exists) return;
+    const cursor = this.#storage.sql.exec(query, ...values);
+    try {
+      yield* cursor;
+    } finally {
+      this.#rows.read += cursor.rowsRead;
+    }
+  }
+
   write(query: string, ...values: SqlStorageValue[]): void {
     if (!this.exists) {
-      for (const statement of Object.values(TABLES)) this.#exec(statement);
+      for (const statement of Object.values(this.#tables)) this.#exec(statement);
       this.#exists = true;
     }
     this.#exec(query, ...values);
@@ -62,7 +76,7 @@ export class Storage {
   /** Empties a table. Making it anew writes far fewer rows than deleting what it holds, each of which would be billed. */
   truncate(table: "log"): void {
     this.write(`DROP TABLE ${table}`);
-    this.write(TABLES[table] ?? "");
+    this.write(this.#tables[table] ?? "");
   }
 
   /** All writes in `body` are kept, or none of them when it throws. */
@@ -89,8 +103,8 @@ export class Storage {
   #open(): boolean {
     const stored = this.#exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'");
     const found = new Map(stored.map(({ name, sql }) => [String(name), String(sql)]));
-    if (!Object.keys(TABLES).some((name) => found.has(name))) return false;
-    for (const [name, statement] of Object.entries(TABLES)) {
+    if (!Object.keys(this.#tables).some((name) => found.has(name))) return false;
+    for (const [name, statement] of Object.entries(this.#tables)) {
       if (found.get(name) === statement) continue;
       this.#exec(`DROP TABLE IF EXISTS ${name}`);
       this.#exec(statement);

@@ -18,6 +18,7 @@ export function dutiesOf(
   pingedAt: number | null,
   ghostMs: number,
   now: number,
+  untilNextLookMs = 0,
 ): { due: Duty | null; next: number } {
   const warnAt =
     listener.speaksV1 && !listener.isWarned ? listener.expiresAt - TOKEN_WARNING_MS : Number.POSITIVE_INFINITY;
@@ -26,6 +27,6 @@ export function dutiesOf(
 
   if (now >= listener.expiresAt) return { due: "close_expired", next: Number.POSITIVE_INFINITY };
   if (now >= ghostAt) return { due: "close_ghost", next: Number.POSITIVE_INFINITY };
-  if (now >= warnAt) return { due: "warn", next: Math.min(listener.expiresAt, ghostAt) };
+  if (now + untilNextLookMs >= warnAt) return { due: "warn", next: Math.min(listener.expiresAt, ghostAt) };
   return { due: null, next: Math.min(listener.expiresAt, ghostAt, warnAt) };
 }

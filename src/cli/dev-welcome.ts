@@ -1,4 +1,6 @@
+import { DOORBELL } from "../ingress/redis/names.ts";
 import { publishPath, socketPath } from "./channel-argument.ts";
+import type { RedisIngress } from "./dev-redis.ts";
 import { DEFAULT_URL } from "./settings.ts";
 
 /** What is there to play with once the local service runs. */
@@ -11,11 +13,14 @@ export interface Demo {
   adminToken: string;
   /** Names that were added to `.dev.vars` just now. */
   addedSettings: string[];
+  redis: RedisIngress;
+  /** The stream in Redis that is read. */
+  stream: string;
 }
 
 /** Greets the developer: everything that is needed to try the service, ready to paste. */
 export function welcome(demo: Demo): string {
-  const { url, publishKey, orderId, owner, customerToken, adminToken, addedSettings } = demo;
+  const { url, publishKey, orderId, owner, customerToken, adminToken, addedSettings, redis } = demo;
   const order = { name: `order_${orderId}` as const, orderId };
   const socketUrl = `${url.replace(/^http/, "ws")}${socketPath(order)}?token=${customerToken}`;
   const at = url === DEFAULT_URL ? "" : ` --url ${url}`;
@@ -25,7 +30,7 @@ Tidings is at ${url}
 (Ctrl-C stops it)
 
   Settings        ${settings}
-  Redis ingress   off
+  Redis ingress   ${redis.description}
   Publish key     ${publishKey}
   Demo order      ${orderId}, ${owner}'s
   Customer token  ${customerToken}
@@ -41,11 +46,25 @@ Publish to it:
   curl -X POST ${url}${publishPath(order)} \\
     -H "Authorization: Bearer ${publishKey}" -H "Content-Type: application/json" \\
     -d '{"type":"order_status_changed","data":{"old_status":"pending","new_status":"processing"}}'
-
+${throughRedis(demo)}
 Listen in a browser (open ${url}/api/v1/ws/health, paste into its console):
   ws = new WebSocket("${socketUrl}"); ws.onmessage = (event) => console.log(event.data)
 
 Try everything:
   npx tidings smoke${at}
 `;
+}
+
+/** How to publish without HTTP; nothing when there is no Redis. */
+function throughRedis({ redis, stream }: Demo): string {
+  if (!redis.isOn) return "";
+  const lines = ["npx tidings publish products inventory_updated --via redis"];
+  if (redis.cliArguments) {
+    const redisCli = ["redis-cli", ...redis.cliArguments].join(" ");
+    lines.push(
+      `${redisCli} XADD ${stream} '*' channel products type inventory_updated data '{"product_id":"p-42","new_quantity":5}'`,
+      `${redisCli} PUBLISH ${DOORBELL} 1`,
+    );
+  }
+  return `\nPublish through Redis (the doorbell has it read at once):\n${lines.map((line) => `  ${line}\n`).join("")}`;
 }

@@ -3,16 +3,17 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { readConfig } from "../config.ts";
 import { isPortTaken, wantedPort } from "./dev-port.ts";
+import { openRedisIngress, type RedisIngress } from "./dev-redis.ts";
 import { completeDevVars, DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import { welcome } from "./dev-welcome.ts";
 import { mintToken } from "./mint.ts";
 import { CommandError, EXIT, usageError } from "./outcome.ts";
 import { HEALTH_PATH, orderPath, Service } from "./service.ts";
-import { DEFAULT_URL, jwtSecret, publishKey } from "./settings.ts";
+import { DEFAULT_URL, jwtSecret, publishKey, redisStream } from "./settings.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 import { startWrangler, type Wrangler } from "./wrangler.ts";
 
-/** `npm run dev`: settings, `wrangler dev`, and a demo order with all that is needed to try it. */
+/** `npm run dev`: settings, a way to the local Redis, `wrangler dev`, and a demo order with all that is needed to try it. */
 
 /** The order of the original service's examples, so that a page written after them works as it is. */
 const DEMO_ORDER_ID = "123e4567-e89b-12d3-a456-426614174000";
@@ -38,11 +39,27 @@ async function dev(args: string[], terminal: Terminal): Promise<number> {
     );
   }
 
-  const wrangler = startWrangler(cwd, args);
+  const redis = await openRedisIngress(terminal);
+  try {
+    return await serve([...redis.wranglerArguments, ...args], addedSettings, redis, terminal);
+  } finally {
+    await redis.close();
+  }
+}
+
+/** Runs `wrangler dev` to its end. */
+async function serve(
+  args: string[],
+  addedSettings: string[],
+  redis: RedisIngress,
+  terminal: Terminal,
+): Promise<number> {
+  const wrangler = startWrangler(terminal.cwd, args);
   const undo = terminal.onInterrupt(wrangler.stop);
   try {
     const address = await wrangler.ready;
-    if (address) await greet(`http://${hostName(address.host)}:${address.port}`, addedSettings, wrangler, terminal);
+    const url = address && `http://${hostName(address.host)}:${address.port}`;
+    if (url) await greet(url, addedSettings, redis, wrangler, terminal);
     return await wrangler.exited;
   } catch (error) {
     wrangler.stop();
@@ -68,7 +85,13 @@ function hostName(host: string): string {
   return ["*", "0.0.0.0", "::", "[::]", "127.0.0.1", "::1", "[::1]"].includes(host) ? "localhost" : host;
 }
 
-async function greet(url: string, addedSettings: string[], wrangler: Wrangler, terminal: Terminal): Promise<void> {
+async function greet(
+  url: string,
+  addedSettings: string[],
+  redis: RedisIngress,
+  wrangler: Wrangler,
+  terminal: Terminal,
+): Promise<void> {
   // Only the file counts: wrangler does not hand the environment's settings to the service.
   const surroundings = { env: {}, cwd: terminal.cwd };
   const key = publishKey({ url: DEFAULT_URL }, surroundings);
@@ -96,6 +119,8 @@ async function greet(url: string, addedSettings: string[], wrangler: Wrangler, t
       customerToken: await mint(DEMO_OWNER),
       adminToken: await mint("admin", "admin"),
       addedSettings,
+      redis,
+      stream: redisStream(surroundings),
     }),
   );
 }

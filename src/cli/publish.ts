@@ -1,15 +1,26 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { z } from "zod";
+import { DEAD_LETTERS, DOORBELL } from "../ingress/redis/names.ts";
 import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import type { PublishResult } from "../protocol/publish.ts";
 import { type Channel, channelArgument, publishPath } from "./channel-argument.ts";
 import { wholeNumber, withCommonOptions } from "./options.ts";
 import { usageError } from "./outcome.ts";
 import { Service } from "./service.ts";
-import { type CommonOptions, publishKey, serviceUrl } from "./settings.ts";
+import { type CommonOptions, publishKey, redisStream, redisTarget, serviceUrl } from "./settings.ts";
+import { addEntry } from "./stream.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface PublishOptions extends CommonOptions {
+  id?: string;
+  version?: number;
+  via: "http" | "redis";
+}
+
+/** An event as it is published, whichever way. */
+interface NewEvent {
+  type: string;
+  data: unknown;
   id?: string;
   version?: number;
 }
@@ -28,12 +39,21 @@ npx tidings publish products inventory_updated
 npx tidings publish products price_updated '{"product_id":"p-42","old_price":12.5,"new_price":9.99}'
 echo '{"carrier":"UPS","tracking_number":"1Z999"}' | npx tidings publish $ORDER order_shipped -
 # Safe to repeat: the same id is applied once. An older version than the last one is not delivered.
-npx tidings publish $ORDER order_delivered --id delivery-7 --version 12`;
+npx tidings publish $ORDER order_delivered --id delivery-7 --version 12
+# Written to the Redis stream that the service reads
+npx tidings publish products inventory_updated --via redis`;
 
 const TYPES_HELP = `
 Types:
   on an order  ${eventTypesOf("order").join(" ")}
   on products  ${eventTypesOf("products").join(" ")}`;
+
+const REDIS_HELP = `
+Via Redis:
+  The event is added to the stream REDIS_STREAM (else tidings:events) and ${DOORBELL} is rung, with
+  UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN when they are set, else with REDIS_URL (else
+  redis://127.0.0.1:6379). No --url and no --key is needed. The entry's id is printed; what became of the event is not
+  known then: the service checks it when it reads it, and puts what it cannot deliver on ${DEAD_LETTERS}.`;
 
 /** `tidings publish`: sends one event to a channel. */
 export function addPublish(program: Command, terminal: Terminal): void {
@@ -50,17 +70,41 @@ export function addPublish(program: Command, terminal: Terminal): void {
       "a number that grows; what is not above the last one is not delivered",
       wholeNumber(0),
     )
-    .addHelpText("after", TYPES_HELP)
+    .addOption(new Option("--via <way>", "how it gets there").choices(["http", "redis"]).default("http"))
+    .addHelpText("after", TYPES_HELP + REDIS_HELP)
     .action(async (channelText: string, type: string, dataText: string | undefined, options: PublishOptions) => {
       const channel = channelArgument(channelText);
       const data = dataText === undefined ? exampleOf(type, channel) : await readData(dataText, terminal);
       const { id, version } = options;
-      const service = new Service(serviceUrl(options), publishKey(options, terminal));
       const event = { type, data, ...(id !== undefined && { id }), ...(version !== undefined && { version }) };
+      if (options.via === "redis") return publishViaRedis(channel, event, options, terminal);
+      const service = new Service(serviceUrl(options), publishKey(options, terminal));
       const { body } = await service.call("POST", publishPath(channel), event);
       terminal.out(options.json ? JSON.stringify(body) : describe(type, body));
     });
   withCommonOptions(command, EXAMPLES);
+}
+
+async function publishViaRedis(channel: Channel, event: NewEvent, options: PublishOptions, terminal: Terminal) {
+  const { type, data, id, version } = event;
+  const stream = redisStream(terminal);
+  const fields = {
+    channel: channel.name,
+    type,
+    data: JSON.stringify(data),
+    ...(id !== undefined && { id }),
+    ...(version !== undefined && { version: String(version) }),
+  };
+  const added = await addEntry(redisTarget(terminal), { stream, fields, doorbell: DOORBELL });
+  if (options.json) {
+    const { id: entryId, heardBy } = added;
+    return terminal.out(
+      JSON.stringify({ entry_id: entryId, stream, channel: channel.name, doorbell_heard_by: heardBy }),
+    );
+  }
+  terminal.out(`added: ${type} on ${channel.name}, as entry ${added.id} of ${stream}`);
+  // The event is safe in the stream, and the service looks there from time to time.
+  if (added.heardBy === null) terminal.note("The doorbell could not be rung; the entry is read a little later.");
 }
 
 function exampleOf(type: string, { orderId }: Channel): unknown {

@@ -1,11 +1,13 @@
 import { MIN_JWT_SECRET_BYTES } from "../config.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import { usageError } from "./outcome.ts";
+import { redisUrlOf } from "./redis-url.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Where the service is and what opens it: from options, else the environment, else `.dev.vars` in this directory. */
 
 export const DEFAULT_URL = "http://localhost:8000";
+const DEFAULT_STREAM = "tidings:events";
 
 /** The options that every command has. */
 export interface CommonOptions {
@@ -63,6 +65,31 @@ export function jwtSecret(options: CommonOptions, surroundings: Surroundings): S
     throw usageError(`${found.source} is too short: a service takes secrets of ${MIN_JWT_SECRET_BYTES} bytes or more.`);
   }
   return found;
+}
+
+/** A Redis that speaks REST, as Upstash has it, or one that is reached as ever. */
+export type RedisTarget = { kind: "upstash"; url: Setting; token: Setting } | { kind: "redis"; url: string };
+
+/** Where events are written for the service to read. @throws {CommandError} when half of it is missing, or it is no address. */
+export function redisTarget(surroundings: Surroundings): RedisTarget {
+  const url = setting("UPSTASH_REDIS_REST_URL", surroundings);
+  const token = setting("UPSTASH_REDIS_REST_TOKEN", surroundings);
+  if (!url && !token) return { kind: "redis", url: redisUrlOf(surroundings) };
+  if (!url || !token) {
+    const [here, missing] = url ? [url, "UPSTASH_REDIS_REST_TOKEN"] : [token, "UPSTASH_REDIS_REST_URL"];
+    throw usageError(`${missing} is missing: there is ${here?.source}, and the two go together.`);
+  }
+  if (/^https?:$/.test(URL.parse(url.value)?.protocol ?? "")) return { kind: "upstash", url, token };
+  throw usageError(`${url.source} must be an https:// address, as Upstash's console shows it.`);
+}
+
+/** The stream that the service reads, by its name in Redis. */
+export function redisStream(surroundings: Surroundings): string {
+  return setting("REDIS_STREAM", surroundings)?.value ?? DEFAULT_STREAM;
+}
+
+function setting(name: string, { env, cwd }: Surroundings): Setting | null {
+  return firstSet([env[name], `${name} in the environment`], [readDevVars(cwd)[name], `${name} in ${DEV_VARS_FILE}`]);
 }
 
 function firstSet(...candidates: [value: string | undefined, source: string][]): Setting | null {

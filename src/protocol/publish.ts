@@ -34,6 +34,8 @@ export interface AcceptedEvent {
   /** JSON text, an object. */
   data: string;
   version: number | null;
+  /** `version` and `order` as JSON text, null when there is neither: with `type` and `data`, what a repeated id is compared by. */
+  request: string | null;
   /** Set on product events. */
   productId: string | null;
   /** Set when the publish registers its order, too. */
@@ -88,6 +90,7 @@ export function checkEvent(body: unknown, channel: ChannelName, fallbackId: stri
   }
   if (!parsed.ok || errors.length > 0 || !isEventType(type)) return { ok: false, errors };
 
+  const { version = null, order: registration = null } = parsed.value;
   return {
     ok: true,
     value: {
@@ -95,9 +98,10 @@ export function checkEvent(body: unknown, channel: ChannelName, fallbackId: stri
       id: parsed.value.id ?? fallbackId,
       type,
       data: JSON.stringify(orderId === null ? data : { ...data, order_id: orderId }),
-      version: parsed.value.version ?? null,
+      version,
+      request: version === null && registration === null ? null : JSON.stringify({ version, order: registration }),
       productId: orderId === null ? String(data.product_id) : null,
-      order: parsed.value.order ?? null,
+      order: registration,
       statusChange: statusChangeOf(type, data),
     },
   };

@@ -286,6 +286,13 @@ describe("a bad client message closes that socket only, with 4005", () => {
     });
   }
 
+  test("a product filter at an order", async () => {
+    const socket = await connect(`orders/${await registerOrder()}`, { token: await mintToken() });
+    await socket.frame();
+    socket.send('{"type":"subscribe","product_ids":["a"]}');
+    expect((await socket.closed()).code).toBe(4005);
+  });
+
   test("the fifty-first product of a filter that grew", async () => {
     const socket = await connect("products", { token: await mintToken() });
     await socket.frame();

@@ -1,6 +1,7 @@
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import { advanceClock, stopClock } from "../support/clock.ts";
 import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -110,6 +111,29 @@ describe("storage writes per connection: 0 rows, and at most one alarm row a cha
     );
     expect(cost).toMatchObject({ rowsWritten: 0, alarmsSet: 1 });
   });
+});
+
+test("an alarm that rings for tokens that end one after another is set about once a minute", async () => {
+  stopClock();
+  const id = await registerOrder();
+  for (let n = 0; n < 50; n++) {
+    const headers = { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken({ expiresIn: 200 + n })}` };
+    await (await connect(`orders/${id}`, { headers })).frame();
+  }
+  const cost = await costOf(
+    () => orderObject(id).usage(),
+    async () => {
+      for (let second = 0; second < 300; second++) {
+        advanceClock(1000);
+        const alarm = await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
+        if (alarm !== null && alarm <= Date.now()) await runDurableObjectAlarm(orderObject(id));
+      }
+    },
+  );
+  vi.useRealTimers();
+  report("50 tokens ending in 50 s, over 300 s", cost.alarmsSet, "alarms set");
+  expect(cost.alarmsSet).toBeLessThanOrEqual(5);
+  expect(await orderObject(id).connections()).toBe(0);
 });
 
 test("a channel with a full history answers a resume in one storage pass", { timeout: 30_000 }, async () => {

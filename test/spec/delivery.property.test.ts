@@ -45,6 +45,9 @@ const operation = fc.oneof(
 type Operation = typeof operation extends fc.Arbitrary<infer T> ? T : never;
 type PublishedEvent = { product: number; id: number | null; version: number | null };
 
+/** How many times an object really was evicted. */
+const evictions = { hibernate: 0, close: 0 };
+
 interface Entry {
   seq: number;
   product: number;
@@ -94,10 +97,9 @@ class World {
       case "drop":
         return this.#drop(this.#clients[operation.listener] as Client);
       case "hibernate":
-        // An object that has not run since the last time cannot be evicted.
-        return evictDurableObject(this.#object).catch(() => {});
+        return this.#evict("hibernate");
       case "deploy":
-        await evictDurableObject(this.#object, { webSockets: "close" }).catch(() => {});
+        await this.#evict("close");
         for (const client of this.#clients) this.#drop(client);
         return;
       case "storm": {
@@ -122,6 +124,15 @@ class World {
     }
   }
 
+  async #evict(webSockets: "hibernate" | "close"): Promise<void> {
+    try {
+      await evictDurableObject(this.#object, { webSockets });
+      evictions[webSockets]++;
+    } catch {
+      // An object that has not run since the last time cannot be evicted.
+    }
+  }
+
   get #path(): string {
     return this.#kind === "order" ? `orders/${this.#order}` : "products";
   }
@@ -134,19 +145,25 @@ class World {
     return `${this.#run}-${n}`;
   }
 
-  /** The product of an event with an id follows from the id: the same id with another body would be a 409. */
+  /** What an event with an id says follows from the id: the same id with another body would be a 409. */
   #productOf({ product, id }: PublishedEvent): number {
     return id === null ? product : id % PRODUCTS;
   }
 
+  #versionOf({ version, id }: PublishedEvent): number | null {
+    if (id === null) return version;
+    return id % 2 === 0 ? null : id;
+  }
+
   #body(event: PublishedEvent) {
     const product = this.#productOf(event);
+    const version = this.#versionOf(event);
     return {
       ...(this.#kind === "order"
         ? { type: "order_shipped", data: { carrier: `${product}` } }
         : { type: "product_updated", data: { product_id: this.#productId(product) } }),
       ...(event.id !== null && { id: `${this.#run}-${event.id}` }),
-      ...(event.version !== null && { version: event.version }),
+      ...(version !== null && { version }),
     };
   }
 
@@ -163,7 +180,8 @@ class World {
     const product = this.#productOf(event);
     const versioned = this.#kind === "order" ? "order" : this.#productId(product);
     const first = event.id === null ? undefined : this.#seqById.get(event.id);
-    const isLate = event.version !== null && event.version <= (this.#versions.get(versioned) ?? -1);
+    const version = this.#versionOf(event);
+    const isLate = version !== null && version <= (this.#versions.get(versioned) ?? -1);
     const next = (this.#log.at(-1)?.seq ?? Number(seq) - 1) + 1;
     const isApplied = first === undefined && !isLate;
     const expected = isApplied ? { status: "applied", seq: next } : { status: "stale", seq: null };
@@ -171,7 +189,7 @@ class World {
     if (!isApplied) return;
     this.#log.push({ seq: next, product });
     if (event.id !== null) this.#seqById.set(event.id, next);
-    if (event.version !== null) this.#versions.set(versioned, event.version);
+    if (version !== null) this.#versions.set(versioned, version);
   }
 
   async #connect(index: number, filter: number[] | null, speaksV1: boolean): Promise<void> {

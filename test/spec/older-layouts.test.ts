@@ -42,7 +42,7 @@ describe("a log with other columns", () => {
 
   test("or none at all", async () => {
     const { id, epoch } = await orderWithEvents();
-    await sql(id, "DROP TABLE log", "DROP TABLE versions");
+    await sql(id, "DROP TABLE log");
     expect(await resume(id, epoch)).toMatchObject({ resumed: false, current_status: "shipped" });
     expect((await publish(`orders/${id}`, { type: "order_delivered", data: {} })).status).toBe("applied");
   });

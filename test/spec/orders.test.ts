@@ -46,24 +46,27 @@ describe("PUT /api/v1/orders/{order_id}", () => {
     expect(await socket.settle()).toEqual([]);
   });
 
-  test("closes at once the sockets of an owner who is none any more", async () => {
+  test("closes at once the sockets of an owner who is none any more, before anything of the new one's is sent", async () => {
     const id = await registerOrder("alice");
     const alice = await connect(`orders/${id}`, { token: await mintToken() });
     const admin = await connect(`orders/${id}`, { token: await adminToken() });
     await Promise.all([alice.frame(), admin.frame()]);
     await serviceRequest("PUT", `/api/v1/orders/${id}`, {
       user_id: "bob",
-      status: "pending",
+      status: "packed",
       payment_status: "pending",
     });
     expect(await alice.closed()).toEqual({ code: 4003, reason: "Access denied" });
-    expect(await admin.settle()).toEqual([]);
-    const order = { user_id: "carol", status: "pending", payment_status: "pending" };
+    expect(alice.drain()).toEqual([]);
+    expect((await admin.frame()).type).toBe("order_status_changed");
+    const order = { user_id: "carol", status: "pending", payment_status: "paid" };
     const bob = await connect(`orders/${id}`, { token: await mintToken({ subject: "bob" }) });
     await bob.frame();
-    await publish(`orders/${id}`, { type: "order_shipped", data: {}, order });
+    const result = await publish(`orders/${id}`, { type: "order_shipped", data: { to: "Carol Street 1" }, order });
+    expect(result.receivers).toBe(1);
     expect((await bob.closed()).code).toBe(4003);
-    expect((await admin.frame()).type).toBe("order_shipped");
+    expect(bob.drain()).toEqual([]);
+    expect((await admin.frames(2)).map(({ type }) => type)).toEqual(["payment_status_changed", "order_shipped"]);
   });
 
   test("names every bad field (422)", async () => {

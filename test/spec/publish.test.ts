@@ -136,6 +136,22 @@ describe("the same id twice is applied once", () => {
     expect(await socket.settle()).toHaveLength(1);
   });
 
+  test("with another version or another order it is another body, too", async () => {
+    const id = await registerOrder();
+    await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
+    const order = { user_id: "bob", status: "pending", payment_status: "pending" };
+    for (const more of [{ version: 9 }, { order }]) {
+      const response = await serviceRequest("POST", `/api/v1/publish/orders/${id}`, {
+        ...STATUS,
+        id: "evt-1",
+        ...more,
+      });
+      expect(response.status).toBe(409);
+    }
+    await publish(`orders/${id}`, { ...STATUS, id: "evt-2", version: 1, order });
+    expect((await publish(`orders/${id}`, { ...STATUS, id: "evt-2", version: 1, order })).status).toBe("duplicate");
+  });
+
   test("a body's id that differs from the header's is refused", async () => {
     const id = await registerOrder();
     const response = await serviceRequest(
@@ -199,6 +215,20 @@ describe("POST /api/v1/publish/batch", () => {
     };
     expect(await send()).toEqual(["applied 1", "applied 2", "applied 3"]);
     expect(await send()).toEqual(["duplicate 1", "duplicate 2", "duplicate 3"]);
+  });
+
+  test("a key that leaves no room for the number of an event is refused", async () => {
+    const events = [{ channel: "products", type: "product_deleted", data: { product_id: "p" } }];
+    const send = (length: number) =>
+      serviceRequest("POST", "/api/v1/publish/batch", { events }, { "Idempotency-Key": "k".repeat(length) });
+    expect((await send(124)).status).toBe(422);
+    expect((await send(123)).status).toBe(200);
+  });
+
+  test("a key of an object's prototype is refused as it is in a single publish", async () => {
+    const event = '{"channel":"products","type":"product_deleted","data":{"product_id":"p"},"__proto__":{}}';
+    const response = await serviceRequest("POST", "/api/v1/publish/batch", `{"events":[${event}]}`);
+    expect(await response.json()).toMatchObject({ results: [{ status: "rejected", error: { status: 422 } }] });
   });
 
   test("a thousand events are taken; one more is refused whole", async () => {

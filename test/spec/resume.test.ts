@@ -150,6 +150,18 @@ describe("resumed:false, no replay, never an error", () => {
     expect(await rest.settle()).toHaveLength(1000);
   });
 
+  test("more than 8 MB were missed: less memory than a replay of it would take", { timeout: 20_000 }, async () => {
+    const id = await registerOrder();
+    const { epoch } = await positionOf(`orders/${id}`);
+    const event = { channel: `order_${id}`, type: "order_shipped", data: { note: "x".repeat(60_000) } };
+    for (let n = 0; n < 10; n++)
+      await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(16).fill(event) });
+    expect((await resume(`orders/${id}`, 0, epoch))[0].data).toMatchObject({ resumed: false, seq: 160 });
+    const [first, socket] = await resume(`orders/${id}`, 40, epoch);
+    expect(first.data.resumed).toBe(true);
+    expect(await socket.settle()).toHaveLength(120);
+  });
+
   test("an event is too old to be replayed after HISTORY_TTL_SECONDS", async () => {
     const id = await registerOrder();
     const { epoch } = await positionOf(`orders/${id}`);

@@ -75,6 +75,19 @@ describe("token_expiring", () => {
     expect(await plain.settle()).toEqual([]);
   });
 
+  test("comes in time beside other tokens that end a little later", async () => {
+    const id = await registerOrder();
+    const plain = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 130 }) });
+    const speaking = await connect(`orders/${id}`, { headers: v1(await mintToken({ expiresIn: 120 })) });
+    await Promise.all([plain.frame(), speaking.frame()]);
+    const time = Number(await alarmOf(id));
+    expect(time).toBeLessThanOrEqual(Date.now() + 91_000);
+    advanceClock(time - Date.now());
+    await runDurableObjectAlarm(orderObject(id));
+    expect((await speaking.frame()).type).toBe("token_expiring");
+    expect(await plain.settle()).toEqual([]);
+  });
+
   test("comes at once when the token had less than that left", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { headers: v1(await mintToken({ expiresIn: 20 })) });

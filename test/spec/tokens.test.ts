@@ -1,4 +1,4 @@
-import { listDurableObjectIds } from "cloudflare:test";
+import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT, UnsecuredJWT } from "jose";
 import { describe, expect, test } from "vitest";
@@ -80,6 +80,23 @@ describe("a bad token closes 4001 and reaches no object", async () => {
       }
       expect(await listDurableObjectIds(env.ORDER_CHANNEL)).toEqual(orders);
       expect(await listDurableObjectIds(env.PRODUCTS_CHANNEL)).toEqual(products);
+    });
+  }
+});
+
+describe("an exp that nobody meant", () => {
+  for (const [name, exp] of [
+    ["in milliseconds", Date.now() + 3_600_000],
+    ["beyond any number", 1e300],
+  ] as const) {
+    test(`${name} is taken, and the channel's upkeep goes on for the others`, async () => {
+      const id = await registerOrder();
+      const odd = await connect(`orders/${id}`, { token: await mintToken({ claims: { exp } }) });
+      expect((await odd.frame()).type).toBe("connection_established");
+      const alarm = await runInDurableObject(env.ORDER_CHANNEL.getByName(`order_${id}`), (_, { storage }) =>
+        storage.getAlarm(),
+      );
+      expect(alarm).toBeLessThanOrEqual(Date.UTC(2100));
     });
   }
 });

@@ -26,6 +26,8 @@ export type TokenFault =
 
 /** Longer tokens are refused before anything parses them. */
 export const MAX_TOKEN_LENGTH = 8192;
+/** No alarm can be set beyond the year 2189; a token whose `exp` counts milliseconds says the year 58000. */
+const LATEST_EXPIRY_MS = Date.UTC(2100);
 /** A subject is kept with its socket, where there is little room. */
 export const MAX_SUBJECT_LENGTH = 256;
 
@@ -51,7 +53,7 @@ export async function verifyToken(token: string | null, config: Config, now = ne
     }
     const roles = [payload[config.roleClaim]].flat();
     const isAdmin = roles.some((role) => typeof role === "string" && config.adminRoles.has(role));
-    return { ok: true, identity: { subject: sub, isAdmin, expiresAt: exp * 1000 } };
+    return { ok: true, identity: { subject: sub, isAdmin, expiresAt: Math.min(exp * 1000, LATEST_EXPIRY_MS) } };
   } catch (error) {
     return { ok: false, fault: faultOf(error) };
   }
