@@ -44,9 +44,10 @@ export type Gap =
 export function findGap(read: ReadPosition, info: StreamInfo | null): Gap | null {
   if (read.id === "0-0") return null;
   if (!info) return { kind: "flushed" };
-  if (info.entriesAdded < read.added || compareIds(info.lastId, read.id) < 0) return { kind: "recreated" };
-  // What was removed is the oldest, so more removed than read means that some went unread.
-  const lost = info.entriesAdded - info.length - read.added;
+  // The oldest go first. So with the entry last read, all before it have gone from this stream, or it is another one.
+  const removed = info.entriesAdded - info.length;
+  if (removed < read.added || compareIds(info.lastId, read.id) < 0) return { kind: "recreated" };
+  const lost = removed - read.added;
   return lost > 0 ? { kind: "trimmed", lost } : null;
 }
 

@@ -6,12 +6,16 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { isPortTaken } from "../../../src/cli/dev-port.ts";
+import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
 
 /** `npm run dev` as a whole: a real `wrangler dev`, in a copy of the project with a `.dev.vars` and a state of its own. */
 
 const PROJECT = resolve(import.meta.dirname, "../../..");
 const DEMO_ORDER = "123e4567-e89b-12d3-a456-426614174000";
 const SLOW = 120_000;
+const withRedis = hasRedis("the local service with a Redis");
+/** Port 9 (discard) is one that nothing here listens on. */
+const NO_REDIS = "redis://127.0.0.1:9";
 
 class Program {
   readonly process: ChildProcess;
@@ -19,8 +23,14 @@ class Program {
   #wake = () => {};
 
   constructor(folder: string, script: string, args: string[]) {
-    const { JWT_SECRET, PUBLISH_KEYS, TIDINGS_KEY, ...env } = process.env;
-    this.process = spawn(process.execPath, [join("src/cli", script), ...args], { cwd: folder, env });
+    // Nothing of the person's own: neither credentials nor a database.
+    const env = Object.entries(process.env).filter(
+      ([name]) => !/^(JWT_|PUBLISH_KEYS|TIDINGS_|REDIS_|UPSTASH_)/.test(name),
+    );
+    this.process = spawn(process.execPath, [join("src/cli", script), ...args], {
+      cwd: folder,
+      env: { ...Object.fromEntries(env), REDIS_URL: redis?.url ?? NO_REDIS },
+    });
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.on("data", (chunk) => {
         this.output += chunk;
@@ -49,6 +59,7 @@ class Program {
 let folder: string;
 let port: number;
 let dev: Program;
+let redis: RedisServer | undefined;
 const started: Program[] = [];
 const start = (script: string, ...args: string[]) => {
   const program = new Program(folder, script, args);
@@ -71,18 +82,37 @@ beforeAll(async () => {
   }
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
   port = await freePort();
+  if (withRedis) redis = await startRedis();
   await startDev();
 }, SLOW);
 
 afterAll(async () => {
   for (const { process } of started) process.kill("SIGTERM");
   await Promise.all(started.map((program) => program.exitCode()));
+  await redis?.stop();
   rmSync(folder, { recursive: true, force: true });
 }, SLOW);
 
 it("passes its own smoke test", { timeout: SLOW }, async () => {
   const smoke = tidings("smoke");
   expect(await smoke.exitCode(), smoke.output).toBe(0);
+});
+
+it.skipIf(!withRedis)("delivers what Redis is given", { timeout: SLOW }, async () => {
+  expect(dev.output).toContain(`Redis ingress   on: ${redis?.url}`);
+  const watch = tidings("watch", "products");
+  await watch.until("listening to");
+  const publishing = tidings("publish", "products", "price_updated", "--via", "redis");
+  expect(await publishing.exitCode(), publishing.output).toBe(0);
+  await watch.until("price_updated");
+  // As the welcome has it, for people with nothing but redis-cli.
+  const [, stream, fields, data] =
+    /XADD (\S+) '\*' (channel products type inventory_updated data) '(.+)'/.exec(dev.output) ?? [];
+  await redis?.cli("XADD", String(stream), "*", ...String(fields).split(" "), String(data));
+  await redis?.cli("PUBLISH", /PUBLISH (\S+) 1/.exec(dev.output)?.[1] ?? "", "1");
+  await watch.until("inventory_updated");
+  watch.process.kill("SIGINT");
+  await watch.exitCode();
 });
 
 it("says how to choose another port when its own is taken", { timeout: SLOW }, async () => {

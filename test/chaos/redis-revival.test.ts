@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { FaultProxy } from "../support/fault-proxy.ts";
+import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
+import { hasRedis } from "../support/redis.ts";
+import { type RedisService, STREAM, startRedisService } from "../support/redis-service.ts";
+
+/** A relay that died is revived by the watchdog, by a connection, and by health. */
+
+describe.skipIf(!hasRedis("the revival of the relay"))("a relay", { timeout: 60_000 }, () => {
+  let all: RedisService;
+  let proxy: FaultProxy;
+  let order: string;
+
+  beforeAll(async () => {
+    all = await startRedisService({
+      entry: "test/chaos/revival-worker.ts",
+      between: (url) => {
+        proxy = new FaultProxy(url);
+        // The doorbell would wake it, too.
+        proxy.applies = (_, path) => path.startsWith("/subscribe");
+        proxy.fault = "500";
+        return proxy.listen();
+      },
+    });
+  });
+  afterAll(async () => {
+    await all.stop();
+    await proxy.close();
+  });
+  beforeEach(async () => {
+    order = await registerOrderAt(all.service.url);
+  });
+
+  const visit = (path: string) => fetch(`${all.service.url}/test/${path}`);
+  const add = () =>
+    all.redis.cli("XADD", STREAM, "*", "channel", `order_${order}`, "type", "order_shipped", "data", "{}");
+  const seq = async () =>
+    ((await (await callService(all.service.url, "GET", `orders/${order}`)).json()) as { seq: number }).seq;
+
+  for (const death of ["drop-alarm", "die"]) {
+    test(`after ${death}: by the watchdog, though nobody listens`, async () => {
+      await visit(death);
+      await add();
+      await visit("cron");
+      await vi.waitFor(async () => expect(await seq()).toBe(1), 5000);
+    });
+
+    test(`after ${death}: by health`, async () => {
+      await visit(death);
+      await add();
+      await vi.waitFor(
+        async () => {
+          await callService(all.service.url, "GET", "ws/health");
+          expect(await seq()).toBe(1);
+        },
+        { timeout: 15_000, interval: 500 },
+      );
+    });
+
+    test(`after ${death}: by a connection, and from then on it goes by itself`, async () => {
+      await visit(death);
+      await add();
+      const listener = await listenAt(all.service.url, `orders/${order}`);
+      await vi.waitFor(async () => expect(await seq()).toBe(1), 5000);
+      await add();
+      await vi.waitFor(async () => expect(await seq()).toBe(2), 15_000);
+      listener.close();
+    });
+  }
+});

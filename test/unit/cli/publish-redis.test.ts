@@ -1,0 +1,117 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Bridge, startBridge } from "../../../src/cli/bridge/bridge.ts";
+import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
+import { TestTerminal } from "./test-terminal.ts";
+
+const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
+const VIA_REDIS = ["--via", "redis"];
+const TOKEN = "a-token-of-the-tests-0123456789";
+const PAYLOAD = '{"sku":"payload-of-the-tests"}';
+/** Port 9 (discard) is one that nothing here listens on. */
+const NOBODY = "127.0.0.1:9";
+
+const run = async (env: Record<string, string>, ...args: string[]) => {
+  const terminal = new TestTerminal({ env });
+  return { exitCode: await terminal.run("publish", ...args, ...VIA_REDIS), terminal };
+};
+
+describe("wrong settings end with 2 and are named", () => {
+  it.each([
+    [{ REDIS_URL: "localhost" }, "REDIS_URL must be a redis://"],
+    [{ UPSTASH_REDIS_REST_URL: "https://x.upstash.io" }, "UPSTASH_REDIS_REST_TOKEN is missing"],
+    [{ UPSTASH_REDIS_REST_TOKEN: TOKEN }, "UPSTASH_REDIS_REST_URL is missing"],
+    [{ UPSTASH_REDIS_REST_URL: "redis://x", UPSTASH_REDIS_REST_TOKEN: TOKEN }, "must be an https:// address"],
+  ])("%j", async (env, message) => {
+    const { exitCode, terminal } = await run(env as Record<string, string>, "products", "product_created");
+    expect(exitCode).toBe(2);
+    expect(terminal.notes).toContain(message);
+    expect(terminal.notes).not.toContain(TOKEN);
+  });
+});
+
+describe("a Redis that is away ends with 3, and what to do is said", () => {
+  it.each([
+    [{ REDIS_URL: `redis://user:${TOKEN}@${NOBODY}` }, "Start a Redis there"],
+    [
+      { UPSTASH_REDIS_REST_URL: `http://${NOBODY}`, UPSTASH_REDIS_REST_TOKEN: TOKEN },
+      "Check UPSTASH_REDIS_REST_URL in the environment",
+    ],
+  ])("%j", async (env, remedy) => {
+    const { exitCode, terminal } = await run(env as Record<string, string>, "products", "product_created", PAYLOAD);
+    expect(exitCode).toBe(3);
+    expect(terminal.notes).toMatch(
+      /^Cannot reach Redis at \w+:\/\/127\.0\.0\.1:9: .*`--id [0-9a-f-]{36}` makes it safe/,
+    );
+    expect(terminal.notes).toContain(remedy);
+    expect(terminal.notes).not.toContain(TOKEN);
+    expect(terminal.notes).not.toContain("payload-of-the-tests");
+  });
+});
+
+describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
+  let redis: RedisServer;
+  let bridge: Bridge;
+  beforeAll(async () => {
+    redis = await startRedis();
+    bridge = await startBridge({ redisUrl: redis.url, token: TOKEN });
+  });
+  afterAll(async () => {
+    await bridge?.close();
+    await redis?.stop();
+  });
+  beforeEach(() => redis.cli("FLUSHALL"));
+
+  /** Both ways to the same database. */
+  const ways = (): [name: string, env: Record<string, string>][] => [
+    ["redis", { REDIS_URL: redis.url }],
+    ["upstash", { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: TOKEN, REDIS_URL: "redis://nowhere" }],
+  ];
+  const way = (name: string) => Object.fromEntries(ways())[name] ?? {};
+  const entries = async (stream: string) => (await redis.cli("XRANGE", stream, "-", "+")).split("\n");
+
+  describe.each(["redis", "upstash"])("by way of %s", (name) => {
+    it("an event becomes an entry, whose id is printed", async () => {
+      const { exitCode, terminal } = await run(
+        way(name),
+        ...["products", "inventory_updated", '{"product_id":"p-42","name":"grün, 緑"}', "--id", "a", "--version", "7"],
+      );
+      expect(exitCode, terminal.notes).toBe(0);
+      const [entryId, ...fields] = await entries("tidings:events");
+      expect(terminal.output).toBe(
+        `added: inventory_updated on products, as entry ${entryId} of tidings:events (id a)`,
+      );
+      expect(fields).toEqual([
+        ...["channel", "products", "type", "inventory_updated"],
+        ...["data", '{"product_id":"p-42","name":"grün, 緑"}', "id", "a", "version", "7"],
+      ]);
+    });
+
+    it("as JSON, to another stream, with the doorbell counted", async () => {
+      const env = { ...way(name), REDIS_STREAM: "other" };
+      const { terminal } = await run(env, ORDER, "order_delivered", "--json");
+      const [entryId, ...fields] = await entries("other");
+      const { id, ...result } = JSON.parse(terminal.output);
+      expect(id).toMatch(/^[0-9a-f-]{36}$/);
+      expect(result).toEqual({ channel: `order_${ORDER}`, stream: "other", entry_id: entryId, doorbell_heard_by: 0 });
+      expect(fields.slice(0, 4)).toEqual(["channel", `order_${ORDER}`, "type", "order_delivered"]);
+      expect(fields.slice(6)).toEqual(["id", id]);
+    });
+
+    it("what Redis refuses ends with 1 and the words of Redis, without the event", async () => {
+      await redis.cli("SET", "tidings:events", "no stream");
+      const { exitCode, terminal } = await run(way(name), "products", "product_created", PAYLOAD);
+      expect(exitCode).toBe(1);
+      expect(terminal.notes).toMatch(/^Redis refused it: WRONGTYPE/);
+      expect(terminal.notes).not.toContain("payload-of-the-tests");
+    });
+  });
+
+  it("a token that is refused is named by where it came from, and not shown", async () => {
+    const env = { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: "wrong-token" };
+    const { exitCode, terminal } = await run(env, "products", "product_created", PAYLOAD);
+    expect(exitCode).toBe(1);
+    expect(terminal.notes).toBe(
+      "Redis refused it: Unauthorized. Check UPSTASH_REDIS_REST_URL in the environment and UPSTASH_REDIS_REST_TOKEN in the environment.",
+    );
+  });
+});
