@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { startBridge } from "./bridge/bridge.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
-import { redisUrlOf, shownRedisUrl, whyRedisIsAway } from "./redis-url.ts";
+import { whyRedisIsAway } from "./redis-reach.ts";
+import { DEFAULT_REDIS_URL, redisUrlOf, shownRedisUrl } from "./redis-url.ts";
 import type { Terminal } from "./terminal.ts";
 
 const TOKEN_BYTES = 32;
@@ -11,8 +12,10 @@ export interface RedisIngress {
   isOn: boolean;
   /** For the welcome: where it is, or what is missing. */
   description: string;
-  /** What `redis-cli` needs to reach the same Redis, ready to paste; null when that is not known. */
-  cliArguments: string[] | null;
+  /** `redis-cli` for the same Redis, ready to paste; null when that is not known. */
+  redisCli: string | null;
+  /** The command line for the same Redis, ready to paste. */
+  tidings: string;
   /** What `wrangler dev` is told. */
   wranglerArguments: string[];
   close(): Promise<void>;
@@ -24,7 +27,7 @@ export interface RedisIngress {
  */
 export async function openRedisIngress({ env, cwd }: Pick<Terminal, "env" | "cwd">): Promise<RedisIngress> {
   const { UPSTASH_REDIS_REST_URL: own } = readDevVars(cwd);
-  const nothing = { cliArguments: null, wranglerArguments: [], close: async () => {} };
+  const nothing = { redisCli: null, tidings: "npx tidings", wranglerArguments: [], close: async () => {} };
   if (own) return { ...nothing, isOn: true, description: `on: UPSTASH_REDIS_REST_URL of ${DEV_VARS_FILE}` };
 
   const redisUrl = redisUrlOf({ env });
@@ -38,8 +41,7 @@ export async function openRedisIngress({ env, cwd }: Pick<Terminal, "env" | "cwd
   return {
     isOn: true,
     description: `on: ${shownUrl}, through a bridge at ${bridge.url}`,
-    // The address may hold a password, which is not for the screen.
-    cliArguments: env.REDIS_URL ? ["-u", '"$REDIS_URL"'] : [],
+    ...commandsFor(redisUrl),
     // Other users of this machine can see arguments, and with them could use this Redis while the service runs. That
     // is bearable: a Redis without a password they can use anyway, and the token ends with the launcher.
     wranglerArguments: [
@@ -48,4 +50,12 @@ export async function openRedisIngress({ env, cwd }: Pick<Terminal, "env" | "cwd
     ],
     close: bridge.close,
   };
+}
+
+/** The other terminal that they are pasted into knows of no `REDIS_URL`; a password, though, is not for the screen. */
+function commandsFor(redisUrl: string): Pick<RedisIngress, "redisCli" | "tidings"> {
+  if (redisUrl === DEFAULT_REDIS_URL) return { redisCli: "redis-cli", tidings: "npx tidings" };
+  const { username, password } = new URL(redisUrl);
+  if (username || password) return { redisCli: 'redis-cli -u "$REDIS_URL"', tidings: "npx tidings" };
+  return { redisCli: `redis-cli -u ${redisUrl}`, tidings: `REDIS_URL=${redisUrl} npx tidings` };
 }

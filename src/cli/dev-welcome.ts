@@ -58,9 +58,9 @@ Try everything:
 /** How to publish without HTTP; nothing when there is no Redis. */
 function throughRedis({ redis, stream }: Demo): string {
   if (!redis.isOn) return "";
-  const lines = ["npx tidings publish products inventory_updated --via redis"];
-  if (redis.cliArguments) {
-    const redisCli = ["redis-cli", ...redis.cliArguments].join(" ");
+  const { redisCli, tidings } = redis;
+  const lines = [`${tidings} publish products inventory_updated --via redis`];
+  if (redisCli !== null) {
     lines.push(
       `${redisCli} XADD ${stream} '*' channel products type inventory_updated data '{"product_id":"p-42","new_quantity":5}'`,
       `${redisCli} PUBLISH ${DOORBELL} 1`,

@@ -5,7 +5,7 @@ export const EXIT = {
   failed: 1,
   /** The command was used wrongly, or a setting is missing. */
   usage: 2,
-  /** Nobody answers at the URL. */
+  /** Nobody answers at the URL, or at the Redis that was to be written to. */
   unreachable: 3,
 } as const;
 
@@ -17,7 +17,7 @@ Exit codes:
   ${EXIT.done}  done
   ${EXIT.failed}  failed: the service refused, or a check failed
   ${EXIT.usage}  wrong usage, or a setting is missing
-  ${EXIT.unreachable}  the service cannot be reached`;
+  ${EXIT.unreachable}  the service, or Redis, cannot be reached`;
 
 /** A command cannot go on. The message says why and how to mend it; it never holds a secret. */
 export class CommandError extends Error {

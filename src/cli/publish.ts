@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { DEAD_LETTERS, DOORBELL } from "../ingress/redis/names.ts";
@@ -8,7 +9,6 @@ import { wholeNumber, withCommonOptions } from "./options.ts";
 import { usageError } from "./outcome.ts";
 import { Service } from "./service.ts";
 import { type CommonOptions, publishKey, redisStream, redisTarget, serviceUrl } from "./settings.ts";
-import { addEntry } from "./stream.ts";
 import type { Terminal } from "./terminal.ts";
 
 interface PublishOptions extends CommonOptions {
@@ -60,7 +60,7 @@ export function addPublish(program: Command, terminal: Terminal): void {
   const command = program
     .command("publish")
     .summary("publish an event")
-    .description("Publishes one event and says what became of it and how many listeners it was sent to.")
+    .description("Publishes one event. Over HTTP it says what became of it and how many listeners it was sent to.")
     .argument("<channel>", "`products`, `order_<order id>`, or an order id")
     .argument("<type>", "the event's type")
     .argument("[data]", "its data: JSON, or `-` to read JSON from standard input; else the catalogue's example")
@@ -71,7 +71,7 @@ export function addPublish(program: Command, terminal: Terminal): void {
       wholeNumber(0),
     )
     .addOption(new Option("--via <way>", "how it gets there").choices(["http", "redis"]).default("http"))
-    .addHelpText("after", TYPES_HELP + REDIS_HELP)
+    .addHelpText("after", `${TYPES_HELP}\n${REDIS_HELP}`)
     .action(async (channelText: string, type: string, dataText: string | undefined, options: PublishOptions) => {
       const channel = channelArgument(channelText);
       const data = dataText === undefined ? exampleOf(type, channel) : await readData(dataText, terminal);
@@ -86,23 +86,25 @@ export function addPublish(program: Command, terminal: Terminal): void {
 }
 
 async function publishViaRedis(channel: Channel, event: NewEvent, options: PublishOptions, terminal: Terminal) {
-  const { type, data, id, version } = event;
+  const { type, data, version } = event;
+  // With an id of its own it can be published again when it is not known what became of the first time.
+  const id = event.id ?? randomUUID();
   const stream = redisStream(terminal);
   const fields = {
     channel: channel.name,
     type,
     data: JSON.stringify(data),
-    ...(id !== undefined && { id }),
+    id,
     ...(version !== undefined && { version: String(version) }),
   };
+  // Loading the clients of Redis takes a tenth of a second, which no other command needs to wait.
+  const { addEntry } = await import("./stream.ts");
   const added = await addEntry(redisTarget(terminal), { stream, fields, doorbell: DOORBELL });
   if (options.json) {
-    const { id: entryId, heardBy } = added;
-    return terminal.out(
-      JSON.stringify({ entry_id: entryId, stream, channel: channel.name, doorbell_heard_by: heardBy }),
-    );
+    const result = { id, channel: channel.name, stream, entry_id: added.id, doorbell_heard_by: added.heardBy };
+    return terminal.out(JSON.stringify(result));
   }
-  terminal.out(`added: ${type} on ${channel.name}, as entry ${added.id} of ${stream}`);
+  terminal.out(`added: ${type} on ${channel.name}, as entry ${added.id} of ${stream} (id ${id})`);
   // The event is safe in the stream, and the service looks there from time to time.
   if (added.heardBy === null) terminal.note("The doorbell could not be rung; the entry is read a little later.");
 }

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,9 +10,9 @@ import {
   readCommands,
   readPathCommand,
   refusalOf,
-  TOKEN_PARAMETER,
 } from "./command.ts";
-import { type Connection, openConnection, RedisUnavailable } from "./connection.ts";
+import { type Connection, openConnection } from "./connection.ts";
+import { failureOf, Refusal, readBody, readJson, sendJson, tokenCheck } from "./http.ts";
 import { type Encoding, type Outcome, outcomeOf, type Reply } from "./reply.ts";
 import { streamMessages } from "./stream.ts";
 
@@ -22,8 +21,6 @@ import { streamMessages } from "./stream.ts";
  * with the other. For development and tests: it listens on this machine only.
  */
 
-/** As Upstash has it for most of its databases. */
-const MAX_BODY_BYTES = 10 * 1024 * 1024;
 /** A client that uses a kept connection in the moment it is closed here would see a failure that Upstash has not. */
 const KEEP_ALIVE_MS = 120_000;
 
@@ -38,7 +35,10 @@ export interface BridgeOptions {
 export interface Bridge {
   url: string;
   token: string;
-  /** How many commands were sent to Redis since the start, by name in capitals; a subscription counts as one. */
+  /**
+   * How many commands were passed on since the start, by name in capitals; a subscription counts as one. Those that
+   * are refused here are not counted, those that Redis was away for are.
+   */
   commands: Record<string, number>;
   /** Ends every request and subscription that is under way. */
   close(): Promise<void>;
@@ -100,16 +100,6 @@ interface Exchange {
   count(name: string): void;
 }
 
-/** A request that Redis never saw. */
-class Refusal extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
-  }
-}
-
 async function answer({ request, response, url, redisUrl, connection, count }: Exchange): Promise<void> {
   const encoding: Encoding = request.headers["upstash-encoding"] === "base64" ? "base64" : "utf8";
   const [first = "", ...rest] = url.pathname.slice(1).split("/");
@@ -163,45 +153,4 @@ function pipelineOutcomes(commands: RedisCommand[], replies: Reply[], encoding: 
     const refusal = refusalOf(command);
     return refusal === null ? outcomeOf(remaining.next().value ?? null, encoding) : { error: refusal };
   });
-}
-
-function tokenCheck(token: string): (request: IncomingMessage, url: URL) => boolean {
-  const hash = (text: string) => createHash("sha256").update(text).digest();
-  const expected = hash(token);
-  return ({ headers }, url) => {
-    const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
-    // Hashes have one length, so that the time it takes tells nothing about the token.
-    return timingSafeEqual(hash(bearer ?? url.searchParams.get(TOKEN_PARAMETER) ?? ""), expected);
-  };
-}
-
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    // The rest is read and dropped: a client that is cut off while it sends does not get to see the answer.
-    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
-  }
-  if (size > MAX_BODY_BYTES) throw new Refusal(413, `ERR max request size exceeded. Limit: ${MAX_BODY_BYTES} bytes`);
-  return Buffer.concat(chunks);
-}
-
-function readJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    throw new Refusal(400, "ERR failed to parse command: the body is not JSON");
-  }
-}
-
-function failureOf(error: unknown): [status: number, message: string] {
-  if (error instanceof Refusal) return [error.status, error.message];
-  if (error instanceof ErrorReply) return [400, error.message];
-  // Not in the form of an error of Redis, which a client takes for a refusal of this very command.
-  return [500, error instanceof RedisUnavailable ? error.message : "Internal error"];
-}
-
-function sendJson(response: ServerResponse, status: number, body: unknown): void {
-  response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
 }
