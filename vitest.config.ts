@@ -2,21 +2,26 @@ import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 import { TEST_ENV } from "./test/support/test-env.ts";
 
+/** No test measures time with these: a machine may be slow, and what never comes must not be waited for for ever. */
+const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000 };
+
 export default defineConfig({
   test: {
+    // Many of the tests that run processes of their own wait most of the time.
+    maxWorkers: 2,
     projects: [
       {
         // The service through its URL, inside workerd, as wrangler.toml has it.
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: TEST_ENV } })],
-        test: { name: "spec", include: ["test/spec/**/*.test.ts"] },
+        test: { ...PATIENCE, name: "spec", include: ["test/spec/**/*.test.ts"] },
       },
       {
         // Pure modules, the command line and the documents, in Node.
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"] },
+        test: { ...PATIENCE, name: "unit", include: ["test/unit/**/*.test.ts"] },
       },
       {
         // Failures of real processes: the bare runtime, killed and started again.
-        test: { name: "chaos", include: ["test/chaos/**/*.test.ts"] },
+        test: { ...PATIENCE, name: "chaos", include: ["test/chaos/**/*.test.ts"] },
       },
     ],
   },

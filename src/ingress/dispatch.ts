@@ -1,5 +1,4 @@
 import pMap from "p-map";
-import { relayStub } from "../channels/directory.ts";
 import { configOf, type Env } from "../config.ts";
 import type { AcceptedEvent, PublishResult } from "../protocol/publish.ts";
 import { logFault } from "../telemetry/log.ts";
@@ -55,11 +54,8 @@ async function queueUndelivered(env: Env, events: AcceptedEvent[], delivered: De
     const isLost = !result.ok && result.reason === "unavailable" && event;
     results.push(isLost ? await queue(client, redis.stream, event) : result);
   }
-  // Who cannot be told now finds it by itself.
+  // A relay that does not hear the bell finds it by itself.
   await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
-  await relayStub(env)
-    .wake()
-    .catch(() => {});
   return results;
 }
 

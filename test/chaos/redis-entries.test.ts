@@ -69,11 +69,11 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("entries", () => {
       expect(await answer.json()).toMatchObject({ user_id: "alice", status: "shipped", seq: 1 });
     }, 5000);
     admin.close();
-    const body = { type: "order_shipped", data: {}, id: "once", version: 5 };
+    const body = { type: "order_shipped", data: {}, id: "once", version: 5, order: registration };
     const again = await callService(all.service.url, "POST", `publish/orders/${order}`, body);
     expect((await again.json()) as PublishResult).toMatchObject({ status: "duplicate", seq: 1 });
     const listener = await listenAt(all.service.url, `orders/${order}`);
-    await xadd(all.redis, fields);
+    await xadd(all.redis, { ...fields, order: JSON.stringify(registration) });
     await xadd(all.redis, { ...fields, id: "late", version: "4" });
     await xadd(all.redis, { ...fields, id: "next", version: "6" });
     expect((await listener.receive(1)).map(({ id, seq }) => [id, seq])).toEqual([["next", 2]]);

@@ -1,8 +1,9 @@
 import { evictAllDurableObjects } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import type { Health } from "../../src/telemetry/health.ts";
+import { eventually } from "../support/eventually.ts";
 import { connect, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
@@ -29,7 +30,7 @@ describe("GET /api/v1/ws/health", () => {
     ];
     for (const socket of sockets) await socket.frame();
     const details = { [`order_${one}`]: 2, [`order_${two}`]: 1, products: 1 };
-    await vi.waitFor(async () => expect((await serviceHealth()).channel_details).toEqual(details));
+    await eventually(async () => expect((await serviceHealth()).channel_details).toEqual(details));
     const { active_channels, total_connections } = await serviceHealth();
     expect(active_channels.sort()).toEqual(Object.keys(details).sort());
     expect(total_connections).toBe(4);
@@ -47,7 +48,7 @@ describe("GET /api/v1/ws/health", () => {
 
     sockets[0]?.close();
     sockets[3]?.close();
-    await vi.waitFor(async () =>
+    await eventually(async () =>
       expect((await serviceHealth()).channel_details).toEqual({ [`order_${one}`]: 1, [`order_${two}`]: 1 }),
     );
 
@@ -72,7 +73,7 @@ describe("GET /api/v1/ws/health", () => {
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
     await socket.frame();
     const open = { ...env, HEALTH_DETAILS: "public" };
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const response = await app.fetch(new Request(`${ORIGIN}/api/v1/ws/health`), open);
       expect((await response.json<Health>()).channel_details).toEqual({ [`order_${id}`]: 1 });
     });

@@ -1,4 +1,5 @@
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { connect, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
@@ -27,7 +28,7 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
     ];
     await Promise.all([one.frame(), two.frame()]);
     one.close();
-    await vi.waitFor(async () => expect(await orderObject(id).connections()).toBe(1));
+    await eventually(async () => expect(await orderObject(id).connections()).toBe(1));
     expect((await publish(`orders/${id}`, STATUS)).receivers).toBe(1);
   });
 

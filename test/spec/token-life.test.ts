@@ -1,6 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { advanceClock, stopClock } from "../support/clock.ts";
+import { eventually } from "../support/eventually.ts";
 import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -104,7 +105,7 @@ describe("authenticate", () => {
     const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     await socket.frame();
     socket.send(authenticate(await mintToken({ expiresIn: 1000 })));
-    await vi.waitFor(async () => expect(await tokenEnd(id)).toBeGreaterThan(Date.now() + 900_000));
+    await eventually(async () => expect(await tokenEnd(id)).toBeGreaterThan(Date.now() + 900_000));
     await evictDurableObject(orderObject(id));
     advanceClock(500_000);
     expect((await publish(`orders/${id}`, SHIPPED)).receivers).toBe(1);

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { callService } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
@@ -51,7 +52,7 @@ describe("usage", () => {
     await callService(service.url, "POST", `publish/orders/${ORDER}`, { type: "order_status_changed", data });
     const shipped = { order_id: ORDER, carrier: "UPS", tracking_number: "1Z" };
     await callService(service.url, "POST", `publish/orders/${ORDER}`, { type: "order_shipped", data: shipped });
-    await vi.waitFor(() => expect(page.showShippingNotification).toHaveBeenCalledWith(shipped));
+    await eventually(() => expect(page.showShippingNotification).toHaveBeenCalledWith(shipped));
     expect(page.updateOrderStatus.mock.calls).toEqual([["shipped"]]);
     socket.close();
   });
@@ -69,7 +70,7 @@ describe("usage", () => {
     await callService(service.url, "POST", "publish/products", { type: "inventory_updated", data: stock });
     const price = { product_id: "p-1", old_price: 12.5, new_price: 9.99 };
     await callService(service.url, "POST", "publish/products", { type: "price_updated", data: price });
-    await vi.waitFor(() => expect(page.updateProductPrice).toHaveBeenCalledWith("p-1", 9.99));
+    await eventually(() => expect(page.updateProductPrice).toHaveBeenCalledWith("p-1", 9.99));
     expect(page.updateProductStock).toHaveBeenCalledWith("p-1", 5);
     socket.close();
   });

@@ -29,6 +29,7 @@ export class RedisClient {
       // Values stay the text they are: parsing would change large numbers and trip over `__proto__`.
       automaticDeserialization: false,
       enableTelemetry: false,
+      enableAutoPipelining: false,
       // Who calls decides about another try. The library's own would take seconds, and repeat an XADD.
       retry: { retries: 0 },
       signal: () => AbortSignal.timeout(TIMEOUT_MS),

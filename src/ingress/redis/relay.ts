@@ -5,6 +5,7 @@ import { configOf, type Env } from "../../config.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { deliver } from "../deliver.ts";
 import { RedisClient } from "./client.ts";
+import { entryFields } from "./entry.ts";
 import { DOORBELL } from "./names.ts";
 import { RelayStore } from "./relay-store.ts";
 import { StreamReader } from "./stream-reader.ts";
@@ -22,6 +23,8 @@ const MIN_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 /** Health asks Redis itself when nothing has been heard of it for so long. */
 const STALE_HEALTH_MS = 5000;
+/** So long health waits for Redis to answer; then it says what was known before. */
+const MAX_HEALTH_WAIT_MS = 2000;
 
 export interface RelayStatus {
   redis: "healthy" | "unavailable" | "disabled";
@@ -68,7 +71,11 @@ export class StreamRelay extends DurableObject<Env> {
 
   async status(): Promise<RelayStatus> {
     if (!this.#reader) return { redis: "disabled", waiting: 0, gaps: 0, deadLetters: 0 };
-    if (Date.now() - this.#heardAt > STALE_HEALTH_MS) await this.wake();
+    if (Date.now() - this.#heardAt > STALE_HEALTH_MS) {
+      const woken = this.wake();
+      this.ctx.waitUntil(woken);
+      await Promise.race([woken, scheduler.wait(MAX_HEALTH_WAIT_MS)]);
+    }
     const { gaps, deadLetters } = this.#kept.state;
     return { redis: this.#isHealthy ? "healthy" : "unavailable", waiting: this.#kept.waiting, gaps, deadLetters };
   }
@@ -189,10 +196,11 @@ export class StreamRelay extends DurableObject<Env> {
       const dead = results.flatMap((result, i) => {
         const event = events[i];
         if (result.ok || !event) return [];
-        const { id, type, data } = event;
-        const fields: [string, string][] = Object.entries({ channel, type, data, id });
-        // The stream's own id is not kept with an event; a time that fits is.
-        return [{ entry: { id: `${Date.now()}-0`, fields }, reason: "this id was used for another event" }];
+        const words = entryFields(event);
+        const fields = words.flatMap((name, at): [string, string][] =>
+          at % 2 === 0 ? [[name, words[at + 1] ?? ""]] : [],
+        );
+        return [{ entry: { id: event.id, fields }, reason: "this id was used for another event" }];
       });
       this.#kept.delivered(channel, row, dead);
     }
@@ -222,7 +230,7 @@ export class StreamRelay extends DurableObject<Env> {
     const old = this.#subscription;
     if (!this.#client || !this.#isHealthy || (old && now - old.since < RENEW_SUBSCRIPTION_MS)) return;
     try {
-      const end = await this.#client.subscribe(DOORBELL, () => this.ctx.waitUntil(this.wake()));
+      const end = await this.#client.subscribe(DOORBELL, () => this.ctx.waitUntil(this.#run()));
       this.#subscription = { end, since: now };
       old?.end();
     } catch (error) {

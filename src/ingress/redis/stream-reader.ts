@@ -134,6 +134,8 @@ export class StreamReader {
     const letter = ["reason", reason, "entry_id", entry.id, "entry", JSON.stringify(Object.fromEntries(entry.fields))];
     const add = (id: string) =>
       this.#client.command("XADD", DEAD_LETTERS, "MAXLEN", "~", MAX_DEAD_LETTERS, id, ...letter);
+    // An event that its channel refused may have an id of its publisher's own.
+    if (!/^\d+-\d+$/.test(entry.id)) return void (await add("*"));
     try {
       await add(entry.id);
     } catch (error) {
