@@ -29,6 +29,8 @@ export interface HistoryLimits {
 /** More characters than this are not replayed: object and sockets share 128 MB (Durable Objects limits). */
 export const MAX_REPLAY_LENGTH = 8 * 1024 * 1024;
 
+const REPLAY_ROWS = 100;
+
 const channelState = z.object({
   epoch: z.string().min(1),
   /** The `seq` of the last event that is no longer in the log. */
@@ -46,6 +48,8 @@ interface Extent {
   since: number;
   /** The first `seq` in the log; `head + 1` when it is empty. */
   oldest: number;
+  /** When that one was accepted, in milliseconds since 1970. */
+  oldestTs: number;
   head: number;
   /** When the last event was accepted, in milliseconds since 1970. */
   headTs: number;
@@ -114,7 +118,7 @@ export class History {
     const seq = extent.head + 1;
     const ts = Math.max(now, extent.headTs);
     const text = encodeEventFrame({ ...event, seq, ts });
-    const worn = this.#wornRow(seq, now);
+    const worn = this.#wornRows(seq, now);
     if (worn) {
       this.#storage.write(
         "UPDATE log SET seq = ?, id = ?, ts = ?, product = ?, request = ?, frame = ? WHERE seq = ?",
@@ -122,6 +126,7 @@ export class History {
       );
       ids.delete(worn.id);
       extent.oldest++;
+      extent.oldestTs = worn.nextTs ?? ts;
     } else {
       this.#storage.write(
         "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)",
@@ -129,6 +134,7 @@ export class History {
       );
     }
     ids.set(event.id, seq);
+    if (extent.oldest === seq) extent.oldestTs = ts;
     extent.head = seq;
     extent.headTs = ts;
     this.#shrink();
@@ -160,12 +166,15 @@ export class History {
     if (since + 1 < extent.oldest) return null;
     const frames: LoggedFrame[] = [];
     let length = 0;
-    const query = "SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq";
-    for (const { seq, ts, product, frame } of this.#storage.scan(query, since)) {
-      const text = String(frame);
-      length += text.length;
-      if (length > MAX_REPLAY_LENGTH || (frames.length === 0 && this.#isExpired(Number(ts), now))) return null;
-      frames.push({ seq: Number(seq), productId: product === null ? null : String(product), text });
+    const query = "SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq LIMIT ?";
+    // Some rows at a time, each once: who has seen enough need not take the rest into memory.
+    for (let from = since; from < extent.head; from += REPLAY_ROWS) {
+      for (const { seq, ts, product, frame } of this.#storage.read(query, from, REPLAY_ROWS)) {
+        const text = String(frame);
+        length += text.length;
+        if (length > MAX_REPLAY_LENGTH || (frames.length === 0 && this.#isExpired(Number(ts), now))) return null;
+        frames.push({ seq: Number(seq), productId: product === null ? null : String(product), text });
+      }
     }
     return frames;
   }
@@ -193,7 +202,7 @@ export class History {
   get #loaded(): Extent {
     if (!this.#extent) {
       const channel = this.#storage.readState("channel", channelState);
-      const first = this.#storage.read("SELECT seq FROM log ORDER BY seq LIMIT 1")[0];
+      const first = this.#storage.read("SELECT seq, ts FROM log ORDER BY seq LIMIT 1")[0];
       const last = this.#storage.read("SELECT seq, ts FROM log ORDER BY seq DESC LIMIT 1")[0];
       const head = Math.max(Number(last?.seq ?? 0), channel?.base ?? 0);
       this.#extent = {
@@ -201,6 +210,7 @@ export class History {
         isOpen: channel !== null,
         since: channel?.since ?? 0,
         oldest: Number(first?.seq ?? head + 1),
+        oldestTs: Number(first?.ts ?? 0),
         head,
         headTs: Number(last?.ts ?? 0),
       };
@@ -217,12 +227,16 @@ export class History {
     return this.#ids;
   }
 
-  /** The oldest row, when it may be rewritten to become `seq`: the log is full, or the row too old to be replayed. */
-  #wornRow(seq: number, now: number): { id: string } | null {
-    const { oldest } = this.#loaded;
-    const row = this.#storage.read("SELECT id, ts FROM log WHERE seq = ?", oldest)[0];
-    const isWorn = row && (seq - oldest >= this.#limits.maxEvents || this.#isExpired(Number(row.ts), now));
-    return isWorn ? { id: String(row.id) } : null;
+  /**
+   * The id of the oldest row when that may be rewritten to become `seq`, because the log is full or the row too old to
+   * be replayed, and when the one behind it was accepted; that is undefined when there is none.
+   */
+  #wornRows(seq: number, now: number): { id: string; nextTs: number | undefined } | null {
+    const { oldest, oldestTs, head } = this.#loaded;
+    const isWorn = seq - oldest >= this.#limits.maxEvents || this.#isExpired(oldestTs, now);
+    if (oldest > head || !isWorn) return null;
+    const [row, next] = this.#storage.read("SELECT id, ts FROM log WHERE seq >= ? ORDER BY seq LIMIT 2", oldest);
+    return { id: String(row?.id), nextTs: next && Number(next.ts) };
   }
 
   #isExpired(ts: number, now: number): boolean {
@@ -231,12 +245,11 @@ export class History {
 
   /** Only after `maxEvents` was lowered is there more than one row too many. */
   #shrink(): void {
-    const extent = this.#loaded;
-    const keepFrom = extent.head - this.#limits.maxEvents + 1;
-    if (extent.oldest >= keepFrom) return;
+    const { head, oldest } = this.#loaded;
+    const keepFrom = head - this.#limits.maxEvents + 1;
+    if (oldest >= keepFrom) return;
     this.#storage.write("DELETE FROM log WHERE seq < ?", keepFrom);
-    extent.oldest = keepFrom;
-    this.#ids = undefined;
+    this.forget();
   }
 
   #writeChannel({ epoch, head, since }: Pick<Extent, "epoch" | "head" | "since">): void {

@@ -40,17 +40,6 @@ export class Storage {
     return this.exists ? this.#exec(query, ...values) : [];
   }
 
-  /** Reads row by row: who has seen enough need not take the rest into memory. */
-  *scan(query: string, ...values: SqlStorageValue[]): Generator<Record<string, SqlStorageValue>> {
-    if (!this.exists) return;
-    const cursor = this.#storage.sql.exec(query, ...values);
-    try {
-      yield* cursor;
-    } finally {
-      this.#rows.read += cursor.rowsRead;
-    }
-  }
-
   write(query: string, ...values: SqlStorageValue[]): void {
     if (!this.exists) {
       for (const statement of Object.values(this.#tables)) this.#exec(statement);
@@ -115,6 +104,7 @@ export class Storage {
 
   #exec(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {
     const cursor = this.#storage.sql.exec(query, ...values);
+    // To its end: a table with an unfinished cursor cannot be dropped (SQLITE_LOCKED).
     const rows = cursor.toArray();
     this.#rows.read += cursor.rowsRead;
     this.#rows.written += cursor.rowsWritten;

@@ -1,0 +1,90 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { History } from "../../src/channels/history.ts";
+import { Storage } from "../../src/channels/storage.ts";
+
+/** The log on real storage, against a list in memory: limits go up and down, time passes, memory is lost. */
+
+const TTL_MS = 1000;
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant("append" as const), count: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: -200, max: 700 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("wake" as const), maxEvents: fc.integer({ min: 1, max: 8 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("undo" as const), count: fc.integer({ min: 1, max: 4 }) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("upkeep" as const) }) },
+);
+
+test("what a log gives back is all that came after a position, or nothing", { timeout: 120_000 }, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
+      const stub = env.ORDER_CHANNEL.getByName(`order_${crypto.randomUUID()}`);
+      await runInDurableObject(stub, (_, ctx) => {
+        let maxEvents = 4;
+        let now = 1_000_000;
+        let newest = 0;
+        let kept: { seq: number; id: string; ts: number }[] = [];
+        let head = 0;
+        const storage = new Storage(ctx.storage, {});
+        const open = () => new History(storage, { maxEvents, ttlMs: TTL_MS }, () => "first");
+        let history = open();
+        const append = () => {
+          const id = `e${head + 1}-${newest++}`;
+          const { seq } = history.append(
+            { id, type: "order_shipped", data: "{}", productId: null, request: null },
+            now,
+          );
+          expect(seq).toBe(head + 1);
+          head = seq;
+          const ts = Math.max(now, kept.at(-1)?.ts ?? lastTs);
+          lastTs = ts;
+          const isWorn = kept.length >= maxEvents || (kept[0] && kept[0].ts <= now - TTL_MS);
+          if (isWorn) kept.shift();
+          kept.push({ seq, id, ts });
+          kept = kept.slice(-maxEvents);
+        };
+        let lastTs = 0;
+        for (const step of steps) {
+          if (step.do === "append") for (let i = 0; i < step.count; i++) append();
+          if (step.do === "pass") now += step.ms;
+          if (step.do === "wake") {
+            maxEvents = step.maxEvents;
+            history = open();
+          }
+          if (step.do === "undo") {
+            const before = { kept: [...kept], head, lastTs };
+            try {
+              storage.transaction(() => {
+                for (let i = 0; i < step.count; i++) append();
+                throw new Error("undone");
+              });
+            } catch {
+              history.forget();
+              ({ kept, head, lastTs } = before);
+            }
+          }
+          if (step.do === "upkeep") {
+            history.dropExpired(now);
+            if (kept.length > 0 && lastTs + TTL_MS <= now) {
+              kept = [];
+              lastTs = 0;
+            }
+          }
+          const { epoch, seq } = history.position;
+          expect(seq).toBe(head);
+          for (const { seq, id } of kept) expect(history.find(id)).toBe(seq);
+          for (let since = -1; since <= head + 1; since++) {
+            const next = kept.find((entry) => entry.seq === since + 1);
+            const isWhole = next !== undefined && next.ts > now - TTL_MS;
+            const expected = isWhole ? kept.filter((entry) => entry.seq > since).map((entry) => entry.seq) : null;
+            const given = history.readSince(epoch, since, now)?.map((frame) => frame.seq) ?? null;
+            expect(given).toEqual(since === head ? [] : expected);
+          }
+        }
+      });
+    }),
+    { numRuns: 150, endOnFailure: true },
+  );
+});
