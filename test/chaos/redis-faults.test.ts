@@ -157,6 +157,7 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
   () => {
     const losses: [string, (all: RedisService) => Promise<unknown>][] = [
       ["trimmed beyond the cursor", async ({ redis }) => redis.cli("XTRIM", STREAM, "MAXLEN", "1")],
+      ["trimmed to nothing", async ({ redis }) => redis.cli("XTRIM", STREAM, "MAXLEN", "0")],
       ["flushed", async ({ redis }) => redis.cli("FLUSHALL")],
       [
         "made anew",

@@ -13,7 +13,7 @@ import {
 } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
-/** Design section 2: the contract that already has clients, row by row. */
+/** The contract that already has clients, row by row. */
 
 const UNKNOWN_ORDER = "00000000-0000-4000-8000-000000000000";
 

@@ -54,6 +54,8 @@ export class StreamRelay extends DurableObject<Env> {
   /** Channels that do not take their events, and when to try again. */
   readonly #failing = new Map<string, { tries: number; retryAt: number }>();
   #isRetrying = false;
+  /** Channels that are being handed something right now. */
+  readonly #delivering = new Set<string>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -127,16 +129,14 @@ export class StreamRelay extends DurableObject<Env> {
     if (!this.#reader) return;
     let hasMore = true;
     let isIdle = true;
+    await this.#tellGap();
     while (hasMore && this.#kept.waiting < MAX_WAITING_ROWS) {
       const { id } = this.#kept.state;
-      const result = await this.#reader.read();
-      if (result.gap) {
-        logFault(
-          "stream_gap",
-          new Error(result.gap.kind),
-          result.gap.kind === "trimmed" ? { lost: result.gap.lost } : {},
-        );
-        this.#kept.update({ gaps: this.#kept.state.gaps + 1, untoldGapAt: Date.now() });
+      const { gap, ...result } = await this.#reader.read();
+      if (gap) {
+        logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
+        // Before anything from behind the gap is delivered.
+        await this.#tellGap();
       }
       hasMore = result.hasMore;
       if (this.#kept.state.id !== id) {
@@ -145,7 +145,6 @@ export class StreamRelay extends DurableObject<Env> {
         await this.#reader.trim();
       }
     }
-    await this.#tellGap();
     await this.#reader.bury();
     this.#pollMs = isIdle ? Math.min(this.#pollMs * 2, MAX_POLL_MS) : MIN_POLL_MS;
   }
@@ -183,6 +182,16 @@ export class StreamRelay extends DurableObject<Env> {
 
   /** Hands a channel all that waits for it, in order, until there is no more or it does not take it. */
   async #deliverTo(channel: string): Promise<void> {
+    if (this.#delivering.has(channel)) return;
+    this.#delivering.add(channel);
+    try {
+      await this.#deliverRows(channel);
+    } finally {
+      this.#delivering.delete(channel);
+    }
+  }
+
+  async #deliverRows(channel: string): Promise<void> {
     for (let next = this.#kept.next(channel); next; next = this.#kept.next(channel)) {
       const { row, events } = next;
       const results = await deliver(this.env, channel, events);

@@ -3,7 +3,7 @@ import { type RedisClient, RedisError } from "./client.ts";
 import { readEntry, type StreamEntry } from "./entry.ts";
 import { findGap, type Gap, parseStreamInfo, type StreamInfo } from "./gaps.ts";
 import { DEAD_LETTERS } from "./names.ts";
-import type { DeadLetter, RelayStore } from "./relay-store.ts";
+import type { DeadLetter, RelayState, RelayStore } from "./relay-store.ts";
 
 /** Entries read at once: few at first, because one may be megabytes, more while they are small. */
 const MIN_BATCH = 10;
@@ -52,13 +52,14 @@ export class StreamReader {
     const info = needsInfo ? await this.#info() : null;
 
     const gap = isAnchored ? null : this.#gapSince(info);
+    const { gaps, untoldGapAt } = this.#store.state;
+    const noted = gap ? { gaps: gaps + 1, untoldGapAt: Date.now() } : { gaps, untoldGapAt };
     if (gap && gap.kind !== "trimmed") {
       // Another stream, or none: it is read from its beginning.
-      this.#store.update({ id: "0-0", added: null });
+      this.#store.update({ ...noted, id: "0-0", added: null });
       return { hasMore: true, gap };
     }
-    const lost = gap?.kind === "trimmed" ? gap.lost : 0;
-    this.#keep(fresh, lost, info);
+    this.#keep(fresh, gap?.lost ?? 0, info, noted);
     return { hasMore: fresh.length >= this.#batch, gap };
   }
 
@@ -85,10 +86,15 @@ export class StreamReader {
     return findGap({ id, added: added ?? 0 }, info);
   }
 
-  #keep(entries: StreamEntry[], lost: number, info: StreamInfo | "unknown" | null): void {
-    const last = entries.at(-1);
-    if (!last) return;
-    const { added, untrimmed } = this.#store.state;
+  /** Keeps what was read, what is known of a gap, and how far it goes, all at once. */
+  #keep(
+    entries: StreamEntry[],
+    lost: number,
+    info: StreamInfo | "unknown" | null,
+    noted: Pick<RelayState, "gaps" | "untoldGapAt">,
+  ): void {
+    if (entries.length === 0 && lost === 0) return;
+    const { id, added, untrimmed } = this.#store.state;
     // What a stream that is read for the first time has lost before that was never promised.
     const before = added ?? (info && info !== "unknown" ? info.entriesAdded - info.length : null);
     const read = entries.map((entry) => ({ entry, result: readEntry(entry) }));
@@ -96,7 +102,8 @@ export class StreamReader {
       read.flatMap(({ result }) => (result.ok ? [result.event] : [])),
       read.flatMap(({ entry, result }) => (result.ok ? [] : [{ entry: shortened(entry), reason: result.reason }])),
       {
-        id: last.id,
+        ...noted,
+        id: entries.at(-1)?.id ?? id,
         added: before === null ? null : before + lost + entries.length,
         syncToken: this.#client.syncToken,
         untrimmed: untrimmed + entries.length,
