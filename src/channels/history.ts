@@ -29,6 +29,7 @@ export interface HistoryLimits {
 /** More characters than this are not replayed: object and sockets share 128 MB (Durable Objects limits). */
 export const MAX_REPLAY_LENGTH = 8 * 1024 * 1024;
 
+/** So many rows, of at most 64 KB, are taken into memory before they are counted. */
 const REPLAY_ROWS = 100;
 
 const channelState = z.object({

@@ -104,7 +104,7 @@ const MAX_REPORT_FAILURES = 6;
 
 /**
  * Tells the registry a channel's count: a change at once, the ones that follow it together, and always the latest.
- * Each report is a call and a stored row, so a rush of connections must not cost one for each.
+ * Each report is a call, so a rush of connections must not cost one for each.
  */
 export class CountReporter {
   readonly #ctx: DurableObjectState;

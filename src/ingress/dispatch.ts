@@ -61,7 +61,7 @@ async function queueUndelivered(env: Env, events: AcceptedEvent[], delivered: De
 
 async function queue(client: RedisClient, stream: string, event: AcceptedEvent): Promise<Dispatched> {
   try {
-    await client.command("XADD", stream, "*", ...entryFields(event));
+    await client.command("XADD", stream, "*", ...entryFields(event).flat());
     return { ok: true, result: { id: event.id, channel: event.channel, status: "queued" } };
   } catch (error) {
     logFault("queue", error, { channel: event.channel });

@@ -46,10 +46,14 @@ export function readEntry({ id, fields }: StreamEntry): ReadEntry {
 const refuse = (reason: string): ReadEntry => ({ ok: false, reason });
 
 /** The fields that `readEntry` reads, for an event that is to wait in the stream. */
-export function entryFields(event: AcceptedEvent): string[] {
-  return [
-    ...["channel", event.channel, "type", event.type, "data", event.data, "id", event.id],
-    ...(event.version === null ? [] : ["version", String(event.version)]),
-    ...(event.order === null ? [] : ["order", JSON.stringify(event.order)]),
+export function entryFields(event: AcceptedEvent): StreamEntry["fields"] {
+  const fields: StreamEntry["fields"] = [
+    ["channel", event.channel],
+    ["type", event.type],
+    ["data", event.data],
+    ["id", event.id],
   ];
+  if (event.version !== null) fields.push(["version", String(event.version)]);
+  if (event.order !== null) fields.push(["order", JSON.stringify(event.order)]);
+  return fields;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { pairsOf } from "./pairs.ts";
 
 /** Finds out what a stream has lost. Pure. */
 
@@ -26,8 +27,7 @@ const reply = z.object({
 /** @returns What is known of the stream, or null when the reply means nothing. */
 export function parseStreamInfo(value: unknown): StreamInfo | null {
   if (!Array.isArray(value)) return null;
-  const pairs = value.flatMap((name, i) => (i % 2 === 0 ? [[String(name), value[i + 1]]] : []));
-  const info = reply.safeParse(Object.fromEntries(pairs)).data;
+  const info = reply.safeParse(Object.fromEntries(pairsOf(value))).data;
   return info ? { length: info.length, entriesAdded: info["entries-added"], lastId: info["last-generated-id"] } : null;
 }
 

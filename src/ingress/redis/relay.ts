@@ -205,11 +205,7 @@ export class StreamRelay extends DurableObject<Env> {
       const dead = results.flatMap((result, i) => {
         const event = events[i];
         if (result.ok || !event) return [];
-        const words = entryFields(event);
-        const fields = words.flatMap((name, at): [string, string][] =>
-          at % 2 === 0 ? [[name, words[at + 1] ?? ""]] : [],
-        );
-        return [{ entry: { id: event.id, fields }, reason: "this id was used for another event" }];
+        return [{ entry: { id: event.id, fields: entryFields(event) }, reason: "this id was used for another event" }];
       });
       this.#kept.delivered(channel, row, dead);
     }

@@ -3,6 +3,7 @@ import { type RedisClient, RedisError } from "./client.ts";
 import { readEntry, type StreamEntry } from "./entry.ts";
 import { findGap, type Gap, parseStreamInfo, type StreamInfo } from "./gaps.ts";
 import { DEAD_LETTERS } from "./names.ts";
+import { pairsOf } from "./pairs.ts";
 import type { DeadLetter, RelayState, RelayStore } from "./relay-store.ts";
 
 /** Entries read at once: few at first, because one may be megabytes, more while they are small. */
@@ -119,7 +120,7 @@ export class StreamReader {
       for (const word of words) size += word.length;
       return {
         id,
-        fields: words.flatMap((name, i) => (i % 2 === 0 ? [[name, words[i + 1] ?? ""] as [string, string]] : [])),
+        fields: pairsOf(words).map(([name, value = ""]) => [name, value]),
       };
     });
     this.#batch = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(this.#batch * 4, MAX_BATCH);
