@@ -37,6 +37,14 @@ describe.skipIf(!hasRedis("the revival of the relay"))("a relay", { timeout: 60_
   const seq = async () =>
     ((await (await callService(all.service.url, "GET", `orders/${order}`)).json()) as { seq: number }).seq;
 
+  test("reads all there is at one look, though nobody listens and none follows", async () => {
+    const add =
+      "for n = 1, 2000 do redis.call('XADD', KEYS[1], '*', 'channel', ARGV[1], 'type', 'order_shipped', 'data', '{}') end";
+    await all.redis.cli("EVAL", add, "1", STREAM, `order_${order}`);
+    await visit("cron");
+    expect(await seq()).toBe(2000);
+  });
+
   for (const death of ["drop-alarm", "die"]) {
     test(`after ${death}: by the watchdog, though nobody listens`, async () => {
       await visit(death);

@@ -46,7 +46,9 @@ export class StreamReader {
   async read(): Promise<ReadResult> {
     const { id } = this.#store.state;
     const start = id === "0-0" ? "-" : id;
-    const entries = await this.#range(start, this.#batch + 1);
+    // What is read now decides how much is asked for next.
+    const batch = this.#batch;
+    const entries = await this.#range(start, batch + 1);
     const isAnchored = id === "0-0" || entries[0]?.id === id;
     const fresh = isAnchored && id !== "0-0" ? entries.slice(1) : entries;
     const needsInfo = !isAnchored || (this.#store.state.added === null && fresh.length > 0);
@@ -61,7 +63,7 @@ export class StreamReader {
       return { hasMore: true, gap };
     }
     this.#keep(fresh, gap?.lost ?? 0, info, noted);
-    return { hasMore: fresh.length >= this.#batch, gap };
+    return { hasMore: fresh.length >= batch, gap };
   }
 
   /** Removes what has been read from the stream; nobody else does. */
