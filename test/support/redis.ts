@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
+import { endProcess, endWithThisProcess, hasExited } from "./child.ts";
 
 /** A Redis of the tests' own: the real one, on a free port of this machine, which can be killed and started again. */
 
@@ -86,11 +87,7 @@ export class RedisServer {
 
   /** Ends the process with a signal, and waits until it has gone. Signals that do not end a process: `signal()`. */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    const child = this.#process;
-    if (!child || hasExited(child)) return;
-    const exited = once(child, "exit");
-    child.kill(signal);
-    await exited;
+    await endProcess(this.#process, signal);
   }
 
   /** Sends a signal and does not wait: `SIGSTOP` makes a Redis that accepts connections and never answers. */
@@ -112,10 +109,7 @@ export class RedisServer {
       { stdio: ["ignore", "pipe", "pipe"] },
     );
     this.#process = child;
-    // Whatever ends this process must not leave the other one behind.
-    const end = () => child.kill("SIGKILL");
-    process.once("exit", end);
-    child.once("exit", () => process.off("exit", end));
+    endWithThisProcess(child);
     child.once("error", (error) => this.#keepLog(error.message));
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => this.#keepLog(String(text)));
     await this.#untilReady(child);
@@ -152,10 +146,6 @@ export class RedisServer {
   #keepLog(text: string): void {
     this.#log = (this.#log + text).slice(-MAX_LOG_LENGTH);
   }
-}
-
-function hasExited(child: ChildProcess): boolean {
-  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
 async function freePort(): Promise<number> {

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { once } from "node:events";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -10,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { z } from "zod";
+import { endProcess, endWithThisProcess } from "./child.ts";
 import { TEST_ENV } from "./test-env.ts";
 
 /**
@@ -115,11 +115,7 @@ export class Workerd {
 
   /** Ends the process, and only that: what it stored stays. */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
-    const child = this.#process;
-    if (!child || hasExited(child)) return;
-    const exited = once(child, "exit");
-    child.kill(signal);
-    await exited;
+    await endProcess(this.#process, signal);
   }
 
   /** Starts the process again on the same port with the same storage; ends it first when it runs. */
@@ -131,10 +127,7 @@ export class Workerd {
       { cwd: this.directory, stdio: ["ignore", "pipe", "pipe", "pipe"] },
     );
     this.#process = child;
-    // Whatever ends this process must not leave the other one behind.
-    const end = () => child.kill("SIGKILL");
-    process.once("exit", end);
-    child.once("exit", () => process.off("exit", end));
+    endWithThisProcess(child);
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => this.#keepLog(String(text)));
     this.#port = await this.#listening(child);
   }
@@ -171,10 +164,6 @@ export class Workerd {
   #keepLog(text: string): void {
     this.#log = (this.#log + text).slice(-MAX_LOG_LENGTH);
   }
-}
-
-function hasExited(child: ChildProcess): boolean {
-  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
 /** The runtime that the installed wrangler runs, so that there is one. */
