@@ -3,6 +3,11 @@ import type { OrderChannel } from "./channels/order-channel.ts";
 import type { ProductsChannel } from "./channels/products-channel.ts";
 import type { ChannelRegistry } from "./channels/registry.ts";
 import type { StreamRelay } from "./ingress/redis/relay.ts";
+import {
+  DEFAULT_CONNECTIONS_PER_CHANNEL,
+  DEFAULT_CONNECTIONS_PER_USER,
+  MOST_CONNECTIONS_PER_CHANNEL,
+} from "./protocol/limits.ts";
 
 /** What the platform hands over: bindings as objects, settings as text. `wrangler.toml` and README explain each. */
 export interface Env {
@@ -10,6 +15,14 @@ export interface Env {
   PRODUCTS_CHANNEL: DurableObjectNamespace<ProductsChannel>;
   CHANNEL_REGISTRY: DurableObjectNamespace<ChannelRegistry>;
   STREAM_RELAY: DurableObjectNamespace<StreamRelay>;
+  /** Which deployment this is. */
+  CF_VERSION_METADATA?: { id: string };
+  /** Gets every count as a data point, when it is bound. */
+  ANALYTICS?: AnalyticsEngineDataset;
+  /** Each allows so many calls a key and period; without one nothing is limited. */
+  CONNECTS_PER_ADDRESS?: RateLimit;
+  CONNECTS_PER_USER?: RateLimit;
+  PUBLISHES_PER_KEY?: RateLimit;
   /** Settings are read through `configOf` only, which knows that any of them may be missing or wrong. */
   [setting: string]: unknown;
 }
@@ -35,6 +48,10 @@ export interface Config {
   ghostMs: number;
   /** How long what is stored of an order outlives its end. */
   orderRetentionMs: number;
+  /** How many sockets there may be in one channel; Infinity a user with `RATE_LIMITS=off`. */
+  connections: { perUser: number; perChannel: number };
+  /** Whether anything is limited that `RATE_LIMITS=off` sets free. */
+  areRatesLimited: boolean;
   /** Whether anybody may read order ids on the health page. */
   healthIsPublic: boolean;
   publishKeys: readonly PublishKey[];
@@ -150,6 +167,16 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
   const historyTtlSeconds = integer("HISTORY_TTL_SECONDS", 86_400, 1, 365 * 86_400);
   const ghostSeconds = integer("GHOST_SECONDS", 600, 60, 86_400);
   const orderRetentionSeconds = integer("ORDER_RETENTION_SECONDS", 30 * 86_400, 60, 3650 * 86_400);
+  const perUser = integer("MAX_CONNECTIONS_PER_USER", DEFAULT_CONNECTIONS_PER_USER, 1, MOST_CONNECTIONS_PER_CHANNEL);
+  const perChannel = integer(
+    "MAX_CONNECTIONS_PER_CHANNEL",
+    DEFAULT_CONNECTIONS_PER_CHANNEL,
+    1,
+    MOST_CONNECTIONS_PER_CHANNEL,
+  );
+  const areRatesLimited = read("RATE_LIMITS", "on", setInVars("RATE_LIMITS", "on"), (text) =>
+    text === "on" || text === "off" ? { value: text === "on" } : "must be on or off",
+  );
   const text = (setting: string, fallback: string) => read(setting, fallback, "", (value) => ({ value })) ?? fallback;
 
   if (
@@ -163,7 +190,10 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
     historyLimit === undefined ||
     historyTtlSeconds === undefined ||
     ghostSeconds === undefined ||
-    orderRetentionSeconds === undefined
+    orderRetentionSeconds === undefined ||
+    perUser === undefined ||
+    perChannel === undefined ||
+    areRatesLimited === undefined
   ) {
     return { faults };
   }
@@ -178,6 +208,8 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
       historyTtlMs: historyTtlSeconds * 1000,
       ghostMs: ghostSeconds * 1000,
       orderRetentionMs: orderRetentionSeconds * 1000,
+      connections: { perUser: areRatesLimited ? perUser : Number.POSITIVE_INFINITY, perChannel },
+      areRatesLimited,
       healthIsPublic: text("HEALTH_DETAILS", "") === "public",
       publishKeys,
       redis: redisUrl ? { url: redisUrl, token: redisToken, stream: text("REDIS_STREAM", "tidings:events") } : null,

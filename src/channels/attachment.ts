@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CLIENT_MESSAGES_BURST } from "../protocol/limits.ts";
 import { isSocketRefusal, type SocketRefusal } from "../protocol/refusals.ts";
 
 /**
@@ -19,6 +20,12 @@ const attachment = z.object({
   seenAt: z.number(),
   /** Whether it was told that its token ends soon. */
   isWarned: z.boolean(),
+  /** When it connected, in milliseconds since 1970; 0 when an older version did not write it down. */
+  connectedAt: z.number().default(0),
+  /** How many messages it may send at once. */
+  allowance: z.number().default(CLIENT_MESSAGES_BURST),
+  /** The request that opened the socket, for the log. */
+  requestId: z.string().default(""),
 });
 export type Listener = z.infer<typeof attachment>;
 
@@ -73,6 +80,11 @@ export function readRefusal({ headers }: Response): ConnectRefusal | null {
 /** @returns The listener behind a socket; null when a version wrote it whose attachments this one cannot read. */
 export function readAttachment(socket: WebSocket): Listener | null {
   return attachment.safeParse(socket.deserializeAttachment()).data ?? null;
+}
+
+/** A socket that was said goodbye to: its close event may still come, and means nothing then. */
+export function forgetAttachment(socket: WebSocket): void {
+  socket.serializeAttachment(null);
 }
 
 export function writeAttachment(socket: WebSocket, listener: Listener): void {

@@ -1,12 +1,16 @@
-import type { Config } from "../config.ts";
+import { type Config, configOf, type Env } from "../config.ts";
 import { type Position, parseClientMessage, type TokenExpiringFrame } from "../protocol/frames.ts";
-import type { AcceptedEvent } from "../protocol/publish.ts";
+import type { ChannelName } from "../protocol/names.ts";
+import type { AcceptedEvent, Source } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
+import type { Kind } from "../telemetry/metrics.ts";
 import { Alarm, MIN_GAIN_MS } from "./alarm.ts";
-import type { ConnectRequest, Listener } from "./attachment.ts";
+import { type ConnectRequest, type Listener, refuseConnect } from "./attachment.ts";
+import { ChannelJournal, type ConnectionLimit } from "./channel-journal.ts";
 import { History, type LoggedFrame } from "./history.ts";
 import { changeFilter, Listeners } from "./listeners.ts";
+import { takeMessage } from "./message-allowance.ts";
 import { Storage } from "./storage.ts";
 import { dutiesOf } from "./upkeep.ts";
 
@@ -28,6 +32,7 @@ export interface Usage {
 
 /** What kinds of channel do differently. */
 export interface ChannelHooks {
+  kind: Kind;
   /** Tables besides those of every channel: each by name, with the statement that makes it. */
   moreTables: Record<string, string>;
   /** Whether its listeners may choose products. */
@@ -50,8 +55,6 @@ export interface ChannelHooks {
   stored(): void;
   /** A transaction was undone: storage alone knows now. */
   forget(): void;
-  /** How many listeners there are has changed. */
-  counted(count: number): void;
 }
 
 /** What both kinds of channel share: a log, the listeners, and the way of an event from one to the other. */
@@ -61,11 +64,15 @@ export class Channel {
   readonly listeners: Listeners;
   readonly alarm: Alarm;
   readonly #ctx: DurableObjectState;
+  readonly #name: ChannelName;
   readonly #config: Config;
   readonly #hooks: ChannelHooks;
+  readonly #journal: ChannelJournal;
 
-  constructor(ctx: DurableObjectState, config: Config, hooks: ChannelHooks) {
+  constructor(ctx: DurableObjectState, env: Env, name: ChannelName, hooks: ChannelHooks) {
+    const config = configOf(env);
     this.#ctx = ctx;
+    this.#name = name;
     this.#config = config;
     this.#hooks = hooks;
     this.storage = new Storage(ctx.storage, hooks.moreTables);
@@ -74,7 +81,12 @@ export class Channel {
       { maxEvents: config.historyLimit, ttlMs: config.historyTtlMs },
       hooks.firstEpoch,
     );
-    this.listeners = new Listeners(ctx, hooks.counted);
+    this.#journal = new ChannelJournal(
+      { ctx, env, name, kind: hooks.kind },
+      () => this.listeners.count,
+      (gapAt) => this.gap(gapAt, Date.now()),
+    );
+    this.listeners = new Listeners(ctx, this.#journal);
     this.alarm = new Alarm(ctx.storage);
   }
 
@@ -83,9 +95,15 @@ export class Channel {
    * event can slip between what is replayed and what comes live.
    */
   connect({ listener, resume }: ConnectRequest, now: number): Response {
+    const limit = this.#reachedLimit(listener);
+    if (limit) {
+      this.#journal.limited(limit);
+      return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
+    }
     const since = resume && /^\d{1,15}$/.test(resume.since) ? Number(resume.since) : -1;
     const missed = resume && this.history.readSince(resume.epoch, since, now);
     const first = this.#establishedFrame(resume && missed !== null, now);
+    if (resume) this.#journal.resumed(missed);
     const { socket, response } = this.listeners.accept(listener, first, missed ?? []);
     this.#watch(socket, listener, now);
     return response;
@@ -94,8 +112,9 @@ export class Channel {
   /**
    * Appends events and sends them. All of it is one transaction, and the runtime holds every frame and the answer
    * until it is durable (the output gate): no listener sees what a crash could undo.
+   * @param source null for events that the channel makes of itself.
    */
-  deliver(events: AcceptedEvent[], now: number): Delivery[] {
+  deliver(events: AcceptedEvent[], source: Source | null, now: number): Delivery[] {
     if (events.length === 0) return [];
     const frames: LoggedFrame[] = [];
     const deliveries = this.#inTransaction(() => {
@@ -104,7 +123,8 @@ export class Channel {
       return results;
     });
     this.#hooks.stored();
-    this.#send(frames, deliveries, now);
+    const sent = this.#send(frames, deliveries, now);
+    this.#journal.delivered(events, deliveries, sent, source, now);
     return deliveries;
   }
 
@@ -114,10 +134,16 @@ export class Channel {
     const listener = this.listeners.get(socket);
     if (!listener) return;
     if (!message) return this.listeners.close(socket, "protocol_error");
+    const allowance = takeMessage(listener.allowance, now - listener.seenAt);
+    if (allowance === null) {
+      this.#journal.limited("client_messages");
+      return this.listeners.close(socket, "rate_limited");
+    }
+    this.listeners.update(socket, { allowance, seenAt: now });
     if (message.type === "authenticate") return this.#authenticate(socket, message.token, now);
     const products = this.#hooks.hasProducts ? changeFilter(listener.products, message) : "too_many";
     if (products === "too_many") return this.listeners.close(socket, "protocol_error");
-    this.listeners.update(socket, { products, seenAt: now });
+    this.listeners.update(socket, { products });
   }
 
   /**
@@ -173,7 +199,7 @@ export class Channel {
       }
       this.history.dropExpired(now);
     } catch (error) {
-      logFault("upkeep", error, { channel: this.#ctx.id.name ?? "" });
+      logFault("upkeep", error, { channel: this.#name });
       await this.alarm.rang(now + UPKEEP_RETRY_MS, now);
     }
   }
@@ -220,14 +246,23 @@ export class Channel {
     return { status: "applied", seq: frame.seq, receivers: 0 };
   }
 
-  #send(frames: LoggedFrame[], deliveries: Delivery[], now: number): void {
-    if (frames.length === 0) return;
+  /** @returns How many events were sent, each listener's counted. */
+  #send(frames: LoggedFrame[], deliveries: Delivery[], now: number): number {
+    if (frames.length === 0) return 0;
     const receivers = this.listeners.broadcast(frames, now);
     const bySeq = new Map(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
     for (const delivery of deliveries) {
       if (delivery.status === "applied") delivery.receivers = bySeq.get(delivery.seq) ?? 0;
     }
     this.needAlarm(this.history.expiresAt, now);
+    return receivers.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The limit that a new listener would exceed, or null. */
+  #reachedLimit({ subject }: Listener): ConnectionLimit | null {
+    const { perUser, perChannel } = this.#config.connections;
+    if (this.listeners.count >= perChannel) return "connections_per_channel";
+    return this.listeners.countOf(subject) >= perUser ? "connections_per_user" : null;
   }
 
   #warn(socket: WebSocket, listener: Listener): void {
@@ -242,10 +277,13 @@ export class Channel {
     const verified = await this.#ctx.exports.TokenVerifier.verify(token);
     const listener = this.listeners.get(socket);
     if (!listener) return;
-    if (!verified.ok) return this.listeners.close(socket, verified.reason);
+    if (!verified.ok) {
+      this.#journal.tokenRefused(verified.fault);
+      return this.listeners.close(socket, verified.reason);
+    }
     const { subject, isAdmin, expiresAt } = verified.identity;
     if (subject !== listener.subject) return this.listeners.close(socket, "token_invalid");
-    this.listeners.update(socket, { isAdmin, expiresAt, isWarned: false, seenAt: now });
+    this.listeners.update(socket, { isAdmin, expiresAt, isWarned: false });
     const refusal = this.#hooks.refusalFor(listener);
     if (refusal) return this.listeners.close(socket, refusal);
     this.#watch(socket, listener, now);

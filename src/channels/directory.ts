@@ -18,8 +18,28 @@ export function channelStub(env: Env, name: string) {
   return channel.orderId === null ? productsStub(env) : orderStub(env, channel.orderId);
 }
 
-export function registryStub(env: Env) {
-  return env.CHANNEL_REGISTRY.getByName("registry");
+/** How many registries share the channels; as many as one invocation may wait for at a time (Workers platform limits). */
+const REGISTRY_SHARDS = 6;
+
+/** The registry that knows a channel. */
+export function registryStub(env: Env, channel: string) {
+  return registryShard(env, hash(channel) % REGISTRY_SHARDS);
+}
+
+/** All registries. */
+export function registryStubs(env: Env) {
+  return Array.from({ length: REGISTRY_SHARDS }, (_, shard) => registryShard(env, shard));
+}
+
+function registryShard(env: Env, shard: number) {
+  return env.CHANNEL_REGISTRY.getByName(`registry-${shard}`);
+}
+
+/** FNV-1a (RFC 9923, 32 bits): the same for ever, or channels would move to registries that do not know them. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return value;
 }
 
 export function relayStub(env: Env) {

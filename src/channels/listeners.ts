@@ -1,8 +1,16 @@
+import type { CloseCode } from "../protocol/close-codes.ts";
 import { MAX_FILTER_PRODUCTS, PING, PONG } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
-import { type Listener, readAttachment, writeAttachment } from "./attachment.ts";
+import { forgetAttachment, type Listener, readAttachment, writeAttachment } from "./attachment.ts";
 import type { LoggedFrame } from "./history.ts";
 import { messagesFor } from "./messages.ts";
+
+/** Told of who comes and goes. */
+export interface ListenersWatcher {
+  opened(listener: Listener): void;
+  /** @param code The close code; 1006 when there was none. */
+  closed(listener: Listener, code: number): void;
+}
 
 /**
  * The sockets of one channel and who is behind them. The runtime keeps both through hibernation; this keeps them at
@@ -10,23 +18,29 @@ import { messagesFor } from "./messages.ts";
  */
 export class Listeners {
   readonly #ctx: DurableObjectState;
-  readonly #onCount: (count: number) => void;
+  readonly #watcher: ListenersWatcher;
   readonly #open = new Map<WebSocket, Listener>();
+  /** How many sockets each user has. */
+  readonly #bySubject = new Map<string, number>();
 
-  /** @param onCount Told how many there are whenever that changes. */
-  constructor(ctx: DurableObjectState, onCount: (count: number) => void) {
+  constructor(ctx: DurableObjectState, watcher: ListenersWatcher) {
     this.#ctx = ctx;
-    this.#onCount = onCount;
+    this.#watcher = watcher;
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
       const listener = readAttachment(socket);
-      if (listener) this.#open.set(socket, listener);
+      if (listener) this.#add(socket, listener);
       else closeQuietly(socket, REFUSALS.going_away.close, REFUSALS.going_away.title);
     }
   }
 
   get count(): number {
     return this.#open.size;
+  }
+
+  /** How many sockets of one user there are. */
+  countOf(subject: string): number {
+    return this.#bySubject.get(subject) ?? 0;
   }
 
   /** Every listener, with the last sign of life of its socket, in milliseconds since 1970; null when it never pinged. */
@@ -41,10 +55,10 @@ export class Listeners {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     this.#ctx.acceptWebSocket(server);
     writeAttachment(server, listener);
-    this.#open.set(server, listener);
+    this.#add(server, listener);
     server.send(first);
     this.#sendTo(server, listener, missed, new Map());
-    this.#onCount(this.count);
+    this.#watcher.opened(listener);
     return { socket: server, response: new Response(null, { status: 101, webSocket: client }) };
   }
 
@@ -90,22 +104,40 @@ export class Listeners {
   }
 
   close(socket: WebSocket, reason: SocketRefusal): void {
-    closeQuietly(socket, REFUSALS[reason].close, REFUSALS[reason].title);
-    this.remove(socket);
+    const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
+    closeQuietly(socket, close, title);
+    this.remove(socket, close);
   }
 
   /**
    * A client closes: says goodbye, and forgets it. The runtime answers the close of a hibernating socket for nobody
    * (workerd 1.20261023), and a client without an answer waits for seconds and then reports 1006.
+   * @param code What the client said.
    */
-  goodbye(socket: WebSocket): void {
+  goodbye(socket: WebSocket, code: number): void {
     closeQuietly(socket, 1000, "");
-    this.remove(socket);
+    this.remove(socket, code);
   }
 
-  /** Forgets a socket that has closed. */
-  remove(socket: WebSocket): void {
-    if (this.#open.delete(socket)) this.#onCount(this.count);
+  /** Forgets a socket that has closed, with a code. */
+  remove(socket: WebSocket, code: number): void {
+    // A socket that closes while the object hibernates is not among those that it finds when it wakes.
+    const listener = this.#open.get(socket) ?? readAttachment(socket);
+    if (!listener) return;
+    forgetAttachment(socket);
+    if (this.#open.delete(socket)) this.#subtract(listener);
+    this.#watcher.closed(listener, code);
+  }
+
+  #subtract(listener: Listener): void {
+    const others = this.countOf(listener.subject) - 1;
+    if (others > 0) this.#bySubject.set(listener.subject, others);
+    else this.#bySubject.delete(listener.subject);
+  }
+
+  #add(socket: WebSocket, listener: Listener): void {
+    this.#open.set(socket, listener);
+    this.#bySubject.set(listener.subject, this.countOf(listener.subject) + 1);
   }
 
   /** @returns The indexes of the frames that were sent. */

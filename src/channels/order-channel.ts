@@ -2,12 +2,12 @@ import { DurableObject } from "cloudflare:workers";
 import { type Config, configOf, type Env } from "../config.ts";
 import type { Position } from "../protocol/frames.ts";
 import { type ChannelName, parseChannelName } from "../protocol/names.ts";
-import type { AcceptedEvent, OrderRegistration } from "../protocol/publish.ts";
+import type { AcceptedEvent, OrderRegistration, Source } from "../protocol/publish.ts";
 import { readConnect, refuseConnect } from "./attachment.ts";
 import { Channel, type Delivery, type Usage } from "./channel.ts";
+import { NO_CLOSE_CODE } from "./channel-journal.ts";
 import { randomEpoch } from "./history.ts";
 import { changed, corrections, NOTHING_KNOWN, type OrderState, orderState } from "./order-state.ts";
-import { CountReporter } from "./registry.ts";
 
 /** An order as it stands, and at which position of its channel. */
 export interface OrderSnapshot extends Position {
@@ -41,8 +41,8 @@ export class OrderChannel extends DurableObject<Env> {
     this.#name = name;
     this.#orderId = orderId;
     this.#config = configOf(env);
-    const counts = new CountReporter(ctx, env, name, (gapAt) => this.#channel.gap(gapAt, Date.now()));
-    this.#channel = new Channel(ctx, this.#config, {
+    this.#channel = new Channel(ctx, env, name, {
+      kind: "order",
       moreTables: {},
       hasProducts: false,
       firstEpoch: randomEpoch,
@@ -52,8 +52,8 @@ export class OrderChannel extends DurableObject<Env> {
       },
       refusalFor: (listener) => this.#refusalFor(listener),
       lastVersion: () => this.#known.version,
-      before: ({ order, statusChange }) =>
-        order && this.#exists ? corrections(this.#known, order, statusChange, name) : [],
+      before: ({ order, statusChange, acceptedAt }) =>
+        order && this.#exists ? corrections(this.#known, order, statusChange, name, acceptedAt) : [],
       applied: ({ order, statusChange, version }) => {
         if (order && order.user_id !== this.#known.user_id) this.#isOwnerNew = true;
         this.#order = {
@@ -71,7 +71,6 @@ export class OrderChannel extends DurableObject<Env> {
         this.#order = undefined;
         this.#isOwnerNew = false;
       },
-      counted: (count) => counts.report(count),
     });
   }
 
@@ -83,8 +82,8 @@ export class OrderChannel extends DurableObject<Env> {
   }
 
   /** Takes events that passed the door. @returns What became of each, in their order. */
-  async deliver(events: AcceptedEvent[]): Promise<Delivery[]> {
-    return this.#channel.deliver(events, Date.now());
+  async deliver(events: AcceptedEvent[], source: Source): Promise<Delivery[]> {
+    return this.#channel.deliver(events, source, Date.now());
   }
 
   /**
@@ -96,7 +95,7 @@ export class OrderChannel extends DurableObject<Env> {
     const isNew = this.#known.user_id === null;
     const now = Date.now();
     this.#closeStrangers(registration.user_id);
-    if (this.#exists) this.#channel.deliver(corrections(this.#known, registration, {}, this.#name), now);
+    if (this.#exists) this.#channel.deliver(corrections(this.#known, registration, {}, this.#name, now), null, now);
     this.#channel.history.open();
     this.#order = changed(this.#known, registration, {}, now);
     this.#save();
@@ -168,12 +167,12 @@ export class OrderChannel extends DurableObject<Env> {
     return this.#channel.message(socket, message, Date.now());
   }
 
-  override webSocketClose(socket: WebSocket): void {
-    this.#channel.listeners.goodbye(socket);
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#channel.listeners.goodbye(socket, code);
   }
 
   override webSocketError(socket: WebSocket): void {
-    this.#channel.listeners.remove(socket);
+    this.#channel.listeners.remove(socket, NO_CLOSE_CODE);
   }
 
   get #known(): OrderState {

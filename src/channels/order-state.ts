@@ -43,6 +43,7 @@ export function corrections(
   registration: OrderRegistration,
   statusChange: StatusChange,
   channel: ChannelName,
+  now: number,
 ): AcceptedEvent[] {
   const types = { status: "order_status_changed", payment_status: "payment_status_changed" } as const;
   return (["status", "payment_status"] as const)
@@ -61,5 +62,6 @@ export function corrections(
       productId: null,
       order: null,
       statusChange: { [field]: registration[field] },
+      acceptedAt: now,
     }));
 }

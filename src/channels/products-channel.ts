@@ -1,10 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
-import { configOf, type Env } from "../config.ts";
+import type { Env } from "../config.ts";
 import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
-import type { AcceptedEvent } from "../protocol/publish.ts";
+import type { AcceptedEvent, Source } from "../protocol/publish.ts";
 import { readConnect } from "./attachment.ts";
 import { Channel, type Delivery, type Usage } from "./channel.ts";
-import { CountReporter } from "./registry.ts";
+import { NO_CLOSE_CODE } from "./channel-journal.ts";
 
 /** Everything that happens to products, and who listens. There is one, and any authenticated user may listen. */
 export class ProductsChannel extends DurableObject<Env> {
@@ -12,8 +12,8 @@ export class ProductsChannel extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    const counts = new CountReporter(ctx, env, PRODUCTS_CHANNEL, (gapAt) => this.#channel.gap(gapAt, Date.now()));
-    this.#channel = new Channel(ctx, configOf(env), {
+    this.#channel = new Channel(ctx, env, PRODUCTS_CHANNEL, {
+      kind: "products",
       moreTables: {
         versions: "CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
       },
@@ -35,7 +35,6 @@ export class ProductsChannel extends DurableObject<Env> {
       save: () => {},
       stored: () => {},
       forget: () => {},
-      counted: (count) => counts.report(count),
     });
   }
 
@@ -44,8 +43,8 @@ export class ProductsChannel extends DurableObject<Env> {
   }
 
   /** Takes events that passed the door. @returns What became of each, in their order. */
-  async deliver(events: AcceptedEvent[]): Promise<Delivery[]> {
-    return this.#channel.deliver(events, Date.now());
+  async deliver(events: AcceptedEvent[], source: Source): Promise<Delivery[]> {
+    return this.#channel.deliver(events, source, Date.now());
   }
 
   /** Closes the sockets of one user, or all when none is named. @returns How many. */
@@ -76,11 +75,11 @@ export class ProductsChannel extends DurableObject<Env> {
     return this.#channel.message(socket, message, Date.now());
   }
 
-  override webSocketClose(socket: WebSocket): void {
-    this.#channel.listeners.goodbye(socket);
+  override webSocketClose(socket: WebSocket, code: number): void {
+    this.#channel.listeners.goodbye(socket, code);
   }
 
   override webSocketError(socket: WebSocket): void {
-    this.#channel.listeners.remove(socket);
+    this.#channel.listeners.remove(socket, NO_CLOSE_CODE);
   }
 }

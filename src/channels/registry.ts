@@ -1,45 +1,86 @@
 import { DurableObject } from "cloudflare:workers";
 import pMap from "p-map";
+import { z } from "zod";
 import { configOf, type Env } from "../config.ts";
-import { channelStub, registryStub, relayStub } from "./directory.ts";
+import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
+import { writeDataPoints } from "../telemetry/analytics.ts";
+import type { Kind } from "../telemetry/metrics.ts";
+import { Counts, type Tally, tally } from "../telemetry/tally.ts";
+import { channelStub, relayStub } from "./directory.ts";
 
-/** A count not confirmed for this long is asked for again, because a deploy drops sockets without a close event. */
-const CONFIRM_AFTER_MS = 60_000;
-/** How many counts one reading of the registry confirms at most. */
-const MAX_CONFIRMED_AT_ONCE = 50;
-
-/** How many channels are told of something at a time. */
+/**
+ * A count is asked for again when nobody has confirmed it for so long, because the runtime may drop sockets without a
+ * close event. Asking wakes a channel, which then costs for ten seconds: often enough to be right, and no oftener.
+ */
+const CONFIRM_AFTER_MS = 15 * 60_000;
+/** How many counts one reading confirms at most, and how many at a time. */
+const MAX_CONFIRMED_AT_ONCE = 200;
 const MAX_CHANNELS_AT_ONCE = 6;
 /** The relay is woken by the first listener, and looked after by later ones this often. */
 const WAKE_RELAY_MS = 30_000;
+/** What changes is written down at once, and then at most this often: each channel, and all counters together, are a row. */
+const SAVE_INTERVAL_MS = 5000;
 /** Keys in storage. */
 const COUNT = "count:";
 const GAP_AT = "gap_at";
+const COUNTED = "counted";
+const VERSION = "version";
+
+const storedCount = z.object({ count: z.int().min(1), confirmedAt: z.number() });
+const storedVersion = z.object({ id: z.string(), since: z.number() });
+
+/** A channel's listeners, and when the channel itself last said so, in milliseconds since 1970. */
+type KnownCount = z.infer<typeof storedCount>;
 
 /** How many listeners each channel has; channels without any are not there. */
 export type ChannelCounts = Record<string, number>;
 
-/** Knows how many listeners each channel has, because the channels tell it. There is one. */
-export class ChannelRegistry extends DurableObject<Env> {
-  /** By channel; `confirmedAt` in milliseconds since 1970, 0 after a wake. */
-  readonly #counts = new Map<string, { count: number; confirmedAt: number }>();
+/** What a shard knows. */
+export interface Overview {
+  /** By kind of channel; all of them, however many are listed. */
+  kinds: Record<Kind, { channels: number; connections: number }>;
+  /** The first channels, as many as were asked for. */
+  channels: ChannelCounts;
+}
 
+/**
+ * Knows how many listeners channels have and what they have counted, because they tell it. There are a few of them
+ * (`registryStubs`), each for its share of the channels, so that none has to know everything.
+ */
+export class ChannelRegistry extends DurableObject<Env> {
+  readonly #counts = new Map<string, KnownCount>();
+  readonly #counted = new Counts();
+  /** When this version of the Worker was first seen: a deploy drops all sockets, so older counts mean nothing. */
+  readonly #deployment: z.infer<typeof storedVersion>;
+  #isDeploymentKept: boolean;
+  #savedAt = Number.NEGATIVE_INFINITY;
+  #isSaving = false;
+  /** Channels whose count is not written down yet. */
+  readonly #unsaved = new Set<string>();
+  #areCountersUnsaved = false;
   #wokenAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    for (const [key, count] of ctx.storage.kv.list<number>({ prefix: COUNT })) {
-      this.#counts.set(key.slice(COUNT.length), { count, confirmedAt: 0 });
+    for (const [key, value] of ctx.storage.kv.list({ prefix: COUNT })) {
+      // What another version wrote says that there was somebody: the channel is asked.
+      this.#counts.set(key.slice(COUNT.length), storedCount.safeParse(value).data ?? { count: 1, confirmedAt: 0 });
     }
+    this.#counted.add(tally.safeParse(ctx.storage.kv.get(COUNTED)).data ?? {});
+    const id = env.CF_VERSION_METADATA?.id ?? "";
+    const kept = storedVersion.safeParse(ctx.storage.kv.get(VERSION)).data;
+    this.#isDeploymentKept = kept?.id === id;
+    this.#deployment = kept && this.#isDeploymentKept ? kept : { id, since: Date.now() };
   }
 
   /**
-   * A channel tells its count.
+   * A channel tells its count, and what it has counted since it last told.
    * @returns When the last gap in the stream was found, in milliseconds since 1970; 0 when there was none.
    */
-  async report(channel: string, count: number): Promise<number> {
+  async report(channel: string, count: number, counted: Tally): Promise<number> {
     const isFirst = this.#counts.size === 0;
     this.#set(channel, count);
+    await this.add(counted);
     const isRelayDue = isFirst || Date.now() - this.#wokenAt > WAKE_RELAY_MS;
     if (count > 0 && configOf(this.env).redis && isRelayDue) {
       this.#wokenAt = Date.now();
@@ -53,9 +94,18 @@ export class ChannelRegistry extends DurableObject<Env> {
     return this.ctx.storage.kv.get<number>(GAP_AT) ?? 0;
   }
 
-  /** How many listen now, to anything. */
-  async total(): Promise<number> {
-    return [...this.#counts.values()].reduce((sum, { count }) => sum + count, 0);
+  /** Adds what was counted outside of channels. */
+  async add(counted: Tally): Promise<void> {
+    if (Object.keys(counted).length === 0) return;
+    this.#counted.add(counted);
+    writeDataPoints(this.env.ANALYTICS, counted);
+    this.#areCountersUnsaved = true;
+    this.#saveSoon();
+  }
+
+  /** Whether anybody listens to anything. */
+  async isHeard(): Promise<boolean> {
+    return this.#counts.size > 0;
   }
 
   /** The relay found a gap in the stream: every channel that has listeners is told, the others when they report. */
@@ -67,84 +117,80 @@ export class ChannelRegistry extends DurableObject<Env> {
     });
   }
 
-  async counts(): Promise<ChannelCounts> {
+  /** @param maxChannels How many channels to list by name. */
+  async overview(maxChannels: number): Promise<Overview> {
     await this.#confirmOld();
-    return Object.fromEntries([...this.#counts].map(([channel, { count }]) => [channel, count]));
+    const kinds: Overview["kinds"] = {
+      order: { channels: 0, connections: 0 },
+      products: { channels: 0, connections: 0 },
+    };
+    const channels: ChannelCounts = {};
+    let listed = 0;
+    for (const [channel, { count }] of this.#counts) {
+      const kind = kinds[channel === PRODUCTS_CHANNEL ? "products" : "order"];
+      kind.channels++;
+      kind.connections += count;
+      if (listed++ < maxChannels) channels[channel] = count;
+    }
+    return { kinds, channels };
+  }
+
+  /** Everything that was ever counted here, and who listens now. */
+  async metrics(): Promise<{ counted: Tally; kinds: Overview["kinds"] }> {
+    const { kinds } = await this.overview(0);
+    return { counted: this.#counted.all, kinds };
   }
 
   async #confirmOld(): Promise<void> {
+    const tooOld = Math.max(this.#deployment.since, Date.now() - CONFIRM_AFTER_MS);
     const old = [...this.#counts]
-      .filter(([, { confirmedAt }]) => confirmedAt < Date.now() - CONFIRM_AFTER_MS)
+      .filter(([, { confirmedAt }]) => confirmedAt < tooOld)
       .sort(([, a], [, b]) => a.confirmedAt - b.confirmedAt)
       .slice(0, MAX_CONFIRMED_AT_ONCE);
-    await Promise.allSettled(
-      old.map(async ([channel, entry]) => {
+    await pMap(
+      old,
+      async ([channel, known]) => {
         const count = await channelStub(this.env, channel)?.connections();
         // A report that came meanwhile is newer than this answer.
-        if (this.#counts.get(channel) === entry) this.#set(channel, count ?? 0);
-      }),
-    );
+        if (this.#counts.get(channel) === known) this.#set(channel, count ?? 0, true);
+      },
+      { concurrency: MAX_CHANNELS_AT_ONCE, stopOnError: false },
+    ).catch(() => {
+      // Who did not answer is asked again the next time.
+    });
   }
 
-  #set(channel: string, count: number): void {
-    // What is stored is that somebody listens; how many is asked again after a wake, and not worth a row each time.
-    if (this.#counts.has(channel) !== count > 0) {
-      if (count > 0) this.ctx.storage.kv.put(`${COUNT}${channel}`, count);
-      else this.ctx.storage.kv.delete(`${COUNT}${channel}`);
-    }
+  /** @param isAsked Whether the channel was asked: that is written down, too, so that it is not asked again after a wake. */
+  #set(channel: string, count: number, isAsked = false): void {
+    const known = this.#counts.get(channel)?.count ?? 0;
     if (count > 0) this.#counts.set(channel, { count, confirmedAt: Date.now() });
     else this.#counts.delete(channel);
-  }
-}
-
-/** Changes that follow each other faster than this are told together. */
-const REPORT_INTERVAL_MS = 250;
-/** A report that fails so often is left to the next change. */
-const MAX_REPORT_FAILURES = 6;
-
-/**
- * Tells the registry a channel's count: a change at once, the ones that follow it together, and always the latest.
- * Each report is a call, so a rush of connections must not cost one for each.
- */
-export class CountReporter {
-  readonly #ctx: DurableObjectState;
-  readonly #env: Env;
-  readonly #channel: string;
-  readonly #onGap: (gapAt: number) => void;
-  #count = 0;
-  #told: number | undefined;
-  #isReporting = false;
-
-  /** @param onGap Told when the registry knows of a gap in the stream. */
-  constructor(ctx: DurableObjectState, env: Env, channel: string, onGap: (gapAt: number) => void) {
-    this.#ctx = ctx;
-    this.#env = env;
-    this.#channel = channel;
-    this.#onGap = onGap;
+    if (count === known && !isAsked) return;
+    this.#unsaved.add(channel);
+    this.#saveSoon();
   }
 
-  report(count: number): void {
-    this.#count = count;
-    if (!this.#isReporting) this.#ctx.waitUntil(this.#tell());
+  #saveSoon(): void {
+    if (!this.#isSaving) this.ctx.waitUntil(this.#save());
   }
 
-  async #tell(): Promise<void> {
-    this.#isReporting = true;
-    let failures = 0;
-    while (this.#told !== this.#count && failures < MAX_REPORT_FAILURES) {
-      const count = this.#count;
-      try {
-        const gapAt = await registryStub(this.#env).report(this.#channel, count);
-        this.#told = count;
-        failures = 0;
-        if (gapAt > 0) this.#onGap(gapAt);
-        await scheduler.wait(REPORT_INTERVAL_MS);
-      } catch {
-        // After a deploy everybody reports at once, and one object takes it all.
-        failures++;
-        await scheduler.wait(Math.random() * REPORT_INTERVAL_MS * 2 ** failures);
-      }
+  /** While it waits, the runtime lets no object hibernate; a crash loses what a deploy would make void anyway. */
+  async #save(): Promise<void> {
+    this.#isSaving = true;
+    const wait = Math.min(this.#savedAt + SAVE_INTERVAL_MS - Date.now(), SAVE_INTERVAL_MS);
+    if (wait > 0) await scheduler.wait(wait);
+    const { kv } = this.ctx.storage;
+    for (const channel of this.#unsaved) {
+      const known = this.#counts.get(channel);
+      if (known) kv.put(`${COUNT}${channel}`, known);
+      else kv.delete(`${COUNT}${channel}`);
     }
-    this.#isReporting = false;
+    this.#unsaved.clear();
+    if (!this.#isDeploymentKept) kv.put(VERSION, this.#deployment);
+    this.#isDeploymentKept = true;
+    if (this.#areCountersUnsaved) kv.put(COUNTED, this.#counted.all);
+    this.#areCountersUnsaved = false;
+    this.#savedAt = Date.now();
+    this.#isSaving = false;
   }
 }

@@ -4,8 +4,10 @@ import { METHODS } from "hono/router";
 import { configOf, type Env } from "../config.ts";
 import { isPageAllowed } from "./auth/policy.ts";
 import { answerError, Refusal } from "./errors.ts";
+import { requestIdOf } from "./observe.ts";
 import { disconnect } from "./routes/disconnect.ts";
 import { health } from "./routes/health.ts";
+import { metrics } from "./routes/metrics.ts";
 import { deleteOrder, getOrder, putOrder } from "./routes/orders.ts";
 import { publishBatch, publishOrder, publishProducts } from "./routes/publish.ts";
 import { orderSocket, productsSocket } from "./routes/sockets.ts";
@@ -30,8 +32,15 @@ const allowPages = cors({
 });
 app.use((c, next) => (c.req.header("Origin") === undefined ? next() : allowPages(c, next)));
 
+// What an answer is called in the log.
+app.use(async (c, next) => {
+  await next();
+  c.header("X-Request-Id", requestIdOf(c));
+});
+
 // Operators look.
 app.get("/api/v1/ws/health", health);
+app.get("/metrics", metrics);
 
 // Services publish.
 app.post("/api/v1/publish/orders/:order_id", publishOrder);

@@ -1,24 +1,36 @@
 import type { Context } from "hono";
 import { ConfigError } from "../config.ts";
-import { type FieldError, type HttpRefusal, type Problem, problem, REFUSALS } from "../protocol/refusals.ts";
-import { logFault } from "../telemetry/log.ts";
+import {
+  type FieldError,
+  type HttpRefusal,
+  type Problem,
+  problem,
+  REFUSALS,
+  type RefusalReason,
+} from "../protocol/refusals.ts";
+import { logFault, logRefusal } from "../telemetry/log.ts";
+import type { HonoEnv } from "./app.ts";
+import { count, flush, requestIdOf, routeOf } from "./observe.ts";
 
 /** A request is refused: thrown anywhere below a route, answered here, in one shape. */
 export class Refusal extends Error {
   readonly reason: HttpRefusal;
   readonly problem: Problem;
   readonly headers: Record<string, string>;
+  /** What exactly was wrong with a credential: for the log and the metrics, not for the client. */
+  readonly fault: string | undefined;
 
   constructor(
     reason: HttpRefusal,
-    more: { detail?: string; errors?: FieldError[]; headers?: Record<string, string> } = {},
+    more: { detail?: string; errors?: FieldError[]; headers?: Record<string, string>; fault?: string } = {},
   ) {
-    const { headers = {}, ...rest } = more;
+    const { headers = {}, fault, ...rest } = more;
     super(REFUSALS[reason].title);
     this.name = "Refusal";
     this.reason = reason;
     this.problem = problem(reason, rest);
     this.headers = headers;
+    this.fault = fault;
   }
 }
 
@@ -26,18 +38,39 @@ export class Refusal extends Error {
 const RETRY_AFTER_SECONDS = 5;
 
 /** Whatever a route throws becomes an `application/problem+json` answer (RFC 9457). */
-export function answerError(error: unknown, c: Context): Response {
-  return answerRefusal(refusalOf(error), c);
+export function answerError(error: unknown, c: Context<HonoEnv>): Response {
+  const refusal = refusalOf(error, c);
+  const code = REFUSALS[refusal.reason].status;
+  noteRefusal(c, refusal.reason, code, refusal.fault);
+  return answerRefusal(refusal, c);
 }
 
-function refusalOf(error: unknown): Refusal {
+/**
+ * Logs and counts that somebody was told no.
+ * @param code The HTTP status, or the code that the socket was closed with.
+ * @param fault What exactly was wrong with a credential, if that was it.
+ */
+export function noteRefusal(c: Context<HonoEnv>, reason: RefusalReason, code: number, fault?: string): void {
+  logRefusal({
+    request_id: requestIdOf(c),
+    method: c.req.method,
+    route: routeOf(c),
+    reason,
+    code,
+    ...(fault !== undefined && { fault }),
+  });
+  if (fault !== undefined) count(c, "tidings_auth_failures_total", { reason: fault });
+}
+
+function refusalOf(error: unknown, c: Context<HonoEnv>): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof ConfigError) {
     logFault("configuration", error);
     const errors = error.faults.map(({ setting, message, fix }) => ({ field: setting, message: `${message}: ${fix}` }));
     return new Refusal("misconfigured", { errors });
   }
-  logFault("request", error);
+  logFault("request", error, { request_id: requestIdOf(c) });
+  flush(c);
   // The platform marks what a later try may mend (Durable Objects, error handling).
   const { retryable, overloaded } = error as { retryable?: unknown; overloaded?: unknown };
   return new Refusal(retryable === true || overloaded === true ? "unavailable" : "internal_error");

@@ -3,8 +3,10 @@ import { type ConnectRefusal, type ConnectRequest, connectTo, readRefusal } from
 import type { CloseCode } from "../protocol/close-codes.ts";
 import { SUBPROTOCOL } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
+import type { HonoEnv } from "./app.ts";
 import { speaksSubprotocol } from "./auth/credentials.ts";
-import { Refusal } from "./errors.ts";
+import { noteRefusal, Refusal } from "./errors.ts";
+import { count } from "./observe.ts";
 
 /** @throws {Refusal} 426 when the request asks for no WebSocket. */
 export function requireUpgrade(c: Context): void {
@@ -22,19 +24,22 @@ export async function connect(channel: Fetcher, request: ConnectRequest): Promis
 }
 
 /** What the client gets of it: the open socket, or one that is closed at once. */
-export function answerConnect(c: Context, answer: Response | ConnectRefusal): Response {
+export function answerConnect(c: Context<HonoEnv>, answer: Response | ConnectRefusal): Response {
   return "reason" in answer ? refuseSocket(c, answer.reason) : withSubprotocol(c, answer);
 }
 
 /**
  * Says no in a way that a browser can see. It shows a page nothing of a failed handshake but code 1006, so the
  * handshake succeeds and the socket is closed at once, with the code and its public sentence.
+ * @param fault What exactly was wrong with the token, if that was it.
  */
-export function refuseSocket(c: Context, reason: SocketRefusal): Response {
+export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, fault?: string): Response {
   const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
   server.accept();
   const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
   server.close(close, title);
+  noteRefusal(c, reason, close, fault);
+  count(c, "tidings_connections_refused_total", { reason });
   return withSubprotocol(c, new Response(null, { status: 101, webSocket: client }));
 }
 

@@ -1,6 +1,6 @@
 import { channelStub } from "../channels/directory.ts";
 import type { Env } from "../config.ts";
-import type { AcceptedEvent, PublishResult } from "../protocol/publish.ts";
+import type { AcceptedEvent, PublishResult, Source } from "../protocol/publish.ts";
 import { logFault } from "../telemetry/log.ts";
 
 const MAX_TRIES = 3;
@@ -15,11 +15,16 @@ export type Delivered = { ok: true; result: PublishResult } | { ok: false; reaso
  * id by now, and a channel takes an id once.
  * @returns One result an event, in the order of the events.
  */
-export async function deliver(env: Env, channel: string, events: AcceptedEvent[]): Promise<Delivered[]> {
+export async function deliver(
+  env: Env,
+  channel: string,
+  events: AcceptedEvent[],
+  source: Source,
+): Promise<Delivered[]> {
   for (let attempt = 1; ; attempt++) {
     try {
       // A stub that has thrown stays broken, so each try asks for a new one.
-      const deliveries = (await inTime(channelStub(env, channel)?.deliver(events))) ?? [];
+      const deliveries = (await inTime(channelStub(env, channel)?.deliver(events, source))) ?? [];
       return events.map((event, i): Delivered => {
         const delivery = deliveries[i];
         if (!delivery) return { ok: false, reason: "unavailable" };

@@ -1,6 +1,6 @@
 import pMap from "p-map";
 import { configOf, type Env } from "../config.ts";
-import type { AcceptedEvent, PublishResult } from "../protocol/publish.ts";
+import type { AcceptedEvent, PublishResult, Source } from "../protocol/publish.ts";
 import { logFault } from "../telemetry/log.ts";
 import { type Delivered, deliver } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
@@ -28,14 +28,14 @@ export type Dispatched =
  * Redis its events wait there.
  * @returns One result an event, in the order of the events.
  */
-export async function dispatch(env: Env, events: AcceptedEvent[]): Promise<Dispatched[]> {
+export async function dispatch(env: Env, events: AcceptedEvent[], source: Source): Promise<Dispatched[]> {
   const results = new Array<Dispatched>(events.length);
   const channels = Map.groupBy(events.entries(), ([, event]) => event.channel);
   await pMap(
     channels,
     async ([channel, indexed]) => {
       const own = indexed.map(([, event]) => event);
-      const delivered = await queueUndelivered(env, own, await deliver(env, channel, own));
+      const delivered = await queueUndelivered(env, own, await deliver(env, channel, own, source));
       for (const [i, [index]] of indexed.entries())
         results[index] = delivered[i] ?? { ok: false, reason: "unavailable" };
     },

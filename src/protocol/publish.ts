@@ -41,6 +41,15 @@ export interface AcceptedEvent {
   /** Set when the publish registers its order, too. */
   order: OrderRegistration | null;
   statusChange: StatusChange;
+  /** When it came to the door, or to the stream, in milliseconds since 1970. */
+  acceptedAt: number;
+}
+
+/** Which way events came in, for what is counted and logged. */
+export interface Source {
+  via: "http" | "redis";
+  /** The name of the publish key; empty when they came through Redis. */
+  key: string;
 }
 
 /** What became of one published event. */
@@ -61,9 +70,15 @@ export type Checked<T> = { ok: true; value: T } | { ok: false; errors: FieldErro
  * @param body The parsed JSON: `{type, data, id?, version?, order?}`.
  * @param channel Where it is to go, in its one spelling (see `parseChannelName`).
  * @param fallbackId Its id when the body brings none.
+ * @param acceptedAt Milliseconds since 1970.
  * @returns The event, or every bad field by name.
  */
-export function checkEvent(body: unknown, channel: ChannelName, fallbackId: string): Checked<AcceptedEvent> {
+export function checkEvent(
+  body: unknown,
+  channel: ChannelName,
+  fallbackId: string,
+  acceptedAt: number,
+): Checked<AcceptedEvent> {
   const parsed = check(publishRequest, body);
   const errors: FieldError[] = parsed.ok ? [] : parsed.errors;
   const orderId = parseChannelName(channel)?.orderId ?? null;
@@ -103,6 +118,7 @@ export function checkEvent(body: unknown, channel: ChannelName, fallbackId: stri
       productId: orderId === null ? String(data.product_id) : null,
       order: registration,
       statusChange: statusChangeOf(type, data),
+      acceptedAt,
     },
   };
 }

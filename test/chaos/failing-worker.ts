@@ -1,16 +1,16 @@
 import type { Delivery } from "../../src/channels/channel.ts";
 import { OrderChannel as ServiceOrderChannel } from "../../src/channels/order-channel.ts";
-import type { AcceptedEvent } from "../../src/protocol/publish.ts";
+import type { AcceptedEvent, Source } from "../../src/protocol/publish.ts";
 
 /** The service, with order objects that fail: those whose id begins with `fa11`, until the time in `FAIL_UNTIL`. */
 
 export { ChannelRegistry, default, ProductsChannel, StreamRelay, TokenVerifier } from "../../src/index.ts";
 
 export class OrderChannel extends ServiceOrderChannel {
-  override async deliver(events: AcceptedEvent[]): Promise<Delivery[]> {
+  override async deliver(events: AcceptedEvent[], source: Source): Promise<Delivery[]> {
     if (this.ctx.id.name?.startsWith("order_fa11") && Date.now() < Number(this.env.FAIL_UNTIL)) {
       throw new Error("this object fails for a while");
     }
-    return super.deliver(events);
+    return super.deliver(events, source);
   }
 }

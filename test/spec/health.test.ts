@@ -1,10 +1,9 @@
-import { evictAllDurableObjects } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import type { Health } from "../../src/telemetry/health.ts";
 import { eventually } from "../support/eventually.ts";
-import { connect, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { connect, deploy, hibernateAll, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
 const health = async (headers: Record<string, string> = {}) =>
@@ -43,7 +42,7 @@ describe("GET /api/v1/ws/health", () => {
     }
     expect((await health({ Authorization: `Bearer ${await adminToken()}` })).channel_details).toEqual(details);
 
-    await evictAllDurableObjects();
+    await hibernateAll();
     expect((await serviceHealth()).channel_details).toEqual(details);
 
     sockets[0]?.close();
@@ -53,7 +52,7 @@ describe("GET /api/v1/ws/health", () => {
     );
 
     // A deploy closes every socket, and no channel is told.
-    await evictAllDurableObjects({ webSockets: "close" });
+    await deploy();
     expect(await serviceHealth()).toMatchObject({ active_channels: [], total_connections: 0 });
   });
 

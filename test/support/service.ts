@@ -1,6 +1,10 @@
+import { evictAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
+import { channelStub, registryStubs } from "../../src/channels/directory.ts";
+import type { ChannelRegistry } from "../../src/channels/registry.ts";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
+import { eventually } from "./eventually.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
 import { TestSocket } from "./test-socket.ts";
 
@@ -58,6 +62,39 @@ export async function connect(
     headers: { Upgrade: "websocket", ...headers },
   });
   return new TestSocket(response);
+}
+
+/** What happens when nobody does anything: every object hibernates, as soon as no timer holds it; sockets stay open. */
+export async function hibernateAll(): Promise<void> {
+  for (const registry of registryStubs(env)) await eventually(() => expectSaved(registry));
+  await evictAllDurableObjects();
+}
+
+/** A registry waits for a while before it writes down what it knows, and does not hibernate before that. */
+async function expectSaved(registry: DurableObjectStub<ChannelRegistry>): Promise<void> {
+  const { known, saved } = await runInDurableObject(registry, async (instance, { storage }) => {
+    const { counted } = await instance.metrics();
+    const { channels } = await instance.overview(Number.POSITIVE_INFINITY);
+    const counts = [...storage.kv.list<{ count: number }>({ prefix: "count:" })];
+    const saved = counts.map(([key, { count }]) => [key.slice("count:".length), count]);
+    return {
+      known: { channels, counted },
+      saved: { channels: Object.fromEntries(saved), counted: storage.kv.get("counted") ?? {} },
+    };
+  });
+  expect(saved).toEqual(known);
+}
+
+/** What a deploy does: the version is another one, every object starts anew, and every socket drops without a word. */
+export async function deploy(): Promise<void> {
+  for (const registry of registryStubs(env)) {
+    await runInDurableObject(registry, (_, { storage }) => storage.kv.put("version", { id: "the last one", since: 0 }));
+    // The test runtime drops the sockets of objects that run, and no others'.
+    for (const channel of Object.keys((await registry.overview(Number.POSITIVE_INFINITY)).channels)) {
+      await channelStub(env, channel)?.connections();
+    }
+  }
+  await evictAllDurableObjects({ webSockets: "close" });
 }
 
 export const orderObject = (id: string) => env.ORDER_CHANNEL.getByName(`order_${id}`);

@@ -4,6 +4,8 @@ export const TEST_ENV = {
   PUBLISH_KEYS: "shop:test-publish-key-0123456789abcdef-shop,stock:test-publish-key-0123456789abcdef-stock",
   BACKEND_CORS_ORIGINS: "https://shop.example,http://localhost:3000",
   HEALTH_DETAILS: "",
+  // Most tests connect as often as they please; those of the limits have settings of their own.
+  RATE_LIMITS: "off",
 };
 
 export const PUBLISH_KEY = "test-publish-key-0123456789abcdef-shop";

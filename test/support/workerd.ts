@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -48,7 +49,7 @@ const listenMessage = z.object({ event: z.literal("listen"), socket: z.literal("
 /** Builds a Worker and runs it with the compatibility date and flags of `wrangler.toml`. */
 export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const directory = await mkdtemp(join(tmpdir(), "tidings-workerd-"));
-  const workerd = new Workerd(directory);
+  const workerd = new Workerd(directory, options);
   try {
     await mkdir(join(directory, "storage"));
     await build({
@@ -60,7 +61,6 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
       external: ["cloudflare:*", "node:*"],
       logLevel: "silent",
     });
-    await writeFile(join(directory, "config.capnp"), runtimeConfig(options));
     await workerd.restart();
     return workerd;
   } catch (error) {
@@ -86,13 +86,15 @@ export function startTidings(vars: Record<string, string> = {}, entry = "src/ind
 export class Workerd {
   /** Where its configuration, its script and, in `storage`, its objects' data are; gone after `stop`. */
   readonly directory: string;
+  readonly #options: WorkerdOptions;
   #process: ChildProcess | undefined;
   /** Chosen by the system at the first start and kept after that, so that clients can come back. */
   #port = 0;
   #log = "";
 
-  constructor(directory: string) {
+  constructor(directory: string, options: WorkerdOptions) {
     this.directory = directory;
+    this.#options = options;
   }
 
   get url(): string {
@@ -121,6 +123,7 @@ export class Workerd {
   /** Starts the process again on the same port with the same storage; ends it first when it runs. */
   async restart(): Promise<void> {
     await this.kill();
+    await writeFile(join(this.directory, "config.capnp"), runtimeConfig(this.#options));
     const child = spawn(
       workerdBinary(),
       ["serve", "--control-fd=3", `--socket-addr=http=127.0.0.1:${this.#port}`, "config.capnp"],
@@ -179,6 +182,8 @@ function runtimeConfig({ bindings = {}, durableObjects = {} }: WorkerdOptions): 
   const allBindings = [
     ...classes.map(([className, name]) => `(name=${text(name)}, durableObjectNamespace=${text(className)})`),
     ...Object.entries(bindings).map(([name, value]) => `(name=${text(name)}, text=${text(value)})`),
+    // To the service every start is a deployment: the sockets of the one before are gone.
+    `(name="CF_VERSION_METADATA", json=${text(JSON.stringify({ id: randomUUID() }))})`,
   ];
   const namespaces = classes.map(([name]) => `(className=${text(name)}, uniqueKey=${text(name)}, enableSql=true)`);
   // Backends that tests put up are on this machine, which the runtime's default network does not let a Worker reach.

@@ -15,7 +15,7 @@ import { publicReason, verifyToken } from "./verify.ts";
 export async function requirePublishKey(c: Context<HonoEnv>): Promise<string> {
   const name = await publishKeyName(c.req.raw, configOf(c.env));
   if (name !== null) return name;
-  throw new Refusal("key_invalid", { detail: "Send `Authorization: Bearer <publish key>`." });
+  throw new Refusal("key_invalid", { detail: "Send `Authorization: Bearer <publish key>`.", fault: "key" });
 }
 
 /**
@@ -27,5 +27,5 @@ export async function requireAsker(c: Context<HonoEnv>): Promise<Asker> {
   if ((await publishKeyName(c.req.raw, config)) !== null) return "service";
   const verified = await verifyToken(bearerToken(c.req.raw), config);
   if (verified.ok) return verified.identity;
-  throw new Refusal(publicReason(verified.fault));
+  throw new Refusal(publicReason(verified.fault), { fault: verified.fault });
 }

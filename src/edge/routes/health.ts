@@ -1,8 +1,8 @@
 import type { Context } from "hono";
-import { registryStub, relayStub } from "../../channels/directory.ts";
-import type { ChannelCounts } from "../../channels/registry.ts";
+import { registryStubs, relayStub } from "../../channels/directory.ts";
+import type { Overview } from "../../channels/registry.ts";
 import { configOf, type Env } from "../../config.ts";
-import { type Health, healthOf } from "../../telemetry/health.ts";
+import { type Health, healthOf, MAX_LISTED_CHANNELS } from "../../telemetry/health.ts";
 import { logFault } from "../../telemetry/log.ts";
 import type { HonoEnv } from "../app.ts";
 import { bearerToken } from "../auth/credentials.ts";
@@ -11,17 +11,22 @@ import { requireAsker } from "../auth/require.ts";
 /** `GET /api/v1/ws/health`: open to all; order ids only for services and admins, or when `HEALTH_DETAILS=public`. */
 export async function health(c: Context<HonoEnv>): Promise<Response> {
   const isPrivileged = configOf(c.env).healthIsPublic || (bearerToken(c.req.raw) !== null && (await isOperator(c)));
-  const [counts, redis] = await Promise.all([countsOf(c.env), redisStatusOf(c.env)]);
-  return c.json(healthOf(counts, redis, isPrivileged), 200, { "Cache-Control": "no-store" });
+  const [overviews, redis] = await Promise.all([
+    overviewsOf(c.env, isPrivileged ? MAX_LISTED_CHANNELS : 0),
+    redisStatusOf(c.env),
+  ]);
+  return c.json(healthOf(overviews, redis, isPrivileged), 200, { "Cache-Control": "no-store" });
 }
 
-async function countsOf(env: Env): Promise<ChannelCounts | null> {
-  try {
-    return await registryStub(env).counts();
-  } catch (error) {
-    logFault("health", error);
-    return null;
-  }
+function overviewsOf(env: Env, maxChannels: number): Promise<(Overview | null)[]> {
+  return Promise.all(
+    registryStubs(env).map((registry) =>
+      registry.overview(maxChannels).catch((error: unknown) => {
+        logFault("health", error);
+        return null;
+      }),
+    ),
+  );
 }
 
 async function redisStatusOf(env: Env): Promise<Health["redis_status"]> {

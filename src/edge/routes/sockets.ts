@@ -3,12 +3,14 @@ import type { Listener } from "../../channels/attachment.ts";
 import { orderStub, productsStub } from "../../channels/directory.ts";
 import { type Config, configOf } from "../../config.ts";
 import { parseProductFilter } from "../../protocol/frames.ts";
+import { CLIENT_MESSAGES_BURST } from "../../protocol/limits.ts";
 import { parseOrderId } from "../../protocol/names.ts";
-import type { SocketRefusal } from "../../protocol/refusals.ts";
 import type { HonoEnv } from "../app.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
 import { isOriginAllowed } from "../auth/policy.ts";
 import { type Identity, publicReason, verifyToken } from "../auth/verify.ts";
+import { addressOf, isWithinLimit } from "../limits.ts";
+import { requestIdOf } from "../observe.ts";
 import { lookUpOrder } from "../orders-api.ts";
 import { answerConnect, connect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 
@@ -16,8 +18,9 @@ import { answerConnect, connect, refuseSocket, requireUpgrade } from "../upgrade
 export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
   const config = configOf(c.env);
-  const identity = await admit(c, config);
-  if (typeof identity === "string") return refuseSocket(c, identity);
+  const admitted = await admit(c, config);
+  if (admitted instanceof Response) return admitted;
+  const identity = admitted;
   const orderId = parseOrderId(c.req.param("order_id") ?? "");
   if (orderId === null) return refuseSocket(c, "invalid_order_id");
 
@@ -33,7 +36,7 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
 export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
   const identity = await admit(c, configOf(c.env));
-  if (typeof identity === "string") return refuseSocket(c, identity);
+  if (identity instanceof Response) return identity;
   const products = parseProductFilter(c.req.query("product_id") ?? null);
   if (products === "invalid") return refuseSocket(c, "protocol_error");
 
@@ -41,15 +44,30 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   return answerConnect(c, await connect(productsStub(c.env), request));
 }
 
-/** Origin, then token: the checks that need no channel. */
-async function admit(c: Context<HonoEnv>, config: Config): Promise<Identity | SocketRefusal> {
-  if (!isOriginAllowed(c.req.raw, config)) return "origin_not_allowed";
+/** Origin, then token: the checks that need no channel. @returns Who it is, or the answer that says no. */
+async function admit(c: Context<HonoEnv>, config: Config): Promise<Identity | Response> {
+  if (!isOriginAllowed(c.req.raw, config)) return refuseSocket(c, "origin_not_allowed");
+  const address = addressOf(c);
+  const isFlood = address !== null && !(await isWithinLimit(c, "CONNECTS_PER_ADDRESS", address));
+  if (isFlood) return refuseSocket(c, "rate_limited");
   const verified = await verifyToken(findToken(c.req), config);
-  return verified.ok ? verified.identity : publicReason(verified.fault);
+  if (!verified.ok) return refuseSocket(c, publicReason(verified.fault), verified.fault);
+  const isCalm = await isWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
+  return isCalm ? verified.identity : refuseSocket(c, "rate_limited");
 }
 
 function listenerOf(c: Context, identity: Identity, products: string[] | null): Listener {
-  return { ...identity, products, speaksV1: speaksSubprotocol(c.req.raw), seenAt: Date.now(), isWarned: false };
+  const now = Date.now();
+  return {
+    ...identity,
+    products,
+    speaksV1: speaksSubprotocol(c.req.raw),
+    seenAt: now,
+    isWarned: false,
+    connectedAt: now,
+    allowance: CLIENT_MESSAGES_BURST,
+    requestId: requestIdOf(c),
+  };
 }
 
 function resumeOf(c: Context): { epoch: string; since: string } | null {

@@ -37,10 +37,15 @@ export function readEntry({ id, fields }: StreamEntry): ReadEntry {
   if (version !== undefined) body.version = /^\d{1,16}$/.test(version) ? Number(version) : version;
   if (values.has("id")) body.id = values.get("id");
 
-  const checked = checkEvent(body, channel.name, id);
+  const checked = checkEvent(body, channel.name, id, timeOf(id));
   return checked.ok
     ? { ok: true, event: checked.value }
     : refuse(checked.errors.map(({ field, message }) => `${field} ${message}`).join("; "));
+}
+
+/** When an entry was added, in milliseconds since 1970: the first part of its id, unless whoever added it chose another. */
+export function timeOf(id: string): number {
+  return Number(id.split("-")[0]);
 }
 
 const refuse = (reason: string): ReadEntry => ({ ok: false, reason });

@@ -104,12 +104,28 @@ export class RelayStore {
     return Number(this.#storage.sql.exec("SELECT count(*) AS rows FROM outbox").one().rows);
   }
 
+  /** How many events wait, and since when the oldest does, in milliseconds since 1970; null when none does. */
+  get backlog(): { events: number; since: number | null } {
+    const { events, since } = this.#storage.sql
+      .exec(
+        "SELECT sum(json_array_length(events)) AS events, min(json_extract(events, '$[0].acceptedAt')) AS since FROM outbox",
+      )
+      .one();
+    return { events: Number(events ?? 0), since: typeof since === "number" ? since : null };
+  }
+
   /** What waits longest for a channel. */
   next(channel: string): OutboxRow | null {
     const query = "SELECT row, events FROM outbox WHERE channel = ? ORDER BY row LIMIT 1";
     const found = this.#storage.sql.exec(query, channel).toArray()[0];
-    // The row was written by `keep`, from events that passed the door.
-    return found ? { row: Number(found.row), events: JSON.parse(String(found.events)) as AcceptedEvent[] } : null;
+    if (!found) return null;
+    // The row was written by `keep`, from events that passed the door; an older version did not keep when that was.
+    const events = JSON.parse(String(found.events)) as AcceptedEvent[];
+    const now = Date.now();
+    return {
+      row: Number(found.row),
+      events: events.map((event) => ({ ...event, acceptedAt: event.acceptedAt ?? now })),
+    };
   }
 
   /** A channel has taken a row; what it refused for good goes to the dead letters. */

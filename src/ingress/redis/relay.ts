@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import pMap from "p-map";
-import { registryStub } from "../../channels/directory.ts";
+import { registryStub, registryStubs } from "../../channels/directory.ts";
 import { configOf, type Env } from "../../config.ts";
-import { logFault } from "../../telemetry/log.ts";
+import type { Source } from "../../protocol/publish.ts";
+import { logFault, logPublish, outcomesOf } from "../../telemetry/log.ts";
+import { Reporter } from "../../telemetry/reporter.ts";
 import { deliver } from "../deliver.ts";
 import { RedisClient } from "./client.ts";
 import { entryFields } from "./entry.ts";
@@ -10,6 +12,8 @@ import { DOORBELL } from "./names.ts";
 import { RelayStore } from "./relay-store.ts";
 import { StreamReader } from "./stream-reader.ts";
 
+/** How what comes through the stream is counted and logged. */
+const SOURCE: Source = { via: "redis", key: "" };
 const MAX_CHANNELS_AT_ONCE = 6;
 /** With so many rows waiting for channels that do not take them, no more is read. */
 const MAX_WAITING_ROWS = 10_000;
@@ -34,6 +38,13 @@ export interface RelayStatus {
   deadLetters: number;
 }
 
+export interface RelayMetrics extends Omit<RelayStatus, "waiting"> {
+  /** Events that their channels do not have yet, read or unread; null while Redis does not tell. */
+  lagEntries: number | null;
+  /** How long the oldest of them has waited. */
+  lagSeconds: number | null;
+}
+
 /**
  * Reads the stream and hands its events to their channels: what is read is kept here first, and the cursor with it, so
  * that a crash anywhere repeats something and loses nothing; channels drop what they have already.
@@ -44,12 +55,15 @@ export interface RelayStatus {
 export class StreamRelay extends DurableObject<Env> {
   readonly #client: RedisClient | null;
   readonly #reader: StreamReader | null;
+  readonly #reporter: Reporter;
   #store: RelayStore | undefined;
   #running: Promise<void> | null = null;
   #isRungAgain = false;
   #pollMs = MIN_POLL_MS;
   #isHealthy = true;
   #heardAt = 0;
+  /** The registry that last knew of a listener. */
+  #heardBy = 0;
   #subscription: { end: () => void; since: number } | null = null;
   /** Channels that do not take their events, and when to try again. */
   readonly #failing = new Map<string, { tries: number; retryAt: number }>();
@@ -60,6 +74,7 @@ export class StreamRelay extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const { redis } = configOf(env);
+    this.#reporter = new Reporter((counted) => registryStub(env, "relay").add(counted));
     this.#client = redis && new RedisClient(redis);
     this.#reader = redis && this.#client && new StreamReader(this.#client, this.#kept, redis.stream);
   }
@@ -80,6 +95,16 @@ export class StreamRelay extends DurableObject<Env> {
     }
     const { gaps, deadLetters } = this.#kept.state;
     return { redis: this.#isHealthy ? "healthy" : "unavailable", waiting: this.#kept.waiting, gaps, deadLetters };
+  }
+
+  async metrics(): Promise<RelayMetrics> {
+    const { redis, gaps, deadLetters } = await this.status();
+    const unread = redis === "healthy" ? await this.#reader?.unread().catch(() => null) : null;
+    if (!unread) return { redis, gaps, deadLetters, lagEntries: null, lagSeconds: null };
+    const { events, since } = this.#kept.backlog;
+    const oldest = Math.min(since ?? Number.POSITIVE_INFINITY, unread.since ?? Number.POSITIVE_INFINITY);
+    const lagSeconds = oldest === Number.POSITIVE_INFINITY ? 0 : Math.max(Date.now() - oldest, 0) / 1000;
+    return { redis, gaps, deadLetters, lagEntries: events + unread.entries, lagSeconds };
   }
 
   override async alarm(): Promise<void> {
@@ -114,6 +139,7 @@ export class StreamRelay extends DurableObject<Env> {
           this.#isHealthy = true;
         } catch (error) {
           if (this.#isHealthy) logFault("redis", error);
+          this.#reporter.changed((promise) => this.ctx.waitUntil(promise));
           this.#isHealthy = false;
         }
         this.#heardAt = Date.now();
@@ -133,6 +159,10 @@ export class StreamRelay extends DurableObject<Env> {
     while (hasMore && this.#kept.waiting < MAX_WAITING_ROWS) {
       const { id } = this.#kept.state;
       const { gap, ...result } = await this.#reader.read();
+      if (result.rejected > 0) {
+        this.#reporter.counts.count("tidings_events_rejected_total", { via: SOURCE.via }, result.rejected);
+        this.#reporter.changed((promise) => this.ctx.waitUntil(promise));
+      }
       if (gap) {
         logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
         // Before anything from behind the gap is delivered.
@@ -153,7 +183,7 @@ export class StreamRelay extends DurableObject<Env> {
   async #tellGap(): Promise<void> {
     const { untoldGapAt } = this.#kept.state;
     if (untoldGapAt === null) return;
-    await registryStub(this.env).gap(untoldGapAt);
+    await Promise.all(registryStubs(this.env).map((registry) => registry.gap(untoldGapAt)));
     this.#kept.update({ untoldGapAt: null });
   }
 
@@ -194,7 +224,8 @@ export class StreamRelay extends DurableObject<Env> {
   async #deliverRows(channel: string): Promise<void> {
     for (let next = this.#kept.next(channel); next; next = this.#kept.next(channel)) {
       const { row, events } = next;
-      const results = await deliver(this.env, channel, events);
+      const startedAt = Date.now();
+      const results = await deliver(this.env, channel, events, SOURCE);
       if (results.some((result) => !result.ok && result.reason === "unavailable")) {
         const tries = (this.#failing.get(channel)?.tries ?? 0) + 1;
         const wait = Math.min(MIN_RETRY_MS * 2 ** (tries - 1), MAX_RETRY_MS);
@@ -202,6 +233,14 @@ export class StreamRelay extends DurableObject<Env> {
         return;
       }
       this.#failing.delete(channel);
+      logPublish({
+        request_id: "",
+        ...SOURCE,
+        channel,
+        events: events.length,
+        outcomes: outcomesOf(results.map((result) => (result.ok ? result.result.status : result.reason))),
+        ms: Date.now() - startedAt,
+      });
       const dead = results.flatMap((result, i) => {
         const event = events[i];
         if (result.ok || !event) return [];
@@ -213,10 +252,7 @@ export class StreamRelay extends DurableObject<Env> {
 
   /** When to look again: while somebody listens or something waits. Otherwise it sleeps, and hears nothing. */
   async #plan(): Promise<void> {
-    const isHeard = await registryStub(this.env)
-      .total()
-      .then((total) => total > 0)
-      .catch(() => true);
+    const isHeard = await this.#isHeard();
     if (isHeard) await this.#subscribe();
     else this.#unsubscribe();
     const now = Date.now();
@@ -228,6 +264,19 @@ export class StreamRelay extends DurableObject<Env> {
     } else if (set === null || Math.abs(set - next) > MIN_RETRY_MS) {
       await this.ctx.storage.setAlarm(Math.max(next, now));
     }
+  }
+
+  /** Whether anybody listens. The registry that last said yes is asked first, so that one question is usually enough. */
+  async #isHeard(): Promise<boolean> {
+    const registries = registryStubs(this.env);
+    const order = registries.map((_, i) => (this.#heardBy + i) % registries.length);
+    for (const index of order) {
+      // Who cannot be asked may know of somebody.
+      if (!(await registries[index]?.isHeard().catch(() => true))) continue;
+      this.#heardBy = index;
+      return true;
+    }
+    return false;
   }
 
   async #subscribe(): Promise<void> {

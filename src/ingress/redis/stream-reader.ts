@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { type RedisClient, RedisError } from "./client.ts";
-import { readEntry, type StreamEntry } from "./entry.ts";
+import { readEntry, type StreamEntry, timeOf } from "./entry.ts";
 import { findGap, type Gap, parseStreamInfo, type StreamInfo } from "./gaps.ts";
 import { DEAD_LETTERS } from "./names.ts";
 import { pairsOf } from "./pairs.ts";
@@ -23,6 +23,8 @@ export interface ReadResult {
   /** Whether there may be more to read at once. */
   hasMore: boolean;
   gap: Gap | null;
+  /** How many of the entries read are no events, and on their way to the dead letters. */
+  rejected: number;
 }
 
 /**
@@ -60,10 +62,20 @@ export class StreamReader {
     if (gap && gap.kind !== "trimmed") {
       // Another stream, or none: it is read from its beginning.
       this.#store.update({ ...noted, id: "0-0", added: null });
-      return { hasMore: true, gap };
+      return { hasMore: true, gap, rejected: 0 };
     }
-    this.#keep(fresh, gap?.lost ?? 0, info, noted);
-    return { hasMore: fresh.length >= batch, gap };
+    const rejected = this.#keep(fresh, gap?.lost ?? 0, info, noted);
+    return { hasMore: fresh.length >= batch, gap, rejected };
+  }
+
+  /** How many entries are there to be read, and when the oldest was added; null where Redis does not tell. */
+  async unread(): Promise<{ entries: number; since: number | null } | null> {
+    const { id, added } = this.#store.state;
+    const info = await this.#info();
+    if (info === "unknown") return null;
+    const entries = info ? Math.max(info.entriesAdded - (added ?? info.entriesAdded - info.length), 0) : 0;
+    const oldest = entries > 0 ? (await this.#range(`(${id}`, 1))[0] : undefined;
+    return { entries, since: oldest ? timeOf(oldest.id) : null };
   }
 
   /** Removes what has been read from the stream; nobody else does. */
@@ -89,14 +101,14 @@ export class StreamReader {
     return findGap({ id, added: added ?? 0 }, info);
   }
 
-  /** Keeps what was read, what is known of a gap, and how far it goes, all at once. */
+  /** Keeps what was read, what is known of a gap, and how far it goes, all at once. @returns How many are no events. */
   #keep(
     entries: StreamEntry[],
     lost: number,
     info: StreamInfo | "unknown" | null,
     noted: Pick<RelayState, "gaps" | "untoldGapAt">,
-  ): void {
-    if (entries.length === 0 && lost === 0) return;
+  ): number {
+    if (entries.length === 0 && lost === 0) return 0;
     const { id, added, untrimmed } = this.#store.state;
     // What a stream that is read for the first time has lost before that was never promised.
     const before = added ?? (info && info !== "unknown" ? info.entriesAdded - info.length : null);
@@ -112,6 +124,7 @@ export class StreamReader {
         untrimmed: untrimmed + entries.length,
       },
     );
+    return read.filter(({ result }) => !result.ok).length;
   }
 
   async #range(start: string, count: number): Promise<StreamEntry[]> {

@@ -23,7 +23,7 @@ describe("an entry", () => {
     const order = { user_id: "alice", status: "new", payment_status: "new" };
     for (const more of [{}, { version: 7 }, { order }, { version: 0, order, id: "mine" }]) {
       const body = { type: "order_shipped", data: { carrier: "UPS", ключ: [1, null] }, ...more };
-      const checked = checkEvent(body, `order_${ORDER}`, "fallback");
+      const checked = checkEvent(body, `order_${ORDER}`, "fallback", 1);
       if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
       expect(readEntry({ id: "1-1", fields: entryFields(checked.value) })).toEqual({ ok: true, event: checked.value });
     }

@@ -1,0 +1,34 @@
+import type { Context } from "hono";
+import { configOf } from "../config.ts";
+import { RATE_LIMITS, type RateLimitBinding } from "../protocol/limits.ts";
+import type { HonoEnv } from "./app.ts";
+import { Refusal } from "./errors.ts";
+import { count } from "./observe.ts";
+
+/**
+ * Whether a caller may go on. The platform counts for each location on its own and about right: this is a fuse against
+ * loops and floods, no bill (Workers, rate limiting binding).
+ * @param key Who is counted: an address, a user, a publish key's name.
+ */
+export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<boolean> {
+  const limiter = c.env[binding];
+  if (!limiter || !configOf(c.env).areRatesLimited) return true;
+  const { success } = await limiter.limit({ key });
+  if (!success) count(c, "tidings_rate_limited_total", { limit: RATE_LIMITS[binding].name });
+  return success;
+}
+
+/** @throws {Refusal} 429 with `Retry-After`. */
+export async function requireWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<void> {
+  if (await isWithinLimit(c, binding, key)) return;
+  const { limit, periodSeconds } = RATE_LIMITS[binding];
+  throw new Refusal("rate_limited", {
+    detail: `At most ${limit} calls in ${periodSeconds} seconds; a batch of events is one call.`,
+    headers: { "Retry-After": String(periodSeconds) },
+  });
+}
+
+/** The address that a client connects from, as Cloudflare saw it; null where there is no Cloudflare in front. */
+export function addressOf(c: Context): string | null {
+  return c.req.header("CF-Connecting-IP") ?? null;
+}

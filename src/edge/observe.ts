@@ -1,0 +1,58 @@
+import type { Context } from "hono";
+import { matchedRoutes } from "hono/route";
+import { registryStub } from "../channels/directory.ts";
+import type { Env } from "../config.ts";
+import type { CounterName, LabelsOf } from "../telemetry/metrics.ts";
+import { Reporter } from "../telemetry/reporter.ts";
+import type { HonoEnv } from "./app.ts";
+
+/** What the Worker itself counts, and how requests are known in the log. */
+
+/** One for each isolate: what one request counts, another may tell. */
+const reporters = new WeakMap<Env, Reporter>();
+
+/** Counts something that happened, `by` times; the registry hears of it soon after the answer. */
+export function count<N extends CounterName>(c: Context<HonoEnv>, name: N, labels: LabelsOf<N>, by = 1): void {
+  if (by === 0) return;
+  reporterOf(c.env).counts.count(name, labels, by);
+  flush(c);
+}
+
+/** Tells the registry what was counted, faults that were logged among it. */
+export function flush(c: Context<HonoEnv>): void {
+  reporterOf(c.env).changed((promise) => afterAnswer(c, promise));
+}
+
+function reporterOf(env: Env): Reporter {
+  const known = reporters.get(env);
+  if (known) return known;
+  // Isolates are many and know nothing of channels: each has picked a registry, so that none gets all of it.
+  const registry = registryStub(env, crypto.randomUUID());
+  const reporter = new Reporter((counted) => registry.add(counted));
+  reporters.set(env, reporter);
+  return reporter;
+}
+
+/** Lets a promise go on after the answer; a caller without an execution context, as in a test, just lets it run. */
+function afterAnswer(c: Context, promise: Promise<unknown>): void {
+  try {
+    c.executionCtx.waitUntil(promise);
+  } catch {
+    promise.catch(() => {});
+  }
+}
+
+const requestIds = new WeakMap<Request, string>();
+
+/** What a request is called in the log and in `X-Request-Id`: Cloudflare's own name for it, where there is one. */
+export function requestIdOf(c: Context): string {
+  const ray = c.req.header("CF-Ray") ?? "";
+  const id = requestIds.get(c.req.raw) ?? (/^[\w-]{8,64}$/.test(ray) ? ray : crypto.randomUUID());
+  requestIds.set(c.req.raw, id);
+  return id;
+}
+
+/** The pattern of the route that took a request, without the ids in its path. */
+export function routeOf(c: Context): string {
+  return matchedRoutes(c).findLast(({ method }) => method !== "ALL")?.path ?? "none";
+}

@@ -1,0 +1,37 @@
+import type { Context } from "hono";
+import { registryStubs, relayStub } from "../../channels/directory.ts";
+import { configOf, type Env } from "../../config.ts";
+import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
+import type { Kind } from "../../telemetry/metrics.ts";
+import { Counts } from "../../telemetry/tally.ts";
+import type { HonoEnv } from "../app.ts";
+import { requirePublishKey } from "../auth/require.ts";
+
+/** `GET /metrics`: Prometheus text, for services. Should a registry not answer, it is 503: counters must not go back. */
+export async function metrics(c: Context<HonoEnv>): Promise<Response> {
+  await requirePublishKey(c);
+  const counts = new Counts();
+  const gauges: Gauge[] = [];
+  const [shards] = await Promise.all([
+    Promise.all(registryStubs(c.env).map((registry) => registry.metrics())),
+    addRelay(c.env, counts, gauges),
+  ]);
+  for (const { counted } of shards) counts.add(counted);
+  for (const kind of ["order", "products"] as const satisfies Kind[]) {
+    const sum = (what: "channels" | "connections") => shards.reduce((sum, { kinds }) => sum + kinds[kind][what], 0);
+    gauges.push({ name: "tidings_connections", labels: { kind }, value: sum("connections") });
+    gauges.push({ name: "tidings_channels", labels: { kind }, value: sum("channels") });
+  }
+  return c.body(exposition(counts.all, gauges), 200, { "Content-Type": EXPOSITION_TYPE, "Cache-Control": "no-store" });
+}
+
+async function addRelay(env: Env, counts: Counts, gauges: Gauge[]): Promise<void> {
+  if (!configOf(env).redis) return;
+  const { redis, lagEntries, lagSeconds, gaps, deadLetters } = await relayStub(env).metrics();
+  counts.count("tidings_dead_letters_total", {}, deadLetters);
+  counts.count("tidings_stream_gaps_total", {}, gaps);
+  gauges.push({ name: "tidings_redis_up", labels: {}, value: redis === "healthy" ? 1 : 0 });
+  // How much waits in a Redis that does not answer, nobody knows.
+  if (lagEntries !== null) gauges.push({ name: "tidings_relay_lag_entries", labels: {}, value: lagEntries });
+  if (lagSeconds !== null) gauges.push({ name: "tidings_relay_lag_seconds", labels: {}, value: lagSeconds });
+}

@@ -1,0 +1,78 @@
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
+import { MAX_EVENT_ID_LENGTH } from "./names.ts";
+import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, MAX_JSON_DEPTH } from "./publish.ts";
+import type { RefusalReason } from "./refusals.ts";
+
+/** Everything that has a bound: its number, what it bounds, and how more than that is refused. */
+
+/** Messages of a client, besides pings: so many at once, and so many more a second. */
+export const CLIENT_MESSAGES_BURST = 20;
+export const CLIENT_MESSAGES_PER_SECOND = 1;
+
+/** Of one user in one channel: `MAX_CONNECTIONS_PER_USER`. */
+export const DEFAULT_CONNECTIONS_PER_USER = 20;
+/** Of everybody in one channel: `MAX_CONNECTIONS_PER_CHANNEL`. */
+export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;
+/** An object holds no more sockets (Durable Objects limits). */
+export const MOST_CONNECTIONS_PER_CHANNEL = 32_768;
+
+/** Calls that the rate-limit bindings of `wrangler.toml` allow, each to one key in one location. */
+export const RATE_LIMITS = {
+  CONNECTS_PER_ADDRESS: { limit: 600, periodSeconds: 60, name: "connects_per_address" },
+  CONNECTS_PER_USER: { limit: 60, periodSeconds: 60, name: "connects_per_user" },
+  PUBLISHES_PER_KEY: { limit: 1000, periodSeconds: 10, name: "publishes_per_key" },
+} as const;
+
+export type RateLimitBinding = keyof typeof RATE_LIMITS;
+
+interface LimitRow {
+  what: string;
+  limit: string;
+  refusal: RefusalReason;
+}
+
+const count = (value: number) => value.toLocaleString("en");
+const bytes = (value: number) => (value % 1024 ** 2 === 0 ? `${value / 1024 ** 2} MB` : `${value / 1024} KB`);
+const rate = ({ limit, periodSeconds }: { limit: number; periodSeconds: number }) =>
+  `${count(limit)} in ${periodSeconds} s`;
+
+/** For the documents. */
+export const LIMITS: LimitRow[] = [
+  {
+    what: "a user's sockets in one channel (`MAX_CONNECTIONS_PER_USER`)",
+    limit: count(DEFAULT_CONNECTIONS_PER_USER),
+    refusal: "too_many_connections",
+  },
+  {
+    what: "all sockets of one channel (`MAX_CONNECTIONS_PER_CHANNEL`)",
+    limit: count(DEFAULT_CONNECTIONS_PER_CHANNEL),
+    refusal: "too_many_connections",
+  },
+  {
+    what: "attempts to connect from one address (`CONNECTS_PER_ADDRESS`)",
+    limit: rate(RATE_LIMITS.CONNECTS_PER_ADDRESS),
+    refusal: "rate_limited",
+  },
+  {
+    what: "attempts of one user to connect (`CONNECTS_PER_USER`)",
+    limit: rate(RATE_LIMITS.CONNECTS_PER_USER),
+    refusal: "rate_limited",
+  },
+  {
+    what: "publish calls with one key; a batch is one (`PUBLISHES_PER_KEY`)",
+    limit: rate(RATE_LIMITS.PUBLISHES_PER_KEY),
+    refusal: "rate_limited",
+  },
+  {
+    what: "a client's messages, besides pings",
+    limit: `${CLIENT_MESSAGES_BURST} at once, then ${CLIENT_MESSAGES_PER_SECOND} a second`,
+    refusal: "rate_limited",
+  },
+  { what: "a client's message", limit: bytes(MAX_CLIENT_MESSAGE_BYTES), refusal: "protocol_error" },
+  { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error" },
+  { what: "an event", limit: bytes(MAX_EVENT_BYTES), refusal: "body_too_large" },
+  { what: "a batch", limit: bytes(MAX_BATCH_BYTES), refusal: "body_too_large" },
+  { what: "events in a batch", limit: count(MAX_BATCH_EVENTS), refusal: "validation_failed" },
+  { what: "an event's `id`", limit: `${MAX_EVENT_ID_LENGTH} characters`, refusal: "validation_failed" },
+  { what: "nesting of `data`", limit: `${MAX_JSON_DEPTH} levels`, refusal: "validation_failed" },
+];

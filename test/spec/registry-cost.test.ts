@@ -1,0 +1,51 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { OrderChannel } from "../../src/channels/order-channel.ts";
+import { ChannelRegistry } from "../../src/channels/registry.ts";
+import type { Health } from "../../src/telemetry/health.ts";
+import { advanceClock, stopClock } from "../support/clock.ts";
+import { eventually } from "../support/eventually.ts";
+import { connect, hibernateAll, registerOrder, serviceRequest } from "../support/service.ts";
+import { mintToken } from "../support/tokens.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const serviceHealth = async () => (await serviceRequest("GET", "/api/v1/ws/health")).json<Health>();
+
+describe("the registry stays cheap", () => {
+  test("100 connections to a channel within a moment cost a few calls, not one each", async () => {
+    const token = await mintToken();
+    const id = await registerOrder();
+    const report = vi.spyOn(ChannelRegistry.prototype, "report");
+    for (let i = 0; i < 100; i++) await (await connect(`orders/${id}`, { token })).frame();
+    await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(100));
+    console.log(`100 connections: ${report.mock.calls.length} calls to the registry`);
+    expect(report.mock.calls.length).toBeLessThanOrEqual(10);
+  });
+
+  test("a count that was confirmed is not asked for again for a quarter of an hour, hibernation or not", async () => {
+    const token = await mintToken();
+    const id = await registerOrder();
+    await (await connect(`orders/${id}`, { token })).frame();
+    await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(1));
+    const asked = vi.spyOn(OrderChannel.prototype, "connections");
+    stopClock();
+    // Whatever other channels there are is asked now.
+    await hibernateAll();
+    for (let i = 0; i < 5; i++) await serviceHealth();
+    asked.mockClear();
+    for (let scrape = 0; scrape < 20; scrape++) {
+      await hibernateAll();
+      await serviceHealth();
+      advanceClock(30_000);
+    }
+    expect(asked).not.toHaveBeenCalled();
+    advanceClock(10 * 60_000);
+    for (let i = 0; i < 5; i++) await serviceHealth();
+    const channels = (await serviceHealth()).active_channels.length;
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(channels);
+    expect(asked).toHaveBeenCalled();
+  });
+});

@@ -1,0 +1,122 @@
+import { evictDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { describe, expect, test, vi } from "vitest";
+import { registryStubs } from "../../src/channels/directory.ts";
+import { type Health, MAX_LISTED_CHANNELS } from "../../src/telemetry/health.ts";
+import { connect, deploy, hibernateAll, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
+import type { TestSocket } from "../support/test-socket.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** How soon after the last change the counts have to be right. */
+const QUIET_MS = 5000;
+const CHANNELS = 500;
+const SOCKETS = 2000;
+
+const serviceHealth = async () => (await serviceRequest("GET", "/api/v1/ws/health")).json<Health>();
+
+/** The same random numbers in every run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Does something to many, a few at a time. */
+async function each<T>(items: readonly T[], action: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = items.values();
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (const item of queue) await action(item);
+    }),
+  );
+}
+
+describe("the registry stays true", () => {
+  test(`${SOCKETS} sockets over ${CHANNELS} channels come and go, objects are evicted, a deploy drops all`, {
+    timeout: 120_000,
+  }, async () => {
+    const random = seeded(42);
+    const token = await mintToken();
+    const orders: string[] = [];
+    await each(Array(CHANNELS - 1).fill(null), async () => orders.push(await registerOrder()));
+    const paths = ["products", ...orders.map((id) => `orders/${id}`)];
+    const open = new Map<TestSocket, string>();
+    const openOne = async () => {
+      const path = String(paths[Math.floor(random() * paths.length)]);
+      const socket = await connect(path, { token });
+      await socket.frame();
+      open.set(socket, path === "products" ? path : path.replace("orders/", "order_"));
+    };
+    const closeOne = () => {
+      const socket = [...open.keys()][Math.floor(random() * open.size)];
+      socket?.close();
+      if (socket) open.delete(socket);
+    };
+    const someEvictions = () =>
+      each(
+        orders.filter(() => random() < 0.05),
+        // One that has hibernated before may not run now.
+        async (id) => (await orderObject(id).connections(), evictDurableObject(orderObject(id))),
+      );
+    /** Health says what is so, soon after the last change, in total and channel by channel. */
+    const expectTruth = async (what: string) => {
+      const truth: Record<string, number> = {};
+      for (const channel of open.values()) truth[channel] = (truth[channel] ?? 0) + 1;
+      const quietSince = performance.now();
+      let health = await serviceHealth();
+      await vi.waitFor(
+        async () => {
+          health = await serviceHealth();
+          expect(health.channel_details).toEqual(truth);
+        },
+        { timeout: QUIET_MS, interval: 100 },
+      );
+      expect(health.total_connections).toBe(open.size);
+      expect(health.truncated).toBeUndefined();
+      console.log(`${what}: ${open.size} sockets, right after ${Math.round(performance.now() - quietSince)} ms`);
+    };
+
+    await each(Array(SOCKETS).fill(null), openOne);
+    await expectTruth("all open");
+    for (let round = 1; round <= 3; round++) {
+      // Only what is quiet hibernates.
+      await someEvictions();
+      for (let i = 0; i < 300; i++) closeOne();
+      await each(Array(200).fill(null), openOne);
+      await expectTruth(`round ${round} of coming and going, with evictions`);
+    }
+    await hibernateAll();
+    for (let i = 0; i < 100; i++) closeOne();
+    await expectTruth("after hibernation of everything");
+    await deploy();
+    open.clear();
+    await each(Array(300).fill(null), openOne);
+    await expectTruth("after a deploy, with a few who came back");
+  });
+
+  test("no registry knows of every channel, and no channel is known by two", async () => {
+    const token = await mintToken();
+    await each(Array(30).fill(null), async () => (await connect(`orders/${await registerOrder()}`, { token })).frame());
+    const known = await Promise.all(registryStubs(env).map((registry) => registry.overview(MAX_LISTED_CHANNELS)));
+    const channels = known.flatMap((overview) => Object.keys(overview.channels));
+    expect(new Set(channels).size).toBe(channels.length);
+    expect(known.filter((overview) => Object.keys(overview.channels).length > 0).length).toBeGreaterThan(1);
+  });
+});
+
+test(`health lists ${MAX_LISTED_CHANNELS} channels at most, says so, and counts them all`, async () => {
+  const before = (await serviceHealth()).total_connections;
+  await each(
+    Array.from({ length: MAX_LISTED_CHANNELS + 20 }, () => `order_${crypto.randomUUID()}`),
+    (channel) => {
+      const shard = registryStubs(env)[Math.floor(Math.random() * 6)];
+      return shard ? shard.report(channel, 2, {}) : Promise.resolve();
+    },
+  );
+  const health = await serviceHealth();
+  expect(health.truncated).toBe(true);
+  expect(health.active_channels).toHaveLength(MAX_LISTED_CHANNELS);
+  expect(health.total_connections).toBe(before + 2 * (MAX_LISTED_CHANNELS + 20));
+});
