@@ -5,7 +5,9 @@ import { configOf, type Env } from "../config.ts";
 import { isPageAllowed } from "./auth/policy.ts";
 import { answerError, Refusal } from "./errors.ts";
 import { requestIdOf } from "./observe.ts";
+import { securityHeaders } from "./headers.ts";
 import { disconnect } from "./routes/disconnect.ts";
+import { asyncApi, cacheable, docs, openApi } from "./routes/documents.ts";
 import { health } from "./routes/health.ts";
 import { metrics } from "./routes/metrics.ts";
 import { deleteOrder, getOrder, putOrder } from "./routes/orders.ts";
@@ -19,9 +21,16 @@ export interface HonoEnv {
 /** The Worker's table of contents. */
 export const app = new Hono<HonoEnv>();
 
+app.use(securityHeaders);
+
 // Browsers listen. Headers of a 101 answer cannot be changed, so sockets stay clear of the CORS middleware.
 app.get("/api/v1/ws/orders/:order_id", orderSocket);
 app.get("/api/v1/ws/products", productsSocket);
+
+// Everybody reads.
+app.get("/openapi.json", cacheable, openApi);
+app.get("/asyncapi.json", cacheable, asyncApi);
+app.get("/docs", cacheable, docs);
 
 // Who is no page, as services are, needs none of it.
 const allowPages = cors({

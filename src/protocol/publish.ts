@@ -18,10 +18,15 @@ export const orderRegistration = z.strictObject({
 });
 export type OrderRegistration = z.infer<typeof orderRegistration>;
 
-const publishRequest = z.strictObject({
+/** The body of a publish, whichever type of event it has; what its `data` must be is the catalogue's matter. */
+export const publishRequest = z.strictObject({
   type: z.string(),
   data: z.record(z.string(), z.unknown()),
-  id: z.string().refine(isEventId, `must be 1 to ${MAX_EVENT_ID_LENGTH} visible ASCII characters`).optional(),
+  id: z
+    .string()
+    .refine(isEventId, `must be 1 to ${MAX_EVENT_ID_LENGTH} visible ASCII characters`)
+    .meta({ pattern: `^[!-~]{1,${MAX_EVENT_ID_LENGTH}}$` })
+    .optional(),
   version: z.int().min(0).optional(),
   order: orderRegistration.optional(),
 });

@@ -7,7 +7,11 @@ import { requirePublishKey } from "../auth/require.ts";
 import { readJson } from "../body.ts";
 import { Refusal } from "../errors.ts";
 
-const disconnectRequest = z.strictObject({ channel: z.string(), user_id: z.string().min(1).max(256).optional() });
+/** The body. */
+export const disconnectRequest = z.strictObject({
+  channel: z.string(),
+  user_id: z.string().min(1).max(256).optional(),
+});
 
 /** `POST /api/v1/disconnect`: closes a channel's sockets, or one user's among them, with 4001. */
 export async function disconnect(c: Context<HonoEnv>): Promise<Response> {

@@ -1,0 +1,174 @@
+import { EVENTS, type EventType, eventTypesOf, isEventType } from "../../protocol/events.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
+import { SECURITY_SCHEMES } from "./access.ts";
+import { EXAMPLE_ORDER, exampleFrame, FRAME_EXAMPLES } from "./examples.ts";
+import { FRAME_SCHEMAS, frameName } from "./frame-schemas.ts";
+import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
+import { ABOUT_SOCKETS, API_VERSION, LICENSE, TITLE } from "./prose.ts";
+
+/** Messages that are no events, by name; a message has its schema's name, or is text that is no JSON. */
+const MESSAGES: Record<keyof typeof FRAME_EXAMPLES, string> & Record<"ping" | "pong", string> = {
+  order_established: "The first frame: the order's state as of exactly `seq`.",
+  products_established: "The first frame: where the channel stands.",
+  order_frames: `Several frames at once, oldest first. Only in \`${SUBPROTOCOL}\`.`,
+  products_frames: `Several frames at once, oldest first. Only in \`${SUBPROTOCOL}\`.`,
+  token_expiring: `The token ends in 30 to 90 seconds: \`authenticate\` with a fresh one. Only in \`${SUBPROTOCOL}\`.`,
+  authenticate: "A fresh token of the same user keeps the connection beyond the end of the first one.",
+  subscribe: "Adds products to the filter; who had none hears of these only from then on.",
+  unsubscribe: "Removes products from the filter.",
+  ping: "Is anybody there? It wakes nothing and costs nothing.",
+  pong: "The answer to `ping`.",
+};
+type MessageName = keyof typeof MESSAGES | EventType;
+
+/** What each socket carries, which way. */
+const CHANNELS = {
+  order: {
+    address: "/api/v1/ws/orders/{order_id}",
+    title: "An order",
+    description: "For the order's owner, and admins.",
+    down: ["order_established", ...eventTypesOf("order"), "order_frames", "token_expiring", "pong"],
+    up: ["authenticate", "ping"],
+    parameters: { order_id: { description: "A UUID, in any case.", examples: [EXAMPLE_ORDER] } },
+    query: {},
+  },
+  products: {
+    address: "/api/v1/ws/products",
+    title: "All products, or some",
+    description: "For any authenticated user.",
+    down: ["products_established", ...eventTypesOf("products"), "products_frames", "token_expiring", "pong"],
+    up: ["subscribe", "unsubscribe", "authenticate", "ping"],
+    parameters: {},
+    query: {
+      product_id: {
+        type: "string",
+        description: `Only these products' events: ids, separated by commas, at most ${MAX_FILTER_PRODUCTS}.`,
+      },
+    },
+  },
+} as const satisfies Record<string, ChannelDescription>;
+
+interface ChannelDescription {
+  address: string;
+  title: string;
+  description: string;
+  /** Server → client. */
+  down: MessageName[];
+  /** Client → server. */
+  up: MessageName[];
+  parameters: JsonObject;
+  query: JsonObject;
+}
+
+/** What both sockets take in their query. */
+const QUERY: JsonObject = {
+  token: { type: "string", description: SECURITY_SCHEMES.token_in_query.description },
+  since: { type: "integer", minimum: 0, description: "Resume: the last `seq` that the client has." },
+  epoch: { type: "string", description: "Resume: the epoch that `since` counts in." },
+};
+
+/** The sockets as AsyncAPI 3.0. */
+export function asyncApiDocument(): JsonObject {
+  const channels: [string, ChannelDescription][] = Object.entries(CHANNELS);
+  const names = [...new Set(channels.flatMap(([, { down, up }]) => [...down, ...up]))];
+  return {
+    asyncapi: "3.0.0",
+    info: {
+      title: TITLE,
+      version: API_VERSION,
+      description: ABOUT_SOCKETS,
+      license: { name: LICENSE.name },
+      tags: [{ name: "orders" }, { name: "products" }],
+    },
+    defaultContentType: "application/json",
+    servers: {
+      deployed: {
+        host: "{host}",
+        protocol: "wss",
+        description: "A deployed service.",
+        variables: { host: { default: "tidings.example", description: "Where it was deployed to." } },
+        security: SECURITY,
+      },
+      laptop: { host: "localhost:8000", protocol: "ws", description: "`npm run dev`", security: SECURITY },
+    },
+    channels: Object.fromEntries(channels.map(([name, channel]) => [name, describeChannel(channel)])),
+    operations: Object.fromEntries(channels.flatMap(([name, channel]) => describeOperations(name, channel))),
+    components: {
+      schemas: componentSchemas(FRAME_SCHEMAS, "draft-7"),
+      messages: Object.fromEntries(names.map((name) => [name, describeMessage(name)])),
+      securitySchemes: ASYNC_SECURITY_SCHEMES,
+    },
+  };
+}
+
+function describeChannel({ address, title, description, down, up, parameters, query }: ChannelDescription): JsonObject {
+  return {
+    address,
+    title,
+    description,
+    ...(Object.keys(parameters).length > 0 && { parameters }),
+    messages: Object.fromEntries([...down, ...up].map((name) => [name, { $ref: `#/components/messages/${name}` }])),
+    bindings: {
+      ws: {
+        method: "GET",
+        query: { type: "object", properties: { ...QUERY, ...query } },
+        headers: {
+          type: "object",
+          properties: {
+            "Sec-WebSocket-Protocol": {
+              type: "string",
+              description: SECURITY_SCHEMES.token_in_subprotocol.description,
+            },
+          },
+        },
+        bindingVersion: "0.1.0",
+      },
+    },
+  };
+}
+
+function describeOperations(name: string, { title, down, up }: ChannelDescription): [string, JsonObject][] {
+  const channel = { $ref: `#/channels/${name}` };
+  const messages = (list: MessageName[]) => list.map((message) => ({ $ref: `#/channels/${name}/messages/${message}` }));
+  return [
+    [`send_${name}`, { action: "send", channel, title: `${title}: what listeners are told`, messages: messages(down) }],
+    [
+      `receive_${name}`,
+      {
+        action: "receive",
+        channel,
+        title: `${title}: what a client may say`,
+        description: `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket with 4005.`,
+        messages: messages(up),
+      },
+    ],
+  ];
+}
+
+function describeMessage(name: MessageName): JsonObject {
+  if (isEventType(name)) {
+    return {
+      name,
+      title: name,
+      summary: EVENTS[name].summary,
+      payload: schemaRef(frameName(name)),
+      examples: [{ name, payload: exampleFrame(name) }],
+    };
+  }
+  const about = { name, title: name, summary: MESSAGES[name] };
+  if (name === "ping" || name === "pong") {
+    const text = name === "ping" ? PING : PONG;
+    const payload = { type: "string", const: text };
+    return { ...about, contentType: "text/plain", payload, examples: [{ name, payload: text }] };
+  }
+  return { ...about, payload: schemaRef(name), examples: [{ name, payload: FRAME_EXAMPLES[name] }] };
+}
+
+/** Any one of these is enough. AsyncAPI has a type of its own for keys in headers and queries. */
+const { user_token, token_in_subprotocol, token_in_query } = SECURITY_SCHEMES;
+const ASYNC_SECURITY_SCHEMES: JsonObject = {
+  user_token,
+  token_in_subprotocol: { ...token_in_subprotocol, type: "httpApiKey" },
+  token_in_query: { ...token_in_query, type: "httpApiKey" },
+};
+const SECURITY = Object.keys(ASYNC_SECURITY_SCHEMES).map((name) => ({ $ref: `#/components/securitySchemes/${name}` }));

@@ -1,0 +1,85 @@
+import { EVENTS, type EventType } from "../../protocol/events.ts";
+import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { problem } from "../../protocol/refusals.ts";
+
+/** What calls and frames look like; tests hold each against its schema. */
+
+export const EXAMPLE_ORDER = EVENTS.order_shipped.example.order_id;
+const EXAMPLE_CHANNEL = orderChannelName(EXAMPLE_ORDER);
+const EXAMPLE_EVENT_ID = "5b0d9f4e-7c1a-4f0b-9a52-3a6a0c1f2d3e";
+const EXAMPLE_EPOCH = "5f0c2b1e";
+const EXAMPLE_TS = "2026-11-22T10:16:02.511Z";
+
+const registration = { user_id: "alice", status: "processing", payment_status: "paid" };
+const published = { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, seq: 8, status: "applied", receivers: 2 };
+
+export const EXAMPLES = {
+  published,
+  queued: { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, status: "queued" },
+  publish_batch: {
+    events: [
+      { channel: EXAMPLE_CHANNEL, type: "order_shipped", data: { ...EVENTS.order_shipped.example } },
+      { channel: PRODUCTS_CHANNEL, type: "inventory_updated", data: { product_id: "p-42", new_quantity: -5 } },
+    ],
+  },
+  batch_results: {
+    results: [
+      published,
+      {
+        status: "rejected",
+        error: {
+          ...problem("validation_failed"),
+          errors: [{ field: "data.new_quantity", message: "Too small: expected number to be >=0" }],
+        },
+      },
+    ],
+  },
+  order_registration: registration,
+  registered_order: { order_id: EXAMPLE_ORDER, ...registration },
+  order_snapshot: { order_id: EXAMPLE_ORDER, ...registration, channel: EXAMPLE_CHANNEL, epoch: EXAMPLE_EPOCH, seq: 8 },
+  disconnect: { channel: EXAMPLE_CHANNEL, user_id: "alice" },
+  health: {
+    status: "healthy",
+    redis_status: "disabled",
+    active_channels: ["orders", "products"],
+    total_connections: 5,
+    channel_details: { orders: 2, products: 3 },
+  },
+};
+
+/** An event's frame as listeners get it. */
+export const exampleFrame = (type: EventType) => ({
+  type,
+  data: { ...EVENTS[type].example },
+  id: EXAMPLE_EVENT_ID,
+  seq: 8,
+  ts: EXAMPLE_TS,
+});
+
+/** Frames and messages that are no events. */
+export const FRAME_EXAMPLES = {
+  order_established: {
+    type: "connection_established",
+    data: {
+      order_id: EXAMPLE_ORDER,
+      current_status: "processing",
+      payment_status: "paid",
+      channel: EXAMPLE_CHANNEL,
+      epoch: EXAMPLE_EPOCH,
+      seq: 7,
+      resumed: null,
+    },
+    ts: EXAMPLE_TS,
+  },
+  products_established: {
+    type: "connection_established",
+    data: { channel: PRODUCTS_CHANNEL, epoch: EXAMPLE_EPOCH, seq: 7, resumed: true },
+    ts: EXAMPLE_TS,
+  },
+  order_frames: [exampleFrame("order_status_changed"), { ...exampleFrame("order_shipped"), seq: 9 }],
+  products_frames: [exampleFrame("inventory_updated"), { ...exampleFrame("price_updated"), seq: 9 }],
+  token_expiring: { type: "token_expiring", data: { expires_at: EXAMPLE_TS } },
+  subscribe: { type: "subscribe", product_ids: ["p-42"] },
+  unsubscribe: { type: "unsubscribe", product_ids: ["p-42"] },
+  authenticate: { type: "authenticate", token: "<jwt>" },
+};

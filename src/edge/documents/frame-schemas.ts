@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
+import {
+  clientMessage,
+  type OrderEstablishedFrame,
+  type ProductsEstablishedFrame,
+  type TokenExpiringFrame,
+} from "../../protocol/frames.ts";
+
+/** What goes over the sockets, as schemas: each frame and message by its name. */
+
+/** The schema of one type of event's frame is called so. */
+export const frameName = (type: EventType) => `${type}_frame`;
+
+const moment = z.iso.datetime().describe("ISO 8601, UTC, with milliseconds.");
+
+/** Where a channel stands. */
+export const position = {
+  epoch: z.string().describe("Which log `seq` counts in; it changes when the log begins anew."),
+  seq: z.int().min(0).describe("The last event's `seq`; 0 when there was none."),
+};
+
+const resumed = z
+  .boolean()
+  .nullable()
+  .describe("Whether everything since the position asked for follows; null when none was asked for.");
+
+const orderEstablished = z.object({
+  type: z.literal("connection_established"),
+  data: z.object({
+    order_id: z.uuid(),
+    current_status: z.string().nullable(),
+    payment_status: z.string().nullable(),
+    channel: z.string().describe("`order_<order id>`"),
+    ...position,
+    resumed,
+  }),
+  ts: moment,
+}) satisfies z.ZodType<OrderEstablishedFrame>;
+
+const productsEstablished = z.object({
+  type: z.literal("connection_established"),
+  data: z.object({ channel: z.literal("products"), ...position, resumed }),
+  ts: moment,
+}) satisfies z.ZodType<ProductsEstablishedFrame>;
+
+const tokenExpiring = z.object({
+  type: z.literal("token_expiring"),
+  data: z.object({ expires_at: moment }),
+}) satisfies z.ZodType<TokenExpiringFrame>;
+
+const eventFrame = (type: EventType) =>
+  z.object({
+    type: z.literal(type),
+    data: EVENTS[type].data,
+    id: z.string().describe("The event's id; no id comes twice."),
+    seq: z.int().min(1).describe("1, 2, 3 … within the channel and epoch."),
+    ts: moment,
+  });
+
+const [subscribe, unsubscribe, authenticate] = clientMessage.options;
+
+/** Several frames in one message, oldest first: only to a client that speaks `tidings.v1`. */
+const framesOf = (frames: Record<string, z.ZodType>) => z.array(z.union(Object.values(frames))).min(1);
+
+const eventFrames = (types: EventType[]) =>
+  Object.fromEntries(types.map((type) => [frameName(type), eventFrame(type)] as const));
+const orderFrames = eventFrames(eventTypesOf("order"));
+const productsFrames = eventFrames(eventTypesOf("products"));
+
+/** Every schema that the sockets need. */
+export const FRAME_SCHEMAS: Record<string, z.ZodType> = {
+  ...Object.fromEntries(Object.entries(EVENTS).map(([type, { data }]) => [`${type}_data`, data])),
+  ...orderFrames,
+  ...productsFrames,
+  order_established: orderEstablished,
+  products_established: productsEstablished,
+  order_frames: framesOf({ order_established: orderEstablished, ...orderFrames }),
+  products_frames: framesOf({ products_established: productsEstablished, ...productsFrames }),
+  token_expiring: tokenExpiring,
+  subscribe,
+  unsubscribe,
+  authenticate,
+};

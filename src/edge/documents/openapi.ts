@@ -1,0 +1,166 @@
+import { type HttpRefusal, problem, REFUSALS } from "../../protocol/refusals.ts";
+import { ACCESS, SECURITY_SCHEMES } from "./access.ts";
+import { HTTP_SCHEMAS } from "./http-schemas.ts";
+import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-schema.ts";
+import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
+import { ABOUT_HTTP, API_VERSION, LICENSE, TITLE } from "./prose.ts";
+
+const PROBLEM_TYPE = "application/problem+json";
+
+/** What any call can meet that is more than a fixed document. */
+const ANY_CALL: HttpRefusal[] = ["internal_error", "misconfigured", "unavailable"];
+const ANY_BODY: HttpRefusal[] = ["malformed_json", "body_too_large", "unsupported_media_type", "validation_failed"];
+
+/** Headers of answers: on which statuses, and what they say. */
+const HEADERS: Record<string, { isOn: (status: number) => boolean; description: string; schema: JsonObject }> = {
+  "WWW-Authenticate": {
+    isOn: (status) => status === 401,
+    description: "`Bearer`",
+    schema: { type: "string" },
+  },
+  Allow: {
+    isOn: (status) => status === 405,
+    description: "The methods that the path has.",
+    schema: { type: "string" },
+  },
+  "Retry-After": {
+    isOn: (status) => status === 503,
+    description: "How long to wait, in seconds.",
+    schema: { type: "integer" },
+  },
+};
+
+/** The HTTP calls as OpenAPI 3.1. */
+export function openApiDocument(): JsonObject {
+  const paths: Record<string, JsonObject> = {};
+  for (const [call, operation] of Object.entries(OPERATIONS)) {
+    const [method = "", path = ""] = call.split(" ");
+    paths[path] = { ...paths[path], [method.toLowerCase()]: describe(operation, path) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: TITLE, version: API_VERSION, description: ABOUT_HTTP, license: LICENSE },
+    servers: [{ url: "/", description: "This service" }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    paths,
+    components: {
+      schemas: componentSchemas(HTTP_SCHEMAS, "draft-2020-12"),
+      parameters: PARAMETERS,
+      responses: problemResponses(),
+      headers: Object.fromEntries(
+        Object.entries(HEADERS).map(([name, { description, schema }]) => [name, { description, schema }]),
+      ),
+      securitySchemes: SECURITY_SCHEMES,
+    },
+  };
+}
+
+function describe(operation: Operation, path: string): JsonObject {
+  const { tag, id, summary, description, body } = operation;
+  const { security } = ACCESS[operation.access];
+  const inPath = path.includes("{order_id}") ? (["order_id"] as const) : [];
+  return {
+    tags: [tag],
+    operationId: id,
+    summary,
+    ...(description && { description }),
+    parameters: [...inPath, ...(operation.parameters ?? [])].map((name) => ref("parameters", name)),
+    ...(body && {
+      requestBody: {
+        required: true,
+        description: `At most ${body.maxBytes} bytes.`,
+        content: {
+          "application/json": {
+            schema: schemaRef(body.schema),
+            examples: Object.fromEntries(Object.entries(body.examples).map(([name, value]) => [name, { value }])),
+          },
+        },
+      },
+    }),
+    security: security.map((schemes) => Object.fromEntries(schemes.map((scheme) => [scheme, []]))),
+    responses: { ...answers(operation), ...refusals(refusalsOf(operation, path)) },
+  };
+}
+
+function answers(operation: Operation): JsonObject {
+  return Object.fromEntries(
+    Object.entries(operation.answers).map(([status, { description, schema, example, mediaType }]) => {
+      const isEmpty = status === "101" || status === "204";
+      const content = { ...(schema && { schema: schemaRef(schema) }), ...(example !== undefined && { example }) };
+      return [
+        status,
+        {
+          description,
+          ...withHeaders(Number(status)),
+          ...(!isEmpty && { content: { [mediaType ?? "application/json"]: content } }),
+        },
+      ];
+    }),
+  );
+}
+
+/** All that a call can be refused with: its own reasons and those that follow from what it is. */
+function refusalsOf({ tag, access, body, refusals = [] }: Operation, path: string): HttpRefusal[] {
+  const hasOrderId = path.includes("{order_id}") && access !== "listener";
+  return [
+    ...ACCESS[access].refusals,
+    ...(hasOrderId ? (["invalid_order_id"] as const) : []),
+    ...(body ? ANY_BODY : []),
+    ...refusals,
+    ...(tag === "Documents" ? [] : ANY_CALL),
+  ];
+}
+
+/** By status, as a document has them: where two reasons share a status, both are its examples. */
+function refusals(reasons: HttpRefusal[]): JsonObject {
+  const byStatus = Map.groupBy(reasons, (reason) => REFUSALS[reason].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, [reason, ...more]]) => {
+      if (reason === undefined || more.length === 0) return [String(status), ref("responses", String(reason))];
+      return [String(status), problemResponse([reason, ...more])];
+    }),
+  );
+}
+
+function problemResponses(): JsonObject {
+  const reasons = (Object.keys(REFUSALS) as HttpRefusal[]).filter((reason) => REFUSALS[reason].status !== null);
+  return Object.fromEntries(reasons.map((reason) => [reason, problemResponse([reason])]));
+}
+
+/** An answer that is one of these problems. */
+function problemResponse(reasons: [HttpRefusal, ...HttpRefusal[]]): JsonObject {
+  const example = (reason: HttpRefusal): JsonObject => {
+    const { type, title, status } = problem(reason);
+    return { type, title, status, ...PROBLEM_DETAILS[reason] };
+  };
+  const types = reasons.map((reason) => problem(reason).type);
+  const { status } = REFUSALS[reasons[0]];
+  return {
+    description: reasons.map((reason) => REFUSALS[reason].title).join("; "),
+    ...withHeaders(status),
+    content: {
+      [PROBLEM_TYPE]: {
+        schema: {
+          allOf: [schemaRef("problem"), { properties: { type: { enum: types }, status: { const: status } } }],
+        },
+        examples: Object.fromEntries(reasons.map((reason) => [reason, { value: example(reason) }])),
+      },
+    },
+  };
+}
+
+/** What examples of problems have besides. */
+const PROBLEM_DETAILS: Partial<Record<HttpRefusal, JsonObject>> = {
+  validation_failed: { errors: [{ field: "data.new_quantity", message: "Too small: expected number to be >=0" }] },
+  invalid_order_id: { errors: [{ field: "order_id", message: "must be a UUID" }] },
+};
+
+function withHeaders(status: number): JsonObject {
+  const names = Object.entries(HEADERS).filter(([, { isOn }]) => isOn(status));
+  if (names.length === 0) return {};
+  return { headers: Object.fromEntries(names.map(([name]) => [name, ref("headers", name)])) };
+}
+
+const ref = (kind: "parameters" | "responses" | "headers", name: string): { [key: string]: Json } => ({
+  $ref: `#/components/${kind}/${name}`,
+});
