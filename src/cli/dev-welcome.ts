@@ -47,7 +47,9 @@ Publish to it:
     -H "Authorization: Bearer ${publishKey}" -H "Content-Type: application/json" \\
     -d '{"type":"order_status_changed","data":{"old_status":"pending","new_status":"processing"}}'
 ${throughRedis(demo)}
-Listen in a browser (open ${url}/api/v1/ws/health, paste into its console):
+Read and try every call: ${url}/docs
+
+Listen in a browser (open ${url}/docs, paste into its console):
   ws = new WebSocket("${socketUrl}"); ws.onmessage = (event) => console.log(event.data)
 
 Try everything:

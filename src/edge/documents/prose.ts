@@ -9,9 +9,9 @@ export const API_VERSION = "1.0.0";
 export const LICENSE = { name: "MIT", identifier: "MIT" };
 
 const RETRY = {
-  never: "not by itself",
-  backoff: "by itself, after a back-off",
-  now: "by itself, at once, with jitter",
+  never: "A client should not come back by itself.",
+  backoff: "A client may come back by itself, after a back-off.",
+  now: "A client may come back by itself, at once, with jitter.",
 };
 
 /** One section a close code: what happened, what to do. */
@@ -19,7 +19,7 @@ export const CLOSE_CODE_SECTIONS = Object.entries(CLOSE_CODES)
   .map(
     ([code, { name, meaning, retry, todo }]) =>
       `### ${code} ${name.replaceAll("_", " ")}\n\n` +
-      `**What happened:** ${meaning} **What to do:** ${todo} A client may come back ${RETRY[retry]}.`,
+      `**What happened:** ${meaning} **What to do:** ${todo} ${RETRY[retry]}`,
   )
   .join("\n\n");
 

@@ -98,6 +98,24 @@ it("passes its own smoke test", { timeout: SLOW }, async () => {
   expect(await smoke.exitCode(), smoke.output).toBe(0);
 });
 
+it("serves the page of the documents with all its files; what is no file is the service's", async () => {
+  const url = `http://localhost:${port}`;
+  // As a browser that is led to an address: what no file has must not get a page of the platform's.
+  const headers = { Accept: "text/html", "Sec-Fetch-Mode": "navigate" };
+  const page = await fetch(`${url}/docs`, { headers });
+  expect(page.status).toBe(200);
+  const files = [...(await page.text()).matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)].map(([, path]) => path);
+  expect(files.length).toBeGreaterThan(2);
+  for (const path of files) {
+    const file = await fetch(`${url}${path}`);
+    expect([path, file.status, file.headers.get("X-Content-Type-Options")]).toEqual([path, 200, "nosniff"]);
+  }
+  for (const path of ["/docs-ui/none.js", "/none"]) {
+    const answer = await fetch(`${url}${path}`, { headers });
+    expect([answer.status, answer.headers.get("Content-Type")]).toEqual([404, "application/problem+json"]);
+  }
+});
+
 it.skipIf(!withRedis)("delivers what Redis is given", { timeout: SLOW }, async () => {
   expect(dev.output).toContain(`Redis ingress   on: ${redis?.url}`);
   const watch = tidings("watch", "products");

@@ -1,0 +1,84 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, test, vi } from "vitest";
+import { app } from "../../src/edge/app.ts";
+import { ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** What every HTTP answer says to browsers, whatever it answers. */
+const HEADERS = {
+  "X-Content-Type-Options": "nosniff",
+  "X-Frame-Options": "DENY",
+  "Referrer-Policy": "no-referrer",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Strict-Transport-Security": "max-age=31536000",
+};
+const JSON_POLICY = "default-src 'none'; frame-ancestors 'none'";
+
+const page = { headers: { Origin: "https://shop.example" } };
+const preflight = { method: "OPTIONS", headers: { ...page.headers, "Access-Control-Request-Method": "POST" } };
+const registration = { user_id: "alice", status: "pending", payment_status: "pending" };
+const orderPath = () => `/api/v1/orders/${crypto.randomUUID()}`;
+
+const answers: [name: string, status: number, answer: () => Promise<Response>][] = [
+  ["what was asked for", 200, () => request("/api/v1/ws/health")],
+  ["what a page asked for", 200, () => request("/api/v1/ws/health", page)],
+  ["what was made", 201, () => serviceRequest("PUT", orderPath(), registration)],
+  ["nothing", 204, async () => serviceRequest("DELETE", `/api/v1/orders/${await registerOrder()}`)],
+  ["a preflight", 204, () => request("/api/v1/publish/products", preflight)],
+  ["a bad body", 422, () => serviceRequest("POST", "/api/v1/publish/products", {})],
+  ["no credentials", 401, () => request(orderPath())],
+  ["no such order", 404, () => serviceRequest("GET", orderPath())],
+  ["no such path", 404, () => request("/none")],
+  ["no such method", 405, () => request("/api/v1/publish/products")],
+  ["a socket's path without a handshake", 426, () => request("/api/v1/ws/products")],
+];
+
+describe("an answer is not to be run, framed, sniffed or kept:", () => {
+  for (const [name, status, answer] of answers) {
+    test(`${name} (${status})`, async () => {
+      const response = await answer();
+      expect(response.status).toBe(status);
+      expect(Object.fromEntries(response.headers)).toMatchObject(lowerCased(HEADERS));
+      expect(response.headers.get("Content-Security-Policy")).toBe(JSON_POLICY);
+      expect(response.headers.get("Cache-Control")).toBe("no-store");
+    });
+  }
+
+  test("a service without its settings (503)", async () => {
+    vi.spyOn(console, "error").mockImplementation(() => {});
+    for (const path of ["/api/v1/ws/health", "/api/v1/ws/products"]) {
+      const headers = { Upgrade: "websocket" };
+      const response = await app.fetch(new Request(`${ORIGIN}${path}`, { headers }), { ...env, JWT_SECRET: "" });
+      expect(response.status).toBe(503);
+      expect(Object.fromEntries(response.headers)).toMatchObject(lowerCased(HEADERS));
+    }
+  });
+});
+
+test("the page of the documents runs the service's own scripts, and no others", async () => {
+  const { headers } = await request("/docs");
+  expect(Object.fromEntries(headers)).toMatchObject(lowerCased(HEADERS));
+  const policy = String(headers.get("Content-Security-Policy"));
+  expect(policy).toContain("default-src 'none'; script-src 'self';");
+  expect(policy).toContain("frame-ancestors 'none'");
+  expect(policy).not.toContain("unsafe");
+});
+
+test("over http, nothing is said of https", async () => {
+  const response = await app.fetch(new Request("http://localhost:8000/docs"), env);
+  expect(response.headers.get("Strict-Transport-Security")).toBeNull();
+  expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
+});
+
+test("a handshake is left as it is", async () => {
+  for (const token of [await mintToken(), "bad"]) {
+    const response = await request(`/api/v1/ws/products?token=${token}`, { headers: { Upgrade: "websocket" } });
+    expect(response.status).toBe(101);
+    expect(response.headers.get("Content-Security-Policy")).toBeNull();
+    response.webSocket?.accept();
+    response.webSocket?.close();
+  }
+});
+
+const lowerCased = (headers: Record<string, string>) =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));

@@ -1,0 +1,47 @@
+import { Parser } from "@asyncapi/parser";
+import { expect, test } from "vitest";
+import { asyncApiDocument } from "../../../../src/edge/documents/asyncapi.ts";
+import { CLOSE_CODES } from "../../../../src/protocol/close-codes.ts";
+import { EVENTS } from "../../../../src/protocol/events.ts";
+import { clientMessage } from "../../../../src/protocol/frames.ts";
+import { schemaChecker } from "../../../support/documents.ts";
+
+const document = asyncApiDocument();
+const check = schemaChecker(document, "draft-7");
+const { channels, components } = document as unknown as {
+  channels: Record<string, { messages: Record<string, unknown> }>;
+  components: { messages: Record<string, { payload: unknown; examples: { payload: unknown }[] }> };
+};
+
+test("it is valid, as AsyncAPI's own parser reads it", async () => {
+  const { document: parsed, diagnostics } = await new Parser().parse(JSON.stringify(document));
+  expect(parsed).toBeDefined();
+  // 3.1 exists; the tools that most people have read 3.0.
+  expect(diagnostics.filter(({ code }) => code !== "asyncapi-latest-version")).toEqual([]);
+});
+
+test("each socket has its own events, and every message that a client may send", () => {
+  for (const [type, { channel }] of Object.entries(EVENTS)) {
+    for (const socket of ["order", "products"]) {
+      expect(type in (channels[socket]?.messages ?? {}), `${type} on ${socket}`).toBe(socket === channel);
+    }
+  }
+  for (const { shape } of clientMessage.options) {
+    expect(channels.products?.messages).toHaveProperty(shape.type.value);
+  }
+});
+
+test("every close code has its section", () => {
+  const { description } = document.info as { description: string };
+  for (const code of Object.keys(CLOSE_CODES)) expect(description).toMatch(new RegExp(`^### ${code} `, "m"));
+});
+
+test("every message has an example, which is what its schema says", () => {
+  expect(Object.keys(components.messages).length).toBeGreaterThan(15);
+  for (const [name, { examples }] of Object.entries(components.messages)) {
+    expect(examples.length, name).toBeGreaterThan(0);
+    for (const { payload } of examples) {
+      expect(check(`/components/messages/${name}/payload`, payload), name).toEqual([]);
+    }
+  }
+});

@@ -1,0 +1,95 @@
+import { validate } from "@readme/openapi-parser";
+import { describe, expect, test } from "vitest";
+import { openApiDocument } from "../../../../src/edge/documents/openapi.ts";
+import { CLOSE_CODES } from "../../../../src/protocol/close-codes.ts";
+import { EVENTS } from "../../../../src/protocol/events.ts";
+import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../../../src/protocol/publish.ts";
+import { REFUSALS } from "../../../../src/protocol/refusals.ts";
+import { schemaChecker, step } from "../../../support/documents.ts";
+
+const document = openApiDocument();
+const text = JSON.stringify(document);
+const check = schemaChecker(document, "draft-2020-12");
+
+/** Every object in the document with the place it is at. */
+function* walk(value: unknown, place = ""): Generator<[string, Record<string, unknown>]> {
+  if (typeof value !== "object" || value === null) return;
+  yield [place, value as Record<string, unknown>];
+  for (const [name, item] of Object.entries(value)) yield* walk(item, place + step(name));
+}
+
+test("it is valid, as OpenAPI's own parser reads it", async () => {
+  // The parser writes into what it reads.
+  const result = await validate(JSON.parse(text));
+  expect(result).toMatchObject({ valid: true, warnings: [] });
+});
+
+describe("it has", () => {
+  test("every event, with its example and its schema", () => {
+    for (const [type, { example, summary }] of Object.entries(EVENTS)) {
+      expect(text).toContain(JSON.stringify({ type, data: example }));
+      expect(document).toHaveProperty(["components", "schemas", `publish_${type}`, "description"], summary);
+    }
+  });
+
+  test("every problem, once, with its status and a sentence", () => {
+    const problems = Object.entries(REFUSALS).filter(([, { status }]) => status !== null);
+    const { responses } = document.components as { responses: Record<string, unknown> };
+    expect(Object.keys(responses).sort()).toEqual(problems.map(([reason]) => reason).sort());
+    for (const [reason, { status, title }] of problems) {
+      expect(responses[reason]).toMatchObject({
+        description: title,
+        content: {
+          "application/problem+json": {
+            examples: { [reason]: { value: { type: `urn:tidings:problem:${reason}`, status } } },
+          },
+        },
+      });
+    }
+  });
+
+  test("every close code: what happened and what to do", () => {
+    const { description } = document.info as { description: string };
+    for (const [code, { meaning, todo }] of Object.entries(CLOSE_CODES)) {
+      const [, section = ""] = description.split(new RegExp(`^### ${code} .*$`, "m"));
+      const [own] = section.split("###");
+      expect(own).toContain(meaning);
+      expect(own).toContain(todo);
+    }
+  });
+
+  test("the limits' numbers", () => {
+    for (const bytes of [MAX_EVENT_BYTES, MAX_BATCH_BYTES]) expect(text).toContain(`At most ${bytes} bytes`);
+    expect(document).toHaveProperty("components.schemas.publish_batch.properties.events.maxItems", MAX_BATCH_EVENTS);
+  });
+});
+
+test("every example is what its schema says", () => {
+  let count = 0;
+  for (const [place, { schema, example, examples }] of walk(document)) {
+    if (schema === undefined) continue;
+    const values = examples ? Object.values(examples).map(({ value }) => value) : [example];
+    for (const value of values.filter((value) => value !== undefined)) {
+      expect(check(`${place}/schema`, value), place).toEqual([]);
+      count += 1;
+    }
+  }
+  expect(count).toBeGreaterThan(50);
+});
+
+test("what a service refuses, its schema refuses", () => {
+  const publish = "/components/schemas/publish_product_event";
+  expect(check(publish, { type: "inventory_updated", data: { product_id: "p", new_quantity: 5, more: true } })).toEqual(
+    [],
+  );
+  for (const wrong of [
+    { type: "inventory_updated", data: { product_id: "p", new_quantity: -5 } },
+    { type: "inventory_updated", data: { new_quantity: 5 } },
+    { type: "order_shipped", data: {} },
+    { type: "product_deleted", data: { product_id: "p" }, more: true },
+    { type: "product_deleted", data: { product_id: "p" }, id: "two words" },
+    { type: "product_deleted", data: { product_id: "p", timestamp: "yesterday" } },
+  ]) {
+    expect(check(publish, wrong), JSON.stringify(wrong)).not.toEqual([]);
+  }
+});

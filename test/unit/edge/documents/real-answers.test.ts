@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { EVENTS, eventTypesOf } from "../../../../src/protocol/events.ts";
+import { schemaChecker, step } from "../../../support/documents.ts";
+import { callService, listenAt, registerOrderAt } from "../../../support/node-client.ts";
+import { mintToken } from "../../../support/tokens.ts";
+import { startTidings, type Workerd } from "../../../support/workerd.ts";
+
+/** A running service is held against the documents that it gives of itself. */
+
+let service: Workerd;
+let openApi: {
+  paths: Record<string, Record<string, { responses: Record<number, { $ref?: string }> }>>;
+};
+let check: Record<"http" | "sockets", ReturnType<typeof schemaChecker>>;
+beforeAll(async () => {
+  service = await startTidings();
+  const read = async (name: string) => (await fetch(`${service.url}/${name}.json`)).json();
+  // What it must be is another test's matter.
+  openApi = (await read("openapi")) as typeof openApi;
+  check = {
+    http: schemaChecker(openApi, "draft-2020-12"),
+    sockets: schemaChecker(await read("asyncapi"), "draft-7"),
+  };
+});
+afterAll(() => service.stop());
+
+const ORDER = crypto.randomUUID();
+const UNKNOWN_ORDER = crypto.randomUUID();
+const registration = { user_id: "alice", status: "pending", payment_status: "pending" };
+const shipped = { type: "order_shipped", data: { carrier: "UPS" }, id: "one" };
+const price = { type: "price_updated", data: { product_id: "p", new_price: 1 } };
+
+describe("answers are as openapi.json has them", () => {
+  const calls: [method: string, path: string, template: string, body: unknown, status: number][] = [
+    ["PUT", `orders/${ORDER}`, "orders/{order_id}", registration, 201],
+    ["PUT", `orders/${ORDER}`, "orders/{order_id}", registration, 200],
+    ["PUT", `orders/${ORDER}`, "orders/{order_id}", {}, 422],
+    ["PUT", "orders/1", "orders/{order_id}", registration, 400],
+    ["GET", `orders/${ORDER}`, "orders/{order_id}", undefined, 200],
+    ["GET", `orders/${UNKNOWN_ORDER}`, "orders/{order_id}", undefined, 404],
+    ["POST", `publish/orders/${ORDER}`, "publish/orders/{order_id}", shipped, 200],
+    ["POST", `publish/orders/${ORDER}`, "publish/orders/{order_id}", { ...shipped, data: {} }, 409],
+    ["POST", `publish/orders/${ORDER}`, "publish/orders/{order_id}", { type: "none" }, 422],
+    ["POST", "publish/products", "publish/products", { ...price, version: 1 }, 200],
+    ["POST", "publish/products", "publish/products", { ...price, version: 1 }, 200],
+    [
+      "POST",
+      "publish/batch",
+      "publish/batch",
+      { events: [{ channel: "products", ...price }, { channel: "products" }] },
+      200,
+    ],
+    ["POST", "disconnect", "disconnect", { channel: "products" }, 200],
+    ["GET", "ws/health", "ws/health", undefined, 200],
+    ["GET", "ws/products", "ws/products", undefined, 426],
+    ["DELETE", `orders/${UNKNOWN_ORDER}`, "orders/{order_id}", undefined, 404],
+  ];
+  for (const [method, path, template, body, status] of calls) {
+    test(`${method} ${template}: ${status}`, async () => {
+      const answer = await callService(service.url, method, path, body);
+      expect(answer.status).toBe(status);
+      const mediaType = answer.headers.get("Content-Type") ?? "";
+      const operation = openApi.paths[`/api/v1/${template}`]?.[method.toLowerCase()];
+      const { $ref } = operation?.responses[status] ?? {};
+      const place = `/paths${step(`/api/v1/${template}`)}/${method.toLowerCase()}/responses/${status}`;
+      const schema = `${$ref?.slice("#".length) ?? place}/content${step(mediaType)}/schema`;
+      expect(check.http(schema, await answer.json())).toEqual([]);
+    });
+  }
+});
+
+describe("frames are as asyncapi.json has them", () => {
+  const expectMessage = (name: string, value: unknown) =>
+    expect(check.sockets(`/components/messages/${name}/payload`, value), name).toEqual([]);
+
+  for (const kind of ["order", "products"] as const) {
+    test(`on the socket of ${kind}`, async () => {
+      const order = await registerOrderAt(service.url);
+      const [socket, door] = kind === "order" ? [`orders/${order}`, `orders/${order}`] : ["products", "products"];
+      const first = Promise.withResolvers<unknown>();
+      const raw = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/ws/${socket}?token=${await mintToken()}`);
+      raw.addEventListener("message", ({ data }) => first.resolve(JSON.parse(data)));
+      expectMessage(`${kind}_established`, await first.promise);
+      raw.close();
+
+      const listener = await listenAt(service.url, socket);
+      const types = eventTypesOf(kind);
+      for (const type of types) {
+        const data = { ...EVENTS[type].example, order_id: order };
+        await callService(service.url, "POST", `publish/${door}`, { type, data });
+      }
+      const frames = await listener.receive(types.length);
+      for (const frame of frames) expectMessage(frame.type, frame);
+      expectMessage(`${kind}_frames`, frames);
+      listener.close();
+    });
+  }
+});
