@@ -4,8 +4,7 @@ import { METHODS } from "hono/router";
 import { configOf, type Env } from "../config.ts";
 import { isPageAllowed } from "./auth/policy.ts";
 import { answerError, Refusal } from "./errors.ts";
-import { requestIdOf } from "./observe.ts";
-import { securityHeaders } from "./headers.ts";
+import { answerHeaders } from "./headers.ts";
 import { disconnect } from "./routes/disconnect.ts";
 import { asyncApi, cacheable, docs, openApi } from "./routes/documents.ts";
 import { health } from "./routes/health.ts";
@@ -21,7 +20,7 @@ export interface HonoEnv {
 /** The Worker's table of contents. */
 export const app = new Hono<HonoEnv>();
 
-app.use(securityHeaders);
+app.use(answerHeaders);
 
 // Browsers listen. Headers of a 101 answer cannot be changed, so sockets stay clear of the CORS middleware.
 app.get("/api/v1/ws/orders/:order_id", orderSocket);
@@ -40,12 +39,6 @@ const allowPages = cors({
   maxAge: 600,
 });
 app.use((c, next) => (c.req.header("Origin") === undefined ? next() : allowPages(c, next)));
-
-// What an answer is called in the log.
-app.use(async (c, next) => {
-  await next();
-  c.header("X-Request-Id", requestIdOf(c));
-});
 
 // Operators look.
 app.get("/api/v1/ws/health", health);

@@ -23,8 +23,13 @@ const HEADERS: Record<string, { isOn: (status: number) => boolean; description: 
     description: "The methods that the path has.",
     schema: { type: "string" },
   },
+  "X-Request-Id": {
+    isOn: (status) => status !== 101,
+    description: "What the call is named in the service's log.",
+    schema: { type: "string" },
+  },
   "Retry-After": {
-    isOn: (status) => status === 503,
+    isOn: (status) => status === 429 || status === 503,
     description: "How long to wait, in seconds.",
     schema: { type: "integer" },
   },

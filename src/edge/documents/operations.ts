@@ -127,7 +127,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       examples: publishExamples(eventTypesOf("order")),
     },
     answers: PUBLISHED,
-    refusals: ["id_conflict"],
+    refusals: ["id_conflict", "rate_limited"],
   },
   "POST /api/v1/publish/products": {
     tag: "Publish",
@@ -142,7 +142,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       examples: publishExamples(eventTypesOf("products")),
     },
     answers: PUBLISHED,
-    refusals: ["id_conflict"],
+    refusals: ["id_conflict", "rate_limited"],
   },
   "POST /api/v1/publish/batch": {
     tag: "Publish",
@@ -155,6 +155,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     answers: {
       200: { description: "What became of each event.", schema: "batch_results", example: EXAMPLES.batch_results },
     },
+    refusals: ["rate_limited"],
   },
   "PUT /api/v1/orders/{order_id}": {
     tag: "Orders",
@@ -208,6 +209,14 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: "Order ids are for services and admins; others see the sum of all orders.",
     access: "anyone",
     answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: EXAMPLES.health } },
+  },
+  "GET /metrics": {
+    tag: "Operate",
+    id: "metrics",
+    summary: "What was counted, for Prometheus",
+    description: "Counters count on across hibernation and deploys.",
+    access: "service",
+    answers: { 200: { description: "Prometheus text, version 0.0.4.", mediaType: "text/plain" } },
   },
   "GET /openapi.json": {
     tag: "Documents",
