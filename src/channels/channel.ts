@@ -1,5 +1,6 @@
 import { type Config, configOf, type Env } from "../config.ts";
-import { type Position, parseClientMessage, type TokenExpiringFrame } from "../protocol/frames.ts";
+import { parseClientMessage } from "../protocol/client-messages.ts";
+import type { Position, TokenExpiringFrame } from "../protocol/frames.ts";
 import type { ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, Source } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";

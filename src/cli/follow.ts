@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { retryOf, UNAUTHENTICATED } from "../protocol/close-codes.ts";
 import { PING, PONG, type Position } from "../protocol/frames.ts";
-import { type Closing, retryOf, UNAUTHENTICATED } from "./closing.ts";
+import type { Closing } from "./closing.ts";
 import { connect } from "./connection.ts";
 import { type ReadFrame, readFrame } from "./frame.ts";
 

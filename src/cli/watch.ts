@@ -1,7 +1,9 @@
 import type { Command } from "commander";
-import { MAX_FILTER_PRODUCTS, type Position, parseProductFilter } from "../protocol/frames.ts";
+import { parseProductFilter } from "../protocol/client-messages.ts";
+import { UNAUTHENTICATED } from "../protocol/close-codes.ts";
+import { MAX_FILTER_PRODUCTS, type Position } from "../protocol/frames.ts";
 import { type Channel, channelArgument, socketPath } from "./channel-argument.ts";
-import { describeClosing, remedyOf, UNAUTHENTICATED } from "./closing.ts";
+import { describeClosing, remedyOf } from "./closing.ts";
 import { type Followed, type FollowReport, follow } from "./follow.ts";
 import { eventLine } from "./frame.ts";
 import { mintToken } from "./mint.ts";

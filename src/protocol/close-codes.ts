@@ -59,3 +59,20 @@ interface CloseCodeRow {
 }
 
 export type CloseCode = keyof typeof CLOSE_CODES;
+
+/** The code of a token that is not taken, and of a right that was withdrawn. */
+export const UNAUTHENTICATED = 4001 satisfies CloseCode;
+/** The reason beside 4001 when somebody's right to listen was withdrawn: no fresh token mends that. */
+export const DISCONNECTED_REASON = "Disconnected by the service";
+
+export function isCloseCode(code: number): code is CloseCode {
+  return Object.hasOwn(CLOSE_CODES, code);
+}
+
+/** Whether a client comes back by itself after a close: `never`, after a `backoff`, or `now` (with jitter). */
+export function retryOf(code: number): "never" | "backoff" | "now" {
+  if (isCloseCode(code)) return CLOSE_CODES[code].retry;
+  // A code of a newer service: its decade says enough. Codes below 4000 are of the network and of restarts.
+  if (code >= 4000 && code < 4100) return "never";
+  return code >= 4200 && code < 4300 ? "now" : "backoff";
+}

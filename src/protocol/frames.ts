@@ -1,8 +1,9 @@
-import { z } from "zod";
 import type { EventData, EventType } from "./events.ts";
-import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
 
-/** What goes over a socket: frames to the client, messages to the server. */
+/**
+ * What goes over a socket: frames to the client, and the texts that both ends know. What a client says is in
+ * `client-messages.ts`: checking it takes a library, and this module is part of what a browser loads.
+ */
 
 /** The subprotocol that allows arrays of frames and control frames. Without it every message is one frame. */
 export const SUBPROTOCOL = "tidings.v1";
@@ -60,6 +61,11 @@ export interface TokenExpiringFrame {
   data: { expires_at: string };
 }
 
+/** Server → `tidings.v1` client: say how far you have read, with `ack`. */
+export interface AckRequestFrame {
+  type: "ack_request";
+}
+
 /**
  * One event frame as text. `data` comes as JSON text and goes in as it is: it was validated once, and what a
  * publisher wrote is what every listener reads.
@@ -67,37 +73,4 @@ export interface TokenExpiringFrame {
 export function encodeEventFrame(event: { type: string; data: string; id: string; seq: number; ts: number }): string {
   const rest = JSON.stringify({ id: event.id, seq: event.seq, ts: new Date(event.ts).toISOString() });
   return `{"type":"${event.type}","data":${event.data},${rest.slice(1)}`;
-}
-
-const productIds = z.array(z.string().min(1).max(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
-
-/** Client → server: everything a client may say, besides `ping`. */
-export const clientMessage = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("subscribe"), product_ids: productIds }),
-  z.object({ type: z.literal("unsubscribe"), product_ids: productIds }),
-  z.object({ type: z.literal("authenticate"), token: z.string() }),
-]);
-export type ClientMessage = z.infer<typeof clientMessage>;
-
-/** @returns The message, or null when it is none that the protocol has: the socket is then closed with 4005. */
-export function parseClientMessage(text: string): ClientMessage | null {
-  // A UTF-16 unit is at most three bytes of UTF-8; the cheap bound first, the exact one only near the limit.
-  if (text.length > MAX_CLIENT_MESSAGE_BYTES) return null;
-  if (text.length * 3 > MAX_CLIENT_MESSAGE_BYTES && new TextEncoder().encode(text).length > MAX_CLIENT_MESSAGE_BYTES)
-    return null;
-  try {
-    return clientMessage.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
-}
-
-/**
- * The product filter of `?product_id=a,b,c`.
- * @returns The ids; null when there is no filter; `invalid` when there are too many or one is too long.
- */
-export function parseProductFilter(text: string | null): string[] | null | "invalid" {
-  if (text === null || text === "") return null;
-  const ids = [...new Set(text.split(",").map((id) => id.trim()))].filter((id) => id !== "");
-  return productIds.safeParse(ids).success ? ids : "invalid";
 }

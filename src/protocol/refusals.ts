@@ -1,4 +1,4 @@
-import type { CloseCode } from "./close-codes.ts";
+import { type CloseCode, DISCONNECTED_REASON } from "./close-codes.ts";
 
 /**
  * Why the service says no. One row a reason: what an HTTP client gets, what a socket is closed with, and the one
@@ -12,7 +12,7 @@ export const REFUSALS = {
   invalid_order_id: { status: 400, close: 4000, title: "Invalid order ID format" },
   order_not_found: { status: 404, close: 4004, title: "Order not found" },
   access_denied: { status: 403, close: 4003, title: "Access denied" },
-  disconnected: { status: null, close: 4001, title: "Disconnected by the service" },
+  disconnected: { status: null, close: 4001, title: DISCONNECTED_REASON },
   going_away: { status: null, close: 4200, title: "Going away" },
   no_sign_of_life: { status: null, close: 4200, title: "No sign of life" },
   protocol_error: { status: null, close: 4005, title: "Protocol error" },

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { Listener } from "../../channels/attachment.ts";
 import { orderStub, productsStub } from "../../channels/directory.ts";
 import { type Config, configOf } from "../../config.ts";
-import { parseProductFilter } from "../../protocol/frames.ts";
+import { parseProductFilter } from "../../protocol/client-messages.ts";
 import { CLIENT_MESSAGES_BURST } from "../../protocol/limits.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import type { HonoEnv } from "../app.ts";

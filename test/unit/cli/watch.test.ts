@@ -2,10 +2,9 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { retryOf } from "../../../src/cli/closing.ts";
 import { reconnectDelay } from "../../../src/cli/follow.ts";
 import { eventLine } from "../../../src/cli/frame.ts";
-import { CLOSE_CODES } from "../../../src/protocol/close-codes.ts";
+import { CLOSE_CODES, retryOf } from "../../../src/protocol/close-codes.ts";
 import { PING, PONG } from "../../../src/protocol/frames.ts";
 import { SECRET, TestTerminal } from "./test-terminal.ts";
 

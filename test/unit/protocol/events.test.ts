@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseClientMessage, parseProductFilter } from "../../../src/protocol/client-messages.ts";
 import { EVENTS, eventTypesOf, isEventType } from "../../../src/protocol/events.ts";
-import { encodeEventFrame, parseClientMessage, parseProductFilter } from "../../../src/protocol/frames.ts";
+import { encodeEventFrame } from "../../../src/protocol/frames.ts";
 import { type ChannelName, orderChannelName, parseChannelName, parseOrderId } from "../../../src/protocol/names.ts";
 import { checkEvent } from "../../../src/protocol/publish.ts";
 

@@ -1,0 +1,38 @@
+import { z } from "zod";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
+import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
+
+/** What a client says, besides `ping`, and how the service reads it. */
+
+const productIds = z.array(z.string().min(1).max(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
+
+/** Client → server: everything a client may say, besides `ping`. */
+export const clientMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("subscribe"), product_ids: productIds }),
+  z.object({ type: z.literal("unsubscribe"), product_ids: productIds }),
+  z.object({ type: z.literal("authenticate"), token: z.string() }),
+]);
+export type ClientMessage = z.infer<typeof clientMessage>;
+
+/** @returns The message, or null when it is none that the protocol has: the socket is then closed with 4005. */
+export function parseClientMessage(text: string): ClientMessage | null {
+  // A UTF-16 unit is at most three bytes of UTF-8; the cheap bound first, the exact one only near the limit.
+  if (text.length > MAX_CLIENT_MESSAGE_BYTES) return null;
+  if (text.length * 3 > MAX_CLIENT_MESSAGE_BYTES && new TextEncoder().encode(text).length > MAX_CLIENT_MESSAGE_BYTES)
+    return null;
+  try {
+    return clientMessage.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * The product filter of `?product_id=a,b,c`.
+ * @returns The ids; null when there is no filter; `invalid` when there are too many or one is too long.
+ */
+export function parseProductFilter(text: string | null): string[] | null | "invalid" {
+  if (text === null || text === "") return null;
+  const ids = [...new Set(text.split(",").map((id) => id.trim()))].filter((id) => id !== "");
+  return productIds.safeParse(ids).success ? ids : "invalid";
+}
