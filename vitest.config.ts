@@ -20,6 +20,14 @@ export default defineConfig({
         test: { ...PATIENCE, name: "unit", include: ["test/unit/**/*.test.ts"] },
       },
       {
+        // The SDK: its pure parts, and against the service in the bare runtime.
+        test: { ...PATIENCE, name: "sdk", include: ["test/sdk/**/*.test.ts"] },
+      },
+      {
+        // The SDK in a real Chromium.
+        test: { ...PATIENCE, name: "browser", include: ["test/browser/**/*.test.ts"] },
+      },
+      {
         // Failures of real processes: the bare runtime, killed and started again.
         test: { ...PATIENCE, name: "chaos", include: ["test/chaos/**/*.test.ts"] },
       },

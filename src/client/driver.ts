@@ -1,0 +1,140 @@
+import { BEARER_PROTOCOL_PREFIX, SUBPROTOCOL } from "../protocol/frames.ts";
+import { step } from "./machine.ts";
+import { type Effect, type Input, initialState, NEVER, nextTick, type Start, type State } from "./machine-state.ts";
+import type { Link, Output } from "./output.ts";
+import { watchPage } from "./page.ts";
+import { claimOf } from "./token.ts";
+import type { Position } from "./types.ts";
+
+/** Longer timers fire at once (a signed 32-bit number of milliseconds). */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** One connection with a real socket, a real clock and real timers around the state machine. */
+export class Driver implements Link {
+  #state: State;
+  readonly #socketUrl: (position: Position | null, products: readonly string[] | null) => string;
+  readonly #getToken: () => Promise<string>;
+  readonly #onOutput: (output: Output) => void;
+  #socket: WebSocket | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #unwatch: (() => void) | undefined;
+  readonly #inputs: Input[] = [];
+  #isBusy = false;
+
+  constructor(
+    start: Start,
+    socketUrl: (position: Position | null, products: readonly string[] | null) => string,
+    getToken: () => Promise<string>,
+    onOutput: (output: Output) => void,
+  ) {
+    this.#state = initialState(start);
+    this.#socketUrl = socketUrl;
+    this.#getToken = getToken;
+    this.#onOutput = onOutput;
+    this.reconnect();
+  }
+
+  get position(): Position | null {
+    return this.#state.position;
+  }
+
+  get lagMs(): number | null {
+    return this.#state.lagMs;
+  }
+
+  close(): void {
+    this.#unwatch?.();
+    this.#unwatch = undefined;
+    this.#take({ type: "stop" });
+  }
+
+  reconnect(): void {
+    this.#unwatch ??= watchPage((input) => this.#take(input));
+    this.#take({ type: this.#state.phase === "idle" ? "start" : "reconnect" });
+  }
+
+  refreshToken(): void {
+    this.#take({ type: "refresh" });
+  }
+
+  filter(productIds: readonly string[], isAdded: boolean): void {
+    this.#take({ type: "filter", productIds, isAdded });
+  }
+
+  /** One input after the other: what a page does while it is told something comes after that. */
+  #take(input: Input): void {
+    this.#inputs.push(input);
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
+      const [state, effects] = step(this.#state, next, Date.now(), Math.random);
+      this.#state = state;
+      for (const effect of effects) this.#run(effect);
+    }
+    this.#isBusy = false;
+    clearTimeout(this.#timer);
+    const at = nextTick(this.#state);
+    if (at !== NEVER) {
+      this.#timer = setTimeout(
+        () => this.#take({ type: "tick" }),
+        Math.min(Math.max(at - Date.now(), 0), MAX_TIMER_MS),
+      );
+    }
+  }
+
+  #run(effect: Effect): void {
+    switch (effect.type) {
+      case "get_token":
+        this.#fetchToken(effect.request);
+        return;
+      case "open":
+        this.#open(effect);
+        return;
+      case "send":
+        if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(effect.text);
+        return;
+      case "drop":
+        this.#socket?.close(1000);
+        this.#socket = null;
+        return;
+      default:
+        // A page that closed the connection while it was told something hears nothing more.
+        if (!this.#inputs.some(({ type }) => type === "stop")) this.#onOutput(effect);
+    }
+  }
+
+  async #fetchToken(request: number): Promise<void> {
+    try {
+      const token = await this.#getToken();
+      const exp = claimOf(token, "exp");
+      this.#take({ type: "token", request, token, expiresAt: typeof exp === "number" ? exp * 1000 : NEVER });
+    } catch {
+      this.#take({ type: "token_failed", request });
+    }
+  }
+
+  #open({ socket: id, token, position, products }: Extract<Effect, { type: "open" }>): void {
+    try {
+      const url = this.#socketUrl(position, products);
+      const socket = new WebSocket(url, [SUBPROTOCOL, BEARER_PROTOCOL_PREFIX + token]);
+      this.#socket = socket;
+      socket.addEventListener("message", ({ data }) =>
+        this.#take({ type: "frames", socket: id, frames: framesOf(String(data)) }),
+      );
+      socket.addEventListener("close", ({ code, reason }) => this.#take({ type: "closed", socket: id, code, reason }));
+    } catch {
+      // The error would show the token. Trying the same again does not help.
+      const reason = "The URL or the token is not fit for a WebSocket";
+      this.#take({ type: "closed", socket: id, code: 4005, reason });
+    }
+  }
+}
+
+/** The frames of a message; none of one that is no JSON, such as `pong`. */
+function framesOf(text: string): unknown[] {
+  try {
+    return [JSON.parse(text)].flat();
+  } catch {
+    return [];
+  }
+}

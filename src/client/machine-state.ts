@@ -1,0 +1,137 @@
+import type { Output } from "./output.ts";
+import { DEFAULT_TUNING, type Tuning } from "./tuning.ts";
+import type { Position, Status } from "./types.ts";
+
+/** What the state machine of a connection knows, is told, and asks for. */
+
+/** No deadline. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
+export interface State {
+  readonly tuning: Tuning;
+  /** `waiting` for the next try, for the `token`, for the first frame (`opening`); `asleep` with the page. */
+  readonly phase: "idle" | "waiting" | "token" | "opening" | "live" | "asleep" | "closed";
+  readonly status: Status;
+  readonly position: Position | null;
+  /** The filter as the page wants it, and as the socket was opened with; null for everything. */
+  readonly products: readonly string[] | null;
+  readonly openedWith: readonly string[] | null;
+  /** Which request for a token, and which socket, counts: answers of older ones are too late. */
+  readonly request: number;
+  readonly socket: number;
+  /** Tries since the last success, and when the last one began. */
+  readonly attempt: number;
+  readonly attemptAt: number;
+  /** The token in use, and what the service said when it refused one since the last success. */
+  readonly token: string | null;
+  readonly refusal: string | null;
+  readonly wasLive: boolean;
+  readonly isRecovered: boolean;
+  /** The events up to this `seq` are being replayed. */
+  readonly replayUntil: number;
+  /** The `seq` before a hole that made it come back. */
+  readonly holeAfter: number | null;
+  readonly isOnline: boolean;
+  readonly isVisible: boolean;
+  /** Whether a `ping` was repeated because the answer's time passed while the device slept. */
+  readonly isPingRepeated: boolean;
+  /** When the token came (our clock) and ends (the service's clock); `NEVER` when that is not known. */
+  readonly tokenAt: number;
+  readonly tokenEnds: number;
+  /** The smallest (our clock − the service's clock) on this connection. */
+  readonly skewMs: number;
+  readonly lagMs: number | null;
+
+  /** When the phase ends: the next try, or the end of patience. */
+  readonly phaseEndsAt: number;
+  readonly pingAt: number;
+  readonly pongBy: number;
+  readonly stableAt: number;
+  readonly refreshAt: number;
+  readonly refreshBy: number;
+  /** Since when it is not live; `NEVER` while it is. */
+  readonly notLiveSince: number;
+}
+
+export type Input =
+  | { type: "start" }
+  | { type: "stop" }
+  | { type: "reconnect" }
+  /** The page has another token. */
+  | { type: "refresh" }
+  /** @param expiresAt The token's own `exp`, in milliseconds since 1970, or `NEVER` when it cannot be read. */
+  | { type: "token"; request: number; token: string; expiresAt: number }
+  | { type: "token_failed"; request: number }
+  | { type: "frames"; socket: number; frames: unknown[] }
+  | { type: "closed"; socket: number; code: number; reason: string }
+  /** A deadline has come. */
+  | { type: "tick" }
+  | { type: "online"; isOnline: boolean }
+  | { type: "visible"; isVisible: boolean }
+  /** The page is put away (back-forward cache, frozen tab), and comes back. */
+  | { type: "sleep" }
+  | { type: "wake" }
+  | { type: "filter"; productIds: readonly string[]; isAdded: boolean };
+
+export type Effect =
+  | { type: "get_token"; request: number }
+  | {
+      type: "open";
+      socket: number;
+      token: string;
+      position: Position | null;
+      products: readonly string[] | null;
+    }
+  | { type: "send"; text: string }
+  /** Close the socket and forget it. */
+  | { type: "drop" }
+  | Output;
+
+export interface Start {
+  position: Position | null;
+  products: readonly string[] | null;
+  /** Whether a connection that this one goes on from was live. */
+  wasLive: boolean;
+  tuning: Partial<Tuning>;
+}
+
+export function initialState({ tuning, wasLive, ...start }: Start): State {
+  return {
+    ...start,
+    tuning: { ...DEFAULT_TUNING, ...tuning },
+    phase: "idle",
+    status: { state: wasLive ? "recovering" : "connecting", isStale: false },
+    openedWith: null,
+    request: 0,
+    socket: 0,
+    attempt: 0,
+    attemptAt: -NEVER,
+    token: null,
+    refusal: null,
+    wasLive,
+    isRecovered: false,
+    replayUntil: 0,
+    holeAfter: null,
+    isOnline: true,
+    isVisible: true,
+    isPingRepeated: false,
+    tokenAt: 0,
+    tokenEnds: NEVER,
+    skewMs: 0,
+    lagMs: null,
+    phaseEndsAt: NEVER,
+    pingAt: NEVER,
+    pongBy: NEVER,
+    stableAt: NEVER,
+    refreshAt: NEVER,
+    refreshBy: NEVER,
+    notLiveSince: NEVER,
+  };
+}
+
+/** When the machine wants its next `tick`, in milliseconds since 1970; `NEVER` when nothing is due. */
+export function nextTick(state: State): number {
+  const { phaseEndsAt, pingAt, pongBy, stableAt, refreshAt, refreshBy, status, tuning } = state;
+  const staleAt = status.isStale ? NEVER : state.notLiveSince + tuning.staleMs;
+  return Math.min(phaseEndsAt, pingAt, pongBy, stableAt, refreshAt, refreshBy, staleAt);
+}

@@ -1,0 +1,161 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { callService, registerOrderAt } from "../support/node-client.ts";
+import { mintToken } from "../support/tokens.ts";
+import { startTidings, type Workerd } from "../support/workerd.ts";
+import { listenToOrder, listenToProducts, publishAt, seqsOf, upTo } from "./support/listener.ts";
+
+/** The SDK against the service, over real sockets. */
+
+let service: Workerd;
+beforeAll(async () => {
+  service = await startTidings();
+});
+afterAll(() => service.stop());
+
+const open: { close(): void }[] = [];
+afterEach(() => {
+  for (const connection of open.splice(0)) connection.close();
+});
+const order = (id: string, options: Parameters<typeof listenToOrder>[2] = {}) => {
+  const listener = listenToOrder(service.url, id, options);
+  open.push(listener.connection);
+  return listener;
+};
+const products = (options: Parameters<typeof listenToProducts>[1] = {}) => {
+  const listener = listenToProducts(service.url, options);
+  open.push(listener.connection);
+  return listener;
+};
+const ship = (id: string) => publishAt(service.url, `orders/${id}`, "order_shipped", { carrier: "UPS" });
+const stock = (product_id: string) =>
+  publishAt(service.url, "products", "inventory_updated", { product_id, new_quantity: 5 });
+
+describe("listening to an order", () => {
+  test("tells how it stands, then every event", async () => {
+    const id = await registerOrderAt(service.url);
+    const { connection, heard } = order(id.toUpperCase());
+    expect(await heard.reaches("live")).toEqual({ state: "live", isStale: false, recovered: false });
+    expect(heard.snapshots).toEqual([
+      expect.objectContaining({ order_id: id, current_status: "pending", seq: 0, resumed: null }),
+    ]);
+    await ship(id);
+    await eventually(() => expect(heard.events).toHaveLength(1));
+    expect(heard.events[0]).toMatchObject({ type: "order_shipped", seq: 1, data: { order_id: id, carrier: "UPS" } });
+    expect(connection.position).toEqual({ epoch: heard.snapshots[0]?.epoch, seq: 1 });
+    expect(connection.lagMs).toBeGreaterThanOrEqual(0);
+    expect(heard.gaps).toEqual([]);
+  });
+
+  test("nothing is heard after close, and the service forgets the socket", async () => {
+    const id = await registerOrderAt(service.url);
+    const { connection, heard } = order(id);
+    await heard.reaches("live");
+    connection.close();
+    expect(connection.status).toMatchObject({ state: "closed", reason: { code: 1000, userMustAct: false } });
+    const { receivers } = (await (
+      await callService(service.url, "POST", `publish/orders/${id}`, { type: "order_shipped", data: {} })
+    ).json()) as { receivers: number };
+    expect(receivers).toBe(0);
+    expect(heard.events).toEqual([]);
+  });
+
+  test("refusals that a retry cannot mend stop it, and say what they are", async () => {
+    const id = await registerOrderAt(service.url, "bob");
+    const strange = order(id);
+    expect((await strange.heard.reaches("closed")).reason).toEqual({
+      code: 4003,
+      name: "access_denied",
+      message: "Access denied",
+      userMustAct: true,
+    });
+    const missing = order(crypto.randomUUID());
+    expect((await missing.heard.reaches("closed")).reason).toMatchObject({ code: 4004, userMustAct: false });
+  });
+});
+
+describe("coming back", () => {
+  test("after kill -9 with events published meanwhile: none missed, none twice", async () => {
+    const id = await registerOrderAt(service.url);
+    const { heard } = order(id);
+    await heard.reaches("live");
+    await ship(id);
+    await eventually(() => expect(heard.events).toHaveLength(1));
+    await service.restart();
+    for (let i = 0; i < 5; i++) await ship(id);
+    await eventually(() => expect(heard.events).toHaveLength(6));
+    await ship(id);
+    await eventually(() => expect(seqsOf(heard.events)).toEqual(upTo(7)));
+    expect(await heard.reaches("live")).toMatchObject({ recovered: true });
+    expect(heard.states).toEqual(["live", "recovering", "live"]);
+    expect(heard.gaps).toEqual([]);
+  });
+
+  test("before the first event, too: the position of the first frame is asked for", async () => {
+    const id = await registerOrderAt(service.url);
+    const { heard } = order(id);
+    await heard.reaches("live");
+    await service.kill();
+    await service.restart();
+    await ship(id);
+    await eventually(() => expect(seqsOf(heard.events)).toEqual([1]));
+  });
+
+  test("in another page, with the position that was stored", async () => {
+    const id = await registerOrderAt(service.url);
+    const kept = new Map<string, string>();
+    const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: kept.set.bind(kept) };
+    const first = order(id, { storage });
+    await first.heard.reaches("live");
+    first.connection.close();
+    await ship(id);
+    const second = order(id, { storage });
+    expect(await second.heard.reaches("live")).toMatchObject({ recovered: true });
+    expect(seqsOf(second.heard.events)).toEqual([1]);
+    expect(JSON.stringify([...kept])).not.toContain(await mintToken());
+  });
+
+  test("with a position of another epoch: the gap is told, and how things stand", async () => {
+    const id = await registerOrderAt(service.url);
+    await ship(id);
+    const { heard } = order(id, { position: { epoch: "gone", seq: 7 } });
+    await heard.reaches("live");
+    expect(heard.gaps).toEqual([{ from: { epoch: "gone", seq: 7 }, to: { epoch: heard.snapshots[0]?.epoch, seq: 1 } }]);
+    expect(heard.snapshots[0]).toMatchObject({ current_status: "shipped", resumed: false });
+  });
+});
+
+describe("listening to products", () => {
+  test("a filter can grow and shrink, and outlives a reconnect", async () => {
+    const { connection, heard } = products({ productIds: ["a"] });
+    await heard.reaches("live");
+    const hears = async (expected: string[]) => {
+      const before = heard.events.length;
+      for (const product of ["a", "b", "c"]) await stock(product);
+      const heardOf = () => heard.events.slice(before).map(({ data }) => data.product_id);
+      await eventually(() => expect(heardOf()).toEqual(expected));
+    };
+    await hears(["a"]);
+    connection.subscribe(["c"]);
+    // A message of the client has no answer; its effect is what can be seen.
+    await eventually(async () => {
+      const before = heard.events.length;
+      await stock("c");
+      await eventually(() => expect(heard.events.length).toBeGreaterThan(before));
+    });
+    await hears(["a", "c"]);
+    connection.unsubscribe(["a"]);
+    await hears(["c"]);
+    await service.restart();
+    await heard.reaches("live");
+    await hears(["c"]);
+    connection.unsubscribe(["c"]);
+    await service.restart();
+    await hears([]);
+    expect(heard.gaps).toEqual([]);
+  });
+
+  test("more than 50 products are refused at once", () => {
+    expect(() => products({ productIds: upTo(51).map(String) })).toThrow(RangeError);
+  });
+});

@@ -1,0 +1,75 @@
+import {
+  type Connection,
+  connectOrder,
+  connectProducts,
+  type Gap,
+  type OrderEvent,
+  type OrderOptions,
+  type OrderSnapshot,
+  type ProductEvent,
+  type ProductsConnection,
+  type ProductsOptions,
+  type ProductsSnapshot,
+  type Status,
+} from "../../../src/client/index.ts";
+import { eventually } from "../../support/eventually.ts";
+import { callService } from "../../support/node-client.ts";
+import { mintToken } from "../../support/tokens.ts";
+
+/** Keeps everything that a connection says. */
+export class Heard<E, S> {
+  readonly events: E[] = [];
+  readonly snapshots: S[] = [];
+  readonly gaps: Gap[] = [];
+  readonly statuses: Status[] = [];
+
+  /** The options that tell this one. */
+  readonly options = {
+    onEvent: (event: E) => void this.events.push(event),
+    onSnapshot: (snapshot: S) => void this.snapshots.push(snapshot),
+    onGap: (gap: Gap) => void this.gaps.push(gap),
+    onStatus: (status: Status) => void this.statuses.push(status),
+  };
+
+  get states(): string[] {
+    return this.statuses.map(({ state }) => state);
+  }
+
+  get status(): Status | undefined {
+    return this.statuses.at(-1);
+  }
+
+  /** Waits until the connection is in a state. */
+  async reaches<T extends Status["state"]>(state: T): Promise<Extract<Status, { state: T }>> {
+    const is = (status: Status | undefined): status is Extract<Status, { state: T }> => status?.state === state;
+    return eventually(() => {
+      if (!is(this.status)) throw new Error(`it is ${JSON.stringify(this.status)}, not ${state}`);
+      return this.status;
+    });
+  }
+}
+
+/** An order's owner, listening. */
+export function listenToOrder(url: string, orderId: string, options: Partial<OrderOptions> = {}) {
+  const heard = new Heard<OrderEvent, OrderSnapshot>();
+  const connection: Connection = connectOrder(orderId, { url, getToken: mintToken, ...heard.options, ...options });
+  return { connection, heard };
+}
+
+/** Somebody who listens to products. */
+export function listenToProducts(url: string, options: Partial<ProductsOptions> = {}) {
+  const heard = new Heard<ProductEvent, ProductsSnapshot>();
+  const connection: ProductsConnection = connectProducts({ url, getToken: mintToken, ...heard.options, ...options });
+  return { connection, heard };
+}
+
+/** Publishes and waits for the answer. @returns Its `seq`. */
+export async function publishAt(url: string, path: string, type: string, data: object): Promise<number> {
+  const response = await callService(url, "POST", `publish/${path}`, { type, data });
+  if (response.status !== 200) throw new Error(`not published: ${response.status}`);
+  return ((await response.json()) as { seq: number }).seq;
+}
+
+export const seqsOf = (events: { seq: number }[]) => events.map(({ seq }) => seq);
+/** 1, 2, 3 … to `last`. */
+export const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
