@@ -1,4 +1,5 @@
-import { CLOSE_CODES, isCloseCode } from "../protocol/close-codes.ts";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { isCloseCode } from "../protocol/close-rules.ts";
 
 /** How a socket ended. */
 export interface Closing {

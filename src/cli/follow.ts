@@ -1,5 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { retryOf, UNAUTHENTICATED } from "../protocol/close-codes.ts";
+import { retryOf, UNAUTHENTICATED } from "../protocol/close-rules.ts";
 import { PING, PONG, type Position } from "../protocol/frames.ts";
 import type { Closing } from "./closing.ts";
 import { connect } from "./connection.ts";

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
-import { CLOSE_CODES, type CloseCode } from "../protocol/close-codes.ts";
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import type { CloseCode } from "../protocol/close-rules.ts";
 import { type EventType, eventTypesOf, type StatusChange, statusChangeOf } from "../protocol/events.ts";
 import type { Health } from "../telemetry/health.ts";
 import { socketPath } from "./channel-argument.ts";

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { parseProductFilter } from "../protocol/client-messages.ts";
-import { UNAUTHENTICATED } from "../protocol/close-codes.ts";
+import { UNAUTHENTICATED } from "../protocol/close-rules.ts";
 import { MAX_FILTER_PRODUCTS, type Position } from "../protocol/frames.ts";
 import { type Channel, channelArgument, socketPath } from "./channel-argument.ts";
 import { describeClosing, remedyOf } from "./closing.ts";

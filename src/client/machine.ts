@@ -1,4 +1,4 @@
-import { CLOSE_CODES, DISCONNECTED_REASON, isCloseCode, retryOf, UNAUTHENTICATED } from "../protocol/close-codes.ts";
+import { CLOSE_RULES, DISCONNECTED_REASON, isCloseCode, retryOf, UNAUTHENTICATED } from "../protocol/close-rules.ts";
 import { PING } from "../protocol/frames.ts";
 import { type Effect, type Input, NEVER, type State } from "./machine-state.ts";
 import { filterMessages, receive } from "./receive.ts";
@@ -264,7 +264,7 @@ function end(d: Draft, code: number, message: string): void {
   if (s.phase === "closed") return;
   drop(d);
   s.phase = "closed";
-  const name = isCloseCode(code) ? CLOSE_CODES[code].name : code === 1000 ? "closed" : "unknown";
+  const name = isCloseCode(code) ? CLOSE_RULES[code].name : code === 1000 ? "closed" : "unknown";
   const userMustAct = name === "unauthenticated" || name === "access_denied";
   s.status = { state: "closed", isStale: true, reason: { code, name, message, userMustAct } };
 }

@@ -1,4 +1,4 @@
-import type { CLOSE_CODES, CloseCode } from "../protocol/close-codes.ts";
+import type { CLOSE_RULES, CloseCode } from "../protocol/close-rules.ts";
 import type { EventData, EventType, OrderEventType, ProductEventType } from "../protocol/events.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../protocol/frames.ts";
 import type { SharedTabs } from "./output.ts";
@@ -35,7 +35,7 @@ export interface ClosedReason {
   /** As in README, "When a socket closes"; 1000 after `close()`. */
   code: number;
   /** The code's name; `closed` after `close()`; `unknown` for a code of a newer service. */
-  name: (typeof CLOSE_CODES)[CloseCode]["name"] | "closed" | "unknown";
+  name: (typeof CLOSE_RULES)[CloseCode]["name"] | "closed" | "unknown";
   /** The service's own sentence. */
   message: string;
   /** Whether the person must do something: sign in anew, or as somebody who may listen. */

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { type ConnectRefusal, type ConnectRequest, connectTo, readRefusal } from "../channels/attachment.ts";
-import type { CloseCode } from "../protocol/close-codes.ts";
+import type { CloseCode } from "../protocol/close-rules.ts";
 import { SUBPROTOCOL } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 import type { HonoEnv } from "./app.ts";

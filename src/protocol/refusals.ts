@@ -1,4 +1,4 @@
-import { type CloseCode, DISCONNECTED_REASON } from "./close-codes.ts";
+import { type CloseCode, DISCONNECTED_REASON } from "./close-rules.ts";
 
 /**
  * Why the service says no. One row a reason: what an HTTP client gets, what a socket is closed with, and the one

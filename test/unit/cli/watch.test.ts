@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { reconnectDelay } from "../../../src/cli/follow.ts";
 import { eventLine } from "../../../src/cli/frame.ts";
-import { CLOSE_CODES, retryOf } from "../../../src/protocol/close-codes.ts";
+import { CLOSE_CODES } from "../../../src/protocol/close-codes.ts";
+import { retryOf } from "../../../src/protocol/close-rules.ts";
 import { PING, PONG } from "../../../src/protocol/frames.ts";
 import { SECRET, TestTerminal } from "./test-terminal.ts";
 

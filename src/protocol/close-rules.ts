@@ -1,0 +1,41 @@
+/**
+ * Every code with which the service closes a socket. Decades as Pusher's channels protocol has them:
+ * 40xx stop, 41xx come back after a back-off, 42xx come back now. 4000 to 4004 are the original service's.
+ * What each one means to a person is in `close-codes.ts`: a browser need not load that.
+ */
+export const CLOSE_RULES = {
+  4000: { name: "invalid_order_id", retry: "never" },
+  4001: { name: "unauthenticated", retry: "never" },
+  4003: { name: "access_denied", retry: "never" },
+  4004: { name: "order_not_found", retry: "never" },
+  4005: { name: "protocol_error", retry: "never" },
+  4108: { name: "too_slow", retry: "backoff" },
+  4110: { name: "too_many_connections", retry: "backoff" },
+  4129: { name: "rate_limited", retry: "backoff" },
+  4200: { name: "going_away", retry: "now" },
+} as const satisfies Record<number, CloseRule>;
+
+interface CloseRule {
+  name: string;
+  /** Whether a client may connect again by itself: `never`, after a `backoff`, or `now` (with jitter). */
+  retry: "never" | "backoff" | "now";
+}
+
+export type CloseCode = keyof typeof CLOSE_RULES;
+
+/** The code of a token that is not taken, and of a right that was withdrawn. */
+export const UNAUTHENTICATED = 4001 satisfies CloseCode;
+/** The reason beside 4001 when somebody's right to listen was withdrawn: no fresh token mends that. */
+export const DISCONNECTED_REASON = "Disconnected by the service";
+
+export function isCloseCode(code: number): code is CloseCode {
+  return Object.hasOwn(CLOSE_RULES, code);
+}
+
+/** Whether a client comes back by itself after a close: `never`, after a `backoff`, or `now` (with jitter). */
+export function retryOf(code: number): "never" | "backoff" | "now" {
+  if (isCloseCode(code)) return CLOSE_RULES[code].retry;
+  // A code of a newer service: its decade says enough. Codes below 4000 are of the network and of restarts.
+  if (code >= 4000 && code < 4100) return "never";
+  return code >= 4200 && code < 4300 ? "now" : "backoff";
+}
