@@ -1,7 +1,7 @@
 import { z } from "zod";
-import type { StatusChange } from "../protocol/events.ts";
 import type { ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, OrderRegistration } from "../protocol/publish.ts";
+import type { StatusChange } from "../protocol/status-change.ts";
 
 /** What is known of an order; null for what nobody said. */
 export const orderState = z.object({

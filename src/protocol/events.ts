@@ -23,12 +23,6 @@ const productData = {
 const EXAMPLE_ORDER = "123e4567-e89b-12d3-a456-426614174000";
 const EXAMPLE_TIME = "2026-11-22T10:15:30.123456";
 
-/** What an order's snapshot learns from an event; absent fields stay as they are. */
-export interface StatusChange {
-  status?: string;
-  payment_status?: string;
-}
-
 export const EVENTS = {
   order_status_changed: {
     channel: "order",
@@ -140,25 +134,4 @@ export function eventTypesOf(kind: ChannelKind): EventType[] {
   return Object.keys(EVENTS)
     .filter(isEventType)
     .filter((type) => EVENTS[type].channel === kind);
-}
-
-/**
- * What an order's snapshot learns from an event.
- * @param data The event's `data`, already validated by the catalogue.
- */
-export function statusChangeOf(type: EventType, data: Record<string, unknown>): StatusChange {
-  switch (type) {
-    case "order_status_changed":
-      return { status: String(data.new_status) };
-    case "payment_status_changed":
-      return { payment_status: String(data.new_status) };
-    case "order_shipped":
-      return { status: "shipped" };
-    case "order_delivered":
-      return { status: "delivered" };
-    case "order_cancelled":
-      return { status: "cancelled" };
-    default:
-      return {};
-  }
 }

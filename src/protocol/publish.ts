@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { EVENTS, type EventType, eventTypesOf, isEventType, type StatusChange, statusChangeOf } from "./events.ts";
+import { EVENTS, type EventType, eventTypesOf, isEventType } from "./events.ts";
 import { type ChannelName, isEventId, MAX_EVENT_ID_LENGTH, parseChannelName, parseOrderId } from "./names.ts";
 import type { FieldError } from "./refusals.ts";
+import { type StatusChange, statusChangeOf } from "./status-change.ts";
 
 /** What a service may publish, and the one door through which every event comes in, whichever way it came. */
 
