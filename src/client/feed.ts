@@ -1,0 +1,314 @@
+import { connectOrder, connectProducts } from "./connection.ts";
+import { claimOf } from "./token.ts";
+import type {
+  ClosedReason,
+  Connection,
+  Gap,
+  OrderEvent,
+  OrderOptions,
+  ProductEvent,
+  ProductsOptions,
+  Status,
+} from "./types.ts";
+import { type OrderView, type ProductMap, withOrderEvent, withProductEvents, withSnapshot } from "./views.ts";
+
+/**
+ * What the hooks share: one connection for all components that want the same, opened by the first one and closed a
+ * little after the last one, so that StrictMode's second mount and a quick change of pages find it open.
+ */
+
+/** How long a connection outlives the last component that used it. */
+export const LINGER_MS = 1000;
+
+/** What both hooks return, besides the order or the products. */
+export interface Updates<E> {
+  /** `idle` without an id or a token: there is no connection. */
+  readonly status: Status["state"] | "idle";
+  readonly isConnected: boolean;
+  /** It was not live for some time: what is shown may be old. */
+  readonly isStale: boolean;
+  /** Whether the last break was bridged: everything that was missed has come. */
+  readonly recovered: boolean;
+  readonly lastEvent: E | null;
+  /** How old the last event was when it came, in milliseconds; null before the first one. */
+  readonly lagMs: number | null;
+  /** The last gap: events that cannot be had. Load the state anew when this changes. */
+  readonly gap: Gap | null;
+  /** Why the connection is over; null while it is not. */
+  readonly error: ClosedReason | null;
+}
+
+export interface OrderUpdates extends Updates<OrderEvent> {
+  /** Null before the first frame. */
+  readonly order: OrderView | null;
+}
+
+export interface ProductUpdates extends Updates<ProductEvent> {
+  /** The products that something happened to since this began, by id. */
+  readonly products: ProductMap;
+}
+
+/** The options of a hook. A string is a token. `getToken` may be another function each time: the last one counts. */
+export type HookOptions<O> = Omit<O, "onSnapshot" | "token"> & { token?: string | null | undefined };
+export type OrderHookOptions = HookOptions<OrderOptions>;
+export type ProductsHookOptions = HookOptions<ProductsOptions>;
+
+/** A component that uses a connection. */
+export interface Consumer {
+  /** Its options as of now. */
+  options(): AnyOptions;
+  /** Something of what it shows has changed. */
+  onChange(): void;
+}
+
+const NOTHING = {
+  isConnected: false,
+  isStale: false,
+  recovered: false,
+  lastEvent: null,
+  lagMs: null,
+  gap: null,
+} as const;
+const IDLE = { ...NOTHING, status: "idle", error: null } as const;
+const CONNECTING = { ...NOTHING, status: "connecting", error: null } as const;
+const NO_PRODUCTS: ProductMap = new Map();
+
+/** The options of either hook. */
+export type AnyOptions = Omit<ProductsHookOptions, "onEvent"> & { onEvent?: ((event: never) => void) | undefined };
+type Told = OrderEvent | ProductEvent;
+
+/** What a feed connects with: it hears everything itself. */
+type ConnectOptions = Omit<ProductsOptions, "onEvent" | "onGap"> & {
+  onEvent(event: Told): void;
+  onGap(gap: Gap): void;
+};
+
+/** One connection, what has come of it, and who uses it. */
+class Feed<V extends Updates<Told>> {
+  view: V;
+  readonly #fold: (view: V, events: readonly Told[]) => V;
+  readonly #consumers = new Set<Consumer>();
+  readonly #connection: Connection;
+  readonly #onUnused: () => void;
+  #token: string | undefined;
+  #linger: ReturnType<typeof setTimeout> | undefined;
+  #events: Told[] = [];
+  #isChanged = false;
+
+  constructor(
+    empty: V,
+    options: AnyOptions,
+    connect: (options: ConnectOptions, feed: Feed<V>) => Connection,
+    fold: (view: V, events: readonly Told[]) => V,
+    onUnused: () => void,
+  ) {
+    this.view = empty;
+    this.#fold = fold;
+    this.#onUnused = onUnused;
+    this.#token = options.token ?? undefined;
+    this.#connection = connect(
+      {
+        ...options,
+        token: undefined,
+        getToken: () => this.#freshToken(),
+        onEvent: (event: Told) => {
+          this.#events.push(event);
+          this.#changed();
+          // Which events come follows from the channel, which follows from the hook.
+          this.#tell(({ onEvent }) => (onEvent as ((event: Told) => void) | undefined)?.(event));
+        },
+        onGap: (gap) => {
+          this.update((view) => ({ ...view, gap }));
+          this.#tell(({ onGap }) => onGap?.(gap));
+        },
+        onStatus: (status) => {
+          this.update((view) => ({
+            ...view,
+            status: status.state,
+            isConnected: status.state === "live",
+            isStale: status.isStale,
+            recovered: status.state === "live" ? status.recovered : view.recovered,
+            error: status.state === "closed" ? status.reason : null,
+          }));
+          this.#tell(({ onStatus }) => onStatus?.(status));
+        },
+      },
+      this,
+    );
+  }
+
+  /** @returns What ends the use. */
+  use(consumer: Consumer): () => void {
+    clearTimeout(this.#linger);
+    this.#consumers.add(consumer);
+    this.renew(consumer.options().token);
+    return () => {
+      this.#consumers.delete(consumer);
+      if (this.#consumers.size > 0) return;
+      this.#linger = setTimeout(() => {
+        this.#onUnused();
+        this.#connection.close();
+      }, LINGER_MS);
+    };
+  }
+
+  /** The page has another token of the same user. */
+  renew(token: string | null | undefined): void {
+    if (!token || token === this.#token) return;
+    this.#token = token;
+    this.#connection.refreshToken();
+  }
+
+  reconnect(): void {
+    this.#connection.reconnect();
+  }
+
+  /** Changes what is shown. */
+  update(change: (view: V) => V): void {
+    // Events that came before are part of what is changed.
+    this.view = change(this.#folded());
+    this.#changed();
+  }
+
+  /** Whatever comes in one go is shown in one go. */
+  #changed(): void {
+    if (this.#isChanged) return;
+    this.#isChanged = true;
+    queueMicrotask(() => {
+      this.#isChanged = false;
+      this.view = this.#folded();
+      for (const { onChange } of this.#consumers) onChange();
+    });
+  }
+
+  #folded(): V {
+    const lastEvent = this.#events.at(-1);
+    if (!lastEvent) return this.view;
+    const view = { ...this.#fold(this.view, this.#events), lastEvent, lagMs: this.#connection.lagMs };
+    this.#events = [];
+    return view;
+  }
+
+  async #freshToken(): Promise<string> {
+    for (const consumer of this.#consumers) {
+      const { getToken, token } = consumer.options();
+      if (getToken) return getToken();
+      if (token) return token;
+    }
+    if (this.#token) return this.#token;
+    throw new Error("nobody has a token");
+  }
+
+  #tell(say: (options: AnyOptions) => void): void {
+    for (const consumer of this.#consumers) {
+      try {
+        say(consumer.options());
+      } catch (error) {
+        // One component's mistake is not the others'.
+        console.error(error);
+      }
+    }
+  }
+}
+
+const feeds = new Map<string, Feed<OrderUpdates> | Feed<ProductUpdates>>();
+
+/** What a hook wants, so that every hook that wants the same gets the same; null when there is nothing to connect to. */
+export function feedKey(
+  channel: string | null | undefined,
+  { url, token, getToken, productIds }: AnyOptions,
+): string | null {
+  if (!channel || !(token || getToken) || productIds?.length === 0) return null;
+  // Another token of the same user is no reason for another connection.
+  const user = token ? (claimOf(token, "sub") ?? token) : "";
+  return JSON.stringify([channel.toLowerCase(), url ?? "", user, productIds && [...new Set(productIds)].sort()]);
+}
+
+/** The options that a hook was called with; the original service's hooks took a token. */
+export function hookOptions<O extends OrderHookOptions | ProductsHookOptions>(
+  options: O | string | null | undefined,
+): O {
+  // A token alone, or nothing, is a set of options of either kind.
+  return typeof options === "object" && options !== null ? options : ({ token: options } as O);
+}
+
+const IDLE_ORDER: OrderUpdates = { ...IDLE, order: null };
+const CONNECTING_ORDER: OrderUpdates = { ...CONNECTING, order: null };
+const IDLE_PRODUCTS: ProductUpdates = { ...IDLE, products: NO_PRODUCTS };
+const CONNECTING_PRODUCTS: ProductUpdates = { ...CONNECTING, products: NO_PRODUCTS };
+
+/** One kind of feed, as the hooks of every framework use it. */
+export interface Kind<V> {
+  /** What is shown; the same object as long as nothing changed. */
+  view(key: string | null): V;
+  /** Shown by a server, which connects to nothing. */
+  initial(key: string | null): V;
+  /** @returns What ends the use. */
+  use(key: string, id: string, consumer: Consumer): () => void;
+  renew(key: string | null, token: string | null | undefined): void;
+  reconnect(key: string | null): void;
+}
+
+function kindOf<V extends Updates<Told>>(
+  idle: V,
+  connecting: V,
+  make: (id: string, options: AnyOptions, onUnused: () => void) => Feed<V>,
+): Kind<V> {
+  // A key names its channel, and a channel has one kind of feed.
+  const find = (key: string | null) => feeds.get(key ?? "") as Feed<V> | undefined;
+  const initial = (key: string | null) => (key === null ? idle : connecting);
+  return {
+    initial,
+    view: (key) => find(key)?.view ?? initial(key),
+    use(key, id, consumer) {
+      const feed = find(key) ?? make(id, consumer.options(), () => feeds.delete(key));
+      feeds.set(key, feed as unknown as Feed<OrderUpdates>);
+      return feed.use(consumer);
+    },
+    renew: (key, token) => find(key)?.renew(token),
+    reconnect: (key) => find(key)?.reconnect(),
+  };
+}
+
+export const orderKind: Kind<OrderUpdates> = kindOf(
+  IDLE_ORDER,
+  CONNECTING_ORDER,
+  (id, options, onUnused) =>
+    new Feed(
+      CONNECTING_ORDER,
+      options,
+      (told, feed) =>
+        connectOrder(id, {
+          ...told,
+          onSnapshot: (snapshot) => feed.update((view) => ({ ...view, order: withSnapshot(view.order, snapshot) })),
+        }),
+      (view, events) => {
+        // An order's channel carries an order's events.
+        const order = view.order && (events as readonly OrderEvent[]).reduce(withOrderEvent, view.order);
+        return { ...view, order };
+      },
+      onUnused,
+    ),
+);
+
+export const productsKind: Kind<ProductUpdates> = kindOf(
+  IDLE_PRODUCTS,
+  CONNECTING_PRODUCTS,
+  (_, options, onUnused) =>
+    new Feed(
+      CONNECTING_PRODUCTS,
+      options,
+      (told, feed) =>
+        connectProducts({
+          ...told,
+          onGap(gap) {
+            // What events said may not be the last word any more: a page loads its products anew.
+            feed.update((view) => ({ ...view, products: NO_PRODUCTS }));
+            told.onGap(gap);
+          },
+        }),
+      // The products channel carries products' events.
+      (view, events) => ({ ...view, products: withProductEvents(view.products, events as readonly ProductEvent[]) }),
+      onUnused,
+    ),
+);
