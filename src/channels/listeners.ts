@@ -1,4 +1,4 @@
-import type { CloseCode } from "../protocol/close-codes.ts";
+import type { CloseCode } from "../protocol/close-rules.ts";
 import { MAX_FILTER_PRODUCTS, PING, PONG } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 import { forgetAttachment, type Listener, readAttachment, writeAttachment } from "./attachment.ts";

@@ -1,11 +1,7 @@
 import { z } from "zod";
+import { clientMessage } from "../../protocol/client-messages.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
-import {
-  clientMessage,
-  type OrderEstablishedFrame,
-  type ProductsEstablishedFrame,
-  type TokenExpiringFrame,
-} from "../../protocol/frames.ts";
+import type { OrderEstablishedFrame, ProductsEstablishedFrame, TokenExpiringFrame } from "../../protocol/frames.ts";
 
 /** What goes over the sockets, as schemas: each frame and message by its name. */
 

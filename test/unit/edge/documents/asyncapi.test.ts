@@ -1,9 +1,9 @@
 import { Parser } from "@asyncapi/parser";
 import { expect, test } from "vitest";
 import { asyncApiDocument } from "../../../../src/edge/documents/asyncapi.ts";
+import { clientMessage } from "../../../../src/protocol/client-messages.ts";
 import { CLOSE_CODES } from "../../../../src/protocol/close-codes.ts";
 import { EVENTS } from "../../../../src/protocol/events.ts";
-import { clientMessage } from "../../../../src/protocol/frames.ts";
 import { schemaChecker } from "../../../support/documents.ts";
 
 const document = asyncApiDocument();
