@@ -27,8 +27,9 @@ function reporterOf(env: Env): Reporter {
   const known = reporters.get(env);
   if (known) return known;
   // Isolates are many and know nothing of channels: each has picked a registry, so that none gets all of it.
-  const registry = registryStub(env, crypto.randomUUID());
-  const reporter = new Reporter((counted) => registry.add(counted));
+  const isolate = crypto.randomUUID();
+  // A stub belongs to the request that made it, so each report asks for a new one.
+  const reporter = new Reporter((counted) => registryStub(env, isolate).add(counted));
   reporters.set(env, reporter);
   return reporter;
 }

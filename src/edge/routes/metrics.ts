@@ -2,10 +2,12 @@ import type { Context } from "hono";
 import { registryStubs, relayStub } from "../../channels/directory.ts";
 import { configOf, type Env } from "../../config.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
+import { logFault } from "../../telemetry/log.ts";
 import type { Kind } from "../../telemetry/metrics.ts";
 import { Counts } from "../../telemetry/tally.ts";
 import type { HonoEnv } from "../app.ts";
 import { requirePublishKey } from "../auth/require.ts";
+import { Refusal } from "../errors.ts";
 
 /** `GET /metrics`: Prometheus text, for services. Should a registry not answer, it is 503: counters must not go back. */
 export async function metrics(c: Context<HonoEnv>): Promise<Response> {
@@ -15,7 +17,10 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   const [shards] = await Promise.all([
     Promise.all(registryStubs(c.env).map((registry) => registry.metrics())),
     addRelay(c.env, counts, gauges),
-  ]);
+  ]).catch((error: unknown) => {
+    logFault("metrics", error);
+    throw new Refusal("unavailable");
+  });
   for (const { counted } of shards) counts.add(counted);
   for (const kind of ["order", "products"] as const satisfies Kind[]) {
     const sum = (what: "channels" | "connections") => shards.reduce((sum, { kinds }) => sum + kinds[kind][what], 0);

@@ -1,0 +1,273 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, test, vi } from "vitest";
+import { OrderChannel } from "../../src/channels/order-channel.ts";
+import { MAX_BATCH_EVENTS } from "../../src/protocol/publish.ts";
+import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
+import { eventually } from "../support/eventually.ts";
+import { parseMetrics, valueOf } from "../support/scrape.ts";
+import { connect, hibernateAll, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { mintToken } from "../support/tokens.ts";
+
+async function scrape() {
+  const response = await serviceRequest("GET", "/metrics");
+  expect(response.status).toBe(200);
+  return parseMetrics(await response.text());
+}
+
+const token = await mintToken();
+const shipped = { type: "order_shipped", data: {} };
+
+async function listen(id: string, query: Record<string, string> = {}) {
+  const socket = await connect(`orders/${id}`, { token, query });
+  return { socket, position: (await socket.frame()).data };
+}
+
+/** Metrics of the Redis stream have their tests beside a real Redis (`test/chaos/metrics.test.ts`). */
+type OfRedis =
+  | "tidings_redis_up"
+  | "tidings_relay_lag_entries"
+  | "tidings_relay_lag_seconds"
+  | "tidings_dead_letters_total"
+  | "tidings_stream_gaps_total";
+
+interface Cause {
+  what: string;
+  labels: Record<string, string>;
+  happens: () => Promise<unknown>;
+  /** How much it moves the metric. */
+  by: number;
+}
+
+/** What makes each metric move; the compiler sees to it that none is missing. */
+const CAUSES: Record<Exclude<MetricName, OfRedis>, Cause> = {
+  tidings_connections: {
+    what: "somebody listens to an order",
+    labels: { kind: "order" },
+    happens: async () => listen(await registerOrder()),
+    by: 1,
+  },
+  tidings_channels: {
+    what: "somebody is the first to listen to an order",
+    labels: { kind: "order" },
+    happens: async () => listen(await registerOrder()),
+    by: 1,
+  },
+  tidings_connections_opened_total: {
+    what: "a page listens to products",
+    labels: { kind: "products" },
+    happens: async () => (await connect("products", { token })).frame(),
+    by: 1,
+  },
+  tidings_connections_closed_total: {
+    what: "a client goes",
+    labels: { kind: "order", code: "1000" },
+    happens: async () => (await listen(await registerOrder())).socket.close(1000),
+    by: 1,
+  },
+  tidings_connections_refused_total: {
+    what: "somebody asks for an order that there is not",
+    labels: { reason: "order_not_found" },
+    happens: async () => (await connect(`orders/${crypto.randomUUID()}`, { token })).closed(),
+    by: 1,
+  },
+  tidings_connection_duration_seconds: {
+    what: "a connection ends",
+    labels: { kind: "order" },
+    happens: async () => (await listen(await registerOrder())).socket.close(1000),
+    by: 1,
+  },
+  tidings_events_published_total: {
+    what: "an event is published twice",
+    labels: { type: "order_shipped", via: "http", key: "shop", outcome: "duplicate" },
+    happens: async () => {
+      const id = await registerOrder();
+      await publish(`orders/${id}`, { ...shipped, id: "once" });
+      await publish(`orders/${id}`, { ...shipped, id: "once" });
+    },
+    by: 1,
+  },
+  tidings_events_rejected_total: {
+    what: "a batch has events that do not pass",
+    labels: { via: "http" },
+    happens: () => serviceRequest("POST", "/api/v1/publish/batch", { events: [{}, { channel: "products" }] }),
+    by: 2,
+  },
+  tidings_deliveries_total: {
+    what: "two listeners get an event",
+    labels: { kind: "order" },
+    happens: async () => {
+      const id = await registerOrder();
+      await Promise.all([listen(id), listen(id)]);
+      await publish(`orders/${id}`, shipped);
+    },
+    by: 2,
+  },
+  tidings_publish_to_send_seconds: {
+    what: "an event is published",
+    labels: { via: "http" },
+    happens: async () => publish(`orders/${await registerOrder()}`, shipped),
+    by: 1,
+  },
+  tidings_resumes_total: {
+    what: "a listener comes back with a position that means nothing",
+    labels: { kind: "order", outcome: "not_recovered" },
+    happens: async () => listen(await registerOrder(), { since: "3", epoch: "another" }),
+    by: 1,
+  },
+  tidings_replayed_events_total: {
+    what: "a listener comes back and missed two events",
+    labels: { kind: "order" },
+    happens: async () => {
+      const id = await registerOrder();
+      const { position } = await listen(id);
+      await publish(`orders/${id}`, shipped);
+      await publish(`orders/${id}`, shipped);
+      const { position: then } = await listen(id, { since: String(position.seq), epoch: String(position.epoch) });
+      expect(then.resumed).toBe(true);
+    },
+    by: 2,
+  },
+  tidings_rate_limited_total: {
+    what: "a client floods its socket",
+    labels: { limit: "client_messages" },
+    happens: async () => {
+      const socket = await connect("products", { token });
+      await socket.frame();
+      for (let i = 0; i < 40; i++) socket.send(JSON.stringify({ type: "subscribe", product_ids: ["p"] }));
+      await socket.closed();
+    },
+    by: 1,
+  },
+  tidings_auth_failures_total: {
+    what: "a token has ended",
+    labels: { reason: "expired" },
+    happens: async () => (await connect("products", { token: await mintToken({ expiresIn: -1 }) })).closed(),
+    by: 1,
+  },
+  tidings_errors_total: {
+    what: "a channel fails",
+    labels: { where: "deliver" },
+    happens: async () => {
+      const failing = vi.spyOn(OrderChannel.prototype, "deliver").mockRejectedValue(new Error("it fails for the test"));
+      const response = await serviceRequest("POST", `/api/v1/publish/orders/${crypto.randomUUID()}`, shipped);
+      expect(response.status).toBe(503);
+      failing.mockRestore();
+    },
+    by: 1,
+  },
+};
+
+describe("GET /metrics", () => {
+  for (const [metric, { what, labels, happens, by }] of Object.entries(CAUSES) as [MetricName, Cause][]) {
+    test(`${metric} moves by ${by} when ${what}`, async () => {
+      const before = valueOf(await scrape(), metric, labels);
+      await happens();
+      await eventually(async () => expect(valueOf(await scrape(), metric, labels)).toBe(before + by));
+    });
+  }
+
+  test("what channels could not be reached for is counted as such", async () => {
+    const labels = { outcome: "unavailable" };
+    const before = valueOf(await scrape(), "tidings_events_published_total", labels);
+    const failing = vi.spyOn(OrderChannel.prototype, "deliver").mockRejectedValue(new Error("it fails for the test"));
+    await serviceRequest("POST", `/api/v1/publish/orders/${crypto.randomUUID()}`, shipped);
+    failing.mockRestore();
+    await eventually(async () => {
+      expect(valueOf(await scrape(), "tidings_events_published_total", labels)).toBe(before + 1);
+    });
+  });
+
+  test("every metric is named, with its type, also before anything happened to it", async () => {
+    const text = await (await serviceRequest("GET", "/metrics")).text();
+    for (const [name, { type }] of Object.entries(METRICS)) expect(text).toContain(`# TYPE ${name} ${type}\n`);
+  });
+
+  test("a histogram's buckets add up: each holds all that is below its bound", async () => {
+    await publish(`orders/${await registerOrder()}`, shipped);
+    await eventually(async () => {
+      const buckets = (await scrape()).filter(({ name }) => name === "tidings_publish_to_send_seconds_bucket");
+      expect(buckets.length).toBe(METRICS.tidings_publish_to_send_seconds.buckets.length + 1);
+    });
+    const samples = await scrape();
+    const buckets = samples.filter(({ name }) => name === "tidings_publish_to_send_seconds_bucket");
+    for (const [i, { value }] of buckets.entries()) expect(value).toBeGreaterThanOrEqual(buckets[i - 1]?.value ?? 0);
+    expect(buckets.at(-1)?.labels.le).toBe("+Inf");
+    expect(buckets.at(-1)?.value).toBe(valueOf(samples, "tidings_publish_to_send_seconds"));
+  });
+
+  test("counters survive hibernation and eviction", async () => {
+    const deliveries = async () => valueOf(await scrape(), "tidings_deliveries_total");
+    const counters = async () => (await scrape()).filter(({ name }) => /_(total|count|sum|bucket)$/.test(name));
+    const id = await registerOrder();
+    await listen(id);
+    const delivered = await deliveries();
+    await publish(`orders/${id}`, shipped);
+    await eventually(async () => expect(await deliveries()).toBe(delivered + 1));
+    const before = await counters();
+    await hibernateAll();
+    expect(await counters()).toEqual(before);
+  });
+
+  test("what strangers say makes no series of its own: codes and reasons are from lists", async () => {
+    const { socket } = await listen(await registerOrder());
+    socket.close(4999);
+    await eventually(async () => {
+      const codes = (await scrape()).filter(({ name }) => name === "tidings_connections_closed_total");
+      expect(codes.map(({ labels }) => labels.code)).toContain("other");
+      expect(codes.map(({ labels }) => labels.code)).not.toContain("4999");
+    });
+  });
+
+  test("a batch as large as may be costs a report, not one an event", async () => {
+    const id = await registerOrder();
+    const labels = { type: "order_delivered", outcome: "applied" };
+    const before = valueOf(await scrape(), "tidings_events_published_total", labels);
+    const event = { channel: `order_${id}`, type: "order_delivered", data: {} };
+    const registry = await import("../../src/channels/registry.ts");
+    const report = vi.spyOn(registry.ChannelRegistry.prototype, "report");
+    await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(MAX_BATCH_EVENTS).fill(event) });
+    await eventually(async () => {
+      expect(valueOf(await scrape(), "tidings_events_published_total", labels)).toBe(before + MAX_BATCH_EVENTS);
+    });
+    expect(report.mock.calls.filter(([channel]) => channel === `order_${id}`)).toHaveLength(1);
+    report.mockRestore();
+  });
+
+  test("it is for services only", async () => {
+    expect((await request("/metrics")).status).toBe(401);
+    expect((await request("/metrics", { headers: { Authorization: `Bearer ${token}` } })).status).toBe(401);
+    const response = await serviceRequest("GET", "/metrics");
+    expect(response.headers.get("Content-Type")).toBe("text/plain; version=0.0.4; charset=utf-8");
+    expect(response.headers.get("Cache-Control")).toBe("no-store");
+  });
+
+  test("a registry that does not answer makes it 503, because counters must not go back", async () => {
+    const { ChannelRegistry } = await import("../../src/channels/registry.ts");
+    const failing = vi
+      .spyOn(ChannelRegistry.prototype, "metrics")
+      .mockRejectedValue(new Error("it fails for the test"));
+    const response = await serviceRequest("GET", "/metrics");
+    failing.mockRestore();
+    expect(response.status).toBe(503);
+    expect(response.headers.get("Retry-After")).toBe("5");
+  });
+
+  test("Workers Analytics Engine gets a data point a series, when it is bound", async () => {
+    const { writeDataPoints } = await import("../../src/telemetry/analytics.ts");
+    const { Counts } = await import("../../src/telemetry/tally.ts");
+    const points: unknown[] = [];
+    const counts = new Counts();
+    counts.count("tidings_deliveries_total", { kind: "order" }, 3);
+    counts.observe("tidings_publish_to_send_seconds", { via: "redis" }, 0.5, 2);
+    writeDataPoints({ writeDataPoint: (point) => points.push(point) }, counts.all);
+    expect(points).toEqual([
+      { indexes: ["tidings_deliveries_total"], blobs: ["tidings_deliveries_total", "order"], doubles: [3, 0] },
+      {
+        indexes: ["tidings_publish_to_send_seconds"],
+        blobs: ["tidings_publish_to_send_seconds", "redis"],
+        doubles: [2, 1],
+      },
+    ]);
+    expect(env.ANALYTICS).toBeUndefined();
+  });
+});
