@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { METRICS } from "../../../src/telemetry/metrics.ts";
+import { hasPromtool, promtool } from "../../support/promtool.ts";
+
+/** The dashboard and the alert rules live on metrics that exist. */
+
+const folder = join(import.meta.dirname, "../../../src/telemetry");
+const alerts = join(folder, "alerts.yaml");
+const dashboard = readFileSync(join(folder, "grafana-dashboard.json"), "utf8");
+
+/** The metrics that a text names, without what a histogram's series add to its name. */
+const namesIn = (text: string) =>
+  new Set([...text.matchAll(/tidings_[a-z_]+/g)].map(([name]) => name.replace(/_(bucket|count|sum)$/, "")));
+
+describe("what is there for operators", () => {
+  test("the dashboard shows every metric, and none that there is not", () => {
+    const { panels } = JSON.parse(dashboard);
+    const expressions = panels.flatMap((panel: { targets: { expr: string }[] }) =>
+      panel.targets.map(({ expr }) => expr),
+    );
+    expect([...namesIn(expressions.join(" "))].sort()).toEqual(Object.keys(METRICS).sort());
+  });
+
+  test("the alert rules name only metrics that exist", () => {
+    const named = namesIn(readFileSync(alerts, "utf8"));
+    expect(named.size).toBeGreaterThan(4);
+    for (const name of named) expect(METRICS).toHaveProperty([name]);
+  });
+
+  test("metrics are named as Prometheus has it: base units, and _total for what only grows", () => {
+    for (const [name, { type, help }] of Object.entries(METRICS)) {
+      expect(name.endsWith("_total"), name).toBe(type === "counter");
+      if (type === "histogram") expect(name).toMatch(/_seconds$/);
+      expect(help).toMatch(/^[^\n"\\]+\.$/);
+    }
+  });
+
+  test.skipIf(!hasPromtool("the alert rules"))("Prometheus takes the alert rules", async () => {
+    const { code, said } = await promtool(["check", "rules", alerts]);
+    expect(said).toContain("3 rules found");
+    expect(code).toBe(0);
+  });
+});
