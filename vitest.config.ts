@@ -1,9 +1,13 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
+import { LOW_LIMITS } from "./test/support/low-limits.ts";
 import { TEST_ENV } from "./test/support/test-env.ts";
 
 /** No test measures time with these: a machine may be slow, and what never comes must not be waited for for ever. */
 const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000 };
+
+/** Judges every line that the service prints while these tests run. */
+const GUARD = ["./test/support/log-guard-setup.ts"];
 
 export default defineConfig({
   test: {
@@ -13,7 +17,17 @@ export default defineConfig({
       {
         // The service through its URL, inside workerd, as wrangler.toml has it.
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: TEST_ENV } })],
-        test: { ...PATIENCE, name: "spec", include: ["test/spec/**/*.test.ts"] },
+        test: { ...PATIENCE, name: "spec", include: ["test/spec/**/*.test.ts"], setupFiles: GUARD },
+      },
+      {
+        // The same with limits so low that a test reaches them.
+        plugins: [
+          cloudflareTest({
+            wrangler: { configPath: "./wrangler.toml" },
+            miniflare: { bindings: { ...TEST_ENV, ...LOW_LIMITS.settings }, ratelimits: LOW_LIMITS.rates },
+          }),
+        ],
+        test: { ...PATIENCE, name: "limits", include: ["test/limits/**/*.test.ts"], setupFiles: GUARD },
       },
       {
         // Pure modules, the command line and the documents, in Node.

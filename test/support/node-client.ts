@@ -1,3 +1,4 @@
+import { rememberPayload } from "./log-guard.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
 import type { Frame } from "./test-socket.ts";
 import { mintToken, type TokenOptions } from "./tokens.ts";
@@ -6,6 +7,7 @@ import { mintToken, type TokenOptions } from "./tokens.ts";
 
 /** A request of a service: JSON, with the publish key. */
 export function callService(url: string, method: string, path: string, body?: unknown): Promise<Response> {
+  rememberPayload(body);
   return fetch(`${url}/api/v1/${path}`, {
     method,
     headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json" },

@@ -2,7 +2,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
+
+import { METRICS } from "../../src/telemetry/metrics.ts";
 
 /** README's tables, written from the source. `npm run docs` puts them in; a test compares them. */
 
@@ -31,6 +34,23 @@ const TABLES: Record<string, string> = {
       meaning,
       RETRY[retry],
       todo,
+    ]),
+  ),
+  limits: table(
+    ["what", "at most", "more is refused with"],
+    LIMITS.map(({ what, limit, refusal }) => {
+      const { status, close }: { status: number | null; close: number | null } = REFUSALS[refusal];
+      const isOfCalls = refusal !== "rate_limited" || what.includes("`PUBLISHES_PER_KEY`");
+      return [what, limit, isOfCalls && status !== null ? `HTTP ${status}` : `close code ${close}`];
+    }),
+  ),
+  metrics: table(
+    ["metric", "type", "labels", "what it says"],
+    Object.entries(METRICS).map(([name, { type, labels, help }]) => [
+      `\`${name}\``,
+      type,
+      labels.map((label) => `\`${label}\``).join(", "),
+      help,
     ]),
   ),
   problems: table(

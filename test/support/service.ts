@@ -5,6 +5,7 @@ import { channelStub, registryStubs } from "../../src/channels/directory.ts";
 import type { ChannelRegistry } from "../../src/channels/registry.ts";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
 import { eventually } from "./eventually.ts";
+import { rememberPayload } from "./log-guard.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
 import { TestSocket } from "./test-socket.ts";
 
@@ -23,6 +24,7 @@ export async function serviceRequest(
   body?: unknown,
   headers: HeadersInit = {},
 ): Promise<Response> {
+  rememberPayload(body);
   return request(path, {
     method,
     headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json", ...headers },

@@ -11,6 +11,7 @@ import { build } from "esbuild";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { z } from "zod";
 import { endProcess, endWithThisProcess } from "./child.ts";
+import { leakIn } from "./log-guard.ts";
 import { TEST_ENV } from "./test-env.ts";
 
 /**
@@ -91,6 +92,7 @@ export class Workerd {
   /** Chosen by the system at the first start and kept after that, so that clients can come back. */
   #port = 0;
   #log = "";
+  #leak: string | null = null;
 
   constructor(directory: string, options: WorkerdOptions) {
     this.directory = directory;
@@ -135,10 +137,15 @@ export class Workerd {
     this.#port = await this.#listening(child);
   }
 
-  /** Ends the process and removes everything it stored. */
+  /**
+   * Ends the process and removes everything it stored.
+   * @throws when it printed a token, a key or a payload.
+   */
   async stop(): Promise<void> {
     await this.kill();
+    const leak = this.#leak;
     await rm(this.directory, { recursive: true, force: true });
+    if (leak) throw new Error(`workerd printed ${leak}`);
   }
 
   /** The port, as soon as the runtime says that it listens. */
@@ -165,6 +172,7 @@ export class Workerd {
   }
 
   #keepLog(text: string): void {
+    for (const line of text.split("\n")) this.#leak ??= leakIn(line);
     this.#log = (this.#log + text).slice(-MAX_LOG_LENGTH);
   }
 }

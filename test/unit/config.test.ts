@@ -27,6 +27,8 @@ describe("defaults", () => {
       historyTtlMs: 86_400_000,
       ghostMs: 600_000,
       orderRetentionMs: 2_592_000_000,
+      connections: { perUser: 20, perChannel: 30_000 },
+      areRatesLimited: true,
       healthIsPublic: false,
       redis: null,
       publishKeys: [{ name: "shop", key: "k".repeat(32) }],

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
+import { RATE_LIMITS } from "../../src/protocol/limits.ts";
 import { README, withTables } from "../support/readme-tables.ts";
 
 const readme = readFileSync(README, "utf8");
@@ -33,4 +34,18 @@ describe("README.md", () => {
       expect(() => readFileSync(join(root, String(path)))).not.toThrow("ENOENT");
     }
   });
+});
+
+test("the rate limits of wrangler.toml are those of the documents", () => {
+  // The types of wrangler's own reader are in a package that it does not bring along.
+  const { ratelimits }: { ratelimits: { name: string; simple: { limit: number; period: number } }[] } =
+    readWranglerConfig({
+      config: join(root, "wrangler.toml"),
+    });
+  const bound = Object.fromEntries(ratelimits.map(({ name, simple }) => [name, simple]));
+  const documented = Object.entries(RATE_LIMITS).map(([name, { limit, periodSeconds }]) => [
+    name,
+    { limit, period: periodSeconds },
+  ]);
+  expect(bound).toEqual(Object.fromEntries(documented));
 });

@@ -1,0 +1,19 @@
+/** Limits so low that a test reaches them. */
+export const CONNECTIONS_PER_USER = 3;
+export const CONNECTIONS_PER_CHANNEL = 5;
+export const CONNECTS_PER_ADDRESS = 6;
+export const CONNECTS_PER_USER = 5;
+export const PUBLISHES_PER_KEY = 4;
+
+export const LOW_LIMITS = {
+  settings: {
+    RATE_LIMITS: "on",
+    MAX_CONNECTIONS_PER_USER: String(CONNECTIONS_PER_USER),
+    MAX_CONNECTIONS_PER_CHANNEL: String(CONNECTIONS_PER_CHANNEL),
+  },
+  rates: {
+    CONNECTS_PER_ADDRESS: { namespace_id: "1", simple: { limit: CONNECTS_PER_ADDRESS, period: 60 } },
+    CONNECTS_PER_USER: { namespace_id: "2", simple: { limit: CONNECTS_PER_USER, period: 60 } },
+    PUBLISHES_PER_KEY: { namespace_id: "3", simple: { limit: PUBLISHES_PER_KEY, period: 60 } },
+  },
+} as const;
