@@ -8,6 +8,7 @@ import {
   DEFAULT_CONNECTIONS_PER_USER,
   MOST_CONNECTIONS_PER_CHANNEL,
 } from "./protocol/limits.ts";
+import { DEFAULT_STREAM } from "./protocol/stream.ts";
 
 /** What the platform hands over: bindings as objects, settings as text. `wrangler.toml` and README explain each. */
 export interface Env {
@@ -212,7 +213,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
       areRatesLimited,
       healthIsPublic: text("HEALTH_DETAILS", "") === "public",
       publishKeys,
-      redis: redisUrl ? { url: redisUrl, token: redisToken, stream: text("REDIS_STREAM", "tidings:events") } : null,
+      redis: redisUrl ? { url: redisUrl, token: redisToken, stream: text("REDIS_STREAM", DEFAULT_STREAM) } : null,
     },
   };
 }

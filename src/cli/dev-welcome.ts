@@ -1,4 +1,4 @@
-import { DOORBELL } from "../ingress/redis/names.ts";
+import { DOORBELL } from "../protocol/stream.ts";
 import { publishPath, socketPath } from "./channel-argument.ts";
 import type { RedisIngress } from "./dev-redis.ts";
 import { DEFAULT_URL } from "./settings.ts";

@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { type Command, Option } from "commander";
 import { z } from "zod";
-import { DEAD_LETTERS, DOORBELL } from "../ingress/redis/names.ts";
 import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import type { PublishResult } from "../protocol/publish.ts";
+import { DEAD_LETTERS, DOORBELL } from "../protocol/stream.ts";
 import { type Channel, channelArgument, publishPath } from "./channel-argument.ts";
 import { wholeNumber, withCommonOptions } from "./options.ts";
 import { usageError } from "./outcome.ts";

@@ -1,4 +1,5 @@
 import { MIN_JWT_SECRET_BYTES } from "../config.ts";
+import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import { usageError } from "./outcome.ts";
 import { redisUrlOf } from "./redis-url.ts";
@@ -7,7 +8,6 @@ import type { Terminal } from "./terminal.ts";
 /** Where the service is and what opens it: from options, else the environment, else `.dev.vars` in this directory. */
 
 export const DEFAULT_URL = "http://localhost:8000";
-const DEFAULT_STREAM = "tidings:events";
 
 /** The options that every command has. */
 export interface CommonOptions {

@@ -1,23 +1,15 @@
 import pMap from "p-map";
 import { configOf, type Env } from "../config.ts";
-import type { AcceptedEvent, PublishResult, Source } from "../protocol/publish.ts";
+import type { AcceptedEvent, PublishResult, Queued, Source } from "../protocol/publish.ts";
+import { DOORBELL, entryFields } from "../protocol/stream.ts";
 import { logFault } from "../telemetry/log.ts";
 import { type Delivered, deliver } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
-import { entryFields } from "./redis/entry.ts";
-import { DOORBELL } from "./redis/names.ts";
 
 /** The one door: however an event came in, once it is checked it goes from here to its channel. */
 
 /** An invocation may wait for six answers at a time (Workers platform limits). */
 const MAX_CHANNELS_AT_ONCE = 6;
-
-/** An event whose channel cannot be reached waits in Redis. */
-export interface Queued {
-  id: string;
-  channel: string;
-  status: "queued";
-}
 
 export type Dispatched =
   | { ok: true; result: PublishResult | Queued }

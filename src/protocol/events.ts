@@ -1,4 +1,7 @@
 import { z } from "zod";
+import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
+
+export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
 
 /**
  * The catalogue: the eleven events that Tidings carries, each with its schema, summary and example.
@@ -105,25 +108,24 @@ export const EVENTS = {
       timestamp: EXAMPLE_TIME,
     },
   },
-} as const satisfies Record<string, EventDefinition>;
+} as const satisfies Catalogue;
 
-interface EventDefinition {
+interface EventDefinition<Kind extends ChannelKind, Data> {
   /** Which kind of channel carries it. */
-  channel: ChannelKind;
+  channel: Kind;
   /** One sentence, Markdown. */
   summary: string;
-  data: z.ZodObject;
+  data: z.ZodObject & z.ZodType<Data>;
   /** A `data` object that the schema accepts. */
   example: Record<string, unknown>;
 }
 
+/** Every event of `event-data.ts`, with a schema of just that data. */
+type Catalogue = { [T in OrderEventType]: EventDefinition<"order", OrderEvents[T]> } & {
+  [T in ProductEventType]: EventDefinition<"products", ProductEvents[T]>;
+};
+
 export type ChannelKind = "order" | "products";
-export type EventType = keyof typeof EVENTS;
-export type OrderEventType = { [T in EventType]: (typeof EVENTS)[T]["channel"] extends "order" ? T : never }[EventType];
-export type ProductEventType = Exclude<EventType, OrderEventType>;
-/** The `data` of one type of event; an order event always has its `order_id` when it arrives. */
-export type EventData<T extends EventType> = z.infer<(typeof EVENTS)[T]["data"]> &
-  (T extends OrderEventType ? { order_id: string } : unknown);
 
 export function isEventType(value: unknown): value is EventType {
   return typeof value === "string" && Object.hasOwn(EVENTS, value);

@@ -1,23 +1,20 @@
 import { z } from "zod";
 import { EVENTS, type EventType, eventTypesOf, isEventType } from "./events.ts";
 import { type ChannelName, isEventId, MAX_EVENT_ID_LENGTH, parseChannelName, parseOrderId } from "./names.ts";
+import type { OrderRegistration } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 import { type StatusChange, statusChangeOf } from "./status-change.ts";
 
 /** What a service may publish, and the one door through which every event comes in, whichever way it came. */
 
-export const MAX_EVENT_BYTES = 64 * 1024;
-export const MAX_BATCH_BYTES = 1024 * 1024;
-export const MAX_BATCH_EVENTS = 1000;
+export * from "./publish-call.ts";
 export const MAX_JSON_DEPTH = 32;
 
-/** Who an order belongs to and where it stands, as `PUT /api/v1/orders/{order_id}` and `order` on a publish have it. */
 export const orderRegistration = z.strictObject({
   user_id: z.string().min(1).max(256),
   status: z.string().min(1).max(64),
   payment_status: z.string().min(1).max(64),
-});
-export type OrderRegistration = z.infer<typeof orderRegistration>;
+}) satisfies z.ZodType<OrderRegistration>;
 
 /** The body of a publish, whichever type of event it has; what its `data` must be is the catalogue's matter. */
 export const publishRequest = z.strictObject({
@@ -56,17 +53,6 @@ export interface Source {
   via: "http" | "redis";
   /** The name of the publish key; empty when they came through Redis. */
   key: string;
-}
-
-/** What became of one published event. */
-export interface PublishResult {
-  id: string;
-  channel: ChannelName;
-  /** Its position in the channel; for a `duplicate` the first one's; null for `stale`, which has none. */
-  seq: number | null;
-  status: "applied" | "duplicate" | "stale";
-  /** How many listeners it was sent to. */
-  receivers: number;
 }
 
 export type Checked<T> = { ok: true; value: T } | { ok: false; errors: FieldError[] };

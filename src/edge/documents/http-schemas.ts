@@ -1,8 +1,13 @@
 import { z } from "zod";
 import type { OrderSnapshot } from "../../channels/order-channel.ts";
-import type { Queued } from "../../ingress/dispatch.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
-import { MAX_BATCH_EVENTS, orderRegistration, type PublishResult, publishRequest } from "../../protocol/publish.ts";
+import {
+  MAX_BATCH_EVENTS,
+  orderRegistration,
+  type PublishResult,
+  publishRequest,
+  type Queued,
+} from "../../protocol/publish.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import type { Health } from "../../telemetry/health.ts";
 import { disconnectRequest } from "../routes/disconnect.ts";
@@ -35,7 +40,7 @@ const queued = z.object({
   id: z.string(),
   channel,
   status: z.literal("queued"),
-}) satisfies z.ZodType<Queued>;
+}) satisfies z.ZodType<Record<keyof Queued, unknown> & { status: Queued["status"] }>;
 
 const orderSnapshot = z.object({
   order_id: z.uuid(),

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { z } from "zod";
-import { type Dispatched, dispatch, type Queued } from "../../ingress/dispatch.ts";
+import { type Dispatched, dispatch } from "../../ingress/dispatch.ts";
 import {
   type ChannelName,
   isEventId,
@@ -17,6 +17,7 @@ import {
   MAX_BATCH_EVENTS,
   MAX_EVENT_BYTES,
   type PublishResult,
+  type Queued,
   type Source,
 } from "../../protocol/publish.ts";
 import { type Problem, problem } from "../../protocol/refusals.ts";

@@ -49,16 +49,3 @@ export function timeOf(id: string): number {
 }
 
 const refuse = (reason: string): ReadEntry => ({ ok: false, reason });
-
-/** The fields that `readEntry` reads, for an event that is to wait in the stream. */
-export function entryFields(event: AcceptedEvent): StreamEntry["fields"] {
-  const fields: StreamEntry["fields"] = [
-    ["channel", event.channel],
-    ["type", event.type],
-    ["data", event.data],
-    ["id", event.id],
-  ];
-  if (event.version !== null) fields.push(["version", String(event.version)]);
-  if (event.order !== null) fields.push(["order", JSON.stringify(event.order)]);
-  return fields;
-}

@@ -3,12 +3,11 @@ import pMap from "p-map";
 import { registryStub, registryStubs } from "../../channels/directory.ts";
 import { configOf, type Env } from "../../config.ts";
 import type { Source } from "../../protocol/publish.ts";
+import { DOORBELL, entryFields } from "../../protocol/stream.ts";
 import { logFault, logPublish, outcomesOf } from "../../telemetry/log.ts";
 import { Reporter } from "../../telemetry/reporter.ts";
 import { deliver } from "../deliver.ts";
 import { RedisClient } from "./client.ts";
-import { entryFields } from "./entry.ts";
-import { DOORBELL } from "./names.ts";
 import { RelayStore } from "./relay-store.ts";
 import { StreamReader } from "./stream-reader.ts";
 

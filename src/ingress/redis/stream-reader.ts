@@ -1,8 +1,8 @@
 import { z } from "zod";
+import { DEAD_LETTERS } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
 import { readEntry, type StreamEntry, timeOf } from "./entry.ts";
 import { findGap, type Gap, parseStreamInfo, type StreamInfo } from "./gaps.ts";
-import { DEAD_LETTERS } from "./names.ts";
 import { pairsOf } from "./pairs.ts";
 import type { DeadLetter, RelayState, RelayStore } from "./relay-store.ts";
 

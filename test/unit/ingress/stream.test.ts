@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { entryFields, readEntry } from "../../../src/ingress/redis/entry.ts";
+import { readEntry } from "../../../src/ingress/redis/entry.ts";
 import { compareIds, findGap, parseStreamInfo } from "../../../src/ingress/redis/gaps.ts";
 import { checkEvent } from "../../../src/protocol/publish.ts";
+import { entryFields } from "../../../src/protocol/stream.ts";
 
 const ORDER = "123e4567-e89b-12d3-a456-426614174000";
 

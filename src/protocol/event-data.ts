@@ -1,0 +1,63 @@
+/**
+ * The events as types alone: what programs are written against, without the library that checks what comes from
+ * outside. `events.ts` has the schemas; it does not compile while one of them says anything else than is said here.
+ */
+
+interface AnyOrderData {
+  /** Filled in by the service when it is missing. */
+  order_id?: string | undefined;
+  /** ISO 8601, with or without an offset. */
+  timestamp?: string | undefined;
+  /** Fields that the catalogue does not name pass through unchanged. */
+  [field: string]: unknown;
+}
+
+interface AnyProductData {
+  /** 1 to 128 characters. */
+  product_id: string;
+  sku?: string | null | undefined;
+  /** ISO 8601, with or without an offset. */
+  timestamp?: string | undefined;
+  /** Fields that the catalogue does not name pass through unchanged. */
+  [field: string]: unknown;
+}
+
+interface OrderStatusData extends AnyOrderData {
+  old_status?: string | null | undefined;
+  new_status: string;
+}
+
+interface ProductNameData extends AnyProductData {
+  name?: string | null | undefined;
+}
+
+/** The `data` of each event that an order's channel carries, as it is published. */
+export interface OrderEvents {
+  order_status_changed: OrderStatusData;
+  payment_status_changed: OrderStatusData;
+  order_shipped: AnyOrderData & { tracking_number?: string | null | undefined; carrier?: string | null | undefined };
+  order_delivered: AnyOrderData;
+  order_cancelled: AnyOrderData & { reason?: string | null | undefined };
+}
+
+/** The `data` of each event that the products' channel carries. */
+export interface ProductEvents {
+  product_created: ProductNameData;
+  product_updated: ProductNameData;
+  product_deleted: AnyProductData;
+  /** Quantities are integers from 0. */
+  inventory_updated: AnyProductData & { old_quantity?: number | null | undefined; new_quantity: number };
+  /** Prices are numbers from 0. */
+  price_updated: AnyProductData & { old_price?: number | null | undefined; new_price: number };
+  product_status_changed: AnyProductData & { old_status?: string | null | undefined; new_status: string };
+}
+
+export type OrderEventType = keyof OrderEvents;
+export type ProductEventType = keyof ProductEvents;
+export type EventType = OrderEventType | ProductEventType;
+
+/** The `data` of one type of event as it is published. */
+export type PublishedData<T extends EventType> = (OrderEvents & ProductEvents)[T];
+/** The `data` of one type of event as it arrives: an order event always has its `order_id` then. */
+export type EventData<T extends EventType> = PublishedData<T> &
+  (T extends OrderEventType ? { order_id: string } : unknown);

@@ -1,0 +1,35 @@
+import type { ChannelName } from "./names.ts";
+
+/** What travels when a service publishes, as types and limits alone: `publish.ts` has the checks. */
+
+export const MAX_EVENT_BYTES = 64 * 1024;
+export const MAX_BATCH_BYTES = 1024 * 1024;
+export const MAX_BATCH_EVENTS = 1000;
+
+/** Who an order belongs to and where it stands, as `PUT /api/v1/orders/{order_id}` and `order` on a publish have it. */
+export interface OrderRegistration {
+  /** 1 to 256 characters. */
+  user_id: string;
+  /** 1 to 64 characters. */
+  status: string;
+  /** 1 to 64 characters. */
+  payment_status: string;
+}
+
+/** What became of one published event. */
+export interface PublishResult {
+  id: string;
+  channel: ChannelName;
+  /** Its position in the channel; for a `duplicate` the first one's; null for `stale`, which has none. */
+  seq: number | null;
+  status: "applied" | "duplicate" | "stale";
+  /** How many listeners it was sent to. */
+  receivers: number;
+}
+
+/** An event that waits in the Redis stream, from where it is delivered. */
+export interface Queued {
+  id: string;
+  channel: ChannelName;
+  status: "queued";
+}
