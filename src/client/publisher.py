@@ -189,6 +189,8 @@ class Tidings:
 
         def attempt() -> None:
             nonlocal pending
+            for i in pending:
+                results[i] = None
             answer = self._post("batch", '{"events":[' + ",".join(texts[i] for i in pending) + "]}", deadline)
             answers = answer.get("results")
             if not isinstance(answers, list) or len(answers) != len(pending):
