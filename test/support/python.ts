@@ -1,0 +1,48 @@
+import { execFile, spawnSync } from "node:child_process";
+import { copyFile, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+/** Python programs that use our module as a service would: copied beside them as `tidings.py`. */
+
+const MODULE = join(import.meta.dirname, "../../src/client/publisher.py");
+
+/**
+ * Whether Python 3.9 or newer is installed. When it is not, says what goes untested for that; in CI that is an error.
+ * @example describe.skipIf(!hasPython("the Python module"))("the Python module", () => …)
+ */
+export function hasPython(untested: string): boolean {
+  if (spawnSync("python3", ["-c", "import sys; sys.exit(sys.version_info < (3, 9))"]).status === 0) return true;
+  const message = `NOT TESTED: ${untested}. It needs python3, 3.9 or newer.`;
+  if (process.env.CI === "true") throw new Error(message);
+  console.warn(`\n${message}\n`);
+  return false;
+}
+
+export class PythonProject {
+  readonly directory: string;
+
+  constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async make(): Promise<PythonProject> {
+    const directory = await mkdtemp(join(tmpdir(), "tidings-python-"));
+    await copyFile(MODULE, join(directory, "tidings.py"));
+    return new PythonProject(directory);
+  }
+
+  /** Runs a program. @returns The JSON that it printed. @throws with what it said, when it failed. */
+  async run(program: string, env: Record<string, string> = {}): Promise<unknown> {
+    const { stdout } = await promisify(execFile)("python3", ["-W", "error", "-c", program], {
+      cwd: this.directory,
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, PYTHONDONTWRITEBYTECODE: "1", PYTHONUTF8: "1", ...env },
+    });
+    return JSON.parse(stdout);
+  }
+
+  remove(): Promise<void> {
+    return rm(this.directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { FaultProxy } from "../../support/fault-proxy.ts";
+import { listenAt, registerOrderAt } from "../../support/node-client.ts";
+import { hasPython, PythonProject } from "../../support/python.ts";
+import { PUBLISH_KEY } from "../../support/test-env.ts";
+import { startTidings, type Workerd } from "../../support/workerd.ts";
+
+/** The Python module, run by Python against the service. */
+
+describe.skipIf(!hasPython("the Python publisher"))("publisher.py", () => {
+  let python: PythonProject;
+  let service: Workerd;
+  let proxy: FaultProxy;
+  let env: Record<string, string>;
+  /** The bodies that reached the proxy. */
+  let bodies: string[];
+
+  beforeAll(async () => {
+    python = await PythonProject.make();
+    service = await startTidings();
+    proxy = new FaultProxy(service.url);
+    env = { TIDINGS_URL: await proxy.listen(), TIDINGS_KEY: PUBLISH_KEY };
+  });
+  afterAll(async () => {
+    await proxy?.close();
+    await service?.stop();
+    await python?.remove();
+  });
+  beforeEach(() => {
+    bodies = [];
+    proxy.fault = "none";
+    failFirst(Number.POSITIVE_INFINITY);
+  });
+
+  function failFirst(count: number) {
+    proxy.applies = (body) => bodies.push(body) <= count;
+  }
+
+  test("the original functions are awaited as they were, and reach those who listen", async () => {
+    const orderId = await registerOrderAt(service.url);
+    const onOrder = await listenAt(service.url, `orders/${orderId}`);
+    const onProducts = await listenAt(service.url, "products");
+    const result = await python.run(
+      `
+import asyncio, json, os, uuid
+from tidings import publish_order_update, publish_product_update
+
+async def main():
+    order_id = uuid.UUID(os.environ["ORDER_ID"])
+    first = await publish_order_update(order_id, "order_shipped", {"carrier": "UPS", "note": "grün, 緑"})
+    second = await publish_product_update("inventory_updated", {"product_id": "p-42", "new_quantity": 5})
+    print(json.dumps([first, second]))
+
+asyncio.run(main())`,
+      { ...env, ORDER_ID: orderId },
+    );
+    expect(result).toMatchObject([
+      { channel: `order_${orderId}`, seq: 1, status: "applied", receivers: 1 },
+      { channel: "products", status: "applied", receivers: 1 },
+    ]);
+    expect((await onOrder.receive(1))[0]?.data).toMatchObject({ carrier: "UPS", note: "grün, 緑" });
+    expect((await onProducts.receive(1))[0]?.data).toEqual({ product_id: "p-42", new_quantity: 5 });
+    onOrder.close();
+    onProducts.close();
+  });
+
+  test("a class does the same without waiting for a loop, and an async one with", async () => {
+    const result = await python.run(
+      `
+import asyncio, json, os
+from tidings import AsyncTidings, Tidings
+
+url, key = os.environ.pop("TIDINGS_URL"), os.environ.pop("TIDINGS_KEY")
+tidings = Tidings(url + "/", key)
+order = {"user_id": "dora", "status": "paid", "payment_status": "paid"}
+order_id = "123E4567-E89B-12D3-A456-426614174999"
+print(json.dumps([
+    tidings.publish_order_update(order_id, "order_status_changed", {"new_status": "paid"}, id="a", version=3, order=order),
+    tidings.publish_order_update(order_id, "order_status_changed", {"new_status": "paid"}, id="a", version=3, order=order),
+    asyncio.run(AsyncTidings(url, key).publish_order_update(order_id, "order_delivered", {}, version=2)),
+]))`,
+      env,
+    );
+    expect(result).toMatchObject([
+      { id: "a", channel: "order_123e4567-e89b-12d3-a456-426614174999", seq: 1, status: "applied" },
+      { id: "a", seq: 1, status: "duplicate" },
+      { seq: null, status: "stale" },
+    ]);
+  });
+
+  test("what Python has and JSON has not is written as one would", async () => {
+    const listener = await listenAt(service.url, "products");
+    await python.run(
+      `
+import dataclasses, datetime, decimal, enum, json, tidings, uuid
+
+class Status(enum.Enum):
+    ACTIVE = "active"
+
+class Text(str, enum.Enum):
+    NEW = "new"
+
+@dataclasses.dataclass
+class Size:
+    width: decimal.Decimal
+    made: datetime.date
+
+utc = datetime.timezone.utc
+json.dumps(tidings.Tidings().publish_product_update("price_updated", {
+    "product_id": uuid.UUID("123e4567-e89b-12d3-a456-426614174000"),
+    "old_price": decimal.Decimal("19.90"), "new_price": decimal.Decimal("0.1") + decimal.Decimal("0.2"),
+    "whole": decimal.Decimal("12.00"), "small": decimal.Decimal("1E-7"), "large": decimal.Decimal("123456789012.34"),
+    "timestamp": datetime.datetime(2026, 11, 22, 10, 15, 30, 123456),
+    "aware": datetime.datetime(2026, 11, 22, 10, 15, 30, tzinfo=utc), "day": datetime.date(2026, 11, 22),
+    "status": Status.ACTIVE, "text": Text.NEW, "tags": {"one"}, "pair": (1, 2),
+    "size": Size(decimal.Decimal("2.5"), datetime.date(2026, 1, 2)),
+}))
+print("null")`,
+      env,
+    );
+    const [frame] = await listener.receive(1);
+    expect(frame?.data).toEqual({
+      product_id: "123e4567-e89b-12d3-a456-426614174000",
+      ...{ old_price: 19.9, new_price: 0.3, whole: 12, small: 1e-7, large: 123456789012.34 },
+      ...{ timestamp: "2026-11-22T10:15:30.123456", aware: "2026-11-22T10:15:30+00:00", day: "2026-11-22" },
+      ...{ status: "active", text: "new", tags: ["one"], pair: [1, 2] },
+      size: { width: 2.5, made: "2026-01-02" },
+    });
+    listener.close();
+  });
+
+  test("what nobody could read is not sent", async () => {
+    const result = await python.run(
+      `
+import decimal, json, tidings
+said = []
+for value in (float("nan"), decimal.Decimal("Infinity"), b"bytes"):
+    try:
+        tidings.Tidings().publish_product_update("product_updated", {"product_id": "a", "value": value})
+    except (TypeError, ValueError) as error:
+        said.append(type(error).__name__)
+print(json.dumps(said))`,
+      env,
+    );
+    expect(result).toEqual(["ValueError", "ValueError", "TypeError"]);
+    expect(bodies).toEqual([]);
+  });
+
+  test("lost answers and 5xx are tried again with the same id, and applied once", async () => {
+    proxy.fault = "lose reply";
+    failFirst(2);
+    const result = await python.run(
+      `
+import json, tidings
+print(json.dumps(tidings.Tidings().publish_product_update("product_deleted", {"product_id": "a"})))`,
+      env,
+    );
+    expect(result).toMatchObject({ status: "duplicate" });
+    expect(new Set(bodies).size).toBe(1);
+    expect(bodies).toHaveLength(3);
+  });
+
+  const FAILING = `
+import json, os, tidings
+try:
+    tidings.Tidings(max_tries=2, deadline=5).publish_product_update("inventory_updated", {"product_id": "", "new_quantity": -1}, id="mine")
+except tidings.PublishError as error:
+    print(json.dumps([error.status, error.type, [e["field"] for e in error.errors], error.is_retryable, error.ids, str(error), repr(error.__dict__)]))`;
+
+  test("a refusal is told at once, field by field", async () => {
+    const [status, type, fields, isRetryable, ids, message] = (await python.run(FAILING, env)) as unknown[];
+    expect([status, type, isRetryable, ids]).toEqual([422, "urn:tidings:problem:validation_failed", false, ["mine"]]);
+    expect(fields).toEqual(["data.product_id", "data.new_quantity"]);
+    expect(message).toMatch(/^Refused \(422\): Some fields are not valid\. data\.product_id: /);
+    expect(bodies).toHaveLength(1);
+  });
+
+  test("a wrong key is refused, and no error shows it", async () => {
+    const key = "wrong-publish-key-0123456789abcdef-wrong";
+    const failure = (await python.run(FAILING, { ...env, TIDINGS_KEY: key })) as unknown[];
+    expect(failure.slice(0, 2)).toEqual([401, "urn:tidings:problem:key_invalid"]);
+    expect(JSON.stringify(failure)).not.toContain(key);
+    expect(bodies).toHaveLength(1);
+  });
+
+  test("a service that is away is an error that says that later may do", async () => {
+    const gone = new FaultProxy(service.url);
+    const url = await gone.listen();
+    await gone.close();
+    const [status, , , isRetryable, , message] = (await python.run(FAILING, { ...env, TIDINGS_URL: url })) as unknown[];
+    expect([status, isRetryable]).toEqual([null, true]);
+    expect(message).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:\d+: .*refused/);
+  });
+
+  test("settings that are missing or wrong are named, and not shown", async () => {
+    const result = await python.run(`
+import json, tidings
+said = []
+for arguments in (("", "k"), ("tidings.example", "k"), ("http://x", ""), ("http://x", "two words")):
+    try:
+        tidings.Tidings(*arguments)
+    except ValueError as error:
+        said.append(str(error))
+print(json.dumps(said))`);
+    const named = ["TIDINGS_URL", "TIDINGS_URL", "TIDINGS_KEY", "TIDINGS_KEY"];
+    expect(result).toEqual(named.map((name) => expect.stringContaining(name)));
+    expect(JSON.stringify(result)).not.toContain("two words");
+  });
+
+  test("a batch of more than a call may have goes in order, past a bad event", async () => {
+    const result = await python.run(
+      `
+import asyncio, json, tidings, uuid
+channel = "order_" + str(uuid.uuid4())
+events = [{"channel": channel, "type": "order_status_changed", "data": {"new_status": "s" * (i != 7)}} for i in range(1200)]
+print(json.dumps(asyncio.run(tidings.publish_batch(events))))`,
+      env,
+    );
+    const results = result as { status: string; seq?: number }[];
+    expect(bodies.map((body) => JSON.parse(body).events.length)).toEqual([1000, 200]);
+    expect(results[7]).toMatchObject({ id: expect.any(String), status: "rejected", error: { status: 422 } });
+    const applied = results.filter(({ status }) => status === "applied");
+    expect(applied.map(({ seq }) => seq)).toEqual(Array.from({ length: 1199 }, (_, i) => i + 1));
+  });
+});
