@@ -1,0 +1,137 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildPackage } from "../../../src/client/package/build.ts";
+
+/** The npm package as its users get it: packed, unpacked into a project of its own, imported, bundled, type-checked. */
+
+const ROOT = join(import.meta.dirname, "../../..");
+const MAX_CORE_BYTES = 5 * 1024;
+const run = promisify(execFile);
+
+/** A program a user could write, for each entry; it is type-checked as strictly as can be. */
+const PROGRAMS: Record<string, string> = {
+  "tidings/publisher": `
+import { createPublisher, createStreamPublisher, PublishError, type PublishAnswer } from "tidings/publisher";
+const publisher = createPublisher({ url: "https://tidings.example", key: "key", batch: { maxDelayMs: 5 } });
+export const answer: Promise<PublishAnswer> = publisher.publishOrderUpdate("id", "order_shipped", { carrier: "UPS" });
+export const queued = createStreamPublisher({ redis: { command: async () => null } });
+// @ts-expect-error a price is a number
+void publisher.publishProductUpdate("price_updated", { product_id: "p", new_price: "9.99" });
+export const isOurs = (error: unknown) => error instanceof PublishError && error.ids.length > 0;`,
+};
+
+let directory: string;
+let project: string;
+let entries: string[];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "tidings-package-"));
+  project = join(directory, "project");
+  const installed = join(project, "node_modules/tidings");
+  await mkdir(installed, { recursive: true });
+  entries = await buildPackage(join(directory, "package"));
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", directory], {
+    cwd: join(directory, "package"),
+  });
+  const [{ filename }] = JSON.parse(stdout);
+  await run("tar", ["-xzf", join(directory, filename), "-C", installed, "--strip-components", "1"]);
+  for (const name of ["react", "vue", "@types", "csstype", "@vue"]) {
+    await symlink(join(ROOT, "node_modules", name), join(project, "node_modules", name));
+  }
+  await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+/** What a page that holds this code would load: one file, minified, everything unused left out. */
+async function bundle(code: string, external: string[] = ["react", "vue"]) {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: code, resolveDir: project },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    external,
+    write: false,
+    metafile: true,
+    legalComments: "none",
+  });
+  const text = outputFiles[0]?.text ?? "";
+  const modules = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path.split("/dist/")[1]] : [])),
+  );
+  return { text, modules, gzipBytes: gzipSync(text, { level: 9 }).length };
+}
+
+describe("the package", () => {
+  test("has an entry for each program here, and the other way round", () => {
+    expect(entries.length).toBeGreaterThan(0);
+    expect(Object.keys(PROGRAMS).sort()).toEqual([...entries].sort());
+  });
+
+  test("needs no other package: React and Vue only where they are used", async () => {
+    const manifest = JSON.parse(await readFile(join(project, "node_modules/tidings/package.json"), "utf8"));
+    expect(manifest.dependencies).toBeUndefined();
+    expect(Object.keys(manifest.peerDependencies)).toEqual(Object.keys(manifest.peerDependenciesMeta));
+    const files = await readdir(join(project, "node_modules/tidings/dist"), { recursive: true });
+    const imported = new Set<string>();
+    for (const file of files.filter((name) => /\.(js|d\.ts)$/.test(name))) {
+      const text = await readFile(join(project, "node_modules/tidings/dist", file), "utf8");
+      for (const [, name = ""] of text.matchAll(/(?:from |import\()"([^"]+)"/g)) {
+        if (!name.startsWith(".")) imported.add(name);
+      }
+    }
+    expect([...imported].filter((name) => !(name in manifest.peerDependencies))).toEqual([]);
+  });
+
+  test("brings the Python module, its licence, and nothing that is not listed", async () => {
+    const files = await readdir(join(project, "node_modules/tidings"));
+    expect(files.sort()).toEqual(["LICENSE", "README.md", "dist", "package.json", "publisher.py"]);
+  });
+
+  test("is imported by Node, entry by entry, and does nothing by that", async () => {
+    for (const entry of entries) {
+      const program = `console.log(Object.keys(await import("${entry}")).length > 0)`;
+      const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: project });
+      expect(stdout).toBe("true\n");
+    }
+  });
+
+  test.each(["bundler", "nodenext"])(
+    "type-checks in a strict project with module resolution %s",
+    async (resolution) => {
+      for (const [i, program] of Object.values(PROGRAMS).entries()) {
+        await writeFile(join(project, `program-${i}.ts`), program);
+      }
+      const compilerOptions = {
+        strict: true,
+        noUncheckedIndexedAccess: true,
+        exactOptionalPropertyTypes: true,
+        skipLibCheck: false,
+        noEmit: true,
+        target: "es2022",
+        lib: ["es2022", "dom", "dom.iterable"],
+        types: [],
+        module: resolution === "bundler" ? "esnext" : "nodenext",
+        moduleResolution: resolution,
+      };
+      await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+      const { stdout } = await run(join(ROOT, "node_modules/.bin/tsc"), ["-p", project]).catch((error) => error);
+      expect(stdout).toBe("");
+    },
+  );
+
+  test("is small: what is imported is all that is loaded", async () => {
+    const http = await bundle(`export { createPublisher } from "tidings/publisher"`);
+    const stream = await bundle(`export { createStreamPublisher } from "tidings/publisher"`);
+    console.log(`publisher: ${http.gzipBytes} bytes (over HTTP), ${stream.gzipBytes} bytes (through Redis)`);
+    expect(http.modules).not.toContain("client/publisher/stream-publisher.js");
+    expect(stream.modules).not.toContain("client/publisher/service-call.js");
+    expect(http.gzipBytes).toBeLessThan(MAX_CORE_BYTES);
+  });
+});
