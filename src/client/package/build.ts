@@ -31,7 +31,7 @@ Order and product updates in browsers, in real time: the SDK for pages, and the 
 \`\`\`ts
 import { createPublisher } from "tidings/publisher";
 
-const publisher = createPublisher({ url: "https://tidings.example.workers.dev", key: process.env.TIDINGS_KEY ?? "" });
+const publisher = createPublisher({ url: "https://tidings.example.workers.dev", key: process.env.TIDINGS_KEY });
 await publisher.publishOrderUpdate(orderId, "order_shipped", { carrier: "UPS", tracking_number: "1Z999AA10123456784" });
 \`\`\`
 

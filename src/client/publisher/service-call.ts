@@ -5,10 +5,10 @@ import { parseRetryAfter } from "./retry.ts";
 /** One request to the service. */
 
 export interface ServiceOptions {
-  /** The service, for example `https://tidings.example.workers.dev`. */
-  url: string;
-  /** One of its `PUBLISH_KEYS`: the key alone, without its name. It belongs on servers only. */
-  key: string;
+  /** The service, for example `https://tidings.example.workers.dev`. Undefined, as a setting may be, is refused. */
+  url: string | undefined;
+  /** One of its `PUBLISH_KEYS`: the key alone, without its name. It belongs on servers only. Undefined is refused. */
+  key: string | undefined;
   /** How long one try may take, in milliseconds. Default 15,000. */
   timeoutMs?: number | undefined;
   /** Headers that come on top of, or instead of, the publisher's own; asked anew for each try. */
@@ -36,12 +36,12 @@ export class ServiceCall {
 
   /** @throws {TypeError} when the URL or the key cannot be one. */
   constructor({ url, key, timeoutMs, headers, fetch: send }: ServiceOptions) {
-    const parsed = URL.canParse(url) ? new URL(url) : null;
+    const parsed = url !== undefined && URL.canParse(url) ? new URL(url) : null;
     if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.username || parsed.search || parsed.hash) {
       throw new TypeError("url must be the service's http:// or https:// address, without user, query and fragment");
     }
     // Elsewhere the runtime's own message about a header that cannot be would show it.
-    if (typeof key !== "string" || !VISIBLE_ASCII.test(key)) {
+    if (key === undefined || !VISIBLE_ASCII.test(key)) {
       throw new TypeError("key must be a publish key: visible ASCII characters, without spaces or line breaks");
     }
     this.#url = parsed.href.replace(/\/+$/, "");

@@ -230,7 +230,8 @@ describe("a refusal is told at once, in the service's words", () => {
     const key = `${PUBLISH_KEY}\n`;
     expect(() => publisherAt({ key })).toThrow(/^key must be a publish key/);
     expect(() => publisherAt({ key })).not.toThrow(PUBLISH_KEY);
-    for (const url of ["", "tidings.example", "ftp://tidings.example", "https://u:p@tidings.example"]) {
+    expect(() => publisherAt({ key: undefined })).toThrow(/^key must be/);
+    for (const url of [undefined, "", "tidings.example", "ftp://tidings.example", "https://u:p@tidings.example"]) {
       expect(() => publisherAt({ url })).toThrow(/^url must be/);
     }
   });
