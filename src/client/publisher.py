@@ -55,7 +55,6 @@ class PublishError(Exception):
     errors        every bad field: ``[{"field": …, "message": …}]``
     ids           the ids of the events that failed; publishing them again with these is safe
     is_retryable  whether trying later, with the same ids, can succeed
-    results       of a batch, what became of the events before those that failed
     """
 
     def __init__(
@@ -75,7 +74,6 @@ class PublishError(Exception):
         self.ids: List[str] = []
         self.is_retryable = is_retryable
         self.retry_after = retry_after
-        self.results: List[Result] = []
 
 
 class Tidings:
@@ -166,7 +164,6 @@ class Tidings:
                 results += self._send_chunk(texts, chunk, deadline)
             except PublishError as error:
                 error.ids = [event["id"] for event in ready[len(results) :]]
-                error.results = results
                 raise
         return results
 
@@ -235,21 +232,26 @@ class Tidings:
         request = urllib.request.Request(url, body.encode(), headers, method="POST")
         try:
             with self._opener.open(request, timeout=timeout) as response:
-                status, text = response.status, response.read()
+                status, text = response.status, self._without_key(response.read())
         except urllib.error.HTTPError as error:
             raise self._refused(error) from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error or type(error).__name__
-            raise PublishError(f"Cannot reach {self._url}: {reason}", is_retryable=True) from None
+            said = str(reason).replace(self._key, "[key]")
+            raise PublishError(f"Cannot reach {self._url}: {said}", is_retryable=True) from None
         answer = _parse(text)
         if isinstance(answer, dict):
             return answer
         raise PublishError(f"{self._url} answered with status {status} and nothing that Tidings says", status=status)
 
+    def _without_key(self, text: bytes) -> bytes:
+        """What comes back ends up in errors; something in between may have put the request's headers into it."""
+        return text.replace(self._key.encode(), b"[key]")
+
     def _refused(self, error: urllib.error.HTTPError) -> PublishError:
         retry_after = _retry_after(error.headers.get("Retry-After"))
         try:
-            problem = _parse(error.read())
+            problem = _parse(self._without_key(error.read()))
         except (OSError, http.client.HTTPException):
             problem = None
         if isinstance(problem, dict) and isinstance(problem.get("status"), int) and "title" in problem:

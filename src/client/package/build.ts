@@ -13,6 +13,7 @@ import { promisify } from "node:util";
  */
 
 const ROOT = join(import.meta.dirname, "../../..");
+const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
 const DEFAULT_DIRECTORY = "dist/package";
 
 /** What a program may import, and the module it gets. */
@@ -74,7 +75,7 @@ async function compile(directory: string, files: string[]): Promise<void> {
   };
   const path = join(directory, "tsconfig.json");
   await writeFile(path, JSON.stringify(config));
-  await promisify(execFile)(join(ROOT, "node_modules/.bin/tsc"), ["-p", path]).catch((error: { stdout?: string }) => {
+  await promisify(execFile)(process.execPath, [COMPILER, "-p", path]).catch((error: { stdout?: string }) => {
     throw new Error(`The package does not compile:\n${error.stdout ?? error}`);
   });
   await rm(path);

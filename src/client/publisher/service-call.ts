@@ -74,7 +74,7 @@ export class ServiceCall {
         redirect: "manual",
         signal: AbortSignal.timeout(timeoutMs),
       });
-      text = await response.text();
+      text = this.#withoutKey(await response.text());
     } catch (error) {
       throw this.#unreachable(error, timeoutMs);
     }
@@ -92,8 +92,12 @@ export class ServiceCall {
     const { name, message, cause } = error instanceof Error ? error : new Error(String(error));
     // `fetch` in Node says only "fetch failed"; the reason is its cause.
     const reason = name === "TimeoutError" ? `no answer within ${timeoutMs} ms` : (cause as Error | null)?.message;
-    const said = (reason || message).replaceAll(this.#key, "[key]");
-    return new PublishError(`Cannot reach ${this.#url}: ${said}`, { isRetryable: true });
+    return new PublishError(`Cannot reach ${this.#url}: ${this.#withoutKey(reason || message)}`, { isRetryable: true });
+  }
+
+  /** What comes back ends up in errors; something in between may have put the request's headers into it. */
+  #withoutKey(text: string): string {
+    return text.replaceAll(this.#key, "[key]");
   }
 }
 

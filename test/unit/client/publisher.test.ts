@@ -187,6 +187,15 @@ describe("a server that asks to wait", () => {
     expect(requests).toEqual([]);
   });
 
+  test("and shows the request in its refusal does not bring the key into an error", async () => {
+    answer = (request, response) => {
+      const problem = { type: "about:blank", title: "No", status: 400, detail: request.headers.authorization };
+      response.writeHead(400).end(JSON.stringify(problem));
+    };
+    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error.message).toBe("Refused (400): No. Bearer [key]");
+  });
+
   test("and is no Tidings is named as such", async () => {
     answer = (_, response) => response.end("<html>");
     const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
