@@ -1,5 +1,5 @@
 import { chunksOf } from "../protocol/chunks.ts";
-import type { EventType } from "../protocol/events.ts";
+import type { EventType } from "../protocol/event-data.ts";
 import type { Draft } from "./machine.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
 

@@ -1,5 +1,5 @@
 import type { CLOSE_RULES, CloseCode } from "../protocol/close-rules.ts";
-import type { EventData, EventType, OrderEventType, ProductEventType } from "../protocol/events.ts";
+import type { EventData, EventType, OrderEventType, ProductEventType } from "../protocol/event-data.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../protocol/frames.ts";
 import type { SharedTabs } from "./output.ts";
 import type { Tuning } from "./tuning.ts";

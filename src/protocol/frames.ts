@@ -1,4 +1,4 @@
-import type { EventData, EventType } from "./events.ts";
+import type { EventData, EventType } from "./event-data.ts";
 
 /**
  * What goes over a socket: frames to the client, and the texts that both ends know. What a client says is in

@@ -1,4 +1,4 @@
-import type { EventType } from "./events.ts";
+import type { EventType } from "./event-data.ts";
 
 /** What an order's snapshot learns from an event; absent fields stay as they are. */
 export interface StatusChange {
