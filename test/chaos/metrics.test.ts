@@ -5,7 +5,7 @@ import { callService, listenAt, registerOrderAt } from "../support/node-client.t
 import { hasPromtool, promtool } from "../support/promtool.ts";
 import { hasRedis } from "../support/redis.ts";
 import { type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
-import { parseMetrics, valueOf } from "../support/scrape.ts";
+import { metricValue, parseMetrics } from "../support/scrape.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -28,7 +28,7 @@ describe.skipIf(!hasRedis("metrics of a Redis stream"))("metrics of the Redis st
   afterAll(() => all.stop());
 
   const value = async (metric: MetricName, labels: Record<string, string> = {}) =>
-    valueOf(parseMetrics(await metricsText(all.service.url)), metric, labels);
+    metricValue(parseMetrics(await metricsText(all.service.url)), metric, labels);
 
   test("tidings_relay_lag_entries and tidings_relay_lag_seconds grow while a channel does not take its events, and go back to 0", async () => {
     const listener = await listenAt(all.service.url, "products");
@@ -83,8 +83,8 @@ describe.skipIf(!hasPromtool("the text of /metrics"))("Prometheus' own parser", 
     listener.close();
     await eventually(async () => {
       const samples = parseMetrics(await metricsText(url));
-      expect(valueOf(samples, "tidings_connection_duration_seconds")).toBe(2);
-      expect(valueOf(samples, "tidings_auth_failures_total")).toBeGreaterThan(0);
+      expect(metricValue(samples, "tidings_connection_duration_seconds")).toBe(2);
+      expect(metricValue(samples, "tidings_auth_failures_total")).toBeGreaterThan(0);
     });
     const text = await metricsText(url);
     expect(await promtool(["check", "metrics"], text)).toEqual({ code: 0, said: "" });

@@ -4,7 +4,7 @@ import { OrderChannel } from "../../src/channels/order-channel.ts";
 import { MAX_BATCH_EVENTS } from "../../src/protocol/publish.ts";
 import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
 import { eventually } from "../support/eventually.ts";
-import { parseMetrics, valueOf } from "../support/scrape.ts";
+import { metricValue, parseMetrics } from "../support/scrape.ts";
 import { connect, hibernateAll, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -160,20 +160,20 @@ const CAUSES: Record<Exclude<MetricName, OfRedis>, Cause> = {
 describe("GET /metrics", () => {
   for (const [metric, { what, labels, happens, by }] of Object.entries(CAUSES) as [MetricName, Cause][]) {
     test(`${metric} moves by ${by} when ${what}`, async () => {
-      const before = valueOf(await scrape(), metric, labels);
+      const before = metricValue(await scrape(), metric, labels);
       await happens();
-      await eventually(async () => expect(valueOf(await scrape(), metric, labels)).toBe(before + by));
+      await eventually(async () => expect(metricValue(await scrape(), metric, labels)).toBe(before + by));
     });
   }
 
   test("what channels could not be reached for is counted as such", async () => {
     const labels = { outcome: "unavailable" };
-    const before = valueOf(await scrape(), "tidings_events_published_total", labels);
+    const before = metricValue(await scrape(), "tidings_events_published_total", labels);
     const failing = vi.spyOn(OrderChannel.prototype, "deliver").mockRejectedValue(new Error("it fails for the test"));
     await serviceRequest("POST", `/api/v1/publish/orders/${crypto.randomUUID()}`, shipped);
     failing.mockRestore();
     await eventually(async () => {
-      expect(valueOf(await scrape(), "tidings_events_published_total", labels)).toBe(before + 1);
+      expect(metricValue(await scrape(), "tidings_events_published_total", labels)).toBe(before + 1);
     });
   });
 
@@ -192,11 +192,11 @@ describe("GET /metrics", () => {
     const buckets = samples.filter(({ name }) => name === "tidings_publish_to_send_seconds_bucket");
     for (const [i, { value }] of buckets.entries()) expect(value).toBeGreaterThanOrEqual(buckets[i - 1]?.value ?? 0);
     expect(buckets.at(-1)?.labels.le).toBe("+Inf");
-    expect(buckets.at(-1)?.value).toBe(valueOf(samples, "tidings_publish_to_send_seconds"));
+    expect(buckets.at(-1)?.value).toBe(metricValue(samples, "tidings_publish_to_send_seconds"));
   });
 
   test("counters survive hibernation and eviction", async () => {
-    const deliveries = async () => valueOf(await scrape(), "tidings_deliveries_total");
+    const deliveries = async () => metricValue(await scrape(), "tidings_deliveries_total");
     const counters = async () => (await scrape()).filter(({ name }) => /_(total|count|sum|bucket)$/.test(name));
     const id = await registerOrder();
     await listen(id);
@@ -221,13 +221,13 @@ describe("GET /metrics", () => {
   test("a batch as large as may be costs a report, not one an event", async () => {
     const id = await registerOrder();
     const labels = { type: "order_delivered", outcome: "applied" };
-    const before = valueOf(await scrape(), "tidings_events_published_total", labels);
+    const before = metricValue(await scrape(), "tidings_events_published_total", labels);
     const event = { channel: `order_${id}`, type: "order_delivered", data: {} };
     const registry = await import("../../src/channels/registry.ts");
     const report = vi.spyOn(registry.ChannelRegistry.prototype, "report");
     await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(MAX_BATCH_EVENTS).fill(event) });
     await eventually(async () => {
-      expect(valueOf(await scrape(), "tidings_events_published_total", labels)).toBe(before + MAX_BATCH_EVENTS);
+      expect(metricValue(await scrape(), "tidings_events_published_total", labels)).toBe(before + MAX_BATCH_EVENTS);
     });
     expect(report.mock.calls.filter(([channel]) => channel === `order_${id}`)).toHaveLength(1);
     report.mockRestore();

@@ -58,7 +58,10 @@ describe("the registry stays true", () => {
       each(
         orders.filter(() => random() < 0.05),
         // One that has hibernated before may not run now.
-        async (id) => (await orderObject(id).connections(), evictDurableObject(orderObject(id))),
+        async (id) => {
+          await orderObject(id).connections();
+          await evictDurableObject(orderObject(id));
+        },
       );
     /** Health says what is so, soon after the last change, in total and channel by channel. */
     const expectTruth = async (what: string) => {

@@ -24,7 +24,7 @@ export function parseMetrics(text: string): Sample[] {
 }
 
 /** The sum of a metric's samples that have these labels; of a histogram, how many were observed. */
-export function valueOf(samples: Sample[], metric: MetricName, labels: Record<string, string> = {}): number {
+export function metricValue(samples: Sample[], metric: MetricName, labels: Record<string, string> = {}): number {
   const name = METRICS[metric].type === "histogram" ? `${metric}_count` : metric;
   return samples
     .filter((sample) => sample.name === name)

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { exposition } from "../../../src/telemetry/exposition.ts";
 import { METRICS } from "../../../src/telemetry/metrics.ts";
 import { Counts, parseSeries } from "../../../src/telemetry/tally.ts";
-import { parseMetrics, valueOf } from "../../support/scrape.ts";
+import { metricValue, parseMetrics } from "../../support/scrape.ts";
 
 describe("what is counted", () => {
   test("adds up, in whatever pieces and order it is reported", () => {
@@ -28,8 +28,8 @@ describe("what is counted", () => {
         const samples = parseMetrics(exposition(registry.all, []));
         for (const kind of ["order", "products"]) {
           const own = all.filter((one) => one.kind === kind);
-          expect(valueOf(samples, "tidings_deliveries_total", { kind })).toBe(2 * own.length);
-          expect(valueOf(samples, "tidings_connection_duration_seconds", { kind })).toBe(own.length);
+          expect(metricValue(samples, "tidings_deliveries_total", { kind })).toBe(2 * own.length);
+          expect(metricValue(samples, "tidings_connection_duration_seconds", { kind })).toBe(own.length);
           for (const bound of METRICS.tidings_connection_duration_seconds.buckets) {
             const bucket = samples.find(
               ({ name, labels }) => name.endsWith("_bucket") && labels.kind === kind && labels.le === String(bound),
@@ -47,7 +47,7 @@ describe("what is counted", () => {
     counts.add({ '["tidings_connection_duration_seconds",["order"]]': [5, 1] });
     counts.observe("tidings_connection_duration_seconds", { kind: "order" }, 3);
     const samples = parseMetrics(exposition(counts.all, []));
-    expect(valueOf(samples, "tidings_connection_duration_seconds")).toBe(1);
+    expect(metricValue(samples, "tidings_connection_duration_seconds")).toBe(1);
     expect(samples.map(({ name }) => name)).not.toContain("tidings_gone_total");
     expect(parseSeries('["toString",[]]')).toBeNull();
   });
