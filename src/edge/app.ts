@@ -36,6 +36,7 @@ const allowPages = cors({
   origin: (origin, c: Context<HonoEnv>) => (isPageAllowed(origin, c.req.url, configOf(c.env)) ? origin : null),
   allowMethods: ["GET", "POST", "PUT", "DELETE"],
   allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key"],
+  exposeHeaders: ["Retry-After", "X-Request-Id"],
   maxAge: 600,
 });
 app.use((c, next) => (c.req.header("Origin") === undefined ? next() : allowPages(c, next)));
