@@ -1,7 +1,15 @@
-import { z } from "zod";
 import type { OrderChannel } from "./channels/order-channel.ts";
 import type { ProductsChannel } from "./channels/products-channel.ts";
 import type { ChannelRegistry } from "./channels/registry.ts";
+import {
+  isHmac,
+  list,
+  type PublishKey,
+  readAlgorithms,
+  readJwksUrl,
+  readPublishKeys,
+  readSecrets,
+} from "./config-credentials.ts";
 import type { StreamRelay } from "./ingress/redis/relay.ts";
 import {
   DEFAULT_CONNECTIONS_PER_CHANNEL,
@@ -33,8 +41,11 @@ export interface Config {
   /** Origins whose pages may connect, besides the service's own; `*` allows all. */
   corsOrigins: ReadonlySet<string>;
   jwt: {
-    secret: Uint8Array;
-    algorithms: JwtAlgorithm[];
+    /** They verify HS* tokens; the first one signs tickets. None when the JWKS alone verifies. */
+    secrets: readonly Uint8Array<ArrayBuffer>[];
+    algorithms: string[];
+    /** Where the public keys are that verify every other token; set when such algorithms are named. */
+    jwksUrl: string | null;
     /** Checked when set. */
     issuer: string | null;
     audience: string | null;
@@ -67,16 +78,6 @@ export interface RedisConfig {
   stream: string;
 }
 
-export interface PublishKey {
-  name: string;
-  key: string;
-}
-
-export type JwtAlgorithm = (typeof JWT_ALGORITHMS)[number];
-const JWT_ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
-
-export const MIN_JWT_SECRET_BYTES = 32;
-export const MIN_PUBLISH_KEY_LENGTH = 32;
 export const MAX_HISTORY_LIMIT = 100_000;
 
 /** One thing wrong with the settings. It names the setting and the way to mend it, never its value. */
@@ -85,12 +86,6 @@ export interface ConfigFault {
   message: string;
   fix: string;
 }
-
-const list = (text: string) =>
-  text
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "");
 
 const setInVars = (name: string, example: string) => `set ${name} = "${example}" under [vars] in wrangler.toml`;
 const putSecret = (name: string) => `wrangler secret put ${name}`;
@@ -133,15 +128,18 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
         : { value: new Set(origins.map((origin) => origin.toLowerCase())) };
     },
   );
-  const secret = read("JWT_SECRET", "", putSecret("JWT_SECRET"), (text) => {
-    const value = new TextEncoder().encode(text);
-    if (value.length === 0) return "must be set: it verifies the tokens of listeners";
-    return value.length >= MIN_JWT_SECRET_BYTES ? { value } : `must be at least ${MIN_JWT_SECRET_BYTES} bytes long`;
-  });
-  const algorithms = read("JWT_ALGORITHMS", "HS256", setInVars("JWT_ALGORITHMS", "HS256"), (text) => {
-    const value = z.array(z.enum(JWT_ALGORITHMS)).min(1).safeParse(list(text)).data;
-    return value ? { value } : `must be some of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
-  });
+  const jwksUrl = read("JWKS_URL", "", setInVars("JWKS_URL", "https://login.shop.example/jwks.json"), readJwksUrl);
+  // A JWKS_URL that is wrong is one fault, not two.
+  const hasJwksUrl = jwksUrl !== null;
+  const algorithms = read(
+    "JWT_ALGORITHMS",
+    "HS256",
+    setInVars("JWT_ALGORITHMS", hasJwksUrl ? "RS256" : "HS256"),
+    (text) => readAlgorithms(text, hasJwksUrl),
+  );
+  const secrets = read("JWT_SECRET", "", putSecret("JWT_SECRET"), (text) =>
+    readSecrets(text, algorithms === undefined || algorithms.some(isHmac)),
+  );
   const ordersApiUrl = read(
     "ORDERS_API_URL",
     "",
@@ -182,7 +180,8 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
 
   if (
     corsOrigins === undefined ||
-    secret === undefined ||
+    jwksUrl === undefined ||
+    secrets === undefined ||
     algorithms === undefined ||
     ordersApiUrl === undefined ||
     publishKeys === undefined ||
@@ -201,7 +200,13 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
   return {
     config: {
       corsOrigins,
-      jwt: { secret, algorithms, issuer: text("JWT_ISSUER", "") || null, audience: text("JWT_AUDIENCE", "") || null },
+      jwt: {
+        secrets,
+        algorithms,
+        jwksUrl,
+        issuer: text("JWT_ISSUER", "") || null,
+        audience: text("JWT_AUDIENCE", "") || null,
+      },
       roleClaim: text("ROLE_CLAIM", "role"),
       adminRoles: new Set(list(text("ADMIN_ROLES", "admin"))),
       ordersApiUrl,
@@ -216,22 +221,6 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
       redis: redisUrl ? { url: redisUrl, token: redisToken, stream: text("REDIS_STREAM", DEFAULT_STREAM) } : null,
     },
   };
-}
-
-function readPublishKeys(text: string): { value: PublishKey[] } | string {
-  const keys = list(text).map((entry): PublishKey => {
-    const colon = entry.indexOf(":");
-    return { name: entry.slice(0, Math.max(colon, 0)).trim(), key: entry.slice(colon + 1).trim() };
-  });
-  if (keys.length === 0) return "must be set: name:key,name:key for the services that publish";
-  if (keys.some(({ name }) => !/^[\w-]{1,64}$/.test(name))) {
-    return "must be name:key,name:key with names of letters, digits, - and _";
-  }
-  if (keys.some(({ key }) => key.length < MIN_PUBLISH_KEY_LENGTH || !/^[\x21-\x7e]+$/.test(key))) {
-    return `must have keys of at least ${MIN_PUBLISH_KEY_LENGTH} visible ASCII characters`;
-  }
-  if (new Set(keys.map(({ name }) => name)).size < keys.length) return "must not use a name twice";
-  return { value: keys };
 }
 
 /** The settings do not allow the service to run. */

@@ -10,6 +10,10 @@ const attachment = z.object({
   /** The token's subject. */
   subject: z.string(),
   isAdmin: z.boolean(),
+  /** Set when the token is a ticket: the order that it is good for. */
+  orderId: z.string().nullable().default(null),
+  /** A ticket's series; the order knows which one it lets in. */
+  series: z.string().nullable().default(null),
   /** When the token ends, in milliseconds since 1970. */
   expiresAt: z.number(),
   /** Whether the client speaks `tidings.v1`: it may be sent arrays of frames. */

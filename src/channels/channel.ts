@@ -282,9 +282,11 @@ export class Channel {
       this.#journal.tokenRefused(verified.fault);
       return this.listeners.close(socket, verified.reason);
     }
-    const { subject, isAdmin, expiresAt } = verified.identity;
-    if (subject !== listener.subject) return this.listeners.close(socket, "token_invalid");
-    this.listeners.update(socket, { isAdmin, expiresAt, isWarned: false });
+    const { subject, isAdmin, expiresAt, orderId, series } = verified.identity;
+    // A guest's next ticket has another subject, and is for the same order; a user and a guest never become each other.
+    const isSame = orderId === listener.orderId && (orderId !== null || subject === listener.subject);
+    if (!isSame) return this.listeners.close(socket, "token_invalid");
+    this.listeners.update(socket, { subject, isAdmin, expiresAt, orderId, series, isWarned: false });
     const refusal = this.#hooks.refusalFor(listener);
     if (refusal) return this.listeners.close(socket, refusal);
     this.#watch(socket, listener, now);

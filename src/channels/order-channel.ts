@@ -3,7 +3,7 @@ import { type Config, configOf, type Env } from "../config.ts";
 import type { Position } from "../protocol/frames.ts";
 import { type ChannelName, parseChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, OrderRegistration, Source } from "../protocol/publish.ts";
-import { readConnect, refuseConnect } from "./attachment.ts";
+import { type Listener, readConnect, refuseConnect } from "./attachment.ts";
 import { Channel, type Delivery, type Usage } from "./channel.ts";
 import { NO_CLOSE_CODE } from "./channel-journal.ts";
 import { randomEpoch } from "./history.ts";
@@ -18,8 +18,8 @@ export interface OrderSnapshot extends Position {
   channel: string;
 }
 
-/** Who asks about an order: a user with what the token said, or the shop's own service. */
-export type Asker = { subject: string; isAdmin: boolean } | "service";
+/** Who asks about an order: a user or a guest with what the token said, or the shop's own service. */
+export type Asker = Pick<Listener, "subject" | "isAdmin" | "orderId" | "series"> | "service";
 
 /** Why somebody may not listen to an order or read it. */
 export type OrderRefusal = "order_not_found" | "access_denied";
@@ -64,7 +64,7 @@ export class OrderChannel extends DurableObject<Env> {
       save: () => this.#save(),
       // Before the frames go out: who is no owner any more reads nothing of what happens to another's order.
       stored: () => {
-        if (this.#isOwnerNew) this.#closeStrangers(this.#known.user_id);
+        if (this.#isOwnerNew) this.#closeStrangers(this.#known);
         this.#isOwnerNew = false;
       },
       forget: () => {
@@ -94,7 +94,7 @@ export class OrderChannel extends DurableObject<Env> {
   async register(registration: OrderRegistration): Promise<{ isNew: boolean }> {
     const isNew = this.#known.user_id === null;
     const now = Date.now();
-    this.#closeStrangers(registration.user_id);
+    this.#closeStrangers(changed(this.#known, registration, {}, now));
     if (this.#exists) this.#channel.deliver(corrections(this.#known, registration, {}, this.#name, now), null, now);
     this.#channel.history.open();
     this.#order = changed(this.#known, registration, {}, now);
@@ -110,7 +110,7 @@ export class OrderChannel extends DurableObject<Env> {
    */
   async adopt(registration: OrderRegistration, asker: Asker): Promise<OrderRefusal | null> {
     const { user_id, status, payment_status } = this.#known;
-    if (!mayListen(user_id ?? registration.user_id, asker)) return "access_denied";
+    if (!this.#mayListen({ ...this.#known, user_id: user_id ?? registration.user_id }, asker)) return "access_denied";
     if (user_id !== null) return null;
     await this.register({
       user_id: registration.user_id,
@@ -122,7 +122,22 @@ export class OrderChannel extends DurableObject<Env> {
 
   /** The order as it stands, for one who may listen to it. */
   async snapshot(asker: Asker): Promise<OrderSnapshot | OrderRefusal> {
-    return this.#refusalFor(asker) ?? this.#snapshot();
+    const refusal = this.#refusalFor(asker);
+    if (refusal) return refusal;
+    // Whose the order is, is not a guest's business.
+    const isGuest = asker !== "service" && asker.orderId !== null;
+    return { ...this.#snapshot(), ...(isGuest && { user_id: null }) };
+  }
+
+  /** What a new ticket has to name to be let in; null when there is no such order. */
+  async ticketSeries(): Promise<string | null> {
+    if (!this.#exists) return null;
+    const series = this.#known.ticket_series ?? crypto.randomUUID();
+    if (series !== this.#known.ticket_series) {
+      this.#order = { ...this.#known, ticket_series: series };
+      this.#save();
+    }
+    return series;
   }
 
   /** Closes every listener and removes every stored byte. @returns Whether there was anything to remove. */
@@ -196,13 +211,13 @@ export class OrderChannel extends DurableObject<Env> {
     this.#channel.needAlarm(this.#retainedUntil, Date.now());
   }
 
-  #closeStrangers(owner: string | null): void {
-    this.#channel.listeners.closeWhere((listener) => !mayListen(owner, listener), "access_denied");
+  #closeStrangers(order: OrderState): void {
+    this.#channel.listeners.closeWhere((listener) => !this.#mayListen(order, listener), "access_denied");
   }
 
   #refusalFor(asker: Asker): OrderRefusal | null {
     if (!this.#exists) return "order_not_found";
-    return mayListen(this.#known.user_id, asker) ? null : "access_denied";
+    return this.#mayListen(this.#known, asker) ? null : "access_denied";
   }
 
   #snapshot(): OrderSnapshot {
@@ -216,9 +231,16 @@ export class OrderChannel extends DurableObject<Env> {
       ...this.#channel.history.position,
     };
   }
-}
 
-/** The one rule: an order is for its owner, for admins, and for the shop's own services. */
-function mayListen(owner: string | null, asker: Asker): boolean {
-  return asker === "service" || asker.isAdmin || (owner !== null && owner === asker.subject);
+  /**
+   * The one rule: an order is for its owner, for admins, for the shop's own services, and for guests with a ticket of
+   * its present series. A ticket's subject is no user, whatever it is called.
+   */
+  #mayListen({ user_id, ticket_series }: OrderState, asker: Asker): boolean {
+    if (asker === "service") return true;
+    if (asker.orderId !== null) {
+      return asker.orderId === this.#orderId && ticket_series !== null && asker.series === ticket_series;
+    }
+    return asker.isAdmin || (user_id !== null && user_id === asker.subject);
+  }
 }

@@ -11,6 +11,8 @@ export const orderState = z.object({
   version: z.number().nullable(),
   /** When it was delivered or cancelled, in milliseconds since 1970. */
   ended_at: z.number().nullable().default(null),
+  /** What a ticket has to name to be let in; null while none has been made for this owner. */
+  ticket_series: z.string().nullable().default(null),
 });
 export type OrderState = z.infer<typeof orderState>;
 
@@ -20,6 +22,7 @@ export const NOTHING_KNOWN: OrderState = {
   payment_status: null,
   version: null,
   ended_at: null,
+  ticket_series: null,
 };
 
 /** An order's state after a registration, an event, or both; the event has the last word. */
@@ -31,7 +34,14 @@ export function changed(
 ): OrderState {
   const next = { ...state, ...registration, ...statusChange };
   const hasEnded = next.status === "delivered" || next.status === "cancelled";
-  return { ...next, ended_at: hasEnded ? (state.ended_at ?? now) : null };
+  // An order that passes from one owner to another keeps no guest of the first one's. Who is the first one known ends
+  // no ticket: a shop may tell of the owner after it has let a guest in.
+  const hasOtherOwner = state.user_id !== null && next.user_id !== state.user_id;
+  return {
+    ...next,
+    ended_at: hasEnded ? (state.ended_at ?? now) : null,
+    ticket_series: hasOtherOwner ? null : state.ticket_series,
+  };
 }
 
 /**

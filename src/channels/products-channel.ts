@@ -22,7 +22,7 @@ export class ProductsChannel extends DurableObject<Env> {
       // laptop whose stored state was removed, it comes again.
       firstEpoch: () => ctx.id.toString().slice(0, 8),
       established: () => ({ channel: PRODUCTS_CHANNEL }),
-      refusalFor: () => null,
+      refusalFor: ({ orderId }) => (orderId === null ? null : "access_denied"),
       lastVersion: ({ productId }) => {
         const row = this.#channel.storage.read("SELECT version FROM versions WHERE product = ?", productId)[0];
         return row ? Number(row.version) : null;

@@ -1,4 +1,4 @@
-import { MIN_JWT_SECRET_BYTES } from "../config.ts";
+import { list, MIN_JWT_SECRET_BYTES } from "../config-credentials.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import { usageError } from "./outcome.ts";
@@ -49,12 +49,12 @@ export function publishKey(options: CommonOptions, surroundings: Surroundings): 
   );
 }
 
-/** The secret that signs tokens. @throws {CommandError} when there is none, or it is too short for any service. */
+/** The secret that signs tokens; of several the first one. @throws {CommandError} when there is none, or it is too short for any service. */
 export function jwtSecret(options: CommonOptions, surroundings: Surroundings): Setting {
   const found = firstSet(
-    [options.secret, "--secret"],
-    [surroundings.env.JWT_SECRET, "JWT_SECRET in the environment"],
-    [readDevVars(surroundings.cwd).JWT_SECRET, `JWT_SECRET in ${DEV_VARS_FILE}`],
+    [firstOf(options.secret), "--secret"],
+    [firstOf(surroundings.env.JWT_SECRET), "JWT_SECRET in the environment"],
+    [firstOf(readDevVars(surroundings.cwd).JWT_SECRET), `JWT_SECRET in ${DEV_VARS_FILE}`],
   );
   if (!found) {
     throw usageError(
@@ -100,8 +100,11 @@ function firstSet(...candidates: [value: string | undefined, source: string][]):
   return null;
 }
 
-/** `PUBLISH_KEYS` is `name:key,name:key`; the first one is as good as any. */
+/** `PUBLISH_KEYS` is `name:key` or `name:key:scopes`, separated by commas; best is the first one that may do everything. */
 function firstKeyOf(publishKeys: string | undefined): string | undefined {
-  const first = publishKeys?.split(",")[0];
-  return first?.slice(first.indexOf(":") + 1);
+  const entries = list(publishKeys ?? "").map((entry) => entry.split(":"));
+  const entry = entries.find(([, , scopes]) => scopes === undefined) ?? entries[0];
+  return entry?.[1] ?? entry?.[0];
 }
+
+const firstOf = (secrets: string | undefined) => list(secrets ?? "")[0];

@@ -12,6 +12,7 @@ import { metrics } from "./routes/metrics.ts";
 import { deleteOrder, getOrder, putOrder } from "./routes/orders.ts";
 import { publishBatch, publishOrder, publishProducts } from "./routes/publish.ts";
 import { orderSocket, productsSocket } from "./routes/sockets.ts";
+import { createTicket } from "./routes/tickets.ts";
 
 export interface HonoEnv {
   Bindings: Env;
@@ -55,6 +56,9 @@ app.post("/api/v1/disconnect", disconnect);
 app.put("/api/v1/orders/:order_id", putOrder);
 app.get("/api/v1/orders/:order_id", getOrder);
 app.delete("/api/v1/orders/:order_id", deleteOrder);
+
+// Services let guests listen to one order.
+app.post("/api/v1/orders/:order_id/tickets", createTicket);
 
 app.notFound((c) => answerError(noRoute(c), c));
 app.onError(answerError);

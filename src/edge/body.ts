@@ -7,9 +7,18 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
  * @throws {Refusal} 415, 413 or 400.
  */
 export async function readJson(request: Request, maxBytes: number): Promise<unknown> {
+  requireJson(request);
+  return parseJson(await readBytes(request, maxBytes));
+}
+
+/** @throws {Refusal} 415 when the body says that it is no JSON. */
+export function requireJson(request: Request): void {
   const mediaType = (request.headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
   if (mediaType !== "application/json") throw new Refusal("unsupported_media_type");
-  const bytes = await readBytes(request, maxBytes);
+}
+
+/** @throws {Refusal} 400. */
+export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(decoder.decode(bytes));
   } catch (error) {
@@ -17,13 +26,14 @@ export async function readJson(request: Request, maxBytes: number): Promise<unkn
   }
 }
 
-async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffer | Uint8Array> {
+/** A body as it came, of at most `maxBytes`. @throws {Refusal} 413. */
+export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () => new Refusal("body_too_large", { detail: `At most ${maxBytes} bytes.` });
   const announced = Number(request.headers.get("Content-Length") ?? Number.NaN);
   if (announced > maxBytes) throw tooLarge();
   if (announced <= maxBytes) {
     // The connection carries no more than was announced (RFC 9112, section 6.2).
-    const bytes = await request.arrayBuffer();
+    const bytes = new Uint8Array(await request.arrayBuffer());
     if (bytes.byteLength > maxBytes) throw tooLarge();
     return bytes;
   }
@@ -34,5 +44,5 @@ async function readBytes(request: Request, maxBytes: number): Promise<ArrayBuffe
     if (length > maxBytes) throw tooLarge();
     chunks.push(chunk);
   }
-  return new Blob(chunks).arrayBuffer();
+  return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }

@@ -1,7 +1,20 @@
+/** A publish key for each scope, besides two that may do everything. */
+export const SCOPED_KEYS = {
+  orders: "test-publish-key-0123456789abcdef-desk",
+  products: "test-publish-key-0123456789abcdef-stocktaker",
+  read: "test-publish-key-0123456789abcdef-reader",
+};
+
 /** The settings that the tests run with; random-looking, and good for nothing else. */
 export const TEST_ENV = {
   JWT_SECRET: "test-secret-that-verifies-nothing-real-0123456789",
-  PUBLISH_KEYS: "shop:test-publish-key-0123456789abcdef-shop,stock:test-publish-key-0123456789abcdef-stock",
+  PUBLISH_KEYS: [
+    "shop:test-publish-key-0123456789abcdef-shop",
+    "stock:test-publish-key-0123456789abcdef-stock",
+    `desk:${SCOPED_KEYS.orders}:orders`,
+    `stocktaker:${SCOPED_KEYS.products}:products`,
+    `reader:${SCOPED_KEYS.read}:read`,
+  ].join(","),
   BACKEND_CORS_ORIGINS: "https://shop.example,http://localhost:3000",
   HEALTH_DETAILS: "",
   // Most tests connect as often as they please; those of the limits have settings of their own.

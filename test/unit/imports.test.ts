@@ -64,6 +64,7 @@ describe("the direction of dependencies", () => {
           "protocol/",
           "telemetry/",
           "config.ts",
+          "config-credentials.ts",
           "channels/directory.ts",
           "channels/attachment.ts",
           "ingress/dispatch.ts",
@@ -77,8 +78,9 @@ describe("the direction of dependencies", () => {
       imports.filter(({ file, from }) => /^(\.\.|demo\/|cli\/)/.test(from) && !/^(demo|cli)\//.test(file)).map(show),
     ).toEqual([]));
 
+  // What tokens are, how their keys are found and how tickets are made is one concern: a folder, not a file.
   const oneDoor: [string, RegExp, RegExp][] = [
-    ["jose", /^jose/, /^(edge\/auth\/verify\.ts|cli\/)/],
+    ["jose", /^jose/, /^(edge\/auth\/|cli\/)/],
     ["Upstash", /^@upstash/, /^(ingress\/redis\/client\.ts|cli\/)/],
     ["Hono", /^hono/, /^edge\//],
   ];

@@ -1,9 +1,11 @@
 import type { Context } from "hono";
 import { z } from "zod";
 import { channelStub } from "../../channels/directory.ts";
+import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { check, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HonoEnv } from "../app.ts";
-import { requirePublishKey } from "../auth/require.ts";
+import { requireScope } from "../auth/keys.ts";
+import { requireAnyService } from "../auth/require.ts";
 import { readJson } from "../body.ts";
 import { Refusal } from "../errors.ts";
 
@@ -15,7 +17,7 @@ export const disconnectRequest = z.strictObject({
 
 /** `POST /api/v1/disconnect`: closes a channel's sockets, or one user's among them, with 4001. */
 export async function disconnect(c: Context<HonoEnv>): Promise<Response> {
-  await requirePublishKey(c);
+  const service = await requireAnyService(c);
   const body = check(disconnectRequest, await readJson(c.req.raw, MAX_EVENT_BYTES));
   if (!body.ok) throw new Refusal("validation_failed", { errors: body.errors });
   const channel = channelStub(c.env, body.value.channel);
@@ -23,5 +25,6 @@ export async function disconnect(c: Context<HonoEnv>): Promise<Response> {
     const errors = [{ field: "channel", message: "must be order_<order id> or products" }];
     throw new Refusal("validation_failed", { errors });
   }
+  requireScope(service, body.value.channel === PRODUCTS_CHANNEL ? "products" : "orders");
   return c.json({ closed: await channel.disconnect(body.value.user_id ?? null) });
 }

@@ -6,12 +6,12 @@ import { logFault } from "../../telemetry/log.ts";
 import type { Kind } from "../../telemetry/metrics.ts";
 import { Counts } from "../../telemetry/tally.ts";
 import type { HonoEnv } from "../app.ts";
-import { requirePublishKey } from "../auth/require.ts";
+import { requireService } from "../auth/require.ts";
 import { Refusal } from "../errors.ts";
 
 /** `GET /metrics`: Prometheus text, for services. Should a registry not answer, it is 503: counters must not go back. */
 export async function metrics(c: Context<HonoEnv>): Promise<Response> {
-  await requirePublishKey(c);
+  await requireService(c, "read");
   const counts = new Counts();
   const gauges: Gauge[] = [];
   const [shards] = await Promise.all([

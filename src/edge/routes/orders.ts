@@ -3,13 +3,13 @@ import { orderStub } from "../../channels/directory.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import { check, MAX_EVENT_BYTES, orderRegistration } from "../../protocol/publish.ts";
 import type { HonoEnv } from "../app.ts";
-import { requireAsker, requirePublishKey } from "../auth/require.ts";
+import { requireAsker, requireService } from "../auth/require.ts";
 import { readJson } from "../body.ts";
 import { Refusal } from "../errors.ts";
 
 /** `PUT /api/v1/orders/{order_id}`: registers an order (201) or corrects what is known of it (200). */
 export async function putOrder(c: Context<HonoEnv>): Promise<Response> {
-  await requirePublishKey(c);
+  await requireService(c, "orders");
   const orderId = orderIdParam(c);
   const registration = check(orderRegistration, await readJson(c.req.raw, MAX_EVENT_BYTES));
   if (!registration.ok) throw new Refusal("validation_failed", { errors: registration.errors });
@@ -17,7 +17,7 @@ export async function putOrder(c: Context<HonoEnv>): Promise<Response> {
   return c.json({ order_id: orderId, ...registration.value }, isNew ? 201 : 200);
 }
 
-/** `GET /api/v1/orders/{order_id}`: the order as it stands, for its owner, an admin or a service. */
+/** `GET /api/v1/orders/{order_id}`: the order as it stands, for its owner, a ticket, an admin or a service. */
 export async function getOrder(c: Context<HonoEnv>): Promise<Response> {
   const asker = await requireAsker(c);
   const snapshot = await orderStub(c.env, orderIdParam(c)).snapshot(asker);
@@ -27,7 +27,7 @@ export async function getOrder(c: Context<HonoEnv>): Promise<Response> {
 
 /** `DELETE /api/v1/orders/{order_id}`: listeners are closed with 4004, and every stored byte of it is gone. */
 export async function deleteOrder(c: Context<HonoEnv>): Promise<Response> {
-  await requirePublishKey(c);
+  await requireService(c, "orders");
   if (!(await orderStub(c.env, orderIdParam(c)).erase())) throw new Refusal("order_not_found");
   return c.body(null, 204);
 }

@@ -10,7 +10,6 @@ import {
 } from "../../protocol/names.ts";
 import {
   type AcceptedEvent,
-  type Checked,
   check,
   checkEvent,
   MAX_BATCH_BYTES,
@@ -20,37 +19,44 @@ import {
   type Queued,
   type Source,
 } from "../../protocol/publish.ts";
-import { type Problem, problem } from "../../protocol/refusals.ts";
+import { type FieldError, type Problem, problem } from "../../protocol/refusals.ts";
 import { logPublish, outcomesOf } from "../../telemetry/log.ts";
 import type { HonoEnv } from "../app.ts";
-import { requirePublishKey } from "../auth/require.ts";
-import { readJson } from "../body.ts";
+import { KeyRefusal, type Service, scopeDetail } from "../auth/keys.ts";
+import { type Publication, requirePublication } from "../auth/require.ts";
 import { Refusal } from "../errors.ts";
-import { requireWithinLimit } from "../limits.ts";
 import { count, requestIdOf } from "../observe.ts";
 import { orderIdParam } from "./orders.ts";
 
 /** `POST /api/v1/publish/orders/{order_id}` */
 export async function publishOrder(c: Context<HonoEnv>): Promise<Response> {
-  return publishOne(c, await requirePublisher(c), orderChannelName(orderIdParam(c)));
+  const publication = await requirePublication(c, "orders", MAX_EVENT_BYTES);
+  const orderId = orderIdParam(c);
+  if (publication.signedId !== null && !namesOrder(publication.body)) throw new KeyRefusal("unbound");
+  return publishOne(c, orderChannelName(orderId), publication);
 }
 
-/** `POST /api/v1/publish/products` */
+/** `POST /api/v1/publish/products`; a signed body is bound to it by its type, which no other channel has. */
 export async function publishProducts(c: Context<HonoEnv>): Promise<Response> {
-  return publishOne(c, await requirePublisher(c), PRODUCTS_CHANNEL);
+  return publishOne(c, PRODUCTS_CHANNEL, await requirePublication(c, "products", MAX_EVENT_BYTES));
 }
 
-async function publishOne(c: Context<HonoEnv>, source: Source, channel: ChannelName): Promise<Response> {
+/** Whether a body says which order it is about; `checkEvent` sees to it that this is the channel's. */
+function namesOrder(body: unknown): boolean {
+  return z.looseObject({ data: z.looseObject({ order_id: z.string() }) }).safeParse(body).success;
+}
+
+async function publishOne(c: Context<HonoEnv>, channel: ChannelName, publication: Publication): Promise<Response> {
   const startedAt = Date.now();
-  const key = idempotencyKey(c);
-  const body = await readJson(c.req.raw, MAX_EVENT_BYTES);
-  const event = checkEvent(body, channel, key ?? crypto.randomUUID(), startedAt);
+  const source = sourceOf(publication);
+  const { key, header } = idempotencyKey(c, publication);
+  const event = checkEvent(publication.body, channel, key ?? crypto.randomUUID(), startedAt);
   if (!event.ok) {
     count(c, "tidings_events_rejected_total", { via: source.via });
     throw new Refusal("validation_failed", { errors: event.errors });
   }
   if (key !== null && event.value.id !== key) {
-    throw new Refusal("validation_failed", { errors: [{ field: "id", message: "differs from Idempotency-Key" }] });
+    throw new Refusal("validation_failed", { errors: [{ field: "id", message: `differs from ${header}` }] });
   }
   const [dispatched] = await dispatch(c.env, [event.value], source);
   note(c, source, [event.value], [dispatched], 0, startedAt);
@@ -64,32 +70,26 @@ type BatchResult = PublishResult | Queued | { status: "rejected"; error: Problem
 
 /** `POST /api/v1/publish/batch`: goes on past an event that is refused; each has its own result. */
 export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
-  const source = await requirePublisher(c);
+  const publication = await requirePublication(c, null, MAX_BATCH_BYTES);
   const startedAt = Date.now();
-  const key = idempotencyKey(c);
-  const batch = check(batchRequest, await readJson(c.req.raw, MAX_BATCH_BYTES));
+  const source = sourceOf(publication);
+  const { key, header } = idempotencyKey(c, publication);
+  const batch = check(batchRequest, publication.body);
   if (!batch.ok) throw new Refusal("validation_failed", { errors: batch.errors });
 
   // One key for the whole call makes one for each event.
   const idOf = (index: number) => (key === null ? crypto.randomUUID() : `${key}/${index}`);
-  if (!isEventId(idOf(MAX_BATCH_EVENTS))) throw badIdempotencyKey(`must leave room for /${MAX_BATCH_EVENTS}`);
-  const checked = batch.value.events.map((item, i) => checkItem(item, idOf(i), startedAt));
+  if (!isEventId(idOf(MAX_BATCH_EVENTS))) throw badHeader(header, `must leave room for /${MAX_BATCH_EVENTS}`);
+  const checked = batch.value.events.map((item, i) => checkItem(item, idOf(i), publication.service, startedAt));
   const accepted = checked.flatMap((event) => (event.ok ? [event.value] : []));
   const dispatched = await dispatch(c.env, accepted, source);
   note(c, source, accepted, dispatched, checked.length - accepted.length, startedAt);
   const inOrder = dispatched.values();
-  const results = checked.map((event) =>
-    event.ok ? batchResult(inOrder.next().value) : rejected(problem("validation_failed", { errors: event.errors })),
-  );
+  const results = checked.map((event) => (event.ok ? batchResult(inOrder.next().value) : rejected(event.problem)));
   return c.json({ results });
 }
 
-/** Who may publish, as often as that is allowed. @throws {Refusal} 401 or 429. */
-async function requirePublisher(c: Context<HonoEnv>): Promise<Source> {
-  const key = await requirePublishKey(c);
-  await requireWithinLimit(c, "PUBLISHES_PER_KEY", key);
-  return { via: "http", key };
-}
+const sourceOf = ({ service }: Publication): Source => ({ via: "http", key: service.name });
 
 /** Logs a publish, and counts what no channel could: events that reached none. */
 function note(
@@ -121,16 +121,27 @@ function note(
   });
 }
 
-function checkItem(item: unknown, fallbackId: string, acceptedAt: number): Checked<AcceptedEvent> {
+type CheckedItem = { ok: true; value: AcceptedEvent } | { ok: false; problem: Problem };
+
+function checkItem(item: unknown, fallbackId: string, service: Service, acceptedAt: number): CheckedItem {
+  const invalid = (errors: FieldError[]): CheckedItem => ({
+    ok: false,
+    problem: problem("validation_failed", { errors }),
+  });
   // Taken apart, never merged: whatever key it has reaches the checks as it is.
   const { channel: name, ...body } = typeof item === "object" && item !== null ? (item as Record<string, unknown>) : {};
   const channel = typeof name === "string" ? parseChannelName(name) : null;
-  if (!channel) return { ok: false, errors: [{ field: "channel", message: "must be order_<order id> or products" }] };
+  if (!channel) return invalid([{ field: "channel", message: "must be order_<order id> or products" }]);
+  const scope = channel.name === PRODUCTS_CHANNEL ? "products" : "orders";
+  if (!service.scopes.has(scope)) {
+    return { ok: false, problem: problem("access_denied", { detail: scopeDetail(scope) }) };
+  }
   // What is written again after parsing is what counts: white space around it does not.
   if (new TextEncoder().encode(JSON.stringify(body)).length > MAX_EVENT_BYTES) {
-    return { ok: false, errors: [{ field: "body", message: `is larger than ${MAX_EVENT_BYTES} bytes` }] };
+    return invalid([{ field: "body", message: `is larger than ${MAX_EVENT_BYTES} bytes` }]);
   }
-  return checkEvent(body, channel.name, fallbackId, acceptedAt);
+  const event = checkEvent(body, channel.name, fallbackId, acceptedAt);
+  return event.ok ? event : invalid(event.errors);
 }
 
 function batchResult(dispatched: Dispatched | undefined): BatchResult {
@@ -139,13 +150,14 @@ function batchResult(dispatched: Dispatched | undefined): BatchResult {
 
 const rejected = (error: Problem): BatchResult => ({ status: "rejected", error });
 
-/** The `Idempotency-Key` header: an event id for a body that brings none. */
-function idempotencyKey(c: Context): string | null {
-  const key = c.req.header("Idempotency-Key");
-  if (key === undefined) return null;
-  if (isEventId(key)) return key;
-  throw badIdempotencyKey("must be 1 to 128 visible ASCII characters");
+/** The event id that a header gives to a body that brings none, and the header's name. */
+function idempotencyKey(c: Context, { signedId }: Publication): { key: string | null; header: string } {
+  const given = c.req.header("Idempotency-Key");
+  const [key, header] = signedId === null ? [given ?? null, "Idempotency-Key"] : [signedId, "webhook-id"];
+  if (key !== null && !isEventId(key)) throw badHeader(header, "must be 1 to 128 visible ASCII characters");
+  if (given !== undefined && given !== key) throw badHeader("Idempotency-Key", "differs from webhook-id");
+  return { key, header };
 }
 
-const badIdempotencyKey = (message: string) =>
-  new Refusal("validation_failed", { errors: [{ field: "Idempotency-Key", message }] });
+const badHeader = (field: string, message: string) =>
+  new Refusal("validation_failed", { errors: [{ field, message }] });

@@ -9,6 +9,7 @@ import type { HonoEnv } from "../app.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
 import { isOriginAllowed } from "../auth/policy.ts";
 import { type Identity, publicReason, verifyToken } from "../auth/verify.ts";
+import { Refusal } from "../errors.ts";
 import { addressOf, isWithinLimit } from "../limits.ts";
 import { requestIdOf } from "../observe.ts";
 import { lookUpOrder } from "../orders-api.ts";
@@ -27,6 +28,8 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   const request = { listener: listenerOf(c, identity, null), resume: resumeOf(c) };
   const answer = await connect(orderStub(c.env, orderId), request);
   if (!("reason" in answer) || answer.isOwnerKnown || config.ordersApiUrl === null) return answerConnect(c, answer);
+  // A ticket is the order's own; a backend knows nothing of it.
+  if (identity.orderId !== null) return answerConnect(c, answer);
 
   const refusal = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req) ?? "", identity);
   return refusal ? refuseSocket(c, refusal) : answerConnect(c, await connect(orderStub(c.env, orderId), request));
@@ -37,6 +40,7 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
   const identity = await admit(c, configOf(c.env));
   if (identity instanceof Response) return identity;
+  if (identity.orderId !== null) return refuseSocket(c, "access_denied");
   const products = parseProductFilter(c.req.query("product_id") ?? null);
   if (products === "invalid") return refuseSocket(c, "protocol_error");
 
@@ -44,14 +48,23 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   return answerConnect(c, await connect(productsStub(c.env), request));
 }
 
-/** Origin, then token: the checks that need no channel. @returns Who it is, or the answer that says no. */
+/**
+ * Origin, then token: the checks that need no channel.
+ * @returns Who it is, or the answer that says no.
+ * @throws {Refusal} 503 when nobody can judge the token now.
+ */
 async function admit(c: Context<HonoEnv>, config: Config): Promise<Identity | Response> {
   if (!isOriginAllowed(c.req.raw, config)) return refuseSocket(c, "origin_not_allowed");
   const address = addressOf(c);
   const isFlood = address !== null && !(await isWithinLimit(c, "CONNECTS_PER_ADDRESS", address));
   if (isFlood) return refuseSocket(c, "rate_limited");
   const verified = await verifyToken(findToken(c.req), config);
-  if (!verified.ok) return refuseSocket(c, publicReason(verified.fault), verified.fault);
+  if (!verified.ok) {
+    const { fault } = verified;
+    const reason = publicReason(fault);
+    if (reason === "unavailable") throw new Refusal(reason, { fault });
+    return refuseSocket(c, reason, fault);
+  }
   const isCalm = await isWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
   return isCalm ? verified.identity : refuseSocket(c, "rate_limited");
 }

@@ -26,6 +26,12 @@ describe("the publish key", () => {
     expect(publishKey({ url }, terminal)).toEqual({ value: KEY, source: "PUBLISH_KEYS in .dev.vars" });
   });
 
+  it("is the first one that may do everything, else the first", () => {
+    const keys = (text: string) => publishKey({ url }, new TestTerminal({ env: { PUBLISH_KEYS: text } })).value;
+    expect(keys(`reader:${KEY}-read:read, shop:${KEY}`)).toBe(KEY);
+    expect(keys(`reader:${KEY}-read:read,stock:${KEY}:products`)).toBe(`${KEY}-read`);
+  });
+
   it("is asked for, with every way to give it, when there is none", () => {
     expect(() => publishKey({ url }, new TestTerminal())).toThrow(/--key.*TIDINGS_KEY.*PUBLISH_KEYS.*npm run dev/);
   });
@@ -38,6 +44,10 @@ describe("the secret", () => {
     expect(jwtSecret({ url }, terminal).value).toBe(`${SECRET}-env`);
     delete terminal.env.JWT_SECRET;
     expect(jwtSecret({ url }, terminal).value).toBe(`${SECRET}-file`);
+  });
+
+  it("is the first one of several: that is the one the service signs with", () => {
+    expect(jwtSecret({ url, secret: `${SECRET}, ${SECRET}-old` }, new TestTerminal()).value).toBe(SECRET);
   });
 
   it("is asked for, with every way to give it, when there is none", () => {

@@ -1,0 +1,38 @@
+import type { Context } from "hono";
+import { z } from "zod";
+import { orderStub } from "../../channels/directory.ts";
+import { configOf } from "../../config.ts";
+import { check, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
+import type { HonoEnv } from "../app.ts";
+import { requireService } from "../auth/require.ts";
+import { mintTicket } from "../auth/ticket.ts";
+import { readJson } from "../body.ts";
+import { Refusal } from "../errors.ts";
+import { orderIdParam } from "./orders.ts";
+
+const MIN_TTL_SECONDS = 60;
+const MAX_TTL_SECONDS = 7 * 86_400;
+const DEFAULT_TTL_SECONDS = 3600;
+
+const ticketRequest = z.strictObject({
+  ttl_seconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TTL_SECONDS),
+});
+
+/** `POST /api/v1/orders/{order_id}/tickets`: a token for a guest, good for listening to that one order. */
+export async function createTicket(c: Context<HonoEnv>): Promise<Response> {
+  await requireService(c, "orders");
+  const orderId = orderIdParam(c);
+  const config = configOf(c.env);
+  if (config.jwt.secrets.length === 0) {
+    const message = "must be set, because it signs tickets: wrangler secret put JWT_SECRET";
+    throw new Refusal("misconfigured", { errors: [{ field: "JWT_SECRET", message }] });
+  }
+  const request = check(ticketRequest, await readJson(c.req.raw, MAX_EVENT_BYTES));
+  if (!request.ok) throw new Refusal("validation_failed", { errors: request.errors });
+
+  const series = await orderStub(c.env, orderId).ticketSeries();
+  if (series === null) throw new Refusal("order_not_found");
+  const expiresAt = Math.floor(Date.now() / 1000) + request.value.ttl_seconds;
+  const ticket = await mintTicket(config, { orderId, series }, expiresAt);
+  return c.json({ ...ticket, expires_at: new Date(expiresAt * 1000).toISOString() }, 201);
+}
