@@ -98,3 +98,14 @@ export class TestSocket {
     }
   }
 }
+
+/** What became of a connection: the first frame's type, the close code, or the HTTP status of a handshake that failed. */
+export async function outcomeOf(response: Response): Promise<string | number> {
+  if (response.status !== 101) return response.status;
+  const socket = new TestSocket(response);
+  try {
+    return (await socket.frame()).type;
+  } catch {
+    return (await socket.closed()).code;
+  }
+}

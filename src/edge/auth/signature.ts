@@ -6,8 +6,8 @@ import type { KnownService, Service } from "./keys.ts";
  * https://www.standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`, with the key's own bytes as the secret.
  */
 
-/** How far a signature's time may be from now, either way. */
-const TOLERANCE_MS = 5 * 60_000;
+/** How far a signature's time may be from now, either way, in whole seconds. */
+const TOLERANCE_SECONDS = 5 * 60;
 /** A signer that rotates its key sends a signature of each; more than a few is nonsense. */
 const MAX_SIGNATURES = 8;
 const SIGNATURE_VERSION = "v1";
@@ -38,7 +38,8 @@ export function readSignature(
   const signatures = texts.flatMap((text) => decodeSignature(text) ?? []);
   const isWellFormed = id !== "" && /^[1-9]\d{0,11}$/.test(timestamp) && texts.length <= MAX_SIGNATURES;
   if (!isWellFormed || signatures.length === 0) return { ok: false, fault: "signature_malformed" };
-  if (Math.abs(now - Number(timestamp) * 1000) > TOLERANCE_MS) return { ok: false, fault: "timestamp" };
+  const distance = Math.abs(Math.floor(now / 1000) - Number(timestamp));
+  if (distance > TOLERANCE_SECONDS) return { ok: false, fault: "timestamp" };
   return { ok: true, signature: { id, timestamp, signatures } };
 }
 

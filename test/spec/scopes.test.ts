@@ -1,0 +1,58 @@
+import { describe, expect, test } from "vitest";
+import type { Scope } from "../../src/config-credentials.ts";
+import type { Problem } from "../../src/protocol/refusals.ts";
+import { registerOrder, serviceRequest } from "../support/service.ts";
+import { SCOPED_KEYS } from "../support/test-env.ts";
+
+/** A publish key is good for its scopes, and out of them it is refused with the scope that is missing. */
+
+const event = { type: "order_shipped", data: {} };
+const inventory = { type: "inventory_updated", data: { product_id: "p", new_quantity: 3 } };
+const registration = { user_id: "alice", status: "pending", payment_status: "pending" };
+const bearer = (scope: Scope) => ({ Authorization: `Bearer ${SCOPED_KEYS[scope]}` });
+
+describe("every call of a service needs one scope", async () => {
+  const order = await registerOrder();
+  const doomed = await registerOrder();
+  const calls: [method: string, path: string, body: unknown, needs: Scope][] = [
+    ["POST", `publish/orders/${order}`, event, "orders"],
+    ["PUT", `orders/${order}`, registration, "orders"],
+    ["POST", `orders/${order}/tickets`, {}, "orders"],
+    ["POST", "disconnect", { channel: `order_${order}` }, "orders"],
+    ["DELETE", `orders/${doomed}`, undefined, "orders"],
+    ["POST", "publish/products", inventory, "products"],
+    ["POST", "disconnect", { channel: "products" }, "products"],
+    ["GET", `orders/${order}`, undefined, "read"],
+    ["GET", "ws/health", undefined, "read"],
+  ];
+  for (const [method, path, body, needs] of calls) {
+    test(`${method} ${path.replaceAll(/[0-9a-f-]{36}/g, "{order_id}")} ${body ? Object.keys(body) : ""}: ${needs}`, async () => {
+      for (const scope of ["read", "products", "orders"] as const) {
+        if (scope === needs) continue;
+        const response = await serviceRequest(method, `/api/v1/${path}`, body, bearer(scope));
+        expect(response.status).toBe(403);
+        const { type, detail } = await response.json<Problem>();
+        expect(type).toBe("urn:tidings:problem:access_denied");
+        expect(detail).toBe(`This publish key lacks the scope \`${needs}\`.`);
+      }
+      const response = await serviceRequest(method, `/api/v1/${path}`, body, bearer(needs));
+      expect(response.status).toBeLessThan(300);
+    });
+  }
+});
+
+test("a batch goes on past an event that the key is not good for", async () => {
+  const order = await registerOrder();
+  const events = [
+    { channel: "products", ...inventory },
+    { channel: `order_${order}`, ...event },
+  ];
+  const response = await serviceRequest("POST", "/api/v1/publish/batch", { events }, bearer("orders"));
+  expect(response.status).toBe(200);
+  expect(await response.json()).toMatchObject({
+    results: [
+      { status: "rejected", error: { status: 403, detail: "This publish key lacks the scope `products`." } },
+      { status: "applied", seq: 1 },
+    ],
+  });
+});
