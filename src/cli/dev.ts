@@ -72,9 +72,13 @@ async function serve(
 
 /** Says what is wrong with `.dev.vars` before the service would at every request. */
 function refuseBadSettings(cwd: string): void {
-  const result = readConfig(readDevVars(cwd));
+  const settings = readDevVars(cwd);
+  const result = readConfig(settings);
   if (!("faults" in result)) return;
-  const faults = result.faults.map(({ setting, message }) => `\n  ${setting} ${message}`).join("");
+  // What is not in the file is in wrangler.toml, and may be right there.
+  const found = result.faults.filter(({ setting }) => settings[setting] !== undefined);
+  if (found.length === 0) return;
+  const faults = found.map(({ setting, message }) => `\n  ${setting} ${message}`).join("");
   throw usageError(
     `${DEV_VARS_FILE} has settings that the service would refuse:${faults}\nMend those lines, or delete them to get new ones.`,
   );

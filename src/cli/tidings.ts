@@ -5,6 +5,7 @@ import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode } from "./outcome.ts
 import { addPublish } from "./publish.ts";
 import { addSmoke } from "./smoke.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
+import { addTicket } from "./ticket.ts";
 import { addToken } from "./token.ts";
 import { addWatch } from "./watch.ts";
 
@@ -23,6 +24,7 @@ export function tidings(terminal: Terminal): Command {
     .showHelpAfterError("Its help says more: add --help.")
     .exitOverride();
   addToken(program, terminal);
+  addTicket(program, terminal);
   addOrder(program, terminal);
   addPublish(program, terminal);
   addWatch(program, terminal);

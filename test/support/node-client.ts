@@ -82,6 +82,10 @@ export class NodeListener {
     return this.frames;
   }
 
+  send(message: string): void {
+    this.#socket.send(message);
+  }
+
   close(): void {
     this.#socket.close();
   }

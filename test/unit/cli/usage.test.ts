@@ -14,6 +14,8 @@ describe("wrong usage ends with 2 and says what is right", () => {
     [["token", "--ttl", "soon"], "whole number"],
     [["token", "--claim", "nothing"], "name=value"],
     [["token"], "Give it with --secret"],
+    [["ticket", ORDER], "Give it with --key"],
+    [["ticket", "products", ...CREDENTIALS], "An order id is needed"],
     [["order", ORDER], "Give it with --key"],
     [["order", "42", ...CREDENTIALS], "must be products, order_<order id>, or an order id"],
     [["order", "products", ...CREDENTIALS], "An order id is needed"],
@@ -37,7 +39,7 @@ describe("wrong usage ends with 2 and says what is right", () => {
   });
 });
 
-it.each(["token", "order", "publish", "watch", "smoke"])(
+it.each(["token", "ticket", "order", "publish", "watch", "smoke"])(
   "%s --help ends with 0 and names its exit codes",
   async (command) => {
     const terminal = new TestTerminal();
@@ -48,15 +50,18 @@ it.each(["token", "order", "publish", "watch", "smoke"])(
   },
 );
 
-it.each([["order", ORDER], ["publish", "products", "product_created"], ["watch", "products"], ["smoke"]])(
-  "%s ends with 3 when nobody answers",
-  async (...command) => {
-    const terminal = new TestTerminal();
-    // Port 9 (discard) is one that nothing here listens on.
-    expect(await terminal.run(...command, "--url", "http://127.0.0.1:9", ...CREDENTIALS)).toBe(3);
-    expect(terminal.notes).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:9: .*npm run dev/);
-  },
-);
+it.each([
+  ["order", ORDER],
+  ["ticket", ORDER],
+  ["publish", "products", "product_created"],
+  ["watch", "products"],
+  ["smoke"],
+])("%s ends with 3 when nobody answers", async (...command) => {
+  const terminal = new TestTerminal();
+  // Port 9 (discard) is one that nothing here listens on.
+  expect(await terminal.run(...command, "--url", "http://127.0.0.1:9", ...CREDENTIALS)).toBe(3);
+  expect(terminal.notes).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:9: .*npm run dev/);
+});
 
 describe("with a service that answers", () => {
   let server: Server;
@@ -130,6 +135,14 @@ describe("with a service that answers", () => {
     const { terminal } = await run({ status: 200, body: result }, "publish", "products", "product_deleted", "-");
     expect(asked[0]?.body).toEqual({ type: "product_deleted", data: { from: "input" } });
     expect(terminal.output).toContain("nothing was sent");
+  });
+
+  it("a ticket is asked for, and its token alone is printed", async () => {
+    const ticket = { token: "a.b.c", subject: "ticket:1", expires_at: "2026-11-22T10:15:30.000Z" };
+    const { terminal } = await run({ status: 201, body: ticket }, "ticket", ORDER, "--ttl", "60");
+    expect(terminal.output).toBe("a.b.c");
+    const path = `/api/v1/orders/${ORDER}/tickets`;
+    expect(asked).toEqual([{ method: "POST", path, key: `Bearer ${KEY}`, body: { ttl_seconds: 60 } }]);
   });
 
   it("a new order gets a random id, which alone is printed", async () => {
