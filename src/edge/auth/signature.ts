@@ -4,6 +4,8 @@ import type { KnownService, Service } from "./keys.ts";
 /**
  * Requests that are signed with a publish key instead of showing it (Standard Webhooks,
  * https://www.standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`, with the key's own bytes as the secret.
+ * By WebCrypto, not by the library `standardwebhooks`, which hashes a megabyte in JavaScript for every key, wants text
+ * where these are bytes, and tells its faults apart by sentences only. The tests sign with that library.
  */
 
 /** How far a signature's time may be from now, either way, in whole seconds. */
