@@ -169,6 +169,21 @@ describe("an endpoint that fails", () => {
     expect(asked).toEqual([0, 5, 15, 35, 75, 135, 195, 255]);
   });
 
+  test("does not make a new key a bad one: 503 until the set could be had", async () => {
+    const [key, next] = [await makeKey(), await makeKey()];
+    endpoint = () => keySet(key);
+    expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
+    endpoint = () => new Response(null, { status: 500 });
+    advanceClock(COOLDOWN_MS);
+    expect(await outcome(await signWith(next))).toBe(503);
+    expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
+    endpoint = () => keySet(key, next);
+    expect(await outcome(await signWith(next))).toBe(503);
+    advanceClock(MIN_BACKOFF_MS);
+    expect(await outcome(await signWith(next))).toBe(ESTABLISHED);
+    expect(fetches).toHaveLength(3);
+  });
+
   test("does not hurt the keys that are known, for an hour; then nobody is told that a token is bad", async () => {
     const [key, next] = [await makeKey(), await makeKey()];
     endpoint = () => keySet(key);
