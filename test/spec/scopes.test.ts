@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Scope } from "../../src/config-credentials.ts";
 import type { Problem } from "../../src/protocol/refusals.ts";
-import { registerOrder, serviceRequest } from "../support/service.ts";
+import { ORIGIN, registerOrder, serviceRequest } from "../support/service.ts";
 import { SCOPED_KEYS } from "../support/test-env.ts";
 
 /** A publish key is good for its scopes, and out of them it is refused with the scope that is missing. */
@@ -9,6 +9,7 @@ import { SCOPED_KEYS } from "../support/test-env.ts";
 const event = { type: "order_shipped", data: {} };
 const inventory = { type: "inventory_updated", data: { product_id: "p", new_quantity: 3 } };
 const registration = { user_id: "alice", status: "pending", payment_status: "pending" };
+const at = (path: string) => new URL(path, `${ORIGIN}/api/v1/`).pathname;
 const bearer = (scope: Scope) => ({ Authorization: `Bearer ${SCOPED_KEYS[scope]}` });
 
 describe("every call of a service needs one scope", async () => {
@@ -24,18 +25,19 @@ describe("every call of a service needs one scope", async () => {
     ["POST", "disconnect", { channel: "products" }, "products"],
     ["GET", `orders/${order}`, undefined, "read"],
     ["GET", "ws/health", undefined, "read"],
+    ["GET", "/metrics", undefined, "read"],
   ];
   for (const [method, path, body, needs] of calls) {
     test(`${method} ${path.replaceAll(/[0-9a-f-]{36}/g, "{order_id}")} ${body ? Object.keys(body) : ""}: ${needs}`, async () => {
       for (const scope of ["read", "products", "orders"] as const) {
         if (scope === needs) continue;
-        const response = await serviceRequest(method, `/api/v1/${path}`, body, bearer(scope));
+        const response = await serviceRequest(method, at(path), body, bearer(scope));
         expect(response.status).toBe(403);
         const { type, detail } = await response.json<Problem>();
         expect(type).toBe("urn:tidings:problem:access_denied");
         expect(detail).toBe(`This publish key lacks the scope \`${needs}\`.`);
       }
-      const response = await serviceRequest(method, `/api/v1/${path}`, body, bearer(needs));
+      const response = await serviceRequest(method, at(path), body, bearer(needs));
       expect(response.status).toBeLessThan(300);
     });
   }

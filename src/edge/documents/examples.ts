@@ -37,6 +37,8 @@ export const EXAMPLES = {
   order_registration: registration,
   registered_order: { order_id: EXAMPLE_ORDER, ...registration },
   order_snapshot: { order_id: EXAMPLE_ORDER, ...registration, channel: EXAMPLE_CHANNEL, epoch: EXAMPLE_EPOCH, seq: 8 },
+  ticket_request: { ttl_seconds: 86_400 },
+  ticket: { token: "<jwt>", subject: `ticket:${EXAMPLE_EVENT_ID}`, expires_at: EXAMPLE_TS },
   disconnect: { channel: EXAMPLE_CHANNEL, user_id: "alice" },
   health: {
     status: "healthy",

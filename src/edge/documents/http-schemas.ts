@@ -11,6 +11,7 @@ import {
 import type { Problem } from "../../protocol/refusals.ts";
 import type { Health } from "../../telemetry/health.ts";
 import { disconnectRequest } from "../routes/disconnect.ts";
+import { ticketRequest } from "../routes/tickets.ts";
 import { position } from "./frame-schemas.ts";
 
 /** What goes over HTTP, as schemas. A request is described by the schema that checks it. */
@@ -44,7 +45,7 @@ const queued = z.object({
 
 const orderSnapshot = z.object({
   order_id: z.uuid(),
-  user_id: z.string().nullable().describe("Whose it is; null when nobody said."),
+  user_id: z.string().nullable().describe("Whose it is; null when nobody said, and for a guest."),
   status: z.string().nullable(),
   payment_status: z.string().nullable(),
   channel: z.string(),
@@ -93,6 +94,12 @@ const bodies = {
   order_registration: orderRegistration,
   registered_order: orderRegistration.extend({ order_id: z.uuid() }),
   order_snapshot: orderSnapshot,
+  ticket_request: ticketRequest,
+  ticket: z.object({
+    token: z.string(),
+    subject: z.string().describe("What `POST /api/v1/disconnect` takes as `user_id`."),
+    expires_at: z.iso.datetime(),
+  }),
   disconnect: disconnectRequest,
   disconnected: z.object({ closed: z.int().describe("How many sockets were closed.") }),
   health,

@@ -98,7 +98,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Listen",
     id: "listenToOrder",
     summary: "Listen to an order",
-    description: "For its owner and admins. A WebSocket: connect with `wss://`.",
+    description: "For its owner, admins, and guests with a ticket. A WebSocket: connect with `wss://`.",
     access: "listener",
     parameters: ["since", "epoch"],
     answers: SOCKET_ANSWER,
@@ -119,7 +119,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     id: "publishOrderEvent",
     summary: "Publish an order's event",
     description: `${REPEATABLE} \`order\` registers the order in the same call.`,
-    access: "service",
+    access: "publisher",
     parameters: ["idempotency_key"],
     body: {
       schema: "publish_order_event",
@@ -134,7 +134,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     id: "publishProductEvent",
     summary: "Publish a product's event",
     description: REPEATABLE,
-    access: "service",
+    access: "publisher",
     parameters: ["idempotency_key"],
     body: {
       schema: "publish_product_event",
@@ -149,7 +149,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     id: "publishBatch",
     summary: "Publish many events",
     description: `1 to ${MAX_BATCH_EVENTS} events, each at most ${MAX_EVENT_BYTES} bytes. It goes on past an event that is refused.`,
-    access: "service",
+    access: "publisher",
     parameters: ["idempotency_key"],
     body: { schema: "publish_batch", maxBytes: MAX_BATCH_BYTES, examples: { two_events: EXAMPLES.publish_batch } },
     answers: {
@@ -177,7 +177,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Orders",
     id: "getOrder",
     summary: "Read an order",
-    description: "For its owner, admins and services.",
+    description: "For its owner, admins, services, and guests with a ticket, who do not read whose it is.",
     access: "asker",
     answers: {
       200: { description: "As it stands at `seq`.", schema: "order_snapshot", example: EXAMPLES.order_snapshot },
@@ -191,6 +191,17 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: "Its listeners are closed with 4004, and every stored byte of it is gone.",
     access: "service",
     answers: { 204: { description: "Gone." } },
+    refusals: ["order_not_found"],
+  },
+  "POST /api/v1/orders/{order_id}/tickets": {
+    tag: "Orders",
+    id: "createTicket",
+    summary: "Make a ticket for a guest",
+    description:
+      "A token that is good for listening to this order, and for nothing else, until the order has another owner.",
+    access: "service",
+    body: { schema: "ticket_request", maxBytes: MAX_EVENT_BYTES, examples: { a_day: EXAMPLES.ticket_request } },
+    answers: { 201: { description: "Made.", schema: "ticket", example: EXAMPLES.ticket } },
     refusals: ["order_not_found"],
   },
   "POST /api/v1/disconnect": {

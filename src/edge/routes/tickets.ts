@@ -14,7 +14,8 @@ const MIN_TTL_SECONDS = 60;
 const MAX_TTL_SECONDS = 7 * 86_400;
 const DEFAULT_TTL_SECONDS = 3600;
 
-const ticketRequest = z.strictObject({
+/** The body. */
+export const ticketRequest = z.strictObject({
   ttl_seconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TTL_SECONDS),
 });
 
