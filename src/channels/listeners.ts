@@ -93,7 +93,11 @@ export class Listeners {
   /** Changes what is known of a listener. */
   update(socket: WebSocket, change: Partial<Listener>): void {
     const listener = this.#open.get(socket);
-    if (listener) writeAttachment(socket, Object.assign(listener, change));
+    if (!listener) return;
+    // A guest's next ticket has another subject, under which the socket counts from then on.
+    this.#subtract(listener);
+    writeAttachment(socket, Object.assign(listener, change));
+    this.#add(socket, listener);
   }
 
   /** Closes every socket whose listener the condition picks; returns how many. */
