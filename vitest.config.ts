@@ -13,6 +13,8 @@ export default defineConfig({
   test: {
     // Many of the tests that run processes of their own wait most of the time.
     maxWorkers: 2,
+    // The service's own lines are judged where they are printed; shown, they would bury what the tests say.
+    onConsoleLog: (text) => !/^\{"level":"(info|warn)"/.test(text),
     projects: [
       {
         // The service through its URL, inside workerd, as wrangler.toml has it.

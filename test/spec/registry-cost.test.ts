@@ -1,10 +1,13 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { registryStub } from "../../src/channels/directory.ts";
 import { OrderChannel } from "../../src/channels/order-channel.ts";
 import { ChannelRegistry } from "../../src/channels/registry.ts";
 import type { Health } from "../../src/telemetry/health.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { connect, hibernateAll, registerOrder, serviceRequest } from "../support/service.ts";
+import { connect, hibernateAll, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 afterEach(() => {
@@ -23,6 +26,24 @@ describe("the registry stays cheap", () => {
     await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(100));
     console.log(`100 connections: ${report.mock.calls.length} calls to the registry`);
     expect(report.mock.calls.length).toBeLessThanOrEqual(10);
+  });
+
+  test("a busy channel costs its registry few written rows, however much is counted", async () => {
+    const token = await mintToken();
+    const id = await registerOrder();
+    const put = await runInDurableObject(registryStub(env, `order_${id}`), (_, { storage }) =>
+      vi.spyOn(storage.kv, "put"),
+    );
+    for (let i = 0; i < 50; i++) {
+      await (await connect(`orders/${id}`, { token })).frame();
+      await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    }
+    await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(50));
+    await hibernateAll();
+    const rows = put.mock.calls.map(([key]) => key);
+    console.log(`50 connections and 50 events: ${rows.length} rows written by the registry`);
+    expect(rows).toContain("counted");
+    expect(rows.length).toBeLessThanOrEqual(10);
   });
 
   test("a count that was confirmed is not asked for again for a quarter of an hour, hibernation or not", async () => {
