@@ -135,12 +135,15 @@ export class Channel {
     const listener = this.listeners.get(socket);
     if (!listener) return;
     if (!message) return this.listeners.close(socket, "protocol_error");
+    // Who answers a question has said nothing of its own.
+    if (message.type === "ack" && this.listeners.confirmed(socket, message.seq)) return;
     const allowance = takeMessage(listener.allowance, now - listener.seenAt);
     if (allowance === null) {
       this.#journal.limited("client_messages");
       return this.listeners.close(socket, "rate_limited");
     }
     this.listeners.update(socket, { allowance, seenAt: now });
+    if (message.type === "ack") return;
     if (message.type === "authenticate") return this.#authenticate(socket, message.token, now);
     const products = this.#hooks.hasProducts ? changeFilter(listener.products, message) : "too_many";
     if (products === "too_many") return this.listeners.close(socket, "protocol_error");

@@ -1,9 +1,12 @@
 import type { CloseCode } from "../protocol/close-rules.ts";
-import { MAX_FILTER_PRODUCTS, PING, PONG } from "../protocol/frames.ts";
+import { type AckRequestFrame, MAX_FILTER_PRODUCTS, PING, PONG } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 import { forgetAttachment, type Listener, readAttachment, writeAttachment } from "./attachment.ts";
 import type { LoggedFrame } from "./history.ts";
 import { messagesFor } from "./messages.ts";
+import { Pace } from "./pace.ts";
+
+const ACK_REQUEST = JSON.stringify({ type: "ack_request" } satisfies AckRequestFrame);
 
 /** Told of who comes and goes. */
 export interface ListenersWatcher {
@@ -20,6 +23,8 @@ export class Listeners {
   readonly #ctx: DurableObjectState;
   readonly #watcher: ListenersWatcher;
   readonly #open = new Map<WebSocket, Listener>();
+  /** How far each client that can be asked is behind. */
+  readonly #paces = new WeakMap<WebSocket, Pace>();
   /** How many sockets each user has. */
   readonly #bySubject = new Map<string, number>();
 
@@ -69,15 +74,22 @@ export class Listeners {
   broadcast(frames: LoggedFrame[], now: number): number[] {
     const receivers = new Array<number>(frames.length).fill(0);
     const messages = new Map<string, string[]>();
+    const lengths = frames.map(({ text }) => text.length);
     for (const [socket, listener] of this.#open) {
       if (now >= listener.expiresAt) {
         this.close(socket, "token_expired");
         continue;
       }
-      for (const index of this.#sendTo(socket, listener, frames, messages))
-        receivers[index] = (receivers[index] ?? 0) + 1;
+      const sent = this.#sendTo(socket, listener, frames, messages);
+      for (const index of sent) receivers[index] = (receivers[index] ?? 0) + 1;
+      if (listener.speaksV1 && sent.length > 0) this.#keepPace(socket, frames, sent, lengths);
     }
     return receivers;
+  }
+
+  /** A client says how far it has read. @returns Whether it was asked. */
+  confirmed(socket: WebSocket, seq: number): boolean {
+    return this.#paces.get(socket)?.confirmed(seq) ?? false;
   }
 
   /** Sends a frame that is no event to one listener. */
@@ -142,6 +154,16 @@ export class Listeners {
   #add(socket: WebSocket, listener: Listener): void {
     this.#open.set(socket, listener);
     this.#bySubject.set(listener.subject, this.countOf(listener.subject) + 1);
+  }
+
+  /** Asks a client how far it has read, when it is time; one that is too far behind is closed, and may come back. */
+  #keepPace(socket: WebSocket, frames: LoggedFrame[], sent: number[], lengths: number[]): void {
+    const pace = this.#paces.get(socket) ?? new Pace();
+    this.#paces.set(socket, pace);
+    const characters = sent.reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
+    const due = pace.sent(characters, frames[sent.at(-1) ?? 0]?.seq ?? 0);
+    if (due === "ask") this.control(socket, ACK_REQUEST);
+    if (due === "too_slow") this.close(socket, "too_slow");
   }
 
   /** @returns The indexes of the frames that were sent. */

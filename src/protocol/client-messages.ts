@@ -11,6 +11,7 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("subscribe"), product_ids: productIds }),
   z.object({ type: z.literal("unsubscribe"), product_ids: productIds }),
   z.object({ type: z.literal("authenticate"), token: z.string() }),
+  z.object({ type: z.literal("ack"), seq: z.int().min(0) }),
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
 

@@ -9,6 +9,10 @@ import type { RefusalReason } from "./refusals.ts";
 export const CLIENT_MESSAGES_BURST = 20;
 export const CLIENT_MESSAGES_PER_SECOND = 1;
 
+/** What a `tidings.v1` client was sent before it is asked how far it has read, and before it counts as too slow. */
+export const ASK_AFTER_CHARACTERS = 256 * 1024;
+export const MAX_UNCONFIRMED_CHARACTERS = 4 * 1024 * 1024;
+
 /** Of one user in one channel: `MAX_CONNECTIONS_PER_USER`. */
 export const DEFAULT_CONNECTIONS_PER_USER = 20;
 /** Of everybody in one channel: `MAX_CONNECTIONS_PER_CHANNEL`. */
@@ -67,6 +71,11 @@ export const LIMITS: LimitRow[] = [
     what: "a client's messages, besides pings",
     limit: `${CLIENT_MESSAGES_BURST} at once, then ${CLIENT_MESSAGES_PER_SECOND} a second`,
     refusal: "rate_limited",
+  },
+  {
+    what: "characters on their way to a `tidings.v1` client, besides a replay",
+    limit: count(MAX_UNCONFIRMED_CHARACTERS),
+    refusal: "too_slow",
   },
   { what: "a client's message", limit: bytes(MAX_CLIENT_MESSAGE_BYTES), refusal: "protocol_error" },
   { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error" },

@@ -16,6 +16,7 @@ export const REFUSALS = {
   going_away: { status: null, close: 4200, title: "Going away" },
   no_sign_of_life: { status: null, close: 4200, title: "No sign of life" },
   protocol_error: { status: null, close: 4005, title: "Protocol error" },
+  too_slow: { status: null, close: 4108, title: "Too slow" },
   too_many_connections: { status: null, close: 4110, title: "Too many connections" },
   rate_limited: { status: 429, close: 4129, title: "Too many requests" },
   key_invalid: { status: 401, close: null, title: "Publish key required" },

@@ -83,5 +83,7 @@ export const FRAME_EXAMPLES = {
   token_expiring: { type: "token_expiring", data: { expires_at: EXAMPLE_TS } },
   subscribe: { type: "subscribe", product_ids: ["p-42"] },
   unsubscribe: { type: "unsubscribe", product_ids: ["p-42"] },
+  ack_request: { type: "ack_request" },
+  ack: { type: "ack", seq: 8 },
   authenticate: { type: "authenticate", token: "<jwt>" },
 };

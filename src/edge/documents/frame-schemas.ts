@@ -1,7 +1,12 @@
 import { z } from "zod";
 import { clientMessage } from "../../protocol/client-messages.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
-import type { OrderEstablishedFrame, ProductsEstablishedFrame, TokenExpiringFrame } from "../../protocol/frames.ts";
+import type {
+  AckRequestFrame,
+  OrderEstablishedFrame,
+  ProductsEstablishedFrame,
+  TokenExpiringFrame,
+} from "../../protocol/frames.ts";
 
 /** What goes over the sockets, as schemas: each frame and message by its name. */
 
@@ -45,6 +50,8 @@ const tokenExpiring = z.object({
   data: z.object({ expires_at: moment }),
 }) satisfies z.ZodType<TokenExpiringFrame>;
 
+const ackRequest = z.object({ type: z.literal("ack_request") }) satisfies z.ZodType<AckRequestFrame>;
+
 const eventFrame = (type: EventType) =>
   z.object({
     type: z.literal(type),
@@ -54,7 +61,7 @@ const eventFrame = (type: EventType) =>
     ts: moment,
   });
 
-const [subscribe, unsubscribe, authenticate] = clientMessage.options;
+const [subscribe, unsubscribe, authenticate, ack] = clientMessage.options;
 
 /** Several frames in one message, oldest first: only to a client that speaks `tidings.v1`. */
 const framesOf = (frames: Record<string, z.ZodType>) => z.array(z.union(Object.values(frames))).min(1);
@@ -77,4 +84,6 @@ export const FRAME_SCHEMAS: Record<string, z.ZodType> = {
   subscribe,
   unsubscribe,
   authenticate,
+  ack_request: ackRequest,
+  ack,
 };

@@ -1,0 +1,103 @@
+import { evictDurableObject } from "cloudflare:test";
+import { describe, expect, test } from "vitest";
+import { ASK_AFTER_CHARACTERS, CLIENT_MESSAGES_BURST, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
+import { connect, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
+import type { Frame, TestSocket } from "../support/test-socket.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** A client that reads too slowly, or not at all, fills no memory: it is asked, and closed when it does not answer. */
+
+const NOTE_CHARACTERS = 50_000;
+const EVENTS_A_BATCH = 16;
+const token = await mintToken();
+
+const listenV1 = (id: string, query: Record<string, string> = {}) =>
+  connect(`orders/${id}`, { query, headers: { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${token}` } });
+
+/** Publishes large events until this many characters have gone out. @returns How many events that were. */
+async function publishMuch(id: string, characters: number): Promise<number> {
+  let events = 0;
+  while (events * NOTE_CHARACTERS < characters) {
+    const event = { channel: `order_${id}`, type: "order_cancelled", data: { reason: "x".repeat(NOTE_CHARACTERS) } };
+    const body = JSON.stringify({ events: Array(EVENTS_A_BATCH).fill(event) });
+    expect((await serviceRequest("POST", "/api/v1/publish/batch", body)).status).toBe(200);
+    events += EVENTS_A_BATCH;
+  }
+  return events;
+}
+
+/** Reads until so many events have come, and what came right behind them; answers every question when it should. */
+async function read(socket: TestSocket, count: number, answers: boolean): Promise<{ seqs: number[]; asked: number }> {
+  const seqs: number[] = [];
+  let asked = 0;
+  const take = (text: string) => {
+    for (const frame of [JSON.parse(text)].flat() as Frame[]) {
+      if (frame.type === "ack_request") asked++;
+      else seqs.push(frame.seq);
+      if (frame.type === "ack_request" && answers) socket.send(JSON.stringify({ type: "ack", seq: seqs.at(-1) }));
+    }
+  };
+  while (seqs.length < count) take(await socket.text());
+  for (const text of await socket.settle()) take(text);
+  return { seqs, asked };
+}
+
+describe("a tidings.v1 client", () => {
+  test("that answers stays, however much it is sent, and its answers are not counted as messages", async () => {
+    const id = await registerOrder();
+    const socket = await listenV1(id);
+    await socket.frame();
+    let asked = 0;
+    let sent = 0;
+    while (asked <= CLIENT_MESSAGES_BURST) {
+      const events = await publishMuch(id, ASK_AFTER_CHARACTERS);
+      asked += (await read(socket, events, true)).asked;
+      sent += events * NOTE_CHARACTERS;
+    }
+    expect(sent).toBeGreaterThan(MAX_UNCONFIRMED_CHARACTERS);
+    expect(await socket.settle()).toEqual([]);
+    socket.close();
+  });
+
+  test("that does not answer is closed with 4108, and misses nothing when it comes back", async () => {
+    const id = await registerOrder();
+    const socket = await listenV1(id);
+    const { epoch } = (await socket.frame()).data;
+    const events = await publishMuch(id, MAX_UNCONFIRMED_CHARACTERS + ASK_AFTER_CHARACTERS);
+    expect(await socket.closed()).toEqual({ code: 4108, reason: "Too slow" });
+    const back = await listenV1(id, { since: "0", epoch: String(epoch) });
+    expect((await back.frame()).data.resumed).toBe(true);
+    expect((await read(back, events, true)).seqs).toEqual(Array.from({ length: events }, (_, i) => i + 1));
+    back.close();
+  });
+
+  test("is asked once, until it has answered; an answer nobody asked for is a message like any other", async () => {
+    const id = await registerOrder();
+    const socket = await listenV1(id);
+    await socket.frame();
+    const { asked } = await read(socket, await publishMuch(id, 2 * ASK_AFTER_CHARACTERS), false);
+    expect(asked).toBe(1);
+    for (let i = 0; i <= CLIENT_MESSAGES_BURST; i++) socket.send('{"type":"ack","seq":0}');
+    expect((await socket.closed()).code).toBe(4129);
+  });
+
+  test("that answers after the object has hibernated is not closed for it", async () => {
+    const id = await registerOrder();
+    const socket = await listenV1(id);
+    await socket.frame();
+    const { seqs } = await read(socket, await publishMuch(id, ASK_AFTER_CHARACTERS), false);
+    await evictDurableObject(orderObject(id));
+    socket.send(JSON.stringify({ type: "ack", seq: seqs.at(-1) }));
+    expect(await socket.settle()).toEqual([]);
+    socket.close();
+  });
+});
+
+test("a plain client is never asked, because it could not answer", async () => {
+  const id = await registerOrder();
+  const socket = await connect(`orders/${id}`, { token });
+  await socket.frame();
+  const { asked } = await read(socket, await publishMuch(id, MAX_UNCONFIRMED_CHARACTERS + ASK_AFTER_CHARACTERS), false);
+  expect(asked).toBe(0);
+  socket.close();
+});
