@@ -157,7 +157,7 @@ function tryNow(d: Draft): void {
 function takeToken(d: Draft, input: { request: number; token: string; expiresAt: number }): void {
   const { s, now } = d;
   const { token } = input;
-  if (input.request !== s.request) return;
+  if (input.request !== s.request || (s.phase !== "token" && s.phase !== "live")) return;
   const isSame = token === s.token;
   if (s.phase === "token") {
     // The one that was refused a moment ago.

@@ -1,0 +1,294 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { step } from "../../src/client/machine.ts";
+import { type Effect, type Input, initialState, NEVER, nextTick, type State } from "../../src/client/machine-state.ts";
+import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
+import { retryOf } from "../../src/protocol/close-rules.ts";
+
+import { upTo } from "./support/listener.ts";
+
+/** What holds in every life of a connection: whatever the service, the network and the page do, in whatever order. */
+
+const EPOCH = "e1";
+
+/** A service and a network in memory, around the machine under test: time passes when it is told to. */
+class World {
+  state: State;
+  now = 1_700_000_000_000;
+  /** Every event published so far is 1 … `published`. */
+  published = 0;
+  /** Where the first frame of all said that the channel stands. */
+  beganAt: number | undefined;
+  readonly delivered: number[] = [];
+  readonly attempts: number[] = [];
+  readonly gaps: Effect[] = [];
+  /** What is open now, and how far it has been told. */
+  readonly open = new Map<number, number>();
+  maxOpen = 0;
+  afterEnd: Effect[] = [];
+  tokens: number[] = [];
+  readonly #random: () => number;
+  isWell = true;
+  /** The oldest event that the service can still replay comes after this one. */
+  forgotten = 0;
+
+  constructor(random: () => number) {
+    this.#random = random;
+    this.state = initialState({ position: null, products: null, wasLive: false, tuning: {} });
+  }
+
+  take(input: Input): void {
+    const before = this.state;
+    const [state, effects] = step(before, input, this.now, this.#random);
+    this.state = state;
+    if (before.position && state.position && before.position.epoch === state.position.epoch)
+      expect(state.position.seq).toBeGreaterThanOrEqual(before.position.seq);
+    for (const effect of effects) this.#run(effect);
+    if (before.phase === "closed" && state.phase === "closed") this.afterEnd.push(...effects);
+    this.maxOpen = Math.max(this.maxOpen, this.open.size);
+  }
+
+  #run(effect: Effect): void {
+    if (effect.type === "get_token") this.tokens.push(effect.request);
+    if (effect.type === "open") {
+      this.attempts.push(this.now);
+      this.open.set(effect.socket, effect.position?.seq ?? -1);
+    }
+    if (effect.type === "drop") this.open.clear();
+    if (effect.type === "event") this.delivered.push(effect.event.seq);
+    if (effect.type === "gap") this.gaps.push(effect);
+  }
+
+  /** The service answers every request for a token. */
+  giveTokens(): void {
+    for (const request of this.tokens.splice(0)) {
+      this.take({ type: "token", request, token: `token-${request}`, expiresAt: this.now + 600_000 });
+    }
+  }
+
+  publish(count: number): void {
+    this.published += count;
+  }
+
+  set(isWell: boolean): void {
+    this.isWell = isWell;
+  }
+
+  frame(seq: number, type = "order_shipped"): object {
+    return { type, data: { order_id: "o" }, id: `event-${seq}`, seq, ts: new Date(this.now).toISOString() };
+  }
+
+  /** Whatever is open gets what the service has for it, `limit` frames at most. */
+  pump(limit = NEVER): void {
+    for (const [socket, told] of [...this.open]) {
+      const frames: unknown[] = [];
+      let since = told;
+      if (this.state.phase === "opening") {
+        const resumed = told < 0 ? null : told >= this.forgotten;
+        const data = { epoch: EPOCH, seq: this.published, resumed };
+        frames.push({ type: "connection_established", data, ts: new Date(this.now).toISOString() });
+        if (!resumed) since = this.published;
+        this.beganAt ??= since;
+      }
+      while (since < this.published && frames.length < limit) frames.push(this.frame(++since));
+      this.open.set(socket, since);
+      if (frames.length > 0) this.take({ type: "frames", socket, frames });
+    }
+  }
+
+  close(code: number, reason = ""): void {
+    const [socket] = this.open.keys();
+    if (socket === undefined) return;
+    this.open.clear();
+    this.take({ type: "closed", socket, code, reason });
+  }
+
+  /** Time passes; deadlines ring, up to `late` ms after they are due. */
+  pass(ms: number, late = 0): void {
+    const until = this.now + ms;
+    for (;;) {
+      const at = nextTick(this.state) + late;
+      if (at > until) break;
+      this.now = Math.max(this.now, at);
+      this.take({ type: "tick" });
+      if (this.isWell) this.answer();
+    }
+    this.now = until;
+  }
+
+  /** A service that is well gives tokens, answers pings, and sends what it has. */
+  answer(): void {
+    this.giveTokens();
+    this.pump();
+    for (const socket of this.open.keys()) this.take({ type: "frames", socket, frames: [] });
+  }
+}
+
+type Move = (world: World) => void;
+const closeCodes = [...Object.keys(CLOSE_CODES).map(Number), 1000, 1001, 1005, 1006, 1011, 1012, 4042, 4150, 4299];
+
+const move: fc.Arbitrary<Move> = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(40_000).map((ms) => (world: World) => world.pass(ms)) },
+  { weight: 1, arbitrary: fc.nat(600_000).map((ms) => (world: World) => world.pass(ms, 60_000)) },
+  { weight: 4, arbitrary: fc.nat(5).map((count) => (world: World) => world.publish(count)) },
+  { weight: 4, arbitrary: fc.constantFrom(1, 2, 3, NEVER).map((limit) => (world: World) => world.pump(limit)) },
+  { weight: 3, arbitrary: fc.constant((world: World) => world.giveTokens()) },
+  {
+    weight: 1,
+    arbitrary: fc.constant((world: World) => {
+      for (const request of world.tokens.splice(0)) world.take({ type: "token_failed", request });
+    }),
+  },
+  { weight: 1, arbitrary: fc.boolean().map((isWell) => (world: World) => world.set(isWell)) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .constantFrom<Input>(
+        { type: "sleep" },
+        { type: "wake" },
+        { type: "reconnect" },
+        { type: "refresh" },
+        { type: "tick" },
+        { type: "online", isOnline: false },
+        { type: "online", isOnline: true },
+        { type: "visible", isVisible: false },
+        { type: "visible", isVisible: true },
+      )
+      .map((input) => (world: World) => world.take(input)),
+  },
+  // What an old socket or an old request for a token says comes late.
+  {
+    weight: 1,
+    arbitrary: fc.nat(5).map((back) => (world: World) => {
+      const socket = world.state.socket - 1 - back;
+      world.take({ type: "frames", socket, frames: [world.frame(999)] });
+      world.take({ type: "closed", socket, code: 4003, reason: "" });
+      world.take({ type: "token", request: world.state.request - 1 - back, token: "old", expiresAt: NEVER });
+    }),
+  },
+  // Frames that came already, and nonsense.
+  {
+    weight: 1,
+    arbitrary: fc.nat(5).map((back) => (world: World) => {
+      const [socket] = world.open.keys();
+      const seq = (world.state.position?.seq ?? 0) - back;
+      const frames = [world.frame(seq), null, 7, "x", {}, { type: "order_shipped" }, { seq: "9" }];
+      if (socket !== undefined) world.take({ type: "frames", socket, frames });
+    }),
+  },
+);
+const retryCodes = closeCodes.filter((code) => retryOf(code) !== "never");
+const breakOff = fc.constantFrom(...retryCodes).map((code) => (world: World) => world.close(code));
+const refuse = fc.constantFrom(...closeCodes).map((code) => (world: World) => world.close(code));
+const lives = (more: fc.Arbitrary<Move>) =>
+  fc.array(fc.oneof({ weight: 8, arbitrary: move }, { weight: 1, arbitrary: more }), { maxLength: 80 });
+/** Also a chance that is always the same. */
+const chance = fc.oneof(
+  fc.constantFrom(0, 0.5, 1 - Number.EPSILON).map((value) => () => value),
+  fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })).map((stream) => () => {
+    return stream.next().value ?? 0;
+  }),
+);
+const run = (random: () => number, moves: Move[]) => {
+  const world = new World(random);
+  world.take({ type: "start" });
+  for (const one of moves) one(world);
+  return world;
+};
+const check = (more: fc.Arbitrary<Move>, property: (world: World) => void) =>
+  fc.assert(
+    fc.property(chance, lives(more), (random, moves) => property(run(random, moves))),
+    { numRuns: 500 },
+  );
+
+describe("in every life of a connection", () => {
+  test("there are never two sockets at once", () =>
+    check(refuse, ({ maxOpen }) => {
+      expect(maxOpen).toBeLessThan(2);
+    }));
+
+  test("every event is delivered once, in order, and the position never goes back", () =>
+    check(breakOff, ({ delivered, gaps, beganAt }) => {
+      expect(gaps).toEqual([]);
+      const first = Number(beganAt) + 1;
+      expect(delivered).toEqual(delivered.length === 0 ? [] : upTo(first + delivered.length - 1, first));
+    }));
+
+  test("nothing happens after a code that says stop, until the page begins anew", () =>
+    fc.assert(
+      fc.property(chance, lives(breakOff), lives(refuse), (random, moves, later) => {
+        const world = run(random, moves);
+        world.take({ type: "reconnect" });
+        world.isWell = true;
+        world.take({ type: "wake" });
+        world.pass(300_000);
+        world.close(4003);
+        expect(world.state.status).toMatchObject({ state: "closed", reason: { code: 4003, userMustAct: true } });
+        const attempts = world.attempts.length;
+        const { take } = world;
+        world.take = (input) => {
+          if (input.type !== "reconnect" && input.type !== "refresh") take.call(world, input);
+        };
+        for (const one of later) one(world);
+        expect(world.attempts).toHaveLength(attempts);
+        expect(world.afterEnd).toEqual([]);
+      }),
+      { numRuns: 200 },
+    ));
+
+  test("a minute sees a bounded number of tries, whatever chance and the page do", () =>
+    check(breakOff, ({ attempts }) => {
+      for (const [i, at] of attempts.entries()) {
+        const within = attempts.slice(i).filter((other) => other < at + 60_000).length;
+        // One a second, and one more for every time that it had been live for a while.
+        expect(within).toBeLessThanOrEqual(60 + 12 + 1);
+      }
+    }));
+
+  const luck: [number, number][] = [
+    [0, 62],
+    [0.5, 9],
+    [1 - Number.EPSILON, 7],
+  ];
+  for (const [value, most] of luck) {
+    test(`a service that breaks off everything at once is tried at most ${most} times a minute, with luck ${value}`, () => {
+      for (const code of retryCodes) {
+        for (const hasFirstFrame of [false, true]) {
+          const world = run(() => value, []);
+          world.answer = () => {
+            world.giveTokens();
+            if (hasFirstFrame) world.pump();
+            world.close(code);
+          };
+          world.answer();
+          world.pass(60_000);
+          expect(world.attempts.length).toBeLessThanOrEqual(most);
+          world.pass(600_000);
+          expect(world.attempts.at(-1)).toBeGreaterThan(world.now - 2 * world.state.tuning.maxBackoffMs);
+        }
+      }
+    });
+  }
+
+  test("it is live again when the service is well, and has missed nothing", () =>
+    check(breakOff, (world) => {
+      world.isWell = true;
+      world.take({ type: "online", isOnline: true });
+      world.take({ type: "visible", isVisible: true });
+      world.take({ type: "wake" });
+      world.pass(180_000);
+      world.answer();
+      expect(world.state.status).toMatchObject({ state: "live", isStale: false });
+      expect(world.state.position).toEqual({ epoch: EPOCH, seq: world.published });
+      expect(world.delivered).toEqual(upTo(world.published, Number(world.beganAt) + 1));
+    }));
+
+  test("the same inputs give the same life, and the state that was given is left alone", () =>
+    fc.assert(
+      fc.property(lives(refuse), (moves) => {
+        const freeze = (world: World) => Object.freeze(world.state);
+        const worlds = [run(() => 0.3, moves), run(() => 0.3, [...moves.flatMap((one) => [freeze, one] as Move[])])];
+        expect(worlds[0]?.state).toEqual(worlds[1]?.state);
+      }),
+    ));
+});

@@ -1,0 +1,350 @@
+import { describe, expect, test } from "vitest";
+import { step } from "../../src/client/machine.ts";
+import { type Effect, type Input, initialState, NEVER, nextTick, type State } from "../../src/client/machine-state.ts";
+import { DEFAULT_TUNING } from "../../src/client/tuning.ts";
+import { DISCONNECTED_REASON } from "../../src/protocol/close-rules.ts";
+import { PING } from "../../src/protocol/frames.ts";
+
+/** What a connection does about each thing that happens to it, one at a time. */
+
+const { heartbeatMs, heartbeatTimeoutMs, wakeTimeoutMs, connectTimeoutMs, stableMs, staleMs, slowBackoffMs } =
+  DEFAULT_TUNING;
+
+/** A machine with a clock of its own; chance is always one half. */
+class Machine {
+  state: State;
+  now = Date.parse("2026-11-22T10:00:00Z");
+  effects: Effect[] = [];
+
+  constructor(products: string[] | null = null) {
+    this.state = initialState({ position: null, products, wasLive: false, tuning: {} });
+  }
+
+  take(input: Input): Effect[] {
+    const [state, effects] = step(this.state, input, this.now, () => 0.5);
+    this.state = state;
+    this.effects = effects;
+    return effects;
+  }
+
+  /** Time passes at once, as for a device that slept; then the deadline rings. */
+  after(ms: number): Effect[] {
+    this.now += ms;
+    return this.take({ type: "tick" });
+  }
+
+  /** To the next deadline. */
+  next(): Effect[] {
+    return this.after(Math.max(0, nextTick(this.state) - this.now));
+  }
+
+  token(token = "t", expiresAt = NEVER): Effect[] {
+    return this.take({ type: "token", request: this.state.request, token, expiresAt });
+  }
+
+  frames(...frames: unknown[]): Effect[] {
+    return this.take({ type: "frames", socket: this.state.socket, frames });
+  }
+
+  close(code: number, reason = ""): Effect[] {
+    return this.take({ type: "closed", socket: this.state.socket, code, reason });
+  }
+
+  established(seq = 0, resumed: boolean | null = null, epoch = "e", serverTime = this.now): object {
+    return { type: "connection_established", data: { epoch, seq, resumed }, ts: new Date(serverTime).toISOString() };
+  }
+
+  event(seq: number, more: object = {}, time = this.now): object {
+    const data = { product_id: "p" };
+    return { type: "product_updated", data, id: String(seq), seq, ts: new Date(time).toISOString(), ...more };
+  }
+
+  /** Live, and for long enough to count as a success. */
+  live(token = "t", expiresAt = NEVER): this {
+    this.take({ type: this.state.phase === "idle" ? "start" : "tick" });
+    this.token(token, expiresAt);
+    this.frames(this.established(this.state.position?.seq ?? 0, this.state.position && true));
+    this.after(stableMs);
+    return this;
+  }
+}
+
+const machine = (products?: string[]) => new Machine(products);
+const kinds = (effects: Effect[]) => effects.map(({ type }) => type);
+const sent = (effects: Effect[]) => effects.flatMap((effect) => (effect.type === "send" ? [effect.text] : []));
+
+describe("a token", () => {
+  test("that is slow to come is given up, and asked for again after a back-off", () => {
+    const m = machine();
+    expect(kinds(m.take({ type: "start" }))).toEqual(["get_token"]);
+    expect(kinds(m.after(connectTimeoutMs))).toEqual(["status"]);
+    expect(m.state.phase).toBe("waiting");
+    const late = { type: "token", request: 1, token: "t", expiresAt: NEVER } as const;
+    expect(m.take(late)).toEqual([]);
+    expect(kinds(m.next())).toEqual(["get_token"]);
+  });
+
+  test("that is refused is replaced by a fresh one, once", () => {
+    const m = machine();
+    m.take({ type: "start" });
+    m.token("old");
+    m.close(4001, "Token expired");
+    expect(kinds(m.next())).toEqual(["get_token"]);
+    expect(kinds(m.token("new"))).toEqual(["open"]);
+    m.close(4001, "Token expired");
+    expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: "Token expired" } });
+  });
+
+  test("that is the refused one again is not tried again", () => {
+    const m = machine();
+    m.take({ type: "start" });
+    m.token("old");
+    m.close(4001, "Invalid token");
+    m.next();
+    expect(kinds(m.token("old"))).toEqual(["status"]);
+    expect(m.state.status).toMatchObject({ state: "closed", reason: { userMustAct: true } });
+  });
+
+  test("is of no use to one whose right was withdrawn", () => {
+    const m = machine().live();
+    m.close(4001, DISCONNECTED_REASON);
+    expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: DISCONNECTED_REASON } });
+    expect(nextTick(m.state)).toBe(NEVER);
+  });
+
+  test("is renewed before its own end, by the service's clock, without a hint", () => {
+    const m = machine();
+    m.take({ type: "start" });
+    // Our clock is an hour ahead.
+    const serverTime = m.now - 3_600_000;
+    m.token("old", serverTime + 600_000);
+    m.frames(m.established(0, null, "e", serverTime));
+    expect(m.state.refreshAt).toBe(m.now + 600_000 - DEFAULT_TUNING.refreshLeadMs);
+    m.after(569_999);
+    expect(kinds(m.after(1))).toContain("get_token");
+    expect(sent(m.token("new", serverTime + 1_200_000))).toEqual(['{"type":"authenticate","token":"new"}']);
+    expect(m.state.refreshAt).toBe(m.now + 600_000);
+  });
+
+  test("is renewed when the service says that it expires, but not in the first half of its life", () => {
+    const m = machine();
+    m.take({ type: "start" });
+    m.token("old", m.now + 20_000);
+    const hint = { type: "token_expiring", data: { expires_at: new Date(m.now + 20_000).toISOString() } };
+    m.frames(m.established(), hint);
+    expect(m.state.refreshAt).toBe(m.now + 10_000);
+    m.after(10_000);
+    // Whose provider hands out the same one until it ends is asked again a little later.
+    expect(sent(m.token("old", m.now + 10_000))).toEqual([]);
+    expect(m.state.refreshAt).toBeGreaterThanOrEqual(m.now + 1000);
+    expect(m.state.refreshAt).toBeLessThan(m.now + 10_000);
+  });
+
+  test("that cannot be fetched while live leaves the connection alone", () => {
+    const m = machine().live("t");
+    m.take({ type: "refresh" });
+    m.take({ type: "token_failed", request: m.state.request });
+    expect(m.state.phase).toBe("live");
+    m.next();
+    expect(m.state.phase).toBe("live");
+  });
+});
+
+describe("a silent socket", () => {
+  test("is asked, and dead when it does not answer", () => {
+    const m = machine().live();
+    expect(sent(m.after(heartbeatMs - stableMs))).toEqual([PING]);
+    expect(kinds(m.after(heartbeatTimeoutMs))).toEqual(["drop", "status"]);
+    expect(m.state.status.state).toBe("recovering");
+  });
+
+  test("lives when anything comes", () => {
+    const m = machine().live();
+    m.after(heartbeatMs - stableMs);
+    m.frames();
+    expect(m.after(heartbeatTimeoutMs)).toEqual([]);
+    expect(m.state.phase).toBe("live");
+  });
+
+  test("is asked once more when the device slept through the answer's time, and then given up", () => {
+    const m = machine().live();
+    m.after(heartbeatMs - stableMs);
+    expect(sent(m.after(3_600_000))).toContain(PING);
+    expect(m.state.phase).toBe("live");
+    m.after(60_000);
+    expect(m.state.phase).toBe("waiting");
+  });
+
+  test("is asked at once when somebody looks again, and given little time", () => {
+    const m = machine().live();
+    m.take({ type: "visible", isVisible: false });
+    expect(sent(m.take({ type: "visible", isVisible: true }))).toEqual([PING]);
+    expect(kinds(m.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
+  });
+
+  test("that shows no first frame is given up", () => {
+    const m = machine();
+    m.take({ type: "start" });
+    m.token();
+    expect(kinds(m.after(connectTimeoutMs))).toEqual(["drop", "status"]);
+    expect(m.state.status).toEqual({ state: "connecting", isStale: true });
+  });
+});
+
+describe("a page", () => {
+  test("that is put away closes its socket, and resumes when it comes back", () => {
+    const m = machine().live();
+    m.frames(m.event(1));
+    expect(kinds(m.take({ type: "sleep" }))).toEqual(["drop", "status"]);
+    expect(nextTick({ ...m.state, status: { state: "recovering", isStale: true } })).toBe(NEVER);
+    m.take({ type: "wake" });
+    expect(nextTick(m.state)).toBeLessThanOrEqual(m.now + 500);
+    m.next();
+    expect(m.token()).toContainEqual(expect.objectContaining({ type: "open", position: { epoch: "e", seq: 1 } }));
+  });
+
+  test("without a network is in no hurry, and says so; with one it comes back soon", () => {
+    const m = machine().live();
+    m.take({ type: "online", isOnline: false });
+    m.after(wakeTimeoutMs);
+    expect(m.state.status.state).toBe("offline");
+    expect(m.state.phaseEndsAt - m.now).toBeGreaterThanOrEqual(slowBackoffMs / 2);
+    m.take({ type: "online", isOnline: true });
+    expect(m.state.phaseEndsAt - m.now).toBeLessThanOrEqual(500);
+    expect(m.state.status.state).toBe("recovering");
+  });
+
+  test("that nobody looks at stops hurrying after some tries", () => {
+    const m = machine().live();
+    m.take({ type: "visible", isVisible: false });
+    const waits: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      m.close(1006);
+      waits.push(m.state.phaseEndsAt - m.now);
+      m.after(m.state.phaseEndsAt - m.now);
+      m.token();
+    }
+    expect(waits).toEqual([500, 1000, 2000, 45_000, 45_000]);
+  });
+
+  test("knows when what it shows is stale", () => {
+    const m = machine().live();
+    m.close(1006);
+    expect(m.state.status).toEqual({ state: "recovering", isStale: false });
+    const since = m.now;
+    while (m.now < since + staleMs) m.next();
+    expect(m.state.status).toEqual({ state: "recovering", isStale: true });
+    while (m.state.phase !== "token") m.next();
+    m.token();
+    m.frames(m.established(0, true));
+    expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: true });
+  });
+});
+
+describe("a success is a first frame and some time", () => {
+  test("a service that greets and breaks off is tried less and less often", () => {
+    const m = machine().live();
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      m.close(1011);
+      waits.push(m.state.phaseEndsAt - m.now);
+      m.after(m.state.phaseEndsAt - m.now);
+      m.token();
+      m.frames(m.established(0, true));
+    }
+    expect(waits).toEqual([500, 1000, 2000, 4000]);
+    m.after(stableMs);
+    m.close(1011);
+    expect(m.state.phaseEndsAt - m.now).toBe(500);
+  });
+
+  test("one that asks us to come back now is tried sooner, but with jitter", () => {
+    const m = machine().live();
+    m.close(4200);
+    expect(m.state.phaseEndsAt - m.now).toBe(250);
+  });
+});
+
+describe("events", () => {
+  test("of a type that this version does not know are counted and not passed on", () => {
+    const m = machine().live();
+    expect(kinds(m.frames(m.event(1, { type: "order_teleported" }), m.event(2)))).toEqual(["event"]);
+    expect(m.state.position?.seq).toBe(2);
+  });
+
+  test("behind a hole are asked for again; when they do not come, the gap is told", () => {
+    const m = machine().live();
+    expect(kinds(m.frames(m.event(1), m.event(3)))).toEqual(["event", "drop", "status"]);
+    m.next();
+    expect(m.token()).toContainEqual(expect.objectContaining({ position: { epoch: "e", seq: 1 } }));
+    const gap = { from: { epoch: "e", seq: 1 }, to: { epoch: "e", seq: 2 } };
+    expect(m.frames(m.established(3, true), m.event(3))).toContainEqual({ type: "gap", gap });
+    expect(m.state.position?.seq).toBe(3);
+  });
+
+  test("that a filter leaves out are no hole", () => {
+    const m = machine(["p"]).live();
+    expect(kinds(m.frames(m.event(5), m.event(9, { data: { product_id: "q" } })))).toEqual(["event"]);
+    expect(m.state.position?.seq).toBe(9);
+  });
+
+  test("that are replayed make it live when the last one has come", () => {
+    const m = machine().live();
+    m.close(1006);
+    m.next();
+    m.token();
+    m.frames(m.established(2, true), m.event(1));
+    expect(m.state.status.state).toBe("recovering");
+    m.frames(m.event(2));
+    expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: true });
+  });
+
+  test("that are lost because the channel began anew are a gap, on a live connection, too", () => {
+    const m = machine().live();
+    m.frames(m.event(1));
+    const gap = { from: { epoch: "e", seq: 1 }, to: { epoch: "f", seq: 0 } };
+    expect(m.frames(m.established(0, false, "f"))).toEqual([
+      { type: "gap", gap },
+      expect.objectContaining({ type: "snapshot" }),
+    ]);
+    expect(kinds(m.frames(m.event(1)))).toEqual(["event"]);
+  });
+
+  test("are confirmed when the service asks", () => {
+    const m = machine().live();
+    m.frames(m.event(1));
+    expect(sent(m.frames({ type: "ack_request" }))).toEqual(['{"type":"ack","seq":1}']);
+  });
+
+  test("have a lag that a wrong clock does not change", () => {
+    const m = machine();
+    m.take({ type: "start" });
+    m.token();
+    const wrongBy = 3_600_000;
+    m.frames(m.established(0, null, "e", m.now - wrongBy));
+    m.frames(m.event(1, {}, m.now - wrongBy - 700));
+    expect(m.state.lagMs).toBe(700);
+  });
+});
+
+describe("a filter", () => {
+  test("that changes while the socket opens is set right after the first frame", () => {
+    const m = machine(["a", "b"]);
+    m.take({ type: "start" });
+    m.token();
+    m.take({ type: "filter", productIds: ["c"], isAdded: true });
+    m.take({ type: "filter", productIds: ["a"], isAdded: false });
+    expect(sent(m.frames(m.established()))).toEqual([
+      '{"type":"subscribe","product_ids":["c"]}',
+      '{"type":"unsubscribe","product_ids":["a"]}',
+    ]);
+  });
+
+  test("is sent in messages that the service takes", () => {
+    const m = machine([]).live();
+    const ids = Array.from({ length: 50 }, (_, i) => String(i).padStart(128, "ü"));
+    const texts = sent(m.take({ type: "filter", productIds: ids, isAdded: true }));
+    for (const text of texts) expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(4096);
+    expect(texts.flatMap((text) => JSON.parse(text).product_ids)).toEqual(ids);
+  });
+});

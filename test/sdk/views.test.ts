@@ -1,0 +1,78 @@
+import { describe, expect, test } from "vitest";
+import type { OrderEvent, OrderSnapshot, ProductEvent } from "../../src/client/index.ts";
+import { MAX_PRODUCTS, MAX_TIMELINE, withOrderEvent, withProductEvents, withSnapshot } from "../../src/client/views.ts";
+
+/** What a page shows follows from first frames and events. */
+
+const snapshot = (more: Partial<OrderSnapshot> = {}): OrderSnapshot => ({
+  order_id: "o",
+  current_status: "processing",
+  payment_status: "paid",
+  channel: "order_o",
+  epoch: "e",
+  seq: 3,
+  resumed: null,
+  ...more,
+});
+const ts = "2026-11-22T10:15:30.123Z";
+const shipped = (seq: number): OrderEvent => ({
+  type: "order_shipped",
+  data: { order_id: "o", tracking_number: "1Z", carrier: "UPS" },
+  id: `e${seq}`,
+  seq,
+  ts,
+});
+const stock = (product_id: string, new_quantity: number): ProductEvent => ({
+  type: "inventory_updated",
+  data: { product_id, new_quantity },
+  id: "x",
+  seq: 1,
+  ts,
+});
+
+describe("an order", () => {
+  test("is as the first frame says, and as events change it", () => {
+    const view = withOrderEvent(withSnapshot(null, snapshot()), shipped(4));
+    expect(view).toMatchObject({ status: "shipped", payment_status: "paid", tracking_number: "1Z", carrier: "UPS" });
+    expect(view.timeline.map(({ seq }) => seq)).toEqual([4]);
+  });
+
+  test("does not go back when events that the first frame knows of are replayed after it", () => {
+    const view = withOrderEvent(withSnapshot(null, snapshot({ current_status: "delivered", seq: 9 })), shipped(8));
+    expect(view).toMatchObject({ status: "delivered", tracking_number: "1Z" });
+    expect(view.timeline).toHaveLength(1);
+  });
+
+  test("keeps what a first frame does not say, and a bounded timeline", () => {
+    let view = withSnapshot(null, snapshot({ seq: 0 }));
+    for (let seq = 1; seq <= MAX_TIMELINE + 5; seq++) view = withOrderEvent(view, shipped(seq));
+    view = withSnapshot(view, snapshot({ current_status: "delivered", seq: 200 }));
+    expect(view).toMatchObject({ status: "delivered", carrier: "UPS" });
+    expect(view.timeline).toHaveLength(MAX_TIMELINE);
+    expect(view.timeline.at(-1)?.seq).toBe(MAX_TIMELINE + 5);
+  });
+});
+
+describe("products", () => {
+  test("hold what events said of each", () => {
+    const before = new Map();
+    const price = {
+      ...stock("a", 0),
+      type: "price_updated",
+      data: { product_id: "a", new_price: 9.99 },
+    } as ProductEvent;
+    const deleted = { ...stock("b", 0), type: "product_deleted", data: { product_id: "b" } } as ProductEvent;
+    const products = withProductEvents(before, [stock("a", 5), price, stock("b", 1), deleted]);
+    expect(products.get("a")).toMatchObject({ new_quantity: 5, new_price: 9.99, isDeleted: false });
+    expect(products.get("b")).toMatchObject({ new_quantity: 1, isDeleted: true });
+    expect(before.size).toBe(0);
+  });
+
+  test("are bounded: those that nothing happened to for longest go", () => {
+    const many = Array.from({ length: MAX_PRODUCTS + 1 }, (_, i) => stock(`p${i}`, i));
+    const products = withProductEvents(new Map(), [...many, stock("p1", 7)]);
+    expect(products.size).toBe(MAX_PRODUCTS);
+    expect(products.has("p0")).toBe(false);
+    expect(products.get("p1")?.new_quantity).toBe(7);
+  });
+});
