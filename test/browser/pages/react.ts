@@ -1,0 +1,49 @@
+import { createElement, StrictMode, useEffect, useState } from "react";
+import { createRoot } from "react-dom/client";
+import { useOrderUpdates, useProductUpdates } from "../../../src/client/react.ts";
+import { app, offer, setting, settings, show } from "./page.ts";
+
+/** Two components that want the same order, and one that wants products, in StrictMode; all options are inline. */
+
+let change: (props: Partial<Props>) => void = () => {};
+interface Props {
+  orderId: string | undefined;
+  token: string;
+}
+
+function Order({ orderId, token, isFirst }: Props & { isFirst: boolean }) {
+  const url = setting("url");
+  const updates = useOrderUpdates(orderId, { url, token, onEvent: () => {} });
+  const [renders, setRenders] = useState(0);
+  // Renders again and again, as pages do.
+  useEffect(() => {
+    const timer = setTimeout(() => setRenders(renders + 1), 20);
+    return () => clearTimeout(timer);
+  });
+  useEffect(() => {
+    if (!isFirst) return show({ second: updates.order?.status });
+    const { status, isConnected, recovered, order, lastEvent, error } = updates;
+    show({ status, isConnected, recovered, order, lastSeq: lastEvent?.seq ?? null, error, renders });
+  });
+  return null;
+}
+
+function Products({ token }: Props) {
+  const { products, status } = useProductUpdates({ url: setting("url"), token, productIds: ["p-1", "p-2"] });
+  useEffect(() => show({ productsStatus: status, products: Object.fromEntries(products) }));
+  return null;
+}
+
+function App() {
+  const [props, setProps] = useState<Props>({ orderId: settings.order, token: setting("token") });
+  change = (more) => setProps({ ...props, ...more });
+  return [
+    createElement(Order, { ...props, key: 1, isFirst: true }),
+    createElement(Order, { ...props, key: 2, isFirst: false }),
+    settings.products !== undefined && createElement(Products, { ...props, key: 3 }),
+  ];
+}
+
+const root = createRoot(app);
+root.render(createElement(StrictMode, null, createElement(App)));
+offer({ change: (props: Partial<Props>) => change(props), unmount: () => root.unmount() });

@@ -1,0 +1,86 @@
+import { connectOrder, connectProducts, type OrderEvent, type Status } from "../../src/client/index.ts";
+import { useOrderUpdates, useProductUpdates } from "../../src/client/react.ts";
+import { sharedTabs } from "../../src/client/tabs.ts";
+import * as vue from "../../src/client/vue.ts";
+
+/** What must compile does, and what must not does not. Nothing here runs: `tsc` is the test. */
+
+export function orderTypes(event: OrderEvent, getToken: () => Promise<string>): void {
+  if (event.type === "order_shipped") event.data.tracking_number satisfies string | null | undefined;
+  if (event.type === "order_status_changed") event.data.new_status satisfies string;
+  event.data.order_id satisfies string;
+  event.seq satisfies number;
+  // @ts-expect-error: quantities are of products
+  event.data.new_quantity;
+  // @ts-expect-error: only what was shipped has a tracking number
+  event.data.tracking_number;
+  // @ts-expect-error: there is no such event
+  event.type === "order_teleported";
+  // @ts-expect-error: product events do not come on an order's channel
+  event.type === "inventory_updated";
+
+  const connection = connectOrder("id", { getToken, token: undefined, shared: sharedTabs() });
+  connection.close();
+  // @ts-expect-error: an order has no filter
+  connection.subscribe(["p"]);
+  // @ts-expect-error: an order has no filter
+  connectOrder("id", { getToken, productIds: ["p"] });
+  // @ts-expect-error: the position is read only
+  connection.position = null;
+  // @ts-expect-error: milliseconds are numbers
+  connectOrder("id", { getToken, tuning: { heartbeatMs: "25s" } });
+  // @ts-expect-error: getToken gives a string
+  connectOrder("id", { getToken: () => 7 });
+}
+
+export function productTypes(getToken: () => string): void {
+  const connection = connectProducts({
+    getToken,
+    onEvent(event) {
+      event.data.product_id satisfies string;
+      if (event.type === "inventory_updated") event.data.new_quantity satisfies number;
+      // @ts-expect-error: only an inventory update has a quantity
+      event.data.new_quantity;
+      // @ts-expect-error: orders have a status of their own channel
+      if (event.type === "order_shipped") return;
+    },
+    onSnapshot(snapshot) {
+      snapshot.channel satisfies "products";
+      // @ts-expect-error: the products channel has no status
+      snapshot.current_status;
+    },
+  });
+  connection.subscribe(["p-42"]);
+  // @ts-expect-error: product ids are a list
+  connection.subscribe("p-42");
+}
+
+export function statusTypes(status: Status): void {
+  if (status.state === "closed") status.reason.userMustAct satisfies boolean;
+  if (status.state === "live") status.recovered satisfies boolean;
+  // @ts-expect-error: only what is closed has a reason
+  status.reason;
+  // @ts-expect-error: there is no such state
+  status.state === "open";
+}
+
+export function UseReact({ orderId, token }: { orderId: string | undefined; token: string | null }): string | null {
+  const { order, status, error } = useOrderUpdates(orderId, token);
+  const { products } = useProductUpdates(token);
+  products.get("p")?.new_quantity satisfies number | undefined;
+  error?.userMustAct satisfies boolean | undefined;
+  status satisfies Status["state"] | "idle";
+  // @ts-expect-error: it may not be there yet
+  order.status;
+  // @ts-expect-error: what is shown cannot be changed
+  products.delete("p");
+  return order?.status ?? null;
+}
+
+export function useVue(orderId: string | undefined): string | null {
+  const { order, isConnected } = vue.useOrderUpdates(() => orderId, { getToken: () => "token" });
+  isConnected.value satisfies boolean;
+  // @ts-expect-error: refs of what is shown are read only
+  isConnected.value = true;
+  return order.value?.payment_status ?? null;
+}
