@@ -6,6 +6,8 @@ import { watchPage } from "./page.ts";
 import { claimOf } from "./token.ts";
 import type { Position } from "./types.ts";
 
+/** `WebSocket.OPEN`, which not every runtime has. */
+const OPEN = 1;
 /** Longer timers fire at once (a signed 32-bit number of milliseconds). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -91,7 +93,7 @@ export class Driver implements Link {
         this.#open(effect);
         return;
       case "send":
-        if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(effect.text);
+        if (this.#socket?.readyState === OPEN) this.#socket.send(effect.text);
         return;
       case "drop":
         this.#socket?.close(1000);

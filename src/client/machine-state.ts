@@ -7,7 +7,31 @@ import type { Position, Status } from "./types.ts";
 /** No deadline. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
-export interface State {
+/** What rings in a connection's life, in milliseconds since 1970; `NEVER` when nothing is planned. */
+export interface Deadlines {
+  /** The next try, or the end of patience with a token or a socket. */
+  phaseEndsAt: number;
+  pingAt: number;
+  pongBy: number;
+  stableAt: number;
+  /** When a fresh token is fetched, and by when it has to be there. */
+  refreshAt: number;
+  refreshBy: number;
+  /** When the service is told of changes to the filter. */
+  filterAt: number;
+}
+
+export const NO_DEADLINES: Readonly<Deadlines> = {
+  phaseEndsAt: NEVER,
+  pingAt: NEVER,
+  pongBy: NEVER,
+  stableAt: NEVER,
+  refreshAt: NEVER,
+  refreshBy: NEVER,
+  filterAt: NEVER,
+};
+
+export interface State extends Readonly<Deadlines> {
   readonly tuning: Tuning;
   /** `waiting` for the next try, for the `token`, for the first frame (`opening`); `asleep` with the page. */
   readonly phase: "idle" | "waiting" | "token" | "opening" | "live" | "asleep" | "closed";
@@ -42,13 +66,6 @@ export interface State {
   readonly skewMs: number;
   readonly lagMs: number | null;
 
-  /** When the phase ends: the next try, or the end of patience. */
-  readonly phaseEndsAt: number;
-  readonly pingAt: number;
-  readonly pongBy: number;
-  readonly stableAt: number;
-  readonly refreshAt: number;
-  readonly refreshBy: number;
   /** Since when it is not live; `NEVER` while it is. */
   readonly notLiveSince: number;
 }
@@ -98,6 +115,7 @@ export interface Start {
 export function initialState({ tuning, wasLive, ...start }: Start): State {
   return {
     ...start,
+    ...NO_DEADLINES,
     tuning: { ...DEFAULT_TUNING, ...tuning },
     phase: "idle",
     status: { state: wasLive ? "recovering" : "connecting", isStale: false },
@@ -119,19 +137,15 @@ export function initialState({ tuning, wasLive, ...start }: Start): State {
     tokenEnds: NEVER,
     skewMs: 0,
     lagMs: null,
-    phaseEndsAt: NEVER,
-    pingAt: NEVER,
-    pongBy: NEVER,
-    stableAt: NEVER,
-    refreshAt: NEVER,
-    refreshBy: NEVER,
     notLiveSince: NEVER,
   };
 }
 
 /** When the machine wants its next `tick`, in milliseconds since 1970; `NEVER` when nothing is due. */
 export function nextTick(state: State): number {
-  const { phaseEndsAt, pingAt, pongBy, stableAt, refreshAt, refreshBy, status, tuning } = state;
-  const staleAt = status.isStale ? NEVER : state.notLiveSince + tuning.staleMs;
-  return Math.min(phaseEndsAt, pingAt, pongBy, stableAt, refreshAt, refreshBy, staleAt);
+  const { notLiveSince, status, tuning } = state;
+  const staleAt = status.isStale ? NEVER : notLiveSince + tuning.staleMs;
+  // The object has the keys of its type, and no others.
+  const deadlines = Object.keys(NO_DEADLINES) as (keyof Deadlines)[];
+  return Math.min(staleAt, ...deadlines.map((name) => state[name]));
 }

@@ -1,6 +1,6 @@
 import { CLOSE_RULES, DISCONNECTED_REASON, isCloseCode, retryOf, UNAUTHENTICATED } from "../protocol/close-rules.ts";
 import { PING } from "../protocol/frames.ts";
-import { type Effect, type Input, NEVER, type State } from "./machine-state.ts";
+import { type Effect, type Input, NEVER, NO_DEADLINES, type State } from "./machine-state.ts";
 import { filterMessages, receive } from "./receive.ts";
 import type { Status } from "./types.ts";
 
@@ -17,6 +17,8 @@ const SLEPT_MS = 5000;
 const QUICK_HIDDEN_TRIES = 3;
 /** No power of two beyond this one: the ceiling is reached long before. */
 const MAX_DOUBLINGS = 16;
+/** Changes to the filter within this time go together. */
+const FILTER_DELAY_MS = 100;
 /** The least time between two fresh tokens. */
 const MIN_REFRESH_MS = 1000;
 
@@ -142,6 +144,7 @@ function tick(d: Draft): void {
     }
   }
   if (now >= s.pingAt) ping(d, s.tuning.heartbeatTimeoutMs);
+  if (now >= s.filterAt) sendFilter(d);
   if (now >= s.refreshBy) postponeRefresh(d);
   if (now >= s.refreshAt) askForToken(d);
 }
@@ -212,11 +215,8 @@ function established(d: Draft): void {
   s.stableAt = now + s.tuning.stableMs;
   s.pingAt = now + s.tuning.heartbeatMs;
   scheduleRefresh(d);
-  // What the page asked for while the socket was being opened.
-  const [before, wanted] = [s.openedWith, s.products];
-  if (wanted) for (const text of filterMessages("subscribe", without(wanted, before))) send(d, text);
-  if (before) for (const text of filterMessages("unsubscribe", without(before, wanted))) send(d, text);
-  s.openedWith = wanted;
+  // The page may have changed it while the socket was being opened.
+  sendFilter(d);
 }
 
 function lost(d: Draft, { code, reason }: { code: number; reason: string }): void {
@@ -277,17 +277,25 @@ function drop({ s, effects }: Draft): void {
   }
   s.request++;
   s.isPingRepeated = false;
-  s.phaseEndsAt = s.pingAt = s.pongBy = s.stableAt = s.refreshAt = s.refreshBy = NEVER;
+  Object.assign(s, NO_DEADLINES);
 }
 
 function filter(d: Draft, { productIds, isAdded }: { productIds: readonly string[]; isAdded: boolean }): void {
+  const { s, now } = d;
+  const rest = s.products && without(s.products, productIds);
+  s.products = isAdded ? [...(rest ?? []), ...new Set(productIds)] : rest;
+  // A page adds its products one by one, and the service counts messages.
+  if (s.phase === "live" && s.filterAt === NEVER) s.filterAt = now + FILTER_DELAY_MS;
+}
+
+/** Tells the service what has changed since it last knew the filter. */
+function sendFilter(d: Draft): void {
   const { s } = d;
-  const changed = isAdded ? without(productIds, s.products) : productIds.filter((id) => s.products?.includes(id));
-  if (changed.length === 0) return;
-  s.products = isAdded ? [...(s.products ?? []), ...changed] : without(s.products ?? [], changed);
-  if (s.phase !== "live") return;
-  s.openedWith = s.products;
-  for (const text of filterMessages(isAdded ? "subscribe" : "unsubscribe", changed)) send(d, text);
+  const [before, wanted] = [s.openedWith, s.products];
+  s.filterAt = NEVER;
+  s.openedWith = wanted;
+  if (wanted) for (const text of filterMessages("subscribe", without(wanted, before))) send(d, text);
+  if (before) for (const text of filterMessages("unsubscribe", without(before, wanted))) send(d, text);
 }
 
 function statusOf({ s, now }: Draft): Status {

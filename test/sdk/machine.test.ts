@@ -340,10 +340,22 @@ describe("a filter", () => {
     ]);
   });
 
+  test("that changes often is sent once, and only what has changed in the end", () => {
+    const m = machine(["a"]).live();
+    for (const id of ["b", "c", "d"]) expect(m.take({ type: "filter", productIds: [id], isAdded: true })).toEqual([]);
+    m.take({ type: "filter", productIds: ["c"], isAdded: false });
+    expect(sent(m.next())).toEqual(['{"type":"subscribe","product_ids":["b","d"]}']);
+    // Until the service knows, it sends what the page does not want any more.
+    m.take({ type: "filter", productIds: ["a"], isAdded: false });
+    expect(kinds(m.frames(m.event(1, { data: { product_id: "a" } })))).toEqual([]);
+    expect(sent(m.next())).toEqual(['{"type":"unsubscribe","product_ids":["a"]}']);
+  });
+
   test("is sent in messages that the service takes", () => {
     const m = machine([]).live();
     const ids = Array.from({ length: 50 }, (_, i) => String(i).padStart(128, "ü"));
-    const texts = sent(m.take({ type: "filter", productIds: ids, isAdded: true }));
+    m.take({ type: "filter", productIds: ids, isAdded: true });
+    const texts = sent(m.next());
     for (const text of texts) expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(4096);
     expect(texts.flatMap((text) => JSON.parse(text).product_ids)).toEqual(ids);
   });

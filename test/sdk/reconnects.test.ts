@@ -25,7 +25,7 @@ test(`${BREAKS} breaks, half of them kill -9, with publishing going on: no event
       return mintToken();
     },
     // A machine that is busy makes a process slow to start; the test is about what is heard, not about when.
-    tuning: { maxBackoffMs: 2000 },
+    tuning: { firstBackoffMs: 500, minRetryMs: 100, maxBackoffMs: 2000 },
   });
   await heard.reaches("live");
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -135,14 +135,15 @@ describe("listening to products", () => {
       const heardOf = () => heard.events.slice(before).map(({ data }) => data.product_id);
       await eventually(() => expect(heardOf()).toEqual(expected));
     };
+    // A message of the client has no answer; its effect is what can be seen.
+    const untilHeard = (product: string) =>
+      eventually(async () => {
+        const seq = await stock(product);
+        await vi.waitFor(() => expect(heard.events.at(-1)?.seq).toBe(seq), { timeout: 500 });
+      });
     await hears(["a"]);
     connection.subscribe(["c"]);
-    // A message of the client has no answer; its effect is what can be seen.
-    await eventually(async () => {
-      const before = heard.events.length;
-      await stock("c");
-      await eventually(() => expect(heard.events.length).toBeGreaterThan(before));
-    });
+    await untilHeard("c");
     await hears(["a", "c"]);
     connection.unsubscribe(["a"]);
     await hears(["c"]);
@@ -159,10 +160,7 @@ describe("listening to products", () => {
     for (const product of ["a", "b", "c", "-"]) await stock(product);
     const before = heard.events.length;
     connection.subscribe(["b"]);
-    await eventually(async () => {
-      await stock("b");
-      await eventually(() => expect(heard.events.length).toBeGreaterThan(before));
-    });
+    await untilHeard("b");
     expect(new Set(heard.events.slice(before).map(({ data }) => data.product_id))).toEqual(new Set(["b"]));
     expect(heard.gaps).toEqual([]);
   });
