@@ -52,7 +52,7 @@ export class Driver implements Link {
 
   reconnect(): void {
     this.#unwatch ??= watchPage((input) => this.#take(input));
-    this.#take({ type: this.#state.phase === "idle" ? "start" : "reconnect" });
+    this.#take({ type: "connect" });
   }
 
   refreshToken(): void {

@@ -71,9 +71,9 @@ export interface State extends Readonly<Deadlines> {
 }
 
 export type Input =
-  | { type: "start" }
+  /** Begins, also after a stop; or tries now instead of later. */
+  | { type: "connect" }
   | { type: "stop" }
-  | { type: "reconnect" }
   /** The page has another token. */
   | { type: "refresh" }
   /** @param expiresAt The token's own `exp`, in milliseconds since 1970, or `NEVER` when it cannot be read. */

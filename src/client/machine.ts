@@ -1,7 +1,9 @@
 import { CLOSE_RULES, DISCONNECTED_REASON, isCloseCode, retryOf, UNAUTHENTICATED } from "../protocol/close-rules.ts";
 import { PING } from "../protocol/frames.ts";
+import { type Draft, send } from "./draft.ts";
+import { changeFilter, sendFilter } from "./filter.ts";
 import { type Effect, type Input, NEVER, NO_DEADLINES, type State } from "./machine-state.ts";
-import { filterMessages, receive } from "./receive.ts";
+import { receive } from "./receive.ts";
 import type { Status } from "./types.ts";
 
 /**
@@ -17,19 +19,8 @@ const SLEPT_MS = 5000;
 const QUICK_HIDDEN_TRIES = 3;
 /** No power of two beyond this one: the ceiling is reached long before. */
 const MAX_DOUBLINGS = 16;
-/** Changes to the filter within this time go together. */
-const FILTER_DELAY_MS = 100;
 /** The least time between two fresh tokens. */
 const MIN_REFRESH_MS = 1000;
-
-/** A state that is being worked out, with what is to be done. */
-export interface Draft {
-  s: { -readonly [K in keyof State]: State[K] };
-  effects: Effect[];
-  now: number;
-  /** From 0 to 1, another one each time. */
-  random: () => number;
-}
 
 /**
  * One step of a connection's life.
@@ -49,20 +40,21 @@ export function step(state: State, input: Input, now: number, random: () => numb
 function apply(d: Draft, input: Input): void {
   const { s, now } = d;
   switch (input.type) {
-    case "start":
-      if (s.phase === "idle") tryNow(d);
-      return;
     case "stop":
       end(d, 1000, "");
       return;
-    case "reconnect":
+    case "connect":
+      if (s.phase === "idle") {
+        tryNow(d);
+        return;
+      }
       if (s.phase !== "closed" && s.phase !== "waiting") return;
       s.refusal = null;
       retrySoon(d, now);
       return;
     case "refresh":
       if (s.phase === "live") askForToken(d);
-      else apply(d, { type: "reconnect" });
+      else apply(d, { type: "connect" });
       return;
     case "token":
       takeToken(d, input);
@@ -108,7 +100,7 @@ function apply(d: Draft, input: Input): void {
       lookAround(d);
       return;
     case "filter":
-      filter(d, input);
+      changeFilter(d, input);
       return;
   }
 }
@@ -280,24 +272,6 @@ function drop({ s, effects }: Draft): void {
   Object.assign(s, NO_DEADLINES);
 }
 
-function filter(d: Draft, { productIds, isAdded }: { productIds: readonly string[]; isAdded: boolean }): void {
-  const { s, now } = d;
-  const rest = s.products && without(s.products, productIds);
-  s.products = isAdded ? [...(rest ?? []), ...new Set(productIds)] : rest;
-  // A page adds its products one by one, and the service counts messages.
-  if (s.phase === "live" && s.filterAt === NEVER) s.filterAt = now + FILTER_DELAY_MS;
-}
-
-/** Tells the service what has changed since it last knew the filter. */
-function sendFilter(d: Draft): void {
-  const { s } = d;
-  const [before, wanted] = [s.openedWith, s.products];
-  s.filterAt = NEVER;
-  s.openedWith = wanted;
-  if (wanted) for (const text of filterMessages("subscribe", without(wanted, before))) send(d, text);
-  if (before) for (const text of filterMessages("unsubscribe", without(before, wanted))) send(d, text);
-}
-
 function statusOf({ s, now }: Draft): Status {
   if (s.phase === "closed") return s.status;
   const isReplaying = s.position !== null && s.position.seq < s.replayUntil;
@@ -317,6 +291,3 @@ function ping(d: Draft, timeoutMs: number): void {
   s.pongBy = Math.min(s.pongBy, now + timeoutMs);
   send(d, PING);
 }
-
-const send = (d: Draft, text: string) => d.effects.push({ type: "send", text });
-const without = (ids: readonly string[], others: readonly string[] | null) => ids.filter((id) => !others?.includes(id));

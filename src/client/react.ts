@@ -1,16 +1,6 @@
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import {
-  type AnyOptions,
-  feedKey,
-  hookOptions,
-  type Kind,
-  type OrderHookOptions,
-  type OrderUpdates,
-  orderKind,
-  type ProductsHookOptions,
-  type ProductUpdates,
-  productsKind,
-} from "./feed.ts";
+import type { AnyOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
+import { feedKey, hookOptions, type Kind, orderKind, productsKind } from "./feed-kinds.ts";
 
 /** React hooks (18 and later). Nothing is connected while rendering, on a server or in a browser. */
 

@@ -1,6 +1,5 @@
-import { chunksOf } from "../protocol/chunks.ts";
 import type { EventType } from "../protocol/event-data.ts";
-import type { Draft } from "./machine.ts";
+import type { Draft } from "./draft.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
 
 /** What a frame does to a connection: every event once, in order, and the position kept. */
@@ -19,9 +18,6 @@ const KNOWN: object = {
   price_updated: 1,
   product_status_changed: 1,
 } satisfies Record<EventType, 1>;
-/** A message has room for at least so many characters of product ids, whatever alphabet they are in. */
-const MAX_IDS_LENGTH = 1000;
-
 /**
  * Takes one frame.
  * @returns What has to follow: it is the `established` first frame, a token is `expiring`, or there is a `hole`.
@@ -77,11 +73,6 @@ function takePosition({ s, effects }: Draft, snapshot: OrderSnapshot | ProductsS
   // The first frame of all says where to begin; any other one that does not go on from there is a gap.
   if (!isResumed && from) effects.push({ type: "gap", gap: { from, to: { epoch, seq } } });
   effects.push({ type: "snapshot", snapshot });
-}
-
-/** The messages that change the filter by these products. */
-export function filterMessages(type: "subscribe" | "unsubscribe", productIds: readonly string[]): string[] {
-  return chunksOf([...productIds], MAX_IDS_LENGTH).map((product_ids) => JSON.stringify({ type, product_ids }));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,9 +1,10 @@
 import type { Driver } from "./driver.ts";
 import type { Link, Output, SharedTabs } from "./output.ts";
 import { globals, watchPage } from "./page.ts";
+import { type Channel, platform } from "./tab-platform.ts";
 import { type Knowledge, TabState } from "./tab-state.ts";
 import { claimOf } from "./token.ts";
-import type { Position, PositionStorage } from "./types.ts";
+import type { Position } from "./types.ts";
 
 /**
  * One socket for all tabs of a browser. The tab that holds a lock (Web Locks) has the socket and tells the others
@@ -14,39 +15,12 @@ import type { Position, PositionStorage } from "./types.ts";
 const WATCH_MS = 15_000;
 /** How long that one may take to answer; a phone suspends tabs in the background together with their locks. */
 const ANSWER_MS = 3000;
-/** How long the lock of a side effect is kept: tabs hear of an event within milliseconds of each other. */
-const ONCE_MS = 10_000;
-/** So many side effects are remembered beyond that. */
-const MAX_ONCE = 100;
-const ONCE_KEY = "tidings:once";
-
 type Message =
   /** A tab tells where it stands and asks what it has missed. */
   | { type: "hello"; isNew: boolean }
   | { type: "knowledge"; knowledge: Knowledge }
   | { type: "outputs"; outputs: Output[]; lagMs: number | null }
   | { type: "reconnect" | "refresh" };
-
-interface Locks {
-  request(
-    name: string,
-    options: { signal?: AbortSignal; ifAvailable?: boolean; steal?: boolean },
-    body: (lock: unknown) => unknown,
-  ): Promise<unknown>;
-}
-interface Channel {
-  postMessage(message: Message): void;
-  close(): void;
-  onmessage: ((event: { data: Message }) => void) | null;
-}
-
-// The types of Workers, Node and browsers disagree about what is global; both may be missing.
-const platform = () =>
-  globalThis as unknown as {
-    navigator?: { locks?: Locks };
-    BroadcastChannel?: new (name: string) => Channel;
-    localStorage?: PositionStorage;
-  };
 
 /**
  * Shares the socket of a channel between the tabs of a browser in which the same user listens with the same filter,
@@ -59,6 +33,8 @@ export function sharedTabs(): SharedTabs {
   return (share) => new TabLink(share);
 }
 
+export { onceAcrossTabs } from "./once.ts";
+
 type Share = Parameters<SharedTabs>[0];
 
 class TabLink implements Link {
@@ -66,7 +42,7 @@ class TabLink implements Link {
   readonly #state: TabState;
   lagMs: number | null = null;
   #driver: Driver | null = null;
-  #channel: Channel | null = null;
+  #channel: Channel<Message> | null = null;
   #name = "";
   #release: (() => void) | undefined;
   #request: AbortController | undefined;
@@ -145,7 +121,7 @@ class TabLink implements Link {
     const { BroadcastChannel } = platform();
     if (this.#isOver || this.#request || !BroadcastChannel) return;
     if (!this.#channel) {
-      this.#channel = new BroadcastChannel(this.#name);
+      this.#channel = new BroadcastChannel<Message>(this.#name);
       this.#channel.onmessage = ({ data }) => this.#hear(data);
     }
     this.#post({ type: "hello", isNew });
@@ -251,42 +227,4 @@ class TabLink implements Link {
   #post(message: Message): void {
     this.#channel?.postMessage(message);
   }
-}
-
-/**
- * Does something in one tab only, although every tab hears of it: a sound, a notification.
- * @param key Names what it is about, such as an event's `id`.
- * @returns Whether it was done here. Where a browser has no Web Locks, always.
- * @example
- * onEvent: (event) => onceAcrossTabs(event.id, () => new Notification("Your order is on its way"))
- */
-export async function onceAcrossTabs(key: string, effect: () => void | Promise<void>): Promise<boolean> {
-  const { navigator } = platform();
-  if (!navigator?.locks) {
-    await effect();
-    return true;
-  }
-  return new Promise((resolve, reject) => {
-    const body = async (lock: unknown) => {
-      if (lock === null || !rememberOnce(key)) return resolve(false);
-      await effect();
-      resolve(true);
-      await new Promise((done) => setTimeout(done, ONCE_MS));
-    };
-    navigator.locks?.request(`${ONCE_KEY}:${key}`, { ifAvailable: true }, body).catch(reject);
-  });
-}
-
-/** A tab that slept hears of an event long after the lock is gone. @returns Whether the key is new. */
-function rememberOnce(key: string): boolean {
-  try {
-    const { localStorage } = platform();
-    const known: unknown = JSON.parse(localStorage?.getItem(ONCE_KEY) ?? "[]");
-    const keys = Array.isArray(known) ? known : [];
-    if (keys.includes(key)) return false;
-    localStorage?.setItem(ONCE_KEY, JSON.stringify([...keys, key].slice(-MAX_ONCE)));
-  } catch {
-    // No storage: the lock alone has to do.
-  }
-  return true;
 }

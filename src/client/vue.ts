@@ -9,18 +9,8 @@ import {
   toValue,
   watch,
 } from "vue";
-import {
-  type AnyOptions,
-  feedKey,
-  hookOptions,
-  type Kind,
-  type OrderHookOptions,
-  type OrderUpdates,
-  orderKind,
-  type ProductsHookOptions,
-  type ProductUpdates,
-  productsKind,
-} from "./feed.ts";
+import type { AnyOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
+import { feedKey, hookOptions, type Kind, orderKind, productsKind } from "./feed-kinds.ts";
 
 /** Vue composables (3.3 and later). Nothing is connected on a server. */
 

@@ -146,7 +146,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       .constantFrom<Input>(
         { type: "sleep" },
         { type: "wake" },
-        { type: "reconnect" },
+        { type: "connect" },
         { type: "refresh" },
         { type: "tick" },
         { type: "online", isOnline: false },
@@ -191,7 +191,7 @@ const chance = fc.oneof(
 );
 const run = (random: () => number, moves: Move[]) => {
   const world = new World(random);
-  world.take({ type: "start" });
+  world.take({ type: "connect" });
   for (const one of moves) one(world);
   return world;
 };
@@ -218,7 +218,7 @@ describe("in every life of a connection", () => {
     fc.assert(
       fc.property(chance, lives(breakOff), lives(refuse), (random, moves, later) => {
         const world = run(random, moves);
-        world.take({ type: "reconnect" });
+        world.take({ type: "connect" });
         world.isWell = true;
         world.take({ type: "wake" });
         world.pass(300_000);
@@ -227,7 +227,7 @@ describe("in every life of a connection", () => {
         const attempts = world.attempts.length;
         const { take } = world;
         world.take = (input) => {
-          if (input.type !== "reconnect" && input.type !== "refresh") take.call(world, input);
+          if (input.type !== "connect" && input.type !== "refresh") take.call(world, input);
         };
         for (const one of later) one(world);
         expect(world.attempts).toHaveLength(attempts);

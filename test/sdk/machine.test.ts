@@ -61,7 +61,7 @@ class Machine {
 
   /** Live, and for long enough to count as a success. */
   live(token = "t", expiresAt = NEVER): this {
-    this.take({ type: this.state.phase === "idle" ? "start" : "tick" });
+    this.take({ type: this.state.phase === "idle" ? "connect" : "tick" });
     this.token(token, expiresAt);
     this.frames(this.established(this.state.position?.seq ?? 0, this.state.position && true));
     this.after(stableMs);
@@ -76,7 +76,7 @@ const sent = (effects: Effect[]) => effects.flatMap((effect) => (effect.type ===
 describe("a token", () => {
   test("that is slow to come is given up, and asked for again after a back-off", () => {
     const m = machine();
-    expect(kinds(m.take({ type: "start" }))).toEqual(["get_token"]);
+    expect(kinds(m.take({ type: "connect" }))).toEqual(["get_token"]);
     expect(kinds(m.after(connectTimeoutMs))).toEqual(["status"]);
     expect(m.state.phase).toBe("waiting");
     const late = { type: "token", request: 1, token: "t", expiresAt: NEVER } as const;
@@ -86,7 +86,7 @@ describe("a token", () => {
 
   test("that is refused is replaced by a fresh one, once", () => {
     const m = machine();
-    m.take({ type: "start" });
+    m.take({ type: "connect" });
     m.token("old");
     m.close(4001, "Token expired");
     expect(kinds(m.next())).toEqual(["get_token"]);
@@ -97,7 +97,7 @@ describe("a token", () => {
 
   test("that is the refused one again is not tried again", () => {
     const m = machine();
-    m.take({ type: "start" });
+    m.take({ type: "connect" });
     m.token("old");
     m.close(4001, "Invalid token");
     m.next();
@@ -114,7 +114,7 @@ describe("a token", () => {
 
   test("is renewed before its own end, by the service's clock, without a hint", () => {
     const m = machine();
-    m.take({ type: "start" });
+    m.take({ type: "connect" });
     // Our clock is an hour ahead.
     const serverTime = m.now - 3_600_000;
     m.token("old", serverTime + 600_000);
@@ -128,7 +128,7 @@ describe("a token", () => {
 
   test("is renewed when the service says that it expires, but not in the first half of its life", () => {
     const m = machine();
-    m.take({ type: "start" });
+    m.take({ type: "connect" });
     m.token("old", m.now + 20_000);
     const hint = { type: "token_expiring", data: { expires_at: new Date(m.now + 20_000).toISOString() } };
     m.frames(m.established(), hint);
@@ -184,7 +184,7 @@ describe("a silent socket", () => {
 
   test("that shows no first frame is given up", () => {
     const m = machine();
-    m.take({ type: "start" });
+    m.take({ type: "connect" });
     m.token();
     expect(kinds(m.after(connectTimeoutMs))).toEqual(["drop", "status"]);
     expect(m.state.status).toEqual({ state: "connecting", isStale: true });
@@ -318,7 +318,7 @@ describe("events", () => {
 
   test("have a lag that a wrong clock does not change", () => {
     const m = machine();
-    m.take({ type: "start" });
+    m.take({ type: "connect" });
     m.token();
     const wrongBy = 3_600_000;
     m.frames(m.established(0, null, "e", m.now - wrongBy));
@@ -330,13 +330,13 @@ describe("events", () => {
 describe("a filter", () => {
   test("that changes while the socket opens is set right after the first frame", () => {
     const m = machine(["a", "b"]);
-    m.take({ type: "start" });
+    m.take({ type: "connect" });
     m.token();
     m.take({ type: "filter", productIds: ["c"], isAdded: true });
     m.take({ type: "filter", productIds: ["a"], isAdded: false });
     expect(sent(m.frames(m.established()))).toEqual([
-      '{"type":"subscribe","product_ids":["c"]}',
       '{"type":"unsubscribe","product_ids":["a"]}',
+      '{"type":"subscribe","product_ids":["c"]}',
     ]);
   });
 
