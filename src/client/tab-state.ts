@@ -26,11 +26,12 @@ export class TabState {
   #snapshot: Snapshot | null = null;
   /** The events since `#start` that came. */
   #kept: Event[] = [];
-  #start: Position | null = null;
+  #start: Position | null;
 
   /** @param isWhole Whether a hole in `seq` means that something was lost on its way here. */
   constructor(position: Position | null, isWhole: boolean, tell: (output: Output) => void) {
     this.position = position;
+    this.#start = position;
     this.#isWhole = isWhole;
     this.#tell = tell;
   }

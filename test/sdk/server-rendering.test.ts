@@ -1,0 +1,54 @@
+import { createElement } from "react";
+import { renderToString as renderReact } from "react-dom/server";
+import { afterEach, expect, test } from "vitest";
+import { createSSRApp, defineComponent, h } from "vue";
+import { renderToString as renderVue } from "vue/server-renderer";
+import { useOrderUpdates as useReact } from "../../src/client/react.ts";
+import { useOrderUpdates as useVue } from "../../src/client/vue.ts";
+
+/** A server renders pages and listens to nothing. */
+
+const { WebSocket: Native } = globalThis;
+afterEach(() => {
+  globalThis.WebSocket = Native;
+});
+
+const ORDER = crypto.randomUUID();
+/** Fails the test that opens a socket or asks for a token. */
+const forbid = () => {
+  const used: string[] = [];
+  globalThis.WebSocket = new Proxy(Native, {
+    construct() {
+      used.push("a socket");
+      throw new Error("no sockets on a server");
+    },
+  });
+  const getToken = () => {
+    used.push("a token");
+    return "token";
+  };
+  return { used, getToken };
+};
+
+test("React", async () => {
+  const { used, getToken } = forbid();
+  const Page = () => {
+    const { status, order } = useReact(ORDER, { url: "http://localhost:1", getToken });
+    return createElement("p", null, `${status} ${order?.status ?? "unknown"} ${useReact(null, null).status}`);
+  };
+  expect(renderReact(createElement(Page))).toBe("<p>connecting unknown idle</p>");
+  await new Promise(setImmediate);
+  expect(used).toEqual([]);
+});
+
+test("Vue", async () => {
+  const { used, getToken } = forbid();
+  const Page = defineComponent(() => {
+    const { status, order } = useVue(ORDER, { url: "http://localhost:1", getToken });
+    const idle = useVue(null, null);
+    return () => h("p", `${status.value} ${order.value?.status ?? "unknown"} ${idle.status.value}`);
+  });
+  expect(await renderVue(createSSRApp(Page))).toBe("<p>connecting unknown idle</p>");
+  await new Promise(setImmediate);
+  expect(used).toEqual([]);
+});
