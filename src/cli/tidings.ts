@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
+import { addBench } from "./bench.ts";
 import { addOrder } from "./order.ts";
 import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode } from "./outcome.ts";
 import { addPublish } from "./publish.ts";
@@ -29,6 +30,7 @@ export function tidings(terminal: Terminal): Command {
   addPublish(program, terminal);
   addWatch(program, terminal);
   addSmoke(program, terminal);
+  addBench(program, terminal);
   return program;
 }
 

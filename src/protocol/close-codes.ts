@@ -29,7 +29,7 @@ export const CLOSE_CODES = {
   },
   4108: {
     ...CLOSE_RULES[4108],
-    meaning: "Frames waited too long to be taken.",
+    meaning: "Too much was sent that the client did not say it has read.",
     todo: "Come back with your position.",
   },
   4110: {

@@ -31,6 +31,7 @@ describe("wrong usage ends with 2 and says what is right", () => {
     [["watch", ORDER, "--token", "t", "--role", "admin"], "--token says who listens"],
     [["watch", "products", "--url", "shop", ...CREDENTIALS], "--url must be"],
     [["smoke", "--timeout", "0", ...CREDENTIALS], "whole number"],
+    [["bench", "--sockets", "0", ...CREDENTIALS], "whole number"],
   ])("tidings %j", async (args, message) => {
     const terminal = new TestTerminal({ input: "no JSON" });
     expect(await terminal.run(...args)).toBe(2);
@@ -39,7 +40,7 @@ describe("wrong usage ends with 2 and says what is right", () => {
   });
 });
 
-it.each(["token", "ticket", "order", "publish", "watch", "smoke"])(
+it.each(["token", "ticket", "order", "publish", "watch", "smoke", "bench"])(
   "%s --help ends with 0 and names its exit codes",
   async (command) => {
     const terminal = new TestTerminal();
@@ -56,6 +57,7 @@ it.each([
   ["publish", "products", "product_created"],
   ["watch", "products"],
   ["smoke"],
+  ["bench"],
 ])("%s ends with 3 when nobody answers", async (...command) => {
   const terminal = new TestTerminal();
   // Port 9 (discard) is one that nothing here listens on.
