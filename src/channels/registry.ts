@@ -58,6 +58,8 @@ export class ChannelRegistry extends DurableObject<Env> {
   /** Channels whose count is not written down yet. */
   readonly #unsaved = new Set<string>();
   #areCountersUnsaved = false;
+  /** The last gap that it was asked to tell of, and who does not know yet; null after a wake. */
+  #gap: { at: number; untold: Set<string> } | null = null;
   #wokenAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -108,13 +110,24 @@ export class ChannelRegistry extends DurableObject<Env> {
     return this.#counts.size > 0;
   }
 
-  /** The relay found a gap in the stream: every channel that has listeners is told, the others when they report. */
+  /**
+   * The relay found a gap in the stream: every channel that has listeners is told, the others when they report.
+   * @throws when a channel could not be told; asked again, it tells those alone.
+   */
   async gap(gapAt: number): Promise<void> {
-    this.ctx.storage.kv.put(GAP_AT, gapAt);
-    await pMap(this.#counts.keys(), (channel) => channelStub(this.env, channel)?.gap(gapAt), {
-      concurrency: MAX_CHANNELS_AT_ONCE,
-      stopOnError: false,
-    });
+    if (this.#gap?.at !== gapAt) {
+      this.ctx.storage.kv.put(GAP_AT, gapAt);
+      this.#gap = { at: gapAt, untold: new Set(this.#counts.keys()) };
+    }
+    const { untold } = this.#gap;
+    await pMap(
+      [...untold],
+      async (channel) => {
+        await channelStub(this.env, channel)?.gap(gapAt);
+        untold.delete(channel);
+      },
+      { concurrency: MAX_CHANNELS_AT_ONCE, stopOnError: false },
+    );
   }
 
   /** @param maxChannels How many channels to list by name. */

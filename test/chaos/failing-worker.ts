@@ -8,9 +8,18 @@ export { ChannelRegistry, default, ProductsChannel, StreamRelay, TokenVerifier }
 
 export class OrderChannel extends ServiceOrderChannel {
   override async deliver(events: AcceptedEvent[], source: Source): Promise<Delivery[]> {
+    this.#failForAWhile();
+    return super.deliver(events, source);
+  }
+
+  override async gap(gapAt: number): Promise<void> {
+    this.#failForAWhile();
+    return super.gap(gapAt);
+  }
+
+  #failForAWhile(): void {
     if (this.ctx.id.name?.startsWith("order_fa11") && Date.now() < Number(this.env.FAIL_UNTIL)) {
       throw new Error("this object fails for a while");
     }
-    return super.deliver(events, source);
   }
 }

@@ -226,3 +226,34 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
     }
   },
 );
+
+test.skipIf(!hasRedis("a gap that one channel cannot be told of"))(
+  "a channel that cannot be told of a gap keeps nobody else from being told, nor from what comes after it",
+  { timeout: 60_000 },
+  async () => {
+    const all = await startRedisService({
+      entry: "test/chaos/failing-worker.ts",
+      vars: { FAIL_UNTIL: String(Date.now() + 3_600_000) },
+    });
+    try {
+      const failing = `fa11${crypto.randomUUID().slice(4)}`;
+      const order = { user_id: "alice", status: "pending", payment_status: "pending" };
+      expect((await callService(all.service.url, "PUT", `orders/${failing}`, order)).status).toBe(201);
+      const [untold, listener] = [
+        await listenAt(all.service.url, `orders/${failing}`),
+        await listenAt(all.service.url, "products"),
+      ];
+      const event = { channel: "products", type: "product_deleted", data: '{"product_id":"p"}' };
+      await xadd(all.redis, event);
+      await listener.receive(1);
+      await all.redis.cli("DEL", STREAM);
+      await xadd(all.redis, event);
+      await vi.waitFor(() => expect(listener.again.length).toBeGreaterThan(0), PATIENCE);
+      await listener.receive(2);
+      untold.close();
+      listener.close();
+    } finally {
+      await all.stop();
+    }
+  },
+);

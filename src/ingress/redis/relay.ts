@@ -178,12 +178,17 @@ export class StreamRelay extends DurableObject<Env> {
     this.#pollMs = isIdle ? Math.min(this.#pollMs * 2, MAX_POLL_MS) : MIN_POLL_MS;
   }
 
-  /** Every channel's listeners learn that events may be missing: those who listen now here, others when they come. */
+  /**
+   * Every channel's listeners learn that events may be missing: those who listen now here, others when they come. Who
+   * cannot be told now is told with the next look, and keeps nobody from hearing what comes after.
+   */
   async #tellGap(): Promise<void> {
     const { untoldGapAt } = this.#kept.state;
     if (untoldGapAt === null) return;
-    await Promise.all(registryStubs(this.env).map((registry) => registry.gap(untoldGapAt)));
-    this.#kept.update({ untoldGapAt: null });
+    const told = await Promise.allSettled(registryStubs(this.env).map((registry) => registry.gap(untoldGapAt)));
+    const failed = told.find((one) => one.status === "rejected");
+    if (failed) logFault("gap", failed.reason);
+    else this.#kept.update({ untoldGapAt: null });
   }
 
   /** Channels that fail wait for their time, and are tried beside the others, not before them. */
