@@ -16,6 +16,8 @@ const CONFIRM_AFTER_MS = 15 * 60_000;
 /** How many counts one reading confirms at most, and how many at a time. */
 const MAX_CONFIRMED_AT_ONCE = 200;
 const MAX_CHANNELS_AT_ONCE = 6;
+/** So long a reading waits for them; Prometheus waits for ten seconds. */
+const MAX_CONFIRM_WAIT_MS = 5000;
 /** The relay is woken by the first listener, and looked after by later ones this often. */
 const WAKE_RELAY_MS = 30_000;
 /** What changes is written down at once, and then at most this often: each channel, and all counters together, are a row. */
@@ -160,6 +162,9 @@ export class ChannelRegistry extends DurableObject<Env> {
       .filter(([, { confirmedAt }]) => confirmedAt < tooOld)
       .sort(([, a], [, b]) => a.confirmedAt - b.confirmedAt)
       .slice(0, MAX_CONFIRMED_AT_ONCE);
+    if (old.length === 0) return;
+    const patience = new AbortController();
+    const timer = setTimeout(() => patience.abort(), MAX_CONFIRM_WAIT_MS);
     await pMap(
       old,
       async ([channel, known]) => {
@@ -167,10 +172,15 @@ export class ChannelRegistry extends DurableObject<Env> {
         // A report that came meanwhile is newer than this answer.
         if (this.#counts.get(channel) === known) this.#set(channel, count ?? 0, true);
       },
-      { concurrency: MAX_CHANNELS_AT_ONCE, stopOnError: false },
+      {
+        concurrency: MAX_CHANNELS_AT_ONCE,
+        stopOnError: false,
+        signal: patience.signal,
+      },
     ).catch(() => {
       // Who did not answer is asked again the next time.
     });
+    clearTimeout(timer);
   }
 
   /** @param isAsked Whether the channel was asked: that is written down, too, so that it is not asked again after a wake. */

@@ -70,3 +70,14 @@ describe("the registry stays cheap", () => {
     expect(asked).toHaveBeenCalled();
   });
 });
+
+test("a channel that does not answer keeps nobody from the health page and the metrics", async () => {
+  await (await connect(`orders/${await registerOrder()}`, { token: await mintToken() })).frame();
+  await eventually(async () => expect((await serviceHealth()).total_connections).toBeGreaterThan(0));
+  const asked = vi.spyOn(OrderChannel.prototype, "connections").mockReturnValue(new Promise(() => {}));
+  stopClock();
+  advanceClock(16 * 60_000);
+  expect((await serviceHealth()).total_connections).toBeGreaterThan(0);
+  expect((await serviceRequest("GET", "/metrics")).status).toBe(200);
+  expect(asked).toHaveBeenCalled();
+});
