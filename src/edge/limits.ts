@@ -28,7 +28,14 @@ export async function requireWithinLimit(c: Context<HonoEnv>, binding: RateLimit
   });
 }
 
-/** The address that a client connects from, as Cloudflare saw it; null where there is no Cloudflare in front. */
+/**
+ * Where a client connects from, as Cloudflare saw it; null where there is no Cloudflare in front. Of IPv6 it is the
+ * network of 64 bits: whoever has one address has all of them (RFC 4291, section 2.5.1).
+ */
 export function addressOf(c: Context): string | null {
-  return c.req.header("CF-Connecting-IP") ?? null;
+  const address = c.req.header("CF-Connecting-IP") ?? null;
+  if (!address?.includes(":") || address.includes(".")) return address;
+  const [before = [], after = []] = address.split("::").map((half) => half.split(":").filter((group) => group !== ""));
+  const zeros = new Array<string>(Math.max(8 - before.length - after.length, 0)).fill("0");
+  return [...before, ...zeros, ...after].slice(0, 4).join(":");
 }

@@ -104,6 +104,17 @@ test(`${CONNECTS_PER_ADDRESS} attempts from one address are judged, one more is 
   elsewhere.close();
 });
 
+test("addresses of one IPv6 network of 64 bits count together, because whoever has one has all of them", async () => {
+  const attempt = (address: string) => connect("products", { token: "bad", headers: { "CF-Connecting-IP": address } });
+  for (let i = 0; i < CONNECTS_PER_ADDRESS; i++) {
+    const address = i % 2 === 0 ? `2001:db8:0:7::${i}` : `2001:db8:0:7:a:b:c:${i}`;
+    expect((await (await attempt(address)).closed()).code).toBe(4001);
+  }
+  expect(await (await attempt("2001:db8::7:1:2:3:4")).closed()).toEqual(TOO_OFTEN);
+  expect((await (await attempt("2001:db8:0:8::1")).closed()).code).toBe(4001);
+  expect((await (await attempt("2001:db8::1:7")).closed()).code).toBe(4001);
+});
+
 test(`${PUBLISHES_PER_KEY} publish calls with one key are taken, one more is 429 with Retry-After, and another key's is taken`, async () => {
   const publishWith = (key: string, path = "products") =>
     serviceRequest(
