@@ -31,3 +31,8 @@ export function entryFields(event: StreamedEvent): [name: string, value: string]
   if (event.order !== null) fields.push(["order", JSON.stringify(event.order)]);
   return fields;
 }
+
+/** How long an entry is, names and values, in UTF-16 units. */
+export function entryLength(fields: readonly (readonly [name: string, value: string])[]): number {
+  return fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
+}

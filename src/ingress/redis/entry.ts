@@ -1,5 +1,6 @@
 import { parseChannelName } from "../../protocol/names.ts";
 import { type AcceptedEvent, checkEvent, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
+import { entryLength } from "../../protocol/stream.ts";
 
 /** A stream entry: its id and its fields, as they came. */
 export interface StreamEntry {
@@ -15,8 +16,7 @@ export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; reason
  * @returns The event, or in one line why it is none.
  */
 export function readEntry({ id, fields }: StreamEntry): ReadEntry {
-  const size = fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-  if (size > MAX_EVENT_BYTES) return refuse(`is larger than ${MAX_EVENT_BYTES} bytes`);
+  if (entryLength(fields) > MAX_EVENT_BYTES) return refuse(`is larger than ${MAX_EVENT_BYTES} bytes`);
   const values = new Map(fields);
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
   if (missing.length > 0) return refuse(`lacks ${missing.join(", ")}`);

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DEAD_LETTERS } from "../../protocol/stream.ts";
+import { DEAD_LETTERS, entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
 import { readEntry, type StreamEntry, timeOf } from "./entry.ts";
 import { findGap, type Gap, parseStreamInfo, type StreamInfo } from "./gaps.ts";
@@ -51,6 +51,8 @@ export class StreamReader {
     // What is read now decides how much is asked for next.
     const batch = this.#batch;
     const entries = await this.#range(start, batch + 1);
+    const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
+    this.#batch = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(batch * 4, MAX_BATCH);
     const isAnchored = id === "0-0" || entries[0]?.id === id;
     const fresh = isAnchored && id !== "0-0" ? entries.slice(1) : entries;
     const needsInfo = !isAnchored || (this.#store.state.added === null && fresh.length > 0);
@@ -130,16 +132,10 @@ export class StreamReader {
   async #range(start: string, count: number): Promise<StreamEntry[]> {
     const reply = range.safeParse(await this.#client.command("XRANGE", this.#stream, start, "+", "COUNT", count));
     if (!reply.success) throw new RedisError("unavailable", "XRANGE was answered with something else");
-    let size = 0;
-    const entries = reply.data.map(([id, words]): StreamEntry => {
-      for (const word of words) size += word.length;
-      return {
-        id,
-        fields: pairsOf(words).map(([name, value = ""]) => [name, value]),
-      };
-    });
-    this.#batch = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(this.#batch * 4, MAX_BATCH);
-    return entries;
+    return reply.data.map(([id, words]) => ({
+      id,
+      fields: pairsOf(words).map(([name, value = ""]) => [name, value]),
+    }));
   }
 
   /** @returns null when there is no such stream. */
