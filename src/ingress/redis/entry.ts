@@ -2,6 +2,9 @@ import { parseChannelName } from "../../protocol/names.ts";
 import { type AcceptedEvent, checkEvent, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import { entryLength } from "../../protocol/stream.ts";
 
+/** An event of the largest size that waits in the stream for its channel has its id and the channel's name beside it. */
+const MAX_ENTRY_LENGTH = MAX_EVENT_BYTES + 1024;
+
 /** A stream entry: its id and its fields, as they came. */
 export interface StreamEntry {
   id: string;
@@ -16,7 +19,7 @@ export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; reason
  * @returns The event, or in one line why it is none.
  */
 export function readEntry({ id, fields }: StreamEntry): ReadEntry {
-  if (entryLength(fields) > MAX_EVENT_BYTES) return refuse(`is larger than ${MAX_EVENT_BYTES} bytes`);
+  if (entryLength(fields) > MAX_ENTRY_LENGTH) return refuse(`is larger than ${MAX_EVENT_BYTES} bytes`);
   const values = new Map(fields);
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
   if (missing.length > 0) return refuse(`lacks ${missing.join(", ")}`);

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readEntry } from "../../../src/ingress/redis/entry.ts";
 import { compareIds, findGap, parseStreamInfo } from "../../../src/ingress/redis/gaps.ts";
-import { checkEvent } from "../../../src/protocol/publish.ts";
+import { checkEvent, MAX_EVENT_BYTES } from "../../../src/protocol/publish.ts";
 import { entryFields } from "../../../src/protocol/stream.ts";
 
 const ORDER = "123e4567-e89b-12d3-a456-426614174000";
@@ -29,6 +29,16 @@ describe("an entry", () => {
       expect(readEntry({ id: "1-1", fields: entryFields(checked.value) })).toEqual({ ok: true, event: checked.value });
     }
   });
+});
+
+test("an event of the largest size that HTTP takes may wait in the stream: it is read from there", () => {
+  const body = { type: "order_shipped", data: { note: "" } };
+  body.data.note = "x".repeat(MAX_EVENT_BYTES - JSON.stringify(body).length);
+  const checked = checkEvent(body, `order_${ORDER}`, "i".repeat(128), 1);
+  if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
+  expect(readEntry({ id: "1-1", fields: entryFields(checked.value) })).toEqual({ ok: true, event: checked.value });
+  const larger = entryFields({ ...checked.value, data: JSON.stringify({ note: "x".repeat(2 * MAX_EVENT_BYTES) }) });
+  expect(readEntry({ id: "1-1", fields: larger }).ok).toBe(false);
 });
 
 describe("a gap", () => {
