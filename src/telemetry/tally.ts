@@ -32,10 +32,6 @@ function isMetricName(name: string): name is MetricName {
 export class Counts {
   #tally: Tally = {};
 
-  get isEmpty(): boolean {
-    return Object.keys(this.#tally).length === 0;
-  }
-
   /** Counts something that happened, `by` times. */
   count<N extends CounterName>(name: N, labels: LabelsOf<N>, by = 1): void {
     if (by > 0) this.#add(keyOf(name, labels), [by]);

@@ -13,13 +13,10 @@ import { publicReason, verifyToken } from "./verify.ts";
 
 /**
  * For what only services may do, with a publish key in `Authorization: Bearer`.
- * @returns The name of the key.
  * @throws {Refusal} 401, or 403 when the key is not good for it.
  */
-export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise<string> {
-  const service = await requireAnyService(c);
-  requireScope(service, scope);
-  return service.name;
+export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise<void> {
+  requireScope(await requireAnyService(c), scope);
 }
 
 /** The same where only the body tells what the key has to be good for: `requireScope` is the caller's. */

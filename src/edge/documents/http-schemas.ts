@@ -58,6 +58,7 @@ const health = z.object({
   active_channels: z.array(z.string()),
   total_connections: z.int(),
   channel_details: z.record(z.string(), z.int()).describe("Listeners by channel; `orders` is the sum of all orders."),
+  truncated: z.literal(true).exactOptional().describe("There are more channels than are listed; the total counts all."),
 }) satisfies z.ZodType<Health>;
 
 /** What a service sends to publish one type of event: only that of an order may register its order. */
