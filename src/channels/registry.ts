@@ -12,7 +12,7 @@ import { channelStub, relayStub } from "./directory.ts";
  * A count is asked for again when nobody has confirmed it for so long, because the runtime may drop sockets without a
  * close event. Asking wakes a channel, which then costs for ten seconds: often enough to be right, and no oftener.
  */
-const CONFIRM_AFTER_MS = 15 * 60_000;
+const CONFIRM_AFTER_MS = 12 * 3_600_000;
 /** How many counts one reading confirms at most, and how many at a time. */
 const MAX_CONFIRMED_AT_ONCE = 200;
 const MAX_CHANNELS_AT_ONCE = 6;
@@ -107,8 +107,10 @@ export class ChannelRegistry extends DurableObject<Env> {
     this.#saveSoon();
   }
 
-  /** Whether anybody listens to anything. */
+  /** Whether anybody listens to anything. When all that is known is from before a deploy, it is asked for again first. */
   async isHeard(): Promise<boolean> {
+    const counts = [...this.#counts.values()];
+    if (counts.every(({ confirmedAt }) => confirmedAt < this.#deployment.since)) await this.#confirmOld();
     return this.#counts.size > 0;
   }
 
@@ -200,8 +202,17 @@ export class ChannelRegistry extends DurableObject<Env> {
   /** While it waits, the runtime lets no object hibernate; a crash loses what a deploy would make void anyway. */
   async #save(): Promise<void> {
     this.#isSaving = true;
-    const wait = Math.min(this.#savedAt + SAVE_INTERVAL_MS - Date.now(), SAVE_INTERVAL_MS);
-    if (wait > 0) await scheduler.wait(wait);
+    try {
+      const wait = Math.min(this.#savedAt + SAVE_INTERVAL_MS - Date.now(), SAVE_INTERVAL_MS);
+      if (wait > 0) await scheduler.wait(wait);
+      this.#writeDown();
+    } finally {
+      this.#savedAt = Date.now();
+      this.#isSaving = false;
+    }
+  }
+
+  #writeDown(): void {
     const { kv } = this.ctx.storage;
     for (const channel of this.#unsaved) {
       const known = this.#counts.get(channel);
@@ -213,7 +224,5 @@ export class ChannelRegistry extends DurableObject<Env> {
     this.#isDeploymentKept = true;
     if (this.#areCountersUnsaved) kv.put(COUNTED, this.#counted.all);
     this.#areCountersUnsaved = false;
-    this.#savedAt = Date.now();
-    this.#isSaving = false;
   }
 }

@@ -67,6 +67,8 @@ app.onError(answerError);
 function noRoute(c: Context): Refusal {
   const allowed = METHODS.map((method) => method.toUpperCase()).filter((method) => hasRoute(method, c.req.path));
   if (allowed.length === 0) return new Refusal("not_found");
+  // Hono answers HEAD wherever it answers GET.
+  if (allowed.includes("GET")) allowed.push("HEAD");
   return new Refusal("method_not_allowed", { headers: { Allow: allowed.join(", ") } });
 }
 

@@ -53,7 +53,7 @@ export const LIMITS: LimitRow[] = [
     refusal: "too_many_connections",
   },
   {
-    what: "attempts to connect from one address (`CONNECTS_PER_ADDRESS`)",
+    what: "attempts to connect, and looks at the open health page, from one address (`CONNECTS_PER_ADDRESS`)",
     limit: rate(RATE_LIMITS.CONNECTS_PER_ADDRESS),
     refusal: "rate_limited",
   },

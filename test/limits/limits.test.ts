@@ -12,8 +12,8 @@ import {
   CONNECTS_PER_USER,
   PUBLISHES_PER_KEY,
 } from "../support/low-limits.ts";
-import { connect, ORIGIN, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
-import { TEST_ENV } from "../support/test-env.ts";
+import { connect, ORIGIN, orderObject, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { PUBLISH_KEY, TEST_ENV } from "../support/test-env.ts";
 import type { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -193,4 +193,21 @@ test("RATE_LIMITS=off sets free what is counted over time", async () => {
     socket?.accept();
     expect(await code).toBe(4004);
   }
+});
+
+test("looks at the open health page from one address are limited like attempts to connect; a service's are not", async () => {
+  const look = (headers: Record<string, string>) =>
+    request("/api/v1/ws/health", { headers: { "CF-Connecting-IP": "192.0.2.77", ...headers } });
+  for (let i = 0; i < CONNECTS_PER_ADDRESS; i++) expect((await look({})).status).toBe(200);
+  expect((await look({})).status).toBe(429);
+  expect((await look({ Authorization: `Bearer ${PUBLISH_KEY}` })).status).toBe(200);
+});
+
+test("a limiter that fails lets everybody pass: it is a fuse, and says nothing about who may come in", async () => {
+  const failing = { limit: () => Promise.reject(new Error("it fails for the test")) };
+  const response = await app.fetch(
+    new Request(`${ORIGIN}/api/v1/ws/health`, { headers: { "CF-Connecting-IP": "192.0.2.78" } }),
+    { ...env, CONNECTS_PER_ADDRESS: failing },
+  );
+  expect(response.status).toBe(200);
 });

@@ -227,7 +227,7 @@ describe("a request", () => {
   test("405 names the methods that would do", async () => {
     const response = await request("/api/v1/orders/x", { method: "PATCH" });
     expect(response.status).toBe(405);
-    expect(response.headers.get("Allow")?.split(", ").sort()).toEqual(["DELETE", "GET", "PUT"]);
+    expect(response.headers.get("Allow")?.split(", ").sort()).toEqual(["DELETE", "GET", "HEAD", "PUT"]);
   });
 
   for (const type of ["text/plain", "application/x-www-form-urlencoded", ""]) {

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { registryStubs } from "../../src/channels/directory.ts";
 import { type Health, MAX_LISTED_CHANNELS } from "../../src/telemetry/health.ts";
+import { eventually } from "../support/eventually.ts";
 import { connect, deploy, hibernateAll, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
 import type { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -107,6 +108,16 @@ describe("the registry stays true", () => {
     expect(new Set(channels).size).toBe(channels.length);
     expect(known.filter((overview) => Object.keys(overview.channels).length > 0).length).toBeGreaterThan(1);
   });
+});
+
+test("after a deploy nobody is heard before somebody says so: the relay may sleep", async () => {
+  await deploy();
+  await (await connect(`orders/${await registerOrder()}`, { token: await mintToken() })).frame();
+  const isHeard = async () =>
+    (await Promise.all(registryStubs(env).map((registry) => registry.isHeard()))).some(Boolean);
+  await eventually(async () => expect(await isHeard()).toBe(true));
+  await deploy();
+  expect(await isHeard()).toBe(false);
 });
 
 test(`health lists ${MAX_LISTED_CHANNELS} channels at most, says so, and counts them all`, async () => {

@@ -220,6 +220,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: "Order ids are for services and admins; others see the sum of all orders.",
     access: "anyone",
     answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: EXAMPLES.health } },
+    refusals: ["rate_limited"],
   },
   "GET /metrics": {
     tag: "Operate",

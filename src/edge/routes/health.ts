@@ -7,10 +7,13 @@ import { logFault } from "../../telemetry/log.ts";
 import type { HonoEnv } from "../app.ts";
 import { bearerToken } from "../auth/credentials.ts";
 import { requireAsker } from "../auth/require.ts";
+import { addressOf, requireWithinLimit } from "../limits.ts";
 
 /** `GET /api/v1/ws/health`: open to all; order ids only for services and admins, or when `HEALTH_DETAILS=public`. */
 export async function health(c: Context<HonoEnv>): Promise<Response> {
   const isPrivileged = configOf(c.env).healthIsPublic || (bearerToken(c.req.raw) !== null && (await isOperator(c)));
+  const address = addressOf(c);
+  if (!isPrivileged && address !== null) await requireWithinLimit(c, "CONNECTS_PER_ADDRESS", address);
   const [overviews, redis] = await Promise.all([
     overviewsOf(c.env, isPrivileged ? MAX_LISTED_CHANNELS : 0),
     redisStatusOf(c.env),

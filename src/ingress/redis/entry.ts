@@ -18,7 +18,7 @@ export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; reason
  * It goes through the same door as an event over HTTP; the entry's id is the event's unless it brings its own.
  * @returns The event, or in one line why it is none.
  */
-export function readEntry({ id, fields }: StreamEntry): ReadEntry {
+export function readEntry({ id, fields }: StreamEntry, now = Date.now()): ReadEntry {
   if (entryLength(fields) > MAX_ENTRY_LENGTH) return refuse(`is larger than ${MAX_EVENT_BYTES} bytes`);
   const values = new Map(fields);
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
@@ -40,15 +40,22 @@ export function readEntry({ id, fields }: StreamEntry): ReadEntry {
   if (version !== undefined) body.version = /^\d{1,16}$/.test(version) ? Number(version) : version;
   if (values.has("id")) body.id = values.get("id");
 
-  const checked = checkEvent(body, channel.name, id, timeOf(id));
+  const checked = checkEvent(body, channel.name, id, timeOf(id, now));
   return checked.ok
     ? { ok: true, event: checked.value }
     : refuse(checked.errors.map(({ field, message }) => `${field} ${message}`).join("; "));
 }
 
-/** When an entry was added, in milliseconds since 1970: the first part of its id, unless whoever added it chose another. */
-export function timeOf(id: string): number {
-  return Number(id.split("-")[0]);
+/** No entry waits so long; an id that says so was chosen by whoever added the entry. */
+const LONGEST_WAIT_MS = 30 * 86_400_000;
+
+/**
+ * When an entry was added: the first part of its id, unless that cannot be.
+ * @param now Milliseconds since 1970, as is what it returns.
+ */
+export function timeOf(id: string, now: number): number {
+  const time = Number(id.split("-")[0]);
+  return time > now - LONGEST_WAIT_MS && time <= now ? time : now;
 }
 
 const refuse = (reason: string): ReadEntry => ({ ok: false, reason });

@@ -77,7 +77,7 @@ export class StreamReader {
     if (info === "unknown") return null;
     const entries = info ? Math.max(info.entriesAdded - (added ?? info.entriesAdded - info.length), 0) : 0;
     const oldest = entries > 0 ? (await this.#range(`(${id}`, 1))[0] : undefined;
-    return { entries, since: oldest ? timeOf(oldest.id) : null };
+    return { entries, since: oldest ? timeOf(oldest.id, Date.now()) : null };
   }
 
   /** Removes what has been read from the stream; nobody else does. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readEntry } from "../../../src/ingress/redis/entry.ts";
+import { readEntry, timeOf } from "../../../src/ingress/redis/entry.ts";
 import { compareIds, findGap, parseStreamInfo } from "../../../src/ingress/redis/gaps.ts";
 import { checkEvent, MAX_EVENT_BYTES } from "../../../src/protocol/publish.ts";
 import { entryFields } from "../../../src/protocol/stream.ts";
@@ -26,7 +26,10 @@ describe("an entry", () => {
       const body = { type: "order_shipped", data: { carrier: "UPS", ключ: [1, null] }, ...more };
       const checked = checkEvent(body, `order_${ORDER}`, "fallback", 1);
       if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
-      expect(readEntry({ id: "1-1", fields: entryFields(checked.value) })).toEqual({ ok: true, event: checked.value });
+      expect(readEntry({ id: "1-1", fields: entryFields(checked.value) }, 1)).toEqual({
+        ok: true,
+        event: checked.value,
+      });
     }
   });
 });
@@ -36,9 +39,15 @@ test("an event of the largest size that HTTP takes may wait in the stream: it is
   body.data.note = "x".repeat(MAX_EVENT_BYTES - JSON.stringify(body).length);
   const checked = checkEvent(body, `order_${ORDER}`, "i".repeat(128), 1);
   if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
-  expect(readEntry({ id: "1-1", fields: entryFields(checked.value) })).toEqual({ ok: true, event: checked.value });
+  expect(readEntry({ id: "1-1", fields: entryFields(checked.value) }, 1)).toEqual({ ok: true, event: checked.value });
   const larger = entryFields({ ...checked.value, data: JSON.stringify({ note: "x".repeat(2 * MAX_EVENT_BYTES) }) });
   expect(readEntry({ id: "1-1", fields: larger }).ok).toBe(false);
+});
+
+test("when an entry was added is what its id says, unless that cannot be", () => {
+  const now = Date.UTC(2026, 10, 22);
+  expect(timeOf(`${now - 5000}-3`, now)).toBe(now - 5000);
+  for (const id of ["1-1", `${now + 60_000}-0`, "x-1"]) expect(timeOf(id, now)).toBe(now);
 });
 
 describe("a gap", () => {
