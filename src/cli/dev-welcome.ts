@@ -9,6 +9,8 @@ export interface Demo {
   publishKey: string;
   orderId: string;
   owner: string;
+  /** Whether the demo page is served; a build may leave it out. */
+  hasPage: boolean;
   customerToken: string;
   adminToken: string;
   /** Names that were added to `.dev.vars` just now. */
@@ -16,6 +18,15 @@ export interface Demo {
   redis: RedisIngress;
   /** The stream in Redis that is read. */
   stream: string;
+}
+
+/**
+ * Where the demo page is, with all that it needs. A fragment is never sent to a server, so no log has it; the page
+ * takes it out of the address bar at once.
+ */
+function demoAddress({ url, orderId, customerToken, adminToken, publishKey }: Demo): string {
+  const held = { order: orderId, customer: customerToken, admin: adminToken, key: publishKey };
+  return `${url}/#${new URLSearchParams(held)}`;
 }
 
 /** Greets the developer: everything that is needed to try the service, ready to paste. */
@@ -28,7 +39,7 @@ export function welcome(demo: Demo): string {
   return `
 Tidings is at ${url}
 (Ctrl-C stops it)
-
+${demo.hasPage ? `\nOpen the demo (the address holds what follows; keep it to yourself):\n  ${demoAddress(demo)}\n` : ""}
   Settings        ${settings}
   Redis ingress   ${redis.description}
   Publish key     ${publishKey}

@@ -120,6 +120,7 @@ async function greet(
       publishKey: key.value,
       orderId: DEMO_ORDER_ID,
       owner: DEMO_OWNER,
+      hasPage: (await fetch(url, { method: "HEAD" })).ok,
       customerToken: await mint(DEMO_OWNER),
       adminToken: await mint("admin", "admin"),
       addedSettings,

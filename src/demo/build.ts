@@ -1,8 +1,12 @@
 import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
+import { buildDemo } from "./build-demo.ts";
 
-/** Puts the files that Cloudflare serves by itself into `dist/site`: `npm run build`, which wrangler runs, too. */
+/**
+ * Puts the files that Cloudflare serves by itself into `dist/site`: `npm run build`, which wrangler runs, too.
+ * With `--without-demo`, the demo page is not among them; the page of the documents is, in any case.
+ */
 
 const SITE = resolve(import.meta.dirname, "../../dist/site");
 
@@ -19,11 +23,12 @@ const HEADERS = `/*
 `;
 
 /** Builds the site anew. @param site The folder that becomes it; what was in it is gone. */
-export async function buildSite(site = SITE): Promise<void> {
+export async function buildSite(site = SITE, { hasDemo = true } = {}): Promise<void> {
   await rm(site, { recursive: true, force: true });
   await mkdir(site, { recursive: true });
   await writeFile(join(site, "_headers"), HEADERS);
   await buildDocsUi(join(site, "docs-ui"));
+  if (hasDemo) await buildDemo(site);
 }
 
 /** What the page of `/docs` loads. */
@@ -33,4 +38,4 @@ async function buildDocsUi(folder: string): Promise<void> {
   for (const file of SWAGGER_UI_FILES) await cp(join(swaggerUi, file), join(folder, file));
 }
 
-if (import.meta.main) await buildSite();
+if (import.meta.main) await buildSite(SITE, { hasDemo: !process.argv.includes("--without-demo") });

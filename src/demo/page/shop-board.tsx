@@ -1,0 +1,138 @@
+import { type ReactNode, useEffect, useRef, useState } from "react";
+import { credentials, tokenOf } from "./credentials.ts";
+import { Icon, isIconName } from "./icon.tsx";
+import { useLive } from "./live.tsx";
+import { boardOf, type Product, priceText } from "./products.ts";
+import { publish } from "./publish.ts";
+import { Trouble } from "./status.tsx";
+import { useStore } from "./store.ts";
+import { addressOf } from "./views.ts";
+
+const SHOPPER_MS = 700;
+
+/** Products with live stock and prices: `useProductUpdates` on top of what the shop's own API would return. */
+export function ShopBoard() {
+  const { products: updates, productsLog } = useLive();
+  const held = useStore(credentials);
+  const board = boardOf(updates.products);
+  const sell = async ({ id, sku, quantity }: Product) => {
+    const old = quantity ?? 0;
+    // Who sold out restocks.
+    const data = { product_id: id, sku, old_quantity: old, new_quantity: old > 0 ? old - 1 : 25 };
+    const { body } = await publish({ type: "inventory_updated", data }, "", held.key);
+    if (typeof body.seq === "number") productsLog.knows(body.seq);
+  };
+  const [hasShoppers, setHasShoppers] = useShoppers(board, sell);
+
+  return (
+    <>
+      <div className="view-head">
+        <h1>The shop</h1>
+        <label className="switch" title={held.key ? undefined : "Needs the publish key"}>
+          <input
+            type="checkbox"
+            checked={hasShoppers}
+            disabled={!held.key}
+            onChange={({ target }) => setHasShoppers(target.checked)}
+          />
+          Shoppers buy at random
+        </label>
+      </div>
+      <p className="lead">
+        Stock and prices change as events come in. Open this page twice, or publish from a shell: every board shows the
+        same.
+      </p>
+      {!tokenOf(held) && <NoToken />}
+      <Trouble updates={updates} />
+      <ul className="board">
+        {board.map((product) => (
+          <ProductCard key={product.id} product={product} onSell={held.key ? () => sell(product) : undefined} />
+        ))}
+      </ul>
+    </>
+  );
+}
+
+export function NoToken() {
+  return (
+    <p className="note" data-tone="warn">
+      Nothing is connected: this page has no token. <a href={addressOf("access")}>Paste one</a>, or open the demo
+      address that <code>npm run dev</code> prints.
+    </p>
+  );
+}
+
+function ProductCard({ product, onSell }: { product: Product; onSell: (() => void) | undefined }) {
+  const { id, sku, name, quantity, price, status, changed } = product;
+  const stock =
+    quantity === null ? "stock unknown" : quantity === 0 ? "sold out" : quantity <= 5 ? "few left" : "in stock";
+  return (
+    <li className="card product" data-product={id} data-is-off={status !== "active" || undefined}>
+      <div className="picture">
+        <Icon name={isIconName(id) ? id : "box"} />
+      </div>
+      <div className="what">
+        <h2>{name}</h2>
+        <p className="muted">
+          <code>{sku ?? id}</code>
+        </p>
+      </div>
+      <p className="price">
+        <Changing key={`price ${changed?.field === "price" ? changed.seq : 0}`} product={product} field="price">
+          {priceText(price)}
+        </Changing>
+      </p>
+      <p className="stock" data-stock={stock}>
+        <Changing key={`stock ${changed?.field === "quantity" ? changed.seq : 0}`} product={product} field="quantity">
+          {quantity ?? "—"}
+        </Changing>{" "}
+        <span className="muted">{status === "active" ? stock : status}</span>
+      </p>
+      <button
+        type="button"
+        onClick={onSell}
+        disabled={!onSell}
+        aria-label={`${quantity === 0 ? "Restock" : "Sell one"}: ${name}`}
+      >
+        {quantity === 0 ? "Restock" : "Sell one"}
+      </button>
+    </li>
+  );
+}
+
+/** A value that lights up when an event changed it: a new key makes a new element, and that starts the animation. */
+function Changing({
+  product: { changed },
+  field,
+  children,
+}: {
+  product: Product;
+  field: "price" | "quantity";
+  children: ReactNode;
+}) {
+  const isChanged = changed?.field === field;
+  return (
+    <strong data-value={field} className={isChanged ? (changed.isUp ? "went-up" : "went-down") : undefined}>
+      {children}
+    </strong>
+  );
+}
+
+/** Lets something be bought now and then. */
+function useShoppers(board: Product[], sell: (product: Product) => Promise<void>) {
+  const [isOn, setOn] = useState(false);
+  const latest = useRef({ board, sell });
+  useEffect(() => {
+    latest.current = { board, sell };
+  });
+  useEffect(() => {
+    if (!isOn) return;
+    const timer = setInterval(() => {
+      const { board, sell } = latest.current;
+      const product = board[Math.floor(Math.random() * board.length)];
+      if (product) void sell(product);
+    }, SHOPPER_MS);
+    return () => clearInterval(timer);
+  }, [isOn]);
+  return [isOn, setOn] as const;
+}
