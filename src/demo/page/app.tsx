@@ -10,6 +10,7 @@ import { Operations } from "./operations.tsx";
 import { OrderTracker } from "./order-tracker.tsx";
 import { Publisher } from "./publisher.tsx";
 import { ShopBoard } from "./shop-board.tsx";
+import { Shoppers } from "./shoppers.tsx";
 import { StatusPill } from "./status.tsx";
 import { useStore } from "./store.ts";
 import { ThemeToggle } from "./theme.tsx";
@@ -29,10 +30,7 @@ export function App() {
 
   return (
     <>
-      <a className="skip" href={addressOf(view)} onClick={() => main.current?.focus()}>
-        Skip to the view
-      </a>
-      <Header />
+      <Header view={view} onSkip={() => main.current?.focus()} />
       <Navigation view={view} />
       <div className="layout" data-view={view}>
         <main ref={main} tabIndex={-1} aria-label={VIEWS[view]}>
@@ -43,6 +41,7 @@ export function App() {
         </aside>
       </div>
       <Announcer />
+      <Shoppers />
     </>
   );
 }
@@ -64,11 +63,14 @@ function Shown({ view }: { view: View }) {
   }
 }
 
-function Header() {
+function Header({ view, onSkip }: { view: View; onSkip: () => void }) {
   const { order, products } = useLive();
   const held = useStore(credentials);
   return (
     <header>
+      <a className="skip" href={addressOf(view)} onClick={onSkip}>
+        Skip to the view
+      </a>
       <a className="brand" href={addressOf("shop")}>
         <Icon name="tide" />
         Tidings

@@ -51,7 +51,7 @@ export class ChannelLog extends Store<LogView> {
    * The SDK keeps its position here, so the page can show it.
    * @param load What the connection begins with.
    */
-  storage(load: () => Position | null, save: (position: Position) => void = () => {}): PositionStorage {
+  storage(load: () => Position | null): PositionStorage {
     return {
       getItem: () => JSON.stringify(load()),
       setItem: (_, text) => {
@@ -59,7 +59,6 @@ export class ChannelLog extends Store<LogView> {
         const position: Position = JSON.parse(text);
         this.#ledger.at(position);
         this.#show({ position });
-        save(position);
       },
     };
   }

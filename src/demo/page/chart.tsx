@@ -1,19 +1,23 @@
 import { useEffect, useRef } from "react";
 import uPlot from "uplot";
+import { timeText } from "./describe.ts";
 import { useIsDark } from "./theme.tsx";
 
 const HEIGHT_PX = 170;
+const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
 interface ChartProps {
   title: string;
   unit: string;
+  /** Whether there are no halves. */
+  isWhole?: boolean;
   /** Seconds since 1970. */
   times: readonly number[];
   series: readonly { label: string; values: readonly (number | null)[] }[];
 }
 
 /** A line chart over time. Its figures stand beside it as text, too: a canvas says nothing to a screen reader. */
-export function Chart({ title, unit, times, series }: ChartProps) {
+export function Chart({ title, unit, isWhole = false, times, series }: ChartProps) {
   const isDark = useIsDark();
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
@@ -23,7 +27,7 @@ export function Chart({ title, unit, times, series }: ChartProps) {
   useEffect(() => {
     const { current } = place;
     if (!current) return;
-    const drawn = new uPlot(optionsOf(current, labels.split(",")), [[]], current);
+    const drawn = new uPlot(optionsOf(current, labels.split(","), isWhole), [[]], current);
     plot.current = drawn;
     const observer = new ResizeObserver(() => drawn.setSize({ width: current.clientWidth, height: HEIGHT_PX }));
     observer.observe(current);
@@ -32,7 +36,7 @@ export function Chart({ title, unit, times, series }: ChartProps) {
       drawn.destroy();
       plot.current = undefined;
     };
-  }, [labels, isDark]);
+  }, [labels, isWhole, isDark]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a plot that was made anew has no data
   useEffect(() => {
     plot.current?.setData([[...times], ...series.map(({ values }) => [...values])]);
@@ -61,7 +65,7 @@ function figure(value: number | null | undefined, unit: string): string {
   return `${value >= 100 || Number.isInteger(value) ? Math.round(value) : value.toFixed(1)}${unit}`;
 }
 
-function optionsOf(place: HTMLElement, labels: string[]): uPlot.Options {
+function optionsOf(place: HTMLElement, labels: string[], isWhole: boolean): uPlot.Options {
   const style = getComputedStyle(place);
   const colour = (name: string) => {
     // A custom property may be `light-dark(…)`; what is drawn has to be a colour.
@@ -79,12 +83,13 @@ function optionsOf(place: HTMLElement, labels: string[]): uPlot.Options {
   return {
     width: place.clientWidth,
     height: HEIGHT_PX,
+    padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false },
     scales: { y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.15)] } },
     axes: [
-      { ...axis, space: 70 },
-      { ...axis, size: 44 },
+      { ...axis, space: 80, size: 28, values: (_, seconds) => seconds.map((at) => timeText(new Date(at * 1000))) },
+      { ...axis, size: 44, ...(isWhole && { incrs: WHOLE_STEPS }) },
     ],
     series: [
       {},

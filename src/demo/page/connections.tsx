@@ -65,9 +65,8 @@ function ConnectionCard({ name, channel, updates, log }: CardProps) {
         <strong>Last close: {lastClose ? lastClose.code : "none"}</strong>{" "}
         {lastClose && (
           <>
-            at {timeText(lastClose.at)}. {lastClose.wasDropped ? "This page dropped it. " : ""}
-            {lastClose.reason && `“${lastClose.reason}” `}
-            <CloseCodeNote code={lastClose.code} />
+            at {timeText(lastClose.at)}. {lastClose.reason && `“${lastClose.reason}”. `}
+            <CloseCodeNote code={lastClose.code} wasDropped={lastClose.wasDropped} />
           </>
         )}
       </p>

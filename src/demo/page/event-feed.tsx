@@ -13,7 +13,7 @@ export function EventFeed() {
       <h1>What listeners get</h1>
       <p className="lead">Every event of the two connections of this page, newest first, as the SDK hands it over.</p>
       {events.length === 0 && <p className="empty">Nothing yet. Publish something.</p>}
-      <ol className="feed">
+      <ol className="card feed">
         {events.map((event) => (
           <li key={event.id}>
             <details>

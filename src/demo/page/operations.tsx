@@ -3,6 +3,7 @@ import { Chart } from "./chart.tsx";
 import { credentials } from "./credentials.ts";
 import { latencies, POLL_MS, type Polled, rates, useOperations } from "./operations-poll.ts";
 import { total } from "./scrape.ts";
+import { ShoppersSwitch } from "./shoppers.tsx";
 import { useStore } from "./store.ts";
 import { addressOf } from "./views.ts";
 
@@ -32,7 +33,10 @@ export function Operations() {
 
   return (
     <>
-      <h1>Operations</h1>
+      <div className="view-head">
+        <h1>Operations</h1>
+        <ShoppersSwitch />
+      </div>
       <p className="lead">
         <code>GET /metrics</code> and <code>GET /api/v1/ws/health</code>, every {POLL_MS / 1000} seconds while you look.
         Channels report what they counted with a little delay.
@@ -44,9 +48,9 @@ export function Operations() {
       )}
       <Tiles polled={polled} />
       <div className="charts">
-        <Chart title="Connections" unit="" times={charts.times} series={charts.connections} />
+        <Chart title="Connections" unit="" isWhole times={charts.times} series={charts.connections} />
         <Chart title="Events a second" unit="/s" times={charts.times} series={charts.events} />
-        <Chart title="From publish to send, last minute" unit=" ms" times={charts.times} series={charts.latency} />
+        <Chart title="Publish to send, last minute" unit=" ms" times={charts.times} series={charts.latency} />
       </div>
     </>
   );

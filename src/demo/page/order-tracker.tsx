@@ -12,7 +12,8 @@ const STEPS = ["pending", "processing", "shipped", "delivered"];
 
 /** One order as its owner sees it: `useOrderUpdates`, from the beginning of its history on. */
 export function OrderTracker() {
-  const { order: updates } = useLive();
+  const { order: updates, orderLog } = useLive();
+  const { position } = useStore(orderLog);
   const held = useStore(credentials);
   const { order } = updates;
   const step = STEPS.indexOf(order?.status ?? "");
@@ -41,6 +42,7 @@ export function OrderTracker() {
           <Fact name="Payment" value={order?.payment_status} />
           <Fact name="Carrier" value={order?.carrier} />
           <Fact name="Tracking" value={order?.tracking_number} />
+          <Fact name="Position" value={position && `${position.epoch} : ${position.seq}`} />
         </dl>
         {held.key && held.order && <StartOver />}
       </div>

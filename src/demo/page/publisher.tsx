@@ -81,12 +81,7 @@ export function Publisher() {
       <div className="pair">
         <label>
           <code>id</code>
-          <input
-            name="id"
-            value={id}
-            placeholder="makes it safe to repeat"
-            onChange={({ target }) => setId(target.value)}
-          />
+          <input name="id" value={id} placeholder="optional" onChange={({ target }) => setId(target.value)} />
         </label>
         <label>
           <code>version</code>
@@ -95,11 +90,14 @@ export function Publisher() {
             inputMode="numeric"
             pattern="[0-9]*"
             value={version}
-            placeholder="rejects what is late"
+            placeholder="optional"
             onChange={({ target }) => setVersion(target.value.replace(/\D/g, ""))}
           />
         </label>
       </div>
+      <p className="hint">
+        <code>id</code> makes a publish safe to repeat; <code>version</code> rejects what comes late.
+      </p>
       <button
         type="submit"
         className="primary"
@@ -112,8 +110,10 @@ export function Publisher() {
           <p className="note" data-tone="warn">
             That is no JSON yet.
           </p>
+        ) : answer ? (
+          <AnswerNote answer={answer} />
         ) : (
-          answer && <AnswerNote answer={answer} />
+          <p className="empty">The answer comes here.</p>
         )}
       </div>
       <Curl command={curlCommand(draft, order || "ORDER_ID")} />

@@ -1,42 +1,23 @@
-import { type ReactNode, useEffect, useRef, useState } from "react";
+import type { ReactNode } from "react";
 import { credentials, tokenOf } from "./credentials.ts";
 import { Icon, isIconName } from "./icon.tsx";
 import { useLive } from "./live.tsx";
 import { boardOf, type Product, priceText } from "./products.ts";
-import { publish } from "./publish.ts";
+import { ShoppersSwitch, sellOne } from "./shoppers.tsx";
 import { Trouble } from "./status.tsx";
 import { useStore } from "./store.ts";
 import { addressOf } from "./views.ts";
-
-const SHOPPER_MS = 700;
 
 /** Products with live stock and prices: `useProductUpdates` on top of what the shop's own API would return. */
 export function ShopBoard() {
   const { products: updates, productsLog } = useLive();
   const held = useStore(credentials);
   const board = boardOf(updates.products);
-  const sell = async ({ id, sku, quantity }: Product) => {
-    const old = quantity ?? 0;
-    // Who sold out restocks.
-    const data = { product_id: id, sku, old_quantity: old, new_quantity: old > 0 ? old - 1 : 25 };
-    const { body } = await publish({ type: "inventory_updated", data }, "", held.key);
-    if (typeof body.seq === "number") productsLog.knows(body.seq);
-  };
-  const [hasShoppers, setHasShoppers] = useShoppers(board, sell);
-
   return (
     <>
       <div className="view-head">
         <h1>The shop</h1>
-        <label className="switch" title={held.key ? undefined : "Needs the publish key"}>
-          <input
-            type="checkbox"
-            checked={hasShoppers}
-            disabled={!held.key}
-            onChange={({ target }) => setHasShoppers(target.checked)}
-          />
-          Shoppers buy at random
-        </label>
+        <ShoppersSwitch />
       </div>
       <p className="lead">
         Stock and prices change as events come in. Open this page twice, or publish from a shell: every board shows the
@@ -46,7 +27,11 @@ export function ShopBoard() {
       <Trouble updates={updates} />
       <ul className="board">
         {board.map((product) => (
-          <ProductCard key={product.id} product={product} onSell={held.key ? () => sell(product) : undefined} />
+          <ProductCard
+            key={product.id}
+            product={product}
+            onSell={held.key ? () => sellOne(product, held.key, productsLog) : undefined}
+          />
         ))}
       </ul>
     </>
@@ -116,23 +101,4 @@ function Changing({
       {children}
     </strong>
   );
-}
-
-/** Lets something be bought now and then. */
-function useShoppers(board: Product[], sell: (product: Product) => Promise<void>) {
-  const [isOn, setOn] = useState(false);
-  const latest = useRef({ board, sell });
-  useEffect(() => {
-    latest.current = { board, sell };
-  });
-  useEffect(() => {
-    if (!isOn) return;
-    const timer = setInterval(() => {
-      const { board, sell } = latest.current;
-      const product = board[Math.floor(Math.random() * board.length)];
-      if (product) void sell(product);
-    }, SHOPPER_MS);
-    return () => clearInterval(timer);
-  }, [isOn]);
-  return [isOn, setOn] as const;
 }

@@ -21,18 +21,19 @@ export function StatusPill({ label, updates }: { label?: string; updates: Update
     <span className="pill" data-tone={TONES[status]} data-channel={label} data-status={status}>
       <i aria-hidden="true" />
       {label && <span className="pill-label">{label} </span>}
-      {status}
+      <span className="pill-status">{status}</span>
     </span>
   );
 }
 
 /** Codes that are not the service's: of the protocol (RFC 6455) and of this page. */
-const OTHER_CODES: Record<number, { meaning: string; todo: string }> = {
-  1000: { meaning: "Closed as it should be.", todo: "Nothing." },
-  1001: { meaning: "The other end goes away.", todo: "Nothing." },
-  1005: { meaning: "Closed without a code.", todo: "Nothing." },
-  1006: { meaning: "Gone without a word: the network, or the service was killed.", todo: "Nothing." },
+const OTHER_CODES: Record<number, string> = {
+  1000: "The SDK closed it: it was not needed any more.",
+  1001: "The other end went away.",
+  1005: "Closed without a code.",
+  1006: "Gone without a word: the network failed, or the service was killed.",
 };
+const CLOSED_BY_US = 1000;
 const RETRIES = {
   never: "The SDK stops here.",
   backoff: "The SDK comes back after a back-off.",
@@ -40,11 +41,12 @@ const RETRIES = {
 };
 
 /** A close code with what it means, what the SDK does about it and what people can do. */
-export function CloseCodeNote({ code }: { code: number }) {
-  const row = isCloseCode(code) ? CLOSE_CODES[code] : OTHER_CODES[code];
+export function CloseCodeNote({ code, wasDropped = false }: { code: number; wasDropped?: boolean }) {
+  const meaning = isCloseCode(code) ? CLOSE_CODES[code].meaning : OTHER_CODES[code];
+  const isOver = code === CLOSED_BY_US && !wasDropped;
   return (
     <>
-      {row?.meaning} {RETRIES[retryOf(code)]}
+      {wasDropped ? "This page broke the connection." : meaning} {!isOver && RETRIES[retryOf(code)]}
       {isCloseCode(code) && <> What to do: {prose(CLOSE_CODES[code].todo)}</>}
     </>
   );

@@ -5,8 +5,8 @@ export const VIEWS = {
   shop: "Shop",
   order: "Order",
   publish: "Publish",
-  connections: "Connections",
-  operations: "Operations",
+  connections: "Sockets",
+  operations: "Metrics",
   access: "Access",
 } as const;
 
