@@ -73,6 +73,9 @@ describe("the direction of dependencies", () => {
       ),
     ).toEqual([]));
 
+  test("the demo page knows the SDK, what travels, and the metrics' names", () =>
+    expect(forbidden("demo/page/", ["demo/page/", "client/", "protocol/close-", "telemetry/metrics.ts"])).toEqual([]));
+
   test("nothing imports demo, cli or test", () =>
     expect(
       imports.filter(({ file, from }) => /^(\.\.|demo\/|cli\/)/.test(from) && !/^(demo|cli)\//.test(file)).map(show),

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
@@ -98,6 +98,22 @@ it("passes its own smoke test", { timeout: SLOW }, async () => {
   expect(await smoke.exitCode(), smoke.output).toBe(0);
 });
 
+it("prints one address that brings the demo page all it needs, and no server hears of it", async () => {
+  const address = new URL(String(/^ +(http\S+\/#\S+)$/m.exec(dev.output)?.[1]));
+  expect([address.port, address.pathname, address.search]).toEqual([String(port), "/", ""]);
+  const { order, customer, admin, key } = Object.fromEntries(new URLSearchParams(address.hash.slice(1)));
+  expect(order).toBe(DEMO_ORDER);
+  const statusOf = async (path: string, credential = "") =>
+    (await fetch(`${address.origin}${path}`, { headers: { Authorization: `Bearer ${credential}` } })).status;
+  for (const token of [customer, admin]) expect(await statusOf(`/api/v1/orders/${DEMO_ORDER}`, token)).toBe(200);
+  expect(await statusOf("/metrics", key)).toBe(200);
+
+  const page = await fetch(address.origin);
+  expect([page.status, page.headers.get("Content-Type")]).toEqual([200, "text/html; charset=utf-8"]);
+  expect(page.headers.get("Content-Security-Policy")).toMatch(/^default-src 'self';/);
+  for (const secret of [customer, admin, key]) expect(await page.clone().text()).not.toContain(secret);
+});
+
 it("serves the page of the documents with all its files; what is no file is the service's", async () => {
   const url = `http://localhost:${port}`;
   // As a browser that is led to an address: what no file has must not get a page of the platform's.
@@ -175,6 +191,25 @@ it("ends when it is asked to, and leaves nothing behind", { timeout: SLOW }, asy
   dev.process.kill("SIGTERM");
   expect(await dev.exitCode()).toBe(0);
   await portIs(false);
+});
+
+it("leaves the demo page out for one line of wrangler.toml, and only that", { timeout: SLOW }, async () => {
+  const file = join(folder, "wrangler.toml");
+  const before = readFileSync(file, "utf8");
+  const line = String(/^# To leave the demo page out: (.+)$/m.exec(before)?.[1]);
+  writeFileSync(file, before.replace(/^command = .+$/m, line));
+  await startDev();
+  expect(dev.output).not.toContain("/#");
+  const url = `http://localhost:${port}`;
+  for (const path of ["/", "/index.html", "/demo/main.js"]) {
+    const answer = await fetch(url + path, { headers: { Accept: "text/html", "Sec-Fetch-Mode": "navigate" } });
+    expect([path, answer.status]).toEqual([path, 404]);
+  }
+  const page = await fetch(`${url}/docs`);
+  expect(page.status).toBe(200);
+  for (const [, path] of (await page.text()).matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)) {
+    expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
+  }
 });
 
 async function freePort(): Promise<number> {

@@ -1,10 +1,15 @@
 import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { buildSite } from "../../../src/demo/build.ts";
 import { OPERATIONS } from "../../../src/edge/documents/operations.ts";
 import { DOCS_PAGE } from "../../../src/edge/documents/page.ts";
+import { EVENTS } from "../../../src/protocol/events.ts";
+
+/** React and the charts are most of it. */
+const MAX_SCRIPT_BYTES = 125 * 1024;
 
 const site = mkdtempSync(join(tmpdir(), "tidings-site-"));
 const read = (path: string) => readFileSync(join(site, path), "utf8");
@@ -21,6 +26,40 @@ test("the page loads nothing from elsewhere and has no script in itself", () => 
   const addresses = [...DOCS_PAGE.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => String(address));
   expect(addresses.filter((address) => !address.startsWith("/") && address !== "data:,")).toEqual([]);
   expect([...DOCS_PAGE.matchAll(/<script[^>]*>([^<]*)/g)].map(([, script]) => script)).toEqual(["", ""]);
+});
+
+test("the demo page loads its own files only, and has no script in itself", () => {
+  const page = read("index.html");
+  const addresses = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => String(address));
+  expect(addresses.filter((address) => !address.startsWith("/") && !address.startsWith("data:"))).toEqual([]);
+  for (const path of addresses.filter((address) => address.startsWith("/demo/"))) {
+    expect(read(path).length, path).toBeGreaterThan(0);
+    expect(read(`${path}.map`).length, path).toBeGreaterThan(0);
+  }
+  expect([...page.matchAll(/<script[^>]*>([^<]*)/g)].map(([, script]) => script)).toEqual([""]);
+  expect(page).not.toMatch(/<style|\sstyle=|\son\w+=/);
+});
+
+test("the demo has every event of the catalogue, but not the library that checks events", () => {
+  const script = read("demo/main.js");
+  for (const type of Object.keys(EVENTS)) expect(script).toContain(type);
+  const { sources } = JSON.parse(read("demo/main.js.map"));
+  expect(sources.filter((source: string) => /\/zod\/|protocol\/events/.test(source))).toEqual([]);
+  expect(sources.some((source: string) => source.endsWith("src/client/react.ts"))).toBe(true);
+  expect(gzipSync(script).length).toBeLessThan(MAX_SCRIPT_BYTES);
+});
+
+test("without the demo, the page of the documents stays", async () => {
+  const bare = mkdtempSync(join(tmpdir(), "tidings-site-"));
+  try {
+    await buildSite(bare, { hasDemo: false });
+    const files = (folder: string) => globSync("**/*", { cwd: folder }).sort();
+    const isDemo = (path: string) => /^(index\.html|demo)/.test(path);
+    expect(files(bare)).toEqual(files(site).filter((path) => !isDemo(path)));
+    expect(files(bare).length).toBeGreaterThan(4);
+  } finally {
+    rmSync(bare, { recursive: true, force: true });
+  }
 });
 
 test("no file stands in the way of a call", () => {
