@@ -1,0 +1,74 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { endProcess, endWithThisProcess } from "../../support/child.ts";
+import { TEST_ENV } from "../../support/test-env.ts";
+
+/** `npm run dev` with its pages, in a copy of the project with the tests' secrets and a state of its own. */
+
+const PROJECT = resolve(import.meta.dirname, "../../..");
+/** Port 9 (discard) is one that nothing here listens on. */
+const NO_REDIS = "redis://127.0.0.1:9";
+
+export interface DevService {
+  url: string;
+  /** What the demo address that it prints brings along. */
+  credentials: { order: string; customer: string; admin: string; key: string };
+  stop(): Promise<void>;
+}
+
+export async function startDevService(): Promise<DevService> {
+  const folder = mkdtempSync(join(tmpdir(), "tidings-demo-"));
+  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json"]) {
+    cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
+  const settings = Object.entries({ ...TEST_ENV, HEALTH_DETAILS: "public" });
+  writeFileSync(join(folder, ".dev.vars"), settings.map(([name, value]) => `${name}=${value}\n`).join(""));
+
+  const child = spawn(process.execPath, ["src/cli/dev.ts", "--port", String(await freePort())], {
+    cwd: folder,
+    env: { ...process.env, REDIS_URL: NO_REDIS },
+  });
+  endWithThisProcess(child);
+  const stop = async () => {
+    await endProcess(child, "SIGTERM");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const address = new URL(await demoAddress(child));
+    const brought = new URLSearchParams(address.hash.slice(1));
+    const of = (name: string) => String(brought.get(name));
+    const credentials = { order: of("order"), customer: of("customer"), admin: of("admin"), key: of("key") };
+    return { url: address.origin, credentials, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Waits until the welcome has it. */
+function demoAddress(child: ChildProcess): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on("data", (chunk) => {
+      output += chunk;
+      const [, address] = /^ +(http\S+\/#\S+)\n/m.exec(output) ?? [];
+      if (address) resolve(address);
+    });
+  }
+  child.once("close", () => reject(new Error(`npm run dev ended at its start:\n${output}`)));
+  return promise;
+}
+
+function freePort(): Promise<number> {
+  const { promise, resolve } = Promise.withResolvers<number>();
+  const server = createServer().listen(0, "127.0.0.1", () => {
+    const address = server.address();
+    server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+  });
+  return promise;
+}
