@@ -71,7 +71,7 @@ export function Publisher() {
         <code>data</code>
         <textarea
           name="data"
-          rows={7}
+          rows={8}
           spellCheck={false}
           value={text}
           aria-invalid={data === undefined}

@@ -1,4 +1,5 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useState } from "react";
+import type { ProductUpdates } from "../../client/react.ts";
 import { credentials, tokenOf } from "./credentials.ts";
 import { Icon, isIconName } from "./icon.tsx";
 import { useLive } from "./live.tsx";
@@ -13,6 +14,7 @@ export function ShopBoard() {
   const { products: updates, productsLog } = useLive();
   const held = useStore(credentials);
   const board = boardOf(updates.products);
+  const newSince = useNewSince(updates);
   return (
     <>
       <div className="view-head">
@@ -30,6 +32,7 @@ export function ShopBoard() {
           <ProductCard
             key={product.id}
             product={product}
+            newSince={newSince}
             onSell={held.key ? () => sellOne(product, held.key, productsLog) : undefined}
           />
         ))}
@@ -47,7 +50,13 @@ export function NoToken() {
   );
 }
 
-function ProductCard({ product, onSell }: { product: Product; onSell: (() => void) | undefined }) {
+interface CardProps {
+  product: Product;
+  newSince: number;
+  onSell: (() => void) | undefined;
+}
+
+function ProductCard({ product, newSince, onSell }: CardProps) {
   const { id, sku, name, quantity, price, status, changed } = product;
   const stock =
     quantity === null ? "stock unknown" : quantity === 0 ? "sold out" : quantity <= 5 ? "few left" : "in stock";
@@ -57,18 +66,28 @@ function ProductCard({ product, onSell }: { product: Product; onSell: (() => voi
         <Icon name={isIconName(id) ? id : "box"} />
       </div>
       <div className="what">
-        <h2>{name}</h2>
+        <h2 title={name}>{name}</h2>
         <p className="muted">
           <code>{sku ?? id}</code>
         </p>
       </div>
       <p className="price">
-        <Changing key={`price ${changed?.field === "price" ? changed.seq : 0}`} product={product} field="price">
+        <Changing
+          key={`price ${changed?.field === "price" ? changed.seq : 0}`}
+          product={product}
+          newSince={newSince}
+          field="price"
+        >
           {priceText(price)}
         </Changing>
       </p>
       <p className="stock" data-stock={stock}>
-        <Changing key={`stock ${changed?.field === "quantity" ? changed.seq : 0}`} product={product} field="quantity">
+        <Changing
+          key={`stock ${changed?.field === "quantity" ? changed.seq : 0}`}
+          product={product}
+          newSince={newSince}
+          field="quantity"
+        >
           {quantity ?? "—"}
         </Changing>{" "}
         <span className="muted">{status === "active" ? stock : status}</span>
@@ -85,20 +104,28 @@ function ProductCard({ product, onSell }: { product: Product; onSell: (() => voi
   );
 }
 
-/** A value that lights up when an event changed it: a new key makes a new element, and that starts the animation. */
-function Changing({
-  product: { changed },
-  field,
-  children,
-}: {
+interface ChangingProps {
   product: Product;
+  newSince: number;
   field: "price" | "quantity";
   children: ReactNode;
-}) {
+}
+
+/** A value that lights up when an event changed it: a new key makes a new element, and that starts the animation. */
+function Changing({ product: { changed }, newSince, field, children }: ChangingProps) {
   const isChanged = changed?.field === field;
+  const direction = changed?.isUp ? "went-up" : "went-down";
+  const newness = changed && changed.seq > newSince ? "is-new" : "";
   return (
-    <strong data-value={field} className={isChanged ? (changed.isUp ? "went-up" : "went-down") : undefined}>
+    <strong data-value={field} className={isChanged ? `${direction} ${newness}` : undefined}>
       {children}
     </strong>
   );
+}
+
+/** What happened before the board was looked at is no news: events after this `seq` are. */
+function useNewSince({ isConnected, lastEvent }: ProductUpdates): number {
+  const [since, setSince] = useState<number | null>(null);
+  if (since === null && isConnected) setSince(lastEvent?.seq ?? 0);
+  return since ?? Number.POSITIVE_INFINITY;
 }

@@ -199,7 +199,7 @@ it("leaves the demo page out for one line of wrangler.toml, and only that", { ti
   const line = String(/^# To leave the demo page out: (.+)$/m.exec(before)?.[1]);
   writeFileSync(file, before.replace(/^command = .+$/m, line));
   await startDev();
-  expect(dev.output).not.toContain("/#");
+  expect(dev.output).not.toContain("Open the demo");
   const url = `http://localhost:${port}`;
   for (const path of ["/", "/index.html", "/demo/main.js"]) {
     const answer = await fetch(url + path, { headers: { Accept: "text/html", "Sec-Fetch-Mode": "navigate" } });
