@@ -289,10 +289,12 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
         const demo = await open(service.credentials, { ...size, colorScheme: scheme });
         const { page } = demo;
         await demo.isLive("products", "order");
+        await page.click("text=Shoppers buy at random");
         const findings: string[] = [];
         for (const view of VIEWS) {
           await demo.show(view);
-          if (view === "operations") await page.waitForSelector('.chart:not([data-points="0"]) canvas');
+          // Rates need two looks.
+          if (view === "operations") await page.waitForSelector('.chart[data-points="2"] canvas');
           for (const finding of await demo.seriousFindings()) findings.push(`${view}: ${finding}`);
           const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
           if (overflow !== 0) findings.push(`${view}: ${overflow} px too wide`);

@@ -4,6 +4,7 @@ import { timeText } from "./describe.ts";
 import { useIsDark } from "./theme.tsx";
 
 const HEIGHT_PX = 170;
+const MIN_SPAN_SECONDS = 60;
 const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
 interface ChartProps {
@@ -86,7 +87,10 @@ function optionsOf(place: HTMLElement, labels: string[], isWhole: boolean): uPlo
     padding: [8, 8, 0, 0],
     legend: { show: false },
     cursor: { y: false },
-    scales: { y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.15)] } },
+    scales: {
+      x: { range: (_, from, to) => spanOf(from ?? to, to) },
+      y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.15)] },
+    },
     axes: [
       { ...axis, space: 80, size: 28, values: (_, seconds) => seconds.map((at) => timeText(new Date(at * 1000))) },
       { ...axis, size: 44, ...(isWhole && { incrs: WHOLE_STEPS }) },
@@ -102,4 +106,10 @@ function optionsOf(place: HTMLElement, labels: string[], isWhole: boolean): uPlo
       })),
     ],
   };
+}
+
+/** A minute at least, so that the first points stand where they will stay. */
+function spanOf(from: number | null, to: number | null): [number, number] {
+  const end = to ?? Date.now() / 1000;
+  return [Math.min(from ?? end, end - MIN_SPAN_SECONDS), end];
 }

@@ -71,7 +71,7 @@ export function Publisher() {
         <code>data</code>
         <textarea
           name="data"
-          rows={8}
+          rows={7}
           spellCheck={false}
           value={text}
           aria-invalid={data === undefined}

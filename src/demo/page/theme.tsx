@@ -8,7 +8,7 @@ type Theme = (typeof THEMES)[number];
 const STORAGE_KEY = "tidings-demo:theme";
 const ICONS: Record<Theme, IconName> = { auto: "auto", light: "sun", dark: "moon" };
 
-const theme = new Store<Theme>(THEMES.find((one) => one === localStorage.getItem(STORAGE_KEY)) ?? "auto");
+const theme = new Store<Theme>(stored());
 const systemScheme = matchMedia("(prefers-color-scheme: dark)");
 
 /** Whether the page is dark now; charts are drawn anew when it changes. */
@@ -21,11 +21,23 @@ export function useIsDark(): boolean {
 const systemIsDark = new Store(systemScheme.matches);
 systemScheme.addEventListener("change", ({ matches }) => systemIsDark.set(matches));
 
+function stored(): Theme {
+  try {
+    return THEMES.find((one) => one === localStorage.getItem(STORAGE_KEY)) ?? "auto";
+  } catch {
+    return "auto";
+  }
+}
+
 export function ThemeToggle() {
   const chosen = useStore(theme);
   useEffect(() => {
     document.documentElement.dataset.theme = chosen;
-    localStorage.setItem(STORAGE_KEY, chosen);
+    try {
+      localStorage.setItem(STORAGE_KEY, chosen);
+    } catch {
+      // Storage is forbidden: then the choice lives as long as the page.
+    }
   }, [chosen]);
   const next = THEMES[(THEMES.indexOf(chosen) + 1) % THEMES.length] ?? "auto";
   return (
