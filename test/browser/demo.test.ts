@@ -227,17 +227,20 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
         // uPlot draws on it.
         expect(await chart.locator("canvas").count()).toBe(1);
       }
+    });
+    await eventually(async () => {
       const figures = await demo.page.locator(".chart li strong").allTextContents();
       expect(figures).toHaveLength(6);
       for (const figure of figures) expect(Number.parseFloat(figure)).toBeGreaterThan(0);
     });
     expect(await demo.page.textContent('[data-fact="Service"]')).toBe("healthy");
     await demo.show("shop");
-    const asked = () => demo.requests.filter((address) => address.endsWith("/metrics")).length;
-    const before = asked();
-    // So long it would be asked again.
-    await demo.page.waitForTimeout(4000);
-    expect(asked()).toBe(before);
+    const asked = (end: string) => demo.requests.filter((address) => address.endsWith(end)).length;
+    const before = asked("/metrics");
+    const published = asked("/publish/products");
+    // While shoppers bought six more, it would have been asked again.
+    await eventually(() => expect(asked("/publish/products")).toBeGreaterThan(published + 6));
+    expect(asked("/metrics")).toBe(before);
     expect(demo.errors).toEqual([]);
   });
 
