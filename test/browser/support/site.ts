@@ -1,32 +1,25 @@
 import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type Server } from "node:http";
+import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { z } from "zod";
 import { eventually } from "../../support/eventually.ts";
+import { mintToken } from "../../support/tokens.ts";
+import { CHROMIUM, FLAGS } from "./chromium.ts";
 
 /** A shop's site with the SDK in its pages, and a Chromium that visits it. */
 
 const PAGES = join(import.meta.dirname, "../pages");
-/** Debian's package, unless the environment names another one. */
-const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 /** What the pages show of themselves, as JSON. */
 const shown = z.looseObject({ status: z.string(), sockets: z.int() });
 export type Shown = z.infer<typeof shown>;
 
 export class Site {
+  /** What the shop's own backend answers at `/api/token`; when it fails, with a 503. */
+  token: () => Promise<string> = mintToken;
   readonly url: string;
   readonly #browser: Browser;
   readonly #close: () => void;
@@ -72,16 +65,17 @@ export class VisitedPage {
   }
 
   async shown(): Promise<Shown> {
-    return shown.parse(JSON.parse(String(await this.page.textContent("#shown"))));
+    // Not through a locator, which waits for frames to be painted: a hidden page paints none.
+    return shown.parse(JSON.parse(String(await this.page.evaluate("document.getElementById('shown').textContent"))));
   }
 
-  /** Waits until what the page shows satisfies a condition, and returns it. */
-  shows(condition: (shown: Shown) => void): Promise<Shown> {
+  /** Waits until what the page shows satisfies a condition, and returns it; as patient as `eventually`. */
+  shows(condition: (shown: Shown) => void, timeoutMs?: number): Promise<Shown> {
     return eventually(async () => {
       const now = await this.shown();
       condition(now);
       return now;
-    });
+    }, timeoutMs);
   }
 
   /** Calls what the page offers to its test as `globalThis.page`. */
@@ -90,8 +84,15 @@ export class VisitedPage {
   }
 }
 
+export interface SiteOptions {
+  /** A service that is reached through the site's own address, too. */
+  service?: string;
+  /** Modules that pages import as `pasted:<name>`: scripts that are not ours, by name. */
+  pasted?: Record<string, string>;
+}
+
 /** Bundles the pages, serves them on a free port, and starts the browser. */
-export async function openSite(pages: string[]): Promise<Site> {
+export async function openSite(pages: string[], { service, pasted = {} }: SiteOptions = {}): Promise<Site> {
   const built = await build({
     entryPoints: pages.map((name) => join(PAGES, `${name}.ts`)),
     outdir: "/",
@@ -105,16 +106,63 @@ export async function openSite(pages: string[]): Promise<Site> {
       __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "false",
     },
     logLevel: "silent",
+    plugins: [paste(pasted)],
   });
   const scripts = new Map(built.outputFiles.map(({ path, text }) => [path, text]));
   const server = createServer(({ url = "" }, response) => {
+    if (url === "/api/token") {
+      const answer = (status: number, body = "") => response.writeHead(status).end(body);
+      site.token().then(
+        (token) => answer(200, token),
+        () => answer(503),
+      );
+      return response;
+    }
     const script = scripts.get(url);
     if (script !== undefined) return response.writeHead(200, { "Content-Type": "text/javascript" }).end(script);
     const html = `<!doctype html><link rel="icon" href="data:,"><div id="app"></div><pre id="shown">{}</pre><script type="module" src="${url}.js"></script>`;
     return response.writeHead(200, { "Content-Type": "text/html" }).end(html);
-  }).listen(0, "127.0.0.1");
+  });
+  if (service !== undefined) forwardSockets(server, service);
+  server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
-  return new Site(`http://127.0.0.1:${port}`, browser, () => server.close());
+  const site = new Site(`http://127.0.0.1:${port}`, browser, () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return site;
+}
+
+/** Sockets go on to the service, with the path and the headers that they came with. */
+function forwardSockets(server: Server, service: string): void {
+  const { hostname, port } = new URL(service);
+  server.on("upgrade", ({ method, url, rawHeaders }, client, head) => {
+    const upstream = connect(Number(port), hostname);
+    const headers = rawHeaders.map((text, i) => text + (i % 2 === 0 ? ": " : "\r\n")).join("");
+    upstream.write(`${method} ${url} HTTP/1.1\r\n${headers}\r\n`);
+    upstream.write(head);
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      from.pipe(to);
+      from.on("error", () => to.destroy());
+    }
+  });
+}
+
+function paste(sources: Record<string, string>): Plugin {
+  return {
+    name: "pasted",
+    setup(building) {
+      building.onResolve({ filter: /^pasted:/ }, ({ path }) => ({ path, namespace: "pasted" }));
+      building.onLoad({ filter: /.*/, namespace: "pasted" }, ({ path }) => ({
+        contents: sources[path.slice("pasted:".length)] ?? "",
+        loader: "jsx",
+        resolveDir: PAGES,
+      }));
+    },
+  };
 }
