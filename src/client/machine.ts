@@ -135,7 +135,9 @@ function tick(d: Draft): void {
       ping(d, s.tuning.wakeTimeoutMs);
     }
   }
-  if (now >= s.pingAt) ping(d, s.tuning.heartbeatTimeoutMs);
+  // Whoever slept that long is likely to have lost the socket. The timers of a hidden tab are late anyway.
+  const hasSlept = s.isVisible && now >= s.pingAt + SLEPT_MS;
+  if (now >= s.pingAt) ping(d, hasSlept ? s.tuning.wakeTimeoutMs : s.tuning.heartbeatTimeoutMs);
   if (now >= s.filterAt) sendFilter(d);
   if (now >= s.refreshBy) postponeRefresh(d);
   if (now >= s.refreshAt) askForToken(d);

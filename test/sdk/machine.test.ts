@@ -182,6 +182,16 @@ describe("a silent socket", () => {
     expect(kinds(m.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
   });
 
+  test("is given little time, too, when the device slept past the time to ask, but not in a tab with slow timers", () => {
+    const m = machine().live();
+    expect(sent(m.after(3_600_000))).toContain(PING);
+    expect(kinds(m.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
+    const hidden = machine().live();
+    hidden.take({ type: "visible", isVisible: false });
+    expect(sent(hidden.after(60_000))).toContain(PING);
+    expect(hidden.after(wakeTimeoutMs)).toEqual([]);
+  });
+
   test("that shows no first frame is given up", () => {
     const m = machine();
     m.take({ type: "connect" });

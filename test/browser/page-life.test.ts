@@ -1,0 +1,157 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test as inNode } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { callService, registerOrderAt } from "../support/node-client.ts";
+import { TcpProxy } from "../support/tcp-proxy.ts";
+import { startTidings, type Workerd } from "../support/workerd.ts";
+import { hasChromium, type PlainChromium, startPlainChromium } from "./support/chromium.ts";
+import { diaryOf, isLive, missesNothing } from "./support/diary.ts";
+import { Publishing } from "./support/publishing.ts";
+import { openSite, type Site, type VisitedPage } from "./support/site.ts";
+
+/** What a real Chromium does to pages: it hides, freezes and keeps them; and the laptop around it sleeps. */
+
+const test = inNode.skipIf(!hasChromium("pages that are hidden, frozen, left and come back to"));
+const LAPTOP_SLEEP_MS = 30_000;
+/** How long it may take until a page that was away is right again, on a busy machine. */
+const RIGHT_AGAIN_MS = 5000;
+
+let service: Workerd;
+let network: TcpProxy;
+let url: string;
+let site: Site;
+let chromium: PlainChromium;
+beforeAll(async () => {
+  [service, site, chromium] = await Promise.all([
+    startTidings({ BACKEND_CORS_ORIGINS: "*", HISTORY_LIMIT: "100000" }),
+    openSite(["recovery"]),
+    startPlainChromium(),
+  ]);
+  network = new TcpProxy(service.url);
+  url = await network.listen();
+});
+afterAll(async () => {
+  await Promise.all([chromium?.stop(), site?.stop()]);
+  network?.close();
+  await service?.stop();
+});
+
+let order: string;
+let page: VisitedPage;
+let publishing: Publishing;
+beforeEach(async () => {
+  order = await registerOrderAt(service.url);
+});
+afterEach(async () => {
+  await publishing?.stop();
+  for (const tab of chromium.profile.pages()) if (tab.url() !== "about:blank") await tab.close();
+});
+
+/** Opens the page, and begins to publish once it is live. */
+async function visit(profile = chromium.profile): Promise<void> {
+  page = await site.visit(profile, "recovery", { url, order });
+  await isLive(page);
+  publishing = new Publishing(service.url, order);
+  await untilPublished(20);
+}
+const untilPublished = (count: number) => {
+  const { last } = publishing;
+  return eventually(() => expect(publishing.last).toBeGreaterThanOrEqual(last + count));
+};
+const connections = async () => {
+  const answer = await callService(service.url, "GET", "ws/health");
+  const { channel_details } = (await answer.json()) as { channel_details: Record<string, number> };
+  return channel_details[`order_${order}`] ?? 0;
+};
+/** Another tab in front of the page. */
+const openAnotherTab = async () => {
+  const tab = await chromium.profile.newPage();
+  await tab.goto(`${site.url}/`);
+  await page.shows(({ life }) => expect(life).toContain("hidden"));
+  return tab;
+};
+const lives = (entry: string) => page.shows(({ life }) => expect(life).toContain(entry));
+
+test("a tab behind another one hears everything, and comes back by itself when its socket is cut", async () => {
+  await visit();
+  await openAnotherTab();
+  await untilPublished(20);
+  await missesNothing(page, publishing.last);
+  network.cut();
+  await page.shows(({ sockets, status }) => {
+    expect(sockets).toBe(2);
+    expect(status).toBe("live");
+  });
+  await untilPublished(20);
+  await page.page.bringToFront();
+  await lives("visible");
+  const { attempts, states } = await missesNothing(page, await publishing.stop());
+  expect(states).toEqual(["live", "recovering", "live"]);
+  expect(attempts).toHaveLength(2);
+});
+
+test("a tab that the browser freezes keeps no socket, and is right soon after it goes on", async () => {
+  await visit();
+  const other = await openAnotherTab();
+  const debug = await chromium.profile.newCDPSession(page.page);
+  await debug.send("Page.setWebLifecycleState", { state: "frozen" });
+  await eventually(async () => expect(await connections()).toBe(0));
+  await untilPublished(100);
+  await debug.send("Page.setWebLifecycleState", { state: "active" });
+  await lives("resume");
+  await isLive(page);
+  const { life, attempts } = await missesNothing(page, publishing.last, RIGHT_AGAIN_MS);
+  expect(life.filter((entry) => entry !== "pageshow")).toEqual(["hidden", "freeze", "resume"]);
+  expect(attempts).toHaveLength(2);
+  await other.close();
+  await page.page.bringToFront();
+  await lives("visible");
+  await missesNothing(page, await publishing.stop());
+  expect((await diaryOf(page)).attempts).toHaveLength(2);
+});
+
+test("a laptop that sleeps and wakes to a network that forgot it", { timeout: 120_000 }, async () => {
+  await visit();
+  chromium.signal("SIGSTOP");
+  network.isDead = true;
+  await untilPublished(20);
+  await wait(LAPTOP_SLEEP_MS);
+  network.isDead = false;
+  chromium.signal("SIGCONT");
+  // Its old socket is dead and nobody says so: only what it asks shows that.
+  const { attempts } = await missesNothing(page, await publishing.stop(), 60_000);
+  expect(attempts).toHaveLength(2);
+});
+
+test("a page that is left and come back to is the same one (back-forward cache)", async () => {
+  await visit();
+  await page.page.goto(`${site.url}/`);
+  await eventually(async () => expect(await connections()).toBe(0));
+  await untilPublished(100);
+  await page.page.evaluate("history.back()");
+  await lives("pageshow persisted");
+  await untilPublished(20);
+  const { attempts, arrivedBy, life } = await missesNothing(page, await publishing.stop(), RIGHT_AGAIN_MS);
+  expect(arrivedBy).toBe("navigate");
+  expect(life).toContain("pagehide persisted");
+  expect(attempts).toHaveLength(2);
+});
+
+test("a page that is left and loaded again goes on where it was (sessionStorage)", async () => {
+  // The browser as Playwright starts it keeps no page.
+  const profile = await site.profile();
+  await visit(profile);
+  for (let i = 0; i < 3; i++) {
+    await page.page.goto(`${site.url}/`);
+    await eventually(async () => expect(await connections()).toBe(0));
+    await untilPublished(20);
+    await page.page.goBack();
+    await isLive(page);
+    await untilPublished(20);
+  }
+  const { attempts, arrivedBy, states } = await missesNothing(page, await publishing.stop(), RIGHT_AGAIN_MS);
+  expect(arrivedBy).toBe("back_forward");
+  expect(attempts).toHaveLength(1);
+  expect(states.at(-1)).toBe("live");
+  await profile.close();
+});
