@@ -1,12 +1,15 @@
 import type { BrowserContext } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test as inNode } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
+import { hasChromium } from "./support/chromium.ts";
 import { openSite, type Site } from "./support/site.ts";
 
 /** The hooks in a real Chromium: one socket, whatever a framework does with its components. */
+
+const test = inNode.skipIf(!hasChromium("the hooks"));
 
 let service: Workerd;
 let site: Site;

@@ -3,13 +3,12 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test as inNode } fr
 import { publishAt } from "../sdk/support/listener.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
-import { TcpProxy } from "../support/tcp-proxy.ts";
 import { mintToken } from "../support/tokens.ts";
-import { startTidings, type Workerd } from "../support/workerd.ts";
-import { hasChromium, type PlainChromium, startPlainChromium } from "./support/chromium.ts";
+import { hasChromium } from "./support/chromium.ts";
 import { diaryOf, isLive, missesNothing } from "./support/diary.ts";
 import { Publishing } from "./support/publishing.ts";
-import { openSite, type Site, type VisitedPage } from "./support/site.ts";
+import type { VisitedPage } from "./support/site.ts";
+import { type Surroundings, startSurroundings } from "./support/surroundings.ts";
 
 /** What fails around a page in a real Chromium: the service, the network, its tokens. */
 
@@ -19,43 +18,33 @@ const BREAKS = 50;
 /** With the SDK's own times: a heartbeat, its timeout, a try that hangs, and the back-off. */
 const SILENCE_MS = 60_000;
 
-let service: Workerd;
-let network: TcpProxy;
-let url: string;
-let site: Site;
-let chromium: PlainChromium;
+let around: Surroundings;
 beforeAll(async () => {
-  [service, site, chromium] = await Promise.all([
-    startTidings({ BACKEND_CORS_ORIGINS: "*", HISTORY_LIMIT: "100000" }),
-    openSite(["recovery"]),
-    startPlainChromium(),
-  ]);
-  network = new TcpProxy(service.url);
-  url = await network.listen();
+  around = await startSurroundings();
 });
-afterAll(async () => {
-  await Promise.all([chromium?.stop(), site?.stop()]);
-  network?.close();
-  await service?.stop();
-});
+afterAll(() => around?.stop());
 
 let order: string;
 let page: VisitedPage;
 let publishing: Publishing;
 beforeEach(async () => {
-  site.token = mintToken;
-  order = await registerOrderAt(service.url);
+  around.site.token = mintToken;
+  order = await registerOrderAt(around.service.url);
 });
 afterEach(async () => {
-  network.isDead = false;
+  around.network.isDead = false;
   await Promise.all([publishing?.stop(), page?.page.close()]);
 });
 
 /** Opens the page, and begins to publish once it is live. */
 async function visit(tuning: object = {}): Promise<void> {
-  page = await site.visit(chromium.profile, "recovery", { url, order, tuning: JSON.stringify(tuning) });
+  page = await around.site.visit(around.chromium.profile, "recovery", {
+    url: around.url,
+    order,
+    tuning: JSON.stringify(tuning),
+  });
   await isLive(page);
-  publishing = new Publishing(service.url, order);
+  publishing = new Publishing(around.service.url, order);
   await untilPublished(20);
 }
 const untilPublished = (count: number) => {
@@ -66,11 +55,11 @@ const untilPublished = (count: number) => {
 test("the service is killed and started again", async () => {
   await visit();
   const before = (await diaryOf(page)).attempts.length;
-  await service.kill();
+  await around.service.kill();
   const killedAt = Date.now();
   // It tries in vain.
   await eventually(async () => expect((await diaryOf(page)).attempts.length).toBeGreaterThanOrEqual(before + 2));
-  await service.restart();
+  await around.service.restart();
   const away = Date.now() - killedAt;
   await untilPublished(20);
   await isLive(page);
@@ -82,13 +71,13 @@ test("the service is killed and started again", async () => {
 
 test("thirty seconds without a network", { timeout: 90_000 }, async () => {
   await visit();
-  await chromium.profile.setOffline(true);
-  network.isDead = true;
+  await around.chromium.profile.setOffline(true);
+  around.network.isDead = true;
   await page.shows(({ status }) => expect(status).toBe("offline"));
   await wait(OFFLINE_MS);
   await untilPublished(20);
-  network.isDead = false;
-  await chromium.profile.setOffline(false);
+  around.network.isDead = false;
+  await around.chromium.profile.setOffline(false);
   await untilPublished(20);
   const { attempts, states } = await missesNothing(page, await publishing.stop());
   await isLive(page);
@@ -99,10 +88,10 @@ test("thirty seconds without a network", { timeout: 90_000 }, async () => {
 
 test("a network that goes dead without a word", { timeout: 2 * SILENCE_MS }, async () => {
   await visit();
-  network.isDead = true;
+  around.network.isDead = true;
   await untilPublished(20);
   await page.shows(({ status }) => expect(status).toBe("recovering"), SILENCE_MS);
-  network.isDead = false;
+  around.network.isDead = false;
   await untilPublished(20);
   const { attempts, states } = await missesNothing(page, await publishing.stop(), SILENCE_MS);
   expect(states.slice(0, 2)).toEqual(["live", "recovering"]);
@@ -113,7 +102,7 @@ test(`${BREAKS} breaks in a row`, { timeout: 120_000 }, async () => {
   await visit({ firstBackoffMs: 200, maxBackoffMs: 200, minRetryMs: 50 });
   for (let i = 0; i < BREAKS; i++) {
     const { length } = (await diaryOf(page)).attempts;
-    if (i % 2 === 0) network.cut();
+    if (i % 2 === 0) around.network.cut();
     else await page.do("closeRawSocket()");
     await page.shows(({ sockets, status }) => {
       expect(sockets).toBeGreaterThan(length);
@@ -126,7 +115,7 @@ test(`${BREAKS} breaks in a row`, { timeout: 120_000 }, async () => {
 
 test("tokens that last four seconds", { timeout: 60_000 }, async () => {
   const ends: number[] = [];
-  site.token = () => {
+  around.site.token = () => {
     ends.push(Date.now() + 4000);
     return mintToken({ expiresIn: 4 });
   };
@@ -140,16 +129,16 @@ test("tokens that last four seconds", { timeout: 60_000 }, async () => {
 });
 
 test("a token that ends while the shop cannot give another one", { timeout: 60_000 }, async () => {
-  site.token = () => mintToken({ expiresIn: 3 });
+  around.site.token = () => mintToken({ expiresIn: 3 });
   const asked: number[] = [];
   await visit();
-  site.token = () => {
+  around.site.token = () => {
     asked.push(Date.now());
     return Promise.reject(new Error("the login service is away"));
   };
   await page.shows(({ states }) => expect(states).toContain("recovering"));
   await eventually(() => expect(asked.length).toBeGreaterThanOrEqual(2));
-  site.token = mintToken;
+  around.site.token = mintToken;
   await page.shows(({ status }) => expect(status).toBe("live"), 30_000);
   await untilPublished(20);
   const { attempts, states } = await missesNothing(page, await publishing.stop());
@@ -160,7 +149,7 @@ test("a token that ends while the shop cannot give another one", { timeout: 60_0
 test("a right that is withdrawn: the page is told why, and makes no further attempt", async () => {
   await visit();
   await publishing.stop();
-  await callService(service.url, "POST", "disconnect", { channel: `order_${order}` });
+  await callService(around.service.url, "POST", "disconnect", { channel: `order_${order}` });
   const { reason } = await page.shows(({ status }) => expect(status).toBe("closed"));
   expect(reason).toEqual({
     code: 4001,
@@ -169,10 +158,10 @@ test("a right that is withdrawn: the page is told why, and makes no further atte
     userMustAct: true,
   });
   // What else makes a page try at once: the network comes back, somebody looks at it again.
-  await chromium.profile.setOffline(true);
+  await around.chromium.profile.setOffline(true);
   await page.shows(({ life }) => expect(life).toContain("offline"));
-  await chromium.profile.setOffline(false);
-  const other = await chromium.profile.newPage();
+  await around.chromium.profile.setOffline(false);
+  const other = await around.chromium.profile.newPage();
   await page.shows(({ life }) => expect(life).toContain("hidden"));
   await other.close();
   await page.page.bringToFront();
@@ -181,7 +170,7 @@ test("a right that is withdrawn: the page is told why, and makes no further atte
   await wait(2000);
   expect((await diaryOf(page)).attempts).toHaveLength(1);
   // The page itself may begin anew, from where it was.
-  await publishAt(service.url, `orders/${order}`, "order_delivered", {});
+  await publishAt(around.service.url, `orders/${order}`, "order_delivered", {});
   await page.do("reconnect()");
   const { attempts } = await missesNothing(page, publishing.last + 1);
   expect(attempts).toHaveLength(2);

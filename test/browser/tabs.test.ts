@@ -1,12 +1,15 @@
 import type { BrowserContext } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test as inNode } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
+import { hasChromium } from "./support/chromium.ts";
 import { openSite, type Site, type VisitedPage } from "./support/site.ts";
 
 /** Several tabs of one browser, and pages that are put away. */
+
+const test = inNode.skipIf(!hasChromium("several tabs, and pages that are put away"));
 
 let service: Workerd;
 let site: Site;
