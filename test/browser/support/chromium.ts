@@ -70,11 +70,15 @@ export async function startPlainChromium(): Promise<PlainChromium> {
   const end = () => signalAll(child, "SIGKILL");
   process.once("exit", end);
   child.once("exit", () => process.off("exit", end));
-  const endpoint = await debuggerOf(child);
-  const browser = await chromium.connectOverCDP(endpoint, { noDefaults: true });
-  const [profile] = browser.contexts();
-  if (!profile) throw new Error("Chromium has no profile");
-  return new PlainChromium(profile, child, directory);
+  try {
+    const browser = await chromium.connectOverCDP(await debuggerOf(child), { noDefaults: true });
+    const [profile] = browser.contexts();
+    if (!profile) throw new Error("Chromium has no profile");
+    return new PlainChromium(profile, child, directory);
+  } catch (error) {
+    end();
+    throw error;
+  }
 }
 
 /** The address that it prints as soon as it can be told what to do. */
