@@ -4,9 +4,9 @@ import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { EVENTS, type EventType } from "../../src/protocol/events.ts";
-import { hasChromium, startChromium } from "../support/chromium.ts";
 import { eventually } from "../support/eventually.ts";
 import { mintToken } from "../support/tokens.ts";
+import { hasChromium, startChromium } from "./support/chromium.ts";
 import { type Credentials, DemoPage, VIEWS } from "./support/demo-page.ts";
 import { type DevService, startDevService } from "./support/dev-service.ts";
 

@@ -3,14 +3,14 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { type BrowserContext, chromium } from "playwright-core";
+import { type Browser, type BrowserContext, chromium } from "playwright-core";
 import { endProcess } from "../../support/child.ts";
 
 /** The Chromium of the tests: is there one, and one that behaves as a user's does. */
 
 /** Debian's package, unless the environment names another one. */
-export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
-export const FLAGS = [
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -31,6 +31,11 @@ export function hasChromium(untested: string): boolean {
   if (process.env.CI === "true") throw new Error(message);
   console.warn(`\n${message}\n`);
   return false;
+}
+
+/** A Chromium as Playwright starts it, which is quick and does for most tests. */
+export function startChromium(): Promise<Browser> {
+  return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 }
 
 /**

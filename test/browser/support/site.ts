@@ -3,11 +3,11 @@ import { createServer, type Server } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Browser, BrowserContext, Page } from "playwright-core";
 import { z } from "zod";
 import { eventually } from "../../support/eventually.ts";
 import { mintToken } from "../../support/tokens.ts";
-import { CHROMIUM, FLAGS } from "./chromium.ts";
+import { startChromium } from "./chromium.ts";
 
 /** A shop's site with the SDK in its pages, and a Chromium that visits it. */
 
@@ -127,7 +127,7 @@ export async function openSite(pages: string[], { service, pasted = {} }: SiteOp
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+  const browser = await startChromium();
   const site = new Site(`http://127.0.0.1:${port}`, browser, () => {
     server.closeAllConnections();
     server.close();
