@@ -12,7 +12,7 @@ const GUARD = ["./test/support/log-guard-setup.ts"];
 export default defineConfig({
   test: {
     // Many of the tests that run processes of their own wait most of the time.
-    maxWorkers: 2,
+    maxWorkers: 3,
     // The service's own lines are judged where they are printed; shown, they would bury what the tests say.
     onConsoleLog: (text) => !/^\{"level":"(info|warn)"/.test(text),
     projects: [
