@@ -25,8 +25,6 @@ export interface Link {
 export type SharedTabs = (share: {
   /** What is shared: the service, the channel and the filter. */
   name: string;
-  /** Whether every event of the channel comes, so that a hole in `seq` tells of a lost one. */
-  isWhole: boolean;
   getToken: () => Promise<string>;
   position: Position | null;
   open: OpenDriver;

@@ -21,18 +21,15 @@ export interface Knowledge {
 export class TabState {
   position: Position | null;
   status: Status = { state: "connecting", isStale: false };
-  readonly #isWhole: boolean;
   readonly #tell: (output: Output) => void;
   #snapshot: Snapshot | null = null;
   /** The events since `#start` that came. */
   #kept: Event[] = [];
   #start: Position | null;
 
-  /** @param isWhole Whether a hole in `seq` means that something was lost on its way here. */
-  constructor(position: Position | null, isWhole: boolean, tell: (output: Output) => void) {
+  constructor(position: Position | null, tell: (output: Output) => void) {
     this.position = position;
     this.#start = position;
-    this.#isWhole = isWhole;
     this.#tell = tell;
   }
 
@@ -46,11 +43,16 @@ export class TabState {
 
   /**
    * Takes what a connection said, here or in the tab that has it.
+   * @param after Where the tab that has the connection stood before it. A hole in `seq` alone tells nothing: a filter
+   * leaves events out, and so does a type that only a newer SDK knows.
    * @returns Whether something is missing before it: then it was not taken.
    */
-  take(output: Output): "missing" | undefined {
-    if (output.type === "event") return this.#event(output.event);
-    if (output.type === "gap") this.#gap(output.gap);
+  take(output: Output, after: Position | null = null): "missing" | undefined {
+    const { position } = this;
+    if (output.type === "event") {
+      if (after && position && (after.epoch !== position.epoch || after.seq > position.seq)) return "missing";
+      this.#event(output.event);
+    } else if (output.type === "gap") this.#gap(output.gap);
     else if (output.type === "snapshot") this.#first(output.snapshot);
     else if (JSON.stringify(output.status) !== JSON.stringify(this.status)) {
       this.status = output.status;
@@ -92,10 +94,9 @@ export class TabState {
     this.#tell({ type: "gap", gap: { from, to } });
   }
 
-  #event(event: Event): "missing" | undefined {
+  #event(event: Event): void {
     const { position } = this;
     if (!position || event.seq <= position.seq) return;
-    if (this.#isWhole && event.seq > position.seq + 1) return "missing";
     this.position = { ...position, seq: event.seq };
     this.#kept.push(event);
     if (this.#kept.length > MAX_KEPT) {
@@ -103,6 +104,5 @@ export class TabState {
       this.#start = { ...position, seq: Number(dropped?.seq) };
     }
     this.#tell({ type: "event", event });
-    return;
   }
 }

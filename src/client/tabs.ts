@@ -15,11 +15,16 @@ import type { Position } from "./types.ts";
 const WATCH_MS = 15_000;
 /** How long that one may take to answer; a phone suspends tabs in the background together with their locks. */
 const ANSWER_MS = 3000;
+/** An output, and where the tab with the socket stood before it. */
+interface Heard {
+  output: Output;
+  after: Position | null;
+}
 type Message =
   /** A tab tells where it stands and asks what it has missed. */
   | { type: "hello"; isNew: boolean }
   | { type: "knowledge"; knowledge: Knowledge }
-  | { type: "outputs"; outputs: Output[]; lagMs: number | null }
+  | { type: "outputs"; outputs: Heard[]; lagMs: number | null }
   | { type: "reconnect" | "refresh" };
 
 /**
@@ -47,14 +52,14 @@ class TabLink implements Link {
   #release: (() => void) | undefined;
   #request: AbortController | undefined;
   #isOver = false;
-  #outbox: Output[] = [];
+  #outbox: Heard[] = [];
   #watch: ReturnType<typeof setInterval> | undefined;
   #answer: ReturnType<typeof setTimeout> | undefined;
   #unwatch: (() => void) | undefined;
 
   constructor(share: Share) {
     this.#share = share;
-    this.#state = new TabState(share.position, share.isWhole, share.onOutput);
+    this.#state = new TabState(share.position, share.onOutput);
     void this.#begin();
   }
 
@@ -157,8 +162,9 @@ class TabLink implements Link {
     this.#driver = this.#share.open(this.#state.position, wasLive, (output) => {
       if (!this.#driver && output.type === "status" && output.status.state === "closed") return;
       this.lagMs = this.#driver?.lagMs ?? null;
+      const after = this.#state.position;
       this.#state.take(output);
-      if (this.#outbox.push(output) === 1) queueMicrotask(() => this.#flush());
+      if (this.#outbox.push({ output, after }) === 1) queueMicrotask(() => this.#flush());
     });
   }
 
@@ -186,9 +192,9 @@ class TabLink implements Link {
       if (message.type === "knowledge") this.#state.catchUp(message.knowledge);
       if (message.type !== "outputs") return;
       this.lagMs = message.lagMs;
-      for (const output of message.outputs) {
+      for (const { output, after } of message.outputs) {
         // It was lost, or this tab slept: the other one still has it.
-        if (this.#state.take(output) === "missing") {
+        if (this.#state.take(output, after) === "missing") {
           this.#post({ type: "hello", isNew: false });
           return;
         }
@@ -198,7 +204,7 @@ class TabLink implements Link {
     if (message.type === "hello") {
       const { knowledge, status } = this.#state;
       if (knowledge) this.#post({ type: "knowledge", knowledge });
-      else this.#post({ type: "outputs", outputs: [{ type: "status", status }], lagMs: null });
+      else this.#post({ type: "outputs", outputs: [{ output: { type: "status", status }, after: null }], lagMs: null });
       // Somebody who comes anew may bring a better token.
       if (message.isNew && this.#state.status.state === "closed") driver.reconnect();
     }
