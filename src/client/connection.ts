@@ -83,7 +83,9 @@ function connect(path: string, channel: string, options: Told, products: readonl
   // Outputs may come before `link` is there; then there is no position to save yet.
   let link: Link | undefined;
   const name = `${base}?${query(null, products)}`;
-  link = shared ? shared({ name, getToken: freshToken, position, open, onOutput }) : open(position, false, onOutput);
+  link = shared
+    ? shared({ name, tuning, getToken: freshToken, position, open, onOutput })
+    : open(position, false, onOutput);
   const linked = link;
 
   return {

@@ -1,4 +1,5 @@
 import type { Driver } from "./driver.ts";
+import type { Tuning } from "./tuning.ts";
 import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot, Status } from "./types.ts";
 
 /** What a connection has to say to the page. */
@@ -26,6 +27,7 @@ export type SharedTabs = (share: {
   /** What is shared: the service, the channel and the filter. */
   name: string;
   getToken: () => Promise<string>;
+  tuning: Partial<Tuning>;
   position: Position | null;
   open: OpenDriver;
   onOutput: (output: Output) => void;

@@ -4,6 +4,7 @@ import { globals, watchPage } from "./page.ts";
 import { type Channel, platform } from "./tab-platform.ts";
 import { type Knowledge, TabState } from "./tab-state.ts";
 import { claimOf } from "./token.ts";
+import { DEFAULT_TUNING } from "./tuning.ts";
 import type { Position } from "./types.ts";
 
 /**
@@ -52,6 +53,7 @@ class TabLink implements Link {
   #release: (() => void) | undefined;
   #request: AbortController | undefined;
   #isOver = false;
+  #beginnings = 0;
   #outbox: Heard[] = [];
   #watch: ReturnType<typeof setInterval> | undefined;
   #answer: ReturnType<typeof setTimeout> | undefined;
@@ -71,9 +73,7 @@ class TabLink implements Link {
     if (this.#isOver) return;
     this.#leave();
     this.#isOver = true;
-    this.#unwatch?.();
-    clearInterval(this.#watch);
-    this.#hangUp();
+    this.#forget();
     const reason = { code: 1000, name: "closed", message: "", userMustAct: false } as const;
     this.#state.take({ type: "status", status: { state: "closed", isStale: true, reason } });
   }
@@ -97,11 +97,19 @@ class TabLink implements Link {
 
   /** What is shared is one user's: nobody hears in one tab what another may hear in the next. */
   async #begin(): Promise<void> {
-    const subject = await this.#share.getToken().then(
-      (token) => claimOf(token, "sub"),
+    const beginning = ++this.#beginnings;
+    const { getToken, tuning } = this.#share;
+    const { promise: isLate, resolve: giveUp } = Promise.withResolvers<undefined>();
+    // A connection of its own asks again.
+    this.#answer = setTimeout(giveUp, tuning.connectTimeoutMs ?? DEFAULT_TUNING.connectTimeoutMs, undefined);
+    const token = getToken().then(
+      (text) => claimOf(text, "sub"),
       () => undefined,
     );
-    if (this.#isOver) return;
+    const subject = await Promise.race([token, isLate]);
+    // It was closed in the meantime, and perhaps begun anew.
+    if (this.#isOver || beginning !== this.#beginnings) return;
+    clearTimeout(this.#answer);
     const { navigator, BroadcastChannel } = platform();
     if (typeof subject !== "string" || !navigator?.locks || !BroadcastChannel) {
       this.#lead();
@@ -147,11 +155,16 @@ class TabLink implements Link {
     const options = isTaken ? { steal: true } : { signal: request.signal };
     platform()
       .navigator?.locks?.request(this.#name, options, body)
-      .catch(() => {
-        // Given up, or taken by another tab, because this one was not heard of for too long.
+      .catch((error: unknown) => {
         if (request.signal.aborted || this.#isOver) return;
         this.#leave();
-        this.#join(false);
+        // Taken by another tab, because this one was not heard of for too long; or the browser allows no locks here, as
+        // in a sandboxed frame.
+        if (error instanceof DOMException && error.name === "AbortError") this.#join(false);
+        else {
+          this.#forget();
+          this.#lead();
+        }
       });
   }
 
@@ -222,6 +235,13 @@ class TabLink implements Link {
       this.#request.abort();
       this.#waitForLock(true);
     }, ANSWER_MS);
+  }
+
+  /** Has nothing to do with other tabs any more. */
+  #forget(): void {
+    this.#unwatch?.();
+    clearInterval(this.#watch);
+    this.#hangUp();
   }
 
   /** A page that is put away may keep no channel open. */
