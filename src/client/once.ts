@@ -9,7 +9,7 @@ const ONCE_KEY = "tidings:once";
 /**
  * Does something in one tab only, although every tab hears of it: a sound, a notification.
  * @param key Names what it is about, such as an event's `id`.
- * @returns Whether it was done here. Where a browser has no Web Locks, always.
+ * @returns Whether it was done here. Where a browser has or allows no Web Locks, always.
  * @example
  * onEvent: (event) => onceAcrossTabs(event.id, () => new Notification("Your order is on its way"))
  */
@@ -20,13 +20,23 @@ export async function onceAcrossTabs(key: string, effect: () => void | Promise<v
     return true;
   }
   return new Promise((resolve, reject) => {
+    let isAllowed = false;
     const body = async (lock: unknown) => {
+      isAllowed = true;
       if (lock === null || !rememberOnce(key)) return resolve(false);
       await effect();
       resolve(true);
       await new Promise((done) => setTimeout(done, ONCE_MS));
     };
-    navigator.locks?.request(`${ONCE_KEY}:${key}`, { ifAvailable: true }, body).catch(reject);
+    navigator.locks
+      ?.request(`${ONCE_KEY}:${key}`, { ifAvailable: true }, body)
+      .catch(async (error) => {
+        // A sandboxed frame has locks, and may use none.
+        if (isAllowed) return reject(error);
+        await effect();
+        resolve(true);
+      })
+      .catch(reject);
   });
 }
 

@@ -131,6 +131,22 @@ describe("tabs that share", () => {
     await stuck;
   });
 
+  test("have a socket each where the browser forbids them to agree, as in a sandboxed frame", async () => {
+    const order = await registerOrderAt(service.url);
+    const settings = new URLSearchParams({ url: service.url, order, token: await mintToken(), shared: "" });
+    const page = await profile.newPage();
+    // Locks exist only where the page around the frame is a secure one, too.
+    await page.goto(`${site.url}/around`);
+    await page.setContent(`<iframe sandbox="allow-scripts"></iframe>`);
+    const frame = page.frames()[1];
+    await frame?.goto(`${site.url}/core#${settings}`);
+    const shown = async () => JSON.parse((await frame?.locator("#shown").textContent({ timeout: 1000 })) ?? "{}");
+    await eventually(async () => expect(await shown()).toMatchObject({ status: "live", sockets: 1 }));
+    await ship(order);
+    await eventually(async () => expect(await shown()).toMatchObject({ seqs: [1], done: [expect.any(String)] }));
+    await page.close();
+  });
+
   test("of two users share nothing", async () => {
     const order = await registerOrderAt(service.url);
     const alice = await visit(order, { shared: "" });

@@ -119,7 +119,9 @@ export async function openSite(pages: string[], { service, pasted = {} }: SiteOp
       return response;
     }
     const script = scripts.get(url);
-    if (script !== undefined) return response.writeHead(200, { "Content-Type": "text/javascript" }).end(script);
+    // A sandboxed frame is another origin.
+    const headers = { "Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*" };
+    if (script !== undefined) return response.writeHead(200, headers).end(script);
     const html = `<!doctype html><link rel="icon" href="data:,"><div id="app"></div><pre id="shown">{}</pre><script type="module" src="${url}.js"></script>`;
     return response.writeHead(200, { "Content-Type": "text/html" }).end(html);
   });
