@@ -177,10 +177,10 @@ export class Feed<V extends Updates<Told>> {
 
   async #freshToken(): Promise<string> {
     for (const consumer of this.#consumers) {
-      const { getToken, token } = consumer.options();
+      const { getToken } = consumer.options();
       if (getToken) return getToken();
-      if (token) return token;
     }
+    // The one that came last: a component that came earlier may still have an old one.
     if (this.#token) return this.#token;
     throw new Error("nobody has a token");
   }

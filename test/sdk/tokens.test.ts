@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { effectScope } from "vue";
+import { useOrderUpdates } from "../../src/client/vue.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -128,4 +130,19 @@ test("no token is in the URL or in what is stored", async () => {
   } finally {
     globalThis.WebSocket = Native;
   }
+});
+
+test("of two components with a token each, the newer token counts, whichever component came first", async () => {
+  const orderId = await registerOrderAt(service.url);
+  const ends = Date.now() + 3000;
+  const tokens = [await mintToken({ expiresIn: 3 }), await mintToken()];
+  const scopes = tokens.map((token) => {
+    const scope = effectScope();
+    return { scope, updates: scope.run(() => useOrderUpdates(orderId, { url: service.url, token })) };
+  });
+  await eventually(() => expect(Date.now()).toBeGreaterThan(ends));
+  await ship(orderId);
+  await eventually(() => expect(scopes.map(({ updates }) => updates?.lastEvent.value?.seq)).toEqual([1, 1]));
+  expect(scopes.map(({ updates }) => updates?.error.value)).toEqual([null, null]);
+  for (const { scope } of scopes) scope.stop();
 });
