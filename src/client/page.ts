@@ -38,8 +38,9 @@ export function watchPage(onInput: (input: PageInput) => void): () => void {
     target.addEventListener?.(name, listener);
     return () => target.removeEventListener?.(name, listener);
   });
-  if (document?.visibilityState === "hidden") onInput({ type: "visible", isVisible: false });
-  if (navigator?.onLine === false) onInput({ type: "online", isOnline: false });
+  // Both, because they may have changed since the page was watched last.
+  onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
+  onInput({ type: "online", isOnline: navigator?.onLine !== false });
   return () => {
     for (const one of undo) one();
   };

@@ -227,7 +227,7 @@ class TabLink implements Link {
 
   /** Is the tab with the socket alive? When not, this one takes over. */
   #check(): void {
-    if (this.#driver || this.#isOver) return;
+    if (this.#driver || this.#isOver || !this.#request) return;
     this.#post({ type: "hello", isNew: false });
     clearTimeout(this.#answer);
     this.#answer = setTimeout(() => {

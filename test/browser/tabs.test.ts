@@ -187,6 +187,21 @@ describe("a page", () => {
     });
   }
 
+  test("that was closed offline and begun anew online comes back as quickly as any", async () => {
+    const order = await registerOrderAt(service.url);
+    const page = await visit(order);
+    await isLive(page);
+    await profile.setOffline(true);
+    await page.do('fire("window", "offline")');
+    await page.do("close()");
+    await profile.setOffline(false);
+    await page.do("reconnect()");
+    await isLive(page);
+    await service.restart();
+    await ship(order);
+    await hasSeqs(page, [1]);
+  });
+
   test("says that it is offline, and comes back with the network", async () => {
     const order = await registerOrderAt(service.url);
     const page = await visit(order);
