@@ -1,6 +1,7 @@
 import { MAX_FILTER_PRODUCTS } from "../protocol/frames.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { Driver } from "./driver.ts";
+import { NO_PRODUCT } from "./filter.ts";
 import type { Link, OpenDriver, Output } from "./output.ts";
 import { globals } from "./page.ts";
 import type {
@@ -13,9 +14,6 @@ import type {
   ProductsSnapshot,
   Status,
 } from "./types.ts";
-
-/** A filter with nothing in it cannot be written in a URL. What comes for this product is not passed on. */
-const NO_PRODUCT = "-";
 
 /**
  * Listens to an order.

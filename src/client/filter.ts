@@ -4,6 +4,8 @@ import { NEVER } from "./machine-state.ts";
 
 /** Which products a connection hears of, and how the service learns of it. */
 
+/** A filter with nothing in it cannot be written in a URL. What comes for this product is not passed on. */
+export const NO_PRODUCT = "-";
 /** Changes to the filter within this time go together. */
 const FILTER_DELAY_MS = 100;
 /** A message has room for at least so many characters of product ids, whatever alphabet they are in. */
@@ -27,8 +29,9 @@ export function sendFilter(d: Draft): void {
   const [before, wanted] = [s.openedWith, s.products];
   s.filterAt = NEVER;
   s.openedWith = wanted;
-  // Room first: a filter has a limit.
-  if (before) for (const text of filterMessages("unsubscribe", without(before, wanted))) send(d, text);
+  // Room first: a filter has a limit, and the product that stands for none counts, too.
+  const gone = before && (before.length || !wanted?.length ? without(before, wanted) : [NO_PRODUCT]);
+  if (gone) for (const text of filterMessages("unsubscribe", gone)) send(d, text);
   if (wanted) for (const text of filterMessages("subscribe", without(wanted, before))) send(d, text);
 }
 

@@ -367,6 +367,11 @@ describe("a filter", () => {
     m.take({ type: "filter", productIds: ids, isAdded: true });
     const texts = sent(m.next());
     for (const text of texts) expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(4096);
-    expect(texts.flatMap((text) => JSON.parse(text).product_ids)).toEqual(ids);
+    // What stands for no product in the URL makes room.
+    expect(texts.flatMap((text) => JSON.parse(text).product_ids)).toEqual(["-", ...ids]);
+    expect(texts.map((text) => JSON.parse(text).type)).toEqual([
+      "unsubscribe",
+      ...texts.slice(1).map(() => "subscribe"),
+    ]);
   });
 });

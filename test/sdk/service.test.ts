@@ -169,3 +169,16 @@ describe("listening to products", () => {
     expect(() => products({ productIds: upTo(51).map(String) })).toThrow(RangeError);
   });
 });
+
+test("who began with no product may take as many as a filter has", async () => {
+  const { connection, heard } = listenToProducts(service.url, { productIds: [] });
+  await heard.reaches("live");
+  const ids = Array.from({ length: 50 }, (_, i) => `full-${i}`);
+  connection.subscribe(ids);
+  await eventually(async () => {
+    await publishAt(service.url, "products", "product_deleted", { product_id: "full-49" });
+    expect(heard.events.length).toBeGreaterThan(0);
+  });
+  expect(heard.states).toEqual(["live"]);
+  connection.close();
+});
