@@ -1,9 +1,12 @@
 import { MAX_EVENT_BYTES, type Queued } from "../../protocol/publish-call.ts";
 import { DEFAULT_STREAM, DOORBELL, entryFields } from "../../protocol/stream.ts";
 import { BasePublisher } from "./base-publisher.ts";
-import type { OutgoingEvent, Publisher } from "./events.ts";
+import type { OutgoingEvent, Publisher, Rejected } from "./events.ts";
 import { PublishError, withIds } from "./publish-error.ts";
 import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, withRetries } from "./retry.ts";
+
+/** The HTTP status of an event that is too large (RFC 9110, section 15.5.14). */
+const TOO_LARGE = 413;
 
 /** A client of Redis: one as `@upstash/redis` has it, or a function that sends one command. */
 export type StreamRedis =
@@ -36,7 +39,10 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
     const fields = entryFields(event);
     const size = fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
     if (size > MAX_EVENT_BYTES) {
-      throw new PublishError(`The event is larger than ${MAX_EVENT_BYTES} bytes`, { status: 413, ids: [event.id] });
+      throw new PublishError(`The event is larger than ${MAX_EVENT_BYTES} bytes`, {
+        status: TOO_LARGE,
+        ids: [event.id],
+      });
     }
     try {
       // A try whose answer was lost may have written the entry. Both have the event's id, which is applied once.
@@ -73,14 +79,21 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
       let previous: Promise<unknown> = Promise.resolve();
       const added = events.map((event) => {
         const own = previous.then(() => add(event, deadline));
-        previous = own;
-        return own;
+        // One that is too large is refused, which stops no other one.
+        const result = own.catch((error: unknown) => rejected(error, event.id));
+        previous = result;
+        return result;
       });
       const rung = Promise.allSettled(added).then(() => ring(deadline));
       return added.map((queued) => queued.then((result) => rung.then(() => result)));
     },
     hurry() {},
   });
+}
+
+function rejected(error: unknown, id: string): Rejected {
+  if (!(error instanceof PublishError) || error.status !== TOO_LARGE) throw error;
+  return { id, status: "rejected", error: { type: "about:blank", title: error.message, status: TOO_LARGE } };
 }
 
 /** Some clients wait for ever for a Redis that is away. */

@@ -121,4 +121,15 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
     await expect(publisherWith("redis").publishProductUpdate("product_deleted", data)).rejects.toThrow(/larger than/);
     expect(await all.redis.cli("XLEN", STREAM)).toBe(before);
   });
+
+  test("what is too large stops nothing else of a batch", async () => {
+    const event = { channel: "products", type: "product_deleted" } as const;
+    const results = await publisherWith("redis").publishBatch([
+      { ...event, data: { product_id: "a" } },
+      { ...event, id: "large", data: { product_id: "x".repeat(70_000) } },
+      { ...event, data: { product_id: "b" } },
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(["queued", "rejected", "queued"]);
+    expect(results[1]).toMatchObject({ id: "large", error: { status: 413 } });
+  });
 });
