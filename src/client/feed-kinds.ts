@@ -33,12 +33,12 @@ const feeds = new Map<string, Feed<OrderUpdates> | Feed<ProductUpdates>>();
 /** What a hook wants, so that every hook that wants the same gets the same; null when there is nothing to connect to. */
 export function feedKey(
   channel: string | null | undefined,
-  { url, token, getToken, productIds }: AnyOptions,
+  { url, token, getToken, productIds, user }: AnyOptions,
 ): string | null {
   if (!channel || !(token || getToken) || productIds?.length === 0) return null;
   // Another token of the same user is no reason for another connection.
-  const user = token ? (claimOf(token, "sub") ?? token) : "";
-  return JSON.stringify([channel.toLowerCase(), url ?? "", user, productIds && [...new Set(productIds)].sort()]);
+  const owner = user ?? (token ? (claimOf(token, "sub") ?? token) : "");
+  return JSON.stringify([channel.toLowerCase(), url ?? "", owner, productIds && [...new Set(productIds)].sort()]);
 }
 
 /** The options that a hook was called with; the original service's hooks took a token. */

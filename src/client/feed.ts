@@ -47,7 +47,11 @@ export interface ProductUpdates extends Updates<ProductEvent> {
 }
 
 /** The options of a hook. A string is a token. `getToken` may be another function each time: the last one counts. */
-export type HookOptions<O> = Omit<O, "onSnapshot" | "token"> & { token?: string | null | undefined };
+export type HookOptions<O> = Omit<O, "onSnapshot" | "token"> & {
+  token?: string | null | undefined;
+  /** Whose updates these are, where `getToken` brings the tokens: another user is another connection. */
+  user?: string | undefined;
+};
 export type OrderHookOptions = HookOptions<OrderOptions>;
 export type ProductsHookOptions = HookOptions<ProductsOptions>;
 

@@ -27,9 +27,9 @@ export function receive(d: Draft, frame: unknown): "established" | "expiring" | 
   if (!isRecord(frame)) return;
   const { type, seq, ts, data } = frame;
   const isFirst = s.phase === "opening";
-  const age = now - Date.parse(String(ts));
+  const age = now - Date.parse(String(ts)) || 0;
   if (type === "connection_established" && isSnapshot(data)) {
-    if (isFirst) s.skewMs = age || 0;
+    if (isFirst) s.skewMs = age;
     takePosition(d, data);
     return isFirst ? "established" : undefined;
   }

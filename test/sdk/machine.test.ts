@@ -335,6 +335,12 @@ describe("events", () => {
     m.frames(m.event(1, {}, m.now - wrongBy - 700));
     expect(m.state.lagMs).toBe(700);
   });
+
+  test("without a time that can be read change nothing of the clock", () => {
+    const m = machine().live();
+    m.frames({ ...m.event(1), ts: "soon" });
+    expect([m.state.position?.seq, m.state.lagMs, m.state.skewMs]).toEqual([1, 0, 0]);
+  });
 });
 
 describe("a filter", () => {

@@ -1,0 +1,29 @@
+import { describe, expect, test } from "vitest";
+import { feedKey } from "../../src/client/feed-kinds.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** Hooks that want the same share a connection, and no others. */
+
+const getToken = () => "";
+
+describe("a connection is shared", () => {
+  test("by hooks with tokens of the same user", async () => {
+    const [one, two] = [await mintToken({ claims: { jti: "1" } }), await mintToken({ claims: { jti: "2" } })];
+    expect(feedKey("products", { token: one })).toBe(feedKey("products", { token: two }));
+    expect(feedKey("products", { token: await mintToken({ subject: "bob" }) })).not.toBe(
+      feedKey("products", { token: one }),
+    );
+  });
+
+  test("by hooks with getToken, as long as they say the same user", () => {
+    expect(feedKey("products", { getToken })).toBe(feedKey("products", { getToken: () => "another function" }));
+    expect(feedKey("products", { getToken, user: "alice" })).toBe(feedKey("products", { getToken, user: "alice" }));
+    expect(feedKey("products", { getToken, user: "alice" })).not.toBe(feedKey("products", { getToken, user: "bob" }));
+  });
+
+  test("whatever the order of the products, and by nobody without a token, an id, or a product", () => {
+    const pair = (...productIds: string[]) => feedKey("products", { getToken, productIds });
+    expect(pair("a", "b")).toBe(pair("b", "a", "b"));
+    for (const key of [feedKey(null, { getToken }), feedKey("x", {}), pair()]) expect(key).toBeNull();
+  });
+});
