@@ -1,24 +1,16 @@
-import { useOrderUpdates, useProductUpdates } from "pasted:vue";
+import { useProductUpdates } from "pasted:vue";
 import { createApp, defineComponent, h, watchEffect } from "vue";
 import { app, offer, setting, show } from "./page.ts";
 
-/** A shop that uses the original service's hooks as Vue composables. */
-
-const Order = defineComponent(() => {
-  const { orderStatus, shipping, isConnected } = useOrderUpdates(setting("order"), setting("token"));
-  watchEffect(() =>
-    show({ order: { orderStatus: orderStatus.value, shipping: shipping.value, isConnected: isConnected.value } }),
-  );
-  return () => null;
-});
+/** A shop that uses the original service's Vue composable; what it knows of its products comes from elsewhere. */
 
 const Products = defineComponent(() => {
-  const { products, isConnected } = useProductUpdates(setting("token"));
-  // All of it is shown as text, so that a change anywhere in it counts.
-  watchEffect(() => show({ products: JSON.parse(JSON.stringify(products.value)), hasProducts: isConnected.value }));
+  const { products, connected } = useProductUpdates(setting("token"));
+  products.value.set("p-1", { stock_quantity: 10 });
+  watchEffect(() => show({ products: Object.fromEntries(products.value), connected: connected.value }));
   return () => null;
 });
 
-const root = createApp(() => [h(Order), h(Products)]);
+const root = createApp(() => h(Products));
 root.mount(app as never);
 offer({ unmount: () => root.unmount() });
