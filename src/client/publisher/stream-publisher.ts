@@ -1,5 +1,5 @@
 import { MAX_EVENT_BYTES, type Queued } from "../../protocol/publish-call.ts";
-import { DEFAULT_STREAM, DOORBELL, entryFields } from "../../protocol/stream.ts";
+import { DEFAULT_STREAM, DOORBELL, entryFields, entryLength } from "../../protocol/stream.ts";
 import { BasePublisher } from "./base-publisher.ts";
 import type { OutgoingEvent, Publisher, Rejected } from "./events.ts";
 import { PublishError, withIds } from "./publish-error.ts";
@@ -37,8 +37,7 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
 
   async function add(event: OutgoingEvent, deadline: number): Promise<Queued> {
     const fields = entryFields(event);
-    const size = fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
-    if (size > MAX_EVENT_BYTES) {
+    if (entryLength(fields) > MAX_EVENT_BYTES) {
       throw new PublishError(`The event is larger than ${MAX_EVENT_BYTES} bytes`, {
         status: TOO_LARGE,
         ids: [event.id],
