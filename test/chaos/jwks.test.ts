@@ -1,11 +1,10 @@
-import { once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { eventually } from "../support/eventually.ts";
 import { makeKey, signWith } from "../support/jwks.ts";
+import { listenOnLoopback } from "../support/loopback.ts";
 import { NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
@@ -31,10 +30,9 @@ beforeEach(async () => {
   endpoint = createServer((_, response) => {
     fetches += 1;
     answer(response);
-  }).listen(0, "127.0.0.1");
-  await once(endpoint, "listening");
-  const { port } = endpoint.address() as AddressInfo;
-  service = await startTidings({ JWKS_URL: `http://127.0.0.1:${port}/jwks.json`, JWT_ALGORITHMS: "HS256,ES256" });
+  });
+  const url = await listenOnLoopback(endpoint);
+  service = await startTidings({ JWKS_URL: `${url}/jwks.json`, JWT_ALGORITHMS: "HS256,ES256" });
 });
 afterEach(async () => {
   await service.stop();

@@ -1,5 +1,5 @@
-import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
+import { listenOnLoopback } from "./loopback.ts";
 
 /** Stands between a client and a server and lets the network between them fail; it knows nothing of what is said. */
 export class TcpProxy {
@@ -13,11 +13,8 @@ export class TcpProxy {
     this.#target = new URL(target);
   }
 
-  async listen(): Promise<string> {
-    this.#server.listen(0, "127.0.0.1");
-    await once(this.#server, "listening");
-    // A TCP server's address is never text.
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  listen(): Promise<string> {
+    return listenOnLoopback(this.#server);
   }
 
   /** Resets every connection. */

@@ -1,11 +1,11 @@
-import { once } from "node:events";
 import { createServer, type Server } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { z } from "zod";
 import { eventually } from "../../support/eventually.ts";
+import { listenOnLoopback } from "../../support/loopback.ts";
 import { mintToken } from "../../support/tokens.ts";
 import { startChromium } from "./chromium.ts";
 
@@ -126,11 +126,9 @@ export async function openSite(pages: string[], { service, pasted = {} }: SiteOp
     return response.writeHead(200, { "Content-Type": "text/html" }).end(html);
   });
   if (service !== undefined) forwardSockets(server, service);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
+  const url = await listenOnLoopback(server);
   const browser = await startChromium();
-  const site = new Site(`http://127.0.0.1:${port}`, browser, () => {
+  const site = new Site(url, browser, () => {
     server.closeAllConnections();
     server.close();
   });
