@@ -1,4 +1,4 @@
-import { BEARER_PROTOCOL_PREFIX, SUBPROTOCOL } from "../protocol/frames.ts";
+import { BEARER_PROTOCOL_PREFIX, PONG, SUBPROTOCOL } from "../protocol/frames.ts";
 import { step } from "./machine.ts";
 import { type Effect, type Input, initialState, NEVER, nextTick, type Start, type State } from "./machine-state.ts";
 import type { Link, Output } from "./output.ts";
@@ -121,7 +121,9 @@ export class Driver implements Link {
       const socket = new WebSocket(url, [SUBPROTOCOL, BEARER_PROTOCOL_PREFIX + token]);
       this.#socket = socket;
       socket.addEventListener("message", ({ data }) =>
-        this.#take({ type: "frames", socket: id, frames: framesOf(String(data)) }),
+        this.#take(
+          data === PONG ? { type: "pong", socket: id } : { type: "frames", socket: id, frames: framesOf(String(data)) },
+        ),
       );
       socket.addEventListener("close", ({ code, reason }) => this.#take({ type: "closed", socket: id, code, reason }));
     } catch {
@@ -132,7 +134,7 @@ export class Driver implements Link {
   }
 }
 
-/** The frames of a message; none of one that is no JSON, such as `pong`. */
+/** The frames of a message; none of one that is no JSON. */
 function framesOf(text: string): unknown[] {
   try {
     return [JSON.parse(text)].flat();

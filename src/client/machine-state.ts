@@ -57,8 +57,9 @@ export interface State extends Readonly<Deadlines> {
   readonly holeAfter: number | null;
   readonly isOnline: boolean;
   readonly isVisible: boolean;
-  /** Whether a `ping` was repeated because the answer's time passed while the device slept. */
-  readonly isPingRepeated: boolean;
+  /** How many times it sent a `ping` that is not answered yet, and how long it waits for a sign of life meanwhile. */
+  readonly pings: number;
+  readonly patienceMs: number;
   /** When the token came (our clock) and ends (the service's clock); `NEVER` when that is not known. */
   readonly tokenAt: number;
   readonly tokenEnds: number;
@@ -80,6 +81,8 @@ export type Input =
   | { type: "token"; request: number; token: string; expiresAt: number }
   | { type: "token_failed"; request: number }
   | { type: "frames"; socket: number; frames: unknown[] }
+  /** The answer to the oldest `ping`. */
+  | { type: "pong"; socket: number }
   | { type: "closed"; socket: number; code: number; reason: string }
   /** A deadline has come. */
   | { type: "tick" }
@@ -132,7 +135,8 @@ export function initialState({ tuning, wasLive, ...start }: Start): State {
     holeAfter: null,
     isOnline: true,
     isVisible: true,
-    isPingRepeated: false,
+    pings: 0,
+    patienceMs: 0,
     tokenAt: 0,
     tokenEnds: NEVER,
     skewMs: 0,

@@ -64,10 +64,13 @@ function apply(d: Draft, input: Input): void {
       if (s.phase === "token") comeBack(d, "backoff");
       else postponeRefresh(d);
       return;
+    case "pong":
     case "frames":
       if (input.socket !== s.socket || (s.phase !== "opening" && s.phase !== "live")) return;
-      s.pongBy = NEVER;
-      s.isPingRepeated = false;
+      // Only the last answer ends the waiting. Anything else may have lain here unread since before the device slept.
+      if (input.type === "pong") s.pings = Math.max(0, s.pings - 1);
+      s.pongBy = s.pings === 0 ? NEVER : now + s.patienceMs;
+      if (input.type === "pong") return;
       for (const frame of input.frames) {
         const result = receive(d, frame);
         if (result === "established") established(d);
@@ -128,9 +131,8 @@ function tick(d: Draft): void {
   }
   if (now >= s.pongBy) {
     // The answer may have come while nobody could read it: ask once more before it counts as dead.
-    if (now < s.pongBy + SLEPT_MS || s.isPingRepeated) comeBack(d, "backoff");
+    if (now < s.pongBy + SLEPT_MS || s.pings > 1) comeBack(d, "backoff");
     else {
-      s.isPingRepeated = true;
       s.pongBy = NEVER;
       ping(d, s.tuning.wakeTimeoutMs);
     }
@@ -270,7 +272,7 @@ function drop({ s, effects }: Draft): void {
     effects.push({ type: "drop" });
   }
   s.request++;
-  s.isPingRepeated = false;
+  s.pings = 0;
   Object.assign(s, NO_DEADLINES);
 }
 
@@ -290,6 +292,8 @@ function statusOf({ s, now }: Draft): Status {
 function ping(d: Draft, timeoutMs: number): void {
   const { s, now } = d;
   s.pingAt = now + s.tuning.heartbeatMs;
+  s.pings++;
+  s.patienceMs = timeoutMs;
   s.pongBy = Math.min(s.pongBy, now + timeoutMs);
   send(d, PING);
 }

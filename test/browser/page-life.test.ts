@@ -13,8 +13,6 @@ import { type Surroundings, startSurroundings } from "./support/surroundings.ts"
 
 const test = inNode.skipIf(!hasChromium("pages that are hidden, frozen, left and come back to"));
 const LAPTOP_SLEEP_MS = 30_000;
-/** How long it may take until a page that was away is right again, on a busy machine. */
-const RIGHT_AGAIN_MS = 5000;
 
 let around: Surroundings;
 beforeAll(async () => {
@@ -78,7 +76,7 @@ test("a tab behind another one hears everything, and comes back by itself when i
   expect(attempts).toHaveLength(2);
 });
 
-test("a tab that the browser freezes keeps no socket, and is right soon after it goes on", async () => {
+test("a tab that the browser freezes keeps no socket, and is right again when it goes on", async () => {
   await visit();
   const other = await openAnotherTab();
   const debug = await around.chromium.profile.newCDPSession(page.page);
@@ -86,7 +84,7 @@ test("a tab that the browser freezes keeps no socket, and is right soon after it
   await eventually(async () => expect(await connections()).toBe(0));
   await untilPublished(100);
   await debug.send("Page.setWebLifecycleState", { state: "active" });
-  const { life, attempts } = await missesNothing(page, publishing.last, RIGHT_AGAIN_MS);
+  const { life, attempts } = await missesNothing(page, publishing.last);
   expect(life.filter((entry) => entry !== "pageshow")).toEqual(["hidden", "freeze", "resume"]);
   expect(attempts).toHaveLength(2);
   await other.close();
@@ -99,6 +97,8 @@ test("a tab that the browser freezes keeps no socket, and is right soon after it
 test("a laptop that sleeps and wakes to a network that forgot it", { timeout: 120_000 }, async () => {
   await visit();
   around.chromium.signal("SIGSTOP");
+  // What still reached the laptop is read when it wakes: it says nothing of the socket it came on.
+  await untilPublished(20);
   around.network.isDead = true;
   await untilPublished(20);
   await wait(LAPTOP_SLEEP_MS);
@@ -116,7 +116,7 @@ test("a page that is left and come back to is the same one (back-forward cache)"
   await eventually(async () => expect(await connections()).toBe(0));
   await untilPublished(100);
   await page.page.evaluate("history.back()");
-  await missesNothing(page, publishing.last, RIGHT_AGAIN_MS);
+  await missesNothing(page, publishing.last);
   await untilPublished(20);
   const { attempts, arrivedBy, life } = await missesNothing(page, await publishing.stop());
   expect(arrivedBy).toBe("navigate");
@@ -133,7 +133,7 @@ test("a page that is left and loaded again goes on where it was (sessionStorage)
     await eventually(async () => expect(await connections()).toBe(0));
     await untilPublished(20);
     await page.page.goBack();
-    await missesNothing(page, publishing.last, RIGHT_AGAIN_MS);
+    await missesNothing(page, publishing.last);
   }
   const { attempts, arrivedBy, states } = await missesNothing(page, await publishing.stop());
   expect(arrivedBy).toBe("back_forward");

@@ -120,7 +120,7 @@ class World {
   answer(): void {
     this.giveTokens();
     this.pump();
-    for (const socket of this.open.keys()) this.take({ type: "frames", socket, frames: [] });
+    for (const socket of this.open.keys()) this.take({ type: "pong", socket });
   }
 }
 

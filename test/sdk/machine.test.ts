@@ -46,6 +46,10 @@ class Machine {
     return this.take({ type: "frames", socket: this.state.socket, frames });
   }
 
+  pong(): Effect[] {
+    return this.take({ type: "pong", socket: this.state.socket });
+  }
+
   close(code: number, reason = ""): Effect[] {
     return this.take({ type: "closed", socket: this.state.socket, code, reason });
   }
@@ -158,12 +162,38 @@ describe("a silent socket", () => {
     expect(m.state.status.state).toBe("recovering");
   });
 
-  test("lives when anything comes", () => {
+  test("lives when it answers", () => {
     const m = machine().live();
     m.after(heartbeatMs - stableMs);
-    m.frames();
+    m.pong();
     expect(m.after(heartbeatTimeoutMs)).toEqual([]);
     expect(m.state.phase).toBe("live");
+  });
+
+  test("has more time as long as anything comes: the answer is behind it", () => {
+    const m = machine().live();
+    m.after(heartbeatMs - stableMs);
+    for (let seq = 1; seq <= 10; seq++) {
+      m.after(heartbeatTimeoutMs - 1);
+      m.frames(m.event(seq));
+    }
+    expect(m.state.phase).toBe("live");
+    m.pong();
+    expect(m.after(heartbeatTimeoutMs - 1)).toEqual([]);
+    expect(m.state.phase).toBe("live");
+  });
+
+  test("is dead, too, when all that comes is what the device had not read before it slept", () => {
+    const m = machine().live();
+    m.after(heartbeatMs - stableMs);
+    m.after(3_600_000);
+    m.pong();
+    m.frames(m.event(1));
+    expect(kinds(m.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
+    const looked = machine().live();
+    looked.after(3_600_000);
+    looked.frames(looked.event(1));
+    expect(kinds(looked.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
   });
 
   test("is asked once more when the device slept through the answer's time, and then given up", () => {
