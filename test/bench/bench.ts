@@ -1,22 +1,31 @@
 import { parseArgs } from "node:util";
-import { type Measure, measureConnections, measureFanOut, measureLatency, median, type Round } from "./measures.ts";
-import { startBareTarget, startTidingsTarget, type Target } from "./targets.ts";
+import {
+  type Measure,
+  measureBurst,
+  measureConnections,
+  measureFanOut,
+  measureLatency,
+  median,
+  type Round,
+} from "./measures.ts";
+import { TARGETS, type Target, type TargetName } from "./targets.ts";
 
-/** Speed, side by side with an object that does nothing but send: `npm run bench`. */
+/** Speed, side by side with what else there is: `npm run bench`. */
 
 const HELP = `Usage: npm run bench -- [--quick] [--json] [--only NAME]
 
-Runs the service and a bare Durable Object on the same runtime on this machine, lets them take turns, and compares
-them with the budgets. A ratio is the median of the ratios of neighbouring rounds. Timing is a matter of the machine,
-so a missed budget is printed and is no failure; a frame that is lost or comes twice is one (exit code 1).
+Runs the service and its peers on this machine, lets them take turns, and compares them with the budgets. A ratio is
+the median of the ratios of neighbouring rounds. Timing is a matter of the machine, so a missed budget is printed and
+is no failure; a frame that is lost or comes twice is one (exit code 1).
 
-The service stores what it sends and waits for the disk; the bare object stores nothing. So the latency is compared
-with a bare object that stores one row as well. The storage is in TMPDIR: on a file system in memory (Linux:
-TMPDIR=/dev/shm) the figures leave this machine's disk out.
+The peers: a bare Durable Object on the same runtime, which does nothing but send; the same one when it stores one row
+for every event, because the service stores what it sends and waits for the disk; and a Node server with the ws
+package behind Redis pub/sub, which stores nothing and checks nothing. The storage is in TMPDIR: on a file system in
+memory (Linux: TMPDIR=/dev/shm) the figures leave this machine's disk out.
 
   --quick       fewer and shorter rounds: for a look, not for a figure
   --json        the result as JSON on standard output
-  --only NAME   one measure: fan-out, connections or latency
+  --only NAME   one measure: fan-out, burst, connections or latency
   --help        this text`;
 
 const { values: options } = parseArgs({
@@ -29,15 +38,16 @@ const { values: options } = parseArgs({
 });
 const { quick } = options;
 
+/** A bound for tidings ÷ peer. */
+type Budget = { atLeast: number } | { atMost: number };
+
 interface Benchmark {
   name: string;
   title: string;
   unit: string;
-  /** The bound for tidings ÷ bare, from below where more is better, else from above. */
-  budget: { atLeast: number } | { atMost: number };
+  /** What it is compared with; null where there is no budget. */
+  peers: Partial<Record<TargetName, Budget | null>>;
   rounds: number;
-  /** Whether it is compared with a bare object that stores one row, too. */
-  stores?: true;
   prepare(target: Target): Promise<Measure>;
 }
 
@@ -45,16 +55,24 @@ const BENCHMARKS: Benchmark[] = [
   {
     name: "fan-out",
     title: "fan-out, one frame a message, 1,000 sockets",
-    unit: "frames/s",
-    budget: { atLeast: 0.95 },
+    unit: "deliveries/s",
+    peers: { bare: { atLeast: 0.95 }, node: null },
     rounds: quick ? 3 : 9,
-    prepare: (target) => measureFanOut(target, { sockets: 1000, frames: quick ? 20 : 50 }),
+    prepare: (target) => measureFanOut(target, { sockets: 1000, events: quick ? 20 : 50 }),
+  },
+  {
+    name: "burst",
+    title: "fan-out in a burst, 1,000 sockets (tidings: batches, `tidings.v1`)",
+    unit: "deliveries/s",
+    peers: { bare: { atLeast: 10 }, node: { atLeast: 4 } },
+    rounds: quick ? 3 : 5,
+    prepare: (target) => measureBurst(target, { sockets: 1000, events: quick ? 50 : 250 }),
   },
   {
     name: "connections",
     title: "connections with full checks, 32 at a time",
     unit: "connections/s",
-    budget: { atLeast: 0.8 },
+    peers: { bare: { atLeast: 0.8 } },
     rounds: quick ? 3 : 9,
     prepare: (target) => measureConnections(target, { connections: quick ? 300 : 1000 }),
   },
@@ -62,26 +80,15 @@ const BENCHMARKS: Benchmark[] = [
     name: "latency",
     title: "publish → frame, one listener, p50",
     unit: "ms",
-    budget: { atMost: 1.25 },
+    peers: { bare: { atMost: 1.25 }, storing: null, node: null },
     rounds: quick ? 5 : 15,
-    stores: true,
     prepare: (target) => measureLatency(target, { samples: quick ? 40 : 50 }),
   },
 ];
 
-interface Result extends Pick<Benchmark, "name" | "title" | "unit" | "budget"> {
-  bare: Summary;
+interface Result extends Pick<Benchmark, "name" | "title" | "unit"> {
   tidings: Summary;
-  ratio: number;
-  meets: boolean;
-  /** The bare object that stores one row, and tidings compared with it. */
-  storing: (Summary & { ratio: number }) | null;
-}
-
-interface Targets {
-  bare: Target;
-  storing: Target;
-  tidings: Target;
+  peers: (Summary & { peer: TargetName; ratio: number; budget: Budget | null; meets: boolean | null })[];
 }
 
 interface Summary {
@@ -91,42 +98,33 @@ interface Summary {
   clientBusy: number;
 }
 
-async function run(benchmark: Benchmark, targets: Targets): Promise<Result> {
-  const { name, title, unit, budget } = benchmark;
-  const bare = await benchmark.prepare(targets.bare);
-  const storing = benchmark.stores ? await benchmark.prepare(targets.storing) : null;
-  const tidings = await benchmark.prepare(targets.tidings);
-  const rounds: { bare: Round; storing: Round | null; tidings: Round }[] = [];
+async function run(benchmark: Benchmark, targetOf: (name: TargetName) => Promise<Target | null>): Promise<Result> {
+  const { name, title, unit } = benchmark;
+  const measures: { name: TargetName; measure: Measure; rounds: Round[] }[] = [];
+  // The object has the keys of its type, and no others.
+  for (const name of [...Object.keys(benchmark.peers), "tidings"] as TargetName[]) {
+    const target = await targetOf(name);
+    if (target) measures.push({ name, measure: await benchmark.prepare(target), rounds: [] });
+  }
   // The first round of each warms up what compiles itself while it runs; it does not count.
   for (let i = 0; i <= benchmark.rounds; i++) {
-    const round = {
-      bare: await bare.round(),
-      storing: (await storing?.round()) ?? null,
-      tidings: await tidings.round(),
-    };
-    console.error(
-      `${name} ${i === 0 ? "warm-up" : `${i}/${benchmark.rounds}`}:`,
-      `bare ${format(round.bare.value)}, tidings ${format(round.tidings.value)} ${unit}`,
-    );
-    if (i > 0) rounds.push(round);
+    const values: string[] = [];
+    for (const { name, measure, rounds } of measures) {
+      const round = await measure.round();
+      values.push(`${name} ${format(round.value)}`);
+      if (i > 0) rounds.push(round);
+    }
+    console.error(`${name} ${i === 0 ? "warm-up" : `${i}/${benchmark.rounds}`}: ${values.join(", ")} ${unit}`);
   }
-  for (const measure of [bare, storing, tidings]) await measure?.close();
-  const ratio = median(rounds.map((round) => round.tidings.value / round.bare.value));
-  const stored = rounds.flatMap(({ storing, tidings }) => (storing ? [{ storing, tidings }] : []));
-  return {
-    ...{ name, title, unit, budget },
-    bare: summarize(rounds.map((round) => round.bare)),
-    tidings: summarize(rounds.map((round) => round.tidings)),
-    ratio,
-    meets: "atLeast" in budget ? ratio >= budget.atLeast : ratio <= budget.atMost,
-    storing:
-      stored.length === 0
-        ? null
-        : {
-            ...summarize(stored.map((round) => round.storing)),
-            ratio: median(stored.map((round) => round.tidings.value / round.storing.value)),
-          },
-  };
+  for (const { measure } of measures) await measure.close();
+  const tidings = measures.pop()?.rounds ?? [];
+  const peers = measures.map(({ name: peer, rounds }) => {
+    const ratio = median(tidings.map(({ value }, i) => value / Number(rounds[i]?.value)));
+    const budget = benchmark.peers[peer] ?? null;
+    const meets = budget && ("atLeast" in budget ? ratio >= budget.atLeast : ratio <= budget.atMost);
+    return { peer, ...summarize(rounds), ratio, budget, meets };
+  });
+  return { name, title, unit, tidings: summarize(tidings), peers };
 }
 
 function summarize(rounds: Round[]): Summary {
@@ -145,41 +143,36 @@ function format(value: number): string {
   return value.toLocaleString("en", { maximumFractionDigits: value >= 100 ? 0 : 2 });
 }
 
-function report({ title, unit, budget, bare, storing, tidings, ratio, meets }: Result): string {
-  const bound = "atLeast" in budget ? `≥ ${budget.atLeast}` : `≤ ${budget.atMost}`;
-  const line = (name: string, { median, serverMicros, clientBusy }: Summary) =>
-    `  ${name.padEnd(14)} ${format(median).padStart(9)} ${unit}` +
+function report({ title, unit, tidings, peers }: Result): string {
+  const line = (name: TargetName, { median, serverMicros, clientBusy }: Summary) =>
+    `  ${TARGETS[name].title.padEnd(14)} ${format(median).padStart(9)} ${unit}` +
     `${serverMicros === null ? "" : `, server ${format(serverMicros)} µs each`}, client busy ${Math.round(clientBusy * 100)} %`;
-  return [
-    title,
-    line("bare", bare),
-    ...(storing ? [line("bare, one row", storing)] : []),
-    line("tidings", tidings),
-    `  ratio          ${ratio.toFixed(2).padStart(9)} ${meets ? "meets" : "misses"} the budget of ${bound}`,
-    ...(storing ? [`  to one row     ${storing.ratio.toFixed(2).padStart(9)}`] : []),
-  ].join("\n");
+  const comparison = ({ peer, ratio, budget, meets }: Result["peers"][number]) => {
+    const bound = budget && ("atLeast" in budget ? `≥ ${budget.atLeast}` : `≤ ${budget.atMost}`);
+    const verdict = bound ? `, ${meets ? "meets" : "misses"} the budget of ${bound}` : "";
+    return `  ratio to ${TARGETS[peer].title}: ${ratio.toFixed(2)}${verdict}`;
+  };
+  const lines = peers.map((peer) => line(peer.peer, peer));
+  return [title, ...lines, line("tidings", tidings), ...peers.map(comparison)].join("\n");
 }
 
 async function main(): Promise<void> {
   const chosen = BENCHMARKS.filter(({ name }) => options.only === undefined || name === options.only);
   if (chosen.length === 0) throw new Error(`--only takes one of ${BENCHMARKS.map(({ name }) => name).join(", ")}`);
-  const started: Target[] = [];
-  const start = async (starting: Promise<Target>) => {
-    const target = await starting;
-    started.push(target);
+  const started = new Map<TargetName, Target | null>();
+  const targetOf = async (name: TargetName) => {
+    const known = started.get(name);
+    if (known !== undefined) return known;
+    const target = await TARGETS[name].start();
+    started.set(name, target);
     return target;
   };
   try {
-    const targets: Targets = {
-      bare: await start(startBareTarget(false)),
-      storing: await start(startBareTarget(true)),
-      tidings: await start(startTidingsTarget()),
-    };
     const results: Result[] = [];
-    for (const benchmark of chosen) results.push(await run(benchmark, targets));
+    for (const benchmark of chosen) results.push(await run(benchmark, targetOf));
     console.log(options.json ? JSON.stringify({ quick, results }, null, 2) : results.map(report).join("\n"));
   } finally {
-    for (const { worker } of started) await worker.stop();
+    for (const target of started.values()) await target?.stop();
   }
 }
 

@@ -1,5 +1,7 @@
 import { Agent, request } from "node:http";
 import { connect, type Socket } from "node:net";
+import type { ClientMessage } from "../../src/protocol/client-messages.ts";
+import type { AckRequestFrame } from "../../src/protocol/frames.ts";
 
 /**
  * The client's side of a benchmark. Its sockets read no more of the WebSocket protocol (RFC 6455) than counting takes,
@@ -12,6 +14,11 @@ const OPCODE_CLOSE = 8;
 const MAX_HEADER_BYTES = 10;
 /** A client's close frame, code 1000. A mask is obligatory; one of zeros leaves the payload as it is. */
 const CLOSE_FRAME = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
+/** The service's question how far a client has read. No other message is that short. */
+const ACK_REQUEST_BYTES = JSON.stringify({ type: "ack_request" } satisfies AckRequestFrame).length;
+/** The answer: everything, because what was sent before the question has come before it. */
+const ACK = JSON.stringify({ type: "ack", seq: Number.MAX_SAFE_INTEGER } satisfies ClientMessage);
+const ACK_FRAME = Buffer.concat([Buffer.from([0x81, 0x80 | ACK.length, 0, 0, 0, 0]), Buffer.from(ACK)]);
 /** How long a server may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 1000;
 /** Any valid nonce will do: nobody checks the answer to it here. */
@@ -23,6 +30,10 @@ export class CountingSocket {
   /** Payload bytes of all messages. */
   bytes = 0;
   onMessage: () => void = () => {};
+  /** Gets the text of each message, before `onMessage`. Without it nothing but counting is done. */
+  onText: ((text: string) => void) | null = null;
+  /** What came of the text of the message at hand. */
+  #text: Buffer[] = [];
   readonly #socket: Socket;
   readonly #opened = Promise.withResolvers<this>();
   readonly #closed = Promise.withResolvers<void>();
@@ -31,17 +42,24 @@ export class CountingSocket {
   #rest: Buffer = Buffer.alloc(0);
   /** Payload bytes that still belong to the frame at hand. */
   #missing = 0;
+  #length = 0;
   #opcode = 0;
 
-  /** Connects. @returns The socket when its first message has come. @throws when it is refused or closed before. */
-  static open(url: string, path: string): Promise<CountingSocket> {
-    return new CountingSocket(new URL(url), path).#opened.promise;
+  /**
+   * Connects.
+   * @param subprotocol The one to offer, if any.
+   * @returns The socket when its first message has come.
+   * @throws when it is refused or closed before.
+   */
+  static open(url: string, path: string, subprotocol?: string): Promise<CountingSocket> {
+    return new CountingSocket(new URL(url), path, subprotocol).#opened.promise;
   }
 
-  private constructor({ hostname, port, host }: { hostname: string; port: string; host: string }, path: string) {
+  private constructor({ hostname, port, host }: URL, path: string, subprotocol: string | undefined) {
     this.#socket = connect({ host: hostname, port: Number(port), noDelay: true });
     this.#socket.write(
       `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        (subprotocol === undefined ? "" : `Sec-WebSocket-Protocol: ${subprotocol}\r\n`) +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${HANDSHAKE_KEY}\r\n\r\n`,
     );
     this.#socket.on("data", (chunk) => this.#read(chunk));
@@ -89,6 +107,7 @@ export class CountingSocket {
         offset += length;
       }
       const taken = Math.min(this.#missing, data.length - offset);
+      if (this.onText) this.#text.push(data.subarray(offset, offset + taken));
       this.#missing -= taken;
       offset += taken;
       if (this.#missing === 0 && this.#opcode === OPCODE_TEXT) this.#countMessage();
@@ -106,14 +125,22 @@ export class CountingSocket {
     // A close frame's code decides what went wrong, so it has to be here whole: two bytes that come with the header.
     if (this.#opcode === OPCODE_CLOSE)
       this.#fail(`closed with ${left >= 4 ? data.readUInt16BE(offset + 2) : "no code"}`);
-    this.#missing =
+    this.#length =
       short === 127 ? Number(data.readBigUInt64BE(offset + 2)) : short === 126 ? data.readUInt16BE(offset + 2) : short;
-    this.bytes += this.#missing;
+    this.#missing = this.#length;
     return length;
   }
 
   #countMessage(): void {
+    if (this.#length === ACK_REQUEST_BYTES) {
+      this.#socket.write(ACK_FRAME);
+      this.#text = [];
+      return;
+    }
     this.messages++;
+    this.bytes += this.#length;
+    this.onText?.(Buffer.concat(this.#text).toString());
+    this.#text = [];
     if (this.messages === 1) this.#opened.resolve(this);
     this.onMessage();
   }

@@ -1,13 +1,14 @@
 import { readFileSync } from "node:fs";
-import { CountingSocket, call, inParallel } from "./load-client.ts";
-import type { BenchChannel, Target } from "./targets.ts";
+import { z } from "zod";
+import { CountingSocket, inParallel } from "./load-client.ts";
+import { PUBLISHES_AT_ONCE, type Target } from "./targets.ts";
 
 /** What is measured, one round at a time, so that a caller can let two targets take turns. */
 
 export interface Round {
-  /** Frames or connections a second, or milliseconds. */
+  /** Deliveries or connections a second, or milliseconds. */
   value: number;
-  /** Microseconds of the server's processor for one frame, connection or event; null where the system does not tell. */
+  /** Microseconds of the server's processor for one delivery, connection or event; null where the system does not tell. */
   serverMicros: number | null;
   /** Share of the time in which this process, the client, was busy: near 1, it measures itself. */
   clientBusy: number;
@@ -18,20 +19,39 @@ export interface Measure {
   close(): Promise<void>;
 }
 
-/** How many publishes or handshakes wait for their answer at a time. */
-const PUBLISHES_AT_ONCE = 4;
 const HANDSHAKES_AT_ONCE = 32;
 /** Frames that have not come by then are lost. */
 const DELIVERY_TIMEOUT_MS = 60_000;
 
-/** Frames/s to many sockets, from the first publish to the last frame at the last socket. */
-export async function measureFanOut(target: Target, sizes: { sockets: number; frames: number }): Promise<Measure> {
-  const listeners = await listen(target, sizes.sockets);
+interface Load {
+  sockets: number;
+  events: number;
+}
+
+/** Deliveries/s to many sockets, each event published by itself, from the first publish to the last frame. */
+export async function measureFanOut(target: Target, load: Load): Promise<Measure> {
+  const channel = await target.openChannel(load.sockets);
+  const publish = (first: number, count: number) =>
+    inParallel(count, PUBLISHES_AT_ONCE, (i) => channel.publish(first + i));
+  return measureDeliveries(target, load, await listen(target, channel.socketPaths), publish);
+}
+
+/** The same in the way that the target is best at. */
+export async function measureBurst(target: Target, load: Load): Promise<Measure> {
+  const { socketPaths, burstSubprotocol, burst } = await target.openChannel(load.sockets);
+  return measureDeliveries(target, load, await listen(target, socketPaths, burstSubprotocol), burst);
+}
+
+function measureDeliveries(
+  target: Target,
+  { sockets, events }: Load,
+  listeners: Listeners,
+  publish: (first: number, count: number) => Promise<unknown>,
+): Measure {
+  const deliveries = sockets * events;
   const round = async () => {
-    const { value: seconds, ...busy } = await timed(target, sizes.sockets * sizes.frames, () =>
-      listeners.publish(sizes.frames, PUBLISHES_AT_ONCE),
-    );
-    return { ...busy, value: (sizes.sockets * sizes.frames) / seconds };
+    const { value: seconds, ...busy } = await timed(target, deliveries, () => listeners.hear(events, publish));
+    return { ...busy, value: deliveries / seconds };
   };
   return { round, close: listeners.close };
 }
@@ -52,11 +72,12 @@ export async function measureConnections(target: Target, sizes: { connections: n
 
 /** Milliseconds from a publish to its frame at the one listener: the median of a round's samples. */
 export async function measureLatency(target: Target, sizes: { samples: number }): Promise<Measure> {
-  const listeners = await listen(target, 1);
+  const channel = await target.openChannel(1);
+  const listeners = await listen(target, channel.socketPaths);
   const round = async () => {
     const samples: number[] = [];
     const { serverMicros, clientBusy } = await timed(target, sizes.samples, async () => {
-      for (let i = 0; i < sizes.samples; i++) samples.push(await listeners.publish(1, 1));
+      for (let i = 0; i < sizes.samples; i++) samples.push(await listeners.hear(1, (seq) => channel.publish(seq)));
     });
     return { serverMicros, clientBusy, value: median(samples) };
   };
@@ -69,67 +90,88 @@ export function median(values: number[]): number {
   return sorted.length % 2 === 1 ? Number(sorted[middle]) : (Number(sorted[middle - 1]) + Number(sorted[middle])) / 2;
 }
 
-/** Sockets that listen to a new channel, and the way to publish to them and to know that all of it came to each. */
-async function listen(target: Target, count: number) {
-  const channel = await target.openChannel(count);
-  const sockets = await openSockets(target, channel.socketPaths);
-  let published = 0;
-  let bytes = sockets[0]?.bytes ?? 0;
-  let left = 0;
+interface Listeners {
+  /**
+   * Publishes so many events and waits until every socket has them all.
+   * @param publish Gets the first one's `seq`, and how many.
+   * @returns Milliseconds from the first publish to the last message.
+   * @throws when one is lost, comes twice or in another order, at whichever socket.
+   */
+  hear(count: number, publish: (first: number, count: number) => Promise<unknown>): Promise<number>;
+  close(): Promise<void>;
+}
+
+const numbered = z.object({ seq: z.int() });
+const framesOf = (text: string) => z.array(numbered).parse([JSON.parse(text)].flat());
+
+/** Sockets that listen to a new channel. The first one reads what comes; the others must get as much as that one. */
+async function listen(target: Target, paths: string[], subprotocol?: string): Promise<Listeners> {
+  const sockets = await openSockets(target, paths, subprotocol);
+  const [reader] = sockets;
+  if (!reader) throw new Error("nobody listens");
+  let seq = 0;
+  /** Messages that have come, and how many will be when every socket has all of them; that is known late. */
+  let came = 0;
+  let expected = Number.NaN;
+  let last = 0;
   let done = Promise.withResolvers<number>();
+
+  reader.onText = (text) => {
+    for (const frame of framesOf(text)) {
+      if (frame.seq !== seq + 1) done.reject(new Error(`event ${frame.seq} came after ${seq}`));
+      seq = frame.seq;
+    }
+    if (seq === last) expected = (reader.messages - 1) * sockets.length;
+  };
   for (const socket of sockets) {
     socket.onMessage = () => {
-      if (--left === 0) done.resolve(performance.now());
+      if (++came === expected) done.resolve(performance.now());
     };
   }
-
-  /** @returns Milliseconds from the first publish to the last frame. */
-  const publish = async (frames: number, concurrency: number): Promise<number> => {
-    left = frames * count;
-    done = Promise.withResolvers<number>();
-    const lost = () => done.reject(new Error(`${left} of ${frames * count} frames did not come`));
-    const timer = setTimeout(lost, DELIVERY_TIMEOUT_MS);
-    const calls = Array.from({ length: frames }, (_, i) => channel.publish(published + i + 1));
-    const start = performance.now();
-    const answers = inParallel(frames, concurrency, (i) => call(target.worker.url, calls[i] as (typeof calls)[number]));
-    const [end] = await Promise.all([done.promise, answers]).finally(() => clearTimeout(timer));
-    published += frames;
-    bytes += checkCounts(sockets, published, bytes);
-    return end - start;
-  };
-
-  const close = async () => {
-    checkCounts(sockets, published, bytes);
-    await Promise.all(sockets.map((socket) => socket.close()));
-  };
-  return { publish, close };
-}
-
-/** Every socket has every frame, none twice, and all have the same bytes. @returns By how many bytes the sum has grown. */
-function checkCounts(sockets: CountingSocket[], published: number, before: number): number {
-  const expected = sockets[0]?.bytes ?? 0;
-  for (const [i, { messages, bytes }] of sockets.entries()) {
-    // The first message is the one that says that the socket is connected.
-    if (messages !== published + 1 || bytes !== expected) {
-      throw new Error(`socket ${i} has ${messages - 1} of ${published} frames, ${bytes} of ${expected} bytes`);
+  const check = () => {
+    for (const [i, { messages, bytes }] of sockets.entries()) {
+      if (messages !== reader.messages || bytes !== reader.bytes)
+        throw new Error(
+          `socket ${i} has ${bytes} bytes in ${messages} messages, not ${reader.bytes} in ${reader.messages}`,
+        );
     }
-  }
-  return expected - before;
+  };
+
+  return {
+    async hear(count, publish) {
+      const first = last + 1;
+      last += count;
+      expected = Number.NaN;
+      done = Promise.withResolvers<number>();
+      const lost = () => done.reject(new Error(`not all of ${count} events came to all of ${sockets.length} sockets`));
+      const timer = setTimeout(lost, DELIVERY_TIMEOUT_MS);
+      const start = performance.now();
+      const [end] = await Promise.all([done.promise, publish(first, count)]).finally(() => clearTimeout(timer));
+      check();
+      return end - start;
+    },
+    async close() {
+      check();
+      await Promise.all(sockets.map((socket) => socket.close()));
+    },
+  };
 }
 
-async function openSockets(target: Target, paths: BenchChannel["socketPaths"]): Promise<CountingSocket[]> {
-  return inParallel(paths.length, HANDSHAKES_AT_ONCE, (i) => CountingSocket.open(target.worker.url, paths[i] ?? "/"));
+async function openSockets(target: Target, paths: string[], subprotocol?: string): Promise<CountingSocket[]> {
+  return inParallel(paths.length, HANDSHAKES_AT_ONCE, (i) =>
+    CountingSocket.open(target.url, paths[i] ?? "/", subprotocol),
+  );
 }
 
 /** @returns Seconds taken, and who was how busy meanwhile. */
 async function timed(target: Target, operations: number, work: () => Promise<unknown>): Promise<Round> {
-  const serverBefore = processorMicros(target.worker.pid);
+  const serverBefore = processorMicros(target.pids);
   const clientBefore = process.cpuUsage();
   const start = performance.now();
   await work();
   const seconds = (performance.now() - start) / 1000;
   const client = process.cpuUsage(clientBefore);
-  const serverAfter = processorMicros(target.worker.pid);
+  const serverAfter = processorMicros(target.pids);
   return {
     value: seconds,
     serverMicros: serverBefore === null || serverAfter === null ? null : (serverAfter - serverBefore) / operations,
@@ -137,11 +179,14 @@ async function timed(target: Target, operations: number, work: () => Promise<unk
   };
 }
 
-/** Processor time of a process so far, in steps of 10 ms (Linux, proc(5): utime and stime in ticks of 1/100 s). */
-function processorMicros(pid: number): number | null {
+/** Processor time of some processes so far, in steps of 10 ms (Linux, proc(5): utime and stime in ticks of 1/100 s). */
+function processorMicros(pids: number[]): number | null {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) * 10_000;
+    const ticks = pids.map((pid) => {
+      const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      return Number(fields[11]) + Number(fields[12]);
+    });
+    return ticks.reduce((sum, value) => sum + value, 0) * 10_000;
   } catch {
     return null;
   }

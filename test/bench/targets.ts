@@ -1,25 +1,50 @@
+import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
-import { encodeEventFrame } from "../../src/protocol/frames.ts";
+import { once } from "node:events";
+import { join } from "node:path";
+import { createClient } from "redis";
+import { z } from "zod";
+import { encodeEventFrame, SUBPROTOCOL } from "../../src/protocol/frames.ts";
+import { endProcess, endWithThisProcess } from "../support/child.ts";
+import { hasRedis, startRedis } from "../support/redis.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
-import { startTidings, startWorkerd, type Workerd } from "../support/workerd.ts";
-import { call, type HttpCall } from "./load-client.ts";
+import { startTidings, startWorkerd } from "../support/workerd.ts";
+import { call, inParallel } from "./load-client.ts";
 
-/** What is measured: the bare object and the service, behind one face. */
+/** What is measured: the service and its peers, behind one face. */
 
 export interface Target {
-  worker: Workerd;
+  url: string;
+  /** The processes that do the work. */
+  pids: number[];
   /** A channel of its own that `listeners` clients may listen to, each with its own credentials. */
   openChannel(listeners: number): Promise<BenchChannel>;
+  stop(): Promise<void>;
 }
 
 export interface BenchChannel {
   /** The path for each listener's socket. */
   socketPaths: string[];
-  /** What publishes the event that is to have this `seq`. Both targets send frames of the same bytes for it. */
-  publish(seq: number): HttpCall;
+  /** Publishes the event that is to have this `seq`. All targets send the same text for it. */
+  publish(seq: number): Promise<unknown>;
+  /** Publishes so many events, from this `seq` on, in the way that this target is best at. */
+  burst(first: number, count: number): Promise<unknown>;
+  /** What clients offer that want a burst in the way that this target is best at. */
+  burstSubprotocol?: string;
 }
 
+export const TARGETS = {
+  bare: { title: "bare object", start: () => startBareTarget(false) },
+  storing: { title: "bare, one row", start: () => startBareTarget(true) },
+  node: { title: "Node ws, Redis", start: startNodeTarget },
+  tidings: { title: "tidings", start: startTidingsTarget },
+} as const;
+export type TargetName = keyof typeof TARGETS;
+
+/** How many publishes wait for their answer at a time. */
+export const PUBLISHES_AT_ONCE = 4;
+const EVENTS_IN_BATCH = 250;
 const EVENT_TYPE = "order_status_changed";
 const PUBLISH_TIME = Date.parse("2026-11-22T10:15:30.123Z");
 
@@ -29,50 +54,98 @@ function eventOf(orderId: string, seq: number) {
   return { type: EVENT_TYPE, id: `bench-${String(seq).padStart(8, "0")}`, data };
 }
 
+/** The text that the service sends for an event, for the peers that make none of their own. */
+function frameOf(orderId: string, seq: number): string {
+  const event = eventOf(orderId, seq);
+  return encodeEventFrame({ ...event, data: JSON.stringify(event.data), seq, ts: PUBLISH_TIME });
+}
+
 /** @param stores Whether it stores each frame in a row before it sends it, as whoever promises durability must. */
-export async function startBareTarget(stores: boolean): Promise<Target> {
+async function startBareTarget(stores: boolean): Promise<Target> {
   const worker = await startWorkerd({
     entry: "test/bench/bare.ts",
     durableObjects: { BareChannel: "BARE_CHANNEL" },
     bindings: { STORES: stores ? "yes" : "no" },
   });
   return {
-    worker,
+    url: worker.url,
+    pids: [worker.pid],
+    stop: () => worker.stop(),
     async openChannel(listeners) {
       const id = randomUUID();
       const path = `/${id}`;
+      const publish = (seq: number) => call(worker.url, { method: "POST", path, body: frameOf(id, seq) });
       return {
         socketPaths: new Array<string>(listeners).fill(path),
-        publish(seq) {
-          const event = eventOf(id, seq);
-          const body = encodeEventFrame({ ...event, data: JSON.stringify(event.data), seq, ts: PUBLISH_TIME });
-          return { method: "POST", path, body };
-        },
+        publish,
+        burst: (first, count) => inParallel(count, PUBLISHES_AT_ONCE, (i) => publish(first + i)),
       };
     },
   };
 }
 
 /** Order channels, because they check and store the most: the owner, the snapshot, the log. */
-export async function startTidingsTarget(): Promise<Target> {
+async function startTidingsTarget(): Promise<Target> {
   const worker = await startTidings({ RATE_LIMITS: "off" });
   const headers = { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json" };
+  const post = (path: string, body: unknown, method = "POST") =>
+    call(worker.url, { method, path: `/api/v1/${path}`, headers, body: JSON.stringify(body) });
   return {
-    worker,
+    url: worker.url,
+    pids: [worker.pid],
+    stop: () => worker.stop(),
     async openChannel(listeners) {
       const id = randomUUID();
-      const order = { user_id: "bench", status: "pending", payment_status: "pending" };
-      await call(worker.url, { method: "PUT", path: `/api/v1/orders/${id}`, headers, body: JSON.stringify(order) });
+      await post(`orders/${id}`, { user_id: "bench", status: "pending", payment_status: "pending" }, "PUT");
       // Each listener has a token that the service has not seen before, as different users have.
       const tokens = Array.from({ length: listeners }, (_, jti) =>
         mintToken({ subject: "bench", expiresIn: 3600, claims: { jti: `${id}-${jti}` } }),
       );
       return {
         socketPaths: (await Promise.all(tokens)).map((token) => `/api/v1/ws/orders/${id}?token=${token}`),
-        publish(seq) {
-          const body = JSON.stringify(eventOf(id, seq));
-          return { method: "POST", path: `/api/v1/publish/orders/${id}`, headers, body };
+        publish: (seq) => post(`publish/orders/${id}`, eventOf(id, seq)),
+        burstSubprotocol: SUBPROTOCOL,
+        async burst(first, count) {
+          for (let sent = 0; sent < count; sent += EVENTS_IN_BATCH) {
+            const events = Array.from({ length: Math.min(EVENTS_IN_BATCH, count - sent) }, (_, i) => ({
+              channel: `order_${id}`,
+              ...eventOf(id, first + sent + i),
+            }));
+            await post("publish/batch", { events });
+          }
         },
+      };
+    },
+  };
+}
+
+/** @returns null when there is no Redis for it, which is said. */
+async function startNodeTarget(): Promise<Target | null> {
+  if (!hasRedis("Node ws and Redis pub/sub, side by side")) return null;
+  const redis = await startRedis();
+  const child = fork(join(import.meta.dirname, "node-ws.ts"), [redis.url]);
+  endWithThisProcess(child);
+  const [address] = await once(child, "message");
+  const url = `http://127.0.0.1:${z.object({ port: z.int() }).parse(address).port}`;
+  const publisher = createClient({ url: redis.url });
+  await publisher.connect();
+  return {
+    url,
+    pids: [Number(child.pid), redis.pid],
+    async stop() {
+      publisher.destroy();
+      await endProcess(child, "SIGTERM");
+      await redis.stop();
+    },
+    async openChannel(listeners) {
+      const id = randomUUID();
+      const path = `/${id}`;
+      const publish = (seq: number) => publisher.publish(path, frameOf(id, seq));
+      return {
+        socketPaths: new Array<string>(listeners).fill(path),
+        publish,
+        // The client sends what it is given in one go together.
+        burst: (first, count) => Promise.all(Array.from({ length: count }, (_, i) => publish(first + i))),
       };
     },
   };
