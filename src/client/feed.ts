@@ -180,6 +180,8 @@ export class Feed<V extends Updates<Told>> {
   }
 
   async #freshToken(): Promise<string> {
+    // The first one to use this comes right after it was made.
+    await null;
     for (const consumer of this.#consumers) {
       const { getToken } = consumer.options();
       if (getToken) return getToken();

@@ -2,6 +2,7 @@ import {
   type ComputedRef,
   computed,
   getCurrentInstance,
+  getCurrentScope,
   type MaybeRefOrGetter,
   onMounted,
   onScopeDispose,
@@ -75,8 +76,9 @@ function useFeed<V extends object>(
       (token) => kind.renew(key.value, token),
     );
   };
-  // A server renders components and never mounts them.
-  if (getCurrentInstance()) onMounted(begin);
+  // A server renders components and never mounts them. What a component makes may outlive it, as a store does.
+  const scope = getCurrentScope();
+  if (getCurrentInstance()) onMounted(() => (scope ? scope.run(begin) : begin()));
   else begin();
   onScopeDispose(() => leave());
 
