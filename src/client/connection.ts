@@ -19,7 +19,11 @@ import type {
  * Listens to an order.
  * @example
  * const connection = connectOrder(orderId, {
- *   getToken: () => fetch("/api/token").then((response) => response.text()),
+ *   async getToken() {
+ *     const response = await fetch("/api/token");
+ *     if (!response.ok) throw new Error("no token");
+ *     return response.text();
+ *   },
  *   onSnapshot: ({ current_status }) => showStatus(current_status),
  *   onEvent: (event) => event.type === "order_shipped" && showTracking(event.data.tracking_number),
  * });

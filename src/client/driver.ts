@@ -6,6 +6,8 @@ import { watchPage } from "./page.ts";
 import { claimOf } from "./token.ts";
 import type { Position } from "./types.ts";
 
+/** Those that a token consists of (RFC 7515, section 7.1). */
+const JWT_CHARACTERS = /^[\w.-]*$/;
 /** `WebSocket.OPEN`, which not every runtime has. */
 const OPEN = 1;
 /** Longer timers fire at once (a signed 32-bit number of milliseconds). */
@@ -22,6 +24,8 @@ export class Driver implements Link {
   #unwatch: (() => void) | undefined;
   readonly #inputs: Input[] = [];
   #isBusy = false;
+  #lastNow = 0;
+  #ahead = 0;
 
   constructor(
     start: Start,
@@ -63,13 +67,20 @@ export class Driver implements Link {
     this.#take({ type: "filter", productIds, isAdded });
   }
 
+  /** Milliseconds since 1970. When the device's clock is set back, what is planned must not wait until it is there again. */
+  #now(): number {
+    this.#ahead = Math.max(this.#ahead, this.#lastNow - Date.now());
+    this.#lastNow = Date.now() + this.#ahead;
+    return this.#lastNow;
+  }
+
   /** One input after the other: what a page does while it is told something comes after that. */
   #take(input: Input): void {
     this.#inputs.push(input);
     if (this.#isBusy) return;
     this.#isBusy = true;
     for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
-      const [state, effects] = step(this.#state, next, Date.now(), Math.random);
+      const [state, effects] = step(this.#state, next, this.#now(), Math.random);
       this.#state = state;
       for (const effect of effects) this.#run(effect);
     }
@@ -79,7 +90,7 @@ export class Driver implements Link {
     if (at !== NEVER) {
       this.#timer = setTimeout(
         () => this.#take({ type: "tick" }),
-        Math.min(Math.max(at - Date.now(), 0), MAX_TIMER_MS),
+        Math.min(Math.max(at - this.#now(), 0), MAX_TIMER_MS),
       );
     }
   }
@@ -108,6 +119,8 @@ export class Driver implements Link {
   async #fetchToken(request: number): Promise<void> {
     try {
       const token = await this.#getToken();
+      // An error page, for instance, to which the service could only say that it should not come back.
+      if (!JWT_CHARACTERS.test(token)) throw new TypeError();
       const exp = claimOf(token, "exp");
       this.#take({ type: "token", request, token, expiresAt: typeof exp === "number" ? exp * 1000 : NEVER });
     } catch {
@@ -120,15 +133,15 @@ export class Driver implements Link {
       const url = this.#socketUrl(position, products);
       const socket = new WebSocket(url, [SUBPROTOCOL, BEARER_PROTOCOL_PREFIX + token]);
       this.#socket = socket;
-      socket.addEventListener("message", ({ data }) =>
-        this.#take(
-          data === PONG ? { type: "pong", socket: id } : { type: "frames", socket: id, frames: framesOf(String(data)) },
-        ),
-      );
+      socket.addEventListener("message", ({ data }) => {
+        if (data === PONG) this.#take({ type: "pong", socket: id });
+        // One by one: the position is that of the last event that the page was told of.
+        else for (const frame of framesOf(String(data))) this.#take({ type: "frame", socket: id, frame });
+      });
       socket.addEventListener("close", ({ code, reason }) => this.#take({ type: "closed", socket: id, code, reason }));
     } catch {
       // The error would show the token. Trying the same again does not help.
-      const reason = "The URL or the token is not fit for a WebSocket";
+      const reason = "Not a WebSocket URL";
       this.#take({ type: "closed", socket: id, code: 4005, reason });
     }
   }

@@ -40,7 +40,8 @@ export interface State extends Readonly<Deadlines> {
   /** The filter as the page wants it, and as the socket was opened with; null for everything. */
   readonly products: readonly string[] | null;
   readonly openedWith: readonly string[] | null;
-  /** Which request for a token, and which socket, counts: answers of older ones are too late. */
+  /** Which request for a token, and which socket, counts: what older ones say is too late. No socket has this number
+   * while none is open. */
   readonly request: number;
   readonly socket: number;
   /** Tries since the last success, and when the last one began. */
@@ -80,7 +81,7 @@ export type Input =
   /** @param expiresAt The token's own `exp`, in milliseconds since 1970, or `NEVER` when it cannot be read. */
   | { type: "token"; request: number; token: string; expiresAt: number }
   | { type: "token_failed"; request: number }
-  | { type: "frames"; socket: number; frames: unknown[] }
+  | { type: "frame"; socket: number; frame: unknown }
   /** The answer to the oldest `ping`. */
   | { type: "pong"; socket: number }
   | { type: "closed"; socket: number; code: number; reason: string }

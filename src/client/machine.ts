@@ -54,7 +54,11 @@ function apply(d: Draft, input: Input): void {
       return;
     case "refresh":
       if (s.phase === "live") askForToken(d);
-      else apply(d, { type: "connect" });
+      else if (s.phase === "token" || s.phase === "opening") {
+        // What is under way has the token before this one.
+        drop(d);
+        retrySoon(d, now);
+      } else apply(d, { type: "connect" });
       return;
     case "token":
       takeToken(d, input);
@@ -64,26 +68,16 @@ function apply(d: Draft, input: Input): void {
       if (s.phase === "token") comeBack(d, "backoff");
       else postponeRefresh(d);
       return;
+    case "closed":
+      if (input.socket === s.socket) lost(d, input);
+      return;
     case "pong":
-    case "frames":
-      if (input.socket !== s.socket || (s.phase !== "opening" && s.phase !== "live")) return;
+    case "frame":
+      if (input.socket !== s.socket) return;
       // Only the last answer ends the waiting. Anything else may have lain here unread since before the device slept.
       if (input.type === "pong") s.pings = Math.max(0, s.pings - 1);
       s.pongBy = s.pings === 0 ? NEVER : now + s.patienceMs;
-      if (input.type === "pong") return;
-      for (const frame of input.frames) {
-        const result = receive(d, frame);
-        if (result === "established") established(d);
-        if (result === "expiring" && s.refreshBy === NEVER) scheduleRefresh(d, now);
-        // What is behind a hole comes again after the events that are missing.
-        if (result === "hole") {
-          comeBack(d, "backoff");
-          return;
-        }
-      }
-      return;
-    case "closed":
-      if (input.socket === s.socket && (s.phase === "opening" || s.phase === "live")) lost(d, input);
+      if (input.type === "frame") takeFrame(d, input.frame);
       return;
     case "tick":
       tick(d);
@@ -106,6 +100,14 @@ function apply(d: Draft, input: Input): void {
       changeFilter(d, input);
       return;
   }
+}
+
+function takeFrame(d: Draft, frame: unknown): void {
+  const result = receive(d, frame);
+  if (result === "established") established(d);
+  if (result === "expiring" && d.s.refreshBy === NEVER) scheduleRefresh(d, d.now);
+  // What is behind a hole comes again after the events that are missing.
+  if (result === "hole") comeBack(d, "backoff");
 }
 
 /** Somebody looks, or the network changed: ask a live socket whether it is, and wait no longer for another. */
@@ -156,7 +158,7 @@ function tryNow(d: Draft): void {
 function takeToken(d: Draft, input: { request: number; token: string; expiresAt: number }): void {
   const { s, now } = d;
   const { token } = input;
-  if (input.request !== s.request || (s.phase !== "token" && s.phase !== "live")) return;
+  if (input.request !== s.request) return;
   const isSame = token === s.token;
   if (s.phase === "token") {
     // The one that was refused a moment ago.
@@ -260,6 +262,7 @@ function end(d: Draft, code: number, message: string): void {
   if (s.phase === "closed") return;
   drop(d);
   s.phase = "closed";
+  s.notLiveSince = Math.min(s.notLiveSince, d.now);
   const name = isCloseCode(code) ? CLOSE_RULES[code].name : code === 1000 ? "closed" : "unknown";
   const userMustAct = name === "unauthenticated" || name === "access_denied";
   s.status = { state: "closed", isStale: true, reason: { code, name, message, userMustAct } };

@@ -1,9 +1,8 @@
 /** What a page tells of itself. All of it is missing in Node and Workers, and nothing is read when this is loaded. */
 
 interface PageGlobals {
-  addEventListener(type: string, listener: (event: Event) => void): void;
-  removeEventListener(type: string, listener: (event: Event) => void): void;
-  document: Pick<PageGlobals, "addEventListener" | "removeEventListener"> & { visibilityState: string };
+  addEventListener(type: string, listener: () => void, options: { signal: AbortSignal }): void;
+  document: Pick<PageGlobals, "addEventListener"> & { visibilityState: string };
   navigator: { onLine?: boolean };
   location: { origin: string };
 }
@@ -23,25 +22,25 @@ export type PageInput =
  */
 export function watchPage(onInput: (input: PageInput) => void): () => void {
   const { document, navigator } = globals;
+  const online = (): PageInput => ({ type: "online", isOnline: navigator?.onLine !== false });
+  const visible = (): PageInput => ({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
+  const sleep = (): PageInput => ({ type: "sleep" });
+  const wake = (): PageInput => ({ type: "wake" });
   const listeners: [typeof globals.document, string, () => PageInput][] = [
-    [undefined, "online", () => ({ type: "online", isOnline: true })],
-    [undefined, "offline", () => ({ type: "online", isOnline: false })],
+    [undefined, "online", online],
+    [undefined, "offline", online],
     // A page in the back-forward cache may keep no socket.
-    [undefined, "pagehide", () => ({ type: "sleep" })],
-    [undefined, "pageshow", () => ({ type: "wake" })],
-    [document, "freeze", () => ({ type: "sleep" })],
-    [document, "resume", () => ({ type: "wake" })],
-    [document, "visibilitychange", () => ({ type: "visible", isVisible: document?.visibilityState !== "hidden" })],
+    [undefined, "pagehide", sleep],
+    [undefined, "pageshow", wake],
+    [document, "freeze", sleep],
+    [document, "resume", wake],
+    [document, "visibilitychange", visible],
   ];
-  const undo = listeners.map(([target = globals, name, input]) => {
-    const listener = () => onInput(input());
-    target.addEventListener?.(name, listener);
-    return () => target.removeEventListener?.(name, listener);
-  });
+  const watching = new AbortController();
+  for (const [target = globals, name, input] of listeners)
+    target.addEventListener?.(name, () => onInput(input()), watching);
   // Both, because they may have changed since the page was watched last.
-  onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
-  onInput({ type: "online", isOnline: navigator?.onLine !== false });
-  return () => {
-    for (const one of undo) one();
-  };
+  onInput(visible());
+  onInput(online());
+  return () => watching.abort();
 }

@@ -92,7 +92,7 @@ class World {
       }
       while (since < this.published && frames.length < limit) frames.push(this.frame(++since));
       this.open.set(socket, since);
-      if (frames.length > 0) this.take({ type: "frames", socket, frames });
+      for (const frame of frames) this.take({ type: "frame", socket, frame });
     }
   }
 
@@ -161,7 +161,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     weight: 1,
     arbitrary: fc.nat(5).map((back) => (world: World) => {
       const socket = world.state.socket - 1 - back;
-      world.take({ type: "frames", socket, frames: [world.frame(999)] });
+      world.take({ type: "frame", socket, frame: world.frame(999) });
       world.take({ type: "closed", socket, code: 4003, reason: "" });
       world.take({ type: "token", request: world.state.request - 1 - back, token: "old", expiresAt: NEVER });
     }),
@@ -173,7 +173,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       const [socket] = world.open.keys();
       const seq = (world.state.position?.seq ?? 0) - back;
       const frames = [world.frame(seq), null, 7, "x", {}, { type: "order_shipped" }, { seq: "9" }];
-      if (socket !== undefined) world.take({ type: "frames", socket, frames });
+      for (const frame of frames) if (socket !== undefined) world.take({ type: "frame", socket, frame });
     }),
   },
 );

@@ -43,7 +43,8 @@ class Machine {
   }
 
   frames(...frames: unknown[]): Effect[] {
-    return this.take({ type: "frames", socket: this.state.socket, frames });
+    const { socket } = this.state;
+    return frames.flatMap((frame) => this.take({ type: "frame", socket, frame }));
   }
 
   pong(): Effect[] {
@@ -154,6 +155,25 @@ describe("a token", () => {
   });
 });
 
+describe("a page with another token", () => {
+  test("is not refused for the one before, wherever the connection is", () => {
+    const fetching = machine();
+    fetching.take({ type: "connect" });
+    const { request } = fetching.state;
+    fetching.take({ type: "refresh" });
+    fetching.take({ type: "token", request, token: "old", expiresAt: NEVER });
+    expect(kinds(fetching.next())).toContain("get_token");
+    expect(fetching.token("new")).toContainEqual(expect.objectContaining({ type: "open", token: "new" }));
+    const opening = machine();
+    opening.take({ type: "connect" });
+    opening.token("old");
+    const { socket } = opening.state;
+    expect(kinds(opening.take({ type: "refresh" }))).toContain("drop");
+    opening.take({ type: "closed", socket, code: 4003, reason: "" });
+    expect(kinds(opening.next())).toContain("get_token");
+  });
+});
+
 describe("a silent socket", () => {
   test("is asked, and dead when it does not answer", () => {
     const m = machine().live();
@@ -229,6 +249,14 @@ describe("a silent socket", () => {
     expect(kinds(m.after(connectTimeoutMs))).toEqual(["drop", "status"]);
     expect(m.state.status).toEqual({ state: "connecting", isStale: true });
   });
+});
+
+test("what was closed for long is stale, and stays so until it is live again", () => {
+  const m = machine().live();
+  m.take({ type: "stop" });
+  m.now += 3_600_000;
+  m.take({ type: "connect" });
+  expect(m.state.status).toEqual({ state: "recovering", isStale: true });
 });
 
 describe("a page", () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -60,6 +60,47 @@ describe("listening to an order", () => {
     expect(heard.events).toEqual([]);
   });
 
+  test("the position is that of the last event told, also within a message of many", async () => {
+    const id = await registerOrderAt(service.url);
+    const kept = new Map<string, string>();
+    const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: kept.set.bind(kept) };
+    const told: { seq: number; position: number | undefined; stored: number }[] = [];
+    const { connection, heard } = order(id, {
+      storage,
+      onEvent({ seq }) {
+        const [stored = "{}"] = kept.values();
+        told.push({ seq, position: connection.position?.seq, stored: JSON.parse(stored).seq });
+        // What is behind it in the same message comes after the next connect.
+        if (seq === 3) connection.close();
+      },
+    });
+    await heard.reaches("live");
+    const events = upTo(10).map(() => ({ channel: `order_${id}`, type: "order_shipped", data: {} }));
+    await callService(service.url, "POST", "publish/batch", { events });
+    await heard.reaches("closed");
+    connection.reconnect();
+    await eventually(() => expect(seqsOf(told)).toEqual(upTo(10)));
+    for (const { seq, position, stored } of told)
+      expect({ seq, position, stored }).toEqual({ seq, position: seq, stored: seq - 1 });
+    expect(heard.gaps).toEqual([]);
+  });
+
+  test("what the shop says instead of a token, such as an error page, ends nothing", async () => {
+    const id = await registerOrderAt(service.url);
+    const answers = ["<html>503 Service Unavailable</html>", mintToken, '{"detail":"Bad gateway"}', mintToken];
+    const getToken = vi.fn(async () => {
+      const answer = answers.shift() ?? mintToken;
+      return typeof answer === "string" ? answer : answer();
+    });
+    const { connection, heard } = order(id, { getToken, tuning: { refreshLeadMs: 100 } });
+    await heard.reaches("live");
+    connection.refreshToken();
+    await eventually(() => expect(getToken).toHaveBeenCalledTimes(4));
+    await ship(id);
+    await eventually(() => expect(heard.events).toHaveLength(1));
+    expect(heard.states).toEqual(["live"]);
+  });
+
   test("refusals that a retry cannot mend stop it, and say what they are", async () => {
     const id = await registerOrderAt(service.url, "bob");
     const strange = order(id);
@@ -99,6 +140,19 @@ describe("coming back", () => {
     await service.restart();
     await ship(id);
     await eventually(() => expect(seqsOf(heard.events)).toEqual([1]));
+  });
+
+  test("when the device's clock is set back an hour meanwhile", async () => {
+    const id = await registerOrderAt(service.url);
+    const { heard } = order(id, { token: await mintToken(), getToken: undefined });
+    await heard.reaches("live");
+    await service.kill();
+    await heard.reaches("recovering");
+    const { now } = Date;
+    onTestFinished(() => void vi.restoreAllMocks());
+    vi.spyOn(Date, "now").mockImplementation(() => now() - 3_600_000);
+    await service.restart();
+    await heard.reaches("live");
   });
 
   test("in another page, with the position that was stored", async () => {

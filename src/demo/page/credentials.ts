@@ -49,9 +49,10 @@ export function takeFromAddress(): void {
 
 /** What a token says of itself, for people to read; whether that is true is for the service to decide. */
 export function aboutToken(token: string): { subject: string; endsAt: Date | null } | null {
-  const subject = claimOf(token, "sub");
+  const bytes = claimOf(token, "sub");
   const exp = claimOf(token, "exp");
-  if (typeof subject !== "string") return null;
+  if (typeof bytes !== "string") return null;
+  const subject = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
   return { subject, endsAt: typeof exp === "number" ? new Date(exp * 1000) : null };
 }
 
