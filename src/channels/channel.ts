@@ -87,7 +87,7 @@ export class Channel {
       () => this.listeners.count,
       (gapAt) => this.gap(gapAt, Date.now()),
     );
-    this.listeners = new Listeners(ctx, this.#journal);
+    this.listeners = new Listeners(ctx, this.#journal, config.historyLimit);
     this.alarm = new Alarm(ctx.storage);
   }
 
@@ -105,7 +105,7 @@ export class Channel {
     const missed = resume && this.history.readSince(resume.epoch, since, now);
     const first = this.#establishedFrame(resume && missed !== null, now);
     if (resume) this.#journal.resumed(missed);
-    const { socket, response } = this.listeners.accept(listener, first, missed ?? []);
+    const { socket, response } = this.listeners.accept(listener, first, missed ?? [], now);
     this.#watch(socket, listener, now);
     return response;
   }

@@ -1,11 +1,13 @@
 import type { CloseCode } from "../protocol/close-rules.ts";
-import { type AckRequestFrame, MAX_FILTER_PRODUCTS, PING, PONG } from "../protocol/frames.ts";
+import { type AckRequestFrame, encodePositionFrame, MAX_FILTER_PRODUCTS, PING, PONG } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 import { forgetAttachment, type Listener, readAttachment, writeAttachment } from "./attachment.ts";
 import type { LoggedFrame } from "./history.ts";
 import { messagesFor } from "./messages.ts";
 import { Pace } from "./pace.ts";
 
+/** Who has a filter is told the position so many times while as much happens as the history holds. */
+const POSITIONS_PER_HISTORY = 4;
 const ACK_REQUEST = JSON.stringify({ type: "ack_request" } satisfies AckRequestFrame);
 
 /** Told of who comes and goes. */
@@ -22,15 +24,19 @@ export interface ListenersWatcher {
 export class Listeners {
   readonly #ctx: DurableObjectState;
   readonly #watcher: ListenersWatcher;
+  /** After so many events. */
+  readonly #positionEvery: number;
   readonly #open = new Map<WebSocket, Listener>();
   /** How far each client that can be asked is behind. */
   readonly #paces = new WeakMap<WebSocket, Pace>();
   /** How many sockets each user has. */
   readonly #bySubject = new Map<string, number>();
 
-  constructor(ctx: DurableObjectState, watcher: ListenersWatcher) {
+  /** @param historyLimit How many events a client may miss and still resume. */
+  constructor(ctx: DurableObjectState, watcher: ListenersWatcher, historyLimit: number) {
     this.#ctx = ctx;
     this.#watcher = watcher;
+    this.#positionEvery = Math.ceil(historyLimit / POSITIONS_PER_HISTORY);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
       const listener = readAttachment(socket);
@@ -56,13 +62,20 @@ export class Listeners {
   }
 
   /** Accepts a client: the first frame, then what it missed, then it is one of the listeners. */
-  accept(listener: Listener, first: string, missed: LoggedFrame[]): { socket: WebSocket; response: Response } {
+  accept(
+    listener: Listener,
+    first: string,
+    missed: LoggedFrame[],
+    now: number,
+  ): { socket: WebSocket; response: Response } {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     this.#ctx.acceptWebSocket(server);
     writeAttachment(server, listener);
     this.#add(server, listener);
     server.send(first);
-    this.#sendTo(server, listener, missed, new Map());
+    const sent = this.#sendTo(server, listener, missed, new Map());
+    const last = missed.at(-1);
+    if (last && isBehind(listener, missed, sent)) this.control(server, encodePositionFrame(last.seq, now));
     this.#watcher.opened(listener);
     return { socket: server, response: new Response(null, { status: 101, webSocket: client }) };
   }
@@ -75,6 +88,7 @@ export class Listeners {
     const receivers = new Array<number>(frames.length).fill(0);
     const messages = new Map<string, string[]>();
     const lengths = frames.map(({ text }) => text.length);
+    const position = this.#positionAfter(frames, now);
     for (const [socket, listener] of this.#open) {
       if (now >= listener.expiresAt) {
         this.close(socket, "token_expired");
@@ -82,6 +96,7 @@ export class Listeners {
       }
       const sent = this.#sendTo(socket, listener, frames, messages);
       for (const index of sent) receivers[index] = (receivers[index] ?? 0) + 1;
+      if (position !== null && isBehind(listener, frames, sent)) this.control(socket, position);
       if (listener.speaksV1 && sent.length > 0) this.#keepPace(socket, frames, sent, lengths);
     }
     return receivers;
@@ -145,6 +160,14 @@ export class Listeners {
     this.#watcher.closed(listener, code);
   }
 
+  /** The frame that tells the position, when these events complete a stretch after which that is due. */
+  #positionAfter(frames: LoggedFrame[], now: number): string | null {
+    const [first, last] = [frames[0], frames.at(-1)];
+    if (!first || !last) return null;
+    const stretches = (seq: number) => Math.floor(seq / this.#positionEvery);
+    return stretches(last.seq) > stretches(first.seq - 1) ? encodePositionFrame(last.seq, now) : null;
+  }
+
   #subtract(listener: Listener): void {
     const others = this.countOf(listener.subject) - 1;
     if (others > 0) this.#bySubject.set(listener.subject, others);
@@ -177,6 +200,11 @@ export class Listeners {
 
 function passes(listener: Listener, frame: LoggedFrame): boolean {
   return listener.products === null || frame.productId === null || listener.products.includes(frame.productId);
+}
+
+/** Whether a client that can be told does not know of the last of these frames. */
+function isBehind({ speaksV1, products }: Listener, frames: LoggedFrame[], sent: number[]): boolean {
+  return speaksV1 && products !== null && sent.at(-1) !== frames.length - 1;
 }
 
 /**

@@ -61,6 +61,22 @@ export interface TokenExpiringFrame {
   data: { expires_at: string };
 }
 
+/**
+ * Server → `tidings.v1` client with a filter: what its filter lets through has come up to `seq`, so that it can still
+ * resume when much has happened that it did not want to hear. It looks like an event of a type that nobody knows: who
+ * keeps the position of such events needs no rule for it.
+ */
+export interface PositionFrame {
+  type: "position";
+  data: Record<string, never>;
+  seq: number;
+  ts: string;
+}
+
+export function encodePositionFrame(seq: number, now: number): string {
+  return JSON.stringify({ type: "position", data: {}, seq, ts: new Date(now).toISOString() } satisfies PositionFrame);
+}
+
 /** Server → `tidings.v1` client: say how far you have read, with `ack`. */
 export interface AckRequestFrame {
   type: "ack_request";

@@ -219,6 +219,21 @@ describe("listening to products", () => {
     expect(heard.gaps).toEqual([]);
   });
 
+  test("whose filter was quiet while more happened than the history has: it resumes all the same", async () => {
+    const { connection, heard } = products({ productIds: ["quiet"] });
+    await heard.reaches("live");
+    const busy = Array.from({ length: 600 }, () => ({
+      ...{ channel: "products", type: "product_updated", data: { product_id: "busy" } },
+    }));
+    for (let i = 0; i < 2; i++) await callService(service.url, "POST", "publish/batch", { events: busy });
+    await eventually(() => expect(connection.position?.seq).toBeGreaterThan(1000));
+    await service.restart();
+    const seq = await stock("quiet");
+    await eventually(() => expect(seqsOf(heard.events)).toEqual([seq]));
+    await eventually(() => expect(heard.status).toMatchObject({ state: "live", recovered: true }));
+    expect(heard.gaps).toEqual([]);
+  });
+
   test("more than 50 products are refused at once", () => {
     expect(() => products({ productIds: upTo(51).map(String) })).toThrow(RangeError);
   });

@@ -97,6 +97,37 @@ describe("?since=&epoch=", () => {
     }
   });
 
+  test("a tidings.v1 client with a filter is told the position, before the history leaves it behind", async () => {
+    const publishBusy = async (count: number) => {
+      const event = { channel: "products", type: "product_updated", data: { product_id: "busy" } };
+      await serviceRequest("POST", "/api/v1/publish/batch", JSON.stringify({ events: Array(count).fill(event) }));
+    };
+    const query = { product_id: "quiet" };
+    const plain = await connect("products", { token: await mintToken(), query });
+    const socket = await connect("products", { headers: await v1(), query });
+    const { seq, epoch } = (await socket.frame()).data;
+    await plain.frame();
+    // A quarter of the history is 250 events.
+    await publishBusy(250);
+    const last = Number(seq) + 250;
+    expect(await socket.frame()).toEqual({ type: "position", data: {}, seq: last, ts: expect.any(String) });
+    await publishBusy(1);
+    const since = { ...query, since: String(last), epoch: String(epoch) };
+    const back = await connect("products", { headers: await v1(), query: since });
+    expect((await back.frame()).data.resumed).toBe(true);
+    expect(await back.frame()).toMatchObject({ type: "position", seq: last + 1 });
+    const nobodyElse = await connect("products", {
+      headers: await v1(),
+      query: { since: String(last), epoch: String(epoch) },
+    });
+    await nobodyElse.frame();
+    expect((await nobodyElse.frame()).type).toBe("product_updated");
+    for (const one of [plain, socket, back, nobodyElse]) {
+      expect(await one.settle()).toEqual([]);
+      one.close();
+    }
+  });
+
   test("products resume honours the product filter", async () => {
     const [mine, other] = [crypto.randomUUID(), crypto.randomUUID()];
     const { epoch, seq } = await positionOf("products");

@@ -83,6 +83,7 @@ export const FRAME_EXAMPLES = {
   token_expiring: { type: "token_expiring", data: { expires_at: EXAMPLE_TS } },
   subscribe: { type: "subscribe", product_ids: ["p-42"] },
   unsubscribe: { type: "unsubscribe", product_ids: ["p-42"] },
+  position: { type: "position", data: {}, seq: 250, ts: EXAMPLE_TS },
   ack_request: { type: "ack_request" },
   ack: { type: "ack", seq: 8 },
   authenticate: { type: "authenticate", token: "<jwt>" },

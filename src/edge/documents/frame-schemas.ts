@@ -4,6 +4,7 @@ import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
 import type {
   AckRequestFrame,
   OrderEstablishedFrame,
+  PositionFrame,
   ProductsEstablishedFrame,
   TokenExpiringFrame,
 } from "../../protocol/frames.ts";
@@ -50,6 +51,13 @@ const tokenExpiring = z.object({
   data: z.object({ expires_at: moment }),
 }) satisfies z.ZodType<TokenExpiringFrame>;
 
+const positionFrame = z.object({
+  type: z.literal("position"),
+  data: z.object({}),
+  seq: z.int().min(1),
+  ts: moment,
+}) satisfies z.ZodType<PositionFrame>;
+
 const ackRequest = z.object({ type: z.literal("ack_request") }) satisfies z.ZodType<AckRequestFrame>;
 
 const eventFrame = (type: EventType) =>
@@ -84,6 +92,7 @@ export const FRAME_SCHEMAS: Record<string, z.ZodType> = {
   subscribe,
   unsubscribe,
   authenticate,
+  position: positionFrame,
   ack_request: ackRequest,
   ack,
 };
