@@ -22,13 +22,13 @@ export type PageInput =
  */
 export function watchPage(onInput: (input: PageInput) => void): () => void {
   const { document, navigator } = globals;
-  const online = (): PageInput => ({ type: "online", isOnline: navigator?.onLine !== false });
+  const online = (isOnline: boolean) => (): PageInput => ({ type: "online", isOnline });
   const visible = (): PageInput => ({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
   const sleep = (): PageInput => ({ type: "sleep" });
   const wake = (): PageInput => ({ type: "wake" });
   const listeners: [typeof globals.document, string, () => PageInput][] = [
-    [undefined, "online", online],
-    [undefined, "offline", online],
+    [undefined, "online", online(true)],
+    [undefined, "offline", online(false)],
     // A page in the back-forward cache may keep no socket.
     [undefined, "pagehide", sleep],
     [undefined, "pageshow", wake],
@@ -41,6 +41,6 @@ export function watchPage(onInput: (input: PageInput) => void): () => void {
     target.addEventListener?.(name, () => onInput(input()), watching);
   // Both, because they may have changed since the page was watched last.
   onInput(visible());
-  onInput(online());
+  onInput(online(navigator?.onLine !== false)());
   return () => watching.abort();
 }

@@ -16,26 +16,29 @@ export function Drill() {
   const { key } = useStore(credentials);
   const { counts } = useStore(productsLog);
   const [stage, setStage] = useState<Stage>({ name: "ready" });
-  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  const isOffline = useRef(false);
+  const comeBack = () => {
+    if (!isOffline.current) return;
+    isOffline.current = false;
+    goOnline();
+  };
   // Whoever leaves the view is not left without a network.
-  useEffect(
-    () => () => {
-      if (timer.current === undefined) return;
-      clearTimeout(timer.current);
-      goOnline();
-    },
-    [],
-  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when it is left, and not before
+  useEffect(() => comeBack, []);
 
   const run = async () => {
     const published: number[] = [];
     setStage({ name: "offline", published });
+    isOffline.current = true;
     goOffline();
-    timer.current = setTimeout(() => {
-      timer.current = undefined;
-      goOnline();
-      setStage({ name: "back", published });
-    }, OFFLINE_MS);
+    const patience = new Promise((resolve) => setTimeout(resolve, OFFLINE_MS));
+    await publishAll(published);
+    await patience;
+    comeBack();
+    setStage({ name: "back", published });
+  };
+
+  const publishAll = async (published: number[]) => {
     for (let i = 1; key && i <= EVENTS; i++) {
       const data = { product_id: "p-08", sku: "NOTE-A5", new_quantity: 100 + i };
       const { body } = await publish({ type: "inventory_updated", data }, "", key);
@@ -49,7 +52,7 @@ export function Drill() {
     <section className="card drill" aria-labelledby="drill">
       <h2 id="drill">Without a network</h2>
       <p>
-        Both sockets break and the page hears that it is offline, for {OFFLINE_MS / 1000} seconds.
+        Both sockets break and the page hears that it is offline, for {OFFLINE_MS / 1000} seconds at least.
         {key
           ? ` Meanwhile ${EVENTS} events are published over HTTP.`
           : " With the publish key, events would be published meanwhile."}

@@ -90,6 +90,21 @@ export class DemoPage {
     return { received, expected, missed, twice };
   }
 
+  /**
+   * Notes what an attribute says from now on, in the page itself: what stands there for a moment only is not missed.
+   * @returns What asks for all that it said.
+   */
+  async noteChanges(selector: string, attribute: string): Promise<() => Promise<string[]>> {
+    const noted = await this.page.evaluateHandle<string[]>(`{
+      const values = [];
+      const element = document.querySelector(${JSON.stringify(selector)});
+      const note = () => values.push(element.getAttribute(${JSON.stringify(attribute)}));
+      new MutationObserver(note).observe(element, { attributeFilter: [${JSON.stringify(attribute)}] });
+      values;
+    }`);
+    return () => noted.jsonValue();
+  }
+
   /** What axe (https://github.com/dequelabs/axe-core) finds serious or worse, each with where it is. */
   async seriousFindings(): Promise<string[]> {
     // Not by a script element, which the page's policy forbids.
