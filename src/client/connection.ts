@@ -1,7 +1,7 @@
 import { MAX_FILTER_PRODUCTS } from "../protocol/frames.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { Driver } from "./driver.ts";
-import { NO_PRODUCT } from "./filter.ts";
+import { NO_PRODUCT, without } from "./filter.ts";
 import type { Link, OpenDriver, Output } from "./output.ts";
 import { globals } from "./page.ts";
 import type {
@@ -42,7 +42,7 @@ export function connectOrder(orderId: string, options: OrderOptions): Connection
  */
 export function connectProducts(options: ProductsOptions): ProductsConnection {
   const { productIds } = options;
-  return connect(PRODUCTS_CHANNEL, PRODUCTS_CHANNEL, options as Told, productIds ? limited(productIds) : null);
+  return connect(PRODUCTS_CHANNEL, PRODUCTS_CHANNEL, options as Told, productIds ? limited(productIds).sort() : null);
 }
 
 /** The options of both kinds of channel. */
@@ -55,9 +55,11 @@ function connect(path: string, channel: string, options: Told, products: readonl
   const { token, storage, tuning = {}, shared } = options;
   const getToken = options.getToken ?? (token === undefined ? undefined : () => token);
   const origin = options.url ?? globals.location?.origin;
-  if (!getToken || !origin) throw new TypeError(`Tidings needs ${getToken ? "a url" : "getToken or token"}`);
+  if (!getToken || !origin) throw new TypeError(`Tidings needs ${getToken ? "url" : "getToken"}`);
   const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}/api/v1/ws/${path}`;
-  const storageKey = `tidings:${base}`;
+  // Also of the position: what another filter let through says nothing of this one's events.
+  const name = `${base}?${query(null, products)}`;
+  const storageKey = `tidings:${name}`;
   let status: Status = { state: "connecting", isStale: false };
   let filter = products;
   let saved: Position | null | undefined;
@@ -68,7 +70,7 @@ function connect(path: string, channel: string, options: Told, products: readonl
       tell(options.onStatus, status);
     } else if (output.type === "event") tell(options.onEvent, output.event);
     else if (output.type === "snapshot") tell(options.onSnapshot, output.snapshot);
-    else tell(options.onGap, output.gap);
+    else if (output.type === "gap") tell(options.onGap, output.gap);
     const position = link?.position;
     if (storage && position && position !== saved) save(storage, storageKey, position);
     saved = position;
@@ -84,7 +86,6 @@ function connect(path: string, channel: string, options: Told, products: readonl
   const position = options.position ?? load(storage, storageKey);
   // Outputs may come before `link` is there; then there is no position to save yet.
   let link: Link | undefined;
-  const name = `${base}?${query(null, products)}`;
   link = shared
     ? shared({ name, tuning, getToken: freshToken, position, open, onOutput })
     : open(position, false, onOutput);
@@ -109,7 +110,7 @@ function connect(path: string, channel: string, options: Told, products: readonl
       linked.filter(productIds, true);
     },
     unsubscribe(productIds) {
-      filter &&= filter.filter((id) => !productIds.includes(id));
+      filter &&= without(filter, productIds);
       linked.filter(productIds, false);
     },
   };

@@ -7,7 +7,7 @@ import { claimOf } from "./token.ts";
 import type { Position } from "./types.ts";
 
 /** Those that a token consists of (RFC 7515, section 7.1). */
-const JWT_CHARACTERS = /^[\w.-]*$/;
+const JWT_CHARACTERS = /^[\w.-]+$/;
 /** `WebSocket.OPEN`, which not every runtime has. */
 const OPEN = 1;
 /** Longer timers fire at once (a signed 32-bit number of milliseconds). */
@@ -60,7 +60,8 @@ export class Driver implements Link {
   }
 
   refreshToken(): void {
-    this.#take({ type: "refresh" });
+    // What the page closed is over: whoever tells of tokens may outlive whoever listened.
+    if (this.#unwatch) this.#take({ type: "refresh" });
   }
 
   filter(productIds: readonly string[], isAdded: boolean): void {
@@ -88,10 +89,7 @@ export class Driver implements Link {
     clearTimeout(this.#timer);
     const at = nextTick(this.#state);
     if (at !== NEVER) {
-      this.#timer = setTimeout(
-        () => this.#take({ type: "tick" }),
-        Math.min(Math.max(at - this.#now(), 0), MAX_TIMER_MS),
-      );
+      this.#timer = setTimeout(() => this.#take({ type: "tick" }), Math.min(at - this.#now(), MAX_TIMER_MS));
     }
   }
 
@@ -118,11 +116,11 @@ export class Driver implements Link {
 
   async #fetchToken(request: number): Promise<void> {
     try {
-      const token = await this.#getToken();
-      // An error page, for instance, to which the service could only say that it should not come back.
-      if (!JWT_CHARACTERS.test(token)) throw new TypeError();
-      const exp = claimOf(token, "exp");
-      this.#take({ type: "token", request, token, expiresAt: typeof exp === "number" ? exp * 1000 : NEVER });
+      const token: unknown = await this.#getToken();
+      // An error page, for instance, or what is not in it: the service could only say that it should not come back.
+      if (typeof token !== "string" || !JWT_CHARACTERS.test(token)) throw new TypeError();
+      const expiresAt = Number(claimOf(token, "exp")) * 1000 || NEVER;
+      this.#take({ type: "token", request, token, expiresAt });
     } catch {
       this.#take({ type: "token_failed", request });
     }
@@ -141,7 +139,7 @@ export class Driver implements Link {
       socket.addEventListener("close", ({ code, reason }) => this.#take({ type: "closed", socket: id, code, reason }));
     } catch {
       // The error would show the token. Trying the same again does not help.
-      const reason = "Not a WebSocket URL";
+      const reason = "No WebSocket URL";
       this.#take({ type: "closed", socket: id, code: 4005, reason });
     }
   }

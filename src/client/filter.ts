@@ -40,4 +40,5 @@ function filterMessages(type: "subscribe" | "unsubscribe", productIds: readonly 
   return chunksOf([...productIds], MAX_IDS_LENGTH).map((product_ids) => JSON.stringify({ type, product_ids }));
 }
 
-const without = (ids: readonly string[], others: readonly string[] | null) => ids.filter((id) => !others?.includes(id));
+export const without = (ids: readonly string[], others: readonly string[] | null) =>
+  ids.filter((id) => !others?.includes(id));

@@ -47,9 +47,9 @@ export interface State extends Readonly<Deadlines> {
   /** Tries since the last success, and when the last one began. */
   readonly attempt: number;
   readonly attemptAt: number;
-  /** The token in use, and what the service said when it refused one since the last success. */
+  /** The token in use, and the one that the service refused since the last success, with what it said. */
   readonly token: string | null;
-  readonly refusal: string | null;
+  readonly refused: { readonly token: string | null; readonly reason: string } | null;
   readonly wasLive: boolean;
   readonly isRecovered: boolean;
   /** The events up to this `seq` are being replayed. */
@@ -129,7 +129,7 @@ export function initialState({ tuning, wasLive, ...start }: Start): State {
     attempt: 0,
     attemptAt: -NEVER,
     token: null,
-    refusal: null,
+    refused: null,
     wasLive,
     isRecovered: false,
     replayUntil: 0,

@@ -49,16 +49,20 @@ function apply(d: Draft, input: Input): void {
         return;
       }
       if (s.phase !== "closed" && s.phase !== "waiting") return;
-      s.refusal = null;
+      s.refused = null;
       retrySoon(d, now);
       return;
     case "refresh":
-      if (s.phase === "live") askForToken(d);
-      else if (s.phase === "token" || s.phase === "opening") {
+      if (s.phase === "live") {
+        askForToken(d);
+        return;
+      }
+      if (s.phase === "token" || s.phase === "opening") {
         // What is under way has the token before this one.
         drop(d);
-        retrySoon(d, now);
-      } else apply(d, { type: "connect" });
+        s.phase = "waiting";
+      }
+      apply(d, { type: "connect" });
       return;
     case "token":
       takeToken(d, input);
@@ -75,7 +79,7 @@ function apply(d: Draft, input: Input): void {
     case "frame":
       if (input.socket !== s.socket) return;
       // Only the last answer ends the waiting. Anything else may have lain here unread since before the device slept.
-      if (input.type === "pong") s.pings = Math.max(0, s.pings - 1);
+      if (input.type === "pong" && s.pings > 0) s.pings--;
       s.pongBy = s.pings === 0 ? NEVER : now + s.patienceMs;
       if (input.type === "frame") takeFrame(d, input.frame);
       return;
@@ -83,10 +87,12 @@ function apply(d: Draft, input: Input): void {
       tick(d);
       return;
     case "online":
+      s.isOnline = input.isOnline;
+      lookAround(d);
+      return;
     case "visible":
-      if (input.type === "online") s.isOnline = input.isOnline;
-      else s.isVisible = input.isVisible;
-      if (input.type === "online" || input.isVisible) lookAround(d);
+      s.isVisible = input.isVisible;
+      if (s.isVisible) lookAround(d);
       return;
     case "sleep":
       if (s.phase === "idle" || s.phase === "closed") return;
@@ -128,7 +134,7 @@ function tick(d: Draft): void {
   if (now >= s.stableAt) {
     s.stableAt = NEVER;
     s.attempt = 0;
-    s.refusal = null;
+    s.refused = null;
     s.holeAfter = null;
   }
   if (now >= s.pongBy) {
@@ -151,19 +157,22 @@ function tryNow(d: Draft): void {
   const { s, now } = d;
   s.phase = "token";
   s.attemptAt = now;
-  s.phaseEndsAt = now + s.tuning.connectTimeoutMs;
-  d.effects.push({ type: "get_token", request: ++s.request });
+  s.phaseEndsAt = requestToken(d);
+}
+
+/** @returns By when the token has to be there. */
+function requestToken({ s, now, effects }: Draft): number {
+  effects.push({ type: "get_token", request: ++s.request });
+  return now + s.tuning.connectTimeoutMs;
 }
 
 function takeToken(d: Draft, input: { request: number; token: string; expiresAt: number }): void {
   const { s, now } = d;
   const { token } = input;
   if (input.request !== s.request) return;
-  const isSame = token === s.token;
   if (s.phase === "token") {
-    // The one that was refused a moment ago.
-    if (isSame && s.refusal !== null) {
-      end(d, UNAUTHENTICATED, s.refusal);
+    if (token === s.refused?.token) {
+      end(d, UNAUTHENTICATED, s.refused.reason);
       return;
     }
     s.phase = "opening";
@@ -171,7 +180,7 @@ function takeToken(d: Draft, input: { request: number; token: string; expiresAt:
     s.openedWith = s.products;
     const { position, products } = s;
     d.effects.push({ type: "open", socket: ++s.socket, token, position, products });
-  } else if (isSame) {
+  } else if (token === s.token) {
     postponeRefresh(d);
     return;
   } else send(d, JSON.stringify({ type: "authenticate", token }));
@@ -186,15 +195,19 @@ function takeToken(d: Draft, input: { request: number; token: string; expiresAt:
 function scheduleRefresh(d: Draft, at?: number): void {
   const { s, now } = d;
   const ends = s.tokenEnds + s.skewMs;
+  if (at === undefined && ends <= now) {
+    // It came just now and has ended: our clock was set forward. The next frame tells by how much, and the service's
+    // hint comes in time by its own clock.
+    s.skewMs = NEVER;
+    return;
+  }
   const half = s.tokenAt + (ends - s.tokenAt) / 2;
   s.refreshAt = Math.max(at ?? ends - s.tuning.refreshLeadMs, now + MIN_REFRESH_MS, half);
 }
 
 function askForToken(d: Draft): void {
-  const { s, now } = d;
-  s.refreshAt = NEVER;
-  s.refreshBy = now + s.tuning.connectTimeoutMs;
-  d.effects.push({ type: "get_token", request: ++s.request });
+  d.s.refreshAt = NEVER;
+  d.s.refreshBy = requestToken(d);
 }
 
 /** No fresh token now. The socket lives on as long as the old one does. */
@@ -220,7 +233,7 @@ function established(d: Draft): void {
 function lost(d: Draft, { code, reason }: { code: number; reason: string }): void {
   const { s } = d;
   // The token may have ended: once, a fresh one is worth a try.
-  const isForToken = code === UNAUTHENTICATED && reason !== DISCONNECTED_REASON && s.refusal === null;
+  const isForToken = code === UNAUTHENTICATED && reason !== DISCONNECTED_REASON && s.refused === null;
   const retry = isForToken ? "now" : retryOf(code);
   s.phase = "waiting";
   s.socket++;
@@ -228,7 +241,7 @@ function lost(d: Draft, { code, reason }: { code: number; reason: string }): voi
     end(d, code, reason);
     return;
   }
-  if (isForToken) s.refusal = reason;
+  if (isForToken) s.refused = { token: s.token, reason };
   comeBack(d, retry);
 }
 

@@ -14,8 +14,8 @@ const ONCE_KEY = "tidings:once";
  * onEvent: (event) => onceAcrossTabs(event.id, () => new Notification("Your order is on its way"))
  */
 export async function onceAcrossTabs(key: string, effect: () => void | Promise<void>): Promise<boolean> {
-  const { navigator } = platform();
-  if (!navigator?.locks) {
+  const locks = platform().navigator?.locks;
+  if (!locks) {
     await effect();
     return true;
   }
@@ -23,13 +23,14 @@ export async function onceAcrossTabs(key: string, effect: () => void | Promise<v
     let isAllowed = false;
     const body = async (lock: unknown) => {
       isAllowed = true;
-      if (lock === null || !rememberOnce(key)) return resolve(false);
+      // What is remembered is one list: one tab at a time.
+      if (lock === null || !(await locks.request(ONCE_KEY, {}, () => rememberOnce(key)))) return resolve(false);
       await effect();
       resolve(true);
       await new Promise((done) => setTimeout(done, ONCE_MS));
     };
-    navigator.locks
-      ?.request(`${ONCE_KEY}:${key}`, { ifAvailable: true }, body)
+    locks
+      .request(`${ONCE_KEY}:${key}`, { ifAvailable: true }, body)
       .catch(async (error) => {
         // A sandboxed frame has locks, and may use none.
         if (isAllowed) return reject(error);

@@ -7,6 +7,8 @@ export type Output =
   | { type: "event"; event: OrderEvent | ProductEvent }
   | { type: "snapshot"; snapshot: OrderSnapshot | ProductsSnapshot }
   | { type: "gap"; gap: Gap }
+  /** The position moved past something that the page is not told of. */
+  | { type: "position"; position: Position }
   | { type: "status"; status: Status };
 
 /** Opens the one socket of a channel, from a position on. */

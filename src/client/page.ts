@@ -22,25 +22,25 @@ export type PageInput =
  */
 export function watchPage(onInput: (input: PageInput) => void): () => void {
   const { document, navigator } = globals;
-  const online = (isOnline: boolean) => (): PageInput => ({ type: "online", isOnline });
-  const visible = (): PageInput => ({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
-  const sleep = (): PageInput => ({ type: "sleep" });
-  const wake = (): PageInput => ({ type: "wake" });
-  const listeners: [typeof globals.document, string, () => PageInput][] = [
-    [undefined, "online", online(true)],
-    [undefined, "offline", online(false)],
-    // A page in the back-forward cache may keep no socket.
-    [undefined, "pagehide", sleep],
-    [undefined, "pageshow", wake],
-    [document, "freeze", sleep],
-    [document, "resume", wake],
-    [document, "visibilitychange", visible],
-  ];
   const watching = new AbortController();
-  for (const [target = globals, name, input] of listeners)
-    target.addEventListener?.(name, () => onInput(input()), watching);
+  const on = (target: typeof globals, name: string, listener: () => void) =>
+    target.addEventListener?.(name, listener, watching);
+  const online = (isOnline: boolean) => onInput({ type: "online", isOnline });
+  const visible = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
+  const sleep = () => onInput({ type: "sleep" });
+  const wake = () => onInput({ type: "wake" });
+  on(globals, "online", () => online(true));
+  on(globals, "offline", () => online(false));
+  // A page in the back-forward cache may keep no socket.
+  on(globals, "pagehide", sleep);
+  on(globals, "pageshow", wake);
+  if (document) {
+    on(document, "freeze", sleep);
+    on(document, "resume", wake);
+    on(document, "visibilitychange", visible);
+  }
   // Both, because they may have changed since the page was watched last.
-  onInput(visible());
-  onInput(online(navigator?.onLine !== false)());
+  visible();
+  online(navigator?.onLine !== false);
   return () => watching.abort();
 }

@@ -1,5 +1,5 @@
 import type { EventType } from "../protocol/event-data.ts";
-import type { Draft } from "./draft.ts";
+import { type Draft, send } from "./draft.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
 
 /** What a frame does to a connection: every event once, in order, and the position kept. */
@@ -39,7 +39,7 @@ export function receive(d: Draft, frame: unknown): "established" | "expiring" | 
     return "expiring";
   }
   if (type === "ack_request") {
-    effects.push({ type: "send", text: JSON.stringify({ type: "ack", seq: s.position.seq }) });
+    send(d, JSON.stringify({ type: "ack", seq: s.position.seq }));
     return;
   }
   if (typeof seq !== "number" || seq <= s.position.seq || !isRecord(data)) return;
@@ -56,9 +56,10 @@ export function receive(d: Draft, frame: unknown): "established" | "expiring" | 
   s.skewMs = Math.min(s.skewMs, age);
   s.lagMs = age - s.skewMs;
   const isWanted = !s.products || s.products.includes(String(data.product_id));
-  // The service checked it against the catalogue.
   if (isWanted && Object.hasOwn(KNOWN, String(type)))
+    // The service checked it against the catalogue.
     effects.push({ type: "event", event: frame as unknown as OrderEvent | ProductEvent });
+  else effects.push({ type: "position", position: s.position });
   return;
 }
 
@@ -69,9 +70,12 @@ function takePosition({ s, effects }: Draft, snapshot: OrderSnapshot | ProductsS
   s.isRecovered = isResumed;
   // With a filter, nobody knows which event is the last one to be replayed.
   s.replayUntil = isResumed && !s.products ? seq : 0;
-  if (!isResumed) s.position = { epoch, seq };
-  // The first frame of all says where to begin; any other one that does not go on from there is a gap.
-  if (!isResumed && from) effects.push({ type: "gap", gap: { from, to: { epoch, seq } } });
+  if (!isResumed) {
+    const to = { epoch, seq };
+    s.position = to;
+    // The first frame of all says where to begin; any other one that does not go on from there is a gap.
+    if (from) effects.push({ type: "gap", gap: { from, to } });
+  }
   effects.push({ type: "snapshot", snapshot });
 }
 

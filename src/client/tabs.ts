@@ -22,9 +22,9 @@ interface Heard {
   after: Position | null;
 }
 type Message =
-  /** A tab tells where it stands and asks what it has missed. */
-  | { type: "hello"; isNew: boolean }
-  | { type: "knowledge"; knowledge: Knowledge }
+  /** A tab tells where it stands and asks what it has missed; the answer is for it alone. */
+  | { type: "hello"; from: string; position: Position | null; isNew: boolean }
+  | { type: "knowledge"; to: string; knowledge: Knowledge }
   | { type: "outputs"; outputs: Heard[]; lagMs: number | null }
   | { type: "reconnect" | "refresh" };
 
@@ -46,8 +46,15 @@ type Share = Parameters<SharedTabs>[0];
 class TabLink implements Link {
   readonly #share: Share;
   readonly #state: TabState;
+  /** What other tabs know this one by. */
+  readonly #id = String(Math.random());
   lagMs: number | null = null;
+  /** The socket of all tabs, when this one has it. */
   #driver: Driver | null = null;
+  /** A socket of this tab's own, while it fetches what it missed and no other tab knows. */
+  #fetching: Driver | null = null;
+  /** It has a socket of its own because nobody could say whose tab this is. */
+  #isNobodys = false;
   #channel: Channel<Message> | null = null;
   #name = "";
   #release: (() => void) | undefined;
@@ -99,12 +106,12 @@ class TabLink implements Link {
   async #begin(): Promise<void> {
     const beginning = ++this.#beginnings;
     const { getToken, tuning } = this.#share;
-    const { promise: isLate, resolve: giveUp } = Promise.withResolvers<undefined>();
-    // A connection of its own asks again.
-    this.#answer = setTimeout(giveUp, tuning.connectTimeoutMs ?? DEFAULT_TUNING.connectTimeoutMs, undefined);
+    const isLate = new Promise<null>((resolve) => {
+      this.#answer = setTimeout(resolve, tuning.connectTimeoutMs ?? DEFAULT_TUNING.connectTimeoutMs, null);
+    });
     const token = getToken().then(
-      (text) => claimOf(text, "sub"),
-      () => undefined,
+      (text: unknown) => (typeof text === "string" ? claimOf(text, "sub") : null),
+      () => null,
     );
     const subject = await Promise.race([token, isLate]);
     // It was closed in the meantime, and perhaps begun anew.
@@ -112,6 +119,8 @@ class TabLink implements Link {
     clearTimeout(this.#answer);
     const { navigator, BroadcastChannel } = platform();
     if (typeof subject !== "string" || !navigator?.locks || !BroadcastChannel) {
+      // A connection of its own asks for a token again; when it has got one, there is another chance, once.
+      this.#isNobodys = subject === null && beginning === 1;
       this.#lead();
       return;
     }
@@ -134,10 +143,16 @@ class TabLink implements Link {
     const { BroadcastChannel } = platform();
     if (this.#isOver || this.#request || !BroadcastChannel) return;
     if (!this.#channel) {
-      this.#channel = new BroadcastChannel<Message>(this.#name);
+      try {
+        this.#channel = new BroadcastChannel<Message>(this.#name);
+      } catch {
+        // The browser allows this page none, as it does where it allows no storage.
+        this.#leadAlone();
+        return;
+      }
       this.#channel.onmessage = ({ data }) => this.#hear(data);
     }
-    this.#post({ type: "hello", isNew });
+    this.#ask(isNew);
     this.#waitForLock(false);
   }
 
@@ -146,10 +161,10 @@ class TabLink implements Link {
     this.#request = request;
     const body = () => {
       if (request.signal.aborted) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#release = resolve;
-      this.#lead();
-      return promise;
+      return new Promise<void>((resolve) => {
+        this.#release = resolve;
+        this.#lead();
+      });
     };
     // A lock that is taken away cannot be waited for, and one that is waited for cannot be taken away.
     const options = isTaken ? { steal: true } : { signal: request.signal };
@@ -161,15 +176,18 @@ class TabLink implements Link {
         // Taken by another tab, because this one was not heard of for too long; or the browser allows no locks here, as
         // in a sandboxed frame.
         if (error instanceof DOMException && error.name === "AbortError") this.#join(false);
-        else {
-          this.#forget();
-          this.#lead();
-        }
+        else this.#leadAlone();
       });
+  }
+
+  #leadAlone(): void {
+    this.#forget();
+    this.#lead();
   }
 
   #lead(): void {
     clearTimeout(this.#answer);
+    this.#stopFetching();
     const wasLive = this.#state.position !== null;
     if (wasLive) this.#state.take({ type: "status", status: { state: "recovering", isStale: false } });
     this.#driver = this.#share.open(this.#state.position, wasLive, (output) => {
@@ -178,7 +196,35 @@ class TabLink implements Link {
       const after = this.#state.position;
       this.#state.take(output);
       if (this.#outbox.push({ output, after }) === 1) queueMicrotask(() => this.#flush());
+      if (this.#isNobodys && this.#state.status.state === "live") this.#beginAnew();
     });
+  }
+
+  /** There is a token now, so that it is known with whom this tab may share. */
+  #beginAnew(): void {
+    this.#isNobodys = false;
+    this.#leave();
+    void this.#begin();
+  }
+
+  /** Nobody here knows what this tab has missed; the service may. */
+  #fetchMissed(until: Position): void {
+    if (this.#fetching) return;
+    const driver = this.#share.open(this.#state.position, true, (output) => {
+      if (output.type !== "status") this.#state.take(output);
+      else if (output.status.state === "closed") this.#state.take({ type: "gap", gap: { from: null, to: until } });
+      const { position } = this.#state;
+      if (!this.#fetching || (position?.epoch === until.epoch && position.seq < until.seq)) return;
+      this.#stopFetching();
+      this.#ask(false);
+    });
+    this.#fetching = driver;
+  }
+
+  #stopFetching(): void {
+    const driver = this.#fetching;
+    this.#fetching = null;
+    driver?.close();
   }
 
   #flush(): void {
@@ -191,6 +237,7 @@ class TabLink implements Link {
     const driver = this.#driver;
     this.#driver = null;
     driver?.close();
+    this.#stopFetching();
     clearTimeout(this.#answer);
     this.#request?.abort();
     this.#request = undefined;
@@ -202,21 +249,26 @@ class TabLink implements Link {
     if (message.type === "outputs" || message.type === "knowledge") clearTimeout(this.#answer);
     const driver = this.#driver;
     if (!driver) {
-      if (message.type === "knowledge") this.#state.catchUp(message.knowledge);
+      if (this.#fetching) return;
+      if (message.type === "knowledge" && message.to === this.#id) {
+        const { knowledge } = message;
+        if (this.#state.catchUp(knowledge) === "missing") this.#fetchMissed(knowledge.start);
+      }
       if (message.type !== "outputs") return;
       this.lagMs = message.lagMs;
       for (const { output, after } of message.outputs) {
         // It was lost, or this tab slept: the other one still has it.
         if (this.#state.take(output, after) === "missing") {
-          this.#post({ type: "hello", isNew: false });
+          this.#ask(false);
           return;
         }
       }
       return;
     }
     if (message.type === "hello") {
-      const { knowledge, status } = this.#state;
-      if (knowledge) this.#post({ type: "knowledge", knowledge });
+      const { status } = this.#state;
+      const knowledge = this.#state.knowledgeFor(message.position);
+      if (knowledge) this.#post({ type: "knowledge", to: message.from, knowledge });
       else this.#post({ type: "outputs", outputs: [{ output: { type: "status", status }, after: null }], lagMs: null });
       // Somebody who comes anew may bring a better token.
       if (message.isNew && this.#state.status.state === "closed") driver.reconnect();
@@ -228,7 +280,7 @@ class TabLink implements Link {
   /** Is the tab with the socket alive? When not, this one takes over. */
   #check(): void {
     if (this.#driver || this.#isOver || !this.#request) return;
-    this.#post({ type: "hello", isNew: false });
+    this.#ask(false);
     clearTimeout(this.#answer);
     this.#answer = setTimeout(() => {
       if (this.#driver || this.#isOver || !this.#request) return;
@@ -248,6 +300,10 @@ class TabLink implements Link {
   #hangUp(): void {
     this.#channel?.close();
     this.#channel = null;
+  }
+
+  #ask(isNew: boolean): void {
+    this.#post({ type: "hello", from: this.#id, position: this.#state.position, isNew });
   }
 
   #post(message: Message): void {

@@ -55,7 +55,10 @@ export type Status =
   /** It is over; `reconnect()` begins anew. */
   | { state: "closed"; isStale: boolean; reason: ClosedReason };
 
-/** Where positions are kept across page loads, as `sessionStorage` or `localStorage` do. Tokens are never stored. */
+/**
+ * Where positions are kept across page loads, as `sessionStorage` does. Each tab needs its own, because each stands
+ * elsewhere: `localStorage` is for pages of which there is one. Tokens are never stored.
+ */
 export interface PositionStorage {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;

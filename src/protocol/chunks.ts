@@ -1,7 +1,8 @@
 /** Splits texts into runs, in order, of at most so many characters each; one that is longer alone stays whole. */
 export function chunksOf(texts: string[], maxLength: number): string[][] {
   const chunks: string[][] = [];
-  let length = Number.POSITIVE_INFINITY;
+  // The first one begins a run.
+  let length = maxLength + 1;
   for (const text of texts) {
     if (length + text.length > maxLength) {
       chunks.push([]);

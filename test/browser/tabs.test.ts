@@ -21,7 +21,10 @@ afterAll(() => Promise.all([service?.stop(), site?.stop()]));
 beforeEach(async () => {
   profile = await site.profile();
 });
-afterEach(() => profile.close());
+afterEach(async () => {
+  await profile.close();
+  expect(site.takeErrors()).toEqual([]);
+});
 
 const ship = async (order: string) => {
   const response = await callService(service.url, "POST", `publish/orders/${order}`, {
@@ -83,15 +86,16 @@ describe("tabs that share", () => {
     await eventually(async () => expect(await connections()).toBe(1));
   });
 
-  test("that come later are told how things stand and what happened since", async () => {
+  test("that come later are told how things stand, and hear what happens from then on", async () => {
     const order = await registerOrderAt(service.url);
     const first = await visit(order, { shared: "" });
     await isLive(first);
     await ship(order);
     await hasSeqs(first, [1]);
     const second = await visit(order, { shared: "" });
-    await hasSeqs(second, [1]);
-    await second.shows((shown) => expect(shown).toMatchObject({ status: "live", current: "pending", sockets: 0 }));
+    await second.shows((shown) => expect(shown).toMatchObject({ status: "live", current: "shipped", sockets: 0 }));
+    await ship(order);
+    await hasSeqs(second, [2]);
   });
 
   test("move the socket when the page that has it is put away", async () => {

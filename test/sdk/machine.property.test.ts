@@ -27,6 +27,7 @@ class World {
   maxOpen = 0;
   afterEnd: Effect[] = [];
   tokens: number[] = [];
+  tokenEnds = 0;
   readonly #random: () => number;
   isWell = true;
   /** The oldest event that the service can still replay comes after this one. */
@@ -59,11 +60,20 @@ class World {
     if (effect.type === "gap") this.gaps.push(effect);
   }
 
-  /** The service answers every request for a token. */
+  /** Every request for a token is answered, by a provider that keeps one for a while. */
   giveTokens(): void {
     for (const request of this.tokens.splice(0)) {
-      this.take({ type: "token", request, token: `token-${request}`, expiresAt: this.now + 600_000 });
+      if (this.now >= this.tokenEnds) this.tokenEnds = this.now + 600_000;
+      this.take({ type: "token", request, token: `token-${this.tokenEnds}`, expiresAt: this.tokenEnds });
     }
+  }
+
+  /** The token ends before its time, once between two successes: its provider has another one. */
+  endToken(): void {
+    if (this.state.refused !== null) return;
+    this.now++;
+    this.tokenEnds = this.now;
+    this.close(4001, "Token expired");
   }
 
   publish(count: number): void {
@@ -178,7 +188,10 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
 );
 const retryCodes = closeCodes.filter((code) => retryOf(code) !== "never");
-const breakOff = fc.constantFrom(...retryCodes).map((code) => (world: World) => world.close(code));
+const breakOff = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...retryCodes).map((code) => (world: World) => world.close(code)) },
+  { weight: 1, arbitrary: fc.constant((world: World) => world.endToken()) },
+);
 const refuse = fc.constantFrom(...closeCodes).map((code) => (world: World) => world.close(code));
 const lives = (more: fc.Arbitrary<Move>) =>
   fc.array(fc.oneof({ weight: 8, arbitrary: move }, { weight: 1, arbitrary: more }), { maxLength: 80 });

@@ -110,6 +110,44 @@ describe("a token", () => {
     expect(m.state.status).toMatchObject({ state: "closed", reason: { userMustAct: true } });
   });
 
+  test("that was not refused itself is tried again when its socket breaks, whatever became of the one before", () => {
+    const m = machine();
+    m.take({ type: "connect" });
+    m.token("old");
+    m.close(4001, "Token expired");
+    m.next();
+    m.token("new");
+    m.close(1006);
+    m.next();
+    expect(kinds(m.token("new"))).toEqual(["open"]);
+    m.frames(m.established());
+    m.close(1006);
+    m.next();
+    expect(kinds(m.token("new"))).toEqual(["open"]);
+    m.close(1006);
+    m.next();
+    expect(kinds(m.token("old"))).toEqual(["status"]);
+    expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: "Token expired" } });
+  });
+
+  test("that is fresh is not renewed at once because the clock was set forward: the service says when", () => {
+    const m = machine();
+    m.take({ type: "connect" });
+    const serverTime = m.now;
+    m.token("1", serverTime + 600_000);
+    m.frames(m.established(0, null, "e", serverTime));
+    m.after(7_200_000);
+    m.pong();
+    m.token("2", serverTime + 1_200_000);
+    expect(m.state.refreshAt).toBe(NEVER);
+    // By how much it was, the next event tells.
+    m.frames(m.event(1, {}, serverTime + 60_000));
+    expect(m.state.lagMs).toBe(0);
+    const hint = { type: "token_expiring", data: { expires_at: new Date(serverTime + 1_200_000).toISOString() } };
+    m.frames(hint);
+    expect(m.state.refreshAt).toBeLessThan(NEVER);
+  });
+
   test("is of no use to one whose right was withdrawn", () => {
     const m = machine().live();
     m.close(4001, DISCONNECTED_REASON);
@@ -336,7 +374,7 @@ describe("a success is a first frame and some time", () => {
 describe("events", () => {
   test("of a type that this version does not know are counted and not passed on", () => {
     const m = machine().live();
-    expect(kinds(m.frames(m.event(1, { type: "order_teleported" }), m.event(2)))).toEqual(["event"]);
+    expect(kinds(m.frames(m.event(1, { type: "order_teleported" }), m.event(2)))).toEqual(["position", "event"]);
     expect(m.state.position?.seq).toBe(2);
   });
 
@@ -352,7 +390,7 @@ describe("events", () => {
 
   test("that a filter leaves out are no hole", () => {
     const m = machine(["p"]).live();
-    expect(kinds(m.frames(m.event(5), m.event(9, { data: { product_id: "q" } })))).toEqual(["event"]);
+    expect(kinds(m.frames(m.event(5), m.event(9, { data: { product_id: "q" } })))).toEqual(["event", "position"]);
     expect(m.state.position?.seq).toBe(9);
   });
 
@@ -421,7 +459,7 @@ describe("a filter", () => {
     expect(sent(m.next())).toEqual(['{"type":"subscribe","product_ids":["b","d"]}']);
     // Until the service knows, it sends what the page does not want any more.
     m.take({ type: "filter", productIds: ["a"], isAdded: false });
-    expect(kinds(m.frames(m.event(1, { data: { product_id: "a" } })))).toEqual([]);
+    expect(kinds(m.frames(m.event(1, { data: { product_id: "a" } })))).toEqual(["position"]);
     expect(sent(m.next())).toEqual(['{"type":"unsubscribe","product_ids":["a"]}']);
   });
 

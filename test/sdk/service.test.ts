@@ -3,7 +3,7 @@ import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
-import { listenToOrder, listenToProducts, publishAt, seqsOf, upTo } from "./support/listener.ts";
+import { listenToOrder, listenToProducts, memoryStorage, publishAt, seqsOf, upTo } from "./support/listener.ts";
 
 /** The SDK against the service, over real sockets. */
 
@@ -47,7 +47,7 @@ describe("listening to an order", () => {
     expect(heard.gaps).toEqual([]);
   });
 
-  test("nothing is heard after close, and the service forgets the socket", async () => {
+  test("nothing is heard after close until it is begun anew, and the service forgets the socket", async () => {
     const id = await registerOrderAt(service.url);
     const { connection, heard } = order(id);
     await heard.reaches("live");
@@ -57,18 +57,23 @@ describe("listening to an order", () => {
       await callService(service.url, "POST", `publish/orders/${id}`, { type: "order_shipped", data: {} })
     ).json()) as { receivers: number };
     expect(receivers).toBe(0);
-    expect(heard.events).toEqual([]);
+    // Whoever tells of a new token may not know that it is closed.
+    connection.refreshToken();
+    await ship(id);
+    expect(connection.status.state).toBe("closed");
+    connection.reconnect();
+    expect(await heard.reaches("live")).toMatchObject({ recovered: true });
+    await eventually(() => expect(seqsOf(heard.events)).toEqual([1, 2]));
   });
 
   test("the position is that of the last event told, also within a message of many", async () => {
     const id = await registerOrderAt(service.url);
-    const kept = new Map<string, string>();
-    const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: kept.set.bind(kept) };
+    const storage = memoryStorage();
     const told: { seq: number; position: number | undefined; stored: number }[] = [];
     const { connection, heard } = order(id, {
       storage,
       onEvent({ seq }) {
-        const [stored = "{}"] = kept.values();
+        const [stored = "{}"] = storage.kept.values();
         told.push({ seq, position: connection.position?.seq, stored: JSON.parse(stored).seq });
         // What is behind it in the same message comes after the next connect.
         if (seq === 3) connection.close();
@@ -87,15 +92,17 @@ describe("listening to an order", () => {
 
   test("what the shop says instead of a token, such as an error page, ends nothing", async () => {
     const id = await registerOrderAt(service.url);
-    const answers = ["<html>503 Service Unavailable</html>", mintToken, '{"detail":"Bad gateway"}', mintToken];
+    // The last one is what a page gets that takes `token` from an answer without it, where no compiler looks.
+    const noToken = undefined as unknown as string;
+    const answers = ["<html>503 Service Unavailable</html>", "", noToken, mintToken, '{"detail":"no"}', mintToken];
     const getToken = vi.fn(async () => {
-      const answer = answers.shift() ?? mintToken;
-      return typeof answer === "string" ? answer : answer();
+      const answer = answers.shift();
+      return typeof answer === "function" ? answer() : (answer ?? noToken);
     });
     const { connection, heard } = order(id, { getToken, tuning: { refreshLeadMs: 100 } });
     await heard.reaches("live");
     connection.refreshToken();
-    await eventually(() => expect(getToken).toHaveBeenCalledTimes(4));
+    await eventually(() => expect(getToken).toHaveBeenCalledTimes(6));
     await ship(id);
     await eventually(() => expect(heard.events).toHaveLength(1));
     expect(heard.states).toEqual(["live"]);
@@ -220,7 +227,8 @@ describe("listening to products", () => {
   });
 
   test("whose filter was quiet while more happened than the history has: it resumes all the same", async () => {
-    const { connection, heard } = products({ productIds: ["quiet"] });
+    const storage = memoryStorage();
+    const { connection, heard } = products({ productIds: ["quiet"], storage });
     await heard.reaches("live");
     const busy = Array.from({ length: 600 }, () => ({
       ...{ channel: "products", type: "product_updated", data: { product_id: "busy" } },
@@ -232,6 +240,26 @@ describe("listening to products", () => {
     await eventually(() => expect(seqsOf(heard.events)).toEqual([seq]));
     await eventually(() => expect(heard.status).toMatchObject({ state: "live", recovered: true }));
     expect(heard.gaps).toEqual([]);
+    // The page is loaded anew.
+    for (let i = 0; i < 2; i++) await callService(service.url, "POST", "publish/batch", { events: busy });
+    await eventually(() => expect(connection.position?.seq).toBeGreaterThan(seq + 1000));
+    connection.close();
+    const reloaded = products({ productIds: ["quiet"], storage });
+    expect(await reloaded.heard.reaches("live")).toMatchObject({ recovered: true });
+    expect(reloaded.heard.gaps).toEqual([]);
+  });
+
+  test("positions of different filters are kept apart", async () => {
+    const storage = memoryStorage();
+    const [a, b] = [products({ productIds: ["a"], storage }), products({ productIds: ["b"], storage })];
+    await Promise.all([a.heard.reaches("live"), b.heard.reaches("live")]);
+    a.connection.close();
+    const missed = await stock("a");
+    const heard = await stock("b");
+    await eventually(() => expect(seqsOf(b.heard.events)).toEqual([heard]));
+    const reloaded = products({ productIds: ["a"], storage });
+    await eventually(() => expect(seqsOf(reloaded.heard.events)).toEqual([missed]));
+    expect(reloaded.heard.gaps).toEqual([]);
   });
 
   test("more than 50 products are refused at once", () => {

@@ -13,10 +13,23 @@ const TABS = 3;
 class Tab {
   readonly seqs: number[] = [];
   readonly gaps: Output[] = [];
-  readonly state = new TabState({ epoch: EPOCH, seq: 0 }, (output) => {
-    if (output.type === "event") this.seqs.push(output.event.seq);
-    if (output.type === "gap") this.gaps.push(output);
-  });
+  readonly snapshots: OrderSnapshot[] = [];
+  readonly state: TabState;
+
+  constructor(seq: number | null = 0) {
+    this.state = new TabState(seq === null ? null : { epoch: EPOCH, seq }, (output) => {
+      if (output.type === "event") this.seqs.push(output.event.seq);
+      if (output.type === "gap") this.gaps.push(output);
+      if (output.type === "snapshot") this.snapshots.push(output.snapshot as OrderSnapshot);
+    });
+  }
+
+  /** Tells another one what it knows. */
+  tell(other: Tab): "missing" | undefined {
+    const knowledge = this.state.knowledgeFor(other.state.position);
+    if (!knowledge) throw new Error("nothing is known here");
+    return other.state.catchUp(structuredClone(knowledge));
+  }
 }
 
 const event = (seq: number): OrderEvent => ({
@@ -36,7 +49,7 @@ const snapshot = (seq: number): OrderSnapshot => ({
   resumed: true,
 });
 
-/** Every fifth event is of a type that only a newer SDK knows: the connection says nothing of it. */
+/** Every fifth event is of a type that only a newer SDK knows: of it, the connection says the position. */
 const isKnown = (seq: number) => seq % 5 !== 3;
 
 interface Move {
@@ -67,21 +80,25 @@ test("every tab hears every event once, in order, without a gap", () => {
         }
       };
       const answer = (i: number) => {
-        const knowledge = tabs[leader]?.state.knowledge;
-        if (knowledge && i !== leader) tabs[i]?.state.catchUp(structuredClone(knowledge));
+        const [asking, answering] = [tabs[i], tabs[leader]];
+        // What a tab that stands further back than the leader misses it has to fetch, and here everybody began together.
+        if (asking && answering && asking !== answering) expect(answering.tell(asking)).toBeUndefined();
       };
+      const tellPublished = (seq: number, heardBy: boolean[]) =>
+        say(
+          isKnown(seq) ? { type: "event", event: event(seq) } : { type: "position", position: { epoch: EPOCH, seq } },
+          heardBy,
+        );
       /** The leader's socket resumes where the leader stands. */
       const connect = (heardBy: boolean[]) => {
         const since = tabs[leader]?.state.position?.seq ?? 0;
         say({ type: "snapshot", snapshot: snapshot(published) }, heardBy);
-        for (const seq of upTo(published, since + 1).filter(isKnown))
-          say({ type: "event", event: event(seq) }, heardBy);
+        for (const seq of upTo(published, since + 1)) tellPublished(seq, heardBy);
       };
       connect([]);
       for (const { kind, heardBy, tab } of moves) {
         if (kind === "publish") {
-          published++;
-          if (isKnown(published)) say({ type: "event", event: event(published) }, heardBy);
+          tellPublished(++published, heardBy);
         } else if (kind === "ask") answer(tab);
         else {
           leader = tab;
@@ -89,48 +106,82 @@ test("every tab hears every event once, in order, without a gap", () => {
         }
       }
       for (const i of tabs.keys()) answer(i);
-      for (const { seqs, gaps } of tabs) {
+      for (const { seqs, gaps, state } of tabs) {
         expect(seqs).toEqual(upTo(published).filter(isKnown));
         expect(gaps).toEqual([]);
+        expect(state.position).toEqual({ epoch: EPOCH, seq: published });
       }
     }),
     { numRuns: 500 },
   );
 });
 
-test("a tab that comes new stands where the first frame says, and hears what came after it", () => {
-  const leader = new Tab();
-  leader.state.take({ type: "snapshot", snapshot: snapshot(0) });
-  leader.state.take({ type: "event", event: event(1) });
-  const seqs: number[] = [];
-  const fresh = new TabState(null, (output) => output.type === "event" && seqs.push(output.event.seq));
-  const { knowledge } = leader.state;
-  if (!knowledge) throw new Error("the leader knows nothing");
-  fresh.catchUp(knowledge);
-  expect(seqs).toEqual([1]);
-  expect(fresh.position).toEqual({ epoch: EPOCH, seq: 1 });
+/** A tab that has the socket since the event 10, and told these types of events since. */
+function leaderWith(...types: OrderEvent["type"][]): Tab {
+  const leader = new Tab(null);
+  leader.state.take({ type: "snapshot", snapshot: { ...snapshot(10), resumed: null, current_status: "pending" } });
+  for (const [i, type] of types.entries()) {
+    // Of these types none has data that an order's status follows from.
+    leader.state.take({ type: "event", event: { ...event(11 + i), type } as OrderEvent });
+  }
+  return leader;
+}
+
+test("a tab that comes new is told how things stand, and not what was before, as by a connection of its own", () => {
+  const fresh = new Tab(null);
+  leaderWith("order_shipped", "order_delivered").tell(fresh);
+  expect(fresh.seqs).toEqual([]);
+  expect(fresh.state.position).toEqual({ epoch: EPOCH, seq: 12 });
+  expect(fresh.snapshots).toEqual([{ ...snapshot(12), current_status: "delivered", resumed: null }]);
 });
 
-test("a tab that stands further back than anybody remembers is told of the gap", () => {
-  const leader = new Tab();
-  leader.state.take({ type: "snapshot", snapshot: snapshot(0) });
-  for (const seq of upTo(1200)) leader.state.take({ type: "event", event: event(seq) });
-  const late = new Tab();
-  const { knowledge } = leader.state;
-  if (!knowledge) throw new Error("the leader knows nothing");
-  late.state.catchUp(knowledge);
-  expect(late.gaps).toEqual([{ type: "gap", gap: { from: { epoch: EPOCH, seq: 0 }, to: { epoch: EPOCH, seq: 200 } } }]);
-  expect(late.seqs).toEqual(upTo(1200, 201));
+test("a tab that is loaded anew at a later position is told how things stand there, not where the socket began", () => {
+  const reloaded = new Tab(11);
+  const leader = leaderWith("order_shipped", "order_delivered");
+  leader.tell(reloaded);
+  expect(reloaded.snapshots).toEqual([{ ...snapshot(12), current_status: "delivered" }]);
+  expect(reloaded.seqs).toEqual([12]);
+  const upToDate = new Tab(12);
+  leader.tell(upToDate);
+  expect(upToDate.snapshots).toEqual(reloaded.snapshots);
+  expect(upToDate.seqs).toEqual([]);
 });
 
-test("a tab that stands further back than the one with the socket takes no event until it has caught up", () => {
+test("a tab whose filter left out what came last stands where the others stand", () => {
+  const leader = leaderWith("order_shipped");
+  leader.state.take({ type: "position", position: { epoch: EPOCH, seq: 500 } });
+  const other = new Tab(11);
+  leader.tell(other);
+  expect(other.state.position).toEqual({ epoch: EPOCH, seq: 500 });
+  expect(other.state.take({ type: "event", event: event(501) }, { epoch: EPOCH, seq: 500 })).toBeUndefined();
+});
+
+test("a tab that stands further back than any other, or is new and further on, is not told of a gap: it can fetch it", () => {
+  const leader = leaderWith("order_shipped");
+  const late = new Tab(7);
+  expect(late.state.take({ type: "event", event: event(12) }, leader.state.position)).toBe("missing");
+  expect(leader.tell(late)).toBe("missing");
+  expect(late.state.position).toEqual({ epoch: EPOCH, seq: 7 });
+  expect([late.seqs, late.gaps, late.snapshots]).toEqual([[], [], []]);
+  expect(leader.tell(new Tab(20))).toBe("missing");
+});
+
+test("a tab keeps as many events for others as the service does, and who stands before them has to fetch them", () => {
+  const leader = leaderWith(...upTo(1200).map(() => "order_shipped" as const));
+  expect(leader.tell(new Tab(209))).toBe("missing");
+  const within = new Tab(210);
+  leader.tell(within);
+  expect(within.seqs).toEqual(upTo(1210, 211));
+  expect(within.gaps).toEqual([]);
+});
+
+test("a tab of another epoch is told of the gap", () => {
+  const old = new Tab(7);
   const leader = new TabState(null, () => {});
-  leader.take({ type: "snapshot", snapshot: snapshot(10) });
-  const late = new Tab();
-  expect(late.state.take({ type: "event", event: event(11) }, leader.position)).toBe("missing");
-  leader.take({ type: "event", event: event(11) });
-  if (!leader.knowledge) throw new Error("the leader knows nothing");
-  late.state.catchUp(leader.knowledge);
-  expect(late.gaps).toEqual([{ type: "gap", gap: { from: { epoch: EPOCH, seq: 0 }, to: { epoch: EPOCH, seq: 10 } } }]);
-  expect(late.seqs).toEqual([11]);
+  leader.take({ type: "snapshot", snapshot: { ...snapshot(2), epoch: "f" } });
+  const knowledge = leader.knowledgeFor(old.state.position);
+  if (!knowledge) throw new Error("nothing is known here");
+  old.state.catchUp(knowledge);
+  expect(old.gaps).toEqual([{ type: "gap", gap: { from: { epoch: EPOCH, seq: 7 }, to: { epoch: "f", seq: 2 } } }]);
+  expect(old.snapshots).toMatchObject([{ epoch: "f", seq: 2, resumed: false }]);
 });

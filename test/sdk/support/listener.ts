@@ -70,6 +70,12 @@ export async function publishAt(url: string, path: string, type: string, data: o
   return ((await response.json()) as { seq: number }).seq;
 }
 
+/** A `sessionStorage` for one test. */
+export function memoryStorage() {
+  const kept = new Map<string, string>();
+  return { kept, getItem: (key: string) => kept.get(key) ?? null, setItem: kept.set.bind(kept) };
+}
+
 export const seqsOf = (events: { seq: number }[]) => events.map(({ seq }) => seq);
 /** 1, 2, 3 … to `last`. */
 export const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, i) => first + i);
