@@ -31,6 +31,7 @@ afterEach(async () => {
   around.chromium.signal("SIGCONT");
   await publishing?.stop();
   for (const tab of around.chromium.profile.pages()) if (tab.url() !== "about:blank") await tab.close();
+  expect(around.site.takeErrors()).toEqual([]);
 });
 
 /** Opens the page, and begins to publish once it is live. */

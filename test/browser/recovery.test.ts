@@ -34,6 +34,7 @@ beforeEach(async () => {
 afterEach(async () => {
   around.network.isDead = false;
   await Promise.all([publishing?.stop(), page?.page.close()]);
+  expect(around.site.takeErrors()).toEqual([]);
 });
 
 /** Opens the page, and begins to publish once it is live. */

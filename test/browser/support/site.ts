@@ -13,6 +13,9 @@ import { startChromium } from "./chromium.ts";
 
 const PAGES = join(import.meta.dirname, "../pages");
 
+/** What Chromium says of a network or a service that fails, which is what many tests are about. */
+const NETWORK_ERROR = /WebSocket connection to|Failed to load resource/;
+
 /** What the pages show of themselves, as JSON. */
 const shown = z.looseObject({ status: z.string(), sockets: z.int() });
 export type Shown = z.infer<typeof shown>;
@@ -21,6 +24,7 @@ export class Site {
   /** What the shop's own backend answers at `/api/token`; when it fails, with a 503. */
   token: () => Promise<string> = mintToken;
   readonly url: string;
+  readonly #visited: VisitedPage[] = [];
   readonly #browser: Browser;
   readonly #close: () => void;
 
@@ -46,11 +50,17 @@ export class Site {
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => {
-      if (message.type() === "error" && !message.text().includes("WebSocket connection to"))
-        errors.push(message.text());
+      if (message.type() === "error" && !NETWORK_ERROR.test(message.text())) errors.push(message.text());
     });
+    const visited = new VisitedPage(page, errors);
+    this.#visited.push(visited);
     await page.goto(`${this.url}/${name}#${new URLSearchParams(settings)}`);
-    return new VisitedPage(page, errors);
+    return visited;
+  }
+
+  /** What went wrong in all pages that were visited since this was asked last. */
+  takeErrors(): string[] {
+    return this.#visited.splice(0).flatMap(({ errors }) => errors);
   }
 }
 
@@ -122,7 +132,9 @@ export async function openSite(pages: string[], { service, pasted = {} }: SiteOp
     // A sandboxed frame is another origin.
     const headers = { "Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*" };
     if (script !== undefined) return response.writeHead(200, headers).end(script);
-    const html = `<!doctype html><link rel="icon" href="data:,"><div id="app"></div><pre id="shown">{}</pre><script type="module" src="${url}.js"></script>`;
+    // Somewhere else on the site there is nothing of ours.
+    const module = scripts.has(`${url}.js`) ? `<script type="module" src="${url}.js"></script>` : "";
+    const html = `<!doctype html><link rel="icon" href="data:,"><div id="app"></div><pre id="shown">{}</pre>${module}`;
     return response.writeHead(200, { "Content-Type": "text/html" }).end(html);
   });
   if (service !== undefined) forwardSockets(server, service);
