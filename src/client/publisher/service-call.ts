@@ -1,6 +1,7 @@
 import type { Problem } from "../../protocol/refusals.ts";
 import { isPassingStatus, PublishError, refusalError } from "./publish-error.ts";
 import { parseRetryAfter } from "./retry.ts";
+import { untilDeadline } from "./until-deadline.ts";
 
 /** One request to the service. */
 
@@ -11,7 +12,10 @@ export interface ServiceOptions {
   key: string | undefined;
   /** How long one try may take, in milliseconds. Default 15,000. */
   timeoutMs?: number | undefined;
-  /** Headers that come on top of, or instead of, the publisher's own; asked anew for each try. */
+  /**
+   * Headers that come on top of, or instead of, the publisher's own; asked anew for each try, within the try's time.
+   * When they cannot be had, that try has failed, and another one is made.
+   */
   headers?: ((request: PublishRequest) => Record<string, string> | Promise<Record<string, string>>) | undefined;
   /** What sends the requests. Default `fetch`; in a Worker, a service binding's: `(...args) => env.TIDINGS.fetch(...args)`. */
   fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
@@ -60,24 +64,15 @@ export class ServiceCall {
    */
   async post(path: string, body: string, deadline: number): Promise<unknown> {
     const url = this.#url + path;
-    const headers = await this.#headers({ method: "POST", url, body });
     const timeoutMs = Math.min(this.#timeoutMs, deadline - Date.now());
     if (timeoutMs <= 0) throw new PublishError("There was no time left to send it", { isRetryable: true });
-    let response: Response;
-    let text: string;
-    try {
-      response = await this.#fetch(url, {
-        method: "POST",
-        headers: { Authorization: `Bearer ${this.#key}`, "Content-Type": "application/json", ...headers },
-        body,
-        // A redirect could carry the key to another host.
-        redirect: "manual",
-        signal: AbortSignal.timeout(timeoutMs),
-      });
-      text = this.#withoutKey(await response.text());
-    } catch (error) {
-      throw this.#unreachable(error, timeoutMs);
-    }
+    const tryEnds = Date.now() + timeoutMs;
+    const headers = await this.#headersFor({ method: "POST", url, body }, tryEnds);
+    const { response, text } = await untilDeadline(tryEnds, (signal) => this.#send(url, body, headers, signal)).catch(
+      (error: unknown) => {
+        throw this.#unreachable(error, timeoutMs);
+      },
+    );
     const answer = parseJson(text);
     if (response.ok && answer !== undefined) return answer;
     const retryAfterMs = parseRetryAfter(response.headers.get("Retry-After"), Date.now());
@@ -86,6 +81,27 @@ export class ServiceCall {
       `${this.#url} answered with status ${response.status} and nothing that Tidings says: is it the service's address?`,
       { status: response.status, isRetryable: isPassingStatus(response.status), retryAfterMs },
     );
+  }
+
+  async #headersFor(request: PublishRequest, tryEnds: number): Promise<Record<string, string>> {
+    try {
+      return await untilDeadline(tryEnds, () => this.#headers(request));
+    } catch (cause) {
+      // Its message stays in the cause: what it says of the request is not known here.
+      throw new PublishError("The headers of the request could not be had", { isRetryable: true, cause });
+    }
+  }
+
+  async #send(url: string, body: string, headers: Record<string, string>, signal: AbortSignal) {
+    const response = await this.#fetch(url, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${this.#key}`, "Content-Type": "application/json", ...headers },
+      body,
+      // A redirect could carry the key to another host.
+      redirect: "manual",
+      signal,
+    });
+    return { response, text: this.#withoutKey(await response.text()) };
   }
 
   #unreachable(error: unknown, timeoutMs: number): PublishError {

@@ -4,6 +4,7 @@ import { BasePublisher } from "./base-publisher.ts";
 import type { OutgoingEvent, Publisher, Rejected } from "./events.ts";
 import { PublishError, withIds } from "./publish-error.ts";
 import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, withRetries } from "./retry.ts";
+import { untilDeadline } from "./until-deadline.ts";
 
 /** The HTTP status of an event that is too large (RFC 9110, section 15.5.14). */
 const TOO_LARGE = 413;
@@ -45,23 +46,22 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
     }
     try {
       // A try whose answer was lost may have written the entry. Both have the event's id, which is applied once.
-      await withRetries(maxTries, deadline, () => untilDeadline(xadd(fields), deadline).catch(throwPublishError));
+      await withRetries(maxTries, deadline, () => untilDeadline(deadline, () => xadd(fields)).catch(throwPublishError));
     } catch (error) {
       throw error instanceof PublishError ? withIds(error, [event.id]) : error;
     }
     return { id: event.id, channel: event.channel, status: "queued" };
   }
 
-  const xadd = async (fields: [string, string][]) =>
+  const xadd = (fields: [string, string][]) =>
     "command" in redis
       ? redis.command("XADD", stream, "*", ...fields.flat())
       : redis.xadd(stream, "*", Object.fromEntries(fields));
 
   /** What is in the stream is found without the bell, too, a little later. */
   async function ring(deadline: number): Promise<void> {
-    const call = async () =>
-      "command" in redis ? redis.command("PUBLISH", DOORBELL, "1") : redis.publish(DOORBELL, "1");
-    await untilDeadline(call(), deadline).catch(() => {});
+    const call = () => ("command" in redis ? redis.command("PUBLISH", DOORBELL, "1") : redis.publish(DOORBELL, "1"));
+    await untilDeadline(deadline, call).catch(() => {});
   }
 
   return new BasePublisher<Queued>({
@@ -93,15 +93,6 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
 function rejected(error: unknown, id: string): Rejected {
   if (!(error instanceof PublishError) || error.status !== TOO_LARGE) throw error;
   return { id, status: "rejected", error: { type: "about:blank", title: error.message, status: TOO_LARGE } };
-}
-
-/** Some clients wait for ever for a Redis that is away. */
-async function untilDeadline(call: Promise<unknown>, deadline: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error("no answer in time")), Math.max(1, deadline - Date.now()));
-  });
-  await Promise.race([call, timeout]).finally(() => clearTimeout(timer));
 }
 
 /** What Redis says again however often it is asked; "LOADING", "READONLY" and the like pass. */

@@ -259,3 +259,57 @@ test("headers may be added, anew for each try", async () => {
   await publisher.publishProductUpdate("product_deleted", { product_id: "a" });
   expect(seen).toEqual(new Array(2).fill("POST /api/v1/publish/products product_deleted"));
 });
+
+describe("what the publisher was given and what never ends is a try without an answer", () => {
+  const never = new Promise<never>(() => {});
+  const ways: [string, Partial<PublisherOptions>][] = [
+    ["alone", {}],
+    ["gathered", { batch: {} }],
+  ];
+
+  test.each(ways)("headers, once: the next try asks for them anew (%s)", async (_, way) => {
+    let asked = 0;
+    const headers = () => (++asked === 1 ? never : { "X-Try": String(asked) });
+    const publisher = publisherAt({ ...way, headers, timeoutMs: 1000 });
+    expect(await publisher.publishProductUpdate("product_deleted", { product_id: "a" })).toHaveProperty("seq");
+    expect([asked, requests.length]).toEqual([2, 1]);
+  });
+
+  test.each(ways)("headers, always: it ends at the deadline, and so does `close` (%s)", async (_, way) => {
+    const publisher = publisherAt({ ...way, headers: () => never, deadlineMs: 300 });
+    const failing = failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }, { id: "mine" }));
+    await publisher.close();
+    const error = await failing;
+    expect(error).toMatchObject({ status: null, isRetryable: true, ids: ["mine"], cause: { name: "TimeoutError" } });
+    expect(error.message).toMatch(/headers/);
+    expect(requests).toEqual([]);
+  });
+
+  test.each(ways)("headers that fail are asked for again, and their error is the cause (%s)", async (_, way) => {
+    const cause = new Error("no signature");
+    let asked = 0;
+    const failing = (times: number) => async () => {
+      if (++asked <= times) throw cause;
+      return {};
+    };
+    const publish = (times: number) =>
+      publisherAt({ ...way, headers: failing(times), maxTries: 2 }).publishProductUpdate("product_deleted", {
+        product_id: "a",
+      });
+    expect(await publish(1)).toHaveProperty("seq");
+    asked = 0;
+    expect(await failureOf(publish(Number.POSITIVE_INFINITY))).toMatchObject({
+      status: null,
+      isRetryable: true,
+      cause,
+    });
+    expect([asked, requests.length]).toEqual([2, 1]);
+  });
+
+  test.each(ways)("a `fetch` that does not listen to its signal (%s)", async (_, way) => {
+    const publisher = publisherAt({ ...way, fetch: () => never, deadlineMs: 300 });
+    const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error).toMatchObject({ status: null, isRetryable: true });
+    expect(error.message).toMatch(/no answer within \d+ ms$/);
+  });
+});

@@ -115,6 +115,16 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
     });
   });
 
+  test("a deadline that never comes gives nothing up at once", async () => {
+    const slow = createStreamPublisher({
+      redis: { command: () => new Promise((resolve) => setTimeout(resolve, 50)) },
+      deadlineMs: Number.POSITIVE_INFINITY,
+      maxTries: 1,
+    });
+    const queued = await slow.publishProductUpdate("product_deleted", { product_id: "a" });
+    expect(queued.status).toBe("queued");
+  });
+
   test("what is too large for the service is not written", async () => {
     const before = await all.redis.cli("XLEN", STREAM);
     const data = { product_id: "a", note: "x".repeat(70_000) };
