@@ -20,6 +20,10 @@ random, growing waits; every other refusal is a ``PublishError`` at once.
 from __future__ import annotations
 
 import asyncio
+import atexit
+import collections
+import concurrent.futures
+import contextvars
 import dataclasses
 import datetime
 import decimal
@@ -29,22 +33,28 @@ import http.client
 import json
 import os
 import random
+import threading
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 
 __all__ = ["AsyncTidings", "PublishError", "Tidings", "publish_batch", "publish_order_update", "publish_product_update"]
 
 #: What a publish answers: ``id``, ``channel``, ``seq``, ``status`` and ``receivers``.
 Result = Dict[str, Any]
 
+_Call = concurrent.futures.Future
+
 _FIRST_BACKOFF_SECONDS = 0.2
 _MAX_BACKOFF_SECONDS = 5.0
 _MAX_BATCH_EVENTS = 1000
 _MAX_BATCH_BYTES = 1024 * 1024
+_NO_TIME_LEFT = "There was no time left to send it"
+#: Of an ``AsyncTidings``, for each service.
+_MAX_THREADS = 16
 
 
 class PublishError(Exception):
@@ -131,7 +141,7 @@ class Tidings:
         Raises PublishError when it was refused, or could not be published in time.
         """
         event = _event(event_type, data, id=id, version=version, order=order)
-        return self._publish("orders/" + urllib.parse.quote(str(order_id), safe=""), event)
+        return self._one(_order_path(order_id), event)(self._end())
 
     def publish_product_update(
         self,
@@ -147,7 +157,7 @@ class Tidings:
                     ``price_updated`` or ``product_status_changed``
         Raises PublishError when it was refused, or could not be published in time.
         """
-        return self._publish("products", _event(event_type, data, id=id, version=version))
+        return self._one("products", _event(event_type, data, id=id, version=version))(self._end())
 
     def publish_batch(self, events: Sequence[Mapping[str, Any]]) -> List[Result]:
         """Publishes many events, in order per channel: ``{"channel": "order_<id>" or "products", "type", "data", …}``.
@@ -156,28 +166,42 @@ class Tidings:
         ``{"id", "status": "rejected", "error"}``.
         Raises PublishError when a call fails altogether; nothing behind it was sent then.
         """
-        ready = [_event(event["type"], **{k: v for k, v in event.items() if k != "type"}) for event in events]
-        deadline = time.monotonic() + self._deadline
-        results: List[Result] = []
-        for texts, chunk in _chunks(ready):
-            try:
-                results += self._send_chunk(texts, chunk, deadline)
-            except PublishError as error:
-                error.ids = [event["id"] for event in ready[len(results) :]]
-                raise
-        return results
+        return self._many(_batch(events))(self._end())
 
     def __repr__(self) -> str:
         return f"Tidings({self._url!r})"
 
-    def _publish(self, path: str, event: Dict[str, Any]) -> Result:
+    def _end(self) -> float:
+        """When a call that begins now is given up, as ``time.monotonic()`` counts."""
+        return time.monotonic() + self._deadline
+
+    def _one(self, path: str, event: Dict[str, Any]) -> Callable[[float], Result]:
+        """What sends an event, as it is now, until a deadline."""
         body = _encode(event)
-        deadline = time.monotonic() + self._deadline
-        try:
-            return self._with_retries(deadline, lambda: self._post(path, body, deadline))
-        except PublishError as error:
-            error.ids = [event["id"]]
-            raise
+
+        def send(deadline: float) -> Result:
+            try:
+                return self._with_retries(deadline, lambda: self._post(path, body, deadline))
+            except PublishError as error:
+                error.ids = [event["id"]]
+                raise
+
+        return send
+
+    def _many(self, ready: List[Dict[str, Any]]) -> Callable[[float], List[Result]]:
+        """What sends events, until a deadline."""
+
+        def send(deadline: float) -> List[Result]:
+            results: List[Result] = []
+            for texts, chunk in _chunks(ready):
+                try:
+                    results += self._send_chunk(texts, chunk, deadline)
+                except PublishError as error:
+                    error.ids = [event["id"] for event in ready[len(results) :]]
+                    raise
+            return results
+
+        return send
 
     def _send_chunk(self, texts: List[str], chunk: List[Dict[str, Any]], deadline: float) -> List[Result]:
         """Sends a batch, and again those of its events whose channel was not reached."""
@@ -226,7 +250,7 @@ class Tidings:
     def _post(self, path: str, body: str, deadline: float) -> Dict[str, Any]:
         timeout = min(self._timeout, deadline - time.monotonic())
         if timeout <= 0:
-            raise PublishError("There was no time left to send it", is_retryable=True)
+            raise PublishError(_NO_TIME_LEFT, is_retryable=True)
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         url = f"{self._url}/api/v1/publish/{path}"
         request = urllib.request.Request(url, body.encode(), headers, method="POST")
@@ -265,24 +289,144 @@ class Tidings:
 
 
 class AsyncTidings:
-    """A ``Tidings`` whose methods are awaited. Takes the same parameters."""
+    """A ``Tidings`` whose methods are awaited. Takes the same parameters.
+
+    It sends from threads of its own, at most 16 for a service, so that a service that does not answer delays nothing
+    else of the program. The deadline counts from the call: one that finds no free thread until then is not sent. There
+    is nothing to close. The interpreter's exit waits for calls that are under way, until their deadline at most.
+    """
 
     def __init__(self, url: Optional[str] = None, key: Optional[str] = None, **options: Any) -> None:
         self._tidings = Tidings(url, key, **options)
 
     async def publish_order_update(
-        self, order_id: Union[str, uuid.UUID], event_type: str, data: Any, **options: Any
+        self,
+        order_id: Union[str, uuid.UUID],
+        event_type: str,
+        data: Any,
+        *,
+        id: Optional[str] = None,
+        version: Optional[int] = None,
+        order: Optional[Any] = None,
     ) -> Result:
         """See ``Tidings.publish_order_update``."""
-        return await asyncio.to_thread(self._tidings.publish_order_update, order_id, event_type, data, **options)
+        event = _event(event_type, data, id=id, version=version, order=order)
+        return await self._run(self._tidings._one(_order_path(order_id), event), [event])
 
-    async def publish_product_update(self, event_type: str, data: Any, **options: Any) -> Result:
+    async def publish_product_update(
+        self,
+        event_type: str,
+        data: Any,
+        *,
+        id: Optional[str] = None,
+        version: Optional[int] = None,
+    ) -> Result:
         """See ``Tidings.publish_product_update``."""
-        return await asyncio.to_thread(self._tidings.publish_product_update, event_type, data, **options)
+        event = _event(event_type, data, id=id, version=version)
+        return await self._run(self._tidings._one("products", event), [event])
 
     async def publish_batch(self, events: Sequence[Mapping[str, Any]]) -> List[Result]:
         """See ``Tidings.publish_batch``."""
-        return await asyncio.to_thread(self._tidings.publish_batch, events)
+        ready = _batch(events)
+        return await self._run(self._tidings._many(ready), ready)
+
+    async def _run(self, send: Callable[[float], Any], events: List[Dict[str, Any]]) -> Any:
+        url, deadline = self._tidings._url, self._tidings._end()
+        context = contextvars.copy_context()
+        call = _threads_for(url).submit(lambda: context.run(send, deadline), deadline)
+        try:
+            # Not every wait of a thread ends by itself: a name server may be slow, an answer may come byte by byte.
+            return await asyncio.wait_for(asyncio.wrap_future(call), deadline - time.monotonic())
+        except asyncio.TimeoutError:
+            said = _NO_TIME_LEFT if call.cancel() else f"Cannot reach {url}: no answer in time"
+            error = PublishError(said, is_retryable=True)
+            error.ids = [event["id"] for event in events]
+            raise error from None
+
+
+class _Threads:
+    """Threads that send to one service. Each ends when nothing waits, so that there is nothing to close.
+
+    They are daemons, because the interpreter waits for all others at its exit, however long they take; those of
+    ``concurrent.futures`` are of the others.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: collections.OrderedDict[_Call, Callable[[], Any]] = collections.OrderedDict()
+        self._count = 0
+
+    def submit(self, work: Callable[[], Any], deadline: float) -> _Call:
+        call: _Call = concurrent.futures.Future()
+        with self._lock:
+            self._waiting[call] = work
+            is_more = self._count < _MAX_THREADS
+            if is_more:
+                self._count += 1
+        _deadlines[call] = deadline
+        call.add_done_callback(self._forget)
+        if is_more:
+            self._start(call)
+        return call
+
+    def _start(self, call: _Call) -> None:
+        try:
+            threading.Thread(target=self._work, name="tidings-publish", daemon=True).start()
+        except RuntimeError:
+            # The system gives no more threads.
+            with self._lock:
+                self._count -= 1
+            call.cancel()
+            raise
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._count -= 1
+                    return
+                call, work = self._waiting.popitem(last=False)
+            if not call.set_running_or_notify_cancel():
+                continue
+            try:
+                call.set_result(work())
+            except BaseException as error:
+                call.set_exception(error)
+            del call, work
+
+    def _forget(self, call: _Call) -> None:
+        """One that was given up waits no longer, however long all threads are busy."""
+        _deadlines.pop(call, None)
+        with self._lock:
+            self._waiting.pop(call, None)
+
+
+#: By the service's address, so that one that does not answer takes no thread of another one.
+_threads: Dict[str, _Threads] = {}
+#: Of the calls that wait or are under way.
+_deadlines: Dict[_Call, float] = {}
+
+
+def _threads_for(url: str) -> _Threads:
+    return _threads.setdefault(url, _Threads())
+
+
+@atexit.register
+def _wait_for_calls() -> None:
+    deadlines = dict(_deadlines)
+    if deadlines:
+        wait = max(deadlines.values()) - time.monotonic()
+        concurrent.futures.wait(deadlines, min(max(0.0, wait), threading.TIMEOUT_MAX))
+
+
+def _forget_threads() -> None:
+    _threads.clear()
+    _deadlines.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has its parent's lists, and none of its threads.
+    os.register_at_fork(after_in_child=_forget_threads)
 
 
 async def publish_order_update(
@@ -303,7 +447,7 @@ async def publish_batch(events: Sequence[Mapping[str, Any]]) -> List[Result]:
 
 
 def _from_environment() -> AsyncTidings:
-    # It holds no connection, so there is nothing to keep between two calls.
+    # It holds no connection and no thread, so there is nothing to keep between two calls.
     return AsyncTidings()
 
 
@@ -316,6 +460,14 @@ def _event(event_type: str, data: Any, *, id: Optional[str] = None, **more: Any)
     """An event as it is sent, with the id that every try of it carries."""
     given = {name: value for name, value in more.items() if value is not None}
     return {**given, "type": _plain(event_type), "data": data, "id": id or str(uuid.uuid4())}
+
+
+def _batch(events: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+    return [_event(event["type"], **{k: v for k, v in event.items() if k != "type"}) for event in events]
+
+
+def _order_path(order_id: Union[str, uuid.UUID]) -> str:
+    return "orders/" + urllib.parse.quote(str(order_id), safe="")
 
 
 def _encode(event: Mapping[str, Any]) -> str:

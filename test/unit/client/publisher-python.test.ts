@@ -1,5 +1,7 @@
+import { createServer } from "node:http";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { FaultProxy } from "../../support/fault-proxy.ts";
+import { listenOnLoopback } from "../../support/loopback.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
 import { hasPython, PythonProject } from "../../support/python.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
@@ -221,5 +223,143 @@ print(json.dumps(asyncio.run(tidings.publish_batch(events))))`,
     expect(results[7]).toMatchObject({ id: expect.any(String), status: "rejected", error: { status: 422 } });
     const applied = results.filter(({ status }) => status === "applied");
     expect(applied.map(({ seq }) => seq)).toEqual(Array.from({ length: 1199 }, (_, i) => i + 1));
+  });
+
+  test("a service that never answers delays nothing else, and every call ends at its own deadline", async () => {
+    proxy.fault = "hang";
+    const result = await python.run(
+      `
+import asyncio, json, threading, time
+from tidings import AsyncTidings, PublishError
+
+async def failing(tidings, id):
+    try:
+        await tidings.publish_product_update("product_deleted", {"product_id": "a"}, id=id)
+    except PublishError as error:
+        return [error.status, error.is_retryable, error.ids == [id]]
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("tidings")]
+
+async def main():
+    began = time.monotonic()
+    patient, hasty = AsyncTidings(deadline=3), AsyncTidings(deadline=1)
+    first = [asyncio.create_task(failing(patient, f"first-{i}")) for i in range(16)]
+    await asyncio.sleep(0)
+    behind = [asyncio.create_task(failing(hasty, f"behind-{i}")) for i in range(24)]
+    await asyncio.sleep(0.2)
+    busy = len(threads())
+    asked = time.monotonic()
+    await asyncio.get_running_loop().run_in_executor(None, lambda: None)
+    delay = time.monotonic() - asked
+    failures = await asyncio.gather(*behind)
+    overtook = not any(call.done() for call in first)
+    failures += await asyncio.gather(*first)
+    took = time.monotonic() - began
+    while threads():
+        await asyncio.sleep(0.05)
+    print(json.dumps({"failures": failures, "overtook": overtook, "busy": busy, "delay": delay, "took": took}))
+
+asyncio.run(main())`,
+      env,
+    );
+    const { failures, overtook, busy, delay, took } = result as Record<"busy" | "delay" | "took", number> & {
+      failures: unknown[];
+      overtook: boolean;
+    };
+    expect(failures).toEqual(new Array(40).fill([null, true, true]));
+    expect([overtook, busy]).toEqual([true, 16]);
+    expect(delay).toBeLessThan(1);
+    // Three seconds, and a slow machine.
+    expect(took).toBeLessThan(8);
+    // Those that found no thread in time were never sent.
+    expect(bodies.filter((body) => JSON.parse(body).id.startsWith("behind"))).toEqual([]);
+  });
+
+  test("an answer that never ends holds neither a call nor the interpreter's exit beyond the deadline", async () => {
+    const server = createServer((_, response) => {
+      const timer = setInterval(() => response.write(" "), 50);
+      response.on("close", () => clearInterval(timer));
+    });
+    const url = await listenOnLoopback(server);
+    const began = Date.now();
+    try {
+      const result = await python.run(
+        `
+import asyncio, json
+from tidings import AsyncTidings, PublishError
+
+async def main():
+    abandoned = asyncio.create_task(AsyncTidings(deadline=4).publish_product_update("product_deleted", {"product_id": "a"}))
+    try:
+        await AsyncTidings(deadline=1).publish_product_update("product_deleted", {"product_id": "b"}, id="mine")
+    except PublishError as error:
+        print(json.dumps([error.status, error.is_retryable, error.ids, abandoned.done()]))
+
+asyncio.run(main())`,
+        { ...env, TIDINGS_URL: url },
+      );
+      expect(result).toEqual([null, true, ["mine"], false]);
+      // Four seconds, and a slow machine that starts Python.
+      expect(Date.now() - began).toBeLessThan(20_000);
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test("an event is published as it was at the call", async () => {
+    await python.run(
+      `
+import asyncio, tidings
+
+async def publish():
+    data = {"product_id": "before"}
+    publishing = asyncio.ensure_future(tidings.publish_product_update("product_deleted", data))
+    await asyncio.sleep(0)
+    data["product_id"] = "after"
+    await publishing
+
+async def main():
+    await asyncio.gather(*(publish() for _ in range(40)))
+    print("null")
+
+asyncio.run(main())`,
+      env,
+    );
+    expect(bodies.map((body) => JSON.parse(body).data.product_id)).toEqual(new Array(40).fill("before"));
+  });
+
+  test("a process that is forked while all threads are busy has threads of its own", async () => {
+    proxy.fault = "hang";
+    proxy.applies = (body) => !body.includes("child");
+    const result = await python.run(
+      `
+import asyncio, json, os, warnings
+from tidings import AsyncTidings
+
+# Newer versions warn of every fork of a process with threads.
+warnings.simplefilter("ignore")
+
+async def fork():
+    publish = AsyncTidings(deadline=2).publish_product_update
+    calls = [asyncio.ensure_future(publish("product_deleted", {"product_id": "parent"})) for _ in range(16)]
+    await asyncio.sleep(0.1)
+    child = os.fork()
+    if child:
+        await asyncio.gather(*calls, return_exceptions=True)
+    return child
+
+loop = asyncio.new_event_loop()
+child = loop.run_until_complete(fork())
+if child:
+    loop.close()
+    print(json.dumps(os.waitpid(child, 0)[1]))
+else:
+    publishing = AsyncTidings(deadline=5).publish_product_update("product_deleted", {"product_id": "child"})
+    os._exit(0 if asyncio.run(publishing)["status"] == "applied" else 1)`,
+      env,
+    );
+    expect(result).toBe(0);
   });
 });
