@@ -29,10 +29,32 @@ const README = `# Tidings
 
 Order and product updates in browsers, in real time: the SDK for pages, and the publishers for services.
 
+In a page. A connection that breaks comes back by itself, and what was missed follows, once; or \`onGap\` says that it cannot:
+
+\`\`\`ts
+import { connectOrder } from "tidings/client"; // and connectProducts; several tabs share a socket with "tidings/client/tabs"
+
+const connection = connectOrder(orderId, {
+  url: "https://tidings.example.workers.dev",
+  async getToken() {
+    const response = await fetch("/api/token"); // your backend, which knows who is signed in
+    if (!response.ok) throw new Error(\`no token: \${response.status}\`); // it is tried again
+    return response.text();
+  },
+  onSnapshot: ({ current_status }) => show(current_status),
+  onEvent: (event) => event.type === "order_shipped" && showTracking(event.data.tracking_number),
+});
+\`\`\`
+
+- React: \`const { order, isStale } = useOrderUpdates(orderId, { url, getToken });\` from \`tidings/react\`.
+- Vue: \`const { order, isStale } = useOrderUpdates(() => props.orderId, { url, getToken });\` from \`tidings/vue\`.
+
+In a service:
+
 \`\`\`ts
 import { createPublisher } from "tidings/publisher";
 
-const publisher = createPublisher({ url: "https://tidings.example.workers.dev", key: process.env.TIDINGS_KEY });
+const publisher = createPublisher({ url: process.env.TIDINGS_URL, key: process.env.TIDINGS_KEY });
 await publisher.publishOrderUpdate(orderId, "order_shipped", { carrier: "UPS", tracking_number: "1Z999AA10123456784" });
 \`\`\`
 

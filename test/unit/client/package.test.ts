@@ -55,6 +55,14 @@ void publisher.publishProductUpdate("price_updated", { product_id: "p", new_pric
 export const isOurs = (error: unknown) => error instanceof PublishError && error.ids.length > 0;`,
 };
 
+/** What the package's README takes for granted. */
+const AROUND_README = `
+declare const orderId: string, url: string, props: { orderId: string };
+declare const process: { env: Record<string, string | undefined> };
+declare function getToken(): Promise<string>;
+declare function show(status: string | null): void;
+declare function showTracking(number: string | null | undefined): void;`;
+
 let directory: string;
 let project: string;
 let entries: string[];
@@ -97,6 +105,25 @@ async function bundle(code: string, external: string[] = ["react", "vue"]) {
   return { text, modules, gzipBytes: gzipSync(text, { level: 9 }).length };
 }
 
+/** @returns What the compiler, as strict as can be, says of a user's files. */
+async function complaints(resolution: string, include: string[]): Promise<string> {
+  const compilerOptions = {
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    target: "es2022",
+    lib: ["es2022", "dom", "dom.iterable"],
+    types: [],
+    module: resolution === "bundler" ? "esnext" : "nodenext",
+    moduleResolution: resolution,
+  };
+  await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include }));
+  const { stdout } = await run(process.execPath, [COMPILER, "-p", project]).catch((error) => error);
+  return stdout;
+}
+
 describe("the package", () => {
   test("has an entry for services, and for each entry there is a program here", () => {
     expect(entries).toContain("tidings/publisher");
@@ -131,27 +158,27 @@ describe("the package", () => {
     }
   });
 
+  test("shows in its README what there is, in code that compiles", async () => {
+    const readme = await readFile(join(project, "node_modules/tidings/README.md"), "utf8");
+    expect(entries.filter((entry) => !new RegExp(`["\`]${entry}["\`]`).test(readme))).toEqual([]);
+    const shown = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
+    const hooks = [...readme.matchAll(/`(const .*)` from `(tidings\/.*)`/g)].map(
+      ([, code, entry]) => `import { useOrderUpdates } from "${entry}";\n${code}\nconsole.log(order, isStale);`,
+    );
+    expect([shown.length, hooks.length]).toEqual([2, 2]);
+    for (const [i, code] of [...shown, ...hooks].entries()) {
+      await writeFile(join(project, `readme-${i}.ts`), `${AROUND_README}\n${code}\nexport {};`);
+    }
+    expect(await complaints("bundler", ["readme-*.ts"])).toBe("");
+  });
+
   test.each(["bundler", "nodenext"])(
     "type-checks in a strict project with module resolution %s",
     async (resolution) => {
       for (const [i, entry] of entries.entries()) {
         await writeFile(join(project, `program-${i}.ts`), PROGRAMS[entry] ?? "");
       }
-      const compilerOptions = {
-        strict: true,
-        noUncheckedIndexedAccess: true,
-        exactOptionalPropertyTypes: true,
-        skipLibCheck: false,
-        noEmit: true,
-        target: "es2022",
-        lib: ["es2022", "dom", "dom.iterable"],
-        types: [],
-        module: resolution === "bundler" ? "esnext" : "nodenext",
-        moduleResolution: resolution,
-      };
-      await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
-      const { stdout } = await run(process.execPath, [COMPILER, "-p", project]).catch((error) => error);
-      expect(stdout).toBe("");
+      expect(await complaints(resolution, ["program-*.ts"])).toBe("");
     },
   );
 
