@@ -83,19 +83,23 @@ export class ServiceCall {
     );
   }
 
-  async #headersFor(request: PublishRequest, tryEnds: number): Promise<Record<string, string>> {
+  async #headersFor(request: PublishRequest, tryEnds: number): Promise<Headers> {
+    const headers = new Headers({ Authorization: `Bearer ${this.#key}`, "Content-Type": "application/json" });
     try {
-      return await untilDeadline(tryEnds, () => this.#headers(request));
+      const given = await untilDeadline(tryEnds, () => this.#headers(request));
+      // One by one: in an object, a name in other letters would be a second header, and both would be sent as one.
+      for (const [name, value] of Object.entries(given)) headers.set(name, value);
+      return headers;
     } catch (cause) {
       // Its message stays in the cause: what it says of the request is not known here.
       throw new PublishError("The headers of the request could not be had", { isRetryable: true, cause });
     }
   }
 
-  async #send(url: string, body: string, headers: Record<string, string>, signal: AbortSignal) {
+  async #send(url: string, body: string, headers: Headers, signal: AbortSignal) {
     const response = await this.#fetch(url, {
       method: "POST",
-      headers: { Authorization: `Bearer ${this.#key}`, "Content-Type": "application/json", ...headers },
+      headers,
       body,
       // A redirect could carry the key to another host.
       redirect: "manual",

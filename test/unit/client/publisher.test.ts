@@ -260,6 +260,26 @@ test("headers may be added, anew for each try", async () => {
   expect(seen).toEqual(new Array(2).fill("POST /api/v1/publish/products product_deleted"));
 });
 
+test("a header that is given stands instead of the publisher's own, in whatever letters its name is", async () => {
+  let sent = new Headers();
+  const publisher = publisherAt({
+    headers: () => ({ authorization: "Gateway token", "X-More": "more" }),
+    fetch: (url, init) => {
+      sent = new Headers(init.headers);
+      return fetch(url, {
+        ...init,
+        headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json" },
+      });
+    },
+  });
+  await publisher.publishProductUpdate("product_deleted", { product_id: "a" });
+  expect(Object.fromEntries(sent)).toEqual({
+    authorization: "Gateway token",
+    "content-type": "application/json",
+    "x-more": "more",
+  });
+});
+
 describe("what the publisher was given and what never ends is a try without an answer", () => {
   const never = new Promise<never>(() => {});
   const ways: [string, Partial<PublisherOptions>][] = [
