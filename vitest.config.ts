@@ -13,6 +13,8 @@ export default defineConfig({
   test: {
     // Many of the tests that run processes of their own wait most of the time.
     maxWorkers: 3,
+    // Judges what the runtime prints by itself, and whatever else reaches the terminal.
+    globalSetup: ["./test/support/output-guard-setup.ts"],
     // The service's own lines are judged where they are printed; shown, they would bury what the tests say.
     onConsoleLog: (text) => !/^\{"level":"(info|warn)"/.test(text),
     projects: [

@@ -1,6 +1,7 @@
 import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { PublishResult } from "../../src/protocol/publish.ts";
+import { rememberPayload } from "../support/log-guard.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
 import { deadLetters, type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
@@ -42,6 +43,7 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("entries", () => {
     const redis = await createClient({ url: all.redis.url }).connect();
     const ids: string[] = [];
     for (const [n, [fields]] of bad.entries()) {
+      rememberPayload(fields);
       ids.push(String(await redis.sendCommand(["XADD", STREAM, "*", ...Object.entries(fields).flat()])));
       await redis.xAdd(STREAM, "*", { ...good, id: `good-${n}` });
       await redis.publish("tidings:doorbell", "1");

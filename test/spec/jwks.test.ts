@@ -1,10 +1,11 @@
 import { env } from "cloudflare:workers";
-import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Env } from "../../src/config.ts";
 import { app } from "../../src/edge/app.ts";
 import { COOLDOWN_MS, FRESH_MS, MAX_BACKOFF_MS, MIN_BACKOFF_MS, STALE_MS } from "../../src/edge/auth/jwks.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { makeKey, type SigningKey, signWith } from "../support/jwks.ts";
+import { hush } from "../support/printed.ts";
 import { ORIGIN } from "../support/service.ts";
 import { outcomeOf } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -18,7 +19,7 @@ const keySet = (...keys: SigningKey[]) => Response.json({ keys: keys.map(({ publ
 let endpoint: (request: Request) => Response | Promise<Response>;
 let fetches: Request[];
 let there: Env;
-let logged: MockInstance;
+let logged: ReturnType<typeof hush>;
 
 beforeEach(() => {
   stopClock();
@@ -26,7 +27,7 @@ beforeEach(() => {
   // Another endpoint a test, because what is known of one is known to the whole process.
   const JWKS_URL = `https://login.example/${crypto.randomUUID()}/jwks.json`;
   there = { ...env, JWKS_URL, JWT_ALGORITHMS: ALGORITHMS, JWT_SECRET: "" };
-  logged = vi.spyOn(console, "error").mockImplementation(() => {});
+  logged = hush();
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input as string, init as RequestInit);
     fetches.push(request);

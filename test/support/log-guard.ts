@@ -18,20 +18,50 @@ const SECRETS = [
   "test-redis-token",
 ].flatMap((secret) => secret.split(","));
 
-/** A JWT, or its beginning; a bearer header; a token in a query; a key of a signed request. */
-const PATTERNS = [/eyJ[\w-]{8,}/, /bearer\s+\S{16,}/i, /[?&]token=[^\s"&]/i, /v1,[A-Za-z0-9+/]{40,}/];
+/**
+ * A JWT, or its beginning; a bearer header; a token in a query, but for `?token=JWT`, as names of tests have it; a
+ * key of a signed request.
+ */
+const PATTERNS = [/eyJ[\w-]{8,}/, /bearer\s+\S{16,}/i, /[?&]token=(?!JWT\b)[^\s"&]/i, /v1,[A-Za-z0-9+/]{40,}/];
 
-/** Texts that tests have published; `data` must not be in the log. */
+/** Texts that tests have published, in every way that they may be written; `data` must not be in the log. */
 const payloads = new Set<string>();
 const MIN_PAYLOAD_LENGTH = 12;
+/** Fields of bodies that may be in the log, or are the same in all of them. */
+const NO_PAYLOAD = new Set(["id", "type", "channel", "order_id", "timestamp"]);
+/** A longer one is known by its beginning. */
+const KNOWN_BY_LENGTH = 200;
+/** A text in `data` in the text of an error in a line of JSON: quotes are escaped so many times. */
+const MAX_ESCAPES = 3;
 
-/** Remembers what a request body says, so that it is recognised in the log. */
+/** Secrets besides those of `test-env.ts`. */
+const moreSecrets = new Set<string>();
+
+export function rememberSecret(secret: string): void {
+  if (secret.length >= MIN_PAYLOAD_LENGTH) moreSecrets.add(secret);
+}
+
+/** Remembers what a request body says, be it JSON text or what becomes it, so that it is recognised in the log. */
 export function rememberPayload(body: unknown): void {
-  if (typeof body === "string" && body.length >= MIN_PAYLOAD_LENGTH && body.length < 1000) payloads.add(body);
-  if (typeof body !== "object" || body === null) return;
-  for (const [field, value] of Object.entries(body)) {
-    // Names that are no payload.
-    if (!["id", "type", "channel", "order_id", "timestamp"].includes(field)) rememberPayload(value);
+  // Bodies may be nested deeper than calls can be.
+  const waiting = [body];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (typeof value === "string") {
+      rememberText(value);
+      value = parsedOrNull(value);
+    }
+    if (typeof value !== "object" || value === null) continue;
+    for (const [field, item] of Object.entries(value)) if (!NO_PAYLOAD.has(field) && item !== null) waiting.push(item);
+  }
+}
+
+function rememberText(text: string): void {
+  if (text.length < MIN_PAYLOAD_LENGTH) return;
+  // Half a surrogate pair would be found nowhere.
+  let written = text.slice(0, KNOWN_BY_LENGTH).replace(/[\uD800-\uDBFF]$/, "");
+  for (let escapes = 0; escapes <= MAX_ESCAPES; escapes++) {
+    payloads.add(written);
+    written = JSON.stringify(written).slice(1, -1);
   }
 }
 
@@ -39,13 +69,22 @@ export function rememberPayload(body: unknown): void {
 export function leakIn(text: string): string | null {
   const pattern = PATTERNS.find((one) => one.test(text));
   if (pattern) return `something like ${pattern}`;
-  if (SECRETS.some((secret) => secret !== "" && text.includes(secret))) return "a secret";
+  for (const secret of [...SECRETS, ...moreSecrets]) if (secret !== "" && text.includes(secret)) return "a secret";
   for (const payload of payloads) if (text.includes(payload)) return "a payload";
-  return fieldFault(text);
+  return text.split("\n").map(fieldFault).find(Boolean) ?? null;
 }
 
-function fieldFault(text: string): string | null {
-  if (!text.startsWith('{"level":')) return null;
-  const unknown = Object.keys(JSON.parse(text)).find((field) => !FIELDS.has(field));
+function fieldFault(line: string): string | null {
+  if (!line.startsWith('{"level":')) return null;
+  // A process that is killed may leave half a line behind.
+  const unknown = Object.keys(parsedOrNull(line) ?? {}).find((field) => !FIELDS.has(field));
   return unknown === undefined ? null : `a field that no line has: ${unknown}`;
+}
+
+function parsedOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

@@ -1,4 +1,5 @@
 import { type Bridge, startBridge } from "../../src/cli/bridge/bridge.ts";
+import { rememberPayload } from "./log-guard.ts";
 import { type RedisOptions, type RedisServer, startRedis } from "./redis.ts";
 import { startTidings, type Workerd } from "./workerd.ts";
 
@@ -38,6 +39,7 @@ export async function startRedisService(options: RedisServiceOptions = {}): Prom
 
 /** Adds an entry and rings, as any service would. @returns The entry's id. */
 export async function xadd(redis: RedisServer, fields: Record<string, string>): Promise<string> {
+  rememberPayload(fields);
   const id = await redis.cli("XADD", STREAM, "*", ...Object.entries(fields).flat());
   await redis.cli("PUBLISH", "tidings:doorbell", "1");
   return id;

@@ -14,6 +14,7 @@ import { TestSocket } from "./test-socket.ts";
 export const ORIGIN = "https://tidings.example";
 
 export async function request(path: string, init?: RequestInit): Promise<Response> {
+  if (typeof init?.body === "string") rememberPayload(init.body);
   return exports.default.fetch(new Request(`${ORIGIN}${path}`, init));
 }
 
@@ -24,7 +25,6 @@ export async function serviceRequest(
   body?: unknown,
   headers: HeadersInit = {},
 ): Promise<Response> {
-  rememberPayload(body);
   return request(path, {
     method,
     headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json", ...headers },

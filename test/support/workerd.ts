@@ -11,7 +11,7 @@ import { build } from "esbuild";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { z } from "zod";
 import { endProcess, endWithThisProcess } from "./child.ts";
-import { leakIn } from "./log-guard.ts";
+import { JudgedOutput } from "./judged-output.ts";
 import { TEST_ENV } from "./test-env.ts";
 
 /**
@@ -88,11 +88,12 @@ export class Workerd {
   /** Where its configuration, its script and, in `storage`, its objects' data are; gone after `stop`. */
   readonly directory: string;
   readonly #options: WorkerdOptions;
+  /** What each process printed. */
+  readonly #outputs: JudgedOutput[] = [];
   #process: ChildProcess | undefined;
   /** Chosen by the system at the first start and kept after that, so that clients can come back. */
   #port = 0;
   #log = "";
-  #leak: string | null = null;
 
   constructor(directory: string, options: WorkerdOptions) {
     this.directory = directory;
@@ -132,6 +133,7 @@ export class Workerd {
       { cwd: this.directory, stdio: ["ignore", "pipe", "pipe", "pipe"] },
     );
     this.#process = child;
+    this.#outputs.push(new JudgedOutput(child));
     endWithThisProcess(child);
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => this.#keepLog(String(text)));
     this.#port = await this.#listening(child);
@@ -143,9 +145,8 @@ export class Workerd {
    */
   async stop(): Promise<void> {
     await this.kill();
-    const leak = this.#leak;
     await rm(this.directory, { recursive: true, force: true });
-    if (leak) throw new Error(`workerd printed ${leak}`);
+    for (const output of this.#outputs) await output.expectClean("workerd");
   }
 
   /** The port, as soon as the runtime says that it listens. */
@@ -172,7 +173,6 @@ export class Workerd {
   }
 
   #keepLog(text: string): void {
-    for (const line of text.split("\n")) this.#leak ??= leakIn(line);
     this.#log = (this.#log + text).slice(-MAX_LOG_LENGTH);
   }
 }

@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { endProcess, endWithThisProcess } from "../../support/child.ts";
+import { JudgedOutput, WELCOME } from "../../support/judged-output.ts";
 import { TEST_ENV } from "../../support/test-env.ts";
 
 /** `npm run dev` with its pages, in a copy of the project with the tests' secrets and a state of its own. */
@@ -16,6 +17,7 @@ export interface DevService {
   url: string;
   /** What the demo address that it prints brings along. */
   credentials: { order: string; customer: string; admin: string; key: string };
+  /** @throws when it printed a token, a key or a payload, but for its welcome. */
   stop(): Promise<void>;
 }
 
@@ -33,9 +35,11 @@ export async function startDevService(): Promise<DevService> {
     env: { ...process.env, REDIS_URL: NO_REDIS },
   });
   endWithThisProcess(child);
+  const output = new JudgedOutput(child, WELCOME);
   const stop = async () => {
     await endProcess(child, "SIGTERM");
     rmSync(folder, { recursive: true, force: true });
+    await output.expectClean("npm run dev");
   };
   try {
     const address = new URL(await demoAddress(child));
@@ -44,7 +48,7 @@ export async function startDevService(): Promise<DevService> {
     const credentials = { order: of("order"), customer: of("customer"), admin: of("admin"), key: of("key") };
     return { url: address.origin, credentials, stop };
   } catch (error) {
-    await stop();
+    await stop().catch(() => {});
     throw error;
   }
 }

@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { isPortTaken } from "../../../src/cli/dev-port.ts";
+import { readDevVars } from "../../../src/cli/dev-vars.ts";
+import { JudgedOutput, WELCOME } from "../../support/judged-output.ts";
+import { rememberSecret } from "../../support/log-guard.ts";
 import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
 
 /** `npm run dev` as a whole: a real `wrangler dev`, in a copy of the project with a `.dev.vars` and a state of its own. */
@@ -19,6 +22,8 @@ const NO_REDIS = "redis://127.0.0.1:9";
 
 class Program {
   readonly process: ChildProcess;
+  /** Of what it prints besides the welcome. */
+  readonly judged: JudgedOutput;
   output = "";
   #wake = () => {};
 
@@ -31,6 +36,7 @@ class Program {
       cwd: folder,
       env: { ...Object.fromEntries(env), REDIS_URL: redis?.url ?? NO_REDIS },
     });
+    this.judged = new JudgedOutput(this.process, WELCOME);
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.on("data", (chunk) => {
         this.output += chunk;
@@ -70,6 +76,8 @@ const tidings = (...args: string[]) => start("tidings.ts", ...args, "--url", `ht
 const startDev = async () => {
   dev = start("dev.ts", "--port", String(port));
   await dev.until("Try everything");
+  const { JWT_SECRET = "", PUBLISH_KEYS = "" } = readDevVars(folder);
+  for (const secret of [JWT_SECRET, PUBLISH_KEYS.split(":")[1] ?? ""]) rememberSecret(secret);
 };
 const portIs = async (taken: boolean) => {
   while ((await isPortTaken(port)) !== taken) await new Promise((retry) => setTimeout(retry, 50));
@@ -91,6 +99,7 @@ afterAll(async () => {
   await Promise.all(started.map((program) => program.exitCode()));
   await redis?.stop();
   rmSync(folder, { recursive: true, force: true });
+  for (const { judged } of started) await judged.expectClean("a command");
 }, SLOW);
 
 it("passes its own smoke test", { timeout: SLOW }, async () => {

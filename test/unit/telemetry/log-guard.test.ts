@@ -1,0 +1,170 @@
+import { spawn, spawnSync } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { JudgedOutput, WELCOME } from "../../support/judged-output.ts";
+import { leakIn, rememberPayload, rememberSecret } from "../../support/log-guard.ts";
+import { hush, judgeAll, leaks } from "../../support/printed.ts";
+import { PUBLISH_KEY, TEST_ENV } from "../../support/test-env.ts";
+import { mintToken } from "../../support/tokens.ts";
+
+/** Who watches the log is watched here: each kind of leak is found, wherever it is printed. */
+
+const PROJECT = resolve(import.meta.dirname, "../../..");
+const REASON = 'she said "Oslo", and moved';
+const line = (fields: object) => JSON.stringify({ level: "error", event: "fault", ...fields });
+
+describe("the guard of the log finds", () => {
+  rememberPayload({ type: "order_cancelled", data: { reason: "the customer moved to Oslo" } });
+  rememberPayload({ type: "order_cancelled", data: { reason: REASON } });
+  rememberPayload(JSON.stringify({ events: [{ channel: "products", data: { name: 'a mug of 12" or so' } }] }));
+  rememberPayload({ channel: "products", type: "product_updated", data: '{"name":"through \\"the\\" stream"}' });
+  rememberPayload({ data: { note: `${"long ".repeat(1000)}` } });
+  rememberSecret("a-secret-of-one-run-alone");
+
+  const leaky: [what: string, text: () => string | Promise<string>][] = [
+    ["a token in an address", async () => `GET /api/v1/ws/products?token=${await mintToken()}`],
+    ["the beginning of a token", async () => (await mintToken()).slice(0, 40)],
+    ["whatever was given as a token", () => "GET /x?token=anything"],
+    ["a header with credentials", () => `Authorization: Bearer ${"k".repeat(32)}`],
+    ["a publish key", () => `key ${PUBLISH_KEY} is bad`],
+    ["the secret of tokens", () => `${TEST_ENV.JWT_SECRET}!`],
+    ["a secret that was made for this run", () => "it is a-secret-of-one-run-alone"],
+    ["a payload", () => 'Error: cannot store {"reason":"the customer moved to Oslo"}'],
+    ["a payload with quotes, as it is", () => `Error: ${REASON}`],
+    ["a payload with quotes in the text of an error", () => line({ error: `Error: ${REASON}` })],
+    ["a payload with quotes in JSON in it", () => line({ error: `Error: ${JSON.stringify({ reason: REASON })}` })],
+    ["a payload of a batch that was given as text", () => line({ error: 'a mug of 12" or so' })],
+    ["a payload of the stream", () => line({ error: 'through "the" stream' })],
+    ["the beginning of a long payload", () => line({ error: "long ".repeat(1000) })],
+    ["a field that no line has", () => '{"level":"info","event":"publish","data":{}}'],
+    ["such a field behind another line", () => 'ready\n{"level":"info","event":"publish","data":{}}'],
+  ];
+  for (const [what, text] of leaky) {
+    test(what, async () => expect(leakIn(await text())).not.toBeNull());
+  }
+
+  test("nothing in what may be printed, half a line among it", () => {
+    for (const text of ["the service is ready", line({ where: "upkeep", error: "Error: no" }), '{"level":"info","ev']) {
+      expect(leakIn(text)).toBeNull();
+    }
+  });
+
+  test("nothing to fear in a body that is nested deeper than calls can be", () => {
+    expect(() => rememberPayload("[".repeat(100_000) + "]".repeat(100_000))).not.toThrow();
+  });
+});
+
+describe("the guard of the console", () => {
+  test("judges what is printed, an object's fields and a message kept from the terminal among it", () => {
+    vi.spyOn(console, "info").mockImplementation(() => {});
+    judgeAll();
+    const found = () => leaks.splice(0).length;
+    for (const words of [["the key %s", PUBLISH_KEY], [{ key: PUBLISH_KEY }], [new Error(PUBLISH_KEY)]]) {
+      console.info(...words);
+      expect(found()).toBe(1);
+    }
+    hush();
+    console.error(PUBLISH_KEY);
+    expect(found()).toBe(1);
+    console.info("the service is ready");
+    expect(found()).toBe(0);
+    vi.restoreAllMocks();
+  });
+
+  test("is taken away by no test: the service prints through nothing else", () => {
+    const files = globSync("test/{spec,limits}/**/*.ts", { cwd: PROJECT });
+    expect(files.length).toBeGreaterThan(20);
+    const replacing = files.filter((file) =>
+      /spyOn\(console|console(\.\w+|\[\w+\]) =/.test(readFileSync(join(PROJECT, file), "utf8")),
+    );
+    expect(replacing).toEqual([]);
+  });
+});
+
+describe("the guard of a process", () => {
+  /** Prints these pieces, each when the one before has been taken. */
+  function printing(pieces: string[], stream: "stdout" | "stderr" = "stdout") {
+    const program = `
+      const pieces = ${JSON.stringify(pieces)};
+      const next = () => pieces.length > 0 && process.${stream}.write(pieces.shift(), () => setImmediate(next));
+      next();`;
+    return spawn(process.execPath, ["-e", program]);
+  }
+  const [half, otherHalf] = [PUBLISH_KEY.slice(0, 20), PUBLISH_KEY.slice(20)];
+
+  test("finds a key, on both of its outputs, and says whose it was", async () => {
+    for (const stream of ["stdout", "stderr"] as const) {
+      const output = new JudgedOutput(printing([`${PUBLISH_KEY}\n`, "bye\n"], stream));
+      await expect(output.expectClean("the program")).rejects.toThrow("the program printed a secret");
+    }
+  });
+
+  test("finds a key that comes in two pieces, and one behind which no line ends", async () => {
+    const output = new JudgedOutput(printing([`the key ${half}`, otherHalf]));
+    await expect(output.expectClean("it")).rejects.toThrow("a secret");
+  });
+
+  test("takes a line of the log that comes in pieces for what it is", async () => {
+    const text = line({ where: "upkeep", error: "Error: no" });
+    const output = new JudgedOutput(printing([text.slice(0, 30), text.slice(30), "\n", text.slice(0, 20)]));
+    await output.expectClean("it");
+  });
+
+  test("lets the welcome have its secrets, and nothing before or behind it", async () => {
+    const welcome = `Tidings is at http://localhost:8000\n  ${PUBLISH_KEY}\n  npx tidings smoke\n`;
+    await new JudgedOutput(printing(["ready\n", welcome, "bye\n"]), WELCOME).expectClean("it");
+    for (const pieces of [
+      [`${PUBLISH_KEY}\n`, welcome],
+      [welcome, `${PUBLISH_KEY}\n`],
+    ]) {
+      const output = new JudgedOutput(printing(pieces), WELCOME);
+      await expect(output.expectClean("it")).rejects.toThrow("a secret");
+    }
+  });
+
+  test("does not take a welcome that never ends for one without a leak", async () => {
+    const output = new JudgedOutput(printing(["Tidings is at http://localhost:8000\n", "bye\n"]), WELCOME);
+    await expect(output.expectClean("it")).rejects.toThrow("it never ended what may hold secrets");
+  });
+
+  test("says nothing of a program that could not be started", async () => {
+    const child = spawn("/no/such/program");
+    child.once("error", () => {});
+    await new JudgedOutput(child).expectClean("it");
+  });
+});
+
+describe("the judge of all that a run printed", () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "tidings-judge-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  function judge(text: string) {
+    const file = join(folder, "printed.txt");
+    writeFileSync(file, text);
+    const { status, stderr } = spawnSync(process.execPath, ["test/support/judge-output.ts", file], {
+      cwd: PROJECT,
+      encoding: "utf8",
+    });
+    return { status, stderr };
+  }
+
+  test("passes what holds nothing", () => {
+    expect(judge("2 passed\n")).toEqual({ status: 0, stderr: "" });
+  });
+
+  test("fails for a token, a key and a payload, and names the line without showing it", async () => {
+    expect(judge(`2 passed\nkey ${PUBLISH_KEY}\n`)).toEqual({ status: 1, stderr: "line 2 has a secret\n" });
+    expect(judge(line({ error: "1Z999AA10123456784" })).stderr).toBe("line 1 has a payload\n");
+    const { status, stderr } = judge(`${await mintToken()}\n`);
+    expect([status, stderr]).toEqual([1, expect.not.stringContaining(".")]);
+  });
+
+  test("fails when nothing was printed, because then nothing was judged", () => {
+    expect(judge("").status).toBe(2);
+  });
+});
