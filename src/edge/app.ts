@@ -16,6 +16,10 @@ import { createTicket } from "./routes/tickets.ts";
 
 export interface HonoEnv {
   Bindings: Env;
+  Variables: {
+    /** The name of the publish key that the request came with, as soon as that is known. */
+    key?: string;
+  };
 }
 
 /** The Worker's table of contents. */

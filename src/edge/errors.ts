@@ -46,17 +46,19 @@ export function answerError(error: unknown, c: Context<HonoEnv>): Response {
 }
 
 /**
- * Logs and counts that somebody was told no.
+ * Logs and counts that somebody was told no; of a service the line has its key's name.
  * @param code The HTTP status, or the code that the socket was closed with.
  * @param fault What exactly was wrong with a credential, if that was it.
  */
 export function noteRefusal(c: Context<HonoEnv>, reason: RefusalReason, code: number, fault?: string): void {
+  const key = c.get("key");
   logRefusal({
     request_id: requestIdOf(c),
     method: c.req.method,
     route: routeOf(c),
     reason,
     code,
+    ...(key !== undefined && { key }),
     ...(fault !== undefined && { fault }),
   });
   if (fault !== undefined) count(c, "tidings_auth_failures_total", { reason: fault });

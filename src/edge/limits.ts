@@ -19,8 +19,11 @@ export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBindi
     logFault("rate_limit", error);
     return { success: true };
   });
-  if (!success) count(c, "tidings_rate_limited_total", { limit: RATE_LIMITS[binding].name });
-  return success;
+  if (success) return true;
+  // Keys have names from a list; an address or a user would be a series for each who comes.
+  const who = binding === "PUBLISHES_PER_KEY" ? { key } : {};
+  count(c, "tidings_rate_limited_total", { limit: RATE_LIMITS[binding].name, ...who });
+  return false;
 }
 
 /** @throws {Refusal} 429 with `Retry-After`. */

@@ -39,6 +39,8 @@ export interface Refused {
   reason: string;
   /** The HTTP status, or the code that the socket was closed with. */
   code: number;
+  /** The publish key's name, when it came with one that is known. */
+  key?: string;
   /** What exactly was wrong with a credential: more than the client is told. */
   fault?: string;
 }

@@ -39,8 +39,8 @@ export const METRICS = {
   },
   tidings_events_rejected_total: {
     type: "counter",
-    labels: ["via"],
-    help: "Events that did not pass the checks at the door.",
+    labels: ["via", "key"],
+    help: "Events that did not pass the checks at the door, by way in and publish key.",
   },
   tidings_deliveries_total: { type: "counter", labels: ["kind"], help: "Events sent to listeners, one each." },
   tidings_publish_to_send_seconds: {
@@ -80,7 +80,12 @@ export const METRICS = {
     labels: [],
     help: "Times that entries were gone from the stream before they were read.",
   },
-  tidings_rate_limited_total: { type: "counter", labels: ["limit"], help: "Refusals because of a limit." },
+  tidings_rate_limited_total: {
+    type: "counter",
+    labels: ["limit", "key"],
+    optional: ["key"],
+    help: "Refusals because of a limit; of publishes_per_key, with the publish key.",
+  },
   tidings_auth_failures_total: {
     type: "counter",
     labels: ["reason"],
@@ -92,6 +97,8 @@ export const METRICS = {
 export interface Metric {
   type: "counter" | "gauge" | "histogram";
   labels: readonly string[];
+  /** Those that not every series has a value for; it is empty then, which to Prometheus is the same as no label. */
+  optional?: readonly string[];
   /** Upper bounds, ascending, without +Inf. */
   buckets?: readonly number[];
   /** One sentence. */
@@ -107,7 +114,13 @@ type NameOf<T extends Metric["type"]> = {
 }[MetricName];
 
 /** A value for every label of a metric. */
-export type LabelsOf<N extends MetricName> = Record<(typeof METRICS)[N]["labels"][number], string>;
+export type LabelsOf<N extends MetricName> = Record<Exclude<LabelOf<N>, OptionalLabelOf<N>>, string> &
+  Partial<Record<OptionalLabelOf<N>, string>>;
+type LabelOf<N extends MetricName> = (typeof METRICS)[N]["labels"][number];
+type OptionalLabelOf<N extends MetricName> = Extract<
+  (typeof METRICS)[N],
+  { optional: readonly string[] }
+>["optional"][number];
 
 /** The kind of a channel, as the label `kind` has it. */
 export type Kind = "order" | "products";

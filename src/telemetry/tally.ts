@@ -72,6 +72,6 @@ export class Counts {
   }
 }
 
-function keyOf(name: MetricName, labels: Record<string, string>): string {
+function keyOf(name: MetricName, labels: Partial<Record<string, string>>): string {
   return JSON.stringify([name, METRICS[name].labels.map((label) => labels[label] ?? "")]);
 }

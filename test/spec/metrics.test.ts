@@ -88,7 +88,7 @@ const CAUSES: Record<Exclude<MetricName, OfRedis>, Cause> = {
   },
   tidings_events_rejected_total: {
     what: "a batch has events that do not pass",
-    labels: { via: "http" },
+    labels: { via: "http", key: "shop" },
     happens: () => serviceRequest("POST", "/api/v1/publish/batch", { events: [{}, { channel: "products" }] }),
     by: 2,
   },

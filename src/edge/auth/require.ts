@@ -22,7 +22,7 @@ export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise
 /** The same where only the body tells what the key has to be good for: `requireScope` is the caller's. */
 export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
   const known = await findService(c.req.raw, configOf(c.env));
-  if (known.ok) return known.service;
+  if (known.ok) return noted(c, known.service);
   throw new KeyRefusal(known.fault === "missing" && isSigned(c.req.raw) ? "unsignable" : known.fault);
 }
 
@@ -59,9 +59,16 @@ export async function requirePublication(
   const bytes = await readBytes(request, maxBytes);
   const known = await findSigner(headers.signature, bytes, configOf(c.env));
   if (!known.ok) throw new KeyRefusal(known.fault);
-  await requirePublisher(c, known.service, scope);
+  const service = noted(c, known.service);
+  await requirePublisher(c, service, scope);
   requireJson(request);
-  return { service: known.service, body: parseJson(bytes), signedId: headers.signature.id };
+  return { service, body: parseJson(bytes), signedId: headers.signature.id };
+}
+
+/** Keeps a service's name, before anything can refuse it: the log has to say whose call that was. */
+function noted(c: Context<HonoEnv>, service: Service): Service {
+  c.set("key", service.name);
+  return service;
 }
 
 /** Whether a service may publish this, as often as that is allowed. */
@@ -78,7 +85,7 @@ export async function requireAsker(c: Context<HonoEnv>): Promise<Asker> {
   const config = configOf(c.env);
   const known = await findService(c.req.raw, config);
   if (known.ok) {
-    requireScope(known.service, "read");
+    requireScope(noted(c, known.service), "read");
     return "service";
   }
   const verified = await verifyToken(bearerToken(c.req.raw), config);

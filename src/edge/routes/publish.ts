@@ -52,7 +52,7 @@ async function publishOne(c: Context<HonoEnv>, channel: ChannelName, publication
   const { key, header } = idempotencyKey(c, publication);
   const event = checkEvent(publication.body, channel, key ?? crypto.randomUUID(), startedAt);
   if (!event.ok) {
-    count(c, "tidings_events_rejected_total", { via: source.via });
+    count(c, "tidings_events_rejected_total", { ...source });
     throw new Refusal("validation_failed", { errors: event.errors });
   }
   if (key !== null && event.value.id !== key) {
@@ -109,7 +109,7 @@ function note(
     if (!type || (outcome !== "queued" && outcome !== "unavailable")) continue;
     count(c, "tidings_events_published_total", { type, ...source, outcome });
   }
-  count(c, "tidings_events_rejected_total", { via: source.via }, rejected);
+  count(c, "tidings_events_rejected_total", { ...source }, rejected);
   const channels = new Set(events.map(({ channel }) => channel));
   logPublish({
     request_id: requestIdOf(c),

@@ -159,7 +159,7 @@ export class StreamRelay extends DurableObject<Env> {
       const { id } = this.#kept.state;
       const { gap, ...result } = await this.#reader.read();
       if (result.rejected > 0) {
-        this.#reporter.counts.count("tidings_events_rejected_total", { via: SOURCE.via }, result.rejected);
+        this.#reporter.counts.count("tidings_events_rejected_total", { ...SOURCE }, result.rejected);
         this.#reporter.changed((promise) => this.ctx.waitUntil(promise));
       }
       if (gap) {

@@ -1,0 +1,28 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { logLines } from "../support/log-lines.ts";
+import { PUBLISHES_PER_KEY } from "../support/low-limits.ts";
+import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { serviceRequest } from "../support/service.ts";
+import { SCOPED_KEYS } from "../support/test-env.ts";
+
+/** Who it was that met a limit. */
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+test("a service that publishes too often is named in the log and in the metrics", async () => {
+  const lines = logLines("warn");
+  const event = { type: "product_deleted", data: { product_id: "p" } };
+  const headers = { Authorization: `Bearer ${SCOPED_KEYS.products}` };
+  const publish = () => serviceRequest("POST", "/api/v1/publish/products", event, headers);
+  for (let i = 0; i < PUBLISHES_PER_KEY; i++) expect((await publish()).status).toBe(200);
+  expect((await publish()).status).toBe(429);
+  expect(lines()).toEqual([expect.objectContaining({ event: "refusal", code: 429, key: "stocktaker" })]);
+  await eventually(async () => {
+    const samples = parseMetrics(await (await serviceRequest("GET", "/metrics")).text());
+    const labels = { limit: "publishes_per_key", key: "stocktaker" };
+    expect(metricValue(samples, "tidings_rate_limited_total", labels)).toBe(1);
+  });
+});
