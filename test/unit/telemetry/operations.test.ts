@@ -37,9 +37,24 @@ describe("what is there for operators", () => {
     }
   });
 
-  test.skipIf(!hasPromtool("the alert rules"))("Prometheus takes the alert rules", async () => {
-    const { code, said } = await promtool(["check", "rules", alerts]);
-    expect(said).toContain("3 rules found");
-    expect(code).toBe(0);
+  describe.skipIf(!hasPromtool("the alert rules"))("the alert rules", () => {
+    test("are taken by Prometheus", async () => {
+      const { code, said } = await promtool(["check", "rules", alerts]);
+      expect(said).toContain("3 rules found");
+      expect(code).toBe(0);
+    });
+
+    test("alert when they should, and are quiet otherwise: also while /metrics does not answer, and at a series' first value", async () => {
+      const { code, said } = await promtool(["test", "rules", join(import.meta.dirname, "alert-cases.yaml")]);
+      expect(said).toContain("SUCCESS");
+      expect(code).toBe(0);
+    });
+
+    test("have a case each in which they alert", () => {
+      const cases = readFileSync(join(import.meta.dirname, "alert-cases.yaml"), "utf8");
+      for (const [, name] of readFileSync(alerts, "utf8").matchAll(/- alert: (\w+)/g)) {
+        expect(cases).toMatch(new RegExp(`alertname: ${name}[\\s,]+exp_alerts:`));
+      }
+    });
   });
 });
