@@ -129,8 +129,20 @@ export class Channel {
     return deliveries;
   }
 
-  /** Takes a message from a client; one that the protocol does not have closes its socket, and no other. */
+  /**
+   * Takes a message from a client; one that the protocol does not have closes its socket, and no other. So does a fault,
+   * as when the Worker that judges tokens is being deployed: a client that waits for an answer is told to come back.
+   */
   async message(socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
+    try {
+      await this.#take(socket, text, now);
+    } catch (error) {
+      logFault("message", error, { channel: this.#name });
+      this.listeners.close(socket, "going_away");
+    }
+  }
+
+  async #take(socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
     const message = typeof text === "string" ? parseClientMessage(text) : null;
     const listener = this.listeners.get(socket);
     if (!listener) return;
@@ -182,30 +194,38 @@ export class Channel {
   }
 
   /**
-   * The alarm rang: what is due is done, and the alarm is set for what will be due next. It is set first, so that
-   * nothing that goes wrong afterwards can leave the channel without one.
-   * @param moreNext When something besides listeners and history will be due, in milliseconds since 1970.
+   * The alarm rang. Whatever goes wrong is logged, and there is an alarm for another try.
+   * @param duty What it rang for; sets the next alarm first of all.
    */
-  async upkeep(moreNext: number, now: number): Promise<void> {
+  async rung(duty: () => Promise<void>, now: number): Promise<void> {
     try {
-      const duties = [...this.listeners.all()].map(({ socket, listener, pingedAt }) => ({
-        socket,
-        listener,
-        ...dutiesOf(listener, pingedAt, this.#config.ghostMs, now, MIN_GAIN_MS),
-      }));
-      const historyNext = this.history.expiresAt > now ? this.history.expiresAt : Number.POSITIVE_INFINITY;
-      const next = duties.reduce((earliest, duty) => Math.min(earliest, duty.next), Math.min(moreNext, historyNext));
-      await this.alarm.rang(next, now);
-      for (const { socket, listener, due } of duties) {
-        if (due === "close_expired") this.listeners.close(socket, "token_expired");
-        if (due === "close_ghost") this.listeners.close(socket, "no_sign_of_life");
-        if (due === "warn") this.#warn(socket, listener);
-      }
-      this.history.dropExpired(now);
+      await duty();
     } catch (error) {
       logFault("upkeep", error, { channel: this.#name });
       await this.alarm.rang(now + UPKEEP_RETRY_MS, now);
     }
+  }
+
+  /**
+   * What is due is done, and the alarm is set for what will be due next. It is set first, so that nothing that goes
+   * wrong afterwards can leave the channel without one. For `rung`.
+   * @param moreNext When something besides listeners and history will be due, in milliseconds since 1970.
+   */
+  async upkeep(moreNext: number, now: number): Promise<void> {
+    const duties = [...this.listeners.all()].map(({ socket, listener, pingedAt }) => ({
+      socket,
+      listener,
+      ...dutiesOf(listener, pingedAt, this.#config.ghostMs, now, MIN_GAIN_MS),
+    }));
+    const historyNext = this.history.expiresAt > now ? this.history.expiresAt : Number.POSITIVE_INFINITY;
+    const next = duties.reduce((earliest, duty) => Math.min(earliest, duty.next), Math.min(moreNext, historyNext));
+    await this.alarm.rang(next, now);
+    for (const { socket, listener, due } of duties) {
+      if (due === "close_expired") this.listeners.close(socket, "token_expired");
+      if (due === "close_ghost") this.listeners.close(socket, "no_sign_of_life");
+      if (due === "warn") this.#warn(socket, listener);
+    }
+    this.history.dropExpired(now);
   }
 
   /** Sets the alarm when something needs it; nobody waits for that, and the output gate waits for it to be durable. */

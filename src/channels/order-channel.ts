@@ -171,11 +171,13 @@ export class OrderChannel extends DurableObject<Env> {
 
   override async alarm(): Promise<void> {
     const now = Date.now();
-    const retainedUntil = this.#retainedUntil;
-    if (now < retainedUntil) return this.#channel.upkeep(retainedUntil, now);
-    // Another try, should this one fail; it goes with everything else that is stored.
-    await this.#channel.alarm.rang(now, now);
-    await this.erase();
+    await this.#channel.rung(async () => {
+      const retainedUntil = this.#retainedUntil;
+      if (now < retainedUntil) return this.#channel.upkeep(retainedUntil, now);
+      // Another try, should this one fail; it goes with everything else that is stored.
+      await this.#channel.alarm.rang(now, now);
+      await this.erase();
+    }, now);
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {

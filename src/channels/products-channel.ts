@@ -68,7 +68,8 @@ export class ProductsChannel extends DurableObject<Env> {
   }
 
   override async alarm(): Promise<void> {
-    await this.#channel.upkeep(Number.POSITIVE_INFINITY, Date.now());
+    const now = Date.now();
+    await this.#channel.rung(() => this.#channel.upkeep(Number.POSITIVE_INFINITY, now), now);
   }
 
   override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {

@@ -3,6 +3,8 @@ import { FaultProxy } from "../support/fault-proxy.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
 import { type RedisService, STREAM, startRedisService } from "../support/redis-service.ts";
+import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { PUBLISH_KEY } from "../support/test-env.ts";
 
 /** A relay that died is revived by the watchdog, by a connection, and by health. */
 
@@ -75,4 +77,22 @@ describe.skipIf(!hasRedis("the revival of the relay"))("a relay", { timeout: 60_
       listener.close();
     });
   }
+
+  test("that cannot plan its next look says so, reads on by its alarm, and takes no cron trigger down", async () => {
+    const listener = await listenAt(all.service.url, `orders/${order}`);
+    await visit("lose-plans");
+    expect((await visit("cron")).status).toBe(200);
+    await add();
+    await vi.waitFor(async () => expect(await seq()).toBe(1), 15_000);
+    for (const where of ["relay", "watchdog"]) {
+      expect(all.service.log).toContain(`"where":"${where}","error":"Error: it fails for the test"`);
+      await vi.waitFor(async () => {
+        const headers = { Authorization: `Bearer ${PUBLISH_KEY}` };
+        const samples = parseMetrics(await (await fetch(`${all.service.url}/metrics`, { headers })).text());
+        expect(metricValue(samples, "tidings_errors_total", { where })).toBeGreaterThan(0);
+      }, 15_000);
+    }
+    listener.close();
+    await visit("die");
+  });
 });

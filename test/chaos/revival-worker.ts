@@ -12,6 +12,12 @@ export class StreamRelay extends ServiceStreamRelay {
     await this.ctx.storage.deleteAlarm();
   }
 
+  /** From here on it cannot plan when to look again. */
+  async loseItsPlans(): Promise<void> {
+    const fail = () => Promise.reject(new Error("it fails for the test"));
+    Object.defineProperty(this.ctx.storage, "getAlarm", { value: fail, configurable: true });
+  }
+
   /** The object is thrown out of memory, as a fault of the platform would. */
   async die(): Promise<void> {
     await this.ctx.storage.deleteAlarm();
@@ -30,8 +36,11 @@ export default {
       case "/test/die":
         await relay.die().catch(() => {});
         return new Response();
+      case "/test/lose-plans":
+        await relay.loseItsPlans();
+        return new Response();
       case "/test/cron":
-        await service.scheduled({ scheduledTime: Date.now(), cron: "* * * * *", noRetry() {} }, env);
+        await service.scheduled({ scheduledTime: Date.now(), cron: "* * * * *", noRetry() {} }, env, ctx);
         return new Response();
       default:
         return service.fetch(request, env, ctx);

@@ -80,9 +80,7 @@ export class StreamRelay extends DurableObject<Env> {
 
   /** Somebody listens, rang, or looks after it: reads what there is, and goes on from there. */
   async wake(): Promise<void> {
-    if (!this.#reader) return;
-    await this.#run();
-    await this.#plan();
+    if (this.#reader) await this.#noted(() => this.#work());
   }
 
   async status(): Promise<RelayStatus> {
@@ -110,8 +108,23 @@ export class StreamRelay extends DurableObject<Env> {
     if (!this.#reader) return;
     // First of all, so that nothing that goes wrong can leave it without one.
     await this.ctx.storage.setAlarm(Date.now() + this.#pollMs);
+    await this.#noted(() => this.#work()).catch(() => {});
+  }
+
+  async #work(): Promise<void> {
     await this.#run();
     await this.#plan();
+  }
+
+  /** Does something that nobody may be waiting for: a fault of its is logged and counted here, and thrown on. */
+  async #noted(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      logFault("relay", error);
+      this.#reporter.changed((promise) => this.ctx.waitUntil(promise));
+      throw error;
+    }
   }
 
   get #kept(): RelayStore {
@@ -200,7 +213,9 @@ export class StreamRelay extends DurableObject<Env> {
       if (!failure) fine.push(channel);
       else if (failure.retryAt <= now) failing.push(channel);
     }
-    if (failing.length > 0 && !this.#isRetrying) this.ctx.waitUntil(this.#retry(failing));
+    if (failing.length > 0 && !this.#isRetrying) {
+      this.ctx.waitUntil(this.#noted(() => this.#retry(failing)).catch(() => {}));
+    }
     await pMap(fine, (channel) => this.#deliverTo(channel), { concurrency: MAX_CHANNELS_AT_ONCE });
   }
 
@@ -288,7 +303,9 @@ export class StreamRelay extends DurableObject<Env> {
     const old = this.#subscription;
     if (!this.#client || !this.#isHealthy || (old && now - old.since < RENEW_SUBSCRIPTION_MS)) return;
     try {
-      const end = await this.#client.subscribe(DOORBELL, () => this.ctx.waitUntil(this.#run()));
+      const end = await this.#client.subscribe(DOORBELL, () =>
+        this.ctx.waitUntil(this.#noted(() => this.#run()).catch(() => {})),
+      );
       this.#subscription = { end, since: now };
       old?.end();
     } catch (error) {

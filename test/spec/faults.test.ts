@@ -1,0 +1,93 @@
+import {
+  createExecutionContext,
+  runDurableObjectAlarm,
+  runInDurableObject,
+  waitOnExecutionContext,
+} from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, type MockInstance, test, vi } from "vitest";
+import { Storage } from "../../src/channels/storage.ts";
+import { TokenVerifier } from "../../src/edge/auth/token-verifier.ts";
+import service from "../../src/index.ts";
+import { advanceClock, stopClock } from "../support/clock.ts";
+import { eventually } from "../support/eventually.ts";
+import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** A fault that no HTTP answer tells of: it is in the log, it is counted, and what it hit goes on or is told to come back. */
+
+let logged: MockInstance;
+beforeEach(() => {
+  logged = vi.spyOn(console, "error").mockImplementation(() => {});
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const fails = () => new Error("it fails for the test");
+const faults = () => logged.mock.calls.map(([line]) => JSON.parse(line));
+const countOf = async (where: string) =>
+  metricValue(parseMetrics(await (await serviceRequest("GET", "/metrics")).text()), "tidings_errors_total", { where });
+
+describe("authenticate, while nobody can be asked about tokens", () => {
+  test("the client is told to come back (4200), the fault is said, and another listener hears on", async () => {
+    const before = await countOf("message");
+    const id = await registerOrder();
+    const token = await mintToken();
+    const [asking, other] = [await connect(`orders/${id}`, { token }), await connect(`orders/${id}`, { token })];
+    await Promise.all([asking.frame(), other.frame()]);
+    vi.spyOn(TokenVerifier.prototype, "verify").mockRejectedValue(fails());
+    asking.send(JSON.stringify({ type: "authenticate", token }));
+    expect(await asking.closed()).toEqual({ code: 4200, reason: "Going away" });
+    expect(faults()).toEqual([expect.objectContaining({ event: "fault", where: "message", channel: `order_${id}` })]);
+    await eventually(async () => expect(await countOf("message")).toBe(before + 1));
+    expect((await publish(`orders/${id}`, { type: "order_shipped", data: {} })).receivers).toBe(1);
+    expect((await other.frame()).seq).toBe(1);
+  });
+});
+
+describe("the end of an order's retention, when its storage cannot be removed", () => {
+  test("is said, and tried again a minute later", async () => {
+    const before = await countOf("upkeep");
+    const id = await registerOrder();
+    await publish(`orders/${id}`, { type: "order_delivered", data: {} });
+    stopClock();
+    advanceClock(30 * 86_400_000);
+    const erase = vi.spyOn(Storage.prototype, "erase").mockRejectedValue(fails());
+    await runDurableObjectAlarm(orderObject(id));
+    expect(faults()).toEqual([expect.objectContaining({ event: "fault", where: "upkeep", channel: `order_${id}` })]);
+    const alarm = await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
+    expect(alarm).toBe(Date.now() + 60_000);
+    erase.mockRestore();
+    vi.useRealTimers();
+    // Faults are told with the next report of anybody here.
+    await serviceRequest("POST", "/api/v1/publish/products", {});
+    await eventually(async () => expect(await countOf("upkeep")).toBe(before + 1));
+
+    stopClock();
+    advanceClock(31 * 86_400_000);
+    await runDurableObjectAlarm(orderObject(id));
+    expect((await serviceRequest("GET", `/api/v1/orders/${id}`)).status).toBe(404);
+  });
+});
+
+describe("the watchdog, when the relay cannot be reached", () => {
+  test("says so and ends well, because the next one is a minute away", async () => {
+    const before = await countOf("watchdog");
+    const there = {
+      ...env,
+      UPSTASH_REDIS_REST_URL: "https://redis.example",
+      UPSTASH_REDIS_REST_TOKEN: "test-redis-token",
+    };
+    vi.spyOn(there.STREAM_RELAY, "getByName").mockImplementation(() => {
+      throw fails();
+    });
+    const ctx = createExecutionContext();
+    await service.scheduled({ scheduledTime: Date.now(), cron: "* * * * *", noRetry() {} }, there, ctx);
+    await waitOnExecutionContext(ctx);
+    expect(faults()).toEqual([expect.objectContaining({ event: "fault", where: "watchdog" })]);
+    expect(await countOf("watchdog")).toBe(before + 1);
+  });
+});
