@@ -107,3 +107,17 @@ test("an open connection whose fresh token nobody can judge is told to come back
   listener.send(JSON.stringify({ type: "authenticate", token }));
   expect((await listener.closed.promise).code).toBe(4200);
 });
+
+test("an open connection whose fresh token is of a key that nobody may ask for yet is told to come back, too", async () => {
+  answer = recover;
+  expect(await connectStatus()).toBe(101);
+  const next = await makeKey("ES256");
+  answer = (response) => response.end(JSON.stringify({ keys: [key.publicJwk, next.publicJwk] }));
+  const order = await registerOrderAt(service.url);
+  const url = `${service.url.replace("http", "ws")}/api/v1/ws/orders/${order}?token=${token}`;
+  const listener = new NodeListener(url, []);
+  await listener.established;
+  listener.send(JSON.stringify({ type: "authenticate", token: await signWith(next) }));
+  expect((await listener.closed.promise).code).toBe(4200);
+  expect(fetches).toBe(1);
+});

@@ -107,11 +107,46 @@ describe("rotation", () => {
     expect(await outcome(await signWith(next))).toBe(ESTABLISHED);
     expect(await outcome(await signWith(old))).toBe(ESTABLISHED);
     expect(fetches).toHaveLength(2);
-    for (let n = 0; n < 100; n++) expect(await outcome(await signWith({ ...stranger, kid: `guess-${n}` }))).toBe(4001);
+    advanceClock(1);
+    // Nobody can tell yet that these do not exist.
+    for (let n = 0; n < 100; n++) expect(await outcome(await signWith({ ...stranger, kid: `guess-${n}` }))).toBe(503);
     expect(fetches).toHaveLength(2);
     advanceClock(COOLDOWN_MS);
-    for (let n = 0; n < 100; n++) expect(await outcome(await signWith({ ...stranger, kid: `more-${n}` }))).toBe(4001);
+    expect(await outcome(await signWith(stranger))).toBe(4001);
+    advanceClock(1);
+    for (let n = 0; n < 100; n++) expect(await outcome(await signWith({ ...stranger, kid: `more-${n}` }))).toBe(503);
     expect(fetches).toHaveLength(3);
+  });
+
+  test("a new key that comes while strangers have the set fetched is no bad one: 503 with Retry-After, then taken", async () => {
+    const [old, next, stranger] = [await makeKey(), await makeKey(), await makeKey()];
+    endpoint = () => keySet(old);
+    expect(await outcome(await signWith(stranger))).toBe(4001);
+    endpoint = () => keySet(old, next);
+    const token = await signWith(next);
+    for (let seconds = 1; seconds < COOLDOWN_MS / 1000; seconds++) {
+      advanceClock(1000);
+      const answer = await ask(token);
+      expect([answer.status, answer.headers.get("Retry-After")]).toEqual([503, "5"]);
+      expect(await outcome(await signWith({ ...stranger, kid: `guess-${seconds}` }))).toBe(503);
+    }
+    expect(fetches).toHaveLength(1);
+    advanceClock(1000);
+    expect(await outcome(await signWith({ ...stranger, kid: "first in line" }))).toBe(4001);
+    advanceClock(1);
+    expect(await outcome(token)).toBe(ESTABLISHED);
+    expect(fetches).toHaveLength(2);
+  });
+
+  test("what is wrong with a token whose key is known stays 4001 at any time, and so does a token without a kid", async () => {
+    const [key, other] = [await makeKey(), await makeKey()];
+    endpoint = () => keySet(key, other);
+    expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
+    advanceClock(1);
+    expect(await outcome(await signWith({ ...other, kid: key.kid }))).toBe(4001);
+    expect(await outcome(await signWith(key, { exp: Math.floor(Date.now() / 1000) - 1 }))).toBe(4001);
+    expect(await outcome(await signWith({ ...key, kid: undefined }))).toBe(4001);
+    expect(fetches).toHaveLength(1);
   });
 
   test("an old key that was removed is refused once the set is no longer fresh", async () => {

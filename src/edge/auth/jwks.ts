@@ -33,8 +33,10 @@ export interface KeyHint {
   kid?: string | undefined;
 }
 
-/** The key, or why there is none: nobody knows it, or nobody can be asked now. */
-export type FoundKey = { ok: true; key: CryptoKey } | { ok: false; fault: "unknown_key" | "keys_unavailable" };
+/** The key, or why there is none: it does not exist, nobody may ask for it yet, or nobody can be asked now. */
+export type FoundKey =
+  | { ok: true; key: CryptoKey }
+  | { ok: false; fault: "unknown_key" | "key_not_known_yet" | "keys_unavailable" };
 
 interface PublicKey {
   kid: string | undefined;
@@ -47,6 +49,8 @@ interface Known {
   keys: PublicKey[];
   /** When the keys were fetched; 0 when they never were. */
   fetchedAt: number;
+  /** When that fetch began. */
+  askedAt: number;
   /** Nobody fetches before this: a cooldown after a success, a back-off after failures. */
   mayFetchAt: number;
   /** Somebody is fetching until this; 0 when nobody is. */
@@ -62,7 +66,8 @@ const known = new Map<string, Known>();
  * @param algorithms Those that are allowed; of these the HMAC ones never reach a public key.
  */
 export async function findPublicKey(url: string, algorithms: readonly string[], hint: KeyHint): Promise<FoundKey> {
-  const state = known.get(url) ?? { keys: [], fetchedAt: 0, mayFetchAt: 0, claimedUntil: 0, failures: 0 };
+  const begunAt = Date.now();
+  const state = known.get(url) ?? { keys: [], fetchedAt: 0, askedAt: 0, mayFetchAt: 0, claimedUntil: 0, failures: 0 };
   known.set(url, state);
   const age = () => Date.now() - state.fetchedAt;
   let key = pick(state, hint);
@@ -79,9 +84,13 @@ export async function findPublicKey(url: string, algorithms: readonly string[], 
   }
   key = pick(state, hint);
   if (key && age() < STALE_MS) return { ok: true, key };
-  // Only a set that was fetched just now tells that a key does not exist.
   const isCurrent = state.fetchedAt > 0 && state.failures === 0 && age() < FRESH_MS;
-  return { ok: false, fault: isCurrent ? "unknown_key" : "keys_unavailable" };
+  if (!isCurrent) return { ok: false, fault: "keys_unavailable" };
+  // A key is shown before it signs, so a set that was asked for after the token came tells that its key does not exist.
+  // An older one does not: with a made-up kid every 30 seconds a stranger keeps others from asking, and "invalid" ends
+  // a client for good. A token without a kid names no key that could still come.
+  const isJudged = hint.kid === undefined || state.askedAt >= begunAt;
+  return { ok: false, fault: isJudged ? "unknown_key" : "key_not_known_yet" };
 }
 
 /** A token without `kid` is verified only where there is no choice. */
@@ -91,8 +100,10 @@ function pick({ keys }: Known, { alg, kid }: KeyHint): CryptoKey | null {
 }
 
 async function refetch(state: Known, url: string, algorithms: readonly string[]): Promise<void> {
+  const askedAt = Date.now();
   try {
     state.keys = await fetchKeys(url, algorithms);
+    state.askedAt = askedAt;
     state.fetchedAt = Date.now();
     state.failures = 0;
     state.mayFetchAt = Date.now() + COOLDOWN_MS;

@@ -27,6 +27,8 @@ export type TokenFault =
   | "algorithm"
   /** No key of the JWKS is the one that it names. */
   | "unknown_key"
+  /** No key of the JWKS as it is known is the one that it names, and it may not be asked for again yet. */
+  | "key_not_known_yet"
   /** Nothing is wrong with it that anybody could tell: the JWKS cannot be had now. */
   | "keys_unavailable"
   | "signature"
@@ -150,6 +152,7 @@ export function publicReason(fault: TokenFault) {
       return "unauthenticated";
     case "expired":
       return "token_expired";
+    case "key_not_known_yet":
     case "keys_unavailable":
       return "unavailable";
     case "too_long":
