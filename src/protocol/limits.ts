@@ -33,6 +33,8 @@ interface LimitRow {
   what: string;
   limit: string;
   refusal: RefusalReason;
+  /** Who meets it: a socket with a close code, an HTTP call with a status. */
+  of: ("socket" | "call")[];
 }
 
 const count = (value: number) => value.toLocaleString("en");
@@ -46,42 +48,49 @@ export const LIMITS: LimitRow[] = [
     what: "a user's sockets in one channel (`MAX_CONNECTIONS_PER_USER`)",
     limit: count(DEFAULT_CONNECTIONS_PER_USER),
     refusal: "too_many_connections",
+    of: ["socket"],
   },
   {
     what: "all sockets of one channel (`MAX_CONNECTIONS_PER_CHANNEL`)",
     limit: count(DEFAULT_CONNECTIONS_PER_CHANNEL),
     refusal: "too_many_connections",
+    of: ["socket"],
   },
   {
-    what: "attempts to connect, and looks at the open health page, from one address (`CONNECTS_PER_ADDRESS`)",
+    what: "attempts to connect, looks at the open health page, and signed calls before a good one, from one address (`CONNECTS_PER_ADDRESS`)",
     limit: rate(RATE_LIMITS.CONNECTS_PER_ADDRESS),
     refusal: "rate_limited",
+    of: ["socket", "call"],
   },
   {
-    what: "attempts of one user to connect (`CONNECTS_PER_USER`)",
+    what: "attempts of one user to connect, and calls with the user's token (`CONNECTS_PER_USER`)",
     limit: rate(RATE_LIMITS.CONNECTS_PER_USER),
     refusal: "rate_limited",
+    of: ["socket", "call"],
   },
   {
     what: "publish calls with one key; a batch is one (`PUBLISHES_PER_KEY`)",
     limit: rate(RATE_LIMITS.PUBLISHES_PER_KEY),
     refusal: "rate_limited",
+    of: ["call"],
   },
   {
     what: "a client's messages, besides pings",
     limit: `${CLIENT_MESSAGES_BURST} at once, then ${CLIENT_MESSAGES_PER_SECOND} a second`,
     refusal: "rate_limited",
+    of: ["socket"],
   },
   {
     what: "characters on their way to a `tidings.v1` client, besides a replay",
     limit: count(MAX_UNCONFIRMED_CHARACTERS),
     refusal: "too_slow",
+    of: ["socket"],
   },
-  { what: "a client's message", limit: bytes(MAX_CLIENT_MESSAGE_BYTES), refusal: "protocol_error" },
-  { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error" },
-  { what: "an event", limit: bytes(MAX_EVENT_BYTES), refusal: "body_too_large" },
-  { what: "a batch", limit: bytes(MAX_BATCH_BYTES), refusal: "body_too_large" },
-  { what: "events in a batch", limit: count(MAX_BATCH_EVENTS), refusal: "validation_failed" },
-  { what: "an event's `id`", limit: `${MAX_EVENT_ID_LENGTH} characters`, refusal: "validation_failed" },
-  { what: "nesting of `data`", limit: `${MAX_JSON_DEPTH} levels`, refusal: "validation_failed" },
+  { what: "a client's message", limit: bytes(MAX_CLIENT_MESSAGE_BYTES), refusal: "protocol_error", of: ["socket"] },
+  { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error", of: ["socket"] },
+  { what: "an event", limit: bytes(MAX_EVENT_BYTES), refusal: "body_too_large", of: ["call"] },
+  { what: "a batch", limit: bytes(MAX_BATCH_BYTES), refusal: "body_too_large", of: ["call"] },
+  { what: "events in a batch", limit: count(MAX_BATCH_EVENTS), refusal: "validation_failed", of: ["call"] },
+  { what: "an event's `id`", limit: `${MAX_EVENT_ID_LENGTH} characters`, refusal: "validation_failed", of: ["call"] },
+  { what: "nesting of `data`", limit: `${MAX_JSON_DEPTH} levels`, refusal: "validation_failed", of: ["call"] },
 ];

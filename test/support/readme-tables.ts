@@ -38,10 +38,10 @@ const TABLES: Record<string, string> = {
   ),
   limits: table(
     ["what", "at most", "more is refused with"],
-    LIMITS.map(({ what, limit, refusal }) => {
+    LIMITS.map(({ what, limit, refusal, of }) => {
       const { status, close }: { status: number | null; close: number | null } = REFUSALS[refusal];
-      const isOfCalls = refusal !== "rate_limited" || what.includes("`PUBLISHES_PER_KEY`");
-      return [what, limit, isOfCalls && status !== null ? `HTTP ${status}` : `close code ${close}`];
+      const codes = { socket: `close code ${close}`, call: `HTTP ${status}` };
+      return [what, limit, of.map((one) => codes[one]).join(", ")];
     }),
   ),
   metrics: table(

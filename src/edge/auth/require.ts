@@ -9,6 +9,7 @@ import { requireWithinLimit } from "../limits.ts";
 import { bearerToken } from "./credentials.ts";
 import { findService, KeyRefusal, requireScope, type Service } from "./keys.ts";
 import { findSigner, isSigned, readSignature } from "./signature.ts";
+import { knowSigner, requireReadable } from "./signer-address.ts";
 import { publicReason, verifyToken } from "./verify.ts";
 
 /**
@@ -56,9 +57,11 @@ export async function requirePublication(
   }
   const headers = readSignature(request, Date.now());
   if (!headers.ok) throw new KeyRefusal(headers.fault);
+  await requireReadable(c);
   const bytes = await readBytes(request, maxBytes);
   const known = await findSigner(headers.signature, bytes, configOf(c.env));
   if (!known.ok) throw new KeyRefusal(known.fault);
+  knowSigner(c);
   const service = noted(c, known.service);
   await requirePublisher(c, service, scope);
   requireJson(request);
@@ -78,8 +81,9 @@ async function requirePublisher(c: Context<HonoEnv>, service: Service, scope: Sc
 }
 
 /**
- * Who asks: a service with a publish key that may read, or a user with a token, both in `Authorization: Bearer`.
- * @throws {Refusal} 401, 403, or 503 when the token cannot be judged now.
+ * Who asks: a service with a publish key that may read, or a user with a token, both in `Authorization: Bearer`. A user
+ * may ask about as often as connect, because either wakes an object, whatever order id comes.
+ * @throws {Refusal} 401, 403, 429, or 503 when the token cannot be judged now.
  */
 export async function requireAsker(c: Context<HonoEnv>): Promise<Asker> {
   const config = configOf(c.env);
@@ -89,6 +93,7 @@ export async function requireAsker(c: Context<HonoEnv>): Promise<Asker> {
     return "service";
   }
   const verified = await verifyToken(bearerToken(c.req.raw), config);
-  if (verified.ok) return verified.identity;
-  throw new Refusal(publicReason(verified.fault), { fault: verified.fault });
+  if (!verified.ok) throw new Refusal(publicReason(verified.fault), { fault: verified.fault });
+  await requireWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
+  return verified.identity;
 }

@@ -182,7 +182,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     answers: {
       200: { description: "As it stands at `seq`.", schema: "order_snapshot", example: EXAMPLES.order_snapshot },
     },
-    refusals: ["order_not_found"],
+    refusals: ["order_not_found", "rate_limited"],
   },
   "DELETE /api/v1/orders/{order_id}": {
     tag: "Orders",
