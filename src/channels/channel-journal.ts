@@ -40,8 +40,14 @@ export class ChannelJournal implements ListenersWatcher {
   /**
    * @param listening How many listen now.
    * @param onGap Told when the registry knows of a gap in the stream.
+   * @param onUntold Told when the registry could not be: `tellUntold` tries again.
    */
-  constructor({ ctx, env, name, kind }: Place, listening: () => number, onGap: (gapAt: number) => void) {
+  constructor(
+    { ctx, env, name, kind }: Place,
+    listening: () => number,
+    onGap: (gapAt: number) => void,
+    onUntold: () => void,
+  ) {
     this.#ctx = ctx;
     this.#name = name;
     this.#kind = kind;
@@ -51,7 +57,13 @@ export class ChannelJournal implements ListenersWatcher {
       const gapAt = await registryStub(env, name).report(name, count, counted);
       this.#isKnownHeard = count > 0;
       if (gapAt > 0) onGap(gapAt);
-    });
+    }, onUntold);
+  }
+
+  /** Tells the registry what it could not be told before, if anything. */
+  tellUntold(): void {
+    // After a wake nobody knows whether the last report arrived: one more does no harm.
+    if (this.#reporter.isDue || this.#isKnownHeard === undefined) this.#changed();
   }
 
   opened(_: Listener): void {

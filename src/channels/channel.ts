@@ -18,6 +18,9 @@ import { dutiesOf } from "./upkeep.ts";
 /** How long the next try at upkeep that failed waits. */
 const UPKEEP_RETRY_MS = 60_000;
 
+/** When the registry is told again that could not be told: until then its count is wrong, and nobody would ask for hours. */
+const REPORT_RETRY_MS = 60_000;
+
 /** What became of one event in its channel. */
 export type Delivery =
   | { status: "applied" | "duplicate"; seq: number; receivers: number }
@@ -86,6 +89,7 @@ export class Channel {
       { ctx, env, name, kind: hooks.kind },
       () => this.listeners.count,
       (gapAt) => this.gap(gapAt, Date.now()),
+      () => this.needAlarm(Date.now() + REPORT_RETRY_MS, Date.now()),
     );
     this.listeners = new Listeners(ctx, this.#journal, config.historyLimit);
     this.alarm = new Alarm(ctx.storage);
@@ -226,6 +230,7 @@ export class Channel {
       if (due === "warn") this.#warn(socket, listener);
     }
     this.history.dropExpired(now);
+    this.#journal.tellUntold();
   }
 
   /** Sets the alarm when something needs it; nobody waits for that, and the output gate waits for it to be durable. */

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { configOf, type Env } from "../config.ts";
 import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { writeDataPoints } from "../telemetry/analytics.ts";
+import { logFault } from "../telemetry/log.ts";
 import type { Kind } from "../telemetry/metrics.ts";
 import { Counts, type Tally, tally } from "../telemetry/tally.ts";
 import { channelStub, relayStub } from "./directory.ts";
@@ -63,6 +64,7 @@ export class ChannelRegistry extends DurableObject<Env> {
   /** The last gap that it was asked to tell of, and who does not know yet; null after a wake. */
   #gap: { at: number; untold: Set<string> } | null = null;
   #wokenAt = 0;
+  #confirming: Promise<void> | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -102,7 +104,12 @@ export class ChannelRegistry extends DurableObject<Env> {
   async add(counted: Tally): Promise<void> {
     if (Object.keys(counted).length === 0) return;
     this.#counted.add(counted);
-    writeDataPoints(this.env.ANALYTICS, counted);
+    try {
+      writeDataPoints(this.env.ANALYTICS, counted);
+    } catch (error) {
+      // They are counted here: whoever reported them must not report them again.
+      logFault("analytics", error);
+    }
     this.#areCountersUnsaved = true;
     this.#saveSoon();
   }
@@ -158,7 +165,15 @@ export class ChannelRegistry extends DurableObject<Env> {
     return { counted: this.#counted.all, kinds };
   }
 
-  async #confirmOld(): Promise<void> {
+  /** Whoever looks meanwhile waits for the same answers: asking wakes channels, and anybody may look. */
+  #confirmOld(): Promise<void> {
+    this.#confirming ??= this.#askOld().finally(() => {
+      this.#confirming = null;
+    });
+    return this.#confirming;
+  }
+
+  async #askOld(): Promise<void> {
     const tooOld = Math.max(this.#deployment.since, Date.now() - CONFIRM_AFTER_MS);
     const old = [...this.#counts]
       .filter(([, { confirmedAt }]) => confirmedAt < tooOld)
@@ -192,14 +207,16 @@ export class ChannelRegistry extends DurableObject<Env> {
     else this.#counts.delete(channel);
     if (count === known && !isAsked) return;
     this.#unsaved.add(channel);
-    this.#saveSoon();
+    // Whether anybody listens has to outlive a crash: the channel believes from then on that it is known.
+    if (known === 0 || count === 0) this.#writeDownChannels();
+    else this.#saveSoon();
   }
 
   #saveSoon(): void {
     if (!this.#isSaving) this.ctx.waitUntil(this.#save());
   }
 
-  /** While it waits, the runtime lets no object hibernate; a crash loses what a deploy would make void anyway. */
+  /** While it waits, the runtime lets no object hibernate; a crash loses counters, and by how many a count changed. */
   async #save(): Promise<void> {
     this.#isSaving = true;
     try {
@@ -213,6 +230,12 @@ export class ChannelRegistry extends DurableObject<Env> {
   }
 
   #writeDown(): void {
+    this.#writeDownChannels();
+    if (this.#areCountersUnsaved) this.ctx.storage.kv.put(COUNTED, this.#counted.all);
+    this.#areCountersUnsaved = false;
+  }
+
+  #writeDownChannels(): void {
     const { kv } = this.ctx.storage;
     for (const channel of this.#unsaved) {
       const known = this.#counts.get(channel);
@@ -222,7 +245,5 @@ export class ChannelRegistry extends DurableObject<Env> {
     this.#unsaved.clear();
     if (!this.#isDeploymentKept) kv.put(VERSION, this.#deployment);
     this.#isDeploymentKept = true;
-    if (this.#areCountersUnsaved) kv.put(COUNTED, this.#counted.all);
-    this.#areCountersUnsaved = false;
   }
 }

@@ -4,10 +4,13 @@ import { registryStub } from "../channels/directory.ts";
 import type { Env } from "../config.ts";
 import type { CounterName, LabelsOf } from "../telemetry/metrics.ts";
 import { Reporter } from "../telemetry/reporter.ts";
+import type { Tally } from "../telemetry/tally.ts";
 import type { HonoEnv } from "./app.ts";
 
 /** What the Worker itself counts, and how requests are known in the log. */
 
+/** A request is ended 30 seconds after its answer (Workers, `waitUntil`), whatever it still tells for others. */
+const MAX_LOOP_MS = 15_000;
 /** One for each isolate: what one request counts, another may tell. */
 const reporters = new WeakMap<Env, Reporter>();
 
@@ -29,7 +32,8 @@ function reporterOf(env: Env): Reporter {
   // Isolates are many and know nothing of channels: each has picked a registry, so that none gets all of it.
   const isolate = crypto.randomUUID();
   // A stub belongs to the request that made it, so each report asks for a new one.
-  const reporter = new Reporter((counted) => registryStub(env, isolate).add(counted));
+  const send = (counted: Tally) => registryStub(env, isolate).add(counted);
+  const reporter = new Reporter(send, undefined, MAX_LOOP_MS);
   reporters.set(env, reporter);
   return reporter;
 }

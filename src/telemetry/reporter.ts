@@ -7,7 +7,7 @@ export const REPORT_INTERVAL_MS = 2000;
 const MAX_FAILURES = 6;
 const FIRST_BACKOFF_MS = 250;
 /** A report that takes longer has died with the request that made it. */
-const MAX_REPORTING_MS = 60_000;
+const MAX_REPORTING_MS = 30_000;
 
 /**
  * Tells somebody what has been counted: at once, and what follows soon after that together. It holds no timer while
@@ -17,14 +17,31 @@ export class Reporter {
   /** What is to be told; say `changed` after counting. */
   readonly counts = new Counts();
   readonly #send: (counted: Tally) => Promise<void>;
+  readonly #onGivenUp: () => void;
+  readonly #maxLoopMs: number;
   #isDue = false;
   #toldAt = Number.NEGATIVE_INFINITY;
   #reportingSince: number | null = null;
   #hurry = new AbortController();
 
-  /** @param send Takes what was counted; when it throws, it is tried again. */
-  constructor(send: (counted: Tally) => Promise<void>) {
+  /**
+   * @param send Takes what was counted; when it throws, it is tried again.
+   * @param onGivenUp It failed so often that nobody tries any more before the next change.
+   * @param maxLoopMs So long whoever reports goes on with what comes meanwhile; then the next change begins anew.
+   */
+  constructor(
+    send: (counted: Tally) => Promise<void>,
+    onGivenUp: () => void = () => {},
+    maxLoopMs = Number.POSITIVE_INFINITY,
+  ) {
     this.#send = send;
+    this.#onGivenUp = onGivenUp;
+    this.#maxLoopMs = maxLoopMs;
+  }
+
+  /** Whether there is something to tell. */
+  get isDue(): boolean {
+    return this.#isDue;
   }
 
   /**
@@ -42,8 +59,10 @@ export class Reporter {
   }
 
   async #report(): Promise<void> {
+    const endsAt = Date.now() + this.#maxLoopMs;
+    let failures = 0;
     try {
-      for (let failures = 0; this.#isDue && failures < MAX_FAILURES; ) {
+      while (this.#isDue && failures < MAX_FAILURES && Date.now() < endsAt) {
         await this.#untilDue(failures);
         this.#isDue = false;
         this.counts.add(faults.take());
@@ -61,6 +80,7 @@ export class Reporter {
       }
     } finally {
       this.#reportingSince = null;
+      if (failures === MAX_FAILURES) this.#onGivenUp();
     }
   }
 

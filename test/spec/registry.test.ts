@@ -1,8 +1,11 @@
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { registryStubs } from "../../src/channels/directory.ts";
+import { OrderChannel } from "../../src/channels/order-channel.ts";
+import { ChannelRegistry } from "../../src/channels/registry.ts";
 import { type Health, MAX_LISTED_CHANNELS } from "../../src/telemetry/health.ts";
+import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { connect, deploy, hibernateAll, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
 import type { TestSocket } from "../support/test-socket.ts";
@@ -12,6 +15,11 @@ import { mintToken } from "../support/tokens.ts";
 const QUIET_MS = 5000;
 const CHANNELS = 500;
 const SOCKETS = 2000;
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
 
 const serviceHealth = async () => (await serviceRequest("GET", "/api/v1/ws/health")).json<Health>();
 
@@ -69,11 +77,11 @@ describe("the registry stays true", () => {
       const truth: Record<string, number> = {};
       for (const channel of open.values()) truth[channel] = (truth[channel] ?? 0) + 1;
       const quietSince = performance.now();
-      let health = await serviceHealth();
-      await vi.waitFor(
+      const health = await vi.waitFor(
         async () => {
-          health = await serviceHealth();
-          expect(health.channel_details).toEqual(truth);
+          const now = await serviceHealth();
+          expect(now.channel_details).toEqual(truth);
+          return now;
         },
         { timeout: QUIET_MS, interval: 100 },
       );
@@ -118,6 +126,64 @@ test("after a deploy nobody is heard before somebody says so: the relay may slee
   await eventually(async () => expect(await isHeard()).toBe(true));
   await deploy();
   expect(await isHeard()).toBe(false);
+});
+
+test("a crash of every registry right after the first listeners came, or the last one left, loses no channel", async () => {
+  await deploy();
+  const token = await mintToken();
+  const sockets = new Map<string, TestSocket>();
+  await each(Array(30).fill(null), async () => {
+    const id = await registerOrder();
+    const socket = await connect(`orders/${id}`, { token });
+    await socket.frame();
+    sockets.set(`order_${id}`, socket);
+  });
+  const crash = () =>
+    each(registryStubs(env), (registry) =>
+      runInDurableObject(registry, (_, { abort }) => abort("crash")).catch(() => {}),
+    );
+  const channels = async () => Object.keys((await serviceHealth()).channel_details).sort();
+  await eventually(async () => expect(await channels()).toEqual([...sockets.keys()].sort()));
+  await crash();
+  expect(await channels()).toEqual([...sockets.keys()].sort());
+  const [left, socket] = [...sockets][0] ?? [];
+  socket?.close();
+  await eventually(async () => expect(await channels()).not.toContain(left));
+  await crash();
+  expect(await channels()).toHaveLength(29);
+});
+
+test("a registry that cannot be told for a while is told a minute later, when nothing else happens", async () => {
+  const id = await registerOrder();
+  const socket = await connect(`orders/${id}`, { token: await mintToken() });
+  await socket.frame();
+  const count = async () => (await serviceHealth()).channel_details[`order_${id}`];
+  await eventually(async () => expect(await count()).toBe(1));
+  vi.spyOn(scheduler, "wait").mockResolvedValue(undefined);
+  const report = vi.spyOn(ChannelRegistry.prototype, "report").mockRejectedValue(new Error("overloaded"));
+  socket.close();
+  await eventually(() => expect(report.mock.calls.length).toBeGreaterThanOrEqual(6));
+  await eventually(async () =>
+    expect(await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm())).not.toBeNull(),
+  );
+  vi.restoreAllMocks();
+  expect(await count()).toBe(1);
+  await evictDurableObject(orderObject(id));
+  await runDurableObjectAlarm(orderObject(id));
+  await eventually(async () => expect(await count()).toBeUndefined());
+});
+
+test("many who look at once ask each channel once", async () => {
+  const token = await mintToken();
+  await each(Array(20).fill(null), async () => (await connect(`orders/${await registerOrder()}`, { token })).frame());
+  await hibernateAll();
+  const asked = vi.spyOn(OrderChannel.prototype, "connections");
+  stopClock();
+  advanceClock(13 * 3_600_000);
+  await Promise.all(Array.from({ length: 10 }, serviceHealth));
+  const { active_channels } = await serviceHealth();
+  expect(asked.mock.calls.length).toBeGreaterThanOrEqual(20);
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(active_channels.length);
 });
 
 test(`health lists ${MAX_LISTED_CHANNELS} channels at most, says so, and counts them all`, async () => {
