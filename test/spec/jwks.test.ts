@@ -146,6 +146,7 @@ describe("rotation", () => {
     expect(await outcome(await signWith({ ...other, kid: key.kid }))).toBe(4001);
     expect(await outcome(await signWith(key, { exp: Math.floor(Date.now() / 1000) - 1 }))).toBe(4001);
     expect(await outcome(await signWith({ ...key, kid: undefined }))).toBe(4001);
+    expect(await outcome(await signWith(await makeKey("ES256", key.kid)))).toBe(4001);
     expect(fetches).toHaveLength(1);
   });
 

@@ -88,8 +88,10 @@ export async function findPublicKey(url: string, algorithms: readonly string[], 
   if (!isCurrent) return { ok: false, fault: "keys_unavailable" };
   // A key is shown before it signs, so a set that was asked for after the token came tells that its key does not exist.
   // An older one does not: with a made-up kid every 30 seconds a stranger keeps others from asking, and "invalid" ends
-  // a client for good. A token without a kid names no key that could still come.
-  const isJudged = hint.kid === undefined || state.askedAt >= begunAt;
+  // a client for good. A token without a kid names no key that could still come, and one whose kid is another
+  // algorithm's names a key that is there.
+  const { kid } = hint;
+  const isJudged = kid === undefined || state.keys.some((other) => other.kid === kid) || state.askedAt >= begunAt;
   return { ok: false, fault: isJudged ? "unknown_key" : "key_not_known_yet" };
 }
 
