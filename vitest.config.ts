@@ -4,7 +4,7 @@ import { LOW_LIMITS } from "./test/support/low-limits.ts";
 import { TEST_ENV } from "./test/support/test-env.ts";
 
 /** No test measures time with these: a machine may be slow, and what never comes must not be waited for for ever. */
-const PATIENCE = { testTimeout: 30_000, hookTimeout: 30_000 };
+const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /** Judges every line that the service prints while these tests run. */
 const GUARD = ["./test/support/log-guard-setup.ts"];

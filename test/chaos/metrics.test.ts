@@ -8,10 +8,10 @@ import { type RedisService, STREAM, startRedisService, xadd } from "../support/r
 import { metricValue, parseMetrics } from "../support/scrape.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
+import { MEND_PATH } from "./mend-path.ts";
 
-/** Orders whose id begins so fail for a while. */
+/** Orders whose id begins so fail until they are mended. */
 const FAILING_ORDER = "fa110000-0000-4000-8000-000000000001";
-const FAILS_FOR_MS = 6000;
 
 async function metricsText(url: string): Promise<string> {
   const response = await fetch(`${url}/metrics`, { headers: { Authorization: `Bearer ${PUBLISH_KEY}` } });
@@ -22,7 +22,7 @@ async function metricsText(url: string): Promise<string> {
 describe.skipIf(!hasRedis("metrics of a Redis stream"))("metrics of the Redis stream", () => {
   let all: RedisService;
   beforeAll(async () => {
-    const vars = { FAIL_UNTIL: String(Date.now() + FAILS_FOR_MS) };
+    const vars = { FAIL_UNTIL: String(Date.now() + 3_600_000) };
     all = await startRedisService({ vars, entry: "test/chaos/failing-worker.ts" });
   });
   afterAll(() => all.stop());
@@ -36,6 +36,7 @@ describe.skipIf(!hasRedis("metrics of a Redis stream"))("metrics of the Redis st
     for (let n = 0; n < 3; n++) await xadd(all.redis, { ...entry, channel: `order_${FAILING_ORDER}` });
     await eventually(async () => expect(await value("tidings_relay_lag_entries")).toBe(3));
     await eventually(async () => expect(await value("tidings_relay_lag_seconds")).toBeGreaterThan(0.5));
+    expect((await fetch(`${all.service.url}${MEND_PATH}`)).status).toBe(204);
     await eventually(async () => expect(await value("tidings_relay_lag_entries")).toBe(0));
     expect(await value("tidings_relay_lag_seconds")).toBe(0);
     const counted = { via: "redis", key: "", outcome: "applied" };
