@@ -143,6 +143,7 @@ describe("a refusal is one line", () => {
         route: "/api/v1/publish/orders/:order_id",
         reason: "validation_failed",
         code: 422,
+        key: "shop",
       },
     ]);
   });
@@ -218,6 +219,7 @@ test("a fault is one line: where, and the error; the request that it struck has 
       route: "/api/v1/orders/:order_id",
       reason: "internal_error",
       code: 500,
+      key: "shop",
     },
   ]);
 });
