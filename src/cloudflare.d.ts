@@ -1,4 +1,4 @@
-import type { Env as TidingsEnv } from "./config.ts";
+import type { Env as TidingsEnv } from "./config/env.ts";
 
 /** Tells the platform's types what this Worker is bound to and what it exports (`ctx.exports`). */
 declare global {

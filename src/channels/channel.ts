@@ -1,38 +1,28 @@
-import { type Config, configOf, type Env } from "../config.ts";
+import { type Config, configOf } from "../config/config.ts";
+import type { Env } from "../config/env.ts";
 import { parseClientMessage } from "../protocol/client-messages.ts";
 import type { Position, TokenExpiringFrame } from "../protocol/frames.ts";
 import type { ChannelName } from "../protocol/names.ts";
-import type { AcceptedEvent, Source } from "../protocol/publish.ts";
+import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
 import type { Kind } from "../telemetry/metrics.ts";
 import { Alarm, MIN_GAIN_MS } from "./alarm.ts";
-import { type ConnectRequest, type Listener, refuseConnect } from "./attachment.ts";
-import { ChannelJournal, type ConnectionLimit } from "./channel-journal.ts";
-import { History, type LoggedFrame } from "./history.ts";
-import { changeFilter, Listeners } from "./listeners.ts";
-import { takeMessage } from "./message-allowance.ts";
+import { ChannelJournal, type ConnectionLimit } from "./channel-telemetry.ts";
+import type { Usage } from "./contract.ts";
+import { type ConnectRequest, refuseConnect } from "./handshake.ts";
+import { dutiesOf } from "./listeners/due-actions.ts";
+import { type Listener, newListener } from "./listeners/listener.ts";
+import { changeFilter, Listeners } from "./listeners/listeners.ts";
+import { takeMessage } from "./listeners/token-bucket.ts";
+import { History, type LoggedFrame } from "./log/history.ts";
 import { Storage } from "./storage.ts";
-import { dutiesOf } from "./upkeep.ts";
 
 /** How long the next try at upkeep that failed waits. */
 const UPKEEP_RETRY_MS = 60_000;
 
 /** When the registry is told again that could not be told: until then its count is wrong, and nobody would ask for hours. */
 const REPORT_RETRY_MS = 60_000;
-
-/** What became of one event in its channel. */
-export type Delivery =
-  | { status: "applied" | "duplicate"; seq: number; receivers: number }
-  | { status: "stale" }
-  | { status: "conflict" };
-
-export interface Usage {
-  rowsRead: number;
-  rowsWritten: number;
-  /** Each is one more written row. */
-  alarmsSet: number;
-}
 
 /** What kinds of channel do differently. */
 export interface ChannelHooks {
@@ -99,15 +89,16 @@ export class Channel {
    * Makes a client a listener. Nothing between reading the log and joining the listeners waits for anything, so no
    * event can slip between what is replayed and what comes live.
    */
-  connect({ listener, resume }: ConnectRequest, now: number): Response {
+  connect(request: ConnectRequest, now: number): Response {
+    const { resume } = request;
+    const listener = newListener(request, now);
     const limit = this.#reachedLimit(listener);
     if (limit) {
       this.#journal.limited(limit);
       return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
     }
-    const since = resume && /^\d{1,15}$/.test(resume.since) ? Number(resume.since) : -1;
-    const missed = resume && this.history.readSince(resume.epoch, since, now);
-    const first = this.#establishedFrame(resume && missed !== null, now);
+    const missed = resume && resume !== "invalid" ? this.history.readSince(resume.epoch, resume.seq, now) : null;
+    const first = this.#establishedFrame(resume === null ? null : missed !== null, now);
     if (resume) this.#journal.resumed(missed);
     const { socket, response } = this.listeners.accept(listener, first, missed ?? [], now);
     this.#watch(socket, listener, now);
@@ -119,7 +110,7 @@ export class Channel {
    * until it is durable (the output gate): no listener sees what a crash could undo.
    * @param source null for events that the channel makes of itself.
    */
-  deliver(events: AcceptedEvent[], source: Source | null, now: number): Delivery[] {
+  deliver(events: AcceptedEvent[], source: Source | null, now: number): PublishOutcome[] {
     if (events.length === 0) return [];
     const frames: LoggedFrame[] = [];
     const deliveries = this.#inTransaction(() => {
@@ -153,12 +144,12 @@ export class Channel {
     if (!message) return this.listeners.close(socket, "protocol_error");
     // Who answers a question has said nothing of its own.
     if (message.type === "ack" && this.listeners.confirmed(socket, message.seq)) return;
-    const allowance = takeMessage(listener.allowance, now - listener.seenAt);
-    if (allowance === null) {
+    const messageTokens = takeMessage(listener.messageTokens, now - listener.seenAt);
+    if (messageTokens === null) {
       this.#journal.limited("client_messages");
       return this.listeners.close(socket, "rate_limited");
     }
-    this.listeners.update(socket, { allowance, seenAt: now });
+    this.listeners.update(socket, { messageTokens, seenAt: now });
     if (message.type === "ack") return;
     if (message.type === "authenticate") return this.#authenticate(socket, message.token, now);
     const products = this.#hooks.hasProducts ? changeFilter(listener.products, message) : "too_many";
@@ -219,14 +210,14 @@ export class Channel {
     const duties = [...this.listeners.all()].map(({ socket, listener, pingedAt }) => ({
       socket,
       listener,
-      ...dutiesOf(listener, pingedAt, this.#config.ghostMs, now, MIN_GAIN_MS),
+      ...dutiesOf(listener, pingedAt, this.#config.idleTimeoutMs, now, MIN_GAIN_MS),
     }));
     const historyNext = this.history.expiresAt > now ? this.history.expiresAt : Number.POSITIVE_INFINITY;
     const next = duties.reduce((earliest, duty) => Math.min(earliest, duty.next), Math.min(moreNext, historyNext));
     await this.alarm.rang(next, now);
     for (const { socket, listener, due } of duties) {
       if (due === "close_expired") this.listeners.close(socket, "token_expired");
-      if (due === "close_ghost") this.listeners.close(socket, "no_sign_of_life");
+      if (due === "close_idle") this.listeners.close(socket, "no_sign_of_life");
       if (due === "warn") this.#warn(socket, listener);
     }
     this.history.dropExpired(now);
@@ -257,14 +248,16 @@ export class Channel {
     });
   }
 
-  #append(event: AcceptedEvent, frames: LoggedFrame[], now: number): Delivery {
+  #append(event: AcceptedEvent, frames: LoggedFrame[], now: number): PublishOutcome {
+    const subject = { id: event.id, channel: event.channel };
     const seen = this.history.find(event.id);
     if (seen !== undefined) {
-      if (!this.history.isSameEvent(seen, event)) return { status: "conflict" };
-      return { status: "duplicate", seq: seen, receivers: 0 };
+      if (!this.history.isSameEvent(seen, event)) return { ...subject, status: "conflict" };
+      return { ...subject, status: "duplicate", seq: seen, receivers: 0 };
     }
     const last = this.#hooks.lastVersion(event);
-    if (event.version !== null && last !== null && event.version <= last) return { status: "stale" };
+    if (event.version !== null && last !== null && event.version <= last)
+      return { ...subject, status: "stale", seq: null, receivers: 0 };
     for (const earlier of this.#hooks.before(event)) {
       frames.push(this.history.append(earlier, now));
       this.#hooks.applied(earlier);
@@ -272,16 +265,16 @@ export class Channel {
     const frame = this.history.append(event, now);
     this.#hooks.applied(event);
     frames.push(frame);
-    return { status: "applied", seq: frame.seq, receivers: 0 };
+    return { ...subject, status: "applied", seq: frame.seq, receivers: 0 };
   }
 
   /** @returns How many events were sent, each listener's counted. */
-  #send(frames: LoggedFrame[], deliveries: Delivery[], now: number): number {
+  #send(frames: LoggedFrame[], deliveries: PublishOutcome[], now: number): number {
     if (frames.length === 0) return 0;
     const receivers = this.listeners.broadcast(frames, now);
     const bySeq = new Map(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
     for (const delivery of deliveries) {
-      if (delivery.status === "applied") delivery.receivers = bySeq.get(delivery.seq) ?? 0;
+      if (delivery.status === "applied") delivery.receivers = bySeq.get(Number(delivery.seq)) ?? 0;
     }
     this.needAlarm(this.history.expiresAt, now);
     return receivers.reduce((sum, count) => sum + count, 0);
@@ -307,14 +300,14 @@ export class Channel {
     const listener = this.listeners.get(socket);
     if (!listener) return;
     if (!verified.ok) {
-      this.#journal.tokenRefused(verified.fault);
-      return this.listeners.close(socket, verified.reason);
+      this.#journal.tokenRefused(verified.reason);
+      return this.listeners.close(socket, verified.refusal);
     }
-    const { subject, isAdmin, expiresAt, orderId, series } = verified.identity;
+    const { subject, isAdmin, expiresAt, orderId, ticketGeneration } = verified.identity;
     // A guest's next ticket has another subject, and is for the same order; a user and a guest never become each other.
     const isSame = orderId === listener.orderId && (orderId !== null || subject === listener.subject);
     if (!isSame) return this.listeners.close(socket, "token_invalid");
-    this.listeners.update(socket, { subject, isAdmin, expiresAt, orderId, series, isWarned: false });
+    this.listeners.update(socket, { subject, isAdmin, expiresAt, orderId, ticketGeneration, isWarned: false });
     const refusal = this.#hooks.refusalFor(listener);
     if (refusal) return this.listeners.close(socket, refusal);
     this.#watch(socket, listener, now);
@@ -322,7 +315,7 @@ export class Channel {
 
   /** Sees to it that what a listener's token will need is done in time. */
   #watch(socket: WebSocket, listener: Listener, now: number): void {
-    const { due, next } = dutiesOf(listener, null, this.#config.ghostMs, now);
+    const { due, next } = dutiesOf(listener, null, this.#config.idleTimeoutMs, now);
     if (due === "warn") this.#warn(socket, listener);
     // A warning that waits for an alarm a minute later would come after the token's end.
     this.needAlarm(next, now, listener.speaksV1 ? 0 : undefined);

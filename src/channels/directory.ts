@@ -1,4 +1,4 @@
-import type { Env } from "../config.ts";
+import type { Env } from "../config/env.ts";
 import { orderChannelName, PRODUCTS_CHANNEL, parseChannelName } from "../protocol/names.ts";
 
 /** Where the objects are: the only place that turns a channel's name into an object's address. */

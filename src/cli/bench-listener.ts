@@ -1,4 +1,4 @@
-import { type Connection, connectOrder, type Status } from "../client/index.ts";
+import { type Connection, connectOrder, type Status } from "../sdk/index.ts";
 import { CommandError, EXIT } from "./outcome.ts";
 
 /** How long anything may take. */

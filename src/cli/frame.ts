@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { EVENTS } from "../protocol/events.ts";
 import type { OrderEstablishedFrame } from "../protocol/frames.ts";
 

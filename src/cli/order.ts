@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import type { OrderRegistration } from "../protocol/publish.ts";
 import { orderIdArgument } from "./channel-argument.ts";
 import { withCommonOptions } from "./options.ts";

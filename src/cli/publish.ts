@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Command, Option } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import type { PublishResult } from "../protocol/publish.ts";
 import { DEAD_LETTERS, DOORBELL } from "../protocol/stream.ts";
@@ -98,7 +98,7 @@ async function publishViaRedis(channel: Channel, event: NewEvent, options: Publi
     ...(version !== undefined && { version: String(version) }),
   };
   // Loading the clients of Redis takes a tenth of a second, which no other command needs to wait.
-  const { addEntry } = await import("./stream.ts");
+  const { addEntry } = await import("./redis/stream.ts");
   const added = await addEntry(redisTarget(terminal), { stream, fields, doorbell: DOORBELL });
   if (options.json) {
     const result = { id, channel: channel.name, stream, entry_id: added.id, doorbell_heard_by: added.heardBy };

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { CommandError, EXIT } from "./outcome.ts";
 import type { Setting } from "./settings.ts";
 

@@ -1,8 +1,8 @@
-import { list, MIN_JWT_SECRET_BYTES } from "../config-credentials.ts";
+import { list, MIN_JWT_SECRET_BYTES } from "../config/credentials.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import { usageError } from "./outcome.ts";
-import { redisUrlOf } from "./redis-url.ts";
+import { redisUrlOf } from "./redis/redis-url.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Where the service is and what opens it: from options, else the environment, else `.dev.vars` in this directory. */

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
+import type { Health } from "../edge/health.ts";
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { CloseCode } from "../protocol/close-rules.ts";
 import { type EventType, eventTypesOf } from "../protocol/events.ts";
 import { type StatusChange, statusChangeOf } from "../protocol/status-change.ts";
-import type { Health } from "../telemetry/health.ts";
 import { socketPath } from "./channel-argument.ts";
 import { HEALTH_PATH } from "./service.ts";
 import { CheckFailure, expectEqual, type SmokeListener } from "./smoke-listener.ts";
@@ -127,7 +127,7 @@ async function checkListeners(run: SmokeRun, check: Check): Promise<Listeners | 
   return owner && admin && products && bystander ? { owner, admin, products, bystander } : null;
 }
 
-/** Counts travel on their own, so they are asked for until they are right. */
+/** Counters travel on their own, so they are asked for until they are right. */
 async function checkCounts(run: SmokeRun): Promise<void> {
   const deadline = Date.now() + run.timeoutMs;
   for (;;) {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { z } from "zod";
+import * as z from "zod";
 import { orderIdArgument } from "./channel-argument.ts";
 import { wholeNumber, withCommonOptions } from "./options.ts";
 import { orderPath, Service } from "./service.ts";

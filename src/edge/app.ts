@@ -1,7 +1,8 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { METHODS } from "hono/router";
-import { configOf, type Env } from "../config.ts";
+import { configOf } from "../config/config.ts";
+import type { Env } from "../config/env.ts";
 import { isPageAllowed } from "./auth/policy.ts";
 import { answerError, Refusal } from "./errors.ts";
 import { answerHeaders } from "./headers.ts";

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { ConfigError } from "../config.ts";
+import { ConfigError } from "../config/config.ts";
 import {
   type FieldError,
   type HttpRefusal,

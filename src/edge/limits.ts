@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { configOf } from "../config.ts";
+import { configOf } from "../config/config.ts";
 import { RATE_LIMITS, type RateLimitBinding } from "../protocol/limits.ts";
 import { logFault } from "../telemetry/log.ts";
 import type { HonoEnv } from "./app.ts";

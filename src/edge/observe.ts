@@ -1,10 +1,10 @@
 import type { Context } from "hono";
 import { matchedRoutes } from "hono/route";
 import { registryStub } from "../channels/directory.ts";
-import type { Env } from "../config.ts";
+import type { Env } from "../config/env.ts";
+import type { CounterSnapshot } from "../telemetry/counters.ts";
 import type { CounterName, LabelsOf } from "../telemetry/metrics.ts";
 import { Reporter } from "../telemetry/reporter.ts";
-import type { Tally } from "../telemetry/tally.ts";
 import type { HonoEnv } from "./app.ts";
 
 /** What the Worker itself counts, and how requests are known in the log. */
@@ -14,7 +14,7 @@ const MAX_LOOP_MS = 15_000;
 /** One for each isolate: what one request counts, another may tell. */
 const reporters = new WeakMap<Env, Reporter>();
 
-/** Counts something that happened, `by` times; the registry hears of it soon after the answer. */
+/** Counters something that happened, `by` times; the registry hears of it soon after the answer. */
 export function count<N extends CounterName>(c: Context<HonoEnv>, name: N, labels: LabelsOf<N>, by = 1): void {
   if (by === 0) return;
   reporterOf(c.env).counts.count(name, labels, by);
@@ -32,7 +32,7 @@ function reporterOf(env: Env): Reporter {
   // Isolates are many and know nothing of channels: each has picked a registry, so that none gets all of it.
   const isolate = crypto.randomUUID();
   // A stub belongs to the request that made it, so each report asks for a new one.
-  const send = (counted: Tally) => registryStub(env, isolate).add(counted);
+  const send = (counted: CounterSnapshot) => registryStub(env, isolate).add(counted);
   const reporter = new Reporter(send, undefined, MAX_LOOP_MS);
   reporters.set(env, reporter);
   return reporter;

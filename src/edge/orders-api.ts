@@ -1,9 +1,9 @@
-import { z } from "zod";
+import * as z from "zod";
+import type { Identity } from "../channels/contract.ts";
 import { orderStub } from "../channels/directory.ts";
-import type { Env } from "../config.ts";
+import type { Env } from "../config/env.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
-import type { Identity } from "./auth/verify.ts";
 import { Refusal } from "./errors.ts";
 
 const TIMEOUT_MS = 5000;

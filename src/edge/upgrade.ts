@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { type ConnectRefusal, type ConnectRequest, connectTo, readRefusal } from "../channels/attachment.ts";
+import type { ConnectRefusal } from "../channels/handshake.ts";
 import type { CloseCode } from "../protocol/close-rules.ts";
 import { SUBPROTOCOL } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
@@ -15,12 +15,6 @@ export function requireUpgrade(c: Context): void {
     detail: "This is a WebSocket endpoint: connect with ws:// or wss://.",
     headers: { Upgrade: "websocket", Connection: "Upgrade" },
   });
-}
-
-/** Hands a verified client over to a channel. @returns The open socket, or why the channel refused. */
-export async function connect(channel: Fetcher, request: ConnectRequest): Promise<Response | ConnectRefusal> {
-  const response = await connectTo(channel, request);
-  return readRefusal(response) ?? response;
 }
 
 /** What the client gets of it: the open socket, or one that is closed at once. */

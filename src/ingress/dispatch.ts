@@ -1,62 +1,62 @@
 import pMap from "p-map";
-import { configOf, type Env } from "../config.ts";
-import type { AcceptedEvent, PublishResult, Queued, Source } from "../protocol/publish.ts";
+import { configOf } from "../config/config.ts";
+import type { Env } from "../config/env.ts";
+import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
+import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { DOORBELL, entryFields } from "../protocol/stream.ts";
 import { logFault } from "../telemetry/log.ts";
-import { type Delivered, deliver } from "./deliver.ts";
+import { deliver } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
 
-/** The one door: however an event came in, once it is checked it goes from here to its channel. */
-
-/** An invocation may wait for six answers at a time (Workers platform limits). */
-const MAX_CHANNELS_AT_ONCE = 6;
-
-export type Dispatched =
-  | { ok: true; result: PublishResult | Queued }
-  | { ok: false; reason: "id_conflict" | "unavailable" };
-
 /**
- * Hands events to their channels, each channel's together and in order; a channel that fails fails alone, and with
- * Redis its events wait there.
- * @returns One result an event, in the order of the events.
+ * The one door: delivers validated events to their channels. Each channel receives its events together and in order; a
+ * channel that fails affects no other, and with Redis its events are queued there.
+ * @returns One outcome per event, in the order of the events.
  */
-export async function dispatch(env: Env, events: AcceptedEvent[], source: Source): Promise<Dispatched[]> {
-  const results = new Array<Dispatched>(events.length);
+export async function dispatch(env: Env, events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]> {
+  const outcomes: PublishOutcome[] = events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
   const channels = Map.groupBy(events.entries(), ([, event]) => event.channel);
   await pMap(
     channels,
     async ([channel, indexed]) => {
       const own = indexed.map(([, event]) => event);
       const delivered = await queueUndelivered(env, own, await deliver(env, channel, own, source));
-      for (const [i, [index]] of indexed.entries())
-        results[index] = delivered[i] ?? { ok: false, reason: "unavailable" };
+      for (const [i, outcome] of delivered.entries()) {
+        const index = indexed[i]?.[0];
+        if (index !== undefined) outcomes[index] = outcome;
+      }
     },
-    { concurrency: MAX_CHANNELS_AT_ONCE },
+    { concurrency: MAX_CONCURRENT_CALLS },
   );
-  return results;
+  return outcomes;
 }
 
-async function queueUndelivered(env: Env, events: AcceptedEvent[], delivered: Delivered[]): Promise<Dispatched[]> {
+async function queueUndelivered(
+  env: Env,
+  events: AcceptedEvent[],
+  outcomes: PublishOutcome[],
+): Promise<PublishOutcome[]> {
   const { redis } = configOf(env);
-  if (!redis || delivered.every((result) => result.ok || result.reason !== "unavailable")) return delivered;
+  if (!redis || outcomes.every(({ status }) => status !== "unavailable")) return outcomes;
   const client = new RedisClient(redis);
-  const results: Dispatched[] = [];
-  for (const [i, result] of delivered.entries()) {
+  const queued: PublishOutcome[] = [];
+  for (const [i, outcome] of outcomes.entries()) {
     const event = events[i];
-    const isLost = !result.ok && result.reason === "unavailable" && event;
-    results.push(isLost ? await queue(client, redis.stream, event) : result);
+    const isQueueable = outcome.status === "unavailable" && event;
+    queued.push(isQueueable ? await queue(client, redis.stream, event) : outcome);
   }
-  // A relay that does not hear the bell finds it by itself.
+  // The relay also finds the entries without the doorbell, only later.
   await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
-  return results;
+  return queued;
 }
 
-async function queue(client: RedisClient, stream: string, event: AcceptedEvent): Promise<Dispatched> {
+async function queue(client: RedisClient, stream: string, event: AcceptedEvent): Promise<PublishOutcome> {
+  const { id, channel } = event;
   try {
     await client.command("XADD", stream, "*", ...entryFields(event).flat());
-    return { ok: true, result: { id: event.id, channel: event.channel, status: "queued" } };
+    return { id, channel, status: "queued" };
   } catch (error) {
-    logFault("queue", error, { channel: event.channel });
-    return { ok: false, reason: "unavailable" };
+    logFault("queue", error, { channel });
+    return { id, channel, status: "unavailable" };
   }
 }

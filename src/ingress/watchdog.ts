@@ -1,5 +1,6 @@
 import { registryStub, relayStub } from "../channels/directory.ts";
-import { configOf, type Env } from "../config.ts";
+import { configOf } from "../config/config.ts";
+import type { Env } from "../config/env.ts";
 import { logFault } from "../telemetry/log.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 

@@ -1,6 +1,7 @@
-import { z } from "zod";
+import * as z from "zod";
 import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
 import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
+import { utf8Length } from "./utf8.ts";
 
 /** What a client says, besides `ping`, and how the service reads it. */
 
@@ -17,10 +18,7 @@ export type ClientMessage = z.infer<typeof clientMessage>;
 
 /** @returns The message, or null when it is none that the protocol has: the socket is then closed with 4005. */
 export function parseClientMessage(text: string): ClientMessage | null {
-  // A UTF-16 unit is at most three bytes of UTF-8; the cheap bound first, the exact one only near the limit.
-  if (text.length > MAX_CLIENT_MESSAGE_BYTES) return null;
-  if (text.length * 3 > MAX_CLIENT_MESSAGE_BYTES && new TextEncoder().encode(text).length > MAX_CLIENT_MESSAGE_BYTES)
-    return null;
+  if (text.length > MAX_CLIENT_MESSAGE_BYTES || utf8Length(text) > MAX_CLIENT_MESSAGE_BYTES) return null;
   try {
     return clientMessage.safeParse(JSON.parse(text)).data ?? null;
   } catch {

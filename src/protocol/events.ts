@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
 
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";

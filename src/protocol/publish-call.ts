@@ -33,3 +33,13 @@ export interface Queued {
   channel: ChannelName;
   status: "queued";
 }
+
+/** An event that reached no channel and changed nothing: its id belongs to another event, or the channel is unreachable. */
+export interface Unpublished {
+  id: string;
+  channel: ChannelName;
+  status: "conflict" | "unavailable";
+}
+
+/** What became of one published event: the one type from the channel's object to the publisher's answer. */
+export type PublishOutcome = PublishResult | Queued | Unpublished;

@@ -1,5 +1,5 @@
+import { type CounterSnapshot, parseSeries } from "./counters.ts";
 import { METRICS } from "./metrics.ts";
-import { parseSeries, type Tally } from "./tally.ts";
 
 /** So many data points one invocation may write (Workers Analytics Engine, limits). */
 const MAX_DATA_POINTS = 250;
@@ -8,7 +8,7 @@ const MAX_DATA_POINTS = 250;
  * Hands what was counted to Workers Analytics Engine, a data point a series: index1 and blob1 the metric, blob2 … the
  * values of its labels in the catalogue's order; double1 how often it happened, double2 the sum of a histogram's values.
  */
-export function writeDataPoints(dataset: AnalyticsEngineDataset | undefined, counted: Tally): void {
+export function writeDataPoints(dataset: AnalyticsEngineDataset | undefined, counted: CounterSnapshot): void {
   if (!dataset) return;
   for (const [key, numbers] of Object.entries(counted).slice(0, MAX_DATA_POINTS)) {
     const series = parseSeries(key);

@@ -1,5 +1,5 @@
+import { type CounterSnapshot, parseSeries } from "./counters.ts";
 import { type GaugeName, type LabelsOf, METRICS, type Metric, type MetricName } from "./metrics.ts";
-import { parseSeries, type Tally } from "./tally.ts";
 
 /** Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/). Pure. */
 
@@ -17,7 +17,7 @@ interface Sample {
  * Writes all metrics, in the catalogue's order. A counter without labels that never happened is 0; a series with
  * labels is there once it has happened.
  */
-export function exposition(counted: Tally, gauges: Gauge[]): string {
+export function exposition(counted: CounterSnapshot, gauges: Gauge[]): string {
   const samples = new Map<MetricName, Sample[]>();
   const add = (name: MetricName, sample: Sample) => samples.set(name, [...(samples.get(name) ?? []), sample]);
   for (const [key, numbers] of Object.entries(counted)) {

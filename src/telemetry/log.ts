@@ -1,4 +1,4 @@
-import { Counts } from "./tally.ts";
+import { Counters } from "./counters.ts";
 
 /**
  * Structured log lines, one JSON object each. What goes in is chosen field by field: no token, no key, no payload, and
@@ -46,7 +46,7 @@ export interface Refused {
 }
 
 /** Faults of this isolate that nobody has told the registry of yet: the next report of anybody here takes them along. */
-export const faults = new Counts();
+export const faults = new Counters();
 
 /** How many events had which outcome. */
 export function outcomesOf(outcomes: Iterable<string>): Publish["outcomes"] {

@@ -1,5 +1,5 @@
+import { type CounterSnapshot, Counters } from "./counters.ts";
 import { faults } from "./log.ts";
-import { Counts, type Tally } from "./tally.ts";
 
 /** Reports that follow each other faster than this are made together: each is a request that costs. */
 export const REPORT_INTERVAL_MS = 2000;
@@ -15,8 +15,8 @@ const MAX_REPORTING_MS = 30_000;
  */
 export class Reporter {
   /** What is to be told; say `changed` after counting. */
-  readonly counts = new Counts();
-  readonly #send: (counted: Tally) => Promise<void>;
+  readonly counts = new Counters();
+  readonly #send: (counted: CounterSnapshot) => Promise<void>;
   readonly #onGivenUp: () => void;
   readonly #maxLoopMs: number;
   #isDue = false;
@@ -30,7 +30,7 @@ export class Reporter {
    * @param maxLoopMs So long whoever reports goes on with what comes meanwhile; then the next change begins anew.
    */
   constructor(
-    send: (counted: Tally) => Promise<void>,
+    send: (counted: CounterSnapshot) => Promise<void>,
     onGivenUp: () => void = () => {},
     maxLoopMs = Number.POSITIVE_INFINITY,
   ) {

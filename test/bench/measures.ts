@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { CountingSocket, inParallel } from "./load-client.ts";
 import { PUBLISHES_AT_ONCE, type Target } from "./targets.ts";
 

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createClient } from "redis";
-import { z } from "zod";
+import * as z from "zod";
 import { encodeEventFrame, SUBPROTOCOL } from "../../src/protocol/frames.ts";
 import { endProcess, endWithThisProcess } from "../support/child.ts";
 import { hasRedis, startRedis } from "../support/redis.ts";

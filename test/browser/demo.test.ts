@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { EVENTS, type EventType } from "../../src/protocol/events.ts";
 import { eventually } from "../support/eventually.ts";
 import { mintToken } from "../support/tokens.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test as inNode } from "vitest";
-import { DEFAULT_TUNING } from "../../src/client/tuning.ts";
+import { DEFAULT_TUNING } from "../../src/sdk/connection/tuning.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { hasChromium } from "./support/chromium.ts";

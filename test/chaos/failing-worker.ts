@@ -1,8 +1,7 @@
-import type { Delivery } from "../../src/channels/channel.ts";
-import { OrderChannel as ServiceOrderChannel } from "../../src/channels/order-channel.ts";
-import type { Env } from "../../src/config.ts";
+import { OrderChannel as ServiceOrderChannel } from "../../src/channels/order/order-channel.ts";
+import type { Env } from "../../src/config/env.ts";
 import service from "../../src/index.ts";
-import type { AcceptedEvent, Source } from "../../src/protocol/publish.ts";
+import type { AcceptedEvent, PublishOutcome, Source } from "../../src/protocol/publish.ts";
 import { MEND_PATH } from "./mend-path.ts";
 
 /**
@@ -25,7 +24,7 @@ export default {
 } satisfies ExportedHandler<Env>;
 
 export class OrderChannel extends ServiceOrderChannel {
-  override async deliver(events: AcceptedEvent[], source: Source): Promise<Delivery[]> {
+  override async deliver(events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]> {
     this.#failForAWhile();
     return super.deliver(events, source);
   }

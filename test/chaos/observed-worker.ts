@@ -1,5 +1,5 @@
-import { OrderChannel as ServiceOrderChannel } from "../../src/channels/order-channel.ts";
-import type { Env } from "../../src/config.ts";
+import { OrderChannel as ServiceOrderChannel } from "../../src/channels/order/order-channel.ts";
+import type { Env } from "../../src/config/env.ts";
 
 /** The service, with order objects that tell when they come to life and when their alarm rings. */
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Health } from "../../src/telemetry/health.ts";
+import type { Health } from "../../src/edge/health.ts";
 import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { callService, listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type Bridge, startBridge } from "../../src/cli/bridge/bridge.ts";
+import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
 import { RedisClient } from "../../src/ingress/redis/client.ts";
 import type { RelayState, RelayStore } from "../../src/ingress/redis/relay-store.ts";
 import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";

@@ -1,4 +1,4 @@
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/config/env.ts";
 import service from "../../src/index.ts";
 import { StreamRelay as ServiceStreamRelay } from "../../src/ingress/redis/relay.ts";
 

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { OrderChannel } from "../../src/channels/order-channel.ts";
+import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { app } from "../../src/edge/app.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { CONNECTS_PER_ADDRESS, CONNECTS_PER_USER, PUBLISHES_PER_KEY } from "../support/low-limits.ts";

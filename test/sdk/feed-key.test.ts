@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { feedKey } from "../../src/client/feed-kinds.ts";
+import { feedKey } from "../../src/sdk/hooks/feed-kinds.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /** Hooks that want the same share a connection, and no others. */

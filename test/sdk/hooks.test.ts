@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { createRenderer, defineComponent, effectScope, h, nextTick, ref } from "vue";
-import { feedKey, orderKind } from "../../src/client/feed-kinds.ts";
-import { useOrderUpdates as orderUpdates } from "../../src/client/vue.ts";
+import { feedKey, orderKind } from "../../src/sdk/hooks/feed-kinds.ts";
+import { useOrderUpdates as orderUpdates } from "../../src/sdk/hooks/vue.ts";
 import { eventually } from "../support/eventually.ts";
 import { registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";

@@ -1,9 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { step } from "../../src/client/machine.ts";
-import { type Effect, type Input, initialState, NEVER, nextTick, type State } from "../../src/client/machine-state.ts";
 import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
 import { retryOf } from "../../src/protocol/close-rules.ts";
+import { step } from "../../src/sdk/connection/machine.ts";
+import {
+  type Effect,
+  type Input,
+  initialState,
+  NEVER,
+  nextTick,
+  type State,
+} from "../../src/sdk/connection/machine-state.ts";
 
 import { upTo } from "./support/listener.ts";
 

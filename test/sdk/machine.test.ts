@@ -1,9 +1,16 @@
 import { describe, expect, test } from "vitest";
-import { step } from "../../src/client/machine.ts";
-import { type Effect, type Input, initialState, NEVER, nextTick, type State } from "../../src/client/machine-state.ts";
-import { DEFAULT_TUNING } from "../../src/client/tuning.ts";
 import { DISCONNECTED_REASON } from "../../src/protocol/close-rules.ts";
 import { PING } from "../../src/protocol/frames.ts";
+import { step } from "../../src/sdk/connection/machine.ts";
+import {
+  type Effect,
+  type Input,
+  initialState,
+  NEVER,
+  nextTick,
+  type State,
+} from "../../src/sdk/connection/machine-state.ts";
+import { DEFAULT_TUNING } from "../../src/sdk/connection/tuning.ts";
 
 /** What a connection does about each thing that happens to it, one at a time. */
 

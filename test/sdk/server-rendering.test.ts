@@ -3,8 +3,8 @@ import { renderToString as renderReact } from "react-dom/server";
 import { afterEach, expect, test } from "vitest";
 import { createSSRApp, defineComponent, h } from "vue";
 import { renderToString as renderVue } from "vue/server-renderer";
-import { useOrderUpdates as useReact } from "../../src/client/react.ts";
-import { useOrderUpdates as useVue } from "../../src/client/vue.ts";
+import { useOrderUpdates as useReact } from "../../src/sdk/hooks/react.ts";
+import { useOrderUpdates as useVue } from "../../src/sdk/hooks/vue.ts";
 
 /** A server renders pages and listens to nothing. */
 

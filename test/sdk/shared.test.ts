@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import { sharedTabs } from "../../src/client/tabs.ts";
-import type { GetToken, PositionStorage } from "../../src/client/types.ts";
+import type { GetToken, PositionStorage } from "../../src/sdk/connection/types.ts";
+import { sharedTabs } from "../../src/sdk/tabs/tabs.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";

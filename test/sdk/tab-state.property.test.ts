@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { OrderEvent, OrderSnapshot } from "../../src/client/index.ts";
-import type { Output } from "../../src/client/output.ts";
-import { TabState } from "../../src/client/tab-state.ts";
+import type { Output } from "../../src/sdk/connection/output.ts";
+import type { OrderEvent, OrderSnapshot } from "../../src/sdk/index.ts";
+import { TabState } from "../../src/sdk/tabs/tab-state.ts";
 import { upTo } from "./support/listener.ts";
 
 /** What tabs tell each other may be lost, late or told twice, and the tab with the socket may go at any moment. */

@@ -1,7 +1,7 @@
-import { connectOrder, connectProducts, type OrderEvent, type Status } from "../../src/client/index.ts";
-import { useOrderUpdates, useProductUpdates } from "../../src/client/react.ts";
-import { sharedTabs } from "../../src/client/tabs.ts";
-import * as vue from "../../src/client/vue.ts";
+import { useOrderUpdates, useProductUpdates } from "../../src/sdk/hooks/react.ts";
+import * as vue from "../../src/sdk/hooks/vue.ts";
+import { connectOrder, connectProducts, type OrderEvent, type Status } from "../../src/sdk/index.ts";
+import { sharedTabs } from "../../src/sdk/tabs/tabs.ts";
 
 /** What must compile does, and what must not does not. Nothing here runs: `tsc` is the test. */
 

@@ -1,6 +1,12 @@
 import { describe, expect, test } from "vitest";
-import type { OrderEvent, OrderSnapshot, ProductEvent } from "../../src/client/index.ts";
-import { MAX_PRODUCTS, MAX_TIMELINE, withOrderEvent, withProductEvents, withSnapshot } from "../../src/client/views.ts";
+import {
+  MAX_PRODUCTS,
+  MAX_TIMELINE,
+  withOrderEvent,
+  withProductEvents,
+  withSnapshot,
+} from "../../src/sdk/hooks/views.ts";
+import type { OrderEvent, OrderSnapshot, ProductEvent } from "../../src/sdk/index.ts";
 
 /** What a page shows follows from first frames and events. */
 

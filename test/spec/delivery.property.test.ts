@@ -1,7 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { History, type LoggedFrame } from "../../src/channels/history.ts";
+import { History, type LoggedFrame } from "../../src/channels/log/history.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";

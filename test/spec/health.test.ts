@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
-import type { Health } from "../../src/telemetry/health.ts";
+import type { Health } from "../../src/edge/health.ts";
 import { eventually } from "../support/eventually.ts";
 import { connect, deploy, hibernateAll, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";

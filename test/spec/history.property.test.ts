@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { History } from "../../src/channels/history.ts";
+import { History } from "../../src/channels/log/history.ts";
 import { Storage } from "../../src/channels/storage.ts";
 
 /** The log on real storage, against a list in memory: limits go up and down, time passes, memory is lost. */

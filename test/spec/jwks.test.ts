@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Env } from "../../src/config.ts";
+import type { Env } from "../../src/config/env.ts";
 import { app } from "../../src/edge/app.ts";
 import { COOLDOWN_MS, FRESH_MS, MAX_BACKOFF_MS, MIN_BACKOFF_MS, STALE_MS } from "../../src/edge/auth/jwks.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";

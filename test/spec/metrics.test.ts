@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
-import { OrderChannel } from "../../src/channels/order-channel.ts";
+import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { MAX_BATCH_EVENTS } from "../../src/protocol/publish.ts";
 import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
 import { eventually } from "../support/eventually.ts";
@@ -223,7 +223,7 @@ describe("GET /metrics", () => {
     const labels = { type: "order_delivered", outcome: "applied" };
     const before = metricValue(await scrape(), "tidings_events_published_total", labels);
     const event = { channel: `order_${id}`, type: "order_delivered", data: {} };
-    const registry = await import("../../src/channels/registry.ts");
+    const registry = await import("../../src/registry/channel-registry.ts");
     const report = vi.spyOn(registry.ChannelRegistry.prototype, "report");
     await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(MAX_BATCH_EVENTS).fill(event) });
     await eventually(async () => {
@@ -242,7 +242,7 @@ describe("GET /metrics", () => {
   });
 
   test("a registry that does not answer makes it 503, because counters must not go back", async () => {
-    const { ChannelRegistry } = await import("../../src/channels/registry.ts");
+    const { ChannelRegistry } = await import("../../src/registry/channel-registry.ts");
     const failing = vi
       .spyOn(ChannelRegistry.prototype, "metrics")
       .mockRejectedValue(new Error("it fails for the test"));
@@ -254,9 +254,9 @@ describe("GET /metrics", () => {
 
   test("Workers Analytics Engine gets a data point a series, when it is bound", async () => {
     const { writeDataPoints } = await import("../../src/telemetry/analytics.ts");
-    const { Counts } = await import("../../src/telemetry/tally.ts");
+    const { Counters } = await import("../../src/telemetry/counters.ts");
     const points: unknown[] = [];
-    const counts = new Counts();
+    const counts = new Counters();
     counts.count("tidings_deliveries_total", { kind: "order" }, 3);
     counts.observe("tidings_publish_to_send_seconds", { via: "redis" }, 0.5, 2);
     writeDataPoints({ writeDataPoint: (point) => points.push(point) }, counts.all);

@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { createPublisher } from "../../src/client/publisher.ts";
+import { createPublisher } from "../../src/sdk/publisher/publisher.ts";
 import { connect, ORIGIN, registerOrder } from "../support/service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";

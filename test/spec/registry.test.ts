@@ -2,9 +2,9 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { registryStubs } from "../../src/channels/directory.ts";
-import { OrderChannel } from "../../src/channels/order-channel.ts";
-import { ChannelRegistry } from "../../src/channels/registry.ts";
-import { type Health, MAX_LISTED_CHANNELS } from "../../src/telemetry/health.ts";
+import { OrderChannel } from "../../src/channels/order/order-channel.ts";
+import { type Health, MAX_LISTED_CHANNELS } from "../../src/edge/health.ts";
+import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { connect, deploy, hibernateAll, orderObject, registerOrder, serviceRequest } from "../support/service.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Scope } from "../../src/config-credentials.ts";
+import type { Scope } from "../../src/config/credentials.ts";
 import type { Problem } from "../../src/protocol/refusals.ts";
 import { ORIGIN, registerOrder, serviceRequest } from "../support/service.ts";
 import { SCOPED_KEYS } from "../support/test-env.ts";

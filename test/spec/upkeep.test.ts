@@ -22,7 +22,7 @@ const rowsOf = (id: string, table: string) =>
   runInDurableObject(orderObject(id), (_, { storage }) => storage.sql.exec(`SELECT * FROM ${table}`).toArray());
 const ring = (id: string) => runDurableObjectAlarm(orderObject(id));
 
-describe("ghost sockets: no sign of life for GHOST_SECONDS (600)", () => {
+describe("ghost sockets: no sign of life for IDLE_TIMEOUT_SECONDS (600)", () => {
   test("a client that stopped pinging is closed with 4200; one that pings, or never did, stays", async () => {
     const id = await registerOrder();
     const token = await mintToken(LONG);

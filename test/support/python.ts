@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 
 /** Python programs that use our module as a service would: copied beside them as `tidings.py`. */
 
-const MODULE = join(import.meta.dirname, "../../src/client/publisher.py");
+const MODULE = join(import.meta.dirname, "../../src/sdk/python/publisher.py");
 
 /**
  * Whether Python 3.9 or newer is installed. When it is not, says what goes untested for that; in CI that is an error.

@@ -1,4 +1,4 @@
-import { type Bridge, startBridge } from "../../src/cli/bridge/bridge.ts";
+import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
 import { rememberPayload } from "./log-guard.ts";
 import { type RedisOptions, type RedisServer, startRedis } from "./redis.ts";
 import { startTidings, type Workerd } from "./workerd.ts";

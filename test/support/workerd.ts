@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
-import { z } from "zod";
+import * as z from "zod";
 import { endProcess, endWithThisProcess } from "./child.ts";
 import { JudgedOutput } from "./judged-output.ts";
 import { TEST_ENV } from "./test-env.ts";

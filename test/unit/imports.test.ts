@@ -45,14 +45,14 @@ describe("the direction of dependencies", () => {
     expect(importsOf("protocol/").filter(({ from }) => /^(cloudflare:|node:)/.test(from))).toEqual([]);
   });
 
-  test("client imports protocol only", () => expect(forbidden("client/", ["client/", "protocol/"])).toEqual([]));
+  test("sdk imports protocol only", () => expect(forbidden("sdk/", ["sdk/", "protocol/"])).toEqual([]));
 
   test("channels never import edge or ingress", () =>
-    expect(forbidden("channels/", ["channels/", "protocol/", "telemetry/", "config.ts"])).toEqual([]));
+    expect(forbidden("channels/", ["channels/", "protocol/", "telemetry/", "config/"])).toEqual([]));
 
   test("ingress knows the channels' addresses, not their classes", () =>
     expect(
-      forbidden("ingress/", ["ingress/", "protocol/", "telemetry/", "config.ts", "channels/directory.ts"], true),
+      forbidden("ingress/", ["ingress/", "protocol/", "telemetry/", "config/", "channels/directory.ts"], true),
     ).toEqual([]));
 
   test("edge knows ingress/dispatch and the channels' addresses and handshake", () =>
@@ -63,10 +63,10 @@ describe("the direction of dependencies", () => {
           "edge/",
           "protocol/",
           "telemetry/",
-          "config.ts",
-          "config-credentials.ts",
+          "config/",
           "channels/directory.ts",
-          "channels/attachment.ts",
+          "channels/handshake.ts",
+          "channels/contract.ts",
           "ingress/dispatch.ts",
         ],
         true,
@@ -74,11 +74,15 @@ describe("the direction of dependencies", () => {
     ).toEqual([]));
 
   test("the demo page knows the SDK, what travels, and the metrics' names", () =>
-    expect(forbidden("demo/page/", ["demo/page/", "client/", "protocol/close-", "telemetry/metrics.ts"])).toEqual([]));
+    expect(
+      forbidden("site/demo/page/", ["site/demo/page/", "sdk/", "protocol/close-", "telemetry/metrics.ts"]),
+    ).toEqual([]));
 
   test("nothing imports demo, cli or test", () =>
     expect(
-      imports.filter(({ file, from }) => /^(\.\.|demo\/|cli\/)/.test(from) && !/^(demo|cli)\//.test(file)).map(show),
+      imports
+        .filter(({ file, from }) => /^(\.\.|site\/|cli\/|dev\/)/.test(from) && !/^(site|cli|dev)\//.test(file))
+        .map(show),
     ).toEqual([]));
 
   // What tokens are, how their keys are found and how tickets are made is one concern: a folder, not a file.

@@ -1,6 +1,6 @@
 import { importJWK } from "jose";
-import { z } from "zod";
-import { isHmac } from "../../config-credentials.ts";
+import * as z from "zod";
+import { isHmac } from "../../config/credentials.ts";
 import { logFault } from "../../telemetry/log.ts";
 
 /**

@@ -1,5 +1,5 @@
-import type { Config } from "../../config.ts";
-import type { Scope } from "../../config-credentials.ts";
+import type { Config } from "../../config/config.ts";
+import type { Scope } from "../../config/credentials.ts";
 import { Refusal } from "../errors.ts";
 import { bearerToken } from "./credentials.ts";
 

@@ -1,4 +1,4 @@
-import type { Config } from "../../config.ts";
+import type { Config } from "../../config/config.ts";
 
 /**
  * Whether a page may connect. Browsers always send `Origin` on a WebSocket handshake (RFC 6455, section 10.2), so a

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
-import type { Asker } from "../../channels/order-channel.ts";
-import { configOf } from "../../config.ts";
-import type { Scope } from "../../config-credentials.ts";
+import type { Requester } from "../../channels/contract.ts";
+import { configOf } from "../../config/config.ts";
+import type { Scope } from "../../config/credentials.ts";
 import type { HonoEnv } from "../app.ts";
 import { parseJson, readBytes, requireJson } from "../body.ts";
 import { Refusal } from "../errors.ts";
@@ -85,7 +85,7 @@ async function requirePublisher(c: Context<HonoEnv>, service: Service, scope: Sc
  * may ask about as often as connect, because either wakes an object, whatever order id comes.
  * @throws {Refusal} 401, 403, 429, or 503 when the token cannot be judged now.
  */
-export async function requireAsker(c: Context<HonoEnv>): Promise<Asker> {
+export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> {
   const config = configOf(c.env);
   const known = await findService(c.req.raw, config);
   if (known.ok) {

@@ -1,6 +1,6 @@
 import { jwtVerify, SignJWT } from "jose";
-import { z } from "zod";
-import type { Config } from "../../config.ts";
+import * as z from "zod";
+import type { Config } from "../../config/config.ts";
 
 /**
  * Tickets: tokens of our own, each good for listening to one order. They are signed with keys derived from
@@ -21,7 +21,7 @@ const TICKET_START = `${btoa(JSON.stringify(TICKET_HEADER)).replace(/=+$/, "")}.
 export interface Grant {
   orderId: string;
   /** The order's own word for the tickets that it lets in; it changes when the order gets another owner. */
-  series: string;
+  generation: string;
 }
 
 const ticketClaims = z.object({
@@ -42,13 +42,19 @@ export const isTicketType = (typ: unknown) => typeof typ === "string" && typ.toL
  */
 export async function mintTicket(
   config: Config,
-  { orderId, series }: Grant,
+  { orderId, generation }: Grant,
   expiresAt: number,
 ): Promise<{ token: string; subject: string } | null> {
   const [key] = await ticketKeys(config);
   if (!key) return null;
   const subject = `ticket:${crypto.randomUUID()}`;
-  const token = await new SignJWT({ sub: subject, aud: TICKET_AUDIENCE, order: orderId, series, exp: expiresAt })
+  const token = await new SignJWT({
+    sub: subject,
+    aud: TICKET_AUDIENCE,
+    order: orderId,
+    series: generation,
+    exp: expiresAt,
+  })
     .setProtectedHeader(TICKET_HEADER)
     .sign(key);
   return { token, subject };
@@ -77,7 +83,7 @@ export async function verifyTicket(
     currentDate: now,
   });
   const { sub, order, series, exp } = ticketClaims.parse(payload);
-  return { subject: sub, orderId: order, series, expiresAt: exp * 1000 };
+  return { subject: sub, orderId: order, generation: series, expiresAt: exp * 1000 };
 }
 
 const knownKeys = new WeakMap<Config, CryptoKey[]>();

@@ -1,21 +1,9 @@
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
-import type { Config } from "../../config.ts";
-import { isHmac } from "../../config-credentials.ts";
+import type { Identity } from "../../channels/contract.ts";
+import type { Config } from "../../config/config.ts";
+import { isHmac } from "../../config/credentials.ts";
 import { findPublicKey } from "./jwks.ts";
 import { isTicket, isTicketType, ticketKeyCount, verifyTicket } from "./ticket.ts";
-
-/** Who a token speaks for. */
-export interface Identity {
-  /** The token's `sub`. */
-  subject: string;
-  isAdmin: boolean;
-  /** When the token ends, in milliseconds since 1970. */
-  expiresAt: number;
-  /** Set when it is a ticket: good for this order, and for nothing else. */
-  orderId: string | null;
-  /** A ticket's series, which its order judges; null for a user's token. */
-  series: string | null;
-}
 
 export type Verified = { ok: true; identity: Identity } | { ok: false; fault: TokenFault };
 
@@ -78,7 +66,8 @@ export async function verifyToken(token: string | null, config: Config, now = ne
 
 async function verifyGuest(token: string, config: Config, secretIndex: number, now: Date): Promise<Identity> {
   if (ticketKeyCount(config) === 0) throw new Fault("unknown_key");
-  return { ...(await verifyTicket(token, config, secretIndex, now)), isAdmin: false };
+  const { generation, ...grant } = await verifyTicket(token, config, secretIndex, now);
+  return { ...grant, ticketGeneration: generation, isAdmin: false };
 }
 
 async function verifyUser(token: string, config: Config, secretIndex: number, now: Date): Promise<Identity> {
@@ -100,7 +89,13 @@ function identityOf(payload: JWTPayload, config: Config): Identity {
   }
   const roles = [payload[config.roleClaim]].flat();
   const isAdmin = roles.some((role) => typeof role === "string" && config.adminRoles.has(role));
-  return { subject: sub, isAdmin, expiresAt: Math.min(exp * 1000, LATEST_EXPIRY_MS), orderId: null, series: null };
+  return {
+    subject: sub,
+    isAdmin,
+    expiresAt: Math.min(exp * 1000, LATEST_EXPIRY_MS),
+    orderId: null,
+    ticketGeneration: null,
+  };
 }
 
 /**

@@ -57,7 +57,7 @@ export const ACCESS = {
   /** The same, who may sign instead. */
   publisher: { security: [["publish_key"], ["publish_signature"]], refusals: ["key_invalid", "access_denied"] },
   /** Services, the order's owner, guests with its ticket, and admins. */
-  asker: { security: [["publish_key"], ["user_token"]], refusals: [...TOKEN_REFUSALS, "access_denied"] },
+  requester: { security: [["publish_key"], ["user_token"]], refusals: [...TOKEN_REFUSALS, "access_denied"] },
   /** Users; a socket is closed with a code where HTTP would say 401. */
   listener: { security: [["user_token"], ["token_in_subprotocol"], ["token_in_query"]], refusals: [] },
 } as const satisfies Record<string, AccessRule>;

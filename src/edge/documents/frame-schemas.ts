@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { clientMessage } from "../../protocol/client-messages.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
 import type {

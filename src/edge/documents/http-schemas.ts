@@ -1,5 +1,5 @@
-import { z } from "zod";
-import type { OrderSnapshot } from "../../channels/order-channel.ts";
+import * as z from "zod";
+import type { OrderSnapshot } from "../../channels/contract.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
 import {
   MAX_BATCH_EVENTS,
@@ -9,7 +9,7 @@ import {
   type Queued,
 } from "../../protocol/publish.ts";
 import type { Problem } from "../../protocol/refusals.ts";
-import type { Health } from "../../telemetry/health.ts";
+import type { Health } from "../health.ts";
 import { disconnectRequest } from "../routes/disconnect.ts";
 import { ticketRequest } from "../routes/tickets.ts";
 import { position } from "./frame-schemas.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** Plain JSON, as documents are made of. */
 export type Json = string | number | boolean | null | Json[] | JsonObject;

@@ -178,7 +178,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     id: "getOrder",
     summary: "Read an order",
     description: "For its owner, admins, services, and guests with a ticket, who do not read whose it is.",
-    access: "asker",
+    access: "requester",
     answers: {
       200: { description: "As it stands at `seq`.", schema: "order_snapshot", example: EXAMPLES.order_snapshot },
     },

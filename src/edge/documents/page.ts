@@ -2,7 +2,7 @@ import { TITLE } from "./prose.ts";
 
 /**
  * `GET /docs`. The page draws `/openapi.json` with Swagger UI, whose files the platform serves from `/docs-ui/`
- * (`src/demo/build.ts` puts them there).
+ * (`src/site/build.ts` puts them there).
  */
 export const DOCS_PAGE = `<!doctype html>
 <html lang="en">

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { channelStub } from "../../channels/directory.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { check, MAX_EVENT_BYTES } from "../../protocol/publish.ts";

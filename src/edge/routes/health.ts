@@ -1,12 +1,13 @@
 import type { Context } from "hono";
 import { registryStubs, relayStub } from "../../channels/directory.ts";
-import type { Overview } from "../../channels/registry.ts";
-import { configOf, type Env } from "../../config.ts";
-import { type Health, healthOf, MAX_LISTED_CHANNELS } from "../../telemetry/health.ts";
+import { configOf } from "../../config/config.ts";
+import type { Env } from "../../config/env.ts";
+import type { Overview } from "../../registry/contract.ts";
 import { logFault } from "../../telemetry/log.ts";
 import type { HonoEnv } from "../app.ts";
 import { bearerToken } from "../auth/credentials.ts";
-import { requireAsker } from "../auth/require.ts";
+import { requireRequester } from "../auth/require.ts";
+import { type Health, healthOf, MAX_LISTED_CHANNELS } from "../health.ts";
 import { addressOf, requireWithinLimit } from "../limits.ts";
 
 /** `GET /api/v1/ws/health`: open to all; order ids only for services and admins, or when `HEALTH_DETAILS=public`. */
@@ -43,6 +44,6 @@ async function redisStatusOf(env: Env): Promise<Health["redis_status"]> {
 }
 
 async function isOperator(c: Context<HonoEnv>): Promise<boolean> {
-  const asker = await requireAsker(c);
-  return asker === "service" || asker.isAdmin;
+  const requester = await requireRequester(c);
+  return requester === "service" || requester.isAdmin;
 }

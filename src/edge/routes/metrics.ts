@@ -1,10 +1,11 @@
 import type { Context } from "hono";
 import { registryStubs, relayStub } from "../../channels/directory.ts";
-import { configOf, type Env } from "../../config.ts";
+import { configOf } from "../../config/config.ts";
+import type { Env } from "../../config/env.ts";
+import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { logFault } from "../../telemetry/log.ts";
 import type { Kind } from "../../telemetry/metrics.ts";
-import { Counts } from "../../telemetry/tally.ts";
 import type { HonoEnv } from "../app.ts";
 import { requireService } from "../auth/require.ts";
 import { Refusal } from "../errors.ts";
@@ -12,7 +13,7 @@ import { Refusal } from "../errors.ts";
 /** `GET /metrics`: Prometheus text, for services. Should a registry not answer, it is 503: counters must not go back. */
 export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "read");
-  const counts = new Counts();
+  const counts = new Counters();
   const gauges: Gauge[] = [];
   const [shards] = await Promise.all([
     Promise.all(registryStubs(c.env).map((registry) => registry.metrics())),
@@ -30,7 +31,7 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   return c.body(exposition(counts.all, gauges), 200, { "Content-Type": EXPOSITION_TYPE, "Cache-Control": "no-store" });
 }
 
-async function addRelay(env: Env, counts: Counts, gauges: Gauge[]): Promise<void> {
+async function addRelay(env: Env, counts: Counters, gauges: Gauge[]): Promise<void> {
   if (!configOf(env).redis) return;
   const { redis, lagEntries, lagSeconds, gaps, deadLetters } = await relayStub(env).metrics();
   counts.count("tidings_dead_letters_total", {}, deadLetters);

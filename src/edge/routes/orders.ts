@@ -3,7 +3,7 @@ import { orderStub } from "../../channels/directory.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import { check, MAX_EVENT_BYTES, orderRegistration } from "../../protocol/publish.ts";
 import type { HonoEnv } from "../app.ts";
-import { requireAsker, requireService } from "../auth/require.ts";
+import { requireRequester, requireService } from "../auth/require.ts";
 import { readJson } from "../body.ts";
 import { Refusal } from "../errors.ts";
 
@@ -19,8 +19,8 @@ export async function putOrder(c: Context<HonoEnv>): Promise<Response> {
 
 /** `GET /api/v1/orders/{order_id}`: the order as it stands, for its owner, a ticket, an admin or a service. */
 export async function getOrder(c: Context<HonoEnv>): Promise<Response> {
-  const asker = await requireAsker(c);
-  const snapshot = await orderStub(c.env, orderIdParam(c)).snapshot(asker);
+  const requester = await requireRequester(c);
+  const snapshot = await orderStub(c.env, orderIdParam(c)).snapshot(requester);
   if (typeof snapshot === "string") throw new Refusal(snapshot);
   return c.json(snapshot);
 }

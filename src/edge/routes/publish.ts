@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import { z } from "zod";
-import { type Dispatched, dispatch } from "../../ingress/dispatch.ts";
+import * as z from "zod";
+import { dispatch } from "../../ingress/dispatch.ts";
 import {
   type ChannelName,
   isEventId,
@@ -15,8 +15,7 @@ import {
   MAX_BATCH_BYTES,
   MAX_BATCH_EVENTS,
   MAX_EVENT_BYTES,
-  type PublishResult,
-  type Queued,
+  type PublishOutcome,
   type Source,
 } from "../../protocol/publish.ts";
 import { type FieldError, type Problem, problem } from "../../protocol/refusals.ts";
@@ -58,15 +57,23 @@ async function publishOne(c: Context<HonoEnv>, channel: ChannelName, publication
   if (key !== null && event.value.id !== key) {
     throw new Refusal("validation_failed", { errors: [{ field: "id", message: `differs from ${header}` }] });
   }
-  const [dispatched] = await dispatch(c.env, [event.value], source);
-  note(c, source, [event.value], [dispatched], 0, startedAt);
-  if (!dispatched?.ok) throw new Refusal(dispatched?.reason ?? "unavailable");
-  return c.json(dispatched.result, dispatched.result.status === "queued" ? 202 : 200);
+  const outcomes = await dispatch(c.env, [event.value], source);
+  note(c, source, [event.value], outcomes, 0, startedAt);
+  const [outcome] = outcomes;
+  const refusal = outcome ? refusalOf(outcome) : "unavailable";
+  if (refusal) throw new Refusal(refusal);
+  return c.json(outcome, outcome?.status === "queued" ? 202 : 200);
 }
 
 const batchRequest = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_BATCH_EVENTS) });
 
-type BatchResult = PublishResult | Queued | { status: "rejected"; error: Problem };
+/** Why an event was not published, or null when it was. */
+function refusalOf({ status }: PublishOutcome): "id_conflict" | "unavailable" | null {
+  if (status === "conflict") return "id_conflict";
+  return status === "unavailable" ? status : null;
+}
+
+type BatchResult = PublishOutcome | { status: "rejected"; error: Problem };
 
 /** `POST /api/v1/publish/batch`: goes on past an event that is refused; each has its own result. */
 export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
@@ -82,9 +89,9 @@ export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
   if (!isEventId(idOf(MAX_BATCH_EVENTS))) throw badHeader(header, `must leave room for /${MAX_BATCH_EVENTS}`);
   const checked = batch.value.events.map((item, i) => checkItem(item, idOf(i), publication.service, startedAt));
   const accepted = checked.flatMap((event) => (event.ok ? [event.value] : []));
-  const dispatched = await dispatch(c.env, accepted, source);
-  note(c, source, accepted, dispatched, checked.length - accepted.length, startedAt);
-  const inOrder = dispatched.values();
+  const outcomes = await dispatch(c.env, accepted, source);
+  note(c, source, accepted, outcomes, checked.length - accepted.length, startedAt);
+  const inOrder = outcomes.values();
   const results = checked.map((event) => (event.ok ? batchResult(inOrder.next().value) : rejected(event.problem)));
   return c.json({ results });
 }
@@ -96,18 +103,14 @@ function note(
   c: Context<HonoEnv>,
   source: Source,
   events: AcceptedEvent[],
-  dispatched: (Dispatched | undefined)[],
+  outcomes: PublishOutcome[],
   rejected: number,
   startedAt: number,
 ): void {
-  const outcomes = events.map((_, i) => {
-    const result = dispatched[i];
-    return result?.ok ? result.result.status : (result?.reason ?? "unavailable");
-  });
-  for (const [i, outcome] of outcomes.entries()) {
+  for (const [i, { status }] of outcomes.entries()) {
     const type = events[i]?.type;
-    if (!type || (outcome !== "queued" && outcome !== "unavailable")) continue;
-    count(c, "tidings_events_published_total", { type, ...source, outcome });
+    if (!type || (status !== "queued" && status !== "unavailable")) continue;
+    count(c, "tidings_events_published_total", { type, ...source, outcome: status });
   }
   count(c, "tidings_events_rejected_total", { ...source }, rejected);
   const channels = new Set(events.map(({ channel }) => channel));
@@ -116,7 +119,7 @@ function note(
     ...source,
     channel: channels.size === 1 ? String([...channels][0]) : null,
     events: events.length + rejected,
-    outcomes: { ...outcomesOf(outcomes), ...(rejected > 0 && { rejected }) },
+    outcomes: { ...outcomesOf(outcomes.map(({ status }) => status)), ...(rejected > 0 && { rejected }) },
     ms: Date.now() - startedAt,
   });
 }
@@ -144,8 +147,9 @@ function checkItem(item: unknown, fallbackId: string, service: Service, accepted
   return event.ok ? event : invalid(event.errors);
 }
 
-function batchResult(dispatched: Dispatched | undefined): BatchResult {
-  return dispatched?.ok ? dispatched.result : rejected(problem(dispatched?.reason ?? "unavailable"));
+function batchResult(outcome: PublishOutcome | undefined): BatchResult {
+  const refusal = outcome ? refusalOf(outcome) : "unavailable";
+  return refusal || !outcome ? rejected(problem(refusal ?? "unavailable")) : outcome;
 }
 
 const rejected = (error: Problem): BatchResult => ({ status: "rejected", error });

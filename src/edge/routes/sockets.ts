@@ -1,19 +1,19 @@
 import type { Context } from "hono";
-import type { Listener } from "../../channels/attachment.ts";
+import type { Identity } from "../../channels/contract.ts";
 import { orderStub, productsStub } from "../../channels/directory.ts";
-import { type Config, configOf } from "../../config.ts";
+import { type ConnectRequest, requestSocket } from "../../channels/handshake.ts";
+import { type Config, configOf } from "../../config/config.ts";
 import { parseProductFilter } from "../../protocol/client-messages.ts";
-import { CLIENT_MESSAGES_BURST } from "../../protocol/limits.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import type { HonoEnv } from "../app.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
 import { isOriginAllowed } from "../auth/policy.ts";
-import { type Identity, publicReason, verifyToken } from "../auth/verify.ts";
+import { publicReason, verifyToken } from "../auth/verify.ts";
 import { Refusal } from "../errors.ts";
 import { addressOf, isWithinLimit } from "../limits.ts";
 import { requestIdOf } from "../observe.ts";
 import { lookUpOrder } from "../orders-api.ts";
-import { answerConnect, connect, refuseSocket, requireUpgrade } from "../upgrade.ts";
+import { answerConnect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 
 /** `GET /api/v1/ws/orders/{order_id}`: the order's owner or an admin listens to one order. */
 export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
@@ -25,14 +25,14 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   const orderId = parseOrderId(c.req.param("order_id") ?? "");
   if (orderId === null) return refuseSocket(c, "invalid_order_id");
 
-  const request = { listener: listenerOf(c, identity, null), resume: resumeOf(c) };
-  const answer = await connect(orderStub(c.env, orderId), request);
+  const request = connectRequest(c, identity, null);
+  const answer = await requestSocket(orderStub(c.env, orderId), request);
   if (!("reason" in answer) || answer.isOwnerKnown || config.ordersApiUrl === null) return answerConnect(c, answer);
   // A ticket is the order's own; a backend knows nothing of it.
   if (identity.orderId !== null) return answerConnect(c, answer);
 
   const refusal = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req) ?? "", identity);
-  return refusal ? refuseSocket(c, refusal) : answerConnect(c, await connect(orderStub(c.env, orderId), request));
+  return refusal ? refuseSocket(c, refusal) : answerConnect(c, await requestSocket(orderStub(c.env, orderId), request));
 }
 
 /** `GET /api/v1/ws/products`: any authenticated user listens to all products, or to those of `?product_id=a,b,c`. */
@@ -44,8 +44,8 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   const products = parseProductFilter(c.req.query("product_id") ?? null);
   if (products === "invalid") return refuseSocket(c, "protocol_error");
 
-  const request = { listener: listenerOf(c, identity, products), resume: resumeOf(c) };
-  return answerConnect(c, await connect(productsStub(c.env), request));
+  const request = connectRequest(c, identity, products);
+  return answerConnect(c, await requestSocket(productsStub(c.env), request));
 }
 
 /**
@@ -69,21 +69,18 @@ async function admit(c: Context<HonoEnv>, config: Config): Promise<Identity | Re
   return isCalm ? verified.identity : refuseSocket(c, "rate_limited");
 }
 
-function listenerOf(c: Context, identity: Identity, products: string[] | null): Listener {
-  const now = Date.now();
+function connectRequest(c: Context, identity: Identity, products: string[] | null): ConnectRequest {
   return {
-    ...identity,
+    identity,
     products,
     speaksV1: speaksSubprotocol(c.req.raw),
-    seenAt: now,
-    isWarned: false,
-    connectedAt: now,
-    allowance: CLIENT_MESSAGES_BURST,
+    resume: parsePosition(c.req.query("since"), c.req.query("epoch")),
     requestId: requestIdOf(c),
   };
 }
 
-function resumeOf(c: Context): { epoch: string; since: string } | null {
-  const since = c.req.query("since");
-  return since === undefined ? null : { epoch: c.req.query("epoch") ?? "", since };
+/** Parses the position to resume from: null when none is given, `invalid` when it cannot be a position. */
+function parsePosition(since: string | undefined, epoch = ""): ConnectRequest["resume"] {
+  if (since === undefined) return null;
+  return /^\d{1,15}$/.test(since) ? { epoch, seq: Number(since) } : "invalid";
 }

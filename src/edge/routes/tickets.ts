@@ -1,7 +1,7 @@
 import type { Context } from "hono";
-import { z } from "zod";
+import * as z from "zod";
 import { orderStub } from "../../channels/directory.ts";
-import { configOf } from "../../config.ts";
+import { configOf } from "../../config/config.ts";
 import { check, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HonoEnv } from "../app.ts";
 import { requireService } from "../auth/require.ts";
@@ -31,9 +31,9 @@ export async function createTicket(c: Context<HonoEnv>): Promise<Response> {
   const request = check(ticketRequest, await readJson(c.req.raw, MAX_EVENT_BYTES));
   if (!request.ok) throw new Refusal("validation_failed", { errors: request.errors });
 
-  const series = await orderStub(c.env, orderId).ticketSeries();
-  if (series === null) throw new Refusal("order_not_found");
+  const generation = await orderStub(c.env, orderId).ticketGeneration();
+  if (generation === null) throw new Refusal("order_not_found");
   const expiresAt = Math.floor(Date.now() / 1000) + request.value.ttl_seconds;
-  const ticket = await mintTicket(config, { orderId, series }, expiresAt);
+  const ticket = await mintTicket(config, { orderId, generation }, expiresAt);
   return c.json({ ...ticket, expires_at: new Date(expiresAt * 1000).toISOString() }, 201);
 }

@@ -1,5 +1,5 @@
 import { Redis } from "@upstash/redis/cloudflare";
-import type { RedisConfig } from "../../config.ts";
+import type { RedisConfig } from "../../config/config.ts";
 
 /** Upstash Redis, as much of it as is needed: the one place where its library enters. */
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { pairsOf } from "./pairs.ts";
 
 /** Finds out what a stream has lost. Pure. */

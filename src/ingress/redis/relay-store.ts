@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { chunksOf } from "../../protocol/chunks.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import type { StreamEntry } from "./entry.ts";

@@ -1,13 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
 import pMap from "p-map";
 import { registryStub, registryStubs } from "../../channels/directory.ts";
-import { configOf, type Env } from "../../config.ts";
+import { configOf } from "../../config/config.ts";
+import type { Env } from "../../config/env.ts";
 import type { Source } from "../../protocol/publish.ts";
 import { DOORBELL, entryFields } from "../../protocol/stream.ts";
 import { logFault, logPublish, outcomesOf } from "../../telemetry/log.ts";
 import { Reporter } from "../../telemetry/reporter.ts";
 import { deliver } from "../deliver.ts";
 import { RedisClient } from "./client.ts";
+import type { RelayMetrics, RelayRpc, RelayStatus } from "./contract.ts";
 import { RelayStore } from "./relay-store.ts";
 import { StreamReader } from "./stream-reader.ts";
 
@@ -29,21 +31,6 @@ const STALE_HEALTH_MS = 5000;
 /** So long health waits for Redis to answer; then it says what was known before. */
 const MAX_HEALTH_WAIT_MS = 2000;
 
-export interface RelayStatus {
-  redis: "healthy" | "unavailable" | "disabled";
-  /** Rows of events that wait for their channels. */
-  waiting: number;
-  gaps: number;
-  deadLetters: number;
-}
-
-export interface RelayMetrics extends Omit<RelayStatus, "waiting"> {
-  /** Events that their channels do not have yet, read or unread; null while Redis does not tell. */
-  lagEntries: number | null;
-  /** How long the oldest of them has waited. */
-  lagSeconds: number | null;
-}
-
 /**
  * Reads the stream and hands its events to their channels: what is read is kept here first, and the cursor with it, so
  * that a crash anywhere repeats something and loses nothing; channels drop what they have already.
@@ -51,7 +38,7 @@ export interface RelayMetrics extends Omit<RelayStatus, "waiting"> {
  * Its alarm looks at the stream while somebody listens; the doorbell wakes it at once. When nobody listens it sleeps, but for
  * the watchdog once a minute. There is one.
  */
-export class StreamRelay extends DurableObject<Env> {
+export class StreamRelay extends DurableObject<Env> implements RelayRpc {
   readonly #client: RedisClient | null;
   readonly #reader: StreamReader | null;
   readonly #reporter: Reporter;
@@ -245,7 +232,7 @@ export class StreamRelay extends DurableObject<Env> {
       const { row, events } = next;
       const startedAt = Date.now();
       const results = await deliver(this.env, channel, events, SOURCE);
-      if (results.some((result) => !result.ok && result.reason === "unavailable")) {
+      if (results.some(({ status }) => status === "unavailable")) {
         const tries = (this.#failing.get(channel)?.tries ?? 0) + 1;
         const wait = Math.min(MIN_RETRY_MS * 2 ** (tries - 1), MAX_RETRY_MS);
         this.#failing.set(channel, { tries, retryAt: Date.now() + wait });
@@ -257,12 +244,12 @@ export class StreamRelay extends DurableObject<Env> {
         ...SOURCE,
         channel,
         events: events.length,
-        outcomes: outcomesOf(results.map((result) => (result.ok ? result.result.status : result.reason))),
+        outcomes: outcomesOf(results.map(({ status }) => status)),
         ms: Date.now() - startedAt,
       });
       const dead = results.flatMap((result, i) => {
         const event = events[i];
-        if (result.ok || !event) return [];
+        if (result.status !== "conflict" || !event) return [];
         return [{ entry: { id: event.id, fields: entryFields(event) }, reason: "this id was used for another event" }];
       });
       this.#kept.delivered(channel, row, dead);

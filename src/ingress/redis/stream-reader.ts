@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { DEAD_LETTERS, entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
 import { readEntry, type StreamEntry, timeOf } from "./entry.ts";

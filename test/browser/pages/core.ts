@@ -1,5 +1,5 @@
-import { connectOrder } from "../../../src/client/index.ts";
-import { onceAcrossTabs, sharedTabs } from "../../../src/client/tabs.ts";
+import { connectOrder } from "../../../src/sdk/index.ts";
+import { onceAcrossTabs, sharedTabs } from "../../../src/sdk/tabs/tabs.ts";
 import { offer, setting, settings, show } from "./page.ts";
 
 /** An order without a framework; with `shared` in the address, over one socket for all tabs. */

@@ -1,6 +1,6 @@
 import { createElement, StrictMode, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
-import { useOrderUpdates, useProductUpdates } from "../../../src/client/react.ts";
+import { useOrderUpdates, useProductUpdates } from "../../../src/sdk/hooks/react.ts";
 import { app, offer, setting, settings, show } from "./page.ts";
 
 /** Two components that want the same order, and one that wants products, in StrictMode; all options are inline. */

@@ -1,4 +1,4 @@
-import { connectOrder } from "../../../src/client/index.ts";
+import { connectOrder } from "../../../src/sdk/index.ts";
 import { offer, setting, settings, show } from "./page.ts";
 
 /** An order page as a shop writes it, which keeps a diary that outlives it. */

@@ -1,6 +1,6 @@
 import { createElement, StrictMode, useEffect } from "react";
 import { createRoot } from "react-dom/client";
-import { useOrderUpdates, useProductUpdates } from "../../../src/client/react.ts";
+import { useOrderUpdates, useProductUpdates } from "../../../src/sdk/hooks/react.ts";
 import { app, offer, setting, show } from "./page.ts";
 
 /** The same shop with the SDK's hooks, which take the same arguments. */

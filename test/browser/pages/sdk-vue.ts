@@ -1,5 +1,5 @@
 import { createApp, defineComponent, h, watchEffect } from "vue";
-import { useOrderUpdates, useProductUpdates } from "../../../src/client/vue.ts";
+import { useOrderUpdates, useProductUpdates } from "../../../src/sdk/hooks/vue.ts";
 import { app, offer, setting, show } from "./page.ts";
 
 /** The same shop with the SDK's composables, which take the same arguments. */

@@ -1,5 +1,5 @@
 import { createApp, defineComponent, h, ref, watchEffect } from "vue";
-import { useOrderUpdates, useProductUpdates } from "../../../src/client/vue.ts";
+import { useOrderUpdates, useProductUpdates } from "../../../src/sdk/hooks/vue.ts";
 import { app, offer, setting, settings, show } from "./page.ts";
 
 /** Two components that want the same order, and one that wants products. */

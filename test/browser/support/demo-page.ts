@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import { z } from "zod";
+import * as z from "zod";
 
 /** The demo page in a Chromium, with everything that it says and asks for. */
 

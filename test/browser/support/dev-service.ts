@@ -30,7 +30,7 @@ export async function startDevService(): Promise<DevService> {
   const settings = Object.entries({ ...TEST_ENV, HEALTH_DETAILS: "public" });
   writeFileSync(join(folder, ".dev.vars"), settings.map(([name, value]) => `${name}=${value}\n`).join(""));
 
-  const child = spawn(process.execPath, ["src/cli/dev.ts", "--port", String(await freePort())], {
+  const child = spawn(process.execPath, ["src/dev/dev.ts", "--port", String(await freePort())], {
     cwd: folder,
     env: { ...process.env, REDIS_URL: NO_REDIS },
   });

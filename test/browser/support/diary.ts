@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { upTo } from "../../sdk/support/listener.ts";
 import type { VisitedPage } from "./site.ts";
 

@@ -3,7 +3,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { z } from "zod";
+import * as z from "zod";
 import { eventually } from "../../support/eventually.ts";
 import { listenOnLoopback } from "../../support/loopback.ts";
 import { mintToken } from "../../support/tokens.ts";

@@ -11,7 +11,7 @@ import {
   type ProductsOptions,
   type ProductsSnapshot,
   type Status,
-} from "../../../src/client/index.ts";
+} from "../../../src/sdk/index.ts";
 import { eventually } from "../../support/eventually.ts";
 import { callService } from "../../support/node-client.ts";
 import { mintToken } from "../../support/tokens.ts";

@@ -1,4 +1,4 @@
-import { connectOrder } from "../../../src/client/index.ts";
+import { connectOrder } from "../../../src/sdk/index.ts";
 
 /** A Worker that listens to an order with the SDK: `?url=…&order=…&token=…`. It answers with the first event. */
 export default {

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
 import { completeDevVars, readDevVars } from "../../../src/cli/dev-vars.ts";
-import { readConfig } from "../../../src/config.ts";
+import { readConfig } from "../../../src/config/config.ts";
 import { TestTerminal } from "./test-terminal.ts";
 
 const textIn = (folder: string) => readFileSync(join(folder, ".dev.vars"), "utf8");

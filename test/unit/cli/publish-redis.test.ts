@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Bridge, startBridge } from "../../../src/cli/bridge/bridge.ts";
+import { type Bridge, startBridge } from "../../../src/dev/bridge/bridge.ts";
 import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
 import { TestTerminal } from "./test-terminal.ts";
 

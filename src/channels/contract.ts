@@ -1,0 +1,72 @@
+import type { Position } from "../protocol/frames.ts";
+import type { AcceptedEvent, OrderRegistration, PublishOutcome, Source } from "../protocol/publish.ts";
+
+/**
+ * What channel objects offer over RPC, as types alone: callers need no class, and no module imports in a circle.
+ */
+
+/** Who a verified token speaks for. */
+export interface Identity {
+  /** The token's `sub`. */
+  subject: string;
+  isAdmin: boolean;
+  /** When the token expires, in milliseconds since 1970. */
+  expiresAt: number;
+  /** The order a ticket admits to; null for a user's token. */
+  orderId: string | null;
+  /** The generation a ticket was issued in, checked by its order; null for a user's token. */
+  ticketGeneration: string | null;
+}
+
+/** Who asks about an order: the bearer of a token, or one of the shop's own services. */
+export type Requester = Pick<Identity, "subject" | "isAdmin" | "orderId" | "ticketGeneration"> | "service";
+
+/** Why a requester may neither listen to an order nor read it. */
+export type OrderRefusal = "order_not_found" | "access_denied";
+
+/** An order's state, and the position in its channel that the state corresponds to. */
+export interface OrderSnapshot extends Position {
+  order_id: string;
+  user_id: string | null;
+  status: string | null;
+  payment_status: string | null;
+  channel: string;
+}
+
+/** What an object's storage has cost since the object woke; the platform bills each of these. */
+export interface Usage {
+  rowsRead: number;
+  rowsWritten: number;
+  /** Each is one more written row. */
+  alarmsSet: number;
+}
+
+/** What every channel object offers. */
+export interface ChannelRpc extends Rpc.DurableObjectBranded {
+  fetch(request: Request): Promise<Response>;
+  /** Applies validated events and sends them to listeners. Returns one outcome per event, in the same order. */
+  deliver(events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]>;
+  /** Closes the sockets of one user, or all when `userId` is null. Returns how many were closed. */
+  disconnect(userId: string | null): Promise<number>;
+  /** Starts a new epoch because the stream lost entries. `gapAt` is in milliseconds since 1970. */
+  gap(gapAt: number): Promise<void>;
+  /** Returns the number of current listeners. */
+  connections(): Promise<number>;
+  usage(): Promise<Usage>;
+}
+
+/** What an order's object offers besides. */
+export interface OrderChannelRpc extends ChannelRpc {
+  /** Registers or corrects the order, and closes listeners who lose access. `isNew` when it had no owner before. */
+  register(registration: OrderRegistration): Promise<{ isNew: boolean }>;
+  /**
+   * Registers an ownerless order as the shop's backend describes it, unless it has been registered meanwhile.
+   * Returns why the requester may not listen, or null. Writes nothing for a requester without access.
+   */
+  adopt(registration: OrderRegistration, requester: Requester): Promise<OrderRefusal | null>;
+  snapshot(requester: Requester): Promise<OrderSnapshot | OrderRefusal>;
+  /** Returns the generation that new tickets must carry, or null when the order is unknown. */
+  ticketGeneration(): Promise<string | null>;
+  /** Closes every listener and deletes everything stored. Returns whether there was anything to delete. */
+  erase(): Promise<boolean>;
+}

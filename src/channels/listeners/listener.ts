@@ -1,0 +1,78 @@
+import * as z from "zod";
+import { CLIENT_MESSAGES_BURST } from "../../protocol/limits.ts";
+import type { Identity } from "../contract.ts";
+import type { ConnectRequest } from "../handshake.ts";
+
+/** What a channel keeps with each socket, so that it survives hibernation. No token and no URL. */
+export interface Listener extends Identity {
+  /** Whether the client speaks `tidings.v1` and may receive arrays of frames. */
+  speaksV1: boolean;
+  /** Deliver only events of these products; null for all. */
+  products: string[] | null;
+  /** When it connected, in milliseconds since 1970; 0 when an older version did not record it. */
+  connectedAt: number;
+  /** When it connected or last sent a message, in milliseconds since 1970. The runtime keeps the times of pings. */
+  seenAt: number;
+  /** Whether it has been warned that its token expires soon. */
+  isWarned: boolean;
+  /** Tokens in its bucket: the messages it may send at once. */
+  messageTokens: number;
+  /** The request that opened the socket, for the log. */
+  requestId: string;
+}
+
+/** Makes the listener for an accepted connection. */
+export function newListener(request: ConnectRequest, now: number): Listener {
+  const { identity, speaksV1, products, requestId } = request;
+  return {
+    ...identity,
+    speaksV1,
+    products,
+    connectedAt: now,
+    seenAt: now,
+    isWarned: false,
+    messageTokens: CLIENT_MESSAGES_BURST,
+    requestId,
+  };
+}
+
+/**
+ * The stored form (a socket's attachment, at most 16,384 bytes). Sockets outlive deploys, so its field names are those
+ * of every version so far, and fields added later have defaults.
+ */
+const attachment = z.object({
+  subject: z.string(),
+  isAdmin: z.boolean(),
+  orderId: z.string().nullable().default(null),
+  series: z.string().nullable().default(null),
+  expiresAt: z.number(),
+  speaksV1: z.boolean(),
+  products: z.array(z.string()).nullable(),
+  seenAt: z.number(),
+  isWarned: z.boolean(),
+  connectedAt: z.number().default(0),
+  allowance: z.number().default(CLIENT_MESSAGES_BURST),
+  requestId: z.string().default(""),
+});
+
+/** Returns the listener behind a socket, or null when its attachment was removed or cannot be read by this version. */
+export function readAttachment(socket: WebSocket): Listener | null {
+  const stored = attachment.safeParse(socket.deserializeAttachment()).data;
+  if (!stored) return null;
+  const { series, allowance, ...rest } = stored;
+  return { ...rest, ticketGeneration: series, messageTokens: allowance };
+}
+
+export function writeAttachment(socket: WebSocket, listener: Listener): void {
+  const { ticketGeneration, messageTokens, ...rest } = listener;
+  socket.serializeAttachment({
+    ...rest,
+    series: ticketGeneration,
+    allowance: messageTokens,
+  } satisfies z.infer<typeof attachment>);
+}
+
+/** Marks a socket as closed by the service: a close event that still arrives is then ignored. */
+export function removeAttachment(socket: WebSocket): void {
+  socket.serializeAttachment(null);
+}

@@ -1,0 +1,39 @@
+import type { Overview } from "../registry/contract.ts";
+
+/** The health page's answer, in the original service's shape. */
+export interface Health {
+  status: "healthy" | "degraded";
+  redis_status: "healthy" | "unavailable" | "disabled";
+  active_channels: string[];
+  total_connections: number;
+  channel_details: Record<string, number>;
+  /** Only there, and true, when there are more channels than are listed; `total_connections` counts them all. */
+  truncated?: true;
+}
+
+/** How many channels are listed by name. */
+export const MAX_LISTED_CHANNELS = 1000;
+
+/**
+ * @param overviews Of every registry; null for one that could not be asked, which is a degraded service.
+ * @param isPrivileged Whether the requester may read order ids; for others all orders are summed as `orders`.
+ */
+export function healthOf(overviews: (Overview | null)[], redis: Health["redis_status"], isPrivileged: boolean): Health {
+  const known = overviews.filter((overview) => overview !== null);
+  const sum = (what: (overview: Overview) => number) => known.reduce((total, overview) => total + what(overview), 0);
+  const orders = sum(({ kinds }) => kinds.order.connections);
+  const products = sum(({ kinds }) => kinds.products.connections);
+  const channels = sum(({ kinds }) => kinds.order.channels + kinds.products.channels);
+
+  const summed = { ...(orders > 0 && { orders }), ...(products > 0 && { products }) };
+  const listed = known.flatMap((overview) => Object.entries(overview.channels)).slice(0, MAX_LISTED_CHANNELS);
+  const details: Record<string, number> = isPrivileged ? Object.fromEntries(listed) : summed;
+  return {
+    status: known.length === overviews.length && redis !== "unavailable" ? "healthy" : "degraded",
+    redis_status: redis,
+    active_channels: Object.keys(details),
+    total_connections: orders + products,
+    channel_details: details,
+    ...(isPrivileged && channels > listed.length && { truncated: true }),
+  };
+}

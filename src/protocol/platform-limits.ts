@@ -1,0 +1,10 @@
+/** Limits of Cloudflare's platform that the service is built around: each number stands here once, with its source. */
+
+/** Connections that one invocation may have waiting for response headers (Workers platform limits). */
+export const MAX_CONCURRENT_CALLS = 6;
+/** WebSockets per Durable Object (Durable Objects limits). */
+export const MAX_SOCKETS_PER_OBJECT = 32_768;
+/** Data points that one invocation may write (Workers Analytics Engine limits). */
+export const MAX_DATA_POINTS_PER_INVOCATION = 250;
+/** How long `waitUntil` keeps a request alive after its response (Workers runtime API). */
+export const WAIT_UNTIL_MS = 30_000;

@@ -1,0 +1,143 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { copyFile, glob, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
+
+/**
+ * Builds the npm package `tidings`: the SDK and the publishers, without the service and without dependencies.
+ *
+ *     node src/sdk/package/build.ts [directory]
+ *
+ * Modules are compiled one by one and not bundled: a page's bundler then takes just those that it reaches.
+ */
+
+const ROOT = join(import.meta.dirname, "../../..");
+const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
+const DEFAULT_DIRECTORY = "dist/package";
+
+/** What a program may import, and the module it gets. */
+const ENTRIES: Record<string, string> = {
+  "tidings/client": "sdk/index",
+  "tidings/client/tabs": "sdk/tabs/tabs",
+  "tidings/react": "sdk/hooks/react",
+  "tidings/vue": "sdk/hooks/vue",
+  "tidings/publisher": "sdk/publisher/publisher",
+};
+
+const README = `# Tidings
+
+Order and product updates in browsers, in real time: the SDK for pages, and the publishers for services.
+
+In a page. A connection that breaks comes back by itself, and what was missed follows, once; or \`onGap\` says that it cannot:
+
+\`\`\`ts
+import { connectOrder } from "tidings/client"; // and connectProducts; several tabs share a socket with "tidings/client/tabs"
+
+const connection = connectOrder(orderId, {
+  url: "https://tidings.example.workers.dev",
+  async getToken() {
+    const response = await fetch("/api/token"); // your backend, which knows who is signed in
+    if (!response.ok) throw new Error(\`no token: \${response.status}\`); // it is tried again
+    return response.text();
+  },
+  onSnapshot: ({ current_status }) => show(current_status),
+  onEvent: (event) => event.type === "order_shipped" && showTracking(event.data.tracking_number),
+});
+\`\`\`
+
+- React: \`const { order, isStale } = useOrderUpdates(orderId, { url, getToken });\` from \`tidings/react\`.
+- Vue: \`const { order, isStale } = useOrderUpdates(() => props.orderId, { url, getToken });\` from \`tidings/vue\`.
+
+In a service:
+
+\`\`\`ts
+import { createPublisher } from "tidings/publisher";
+
+const publisher = createPublisher({ url: process.env.TIDINGS_URL, key: process.env.TIDINGS_KEY });
+await publisher.publishOrderUpdate(orderId, "order_shipped", { carrier: "UPS", tracking_number: "1Z999AA10123456784" });
+\`\`\`
+
+For Python, copy \`publisher.py\` from this package as \`tidings.py\`.
+`;
+
+/** @returns The entries whose module there is. */
+export async function buildPackage(directory: string): Promise<string[]> {
+  const entries = Object.entries(ENTRIES).filter(([, module]) => existsSync(join(ROOT, "src", `${module}.ts`)));
+  await rm(directory, { recursive: true, force: true });
+  await mkdir(directory, { recursive: true });
+  await compile(
+    directory,
+    entries.map(([, module]) => join(ROOT, "src", `${module}.ts`)),
+  );
+  await writeFile(join(directory, "package.json"), `${JSON.stringify(await manifest(entries), null, 2)}\n`);
+  await writeFile(join(directory, "README.md"), README);
+  await copyFile(join(ROOT, "LICENSE"), join(directory, "LICENSE"));
+  await copyFile(join(ROOT, "src/sdk/python/publisher.py"), join(directory, "publisher.py"));
+  return entries.map(([name]) => name);
+}
+
+/** JavaScript and declarations, as a browser has them: neither Node's types nor the platform's are in sight. */
+async function compile(directory: string, files: string[]): Promise<void> {
+  const config = {
+    extends: join(ROOT, "tsconfig.json"),
+    compilerOptions: {
+      target: "es2022",
+      lib: ["es2024", "dom", "dom.iterable"],
+      types: [],
+      typeRoots: [join(ROOT, "node_modules/@types")],
+      composite: false,
+      emitDeclarationOnly: false,
+      declaration: true,
+      rewriteRelativeImportExtensions: true,
+      rootDir: join(ROOT, "src"),
+      outDir: join(directory, "dist"),
+    },
+    include: [],
+    files,
+  };
+  const path = join(directory, "tsconfig.json");
+  await writeFile(path, JSON.stringify(config));
+  await promisify(execFile)(process.execPath, [COMPILER, "-p", path]).catch((error: { stdout?: string }) => {
+    throw new Error(`The package does not compile:\n${error.stdout ?? error}`);
+  });
+  await rm(path);
+  // The compiler rewrites the names of imported modules in JavaScript only; older compilers know no `.ts` in declarations.
+  for await (const file of glob(join(directory, "dist/**/*.d.ts"))) {
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace(/(from |import\()"(\.{1,2}\/[^"]+)\.tsx?"/g, '$1"$2.js"'));
+  }
+}
+
+async function manifest(entries: [name: string, module: string][]): Promise<Record<string, unknown>> {
+  const { name, version, description, license, devDependencies } = JSON.parse(
+    await readFile(join(ROOT, "package.json"), "utf8"),
+  );
+  const major = (range: string) => `>=${/\d+/.exec(range)?.[0]}`;
+  return {
+    name,
+    version,
+    description,
+    license,
+    type: "module",
+    engines: { node: ">=22" },
+    sideEffects: false,
+    exports: {
+      ...Object.fromEntries(
+        entries.map(([entry, module]) => [
+          entry.replace("tidings", "."),
+          { types: `./dist/${module}.d.ts`, default: `./dist/${module}.js` },
+        ]),
+      ),
+      "./package.json": "./package.json",
+    },
+    files: ["dist", "publisher.py"],
+    peerDependencies: { react: ">=18", vue: major(devDependencies.vue) },
+    peerDependenciesMeta: { react: { optional: true }, vue: { optional: true } },
+  };
+}
+
+if (import.meta.main) {
+  const directory = resolve(process.argv[2] ?? join(ROOT, DEFAULT_DIRECTORY));
+  console.log(`${directory}: ${(await buildPackage(directory)).join(", ")}`);
+}

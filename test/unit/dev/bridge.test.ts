@@ -1,0 +1,336 @@
+import { request } from "node:http";
+import { Redis } from "@upstash/redis";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { type Bridge, startBridge } from "../../../src/dev/bridge/bridge.ts";
+import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
+
+const TOKEN = "a-token-of-the-tests";
+
+describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", () => {
+  let server: RedisServer;
+  let bridge: Bridge;
+  /** As a program has it that changed nothing. */
+  let redis: Redis;
+  /** As one has it that wants strings as they are. */
+  let plain: Redis;
+
+  beforeAll(async () => {
+    server = await startRedis({ appendfsync: "always" });
+    bridge = await startBridge({ redisUrl: server.url, token: TOKEN });
+    redis = new Redis({ url: bridge.url, token: TOKEN });
+    plain = new Redis({ url: bridge.url, token: TOKEN, automaticDeserialization: false });
+  });
+  afterAll(async () => {
+    await bridge?.close();
+    await server?.stop();
+  });
+
+  const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
+    const response = await fetch(bridge.url + path, {
+      method: "POST",
+      headers: { Authorization: `Bearer ${TOKEN}`, ...headers },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+    return { status: response.status, body: await response.json() };
+  };
+
+  describe("serves @upstash/redis as Upstash does", () => {
+    it.each([
+      ["text", "grün, 緑, 🟢"],
+      ["control characters", "\u0000\u0001\r\n\t\u007f\u2028"],
+      ["the word OK", "OK"],
+      ["a big integer", "9007199254740993"],
+      ["nothing", ""],
+      ["what looks like base64", "T0s="],
+    ])("a value with %s comes back as it was", async (name, value) => {
+      expect(await plain.set(`value:${name}`, value)).toBe("OK");
+      expect(await plain.get(`value:${name}`)).toBe(value);
+      expect(await plain.mget([`value:${name}`, "no such key"])).toEqual([value, null]);
+      expect(await server.cli("STRLEN", `value:${name}`)).toBe(String(Buffer.byteLength(value)));
+    });
+
+    it("values are JSON for who leaves that to the client", async () => {
+      await redis.set("json", { stock: 5, name: "mug" });
+      expect(await redis.get("json")).toEqual({ stock: 5, name: "mug" });
+      expect(await plain.get("json")).toBe('{"stock":5,"name":"mug"}');
+      expect(await redis.get("no such key")).toBeNull();
+    });
+
+    it("simple words other than OK are decoded", async () => {
+      expect(await redis.ping()).toBe("PONG");
+      await redis.xadd("word:stream", "*", { a: 1 });
+      expect(await redis.type("word:stream")).toBe("stream");
+    });
+
+    it("a hash", async () => {
+      expect(await redis.hset("hash", { a: 1, b: "zwei" })).toBe(2);
+      expect(await redis.hgetall("hash")).toEqual({ a: 1, b: "zwei" });
+      expect(await plain.hgetall("hash")).toEqual(["a", "1", "b", "zwei"]);
+    });
+
+    it("a stream is written, read, described and trimmed", async () => {
+      const data = '{"sku":"grün","n":9007199254740993}';
+      const first = await plain.xadd("stream", "*", { channel: "products", data });
+      const second = await plain.xadd("stream", "*", { channel: "products", data: "{}" });
+      expect(first).toMatch(/^\d+-\d+$/);
+      const entries = [
+        [first, ["channel", "products", "data", data]],
+        [second, ["channel", "products", "data", "{}"]],
+      ];
+      expect(await plain.xrange("stream", "-", "+")).toEqual(entries);
+      expect(await plain.xrange("stream", `(${first}`, "+", 10)).toEqual(entries.slice(1));
+      expect(await redis.xrange("stream", String(second), "+")).toEqual({
+        [String(second)]: { channel: "products", data: {} },
+      });
+      expect(await plain.xread("stream", String(first))).toEqual([["stream", entries.slice(1)]]);
+      // The client has no method for this form of XINFO; any command goes through `exec`.
+      const info = await plain.exec(["XINFO", "STREAM", "stream"]);
+      expect(info).toEqual(expect.arrayContaining(["length", 2, "last-generated-id", second, "entries-added", 2]));
+      expect(await plain.xtrim("stream", { strategy: "MINID", exactness: "=", threshold: String(second) })).toBe(1);
+      expect(await plain.xlen("stream")).toBe(1);
+    });
+
+    it("an error is thrown with the words of Redis", async () => {
+      await redis.set("text", "a");
+      await expect(redis.lpush("text", "b")).rejects.toThrow("WRONGTYPE");
+    });
+
+    it("a pipeline goes on past an error", async () => {
+      const pipeline = plain.pipeline().set("text", "a").lpush("text", "b").get("text");
+      expect(await pipeline.exec({ keepErrors: true })).toEqual([
+        { result: "OK" },
+        { error: expect.stringContaining("WRONGTYPE") },
+        { result: "a" },
+      ]);
+    });
+
+    it("a transaction is applied whole, or not at all", async () => {
+      expect(await plain.multi().set("counter", "1").incr("counter").exec()).toEqual(["OK", 2]);
+      const refused = await post("/multi-exec", [
+        ["SET", "counter", "9"],
+        ["NO-SUCH-COMMAND", "a"],
+      ]);
+      expect(refused).toEqual({ status: 400, body: { error: expect.stringContaining("EXECABORT") } });
+      expect(await plain.get("counter")).toBe("2");
+    });
+
+    it("transactions at the same time do not mix", async () => {
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, n) => plain.multi().set("own", String(n)).get("own").exec()),
+      );
+      expect(results).toEqual(results.map((_, n) => ["OK", String(n)]));
+    });
+
+    it("reads its own writes by a token that grows", async () => {
+      await redis.ping();
+      const before = redis.readYourWritesSyncToken;
+      await redis.ping();
+      expect(before).toMatch(/^bridge=\d+$/);
+      expect(redis.readYourWritesSyncToken).not.toBe(before);
+    });
+
+    it("counts what Redis is sent", async () => {
+      const before = { ...bridge.commands };
+      await redis.echo("a");
+      await redis.pipeline().echo("b").echo("c").exec();
+      await post("/", ["echo", "d"]);
+      await post("/", ["SHUTDOWN"]);
+      expect(bridge.commands.ECHO).toBe((before.ECHO ?? 0) + 4);
+      expect(bridge.commands.SHUTDOWN).toBeUndefined();
+    });
+  });
+
+  describe("subscriptions", () => {
+    /** Everything a subscriber was told, and a way to wait for it. */
+    const listen = async (client: Redis, channel: string, isPattern = false) => {
+      const received: unknown[] = [];
+      let wake = () => {};
+      const subscriber = isPattern ? client.psubscribe(channel) : client.subscribe(channel);
+      onTestFinished(() => subscriber.unsubscribe());
+      const told = (event: unknown) => {
+        received.push(event);
+        wake();
+      };
+      const until = async (count: number) => {
+        while (received.length < count) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        }
+        return received;
+      };
+      const confirmed = new Promise((resolve) => subscriber.on(isPattern ? "psubscribe" : "subscribe", resolve));
+      subscriber.on(isPattern ? "pmessage" : "message", told);
+      await confirmed;
+      return { until, subscriber };
+    };
+
+    it("bring messages in their order", async () => {
+      const { until } = await listen(plain, "doorbell");
+      for (const message of ["1", "{zwei, 2}", "🔔"]) await plain.publish("doorbell", message);
+      expect(await until(3)).toEqual(["1", "{zwei, 2}", "🔔"].map((message) => ({ channel: "doorbell", message })));
+    });
+
+    it("by pattern say which channel it was", async () => {
+      const { until } = await listen(plain, "door*", true);
+      await plain.publish("doorknob", "a,b");
+      expect(await until(1)).toEqual([{ pattern: "door*", channel: "doorknob", message: "a,b" }]);
+    });
+
+    it("end in Redis when the listener leaves", async () => {
+      const { subscriber } = await listen(redis, "left");
+      expect(await server.cli("PUBSUB", "NUMSUB", "left")).toBe("left\n1");
+      await subscriber.unsubscribe();
+      await expect.poll(() => server.cli("PUBSUB", "NUMSUB", "left")).toBe("left\n0");
+    });
+
+    it("are a stream of events on the wire", async () => {
+      const response = await fetch(`${bridge.url}/subscribe/wire?_token=${TOKEN}`);
+      expect(response.headers.get("content-type")).toBe("text/event-stream");
+      const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+      expect((await reader?.read())?.value).toBe("data: subscribe,wire,1\n\n");
+      await server.cli("PUBLISH", "wire", "two\nlines");
+      expect((await reader?.read())?.value).toBe("data: message,wire,two\ndata: lines\n\n");
+      await reader?.cancel();
+    });
+  });
+
+  describe("asks for its token", () => {
+    it("a wrong token is refused with 401 and nothing is sent", async () => {
+      const before = { ...bridge.commands };
+      const stranger = new Redis({ url: bridge.url, token: `${TOKEN}x` });
+      await expect(stranger.get("a")).rejects.toThrow("Unauthorized");
+      for (const path of ["/", "/pipeline", "/multi-exec", "/get/a", "/subscribe/a", "/get/a?_token=wrong"]) {
+        const { status, body } = await post(path, [["GET", "a"]], { Authorization: "Basic x" });
+        expect([path, status, body]).toEqual([path, 401, { error: "Unauthorized" }]);
+      }
+      expect(bridge.commands).toEqual(before);
+    });
+
+    it("takes it from the address too", async () => {
+      const response = await fetch(`${bridge.url}/echo/gr%C3%BCn?_token=${TOKEN}`);
+      expect(await response.json()).toEqual({ result: "grün" });
+    });
+  });
+
+  it("keeps bytes that are no text", async () => {
+    expect((await post("/set/bytes/%FF%00%FE", "")).body).toEqual({ result: "OK" });
+    expect(await server.cli("--no-raw", "GET", "bytes")).toBe('"\\xff\\x00\\xfe"');
+    const encoded = await post("/", ["GET", "bytes"], { "Upstash-Encoding": "base64" });
+    expect(encoded.body).toEqual({ result: Buffer.from([0xff, 0, 0xfe]).toString("base64") });
+  });
+
+  it("takes a body as the last argument of a path, and options from the query", async () => {
+    expect((await post("/set/body?EX=100", "value")).body).toEqual({ result: "OK" });
+    expect(await server.cli("GET", "body")).toBe("value");
+    expect(Number(await server.cli("TTL", "body"))).toBeGreaterThan(0);
+  });
+
+  describe("refuses with 400 and an ERR error", () => {
+    it.each([
+      [["BLPOP", "a", "0"]],
+      [["brpoplpush", "a", "b", "0"]],
+      [["WAIT", "1", "0"]],
+      [["XREAD", "BLOCK", "0", "STREAMS", "a", "$"]],
+      [["XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "block", "0", "STREAMS", "a", ">"]],
+      [["SUBSCRIBE", "a"]],
+      [["MONITOR"]],
+      [["SELECT", "1"]],
+      [["MULTI"]],
+      [["EXEC"]],
+      [["CONFIG", "GET", "*"]],
+      [["SHUTDOWN", "NOSAVE"]],
+      [["DEBUG", "SLEEP", "10"]],
+    ])("%j, alone, in a pipeline and in a transaction", async (command) => {
+      const refusal = { error: expect.stringMatching(/^ERR .*available/) };
+      expect(await post("/", command)).toEqual({ status: 400, body: refusal });
+      expect(await post(`/${command.join("/")}`, "")).toEqual({ status: 400, body: refusal });
+      expect(await post("/multi-exec", [command])).toEqual({ status: 400, body: refusal });
+      expect(await post("/pipeline", [["ECHO", "a"], command, ["ECHO", "b"]])).toEqual({
+        status: 200,
+        body: [{ result: "a" }, refusal, { result: "b" }],
+      });
+    });
+
+    it("but not a key that is called like an option", async () => {
+      expect(await post("/", ["XREAD", "STREAMS", "block", "0"])).toEqual({ status: 200, body: { result: null } });
+    });
+
+    it.each([["/"], ["/pipeline"], ["/multi-exec"]])("what is no command, at %s", async (path) => {
+      for (const body of ["{", "{}", "[]", '"GET"', "[null]", '[["GET",{}]]', "[[]]"]) {
+        expect(await post(path, body)).toEqual({
+          status: 400,
+          body: { error: expect.stringContaining("ERR failed to parse") },
+        });
+      }
+    });
+  });
+
+  it("refuses a body that is too long, and serves the next request", async () => {
+    const { status, body } = await post("/", ["SET", "long", "x".repeat(10 * 1024 * 1024)]);
+    expect([status, body]).toEqual([413, { error: expect.stringContaining("max request size exceeded") }]);
+    expect((await post("/", ["ECHO", "a"])).status).toBe(200);
+  });
+
+  it("listens on this machine only", () => expect(bridge.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/));
+
+  describe("when Redis fails", () => {
+    const unavailable = { status: 500, body: { error: "Redis is not available" } };
+
+    it("killed, it is missed at once; back again, it is used again with what it stored", async () => {
+      await plain.set("survivor", "still here");
+      const stream = await fetch(`${bridge.url}/subscribe/ending?_token=${TOKEN}`);
+      await server.kill("SIGKILL");
+      expect(await stream.text()).toBe("data: subscribe,ending,1\n\n");
+      expect(await post("/", ["GET", "survivor"])).toEqual(unavailable);
+      expect(await post("/pipeline", [["GET", "survivor"]])).toEqual(unavailable);
+      expect(await post("/multi-exec", [["GET", "survivor"]])).toEqual(unavailable);
+      expect(await post("/subscribe/a", "")).toEqual(unavailable);
+      await expect(plain.get("survivor")).rejects.toThrow("not available");
+      await server.restart();
+      expect(await plain.get("survivor")).toBe("still here");
+    });
+
+    it("one that does not answer is given up after a while, and answers belong to their questions after that", async () => {
+      await plain.mset({ first: "1", second: "2" });
+      server.signal("SIGSTOP");
+      onTestFinished(() => server.signal("SIGCONT"));
+      expect(await Promise.all([post("/", ["GET", "first"]), post("/subscribe/a", "")])).toEqual([
+        unavailable,
+        unavailable,
+      ]);
+      server.signal("SIGCONT");
+      expect(await plain.get("second")).toBe("2");
+    });
+
+    it("one that was never there is no reason not to start", async () => {
+      const away = await startBridge({ redisUrl: "redis://127.0.0.1:9", token: TOKEN });
+      onTestFinished(() => away.close());
+      const client = new Redis({ url: away.url, token: TOKEN });
+      await expect(client.ping()).rejects.toThrow("Redis is not available");
+    });
+  });
+
+  it("closed, it ends the streams and leaves no connection behind", async () => {
+    const other = await startBridge({ redisUrl: server.url, token: TOKEN });
+    const response = await fetch(`${other.url}/subscribe/closing?_token=${TOKEN}`);
+    const ended = response.text().catch(() => "cut off");
+    await other.close();
+    await ended;
+    await expect.poll(() => server.cli("PUBSUB", "NUMSUB", "closing")).toBe("closing\n0");
+    await expect(fetch(`${other.url}/ping`)).rejects.toThrow();
+    await other.close();
+  });
+
+  it("survives a client that leaves in the middle of a request", async () => {
+    await new Promise<void>((resolve) => {
+      const half = request(bridge.url, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${TOKEN}`, "Content-Length": 100 },
+      });
+      half.on("error", () => resolve());
+      half.write('["SET"', () => half.destroy());
+    });
+    expect((await post("/", ["ECHO", "a"])).status).toBe(200);
+  });
+});

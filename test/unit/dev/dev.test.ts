@@ -1,0 +1,231 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { readDevVars } from "../../../src/cli/dev-vars.ts";
+import { isPortTaken } from "../../../src/dev/dev-port.ts";
+import { JudgedOutput, WELCOME } from "../../support/judged-output.ts";
+import { rememberSecret } from "../../support/log-guard.ts";
+import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
+
+/** `npm run dev` as a whole: a real `wrangler dev`, in a copy of the project with a `.dev.vars` and a state of its own. */
+
+const PROJECT = resolve(import.meta.dirname, "../../..");
+const DEMO_ORDER = "123e4567-e89b-12d3-a456-426614174000";
+const SLOW = 120_000;
+const withRedis = hasRedis("the local service with a Redis");
+/** Port 9 (discard) is one that nothing here listens on. */
+const NO_REDIS = "redis://127.0.0.1:9";
+
+class Program {
+  readonly process: ChildProcess;
+  /** Of what it prints besides the welcome. */
+  readonly judged: JudgedOutput;
+  output = "";
+  #wake = () => {};
+
+  constructor(folder: string, script: string, args: string[]) {
+    // Nothing of the person's own: neither credentials nor a database.
+    const env = Object.entries(process.env).filter(
+      ([name]) => !/^(JWT_|PUBLISH_KEYS|TIDINGS_|REDIS_|UPSTASH_)/.test(name),
+    );
+    this.process = spawn(process.execPath, [join("src/dev", script), ...args], {
+      cwd: folder,
+      env: { ...Object.fromEntries(env), REDIS_URL: redis?.url ?? NO_REDIS },
+    });
+    this.judged = new JudgedOutput(this.process, WELCOME);
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      stream?.on("data", (chunk) => {
+        this.output += chunk;
+        this.#wake();
+      });
+    }
+    this.process.on("close", () => this.#wake());
+  }
+
+  /** Waits until it has printed this; fails when it ends before. */
+  async until(text: string): Promise<void> {
+    while (!this.output.includes(text)) {
+      if (this.process.exitCode !== null) throw new Error(`it ended without saying "${text}":\n${this.output}`);
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
+      });
+    }
+  }
+
+  async exitCode(): Promise<number | null> {
+    if (this.process.exitCode === null && this.process.signalCode === null) await once(this.process, "close");
+    return this.process.exitCode;
+  }
+}
+
+let folder: string;
+let port: number;
+let dev: Program;
+let redis: RedisServer | undefined;
+const started: Program[] = [];
+const start = (script: string, ...args: string[]) => {
+  const program = new Program(folder, script, args);
+  started.push(program);
+  return program;
+};
+const tidings = (...args: string[]) => start("tidings.ts", ...args, "--url", `http://localhost:${port}`);
+const startDev = async () => {
+  dev = start("dev.ts", "--port", String(port));
+  await dev.until("Try everything");
+  const { JWT_SECRET = "", PUBLISH_KEYS = "" } = readDevVars(folder);
+  for (const secret of [JWT_SECRET, PUBLISH_KEYS.split(":")[1] ?? ""]) rememberSecret(secret);
+};
+const portIs = async (taken: boolean) => {
+  while ((await isPortTaken(port)) !== taken) await new Promise((retry) => setTimeout(retry, 50));
+};
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "tidings-dev-"));
+  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json"]) {
+    cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
+  }
+  symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
+  port = await freePort();
+  if (withRedis) redis = await startRedis();
+  await startDev();
+}, SLOW);
+
+afterAll(async () => {
+  for (const { process } of started) process.kill("SIGTERM");
+  await Promise.all(started.map((program) => program.exitCode()));
+  await redis?.stop();
+  rmSync(folder, { recursive: true, force: true });
+  for (const { judged } of started) await judged.expectClean("a command");
+}, SLOW);
+
+it("passes its own smoke test", { timeout: SLOW }, async () => {
+  const smoke = tidings("smoke");
+  expect(await smoke.exitCode(), smoke.output).toBe(0);
+});
+
+it("prints one address that brings the demo page all it needs, and no server hears of it", async () => {
+  const address = new URL(String(/^ +(http\S+\/#\S+)$/m.exec(dev.output)?.[1]));
+  expect([address.port, address.pathname, address.search]).toEqual([String(port), "/", ""]);
+  const { order, customer, admin, key } = Object.fromEntries(new URLSearchParams(address.hash.slice(1)));
+  expect(order).toBe(DEMO_ORDER);
+  const statusOf = async (path: string, credential = "") =>
+    (await fetch(`${address.origin}${path}`, { headers: { Authorization: `Bearer ${credential}` } })).status;
+  for (const token of [customer, admin]) expect(await statusOf(`/api/v1/orders/${DEMO_ORDER}`, token)).toBe(200);
+  expect(await statusOf("/metrics", key)).toBe(200);
+
+  const page = await fetch(address.origin);
+  expect([page.status, page.headers.get("Content-Type")]).toEqual([200, "text/html; charset=utf-8"]);
+  expect(page.headers.get("Content-Security-Policy")).toMatch(/^default-src 'self';/);
+  for (const secret of [customer, admin, key]) expect(await page.clone().text()).not.toContain(secret);
+});
+
+it("serves the page of the documents with all its files; what is no file is the service's", async () => {
+  const url = `http://localhost:${port}`;
+  // As a browser that is led to an address: what no file has must not get a page of the platform's.
+  const headers = { Accept: "text/html", "Sec-Fetch-Mode": "navigate" };
+  const page = await fetch(`${url}/docs`, { headers });
+  expect(page.status).toBe(200);
+  const files = [...(await page.text()).matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)].map(([, path]) => path);
+  expect(files.length).toBeGreaterThan(2);
+  for (const path of files) {
+    const file = await fetch(`${url}${path}`);
+    expect([path, file.status, file.headers.get("X-Content-Type-Options")]).toEqual([path, 200, "nosniff"]);
+  }
+  for (const path of ["/docs-ui/none.js", "/none"]) {
+    const answer = await fetch(`${url}${path}`, { headers });
+    expect([answer.status, answer.headers.get("Content-Type")]).toEqual([404, "application/problem+json"]);
+  }
+});
+
+it.skipIf(!withRedis)("delivers what Redis is given", { timeout: SLOW }, async () => {
+  expect(dev.output).toContain(`Redis ingress   on: ${redis?.url}`);
+  const watch = tidings("watch", "products");
+  await watch.until("listening to");
+  const publishing = tidings("publish", "products", "price_updated", "--via", "redis");
+  expect(await publishing.exitCode(), publishing.output).toBe(0);
+  await watch.until("price_updated");
+  // As the welcome has it, for people with nothing but redis-cli.
+  const [, stream, fields, data] =
+    /XADD (\S+) '\*' (channel products type inventory_updated data) '(.+)'/.exec(dev.output) ?? [];
+  await redis?.cli("XADD", String(stream), "*", ...String(fields).split(" "), String(data));
+  await redis?.cli("PUBLISH", /PUBLISH (\S+) 1/.exec(dev.output)?.[1] ?? "", "1");
+  await watch.until("inventory_updated");
+  watch.process.kill("SIGINT");
+  await watch.exitCode();
+});
+
+it("says how to choose another port when its own is taken", { timeout: SLOW }, async () => {
+  const second = start("dev.ts", "--", "--port", String(port));
+  expect(await second.exitCode()).toBe(1);
+  expect(second.output).toContain(`Port ${port} is taken`);
+  expect(second.output).toContain("npm run dev -- --port");
+});
+
+it("killed and started again, gives a watcher all that it missed, once", { timeout: SLOW }, async () => {
+  const publish = async (type: string) => {
+    const publishing = tidings("publish", DEMO_ORDER, type);
+    expect(await publishing.exitCode(), publishing.output).toBe(0);
+  };
+  const watch = tidings("watch", DEMO_ORDER);
+  await watch.until("listening to");
+  await publish("order_status_changed");
+  await watch.until("order_status_changed");
+
+  dev.process.kill("SIGKILL");
+  await watch.until("trying again");
+  // What the launcher started goes with it.
+  await portIs(false);
+  // While the watcher sleeps, the service comes back and two events happen.
+  watch.process.kill("SIGSTOP");
+  await startDev();
+  await publish("order_shipped");
+  await publish("order_delivered");
+  watch.process.kill("SIGCONT");
+  await watch.until("recovered 2 events since seq 1");
+  await publish("order_cancelled");
+  await watch.until("order_cancelled");
+
+  watch.process.kill("SIGINT");
+  expect(await watch.exitCode()).toBe(0);
+  const seen = [...watch.output.matchAll(/^ +(\d+) {2}\S+ {2}(order_\w+)/gm)].map(([, seq, type]) => `${seq} ${type}`);
+  expect(seen).toEqual(["1 order_status_changed", "2 order_shipped", "3 order_delivered", "4 order_cancelled"]);
+  expect(watch.output).toContain("4 events in 2 connections");
+});
+
+it("ends when it is asked to, and leaves nothing behind", { timeout: SLOW }, async () => {
+  dev.process.kill("SIGTERM");
+  expect(await dev.exitCode()).toBe(0);
+  await portIs(false);
+});
+
+it("leaves the demo page out for one line of wrangler.toml, and only that", { timeout: SLOW }, async () => {
+  const file = join(folder, "wrangler.toml");
+  const before = readFileSync(file, "utf8");
+  const line = String(/^# To leave the demo page out: (.+)$/m.exec(before)?.[1]);
+  writeFileSync(file, before.replace(/^command = .+$/m, line));
+  await startDev();
+  expect(dev.output).not.toContain("Open the demo");
+  const url = `http://localhost:${port}`;
+  for (const path of ["/", "/index.html", "/demo/main.js"]) {
+    const answer = await fetch(url + path, { headers: { Accept: "text/html", "Sec-Fetch-Mode": "navigate" } });
+    expect([path, answer.status]).toEqual([path, 404]);
+  }
+  const page = await fetch(`${url}/docs`);
+  expect(page.status).toBe(200);
+  for (const [, path] of (await page.text()).matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)) {
+    expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
+  }
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  // A TCP server's address is never text.
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}

@@ -1,0 +1,201 @@
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildPackage } from "../../../src/sdk/package/build.ts";
+
+/** The npm package as its users get it: packed, unpacked into a project of its own, imported, bundled, type-checked. */
+
+const ROOT = join(import.meta.dirname, "../../..");
+/** For the core of the SDK, and for a publisher: minified and compressed, as it is loaded. */
+const MAX_BYTES = 5 * 1024;
+const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
+const run = promisify(execFile);
+
+/** A program a user could write, for each entry; it is type-checked as strictly as can be. */
+const PROGRAMS: Record<string, string> = {
+  "tidings/client": `
+import { connectOrder, connectProducts } from "tidings/client";
+const getToken = () => Promise.resolve("token");
+export const order = connectOrder("id", {
+  getToken,
+  url: "https://tidings.example",
+  onEvent: (event) => (event.type === "order_shipped" ? event.data.tracking_number?.length : undefined),
+});
+connectProducts({
+  getToken,
+  // @ts-expect-error an order's event is none of products
+  onEvent: (event) => event.type === "order_shipped",
+});`,
+  "tidings/client/tabs": `
+import { connectOrder } from "tidings/client";
+import { sharedTabs } from "tidings/client/tabs";
+export const order = connectOrder("id", { getToken: () => "token", shared: sharedTabs() });`,
+  "tidings/react": `
+import { useOrderUpdates, useProductUpdates } from "tidings/react";
+export function useShop(orderId: string | null) {
+  const { order, isConnected } = useOrderUpdates(orderId, "token");
+  return { order, isConnected, products: useProductUpdates("token").products };
+}`,
+  "tidings/vue": `
+import { useOrderUpdates } from "tidings/vue";
+export const { order, isConnected } = useOrderUpdates(() => "id", "token");
+export const isThere: boolean = isConnected.value;`,
+  "tidings/publisher": `
+import { createPublisher, createStreamPublisher, PublishError, type PublishAnswer } from "tidings/publisher";
+const publisher = createPublisher({ url: "https://tidings.example", key: "key", batch: { maxDelayMs: 5 } });
+export const answer: Promise<PublishAnswer> = publisher.publishOrderUpdate("id", "order_shipped", { carrier: "UPS" });
+export const queued = createStreamPublisher({ redis: { command: async () => null } });
+// @ts-expect-error a price is a number
+void publisher.publishProductUpdate("price_updated", { product_id: "p", new_price: "9.99" });
+export const isOurs = (error: unknown) => error instanceof PublishError && error.ids.length > 0;`,
+};
+
+/** What the package's README takes for granted. */
+const AROUND_README = `
+declare const orderId: string, url: string, props: { orderId: string };
+declare const process: { env: Record<string, string | undefined> };
+declare function getToken(): Promise<string>;
+declare function show(status: string | null): void;
+declare function showTracking(number: string | null | undefined): void;`;
+
+let directory: string;
+let project: string;
+let entries: string[];
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "tidings-package-"));
+  project = join(directory, "project");
+  const installed = join(project, "node_modules/tidings");
+  await mkdir(installed, { recursive: true });
+  entries = await buildPackage(join(directory, "package"));
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", directory], {
+    cwd: join(directory, "package"),
+  });
+  const [{ filename }] = JSON.parse(stdout);
+  await run("tar", ["-xzf", join(directory, filename), "-C", installed, "--strip-components", "1"]);
+  for (const name of ["react", "vue", "@types", "csstype", "@vue"]) {
+    await symlink(join(ROOT, "node_modules", name), join(project, "node_modules", name));
+  }
+  await writeFile(join(project, "package.json"), JSON.stringify({ type: "module" }));
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+/** What a page that holds this code would load: one file, minified, everything unused left out. */
+async function bundle(code: string, external: string[] = ["react", "vue"]) {
+  const { outputFiles, metafile } = await build({
+    stdin: { contents: code, resolveDir: project },
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    external,
+    write: false,
+    metafile: true,
+    legalComments: "none",
+  });
+  const text = outputFiles[0]?.text ?? "";
+  const modules = Object.values(metafile.outputs).flatMap(({ inputs }) =>
+    Object.entries(inputs).flatMap(([path, { bytesInOutput }]) => (bytesInOutput > 0 ? [path.split("/dist/")[1]] : [])),
+  );
+  return { text, modules, gzipBytes: gzipSync(text, { level: 9 }).length };
+}
+
+/** @returns What the compiler, as strict as can be, says of a user's files. */
+async function complaints(resolution: string, include: string[]): Promise<string> {
+  const compilerOptions = {
+    strict: true,
+    noUncheckedIndexedAccess: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    target: "es2022",
+    lib: ["es2022", "dom", "dom.iterable"],
+    types: [],
+    module: resolution === "bundler" ? "esnext" : "nodenext",
+    moduleResolution: resolution,
+  };
+  await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include }));
+  const { stdout } = await run(process.execPath, [COMPILER, "-p", project]).catch((error) => error);
+  return stdout;
+}
+
+describe("the package", () => {
+  test("has an entry for services, and for each entry there is a program here", () => {
+    expect(entries).toContain("tidings/publisher");
+    expect(entries.filter((entry) => !(entry in PROGRAMS))).toEqual([]);
+  });
+
+  test("needs no other package: React and Vue only where they are used", async () => {
+    const manifest = JSON.parse(await readFile(join(project, "node_modules/tidings/package.json"), "utf8"));
+    expect(manifest.dependencies).toBeUndefined();
+    expect(Object.keys(manifest.peerDependencies)).toEqual(Object.keys(manifest.peerDependenciesMeta));
+    const files = await readdir(join(project, "node_modules/tidings/dist"), { recursive: true });
+    const imported = new Set<string>();
+    for (const file of files.filter((name) => /\.(js|d\.ts)$/.test(name))) {
+      const text = await readFile(join(project, "node_modules/tidings/dist", file), "utf8");
+      for (const [, name = ""] of text.matchAll(/^(?! *\*).*(?:from |import\()"([^"]+)"/gm)) {
+        if (!name.startsWith(".")) imported.add(name);
+      }
+    }
+    expect([...imported].filter((name) => !(name in manifest.peerDependencies))).toEqual([]);
+  });
+
+  test("brings the Python module, its licence, and nothing that is not listed", async () => {
+    const files = await readdir(join(project, "node_modules/tidings"));
+    expect(files.sort()).toEqual(["LICENSE", "README.md", "dist", "package.json", "publisher.py"]);
+  });
+
+  test("is imported by Node, entry by entry, and does nothing by that", async () => {
+    for (const entry of entries) {
+      const program = `console.log(Object.keys(await import("${entry}")).length > 0)`;
+      const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: project });
+      expect(stdout).toBe("true\n");
+    }
+  });
+
+  test("shows in its README what there is, in code that compiles", async () => {
+    const readme = await readFile(join(project, "node_modules/tidings/README.md"), "utf8");
+    expect(entries.filter((entry) => !new RegExp(`["\`]${entry}["\`]`).test(readme))).toEqual([]);
+    const shown = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
+    const hooks = [...readme.matchAll(/`(const .*)` from `(tidings\/.*)`/g)].map(
+      ([, code, entry]) => `import { useOrderUpdates } from "${entry}";\n${code}\nconsole.log(order, isStale);`,
+    );
+    expect([shown.length, hooks.length]).toEqual([2, 2]);
+    for (const [i, code] of [...shown, ...hooks].entries()) {
+      await writeFile(join(project, `readme-${i}.ts`), `${AROUND_README}\n${code}\nexport {};`);
+    }
+    expect(await complaints("bundler", ["readme-*.ts"])).toBe("");
+  });
+
+  test.each(["bundler", "nodenext"])(
+    "type-checks in a strict project with module resolution %s",
+    async (resolution) => {
+      for (const [i, entry] of entries.entries()) {
+        await writeFile(join(project, `program-${i}.ts`), PROGRAMS[entry] ?? "");
+      }
+      expect(await complaints(resolution, ["program-*.ts"])).toBe("");
+    },
+  );
+
+  test("is small: what is imported is all that is loaded", async () => {
+    const http = await bundle(`export { createPublisher } from "tidings/publisher"`);
+    const stream = await bundle(`export { createStreamPublisher } from "tidings/publisher"`);
+    console.log(`publisher: ${http.gzipBytes} bytes (over HTTP), ${stream.gzipBytes} bytes (through Redis)`);
+    expect(http.modules).not.toContain("client/publisher/stream-publisher.js");
+    expect(stream.modules).not.toContain("client/publisher/service-call.js");
+    expect(http.gzipBytes).toBeLessThanOrEqual(MAX_BYTES);
+    expect(stream.gzipBytes).toBeLessThanOrEqual(MAX_BYTES);
+    if (!entries.includes("tidings/client")) return;
+    const core = await bundle(`export * from "tidings/client"`);
+    console.log(`core: ${core.gzipBytes} bytes of ${MAX_BYTES}`);
+    expect(core.gzipBytes).toBeLessThanOrEqual(MAX_BYTES);
+    const { modules, text } = await bundle(`import { connectOrder } from "tidings/client"; console.log(connectOrder)`);
+    expect(modules.filter((name) => /react|vue|tabs|publisher/.test(name ?? ""))).toEqual([]);
+    expect(text).not.toMatch(/from"(react|vue)"/);
+  });
+});

@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import {
+  type BatchEvent,
+  createPublisher,
+  PublishError,
+  type PublisherOptions,
+} from "../../../src/sdk/publisher/publisher.ts";
+import { FaultProxy } from "../../support/fault-proxy.ts";
+import { listenAt, registerOrderAt } from "../../support/node-client.ts";
+import { PUBLISH_KEY } from "../../support/test-env.ts";
+import { startTidings, type Workerd } from "../../support/workerd.ts";
+
+/** Many events: `publishBatch`, and publishes that are gathered into batches. */
+
+const MAX_BODY_BYTES = 1024 * 1024;
+
+let service: Workerd;
+let proxy: FaultProxy;
+let proxyUrl: string;
+/** The bodies that reached the proxy. */
+let bodies: string[];
+
+beforeAll(async () => {
+  service = await startTidings();
+  proxy = new FaultProxy(service.url);
+  proxyUrl = await proxy.listen();
+});
+afterAll(async () => {
+  await proxy?.close();
+  await service?.stop();
+});
+beforeEach(() => {
+  bodies = [];
+  proxy.fault = "none";
+  proxy.applies = (body) => {
+    bodies.push(body);
+    return true;
+  };
+});
+
+const publisherAt = (options: Partial<PublisherOptions> = {}) =>
+  createPublisher({ url: proxyUrl, key: PUBLISH_KEY, ...options });
+const sizesOf = () => bodies.map((body) => JSON.parse(body).events.length);
+const inventory = (productId: string, quantity = 1, more: Record<string, unknown> = {}): BatchEvent => ({
+  channel: "products",
+  type: "inventory_updated",
+  data: { product_id: productId, new_quantity: quantity, ...more },
+});
+
+describe("publishBatch", () => {
+  test("has one result an event, in their order, and goes on past a bad one", async () => {
+    const orderId = crypto.randomUUID();
+    const results = await publisherAt().publishBatch([
+      inventory("a"),
+      inventory("b", -1),
+      { channel: "order_17", type: "order_delivered", data: {} },
+      { channel: `order_${orderId}`, type: "order_delivered", data: {}, id: "delivered" },
+    ]);
+    expect(results.map(({ status }) => status)).toEqual(["applied", "rejected", "rejected", "applied"]);
+    expect(results[1]).toMatchObject({ error: { status: 422, errors: [{ field: "data.new_quantity" }] } });
+    expect(results[2]).toMatchObject({ error: { errors: [{ field: "channel" }] } });
+    expect(results[3]).toMatchObject({ id: "delivered", channel: `order_${orderId}`, seq: 1 });
+  });
+
+  test("of none is no call", async () => {
+    expect(await publisherAt().publishBatch([])).toEqual([]);
+    expect(bodies).toEqual([]);
+  });
+
+  test("of more than 1,000 events becomes several calls, in order", async () => {
+    const orderId = crypto.randomUUID();
+    const events = Array.from({ length: 2500 }, (_, i): BatchEvent => {
+      return { channel: `order_${orderId}`, type: "order_status_changed", data: { new_status: `s${i}` } };
+    });
+    const results = await publisherAt().publishBatch(events);
+    expect(sizesOf()).toEqual([1000, 1000, 500]);
+    expect(results.map((result) => ("seq" in result ? result.seq : result))).toEqual(events.map((_, i) => i + 1));
+  });
+
+  test("of more than 1 MB becomes several calls, however many bytes a character has", async () => {
+    const events = Array.from({ length: 60 }, (_, i) => inventory(`p-${i}`, i, { note: "緑".repeat(20_000) }));
+    const results = await publisherAt().publishBatch(events);
+    expect(results.every(({ status }) => status === "applied")).toBe(true);
+    expect(bodies.length).toBeGreaterThan(3);
+    for (const body of bodies) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MAX_BODY_BYTES);
+  });
+
+  test("whose answer was lost is tried again with the same ids, and applied once", async () => {
+    const listener = await listenAt(service.url, "products");
+    proxy.fault = "lose reply";
+    proxy.applies = (body) => bodies.push(body) === 1;
+    const results = await publisherAt().publishBatch([inventory("a"), inventory("b")]);
+    expect(results.map(({ status }) => status)).toEqual(["duplicate", "duplicate"]);
+    expect(bodies[0]).toBe(bodies[1]);
+    await publisherAt().publishBatch([inventory("c")]);
+    expect((await listener.receive(3)).map(({ data }) => data.product_id)).toEqual(["a", "b", "c"]);
+    listener.close();
+  });
+
+  test("that fails altogether names the events whose fate is not known", async () => {
+    proxy.fault = "500";
+    const events = [
+      { ...inventory("a"), id: "one" },
+      { ...inventory("b"), id: "two" },
+    ];
+    const publishing = publisherAt({ maxTries: 2 }).publishBatch(events);
+    await expect(publishing).rejects.toThrow(PublishError);
+    await expect(publishing).rejects.toMatchObject({ status: 500, isRetryable: true, ids: ["one", "two"] });
+    expect(bodies).toHaveLength(2);
+  });
+});
+
+test("a channel that cannot be reached is tried again, alone, and stops no other one", async () => {
+  const failing = await startTidings({ FAIL_UNTIL: String(Date.now() + 3_600_000) }, "test/chaos/failing-worker.ts");
+  const between = new FaultProxy(failing.url);
+  between.applies = (body) => {
+    bodies.push(body);
+    return false;
+  };
+  try {
+    const order = (id: string): BatchEvent => ({ channel: `order_${id}`, type: "order_delivered", data: {} });
+    const [bad, good] = await publisherAt({ url: await between.listen(), maxTries: 3 }).publishBatch([
+      order("fa110000-0000-4000-8000-000000000000"),
+      order(crypto.randomUUID()),
+    ]);
+    expect(bad).toMatchObject({ status: "rejected", error: { status: 503 } });
+    expect(good).toMatchObject({ status: "applied" });
+    expect(sizesOf()).toEqual([2, 1, 1]);
+  } finally {
+    await between.close();
+    await failing.stop();
+  }
+});
+
+describe("with `batch`, publishes are gathered", () => {
+  test("into calls, in order, and each has its own answer", async () => {
+    const orderId = await registerOrderAt(service.url);
+    const listener = await listenAt(service.url, `orders/${orderId}`);
+    const publisher = publisherAt({ batch: { maxEvents: 20 } });
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        publisher.publishOrderUpdate(orderId, "order_status_changed", { new_status: `s${i}` }),
+      ),
+    );
+    expect(sizesOf()).toEqual([20, 20, 10]);
+    const frames = await listener.receive(50);
+    expect(frames.map(({ data }) => data.new_status)).toEqual(answers.map((_, i) => `s${i}`));
+    expect(frames.map(({ id }) => id)).toEqual(answers.map(({ id }) => id));
+    listener.close();
+  });
+
+  test("and a bad one fails alone", async () => {
+    const publisher = publisherAt({ batch: {} });
+    const publish = (quantity: number) =>
+      publisher.publishProductUpdate("inventory_updated", { product_id: "a", new_quantity: quantity });
+    const [good, bad, other] = await Promise.allSettled([publish(1), publish(-1), publish(2)]);
+    expect(sizesOf()).toEqual([3]);
+    expect([good?.status, other?.status]).toEqual(["fulfilled", "fulfilled"]);
+    expect(bad).toMatchObject({ status: "rejected", reason: { name: "PublishError", status: 422 } });
+  });
+
+  test("after the time they may wait, though nobody flushes", async () => {
+    const publisher = publisherAt({ batch: { maxDelayMs: 5 } });
+    expect(await publisher.publishProductUpdate("product_deleted", { product_id: "a" })).toHaveProperty("seq");
+  });
+
+  test("as they were when they were published", async () => {
+    const listener = await listenAt(service.url, "products");
+    const publisher = publisherAt({ batch: {} });
+    const data = { product_id: "before" };
+    const publishing = publisher.publishProductUpdate("product_deleted", data);
+    data.product_id = "after";
+    await publishing;
+    expect((await listener.receive(1))[0]?.data.product_id).toBe("before");
+    listener.close();
+  });
+
+  test("`flush` sends what waits, and returns when all of it has its answer", async () => {
+    const publisher = publisherAt({ batch: { maxDelayMs: 60_000 } });
+    const settled: string[] = [];
+    const publish = (productId: string) =>
+      publisher.publishProductUpdate("product_deleted", { product_id: productId }).then(
+        () => settled.push(productId),
+        () => settled.push(`${productId} failed`),
+      );
+    void publish("a");
+    void publish("");
+    await publisher.flush();
+    expect(settled.sort()).toEqual([" failed", "a"]);
+  });
+
+  test("`close` loses nothing, and what comes after it is refused", async () => {
+    proxy.fault = "500";
+    proxy.applies = (body) => bodies.push(body) <= 2;
+    const publisher = publisherAt({ batch: { maxDelayMs: 60_000 } });
+    const publishing = publisher.publishProductUpdate("product_deleted", { product_id: "a" });
+    await publisher.close();
+    expect(await publishing).toMatchObject({ status: "applied" });
+    await expect(publisher.publishProductUpdate("product_deleted", { product_id: "b" })).rejects.toThrow("closed");
+  });
+});

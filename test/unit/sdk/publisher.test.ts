@@ -1,0 +1,335 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { createPublisher, PublishError, type PublisherOptions } from "../../../src/sdk/publisher/publisher.ts";
+import { FaultProxy } from "../../support/fault-proxy.ts";
+import { listenAt, registerOrderAt } from "../../support/node-client.ts";
+import { PUBLISH_KEY } from "../../support/test-env.ts";
+import { startTidings, type Workerd } from "../../support/workerd.ts";
+
+/** The publisher over HTTP, against the service, with what goes wrong between the two. */
+
+let service: Workerd;
+let proxy: FaultProxy;
+let proxyUrl: string;
+/** The requests that reached the proxy. */
+let requests: { path: string; body: string }[];
+
+beforeAll(async () => {
+  service = await startTidings();
+  proxy = new FaultProxy(service.url);
+  proxyUrl = await proxy.listen();
+});
+afterAll(async () => {
+  await proxy?.close();
+  await service?.stop();
+});
+beforeEach(() => {
+  requests = [];
+  proxy.fault = "none";
+  proxy.faults = 0;
+  failFirst(Number.POSITIVE_INFINITY);
+});
+
+/** Lets the fault that is set meet so many requests, and no more. */
+function failFirst(count: number) {
+  proxy.applies = (body, path) => {
+    requests.push({ path, body });
+    return requests.length <= count;
+  };
+}
+
+const publisherAt = (options: Partial<PublisherOptions> = {}) =>
+  createPublisher({ url: proxyUrl, key: PUBLISH_KEY, ...options });
+const failureOf = async (promise: Promise<unknown>): Promise<PublishError> => {
+  const error = await promise.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof PublishError) return error;
+  throw new Error(`no PublishError: ${error}`);
+};
+const idsSent = () => requests.map(({ body }) => JSON.parse(body).id);
+
+describe("an event", () => {
+  test("reaches those who listen to its order, as it was published", async () => {
+    const orderId = await registerOrderAt(service.url);
+    const listener = await listenAt(service.url, `orders/${orderId}`);
+    const answer = await publisherAt().publishOrderUpdate(orderId.toUpperCase(), "order_shipped", {
+      carrier: "UPS",
+      note: "grün, 緑",
+    });
+    expect(answer).toMatchObject({ channel: `order_${orderId}`, seq: 1, status: "applied", receivers: 1 });
+    const [frame] = await listener.receive(1);
+    expect(frame).toMatchObject({ type: "order_shipped", id: answer.id, data: { carrier: "UPS", note: "grün, 緑" } });
+    listener.close();
+  });
+
+  test("of a product may have an id and a version of its own", async () => {
+    const publish = (id: string, version: number) =>
+      publisherAt().publishProductUpdate("price_updated", { product_id: "versions", new_price: 1 }, { id, version });
+    expect(await publish("first", 2)).toMatchObject({ id: "first", status: "applied" });
+    expect(await publish("first", 2)).toMatchObject({ id: "first", status: "duplicate" });
+    expect(await publish("second", 1)).toMatchObject({ id: "second", status: "stale", seq: null });
+  });
+
+  test("may register its order", async () => {
+    const orderId = crypto.randomUUID();
+    const order = { user_id: "carol", status: "paid", payment_status: "paid" };
+    await publisherAt().publishOrderUpdate(orderId, "order_status_changed", { new_status: "paid" }, { order });
+    const listener = await listenAt(service.url, `orders/${orderId}`, { subject: "carol" });
+    expect((await listener.established).current_status).toBe("paid");
+    listener.close();
+  });
+});
+
+describe("what fails in passing is tried again with the same id", () => {
+  test("an answer that was lost: the event is applied once", async () => {
+    const listener = await listenAt(service.url, "products");
+    proxy.fault = "lose reply";
+    failFirst(1);
+    const { id, status } = await publisherAt().publishProductUpdate("product_deleted", { product_id: "lost" });
+    expect(status).toBe("duplicate");
+    expect(idsSent()).toEqual([id, id]);
+    await publisherAt().publishProductUpdate("product_deleted", { product_id: "last" });
+    const frames = await listener.receive(2);
+    expect(frames.map(({ data }) => data.product_id)).toEqual(["lost", "last"]);
+    listener.close();
+  });
+
+  test("5xx", async () => {
+    proxy.fault = "500";
+    failFirst(2);
+    const { id, status } = await publisherAt().publishProductUpdate("product_deleted", { product_id: "a" });
+    expect(status).toBe("applied");
+    expect(idsSent()).toEqual([id, id, id]);
+  });
+
+  test("an answer that does not come", async () => {
+    proxy.fault = "hang";
+    failFirst(1);
+    const publisher = publisherAt({ timeoutMs: 1000 });
+    expect(await publisher.publishProductUpdate("product_deleted", { product_id: "a" })).toHaveProperty("seq");
+    expect(requests).toHaveLength(2);
+  });
+
+  test("but not for ever: then the error has the id, and says that later may do", async () => {
+    proxy.fault = "500";
+    const options = { id: "mine" };
+    const error = await failureOf(
+      publisherAt({ maxTries: 3 }).publishProductUpdate("product_deleted", { product_id: "a" }, options),
+    );
+    expect(error).toMatchObject({ name: "PublishError", status: 500, isRetryable: true, ids: ["mine"] });
+    expect(requests).toHaveLength(3);
+  });
+
+  test("and not beyond the deadline", async () => {
+    proxy.fault = "hang";
+    const publisher = publisherAt({ deadlineMs: 300, maxTries: 1000 });
+    const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error).toMatchObject({ status: null, isRetryable: true });
+  });
+
+  test("a host that nobody answers at", async () => {
+    const gone = new FaultProxy(service.url);
+    const url = await gone.listen();
+    await gone.close();
+    const publisher = publisherAt({ url, maxTries: 2 });
+    const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error).toMatchObject({ status: null, isRetryable: true });
+    expect(error.message).toContain("ECONNREFUSED");
+  });
+});
+
+describe("a server that asks to wait", () => {
+  let server: Server;
+  let url: string;
+  let arrivals: number[];
+  let answer: (request: IncomingMessage, response: ServerResponse) => void;
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      arrivals.push(Date.now());
+      answer(request, response);
+    }).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    // A TCP server's address is never text.
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  beforeEach(() => {
+    arrivals = [];
+  });
+  afterAll(() => server.close());
+
+  test("with 429 and Retry-After is not asked again before", async () => {
+    answer = (_, response) => {
+      if (arrivals.length === 1) return response.writeHead(429, { "Retry-After": "1" }).end();
+      response.end(JSON.stringify({ id: "x", channel: "products", seq: 1, status: "applied", receivers: 0 }));
+    };
+    await publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" });
+    const [first = 0, second = 0] = arrivals;
+    expect(arrivals).toHaveLength(2);
+    // A timer may fire a millisecond early.
+    expect(second - first).toBeGreaterThanOrEqual(999);
+  });
+
+  test("for longer than there is time is told so at once", async () => {
+    answer = (_, response) => response.writeHead(503, { "Retry-After": "3600" }).end();
+    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error).toMatchObject({ status: 503, isRetryable: true, retryAfterMs: 3_600_000 });
+    expect(arrivals).toHaveLength(1);
+  });
+
+  test("that sends elsewhere is not followed: the key stays here", async () => {
+    answer = (_, response) => response.writeHead(307, { Location: proxyUrl }).end();
+    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error).toMatchObject({ status: 307, isRetryable: false });
+    expect(requests).toEqual([]);
+  });
+
+  test("and shows the request in its refusal does not bring the key into an error", async () => {
+    answer = (request, response) => {
+      const problem = { type: "about:blank", title: "No", status: 400, detail: request.headers.authorization };
+      response.writeHead(400).end(JSON.stringify(problem));
+    };
+    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error.message).toBe("Refused (400): No. Bearer [key]");
+  });
+
+  test("and is no Tidings is named as such", async () => {
+    answer = (_, response) => response.end("<html>");
+    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error.message).toContain("is it the service's address?");
+  });
+});
+
+describe("a refusal is told at once, in the service's words", () => {
+  test("bad fields, each by name", async () => {
+    const error = await failureOf(
+      publisherAt().publishProductUpdate("inventory_updated", { product_id: "", new_quantity: -1 }),
+    );
+    expect(requests).toHaveLength(1);
+    expect(error).toMatchObject({ status: 422, type: "urn:tidings:problem:validation_failed", isRetryable: false });
+    expect(error.errors.map(({ field }) => field)).toEqual(["data.product_id", "data.new_quantity"]);
+    expect(error.message).toMatch(/^Refused \(422\): Some fields are not valid\. data\.product_id: /);
+  });
+
+  test("an id that was used for another event", async () => {
+    const publish = (productId: string) =>
+      publisherAt().publishProductUpdate("product_deleted", { product_id: productId }, { id: "twice" });
+    await publish("a");
+    expect(await failureOf(publish("b"))).toMatchObject({ status: 409, type: "urn:tidings:problem:id_conflict" });
+  });
+
+  test("an order id that is none, without asking", async () => {
+    const error = await failureOf(publisherAt().publishOrderUpdate("17", "order_delivered", {}));
+    expect(error).toMatchObject({ type: "urn:tidings:problem:invalid_order_id", isRetryable: false });
+    expect(requests).toEqual([]);
+  });
+
+  test("a wrong key, which no error shows", async () => {
+    const key = "wrong-publish-key-0123456789abcdef-wrong";
+    const error = await failureOf(publisherAt({ key }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error).toMatchObject({ status: 401, type: "urn:tidings:problem:key_invalid" });
+    expect(requests).toHaveLength(1);
+    expect(`${error.stack} ${JSON.stringify(error)}`).not.toContain(key);
+  });
+
+  test("a key or an address that cannot be one, when the publisher is made", () => {
+    const key = `${PUBLISH_KEY}\n`;
+    expect(() => publisherAt({ key })).toThrow(/^key must be a publish key/);
+    expect(() => publisherAt({ key })).not.toThrow(PUBLISH_KEY);
+    expect(() => publisherAt({ key: undefined })).toThrow(/^key must be/);
+    for (const url of [undefined, "", "tidings.example", "ftp://tidings.example", "https://u:p@tidings.example"]) {
+      expect(() => publisherAt({ url })).toThrow(/^url must be/);
+    }
+  });
+});
+
+test("headers may be added, anew for each try", async () => {
+  proxy.fault = "500";
+  failFirst(1);
+  const seen: string[] = [];
+  const publisher = publisherAt({
+    headers: ({ method, url, body }) => {
+      seen.push(`${method} ${new URL(url).pathname} ${JSON.parse(body).type}`);
+      return { "X-Try": String(seen.length) };
+    },
+  });
+  await publisher.publishProductUpdate("product_deleted", { product_id: "a" });
+  expect(seen).toEqual(new Array(2).fill("POST /api/v1/publish/products product_deleted"));
+});
+
+test("a header that is given stands instead of the publisher's own, in whatever letters its name is", async () => {
+  let sent = new Headers();
+  const publisher = publisherAt({
+    headers: () => ({ authorization: "Gateway token", "X-More": "more" }),
+    fetch: (url, init) => {
+      sent = new Headers(init.headers);
+      return fetch(url, {
+        ...init,
+        headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json" },
+      });
+    },
+  });
+  await publisher.publishProductUpdate("product_deleted", { product_id: "a" });
+  expect(Object.fromEntries(sent)).toEqual({
+    authorization: "Gateway token",
+    "content-type": "application/json",
+    "x-more": "more",
+  });
+});
+
+describe("what the publisher was given and what never ends is a try without an answer", () => {
+  const never = new Promise<never>(() => {});
+  const ways: [string, Partial<PublisherOptions>][] = [
+    ["alone", {}],
+    ["gathered", { batch: {} }],
+  ];
+
+  test.each(ways)("headers, once: the next try asks for them anew (%s)", async (_, way) => {
+    let asked = 0;
+    const headers = () => (++asked === 1 ? never : { "X-Try": String(asked) });
+    const publisher = publisherAt({ ...way, headers, timeoutMs: 1000 });
+    expect(await publisher.publishProductUpdate("product_deleted", { product_id: "a" })).toHaveProperty("seq");
+    expect([asked, requests.length]).toEqual([2, 1]);
+  });
+
+  test.each(ways)("headers, always: it ends at the deadline, and so does `close` (%s)", async (_, way) => {
+    const publisher = publisherAt({ ...way, headers: () => never, deadlineMs: 300 });
+    const failing = failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }, { id: "mine" }));
+    await publisher.close();
+    const error = await failing;
+    expect(error).toMatchObject({ status: null, isRetryable: true, ids: ["mine"], cause: { name: "TimeoutError" } });
+    expect(error.message).toMatch(/headers/);
+    expect(requests).toEqual([]);
+  });
+
+  test.each(ways)("headers that fail are asked for again, and their error is the cause (%s)", async (_, way) => {
+    const cause = new Error("no signature");
+    let asked = 0;
+    const failing = (times: number) => async () => {
+      if (++asked <= times) throw cause;
+      return {};
+    };
+    const publish = (times: number) =>
+      publisherAt({ ...way, headers: failing(times), maxTries: 2 }).publishProductUpdate("product_deleted", {
+        product_id: "a",
+      });
+    expect(await publish(1)).toHaveProperty("seq");
+    asked = 0;
+    expect(await failureOf(publish(Number.POSITIVE_INFINITY))).toMatchObject({
+      status: null,
+      isRetryable: true,
+      cause,
+    });
+    expect([asked, requests.length]).toEqual([2, 1]);
+  });
+
+  test.each(ways)("a `fetch` that does not listen to its signal (%s)", async (_, way) => {
+    const publisher = publisherAt({ ...way, fetch: () => never, deadlineMs: 300 });
+    const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error).toMatchObject({ status: null, isRetryable: true });
+    expect(error.message).toMatch(/no answer within \d+ ms$/);
+  });
+});

@@ -1,0 +1,85 @@
+import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { OPERATIONS } from "../../../src/edge/documents/operations.ts";
+import { DOCS_PAGE } from "../../../src/edge/documents/page.ts";
+import { EVENTS } from "../../../src/protocol/events.ts";
+import { buildSite } from "../../../src/site/build.ts";
+
+/** React and the charts are most of it. */
+const MAX_SCRIPT_BYTES = 125 * 1024;
+
+const site = mkdtempSync(join(tmpdir(), "tidings-site-"));
+const read = (path: string) => readFileSync(join(site, path), "utf8");
+beforeAll(() => buildSite(site));
+afterAll(() => rmSync(site, { recursive: true, force: true }));
+
+test("every file that the page of the documents loads is there", () => {
+  const paths = [...DOCS_PAGE.matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)].map(([, path]) => String(path));
+  expect(paths.length).toBeGreaterThan(2);
+  for (const path of paths) expect(read(path).length, path).toBeGreaterThan(0);
+});
+
+test("the page loads nothing from elsewhere and has no script in itself", () => {
+  const addresses = [...DOCS_PAGE.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => String(address));
+  expect(addresses.filter((address) => !address.startsWith("/") && address !== "data:,")).toEqual([]);
+  expect([...DOCS_PAGE.matchAll(/<script[^>]*>([^<]*)/g)].map(([, script]) => script)).toEqual(["", ""]);
+});
+
+test("the demo page loads its own files only, and has no script in itself", () => {
+  const page = read("index.html");
+  const addresses = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => String(address));
+  expect(addresses.filter((address) => !address.startsWith("/") && !address.startsWith("data:"))).toEqual([]);
+  for (const path of addresses.filter((address) => address.startsWith("/demo/"))) {
+    expect(read(path).length, path).toBeGreaterThan(0);
+    expect(read(`${path}.map`).length, path).toBeGreaterThan(0);
+  }
+  expect([...page.matchAll(/<script[^>]*>([^<]*)/g)].map(([, script]) => script)).toEqual([""]);
+  expect(page).not.toMatch(/<style|\sstyle=|\son\w+=/);
+});
+
+test("the demo has every event of the catalogue, but not the library that checks events", () => {
+  const script = read("demo/main.js");
+  for (const type of Object.keys(EVENTS)) expect(script).toContain(type);
+  const { sources } = JSON.parse(read("demo/main.js.map"));
+  expect(sources.filter((source: string) => /\/zod\/|protocol\/events/.test(source))).toEqual([]);
+  expect(sources.some((source: string) => source.endsWith("src/sdk/hooks/react.ts"))).toBe(true);
+  expect(gzipSync(script).length).toBeLessThan(MAX_SCRIPT_BYTES);
+});
+
+test("without the demo, the page of the documents stays", async () => {
+  const bare = mkdtempSync(join(tmpdir(), "tidings-site-"));
+  try {
+    await buildSite(bare, { hasDemo: false });
+    const files = (folder: string) => globSync("**/*", { cwd: folder }).sort();
+    const isDemo = (path: string) => /^(index\.html|demo)/.test(path);
+    expect(files(bare)).toEqual(files(site).filter((path) => !isDemo(path)));
+    expect(files(bare).length).toBeGreaterThan(4);
+  } finally {
+    rmSync(bare, { recursive: true, force: true });
+  }
+});
+
+test("no file stands in the way of a call", () => {
+  const files = globSync("**/*", { cwd: site }).map((path) => `/${path.replaceAll("\\", "/")}`);
+  expect(files).toContain("/docs-ui/docs.js");
+  for (const call of Object.keys(OPERATIONS)) {
+    const path = String(call.split(" ")[1]);
+    // `/docs` would be taken by `docs.html` and `docs/index.html`, too.
+    for (const file of [path, `${path}.html`, `${path}/index.html`]) expect(files).not.toContain(file);
+  }
+  expect(files.filter((file) => file.startsWith("/api"))).toEqual([]);
+});
+
+test("a library comes with its licences, and files carry the headers that the Worker cannot set on them", () => {
+  expect(read("docs-ui/swagger-ui-bundle.js.LICENSE.txt")).toContain("licen");
+  expect(read("_headers")).toContain("X-Content-Type-Options: nosniff");
+});
+
+test("what an earlier build left is gone", async () => {
+  writeFileSync(join(site, "old.html"), "old");
+  await buildSite(site);
+  expect(globSync("*", { cwd: site }).sort()).not.toContain("old.html");
+});
