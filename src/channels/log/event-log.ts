@@ -34,7 +34,7 @@ const REPLAY_ROWS = 100;
 
 const channelState = z.object({
   epoch: z.string().min(1),
-  /** The `seq` of the last event that has left the log. */
+  /** Replay begins after this `seq`: what came before belongs to another epoch or owner, or has left the log. */
   base: z.int().min(0),
   /** When the epoch began, in milliseconds since 1970. */
   since: z.number().default(0),
@@ -47,6 +47,8 @@ interface Extent {
   isOpen: boolean;
   /** When the epoch began; 0 before it is stored. */
   epochStartedAt: number;
+  /** Replay begins after this `seq`. */
+  base: number;
   /** The first `seq` in the log; `head + 1` when it is empty. */
   oldest: number;
   oldestTs: number;
@@ -99,12 +101,21 @@ export class EventLog {
     return this.#load().epochStartedAt;
   }
 
-  /** Starts a new epoch with an empty log, because the current one may have a hole. `seq` continues. */
+  /**
+   * Starts a new epoch, because the current one may have a hole. `seq` continues. The rows stay as memory of their ids,
+   * so an id is applied once across epochs, but no position of the new epoch reaches them.
+   */
   startEpoch(now: number): void {
-    const { head } = this.#load();
-    this.#writeChannel({ epoch: randomEpoch(), head, epochStartedAt: now });
-    this.#storage.truncate("log");
-    this.invalidate();
+    const extent = this.#load();
+    extent.epoch = randomEpoch();
+    extent.epochStartedAt = now;
+    extent.isOpen = true;
+    this.#raiseBase(extent);
+  }
+
+  /** Excludes everything so far from replay, within the epoch: the next listeners may not see it. */
+  endReplay(): void {
+    this.#raiseBase(this.#load());
   }
 
   /**
@@ -163,7 +174,7 @@ export class EventLog {
     const extent = this.#load();
     if (epoch !== extent.epoch || since > extent.head) return null;
     if (since === extent.head) return [];
-    if (since + 1 < extent.oldest) return null;
+    if (since < extent.base || since + 1 < extent.oldest) return null;
     const frames: LoggedFrame[] = [];
     let length = 0;
     const query = "SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq LIMIT ?";
@@ -187,7 +198,7 @@ export class EventLog {
   /** Empties the log when its last event is too old to replay. The position stays, and `seq` continues from it. */
   dropExpired(now: number): void {
     if (now < this.expiresAt()) return;
-    this.#writeChannel(this.#load());
+    this.#raiseBase(this.#load());
     this.#storage.truncate("log");
     this.invalidate();
   }
@@ -209,6 +220,8 @@ export class EventLog {
         epoch: channel?.epoch ?? (hasData ? randomEpoch() : this.#firstEpoch()),
         isOpen: channel !== null,
         epochStartedAt: channel?.since ?? 0,
+        // Events of an epoch that cannot be read are not replayed in the next one.
+        base: channel?.base ?? head,
         oldest: Number(first?.seq ?? head + 1),
         oldestTs: Number(first?.ts ?? 0),
         head,
@@ -252,8 +265,13 @@ export class EventLog {
     this.invalidate();
   }
 
-  #writeChannel({ epoch, head, epochStartedAt }: Pick<Extent, "epoch" | "head" | "epochStartedAt">): void {
-    const state = { epoch, base: head, since: epochStartedAt } satisfies z.infer<typeof channelState>;
+  #raiseBase(extent: Extent): void {
+    extent.base = extent.head;
+    this.#writeChannel(extent);
+  }
+
+  #writeChannel({ epoch, base, epochStartedAt }: Extent): void {
+    const state = { epoch, base, since: epochStartedAt } satisfies z.infer<typeof channelState>;
     this.#storage.writeState("channel", state);
   }
 }
