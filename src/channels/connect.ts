@@ -13,7 +13,7 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
   const { subject, listeners, log, telemetry } = core;
   const { identity, resume } = request;
   const refusal = subject.refusalFor(identity);
-  if (refusal) return refuseConnect({ reason: refusal, isOwnerKnown: subject.isOwnerKnown() });
+  if (refusal) return refuseConnect({ reason: refusal, isOwnerKnown: subject.isRefusalFinal() });
   const limit = reachedLimit(core, identity.subject);
   if (limit) {
     telemetry.limited(limit);

@@ -41,6 +41,12 @@ export interface Usage {
   alarmsSet: number;
 }
 
+/** What a registration did: `created` when the order had no owner before. */
+export type RegisterOutcome =
+  | { status: "created" | "corrected" }
+  /** Nothing; the order is as it was. */
+  | { status: "stale"; order: Pick<OrderSnapshot, keyof OrderRegistration> & { version: number | null } };
+
 /** What every channel object offers. */
 export interface ChannelRpc extends Rpc.DurableObjectBranded {
   fetch(request: Request): Promise<Response>;
@@ -57,8 +63,11 @@ export interface ChannelRpc extends Rpc.DurableObjectBranded {
 
 /** What an order's object offers besides. */
 export interface OrderChannelRpc extends ChannelRpc {
-  /** Registers or corrects the order, and closes listeners who lose access. `isNew` when it had no owner before. */
-  register(registration: OrderRegistration): Promise<{ isNew: boolean }>;
+  /**
+   * Registers or corrects the order, or revives a deleted one, and closes listeners who lose access.
+   * @param version null for none. One that is not newer than the last one applied changes nothing: `stale`.
+   */
+  register(registration: OrderRegistration, version: number | null): Promise<RegisterOutcome>;
   /**
    * Registers an ownerless order as the shop's backend describes it, unless it has been registered meanwhile.
    * Returns why the requester may not listen, or null. Writes nothing for a requester without access.
@@ -67,6 +76,9 @@ export interface OrderChannelRpc extends ChannelRpc {
   snapshot(requester: Requester): Promise<OrderSnapshot | OrderRefusal>;
   /** Returns the generation that new tickets must carry, or null when the order is unknown. */
   ticketGeneration(): Promise<string | null>;
-  /** Closes every listener and deletes everything stored. Returns whether there was anything to delete. */
+  /**
+   * Closes every listener and deletes everything stored but a tombstone, which makes late events stale.
+   * Returns whether there was anything to delete.
+   */
   erase(): Promise<boolean>;
 }

@@ -34,19 +34,27 @@ export interface Subject {
   /** Returns why a client may not listen, or null. */
   refusalFor(identity: Identity): SocketRefusal | null;
   /** Returns false for an order without an owner: the shop's backend may know whose it is. */
-  isOwnerKnown(): boolean;
+  isRefusalFinal(): boolean;
   /** Returns when everything stored is to be erased, in milliseconds since 1970; Infinity for never. */
   retainedUntil(): number;
 
-  /**
-   * Applies an event to the state, as one step of a delivery.
-   * @returns Events to append before it, because it changes more than it says; `stale` when its version is too old.
-   */
-  apply(event: AcceptedEvent, now: number): AcceptedEvent[] | "stale";
+  /** Applies an event to the state, as one step of a delivery; `stale` when it comes too late to change anything. */
+  apply(event: AcceptedEvent, now: number): Applied | "stale";
   /** Stores what the delivery changed; called within its transaction. */
   save(): void;
-  /** Ends a stored delivery. Returns which listeners lose access by it, or null for none. */
-  commit(): ((listener: Listener) => boolean) | null;
+  /** Ends a stored delivery. Returns which listeners it revokes, or null for none. */
+  commit(): Revocation | null;
   /** Discards everything in memory after a failed delivery: storage alone is certain. */
   rollback(): void;
 }
+
+/** What an event does besides being appended. */
+export interface Applied {
+  /** Events to append before it, because it changes more than it says. */
+  corrections: AcceptedEvent[];
+  /** Whether what came before may not be replayed any more. */
+  endsReplay: boolean;
+}
+
+/** Returns why a listener is closed, or null when it stays. */
+export type Revocation = (listener: Listener) => SocketRefusal | null;

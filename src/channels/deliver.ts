@@ -17,8 +17,8 @@ export function deliver(core: Core, events: AcceptedEvent[], source: Source | nu
     return appended;
   });
   // Before any frame is sent: a listener without access receives nothing of this delivery.
-  const losesAccess = core.subject.commit();
-  if (losesAccess) core.listeners.closeWhere(losesAccess, "access_denied");
+  const revocation = core.subject.commit();
+  if (revocation) core.listeners.revoke(revocation);
   const sent = send(core, frames, outcomes, now);
   core.telemetry.delivered(events, outcomes, sent, source, now);
   return outcomes;
@@ -42,9 +42,10 @@ function append({ log, subject }: Core, event: AcceptedEvent, frames: LoggedFram
     if (!log.isSameEvent(seen, event)) return { id, channel, status: "conflict" };
     return { id, channel, seq: seen, status: "duplicate", receivers: 0 };
   }
-  const corrections = subject.apply(event, now);
-  if (corrections === "stale") return { id, channel, seq: null, status: "stale", receivers: 0 };
-  for (const correction of corrections) frames.push(log.append(correction, now));
+  const applied = subject.apply(event, now);
+  if (applied === "stale") return { id, channel, seq: null, status: "stale", receivers: 0 };
+  if (applied.endsReplay) log.endReplay();
+  for (const correction of applied.corrections) frames.push(log.append(correction, now));
   const frame = log.append(event, now);
   frames.push(frame);
   return { id, channel, seq: frame.seq, status: "applied", receivers: 0 };

@@ -11,10 +11,8 @@ const MAINTENANCE_RETRY_MS = 60_000;
 /** Runs maintenance when the alarm fires. A fault is logged and leaves an alarm for the next attempt. */
 export async function onAlarm(core: Core, now: number): Promise<void> {
   try {
-    if (now < core.subject.retainedUntil()) return await maintain(core, now);
-    // For another attempt, should this one fail; erasing removes it with everything else.
-    await core.alarm.fired(now, now);
-    await erase(core);
+    if (core.storage.hasData()) await maintain(core, now);
+    else await dropTombstone(core, now);
   } catch (error) {
     logFault("maintenance", error, { channel: core.name });
     await core.alarm.fired(now + MAINTENANCE_RETRY_MS, now);
@@ -27,6 +25,11 @@ export async function onAlarm(core: Core, now: number): Promise<void> {
  */
 async function maintain(core: Core, now: number): Promise<void> {
   const { listeners, log, subject, config } = core;
+  if (now >= subject.retainedUntil()) {
+    await core.alarm.fired(now + config.historyTtlMs, now);
+    erase(core, now);
+    return;
+  }
   const plans = [...listeners.all()].map(({ socket, listener, pingedAt }) => ({
     socket,
     listener,
@@ -61,14 +64,25 @@ function warn({ listeners }: Core, socket: WebSocket, listener: Listener): void 
   listeners.sendControl(socket, JSON.stringify({ type: "token_expiring", data } satisfies TokenExpiringFrame));
 }
 
-/** Closes every listener and deletes everything stored, the alarm included. Returns whether anything was stored. */
-export async function erase(core: Core): Promise<boolean> {
-  const { storage, listeners, subject, log, alarm } = core;
-  const hadData = storage.hasData();
+/**
+ * Closes every listener and erases everything stored but a tombstone, which is kept for as long as late events may come:
+ * the history's span. Returns whether anything was stored.
+ */
+export function erase(core: Core, now: number): boolean {
+  const { storage, listeners, subject, log, alarm, config } = core;
+  if (!storage.hasData()) return false;
   listeners.closeWhere(() => true, "order_not_found");
+  storage.erase(now);
   subject.rollback();
   log.invalidate();
-  alarm.reset();
-  if (hadData) await storage.erase();
-  return hadData;
+  alarm.ensure(now + config.historyTtlMs, now);
+  return true;
+}
+
+/** Deletes a tombstone whose time has come, so that nothing is left. */
+async function dropTombstone(core: Core, now: number): Promise<void> {
+  const dropAt = (core.storage.erasedAt() ?? 0) + core.config.historyTtlMs;
+  if (now < dropAt) return core.alarm.fired(dropAt, now);
+  core.alarm.reset();
+  await core.storage.deleteAll();
 }

@@ -9,6 +9,16 @@ const TABLES: Record<string, string> = {
   log: "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, request TEXT, frame TEXT NOT NULL)",
 };
 
+/** All that is left after an erasure, so that late events do not recreate what was erased. */
+const TOMBSTONE = "CREATE TABLE tombstone (deleted_at INTEGER NOT NULL)";
+
+/** What a look into the storage finds. */
+interface Contents {
+  hasData: boolean;
+  /** When the data was erased, in milliseconds since 1970; null when it was not, or exists again. */
+  erasedAt: number | null;
+}
+
 /**
  * A channel object's SQLite storage. Nothing is created before the first write, so a refused connection leaves no trace;
  * reads of an empty storage answer as if the tables existed and were empty.
@@ -16,7 +26,8 @@ const TABLES: Record<string, string> = {
 export class Storage {
   readonly #storage: DurableObjectStorage;
   readonly #tables: Record<string, string>;
-  #hasData: boolean | undefined;
+  /** Read when first needed after each wake. */
+  #contents: Contents | undefined;
   readonly #rows = { read: 0, written: 0 };
 
   /** @param moreTables Tables besides those of every channel: the CREATE statement by name. */
@@ -30,10 +41,14 @@ export class Storage {
     return { ...this.#rows };
   }
 
-  /** Returns whether anything has been stored here, after bringing tables of another version to this one's layout. */
+  /** Returns whether anything is stored here, besides a tombstone. */
   hasData(): boolean {
-    this.#hasData ??= this.#open();
-    return this.#hasData;
+    return this.#open().hasData;
+  }
+
+  /** Returns when everything was erased, in milliseconds since 1970; null when it was not, or something was written since. */
+  erasedAt(): number | null {
+    return this.#open().erasedAt;
   }
 
   read(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {
@@ -42,8 +57,9 @@ export class Storage {
 
   write(query: string, ...values: SqlStorageValue[]): void {
     if (!this.hasData()) {
+      if (this.erasedAt() !== null) this.#exec("DROP TABLE tombstone");
       for (const statement of Object.values(this.#tables)) this.#exec(statement);
-      this.#hasData = true;
+      this.#contents = { hasData: true, erasedAt: null };
     }
     this.#exec(query, ...values);
   }
@@ -70,18 +86,28 @@ export class Storage {
 
   /** Runs `body` in a transaction: all of its writes are kept, or none when it throws. */
   transaction<T>(body: () => T): T {
-    const hadData = this.hasData();
+    const before = this.#open();
     try {
       return this.#storage.transactionSync(body);
     } catch (error) {
-      this.#hasData = hadData;
+      this.#contents = before;
       throw error;
     }
   }
 
-  /** Deletes everything stored, the alarm included. */
-  async erase(): Promise<void> {
-    this.#hasData = false;
+  /** Erases everything but a tombstone, in one transaction. @param now Milliseconds since 1970. */
+  erase(now: number): void {
+    this.transaction(() => {
+      for (const name of Object.keys(this.#tables)) this.#exec(`DROP TABLE ${name}`);
+      this.#exec(TOMBSTONE);
+      this.#exec("INSERT INTO tombstone VALUES (?)", now);
+      this.#contents = { hasData: false, erasedAt: now };
+    });
+  }
+
+  /** Deletes everything stored, the tombstone and the alarm included. */
+  async deleteAll(): Promise<void> {
+    this.#contents = { hasData: false, erasedAt: null };
     await this.#storage.deleteAll();
   }
 
@@ -89,17 +115,25 @@ export class Storage {
    * Finds out what is stored. A table that another version created with other columns is recreated, empty. For the log
    * that is safe: its epoch is removed as well, so clients that resume learn that history does not reach back.
    */
-  #open(): boolean {
+  #open(): Contents {
+    this.#contents ??= this.#look();
+    return this.#contents;
+  }
+
+  #look(): Contents {
     const stored = this.#exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'");
     const found = new Map(stored.map(({ name, sql }) => [String(name), String(sql)]));
-    if (!Object.keys(this.#tables).some((name) => found.has(name))) return false;
+    if (!Object.keys(this.#tables).some((name) => found.has(name))) {
+      const rows = found.has("tombstone") ? this.#exec("SELECT deleted_at FROM tombstone") : [];
+      return { hasData: false, erasedAt: rows[0] ? Number(rows[0].deleted_at) : null };
+    }
     for (const [name, statement] of Object.entries(this.#tables)) {
       if (found.get(name) === statement) continue;
       this.#exec(`DROP TABLE IF EXISTS ${name}`);
       this.#exec(statement);
       if (name === "log" && found.has("state")) this.#exec("DELETE FROM state WHERE name = 'channel'");
     }
-    return true;
+    return { hasData: true, erasedAt: null };
   }
 
   #exec(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {

@@ -39,6 +39,10 @@ export interface Config {
   idleTimeoutMs: number;
   /** How long what is stored of an order outlives its end. */
   orderRetentionMs: number;
+  /** How long after its last change an order is kept, ended or not. */
+  orderIdleRetentionMs: number;
+  /** Statuses that end an order, in lower case. */
+  terminalStatuses: ReadonlySet<string>;
   /** How many sockets there may be in one channel; Infinity a user with `RATE_LIMITS=off`. */
   connections: { perUser: number; perChannel: number };
   /** Whether anything is limited that `RATE_LIMITS=off` sets free. */
@@ -56,6 +60,8 @@ export interface RedisConfig {
   token: string;
   stream: string;
 }
+
+const DEFAULT_TERMINAL_STATUSES = "delivered,cancelled,canceled,completed,refunded,returned,failed";
 
 export const MAX_HISTORY_LIMIT = 100_000;
 
@@ -145,6 +151,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
   const historyTtlSeconds = integer("HISTORY_TTL_SECONDS", 86_400, 1, 365 * 86_400);
   const idleTimeoutSeconds = integer("IDLE_TIMEOUT_SECONDS", 600, 60, 86_400);
   const orderRetentionSeconds = integer("ORDER_RETENTION_SECONDS", 30 * 86_400, 60, 3650 * 86_400);
+  const orderIdleRetentionSeconds = integer("ORDER_IDLE_RETENTION_SECONDS", 400 * 86_400, 60, 3650 * 86_400);
   const perUser = integer("MAX_CONNECTIONS_PER_USER", DEFAULT_CONNECTIONS_PER_USER, 1, MOST_CONNECTIONS_PER_CHANNEL);
   const perChannel = integer(
     "MAX_CONNECTIONS_PER_CHANNEL",
@@ -170,6 +177,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
     historyTtlSeconds === undefined ||
     idleTimeoutSeconds === undefined ||
     orderRetentionSeconds === undefined ||
+    orderIdleRetentionSeconds === undefined ||
     perUser === undefined ||
     perChannel === undefined ||
     areRatesLimited === undefined
@@ -193,6 +201,8 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
       historyTtlMs: historyTtlSeconds * 1000,
       idleTimeoutMs: idleTimeoutSeconds * 1000,
       orderRetentionMs: orderRetentionSeconds * 1000,
+      orderIdleRetentionMs: orderIdleRetentionSeconds * 1000,
+      terminalStatuses: new Set(list(text("TERMINAL_STATUSES", DEFAULT_TERMINAL_STATUSES).toLowerCase())),
       connections: { perUser: areRatesLimited ? perUser : Number.POSITIVE_INFINITY, perChannel },
       areRatesLimited,
       healthIsPublic: text("HEALTH_DETAILS", "") === "public",

@@ -16,6 +16,12 @@ export interface OrderRegistration {
   payment_status: string;
 }
 
+/** The body of `PUT /api/v1/orders/{order_id}`. */
+export interface OrderPut extends OrderRegistration {
+  /** As on a publish: a registration with a version that is not newer than the last one changes nothing. */
+  version?: number | undefined;
+}
+
 /** What became of one published event. */
 export interface PublishResult {
   id: string;

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { EVENTS, type EventType, eventTypesOf, isEventType } from "./events.ts";
 import { type ChannelName, isEventId, MAX_EVENT_ID_LENGTH, parseChannelName, parseOrderId } from "./names.ts";
-import type { OrderRegistration } from "./publish-call.ts";
+import type { OrderPut, OrderRegistration } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 import { type StatusChange, statusChangeOf } from "./status-change.ts";
 
@@ -16,6 +16,10 @@ export const orderRegistration = z.strictObject({
   payment_status: z.string().min(1).max(64),
 }) satisfies z.ZodType<OrderRegistration>;
 
+const version = z.int().min(0);
+
+export const orderPut = orderRegistration.extend({ version: version.optional() }) satisfies z.ZodType<OrderPut>;
+
 /** The body of a publish, whichever type of event it has; what its `data` must be is the catalogue's matter. */
 export const publishRequest = z.strictObject({
   type: z.string(),
@@ -25,7 +29,7 @@ export const publishRequest = z.strictObject({
     .refine(isEventId, `must be 1 to ${MAX_EVENT_ID_LENGTH} visible ASCII characters`)
     .meta({ pattern: `^[!-~]{1,${MAX_EVENT_ID_LENGTH}}$` })
     .optional(),
-  version: z.int().min(0).optional(),
+  version: version.optional(),
   order: orderRegistration.optional(),
 });
 

@@ -19,8 +19,9 @@ async function orderWithEvents(): Promise<{ id: string; epoch: string }> {
   return { id, epoch };
 }
 
-const resume = async (id: string, epoch: string) => {
-  const socket = await connect(`orders/${id}`, { token: await mintToken(), query: { since: "1", epoch } });
+const resume = async (id: string, epoch: string, since = 1) => {
+  const query = { since: String(since), epoch };
+  const socket = await connect(`orders/${id}`, { token: await mintToken(), query });
   return (await socket.frame()).data;
 };
 
@@ -56,7 +57,7 @@ describe("documents this version cannot read", () => {
       const data = await resume(id, epoch);
       expect(data).toMatchObject({ resumed: false, seq: 2 });
       await evictDurableObject(orderObject(id), { webSockets: "close" });
-      expect((await resume(id, String(data.epoch))).resumed).toBe(true);
+      expect((await resume(id, String(data.epoch), 2)).resumed).toBe(true);
     }
     expect((await publish(`orders/${id}`, { type: "order_delivered", data: {} })).seq).toBe(3);
   });

@@ -134,6 +134,14 @@ export class Listeners {
     return matching.length;
   }
 
+  /** Closes every socket for which `revocation` gives a reason. */
+  revoke(revocation: (listener: Listener) => SocketRefusal | null): void {
+    for (const [socket, listener] of [...this.#open]) {
+      const reason = revocation(listener);
+      if (reason) this.close(socket, reason);
+    }
+  }
+
   close(socket: WebSocket, reason: SocketRefusal): void {
     const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
     tryClose(socket, close, title);

@@ -2,7 +2,7 @@ import type { Env } from "../../config/env.ts";
 import { parseChannelName } from "../../protocol/names.ts";
 import type { OrderRegistration } from "../../protocol/publish.ts";
 import { Channel } from "../channel.ts";
-import type { OrderChannelRpc, OrderRefusal, OrderSnapshot, Requester } from "../contract.ts";
+import type { OrderChannelRpc, OrderRefusal, OrderSnapshot, RegisterOutcome, Requester } from "../contract.ts";
 import { deliver } from "../deliver.ts";
 import { randomEpoch } from "../log/event-log.ts";
 import { erase } from "../maintenance.ts";
@@ -19,34 +19,41 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
       name,
       moreTables: {},
       firstEpoch: randomEpoch,
-      subject: (storage, config) => new Order(storage, orderId, config.orderRetentionMs),
+      subject: (storage, config) => new Order(storage, orderId, config),
     });
     this.#orderId = orderId;
   }
 
-  async register(registration: OrderRegistration): Promise<{ isNew: boolean }> {
+  async register(registration: OrderRegistration, version: number | null): Promise<RegisterOutcome> {
     const { subject: order, listeners, log, alarm } = this.core;
     const now = Date.now();
-    const isNew = !order.isOwnerKnown();
-    const { state, corrections } = order.planRegistration(registration, now);
-    listeners.closeWhere((listener) => !order.admits(listener, state), "access_denied");
-    deliver(this.core, corrections, null, now);
+    const { user_id, status, payment_status, version: last } = order.state();
+    const plan = order.planRegistration(registration, version, now);
+    if (plan === "stale") {
+      return { status: "stale", order: { user_id, status, payment_status, version: last } };
+    }
+    if (plan.hasNewOwner) {
+      listeners.closeWhere((listener) => !order.admits(listener, plan.state), "access_denied");
+      if (user_id !== null) log.endReplay();
+    }
+    deliver(this.core, plan.corrections, null, now);
     log.open();
-    order.replace(state);
+    order.replace(plan.state);
     alarm.ensure(order.retainedUntil(), now);
-    return { isNew };
+    return { status: user_id === null ? "created" : "corrected" };
   }
 
   async adopt(registration: OrderRegistration, requester: Requester): Promise<OrderRefusal | null> {
     const { subject: order } = this.core;
     const state = order.state();
     const user_id = state.user_id ?? registration.user_id;
+    if (order.isDeleted()) return "order_not_found";
     if (!order.admits(requester, { ...state, user_id })) return "access_denied";
     if (state.user_id !== null) return null;
     // Statuses that events have announced already may be newer than the backend's answer.
     const status = state.status ?? registration.status;
     const payment_status = state.payment_status ?? registration.payment_status;
-    await this.register({ user_id, status, payment_status });
+    await this.register({ user_id, status, payment_status }, null);
     return null;
   }
 
@@ -77,7 +84,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     return ticketGeneration;
   }
 
-  erase(): Promise<boolean> {
-    return erase(this.core);
+  async erase(): Promise<boolean> {
+    return erase(this.core, Date.now());
   }
 }

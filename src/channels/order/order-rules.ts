@@ -13,7 +13,7 @@ export interface OrderChange {
   state: OrderState;
   /** Events that tell listeners what the event itself does not say. */
   corrections: AcceptedEvent[];
-  /** Whether another user owns the order now, so that listeners may have lost access. */
+  /** Whether another user owns the order now: listeners may have lost access, and may not replay what came before. */
   hasNewOwner: boolean;
 }
 
@@ -23,6 +23,8 @@ export interface ChangeContext {
   /** Whether anything was known of the order before, so that a listener may have seen its state. */
   isKnown: boolean;
   now: number;
+  /** Statuses that end an order, in lower case. */
+  terminalStatuses: ReadonlySet<string>;
   /** Makes the id of a correction. */
   newId: () => string;
 }
@@ -30,23 +32,24 @@ export interface ChangeContext {
 /** Applies an event; `stale` when its version is not newer than the last one applied. */
 export function applyEvent(state: OrderState, event: AcceptedEvent, context: ChangeContext): OrderChange | "stale" {
   const { version, order, statusChange } = event;
-  if (version !== null && state.version !== null && version <= state.version) return "stale";
-  const next = change(state, order, statusChange, context.now);
+  if (isStale(state, version)) return "stale";
   return {
-    state: version === null ? next : { ...next, version },
+    state: change(state, order, statusChange, version, context),
     corrections: order ? correctionsOf(state, order, statusChange, context) : [],
     hasNewOwner: order !== null && order.user_id !== state.user_id,
   };
 }
 
-/** Applies a registration that comes without an event. */
+/** Applies a registration that comes without an event; `stale` when its version is not newer than the last one applied. */
 export function applyRegistration(
   state: OrderState,
   registration: OrderRegistration,
+  version: number | null,
   context: ChangeContext,
-): OrderChange {
+): OrderChange | "stale" {
+  if (isStale(state, version)) return "stale";
   return {
-    state: change(state, registration, {}, context.now),
+    state: change(state, registration, {}, version, context),
     corrections: correctionsOf(state, registration, {}, context),
     hasNewOwner: registration.user_id !== state.user_id,
   };
@@ -65,20 +68,26 @@ export function mayListen({ user_id, ticketGeneration }: OrderState, orderId: st
   return requester.isAdmin || (user_id !== null && user_id === requester.subject);
 }
 
+const isStale = (state: OrderState, version: number | null) =>
+  version !== null && state.version !== null && version <= state.version;
+
 /** The state after a registration, an event's status change, or both; the status change takes precedence. */
 function change(
   state: OrderState,
   registration: OrderRegistration | null,
   statusChange: StatusChange,
-  now: number,
+  version: number | null,
+  { now, terminalStatuses }: ChangeContext,
 ): OrderState {
   const next = { ...state, ...registration, ...statusChange };
-  const hasEnded = next.status === "delivered" || next.status === "cancelled";
+  const hasEnded = terminalStatuses.has(next.status?.toLowerCase() ?? "");
   // A new owner's order admits no guest of the former owner. The first known owner ends no ticket: a shop may admit a
   // guest before it registers the owner.
   const hasChangedOwner = state.user_id !== null && next.user_id !== state.user_id;
   return {
     ...next,
+    version: version ?? state.version,
+    changedAt: now,
     endedAt: hasEnded ? (state.endedAt ?? now) : null,
     ticketGeneration: hasChangedOwner ? null : state.ticketGeneration,
   };

@@ -1,13 +1,15 @@
 import * as z from "zod";
 
-/** What is known of an order; null for what nothing has said yet. */
+/** What is known of an order; null for what nothing has said yet. Times are in milliseconds since 1970. */
 export interface OrderState {
   user_id: string | null;
   status: string | null;
   payment_status: string | null;
   version: number | null;
-  /** When it was delivered or cancelled, in milliseconds since 1970. */
+  /** When it reached a terminal status. */
   endedAt: number | null;
+  /** When it last changed; null when an older version did not record it. */
+  changedAt: number | null;
   /** The generation that tickets must carry to be admitted; null while none was issued for this owner. */
   ticketGeneration: string | null;
 }
@@ -18,24 +20,29 @@ export const UNKNOWN_ORDER: OrderState = {
   payment_status: null,
   version: null,
   endedAt: null,
+  changedAt: null,
   ticketGeneration: null,
 };
 
-/** The stored form. Its names are those of every version so far; fields added later have defaults. */
-export const storedOrder = z.object({
+/**
+ * The stored form. Its names are those of every version so far, fields added later have defaults, and fields that only a
+ * later version knows are kept.
+ */
+export const storedOrder = z.looseObject({
   user_id: z.string().nullable(),
   status: z.string().nullable(),
   payment_status: z.string().nullable(),
   version: z.number().nullable(),
   ended_at: z.number().nullable().default(null),
+  changed_at: z.number().nullable().default(null),
   ticket_series: z.string().nullable().default(null),
 });
 type StoredOrder = z.infer<typeof storedOrder>;
 
-export function fromStored({ ended_at, ticket_series, ...rest }: StoredOrder): OrderState {
-  return { ...rest, endedAt: ended_at, ticketGeneration: ticket_series };
+export function fromStored({ ended_at, changed_at, ticket_series, ...rest }: StoredOrder): OrderState {
+  return { ...rest, endedAt: ended_at, changedAt: changed_at, ticketGeneration: ticket_series };
 }
 
-export function toStored({ endedAt, ticketGeneration, ...rest }: OrderState): StoredOrder {
-  return { ...rest, ended_at: endedAt, ticket_series: ticketGeneration };
+export function toStored({ endedAt, changedAt, ticketGeneration, ...rest }: OrderState): StoredOrder {
+  return { ...rest, ended_at: endedAt, changed_at: changedAt, ticket_series: ticketGeneration };
 }

@@ -1,8 +1,8 @@
+import type { Config } from "../../config/config.ts";
 import { orderChannelName } from "../../protocol/names.ts";
 import type { AcceptedEvent, OrderRegistration } from "../../protocol/publish.ts";
 import type { OrderRefusal, Requester } from "../contract.ts";
-import type { Subject } from "../core.ts";
-import type { Listener } from "../listeners/listener.ts";
+import type { Applied, Revocation, Subject } from "../core.ts";
 import type { Storage } from "../storage.ts";
 import { applyEvent, applyRegistration, type ChangeContext, mayListen, type OrderChange } from "./order-rules.ts";
 import { fromStored, type OrderState, storedOrder, toStored, UNKNOWN_ORDER } from "./order-state.ts";
@@ -13,20 +13,19 @@ export class Order implements Subject {
   readonly hasProductFilter = false;
   readonly #storage: Storage;
   readonly #orderId: string;
-  readonly #retentionMs: number;
+  readonly #config: Config;
   /** Read from storage when first needed. */
   #state: OrderState | undefined;
-  /** The state within a delivery, before `commit`. */
-  #draft: { state: OrderState; hasNewOwner: boolean } | null = null;
+  /** The states within a delivery, before `commit`: the last one, and each that followed a change of owner. */
+  #draft: { state: OrderState; owned: OrderState[] } | null = null;
 
-  /** @param retentionMs How long the order is kept after it has ended. */
-  constructor(storage: Storage, orderId: string, retentionMs: number) {
+  constructor(storage: Storage, orderId: string, config: Config) {
     this.#storage = storage;
     this.#orderId = orderId;
-    this.#retentionMs = retentionMs;
+    this.#config = config;
   }
 
-  /** Returns whether anything was ever published to the order or registered. */
+  /** Returns whether the order was published to or registered, and not deleted since. */
   isKnown(): boolean {
     return this.#storage.hasData();
   }
@@ -55,39 +54,50 @@ export class Order implements Subject {
     return mayListen(state, this.#orderId, requester);
   }
 
-  isOwnerKnown(): boolean {
-    return this.state().user_id !== null;
+  isRefusalFinal(): boolean {
+    return this.isDeleted() || this.state().user_id !== null;
   }
 
+  /** Some time after it ended, or, ended or not, long after it last changed. */
   retainedUntil(): number {
-    const { endedAt } = this.state();
-    return endedAt === null ? Number.POSITIVE_INFINITY : endedAt + this.#retentionMs;
+    const { endedAt, changedAt } = this.state();
+    const { orderRetentionMs, orderIdleRetentionMs } = this.#config;
+    const ended = endedAt === null ? Number.POSITIVE_INFINITY : endedAt + orderRetentionMs;
+    const idle = changedAt === null ? Number.POSITIVE_INFINITY : changedAt + orderIdleRetentionMs;
+    return Math.min(ended, idle);
   }
 
-  apply(event: AcceptedEvent, now: number): AcceptedEvent[] | "stale" {
-    const before = this.#draft?.state ?? this.state();
-    const change = applyEvent(before, event, this.#context(now));
+  apply(event: AcceptedEvent, now: number): Applied | "stale" {
+    if (this.isDeleted()) return "stale";
+    const before = this.#draft ?? { state: this.state(), owned: [] };
+    const change = applyEvent(before.state, event, this.#context(now));
     if (change === "stale") return change;
-    const hasNewOwner = change.hasNewOwner || (this.#draft?.hasNewOwner ?? false);
-    this.#draft = { state: change.state, hasNewOwner };
-    return change.corrections;
+    const { state, corrections, hasNewOwner } = change;
+    this.#draft = { state, owned: hasNewOwner ? [...before.owned, state] : before.owned };
+    return { corrections, endsReplay: hasNewOwner && before.state.user_id !== null };
   }
 
   /** Returns what a registration would change, without changing it. */
-  planRegistration(registration: OrderRegistration, now: number): OrderChange {
-    return applyRegistration(this.state(), registration, this.#context(now));
+  planRegistration(registration: OrderRegistration, version: number | null, now: number): OrderChange | "stale" {
+    return applyRegistration(this.state(), registration, version, this.#context(now));
   }
 
   save(): void {
     if (this.#draft) this.#write(this.#draft.state);
   }
 
-  commit(): ((listener: Listener) => boolean) | null {
+  commit(): Revocation | null {
     const draft = this.#draft;
     this.#draft = null;
     if (!draft) return null;
     this.#state = draft.state;
-    return draft.hasNewOwner ? (listener) => !this.admits(listener) : null;
+    if (draft.owned.length === 0) return null;
+    return (listener) => {
+      if (!this.admits(listener)) return "access_denied";
+      // An owner who was none in between must not receive what happened under the other one: reconnecting shows the
+      // state as it is now.
+      return draft.owned.every((state) => this.admits(listener, state)) ? null : "going_away";
+    };
   }
 
   rollback(): void {
@@ -101,11 +111,17 @@ export class Order implements Subject {
     this.#state = state;
   }
 
+  /** Whether it was erased: only a registration makes it exist again, in a new epoch. */
+  isDeleted(): boolean {
+    return this.#storage.erasedAt() !== null;
+  }
+
   #write(state: OrderState): void {
     this.#storage.writeState("order", toStored(state));
   }
 
   #context(now: number): ChangeContext {
-    return { orderId: this.#orderId, isKnown: this.isKnown(), now, newId: () => crypto.randomUUID() };
+    const { terminalStatuses } = this.#config;
+    return { orderId: this.#orderId, isKnown: this.isKnown(), now, terminalStatuses, newId: () => crypto.randomUUID() };
   }
 }

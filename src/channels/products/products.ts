@@ -1,7 +1,7 @@
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import type { Identity } from "../contract.ts";
-import type { Subject } from "../core.ts";
+import type { Applied, Subject } from "../core.ts";
 import type { Storage } from "../storage.ts";
 import { applyVersion } from "./product-rules.ts";
 
@@ -30,7 +30,7 @@ export class Products implements Subject {
     return orderId === null ? null : "access_denied";
   }
 
-  isOwnerKnown(): boolean {
+  isRefusalFinal(): boolean {
     return true;
   }
 
@@ -38,12 +38,13 @@ export class Products implements Subject {
     return Number.POSITIVE_INFINITY;
   }
 
-  apply({ productId, version }: AcceptedEvent): [] | "stale" {
-    if (productId === null || version === null) return [];
+  apply({ productId, version }: AcceptedEvent): Applied | "stale" {
+    const applied: Applied = { corrections: [], endsReplay: false };
+    if (productId === null || version === null) return applied;
     const next = applyVersion(this.#draft.get(productId) ?? this.#version(productId), version);
     if (next === "stale") return next;
     if (next !== null) this.#draft.set(productId, next);
-    return [];
+    return applied;
   }
 
   save(): void {

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { orderStub } from "../../channels/directory.ts";
 import { parseOrderId } from "../../protocol/names.ts";
-import { check, MAX_EVENT_BYTES, orderRegistration } from "../../protocol/publish.ts";
+import { check, MAX_EVENT_BYTES, orderPut } from "../../protocol/publish.ts";
 import type { HonoEnv } from "../app.ts";
 import { requireRequester, requireService } from "../auth/require.ts";
 import { readJson } from "../body.ts";
@@ -11,10 +11,12 @@ import { Refusal } from "../errors.ts";
 export async function putOrder(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "orders");
   const orderId = orderIdParam(c);
-  const registration = check(orderRegistration, await readJson(c.req.raw, MAX_EVENT_BYTES));
-  if (!registration.ok) throw new Refusal("validation_failed", { errors: registration.errors });
-  const { isNew } = await orderStub(c.env, orderId).register(registration.value);
-  return c.json({ order_id: orderId, ...registration.value }, isNew ? 201 : 200);
+  const body = check(orderPut, await readJson(c.req.raw, MAX_EVENT_BYTES));
+  if (!body.ok) throw new Refusal("validation_failed", { errors: body.errors });
+  const { version = null, ...registration } = body.value;
+  const outcome = await orderStub(c.env, orderId).register(registration, version);
+  if (outcome.status === "stale") return c.json({ order_id: orderId, ...outcome.order, stale: true });
+  return c.json({ order_id: orderId, ...body.value }, outcome.status === "created" ? 201 : 200);
 }
 
 /** `GET /api/v1/orders/{order_id}`: the order as it stands, for its owner, a ticket, an admin or a service. */

@@ -22,6 +22,8 @@ describe("defaults", () => {
     expect(config).toEqual({
       corsOrigins: new Set(),
       roleClaim: "role",
+      orderIdleRetentionMs: 34_560_000_000,
+      terminalStatuses: new Set(["delivered", "cancelled", "canceled", "completed", "refunded", "returned", "failed"]),
       adminRoles: new Set(["admin"]),
       ordersApiUrl: null,
       historyLimit: 1000,

@@ -7,10 +7,11 @@ import {
   type OrderChange,
 } from "../../../../src/channels/order/order-rules.ts";
 import { type OrderState, UNKNOWN_ORDER } from "../../../../src/channels/order/order-state.ts";
-import { type AcceptedEvent, checkEvent } from "../../../../src/protocol/publish.ts";
+import { type AcceptedEvent, checkEvent, type OrderRegistration } from "../../../../src/protocol/publish.ts";
 
 const ORDER_ID = "123e4567-e89b-12d3-a456-426614174000";
-const context: ChangeContext = { orderId: ORDER_ID, isKnown: true, now: 1000, newId: () => "made" };
+const terminalStatuses = new Set(["delivered", "cancelled", "refunded"]);
+const context: ChangeContext = { orderId: ORDER_ID, isKnown: true, now: 1000, terminalStatuses, newId: () => "made" };
 const pending: OrderState = { ...UNKNOWN_ORDER, user_id: "alice", status: "pending", payment_status: "unpaid" };
 
 function event(type: string, more: Record<string, unknown> = {}, data: Record<string, unknown> = {}): AcceptedEvent {
@@ -25,6 +26,12 @@ function changeBy(state: OrderState, ...args: Parameters<typeof event>): OrderCh
   return change;
 }
 
+function register(state: OrderState, registration: OrderRegistration, version: number | null = null): OrderChange {
+  const change = applyRegistration(state, registration, version, context);
+  if (change === "stale") throw new Error("stale");
+  return change;
+}
+
 const saysOf = ({ corrections }: OrderChange) =>
   corrections.map(({ type, data }) => [type, JSON.parse(data).old_status, JSON.parse(data).new_status]);
 
@@ -35,6 +42,7 @@ describe("an event changes an order's state", () => {
     expect(changeBy(pending, "payment_status_changed", {}, { new_status: "paid" }).state).toEqual({
       ...pending,
       payment_status: "paid",
+      changedAt: 1000,
     });
   });
 
@@ -86,7 +94,7 @@ describe("a registration beside an event", () => {
 describe("a registration by itself", () => {
   test("announces each status that it changes, and keeps the version", () => {
     const registration = { user_id: "alice", status: "packed", payment_status: "paid" };
-    const change = applyRegistration({ ...pending, version: 3 }, registration, context);
+    const change = register({ ...pending, version: 3 }, registration);
     expect(change.state).toMatchObject({ ...registration, version: 3 });
     expect(saysOf(change)).toEqual([
       ["order_status_changed", "pending", "packed"],
@@ -97,9 +105,27 @@ describe("a registration by itself", () => {
   test("ends the former owner's tickets, but not those issued before the first owner was known", () => {
     const registration = { user_id: "bob", status: "pending", payment_status: "unpaid" };
     const ofAlice = { ...pending, ticketGeneration: "g" };
-    expect(applyRegistration(ofAlice, registration, context).state.ticketGeneration).toBe(null);
+    expect(register(ofAlice, registration).state.ticketGeneration).toBe(null);
     const ofNobodyYet = { ...ofAlice, user_id: null };
-    expect(applyRegistration(ofNobodyYet, registration, context).state.ticketGeneration).toBe("g");
+    expect(register(ofNobodyYet, registration).state.ticketGeneration).toBe("g");
+  });
+});
+
+describe("a registration with a version", () => {
+  const registration = { user_id: "alice", status: "pending", payment_status: "unpaid" };
+
+  test("is stale unless the version is newer than the last one applied, by whatever applied it", () => {
+    for (const version of [0, 4, 5]) {
+      expect(applyRegistration({ ...pending, version: 5 }, registration, version, context)).toBe("stale");
+    }
+    expect(register({ ...pending, version: 5 }, registration, 6).state.version).toBe(6);
+    expect(register(pending, registration, 0).state.version).toBe(0);
+  });
+});
+
+describe("a terminal status", () => {
+  test.each(["delivered", "Delivered", "REFUNDED"])("%s starts retention, whatever its case", (new_status) => {
+    expect(changeBy(pending, "order_status_changed", {}, { new_status }).state.endedAt).toBe(1000);
   });
 });
 
