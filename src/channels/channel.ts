@@ -12,6 +12,7 @@ import type { Core, Subject } from "./core.ts";
 import { deliver } from "./deliver.ts";
 import { startEpochAfterGap } from "./gap.ts";
 import { readConnectRequest } from "./handshake.ts";
+import type { Migrations } from "./layout.ts";
 import { Listeners } from "./listeners/listeners.ts";
 import { EventLog } from "./log/event-log.ts";
 import { onAlarm } from "./maintenance.ts";
@@ -23,8 +24,8 @@ const REPORT_RETRY_MS = 60_000;
 /** What a kind of channel is built from. */
 export interface Blueprint<S extends Subject> {
   name: ChannelName;
-  /** Tables besides those of every channel: the CREATE statement by name. */
-  moreTables: Record<string, string>;
+  /** How the tables came about that only this kind of channel has. */
+  migrations: Migrations;
   /** Names the epoch of a channel that has none yet. */
   firstEpoch: () => string;
   subject: (storage: Storage, config: Config) => S;
@@ -89,10 +90,10 @@ export abstract class Channel<S extends Subject> extends DurableObject<Env> impl
 function createCore<S extends Subject>(
   ctx: DurableObjectState,
   env: Env,
-  { name, moreTables, firstEpoch, subject: createSubject }: Blueprint<S>,
+  { name, migrations, firstEpoch, subject: createSubject }: Blueprint<S>,
 ): Core<S> {
   const config = configOf(env);
-  const storage = new Storage(ctx.storage, moreTables);
+  const storage = new Storage(ctx.storage, migrations);
   const log = new EventLog(storage, { maxEvents: config.historyLimit, ttlMs: config.historyTtlMs }, firstEpoch);
   const alarm = new Alarm(ctx);
   const subject = createSubject(storage, config);

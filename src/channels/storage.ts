@@ -1,18 +1,12 @@
 import type * as z from "zod";
-
-/** The tables of every channel, as this version writes them. */
-const TABLES: Record<string, string> = {
-  // One JSON document per name. They are small and few, so each is rewritten as a whole.
-  state: "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-  // The frame is the last column, so that scanning the others does not read the overflow pages of long frames.
-  // `request` holds what the publish said besides the event; null when it said nothing.
-  log: "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, request TEXT, frame TEXT NOT NULL)",
-};
+import { combineMigrations, LOG_COLUMNS, type Migrations, tableCreatedBy } from "./layout.ts";
 
 /** All that is left after an erasure, so that late events do not recreate what was erased. */
 const TOMBSTONE = "CREATE TABLE tombstone (deleted_at INTEGER NOT NULL)";
+/** The document that holds the layout's number. Storage without it has layout 1. */
+const LAYOUT = "layout";
 
-/** What a look into the storage finds. */
+/** What is stored. */
 interface Contents {
   hasData: boolean;
   /** When the data was erased, in milliseconds since 1970; null when it was not, or exists again. */
@@ -25,15 +19,15 @@ interface Contents {
  */
 export class Storage {
   readonly #storage: DurableObjectStorage;
-  readonly #tables: Record<string, string>;
+  readonly #migrations: Migrations;
   /** Read when first needed after each wake. */
   #contents: Contents | undefined;
   readonly #rows = { read: 0, written: 0 };
 
-  /** @param moreTables Tables besides those of every channel: the CREATE statement by name. */
-  constructor(storage: DurableObjectStorage, moreTables: Record<string, string>) {
+  /** @param migrations Those of the kind of channel, besides every channel's. */
+  constructor(storage: DurableObjectStorage, migrations: Migrations) {
     this.#storage = storage;
-    this.#tables = { ...TABLES, ...moreTables };
+    this.#migrations = combineMigrations(migrations);
   }
 
   /** Rows read and written since the object woke, indexes and deletes included: what the platform bills. */
@@ -56,11 +50,7 @@ export class Storage {
   }
 
   write(query: string, ...values: SqlStorageValue[]): void {
-    if (!this.hasData()) {
-      if (this.erasedAt() !== null) this.#exec("DROP TABLE tombstone");
-      for (const statement of Object.values(this.#tables)) this.#exec(statement);
-      this.#contents = { hasData: true, erasedAt: null };
-    }
+    if (!this.hasData()) this.#create();
     this.#exec(query, ...values);
   }
 
@@ -78,10 +68,11 @@ export class Storage {
     this.write("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", name, JSON.stringify(value));
   }
 
-  /** Empties a table. Recreating it writes far fewer rows than deleting its rows, each of which would be billed. */
-  truncate(table: "log"): void {
-    this.write(`DROP TABLE ${table}`);
-    this.write(this.#tables[table] ?? "");
+  /** Empties the log. Recreating it writes far fewer rows than deleting its rows, each of which would be billed. */
+  truncateLog(): void {
+    if (!this.hasData()) return;
+    this.#exec("DROP TABLE IF EXISTS log");
+    for (const statement of this.#migrations.flat()) if (tableCreatedBy(statement) === "log") this.#exec(statement);
   }
 
   /** Runs `body` in a transaction: all of its writes are kept, or none when it throws. */
@@ -98,7 +89,7 @@ export class Storage {
   /** Erases everything but a tombstone, in one transaction. @param now Milliseconds since 1970. */
   erase(now: number): void {
     this.transaction(() => {
-      for (const name of Object.keys(this.#tables)) this.#exec(`DROP TABLE ${name}`);
+      for (const name of this.#tables().keys()) this.#exec(`DROP TABLE ${name}`);
       this.#exec(TOMBSTONE);
       this.#exec("INSERT INTO tombstone VALUES (?)", now);
       this.#contents = { hasData: false, erasedAt: now };
@@ -111,29 +102,57 @@ export class Storage {
     await this.#storage.deleteAll();
   }
 
-  /**
-   * Finds out what is stored. A table that another version created with other columns is recreated, empty. For the log
-   * that is safe: its epoch is removed as well, so clients that resume learn that history does not reach back.
-   */
   #open(): Contents {
-    this.#contents ??= this.#look();
+    this.#contents ??= this.#storage.transactionSync(() => this.#look());
     return this.#contents;
   }
 
+  /** Finds out what is stored, and brings it to this version's layout. */
   #look(): Contents {
-    const stored = this.#exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'");
-    const found = new Map(stored.map(({ name, sql }) => [String(name), String(sql)]));
-    if (!Object.keys(this.#tables).some((name) => found.has(name))) {
-      const rows = found.has("tombstone") ? this.#exec("SELECT deleted_at FROM tombstone") : [];
-      return { hasData: false, erasedAt: rows[0] ? Number(rows[0].deleted_at) : null };
+    const tables = this.#tables();
+    if (!tables.has("state") && !tables.has("log")) {
+      const row = tables.has("tombstone") ? this.#exec("SELECT deleted_at FROM tombstone")[0] : undefined;
+      return { hasData: false, erasedAt: row ? Number(row.deleted_at) : null };
     }
-    for (const [name, statement] of Object.entries(this.#tables)) {
-      if (found.get(name) === statement) continue;
-      this.#exec(`DROP TABLE IF EXISTS ${name}`);
-      this.#exec(statement);
-      if (name === "log" && found.has("state")) this.#exec("DELETE FROM state WHERE name = 'channel'");
+    const stored = tables.has("state") ? this.#exec("SELECT value FROM state WHERE name = ?", LAYOUT)[0] : undefined;
+    // A later version's layout has everything that this version knows.
+    const layout = Number(stored?.value ?? 1);
+    for (const [i, statements] of this.#migrations.entries()) {
+      for (const statement of statements) {
+        const table = tableCreatedBy(statement);
+        if (table === null ? i >= layout : !tables.has(table)) this.#exec(statement);
+      }
     }
+    if (layout < this.#migrations.length) this.#writeLayout();
+    const log = tables.get("log") ?? "";
+    if (!LOG_COLUMNS.every((column) => new RegExp(`\\b${column}\\b`).test(log))) this.#giveUpLog();
     return { hasData: true, erasedAt: null };
+  }
+
+  /** The log alone may be lost, with its epoch: clients that resume then learn that history does not reach back. */
+  #giveUpLog(): void {
+    this.#contents = { hasData: true, erasedAt: null };
+    this.truncateLog();
+    this.#exec("DELETE FROM state WHERE name = 'channel'");
+  }
+
+  #create(): void {
+    if (this.erasedAt() !== null) this.#exec("DROP TABLE tombstone");
+    for (const statement of this.#migrations.flat()) this.#exec(statement);
+    this.#contents = { hasData: true, erasedAt: null };
+    if (this.#migrations.length > 1) this.#writeLayout();
+  }
+
+  #writeLayout(): void {
+    this.#exec("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", LAYOUT, String(this.#migrations.length));
+  }
+
+  /** The tables of channels, of this version or another: the CREATE statement by name. */
+  #tables(): Map<string, string> {
+    const rows = this.#exec(
+      "SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'",
+    );
+    return new Map(rows.map(({ name, sql }) => [String(name), String(sql)]));
   }
 
   #exec(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {

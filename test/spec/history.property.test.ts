@@ -27,7 +27,7 @@ test("what a log gives back is all that came after a position, or nothing", { ti
         let newest = 0;
         let kept: { seq: number; id: string; ts: number }[] = [];
         let head = 0;
-        const storage = new Storage(ctx.storage, {});
+        const storage = new Storage(ctx.storage, []);
         const open = () => new EventLog(storage, { maxEvents, ttlMs: TTL_MS }, () => "first");
         let history = open();
         const append = () => {

@@ -38,9 +38,10 @@ export function newListener(request: ConnectRequest, now: number): Listener {
 
 /**
  * The stored form (a socket's attachment, at most 16,384 bytes). Sockets outlive deploys, so its field names are those
- * of every version so far, and fields added later have defaults.
+ * of every version so far, fields added later have defaults, and fields that only a
+ * later version knows are kept.
  */
-const attachment = z.object({
+const attachment = z.looseObject({
   subject: z.string(),
   isAdmin: z.boolean(),
   orderId: z.string().nullable().default(null),

@@ -140,7 +140,7 @@ export class EventLog {
       extent.oldestTs = reusable.nextTs ?? ts;
     } else {
       this.#storage.write(
-        "INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT INTO log (seq, id, ts, product, request, frame) VALUES (?, ?, ?, ?, ?, ?)",
         ...[seq, event.id, ts, event.productId, event.request, text],
       );
     }
@@ -199,7 +199,7 @@ export class EventLog {
   dropExpired(now: number): void {
     if (now < this.expiresAt()) return;
     this.#raiseBase(this.#load());
-    this.#storage.truncate("log");
+    this.#storage.truncateLog();
     this.invalidate();
   }
 

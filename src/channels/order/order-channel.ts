@@ -17,7 +17,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     if (!name || !orderId) throw new Error("an order's object is named order_<order id>");
     super(ctx, env, {
       name,
-      moreTables: {},
+      migrations: [],
       firstEpoch: randomEpoch,
       subject: (storage, config) => new Order(storage, orderId, config),
     });

@@ -1,14 +1,14 @@
 import type { Env } from "../../config/env.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { Channel } from "../channel.ts";
-import { PRODUCT_TABLES, Products } from "./products.ts";
+import { PRODUCT_MIGRATIONS, Products } from "./products.ts";
 
 /** Everything that happens to products, and everyone who listens to it. There is one such object. */
 export class ProductsChannel extends Channel<Products> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, {
       name: PRODUCTS_CHANNEL,
-      moreTables: PRODUCT_TABLES,
+      migrations: PRODUCT_MIGRATIONS,
       // The same after every wake and different in every deployment, without a row written for the first listener.
       // It repeats when a laptop's local state is removed.
       firstEpoch: () => ctx.id.toString().slice(0, 8),

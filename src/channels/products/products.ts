@@ -2,12 +2,15 @@ import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import type { Identity } from "../contract.ts";
 import type { Applied, Subject } from "../core.ts";
+import type { Migrations } from "../layout.ts";
 import type { Storage } from "../storage.ts";
 import { applyVersion } from "./product-rules.ts";
 
-export const PRODUCT_TABLES = {
-  versions: "CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
-};
+export const PRODUCT_MIGRATIONS: Migrations = [
+  ["CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID"],
+  // Deleted products, whose versions are kept only for as long as late events may come.
+  ["CREATE TABLE gone (product TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"],
+];
 
 /** What is known of products, which is the version last applied to each. */
 export class Products implements Subject {
@@ -49,7 +52,7 @@ export class Products implements Subject {
 
   save(): void {
     for (const [product, version] of this.#draft) {
-      this.#storage.write("INSERT OR REPLACE INTO versions VALUES (?, ?)", product, version);
+      this.#storage.write("INSERT OR REPLACE INTO versions (product, version) VALUES (?, ?)", product, version);
     }
   }
 

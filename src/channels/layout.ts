@@ -1,0 +1,32 @@
+/**
+ * The layouts of a channel's tables, by number. A layout only adds to the one before: tables, or columns with defaults.
+ * What it replaces is removed one version later, so rolling a deployment back one version loses nothing.
+ *
+ * To change the layout, append a migration: the statements that lead from the layout before. Never edit an earlier one.
+ */
+export type Migrations = readonly (readonly string[])[];
+
+/** Every channel's tables. */
+const CHANNEL_MIGRATIONS: Migrations = [
+  [
+    // One JSON document per name. They are small and few, so each is rewritten as a whole.
+    "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    // The frame is the last column, so that scanning the others does not read the overflow pages of long frames.
+    // `request` holds what the publish said besides the event; null when it said nothing.
+    "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, request TEXT, frame TEXT NOT NULL)",
+  ],
+];
+
+/** The columns of `log` that this version reads; a log without them is given up. */
+export const LOG_COLUMNS = ["seq", "id", "ts", "product", "request", "frame"];
+
+/** Combines every channel's migrations with those of one kind, layout by layout. */
+export function combineMigrations(own: Migrations): Migrations {
+  const layouts = Math.max(CHANNEL_MIGRATIONS.length, own.length);
+  return Array.from({ length: layouts }, (_, i) => [...(CHANNEL_MIGRATIONS[i] ?? []), ...(own[i] ?? [])]);
+}
+
+/** Returns the name of the table that a statement creates, or null. */
+export function tableCreatedBy(statement: string): string | null {
+  return /^CREATE TABLE (\w+)/.exec(statement)?.[1] ?? null;
+}
