@@ -60,7 +60,7 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const { redis } = configOf(env);
-    this.#reporter = new Reporter((counted) => registryStub(env, "relay").add(counted));
+    this.#reporter = new Reporter((counted) => registryStub(env, "relay").addCounts(counted));
     this.#client = redis && new RedisClient(redis);
     this.#reader = redis && this.#client && new StreamReader(this.#client, this.#kept, redis.stream);
   }
@@ -185,7 +185,7 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
   async #tellGap(): Promise<void> {
     const { untoldGapAt } = this.#kept.state;
     if (untoldGapAt === null) return;
-    const told = await Promise.allSettled(registryStubs(this.env).map((registry) => registry.gap(untoldGapAt)));
+    const told = await Promise.allSettled(registryStubs(this.env).map((registry) => registry.notifyGap(untoldGapAt)));
     const failed = told.find((one) => one.status === "rejected");
     if (failed) logFault("gap", failed.reason);
     else this.#kept.update({ untoldGapAt: null });
@@ -278,7 +278,7 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
     const order = registries.map((_, i) => (this.#heardBy + i) % registries.length);
     for (const index of order) {
       // Who cannot be asked may know of somebody.
-      if (!(await registries[index]?.isHeard().catch(() => true))) continue;
+      if (!(await registries[index]?.hasListeners().catch(() => true))) continue;
       this.#heardBy = index;
       return true;
     }
