@@ -142,11 +142,11 @@ export class ChannelJournal implements ListenersWatcher {
 
   /** Whether anybody listens at all is told at once. */
   #tellListening(): void {
-    this.#reporter.changed(this.#waitUntil, this.#listening() > 0 !== this.#isKnownHeard);
+    this.#reporter.schedule(this.#waitUntil, this.#listening() > 0 !== this.#isKnownHeard);
   }
 
   #changed(): void {
-    this.#reporter.changed(this.#waitUntil);
+    this.#reporter.schedule(this.#waitUntil);
   }
 
   readonly #waitUntil = (promise: Promise<unknown>) => this.#ctx.waitUntil(promise);

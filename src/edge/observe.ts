@@ -23,7 +23,7 @@ export function count<N extends CounterName>(c: Context<HonoEnv>, name: N, label
 
 /** Tells the registry what was counted, faults that were logged among it. */
 export function flush(c: Context<HonoEnv>): void {
-  reporterOf(c.env).changed((promise) => afterAnswer(c, promise));
+  reporterOf(c.env).schedule((promise) => afterAnswer(c, promise));
 }
 
 function reporterOf(env: Env): Reporter {

@@ -11,7 +11,7 @@ export async function watchdog(_: ScheduledController, env: Env, ctx: ExecutionC
   } catch (error) {
     // The next try is a minute away. Nobody else may be here to tell the registry of this one.
     logFault("watchdog", error);
-    new Reporter((counted) => registryStub(env, "watchdog").addCounts(counted)).changed((promise) =>
+    new Reporter((counted) => registryStub(env, "watchdog").addCounts(counted)).schedule((promise) =>
       ctx.waitUntil(promise),
     );
   }

@@ -6,6 +6,7 @@ import type { Env } from "../../config/env.ts";
 import type { Source } from "../../protocol/publish.ts";
 import { DOORBELL, entryFields } from "../../protocol/stream.ts";
 import { logFault, logPublish, outcomesOf } from "../../telemetry/log.ts";
+import { recordRejected } from "../../telemetry/record.ts";
 import { Reporter } from "../../telemetry/reporter.ts";
 import { deliver } from "../deliver.ts";
 import { RedisClient } from "./client.ts";
@@ -109,7 +110,7 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
       await work();
     } catch (error) {
       logFault("relay", error);
-      this.#reporter.changed((promise) => this.ctx.waitUntil(promise));
+      this.#reporter.schedule((promise) => this.ctx.waitUntil(promise));
       throw error;
     }
   }
@@ -138,7 +139,7 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
           this.#isHealthy = true;
         } catch (error) {
           if (this.#isHealthy) logFault("redis", error);
-          this.#reporter.changed((promise) => this.ctx.waitUntil(promise));
+          this.#reporter.schedule((promise) => this.ctx.waitUntil(promise));
           this.#isHealthy = false;
         }
         this.#heardAt = Date.now();
@@ -159,8 +160,8 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
       const { id } = this.#kept.state;
       const { gap, ...result } = await this.#reader.read();
       if (result.rejected > 0) {
-        this.#reporter.counts.count("tidings_events_rejected_total", { ...SOURCE }, result.rejected);
-        this.#reporter.changed((promise) => this.ctx.waitUntil(promise));
+        recordRejected(this.#reporter.counts, SOURCE, result.rejected);
+        this.#reporter.schedule((promise) => this.ctx.waitUntil(promise));
       }
       if (gap) {
         logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
