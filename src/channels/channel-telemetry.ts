@@ -1,9 +1,17 @@
 import type { Env } from "../config/env.ts";
-import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { logConnectionEnd } from "../telemetry/log.ts";
 import type { Kind } from "../telemetry/metrics.ts";
+import {
+  recordAuthFailure,
+  recordConnectionClosed,
+  recordConnectionOpened,
+  recordDeliveries,
+  recordPublished,
+  recordRateLimited,
+  recordResume,
+} from "../telemetry/record.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 import { registryStub } from "./directory.ts";
 import type { Listener } from "./listeners/listener.ts";
@@ -14,11 +22,9 @@ export type ConnectionLimit = "connections_per_user" | "connections_per_channel"
 
 /** Stands for a close without a close frame (RFC 6455, section 7.4.1). */
 export const NO_CLOSE_CODE = 1006;
-/** Codes that clients close with. Others are counted together: a client may send any, and each would be a series. */
-const CLIENT_CODES = [1000, 1001, 1005, NO_CLOSE_CODE];
 
 /** The channel that is observed. */
-interface Subject {
+interface Place {
   ctx: DurableObjectState;
   env: Env;
   name: ChannelName;
@@ -44,7 +50,7 @@ export class ChannelTelemetry implements ListenersObserver {
   /** Whether the registry knows that the channel has listeners; undefined after a wake. */
   #hasReportedListeners: boolean | undefined;
 
-  constructor({ ctx, env, name, kind }: Subject, { listeners, onGap, onReportFailed }: Callbacks) {
+  constructor({ ctx, env, name, kind }: Place, { listeners, onGap, onReportFailed }: Callbacks) {
     this.#ctx = ctx;
     this.#name = name;
     this.#kind = kind;
@@ -64,29 +70,20 @@ export class ChannelTelemetry implements ListenersObserver {
   }
 
   opened(): void {
-    this.#reporter.counts.count("tidings_connections_opened_total", { kind: this.#kind });
+    recordConnectionOpened(this.#reporter.counts, this.#kind);
     this.#reportListeners();
   }
 
   closed({ connectedAt, requestId }: Listener, code: number): void {
     const seconds = connectedAt > 0 ? Math.max(Date.now() - connectedAt, 0) / 1000 : null;
-    const isKnown = code in CLOSE_CODES || CLIENT_CODES.includes(code);
-    const labels = { kind: this.#kind };
-    this.#reporter.counts.count("tidings_connections_closed_total", {
-      ...labels,
-      code: isKnown ? String(code) : "other",
-    });
-    if (seconds !== null) this.#reporter.counts.observe("tidings_connection_duration_seconds", labels, seconds);
+    recordConnectionClosed(this.#reporter.counts, this.#kind, code, seconds);
     logConnectionEnd({ request_id: requestId, channel: this.#name, code, seconds });
     this.#reportListeners();
   }
 
   /** @param replayed The number of replayed events; null when history does not reach back. */
   resumed(replayed: number | null): void {
-    const kind = this.#kind;
-    const outcome = replayed === null ? "not_recovered" : "recovered";
-    this.#reporter.counts.count("tidings_resumes_total", { kind, outcome });
-    this.#reporter.counts.count("tidings_replayed_events_total", { kind }, replayed ?? 0);
+    recordResume(this.#reporter.counts, this.#kind, replayed);
   }
 
   /**
@@ -100,47 +97,29 @@ export class ChannelTelemetry implements ListenersObserver {
     source: Source | null,
     now: number,
   ): void {
-    const { counts } = this.#reporter;
-    counts.count("tidings_deliveries_total", { kind: this.#kind }, sent);
-    if (source) {
-      // The events of a batch are mostly alike, so equal ones are counted together.
-      const alike = Map.groupBy(
-        events.keys(),
-        (i) => `${events[i]?.type} ${outcomes[i]?.status} ${events[i]?.acceptedAt}`,
-      );
-      for (const [first = 0, ...others] of alike.values()) {
-        const [event, outcome] = [events[first], outcomes[first]];
-        if (!event || !outcome) continue;
-        const { type, acceptedAt } = event;
-        const times = others.length + 1;
-        counts.count("tidings_events_published_total", { type, ...source, outcome: outcome.status }, times);
-        if (outcome.status !== "applied") continue;
-        // The clocks of two machines may differ.
-        const seconds = Math.max(now - acceptedAt, 0) / 1000;
-        counts.observe("tidings_publish_to_send_seconds", { via: source.via }, seconds, times);
-      }
-    }
+    recordDeliveries(this.#reporter.counts, this.#kind, sent);
+    if (source) recordPublished(this.#reporter.counts, source, events, outcomes, now);
     this.#report();
   }
 
   limited(limit: ConnectionLimit | "client_messages"): void {
-    this.#reporter.counts.count("tidings_rate_limited_total", { limit });
+    recordRateLimited(this.#reporter.counts, limit);
     this.#report();
   }
 
   /** @param reason What was wrong with the token of an `authenticate` message. */
   tokenRefused(reason: string): void {
-    this.#reporter.counts.count("tidings_auth_failures_total", { reason });
+    recordAuthFailure(this.#reporter.counts, reason);
     this.#report();
   }
 
   /** Reports the number of listeners, at once when the first one connected or the last one left. */
   #reportListeners(): void {
-    this.#reporter.changed(this.#waitUntil, this.#listeners() > 0 !== this.#hasReportedListeners);
+    this.#reporter.schedule(this.#waitUntil, this.#listeners() > 0 !== this.#hasReportedListeners);
   }
 
   #report(): void {
-    this.#reporter.changed(this.#waitUntil);
+    this.#reporter.schedule(this.#waitUntil);
   }
 
   readonly #waitUntil = (promise: Promise<unknown>) => this.#ctx.waitUntil(promise);
