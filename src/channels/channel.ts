@@ -26,8 +26,6 @@ export interface Blueprint<S extends Subject> {
   name: ChannelName;
   /** How the tables came about that only this kind of channel has. */
   migrations: Migrations;
-  /** Names the epoch of a channel that has none yet. */
-  firstEpoch: () => string;
   subject: (storage: Storage, config: Config) => S;
 }
 
@@ -90,11 +88,15 @@ export abstract class Channel<S extends Subject> extends DurableObject<Env> impl
 function createCore<S extends Subject>(
   ctx: DurableObjectState,
   env: Env,
-  { name, migrations, firstEpoch, subject: createSubject }: Blueprint<S>,
+  { name, migrations, subject: createSubject }: Blueprint<S>,
 ): Core<S> {
   const config = configOf(env);
   const storage = new Storage(ctx.storage, migrations);
-  const log = new EventLog(storage, { maxEvents: config.historyLimit, ttlMs: config.historyTtlMs }, firstEpoch);
+  const log = new EventLog(storage, {
+    maxEvents: config.historyLimit,
+    ttlMs: config.historyTtlMs,
+    generation: config.storageGeneration,
+  });
   const alarm = new Alarm(ctx);
   const subject = createSubject(storage, config);
   const telemetry = new ChannelTelemetry(

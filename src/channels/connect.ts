@@ -19,6 +19,8 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
     telemetry.limited(limit);
     return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
   }
+  // So that the epoch it is given survives a wake: the first listener to products comes before any event.
+  log.open();
   const missed = resume && resume !== "invalid" ? log.readSince(resume, now) : null;
   if (resume) telemetry.resumed(missed?.length ?? null);
   const listener = newListener(request, now);

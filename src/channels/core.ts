@@ -35,8 +35,10 @@ export interface Subject {
   refusalFor(identity: Identity): SocketRefusal | null;
   /** Returns false for an order without an owner: the shop's backend may know whose it is. */
   isRefusalFinal(): boolean;
-  /** Returns when everything stored is to be erased, in milliseconds since 1970; Infinity for never. */
-  retainedUntil(): number;
+  /** Returns when it next needs maintenance, in milliseconds since 1970; Infinity for never. */
+  dueAt(): number;
+  /** Does what is due. Returns whether everything stored is to be erased. */
+  maintain(now: number): "keep" | "erase";
 
   /** Applies an event to the state, as one step of a delivery; `stale` when it comes too late to change anything. */
   apply(event: AcceptedEvent, now: number): Applied | "stale";

@@ -58,6 +58,6 @@ function send(core: Core, frames: LoggedFrame[], outcomes: PublishOutcome[], now
   const bySeq = new Map<number | null, number>(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
   const applied = outcomes.filter((outcome): outcome is PublishResult => outcome.status === "applied");
   for (const outcome of applied) outcome.receivers = bySeq.get(outcome.seq) ?? 0;
-  core.alarm.ensure(Math.min(core.log.expiresAt(), core.subject.retainedUntil()), now);
+  core.alarm.ensure(Math.min(core.log.expiresAt(), core.subject.dueAt()), now);
   return receivers.reduce((sum, count) => sum + count, 0);
 }

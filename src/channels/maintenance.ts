@@ -25,7 +25,7 @@ export async function onAlarm(core: Core, now: number): Promise<void> {
  */
 async function maintain(core: Core, now: number): Promise<void> {
   const { listeners, log, subject, config } = core;
-  if (now >= subject.retainedUntil()) {
+  if (subject.maintain(now) === "erase") {
     await core.alarm.fired(now + config.historyTtlMs, now);
     erase(core, now);
     return;
@@ -36,10 +36,7 @@ async function maintain(core: Core, now: number): Promise<void> {
     ...dueAction(listener, pingedAt, config.idleTimeoutMs, now, MIN_GAIN_MS),
   }));
   const logExpiresAt = log.expiresAt() > now ? log.expiresAt() : Number.POSITIVE_INFINITY;
-  const next = plans.reduce(
-    (earliest, plan) => Math.min(earliest, plan.next),
-    Math.min(subject.retainedUntil(), logExpiresAt),
-  );
+  const next = plans.reduce((earliest, plan) => Math.min(earliest, plan.next), Math.min(subject.dueAt(), logExpiresAt));
   await core.alarm.fired(next, now);
   for (const { socket, listener, action } of plans) {
     if (action === "close_expired") listeners.close(socket, "token_expired");

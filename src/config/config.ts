@@ -43,6 +43,8 @@ export interface Config {
   orderIdleRetentionMs: number;
   /** Statuses that end an order, in lower case. */
   terminalStatuses: ReadonlySet<string>;
+  /** Part of every epoch; raised when a backup is restored. */
+  storageGeneration: number;
   /** How many sockets there may be in one channel; Infinity a user with `RATE_LIMITS=off`. */
   connections: { perUser: number; perChannel: number };
   /** Whether anything is limited that `RATE_LIMITS=off` sets free. */
@@ -152,6 +154,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
   const idleTimeoutSeconds = integer("IDLE_TIMEOUT_SECONDS", 600, 60, 86_400);
   const orderRetentionSeconds = integer("ORDER_RETENTION_SECONDS", 30 * 86_400, 60, 3650 * 86_400);
   const orderIdleRetentionSeconds = integer("ORDER_IDLE_RETENTION_SECONDS", 400 * 86_400, 60, 3650 * 86_400);
+  const storageGeneration = integer("STORAGE_GENERATION", 0, 0, 999_999);
   const perUser = integer("MAX_CONNECTIONS_PER_USER", DEFAULT_CONNECTIONS_PER_USER, 1, MOST_CONNECTIONS_PER_CHANNEL);
   const perChannel = integer(
     "MAX_CONNECTIONS_PER_CHANNEL",
@@ -178,6 +181,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
     idleTimeoutSeconds === undefined ||
     orderRetentionSeconds === undefined ||
     orderIdleRetentionSeconds === undefined ||
+    storageGeneration === undefined ||
     perUser === undefined ||
     perChannel === undefined ||
     areRatesLimited === undefined
@@ -202,6 +206,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
       idleTimeoutMs: idleTimeoutSeconds * 1000,
       orderRetentionMs: orderRetentionSeconds * 1000,
       orderIdleRetentionMs: orderIdleRetentionSeconds * 1000,
+      storageGeneration,
       terminalStatuses: new Set(list(text("TERMINAL_STATUSES", DEFAULT_TERMINAL_STATUSES).toLowerCase())),
       connections: { perUser: areRatesLimited ? perUser : Number.POSITIVE_INFINITY, perChannel },
       areRatesLimited,

@@ -56,7 +56,9 @@ describe("the end of an order's retention, when its storage cannot be removed", 
     await publish(`orders/${id}`, { type: "order_delivered", data: {} });
     stopClock();
     advanceClock(30 * 86_400_000);
-    const erase = vi.spyOn(Storage.prototype, "erase").mockRejectedValue(fails());
+    const erase = vi.spyOn(Storage.prototype, "erase").mockImplementation(() => {
+      throw fails();
+    });
     await runDurableObjectAlarm(orderObject(id));
     expect(faults()).toEqual([
       expect.objectContaining({ event: "fault", where: "maintenance", channel: `order_${id}` }),

@@ -28,7 +28,7 @@ test("what a log gives back is all that came after a position, or nothing", { ti
         let kept: { seq: number; id: string; ts: number }[] = [];
         let head = 0;
         const storage = new Storage(ctx.storage, []);
-        const open = () => new EventLog(storage, { maxEvents, ttlMs: TTL_MS }, () => "first");
+        const open = () => new EventLog(storage, { maxEvents, ttlMs: TTL_MS, generation: 0 });
         let history = open();
         const append = () => {
           const id = `e${head + 1}-${newest++}`;

@@ -22,9 +22,11 @@ export interface LoggedFrame {
   text: string;
 }
 
-export interface LogLimits {
+export interface LogOptions {
   maxEvents: number;
   ttlMs: number;
+  /** Part of every epoch's name; raising it starts new epochs everywhere, as after a backup was restored. */
+  generation: number;
 }
 
 /** Longer replays are refused: the object and its sockets share 128 MB (Durable Objects limits). */
@@ -64,22 +66,19 @@ interface Extent {
  */
 export class EventLog {
   readonly #storage: Storage;
-  readonly #limits: LogLimits;
-  readonly #firstEpoch: () => string;
+  readonly #options: LogOptions;
   #extent: Extent | undefined;
   /** `seq` by event id; read in one scan when the first event after a wake arrives. */
   #ids: Map<string, number> | undefined;
 
-  /** @param firstEpoch Names the epoch of a channel that has none yet; called after every wake until one is stored. */
-  constructor(storage: Storage, limits: LogLimits, firstEpoch: () => string) {
+  constructor(storage: Storage, options: LogOptions) {
     this.#storage = storage;
-    this.#limits = limits;
-    this.#firstEpoch = firstEpoch;
+    this.#options = options;
   }
 
   position(): Position {
     const { epoch, head } = this.#load();
-    return { epoch, seq: head };
+    return { epoch: this.#nameOf(epoch), seq: head };
   }
 
   /** Returns the `seq` of the event with this id, if the log holds it. */
@@ -172,7 +171,7 @@ export class EventLog {
    */
   readSince({ epoch, seq: since }: Position, now: number): LoggedFrame[] | null {
     const extent = this.#load();
-    if (epoch !== extent.epoch || since > extent.head) return null;
+    if (epoch !== this.#nameOf(extent.epoch) || since > extent.head) return null;
     if (since === extent.head) return [];
     if (since < extent.base || since + 1 < extent.oldest) return null;
     const frames: LoggedFrame[] = [];
@@ -192,7 +191,7 @@ export class EventLog {
   /** Returns when the last event becomes too old to replay, in milliseconds since 1970; Infinity for an empty log. */
   expiresAt(): number {
     const { oldest, head, headTs } = this.#load();
-    return oldest > head ? Number.POSITIVE_INFINITY : headTs + this.#limits.ttlMs;
+    return oldest > head ? Number.POSITIVE_INFINITY : headTs + this.#options.ttlMs;
   }
 
   /** Empties the log when its last event is too old to replay. The position stays, and `seq` continues from it. */
@@ -217,7 +216,7 @@ export class EventLog {
       const head = Math.max(Number(last?.seq ?? 0), channel?.base ?? 0);
       const hasData = this.#storage.hasData();
       this.#extent = {
-        epoch: channel?.epoch ?? (hasData ? randomEpoch() : this.#firstEpoch()),
+        epoch: channel?.epoch ?? randomEpoch(),
         isOpen: channel !== null,
         epochStartedAt: channel?.since ?? 0,
         // Events of an epoch that cannot be read are not replayed in the next one.
@@ -246,23 +245,29 @@ export class EventLog {
    */
   #reusableRow(seq: number, now: number): { id: string; nextTs: number | undefined } | null {
     const { oldest, oldestTs, head } = this.#load();
-    const isReusable = seq - oldest >= this.#limits.maxEvents || this.#isExpired(oldestTs, now);
+    const isReusable = seq - oldest >= this.#options.maxEvents || this.#isExpired(oldestTs, now);
     if (oldest > head || !isReusable) return null;
     const [row, next] = this.#storage.read("SELECT id, ts FROM log WHERE seq >= ? ORDER BY seq LIMIT 2", oldest);
     return { id: String(row?.id), nextTs: next && Number(next.ts) };
   }
 
   #isExpired(ts: number, now: number): boolean {
-    return ts <= now - this.#limits.ttlMs;
+    return ts <= now - this.#options.ttlMs;
   }
 
   /** Deletes what is left over after `maxEvents` was lowered. */
   #shrink(): void {
     const { head, oldest } = this.#load();
-    const keepFrom = head - this.#limits.maxEvents + 1;
+    const keepFrom = head - this.#options.maxEvents + 1;
     if (oldest >= keepFrom) return;
     this.#storage.write("DELETE FROM log WHERE seq < ?", keepFrom);
     this.invalidate();
+  }
+
+  /** An epoch's public name. */
+  #nameOf(epoch: string): string {
+    const { generation } = this.#options;
+    return generation === 0 ? epoch : `${epoch}-${generation}`;
   }
 
   #raiseBase(extent: Extent): void {
@@ -277,6 +282,6 @@ export class EventLog {
 }
 
 /** Names an epoch that no other log has had. */
-export function randomEpoch(): string {
+function randomEpoch(): string {
   return crypto.randomUUID().slice(0, 8);
 }

@@ -4,7 +4,6 @@ import type { OrderRegistration } from "../../protocol/publish.ts";
 import { Channel } from "../channel.ts";
 import type { OrderChannelRpc, OrderRefusal, OrderSnapshot, RegisterOutcome, Requester } from "../contract.ts";
 import { deliver } from "../deliver.ts";
-import { randomEpoch } from "../log/event-log.ts";
 import { erase } from "../maintenance.ts";
 import { Order } from "./order.ts";
 
@@ -18,7 +17,6 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     super(ctx, env, {
       name,
       migrations: [],
-      firstEpoch: randomEpoch,
       subject: (storage, config) => new Order(storage, orderId, config),
     });
     this.#orderId = orderId;
@@ -39,7 +37,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     deliver(this.core, plan.corrections, null, now);
     log.open();
     order.replace(plan.state);
-    alarm.ensure(order.retainedUntil(), now);
+    alarm.ensure(order.dueAt(), now);
     return { status: user_id === null ? "created" : "corrected" };
   }
 

@@ -58,13 +58,17 @@ export class Order implements Subject {
     return this.isDeleted() || this.state().user_id !== null;
   }
 
-  /** Some time after it ended, or, ended or not, long after it last changed. */
-  retainedUntil(): number {
+  /** Returns when it is to be erased: some time after it ended, and in any case long after it last changed. */
+  dueAt(): number {
     const { endedAt, changedAt } = this.state();
     const { orderRetentionMs, orderIdleRetentionMs } = this.#config;
     const ended = endedAt === null ? Number.POSITIVE_INFINITY : endedAt + orderRetentionMs;
     const idle = changedAt === null ? Number.POSITIVE_INFINITY : changedAt + orderIdleRetentionMs;
     return Math.min(ended, idle);
+  }
+
+  maintain(now: number): "keep" | "erase" {
+    return now < this.dueAt() ? "keep" : "erase";
   }
 
   apply(event: AcceptedEvent, now: number): Applied | "stale" {

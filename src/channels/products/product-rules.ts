@@ -1,12 +1,20 @@
-/** What a product's version allows, as a pure function. */
+import type { AcceptedEvent } from "../../protocol/publish.ts";
+
+/** What is kept of a product: the version last applied, and when the product was deleted (milliseconds since 1970). */
+export interface ProductState {
+  version: number | null;
+  goneAt: number | null;
+}
 
 /**
- * Decides about an event by its version.
- * @param last The version last applied to the product; null when there was none.
- * @param version The event's; null when it has none, which always applies.
- * @returns The product's version afterwards, or `stale` when the event's is not newer.
+ * Applies an event to its product, as a pure function.
+ * @returns The product's state afterwards; `stale` when the event's version is not newer than the last one applied.
  */
-export function applyVersion(last: number | null, version: number | null): number | null | "stale" {
-  if (version === null) return last;
-  return last !== null && version <= last ? "stale" : version;
+export function applyEvent(
+  { version: last }: ProductState,
+  { type, version }: Pick<AcceptedEvent, "type" | "version">,
+  now: number,
+): ProductState | "stale" {
+  if (version !== null && last !== null && version <= last) return "stale";
+  return { version: version ?? last, goneAt: type === "product_deleted" ? now : null };
 }

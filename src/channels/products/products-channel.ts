@@ -9,10 +9,7 @@ export class ProductsChannel extends Channel<Products> {
     super(ctx, env, {
       name: PRODUCTS_CHANNEL,
       migrations: PRODUCT_MIGRATIONS,
-      // The same after every wake and different in every deployment, without a row written for the first listener.
-      // It repeats when a laptop's local state is removed.
-      firstEpoch: () => ctx.id.toString().slice(0, 8),
-      subject: (storage) => new Products(storage),
+      subject: (storage, config) => new Products(storage, config.historyTtlMs),
     });
   }
 }

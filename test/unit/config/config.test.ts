@@ -23,6 +23,7 @@ describe("defaults", () => {
       corsOrigins: new Set(),
       roleClaim: "role",
       orderIdleRetentionMs: 34_560_000_000,
+      storageGeneration: 0,
       terminalStatuses: new Set(["delivered", "cancelled", "canceled", "completed", "refunded", "returned", "failed"]),
       adminRoles: new Set(["admin"]),
       ordersApiUrl: null,

@@ -1,0 +1,43 @@
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, expect, test, vi } from "vitest";
+import { advanceClock, stopClock } from "../support/clock.ts";
+import { productsObject, publish } from "../support/service.ts";
+
+/** A late event does not bring a deleted product back, and its version does not stay for ever. */
+
+const DAY = 86_400_000;
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const versionsOf = (product: string) =>
+  runInDurableObject(productsObject(), (_, { storage }) =>
+    storage.sql.exec("SELECT version FROM versions WHERE product = ?", product).toArray(),
+  );
+
+test("an event that is late for a deleted product is stale; after the history's span its version is gone", async () => {
+  stopClock();
+  const product_id = crypto.randomUUID();
+  const stock = (version: number) =>
+    publish("products", { type: "inventory_updated", data: { product_id, new_quantity: 1 }, version });
+  await stock(5);
+  await publish("products", { type: "product_deleted", data: { product_id }, version: 6 });
+  expect((await stock(4)).status).toBe("stale");
+  advanceClock(DAY - 1000);
+  expect((await stock(4)).status).toBe("stale");
+  expect(await versionsOf(product_id)).toEqual([{ version: 6 }]);
+  advanceClock(120_000);
+  await runDurableObjectAlarm(productsObject());
+  expect(await versionsOf(product_id)).toEqual([]);
+});
+
+test("a product that is created again keeps its version", async () => {
+  stopClock();
+  const product_id = crypto.randomUUID();
+  await publish("products", { type: "product_created", data: { product_id }, version: 1 });
+  await publish("products", { type: "product_deleted", data: { product_id } });
+  await publish("products", { type: "product_created", data: { product_id }, version: 2 });
+  advanceClock(2 * DAY);
+  await runDurableObjectAlarm(productsObject());
+  expect(await versionsOf(product_id)).toEqual([{ version: 2 }]);
+});
