@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { encodeEventFrame, type Position } from "../../protocol/frames.ts";
 import type { Storage } from "../storage.ts";
+import { type LogRow, parseStored, readFrame, readLogRow } from "./log-row.ts";
 import { sameJson } from "./same-json.ts";
 
 /** What the log needs to know of an event. */
@@ -33,6 +34,9 @@ export interface LogOptions {
 export const MAX_REPLAY_CHARACTERS = 8 * 1024 * 1024;
 /** Rows per query; bounds memory before the length check. */
 const REPLAY_ROWS = 100;
+
+/** What a stored frame is compared by. */
+const storedEvent = z.object({ type: z.string(), data: z.unknown() });
 
 const channelState = z.object({
   epoch: z.string().min(1),
@@ -154,13 +158,13 @@ export class EventLog {
   /** Returns whether event `seq` came from the same request as this one; the order of JSON keys does not matter. */
   isSameEvent(seq: number, event: LogEvent): boolean {
     const row = this.#storage.read("SELECT request, frame FROM log WHERE seq = ?", seq)[0];
-    // The row was written by `append`.
-    const stored = JSON.parse(String(row?.frame)) as { type: string; data: unknown };
-    const parsed = (text: unknown): unknown => (typeof text === "string" ? JSON.parse(text) : null);
+    const stored = storedEvent.safeParse(parseStored(row?.frame)).data;
+    // A damaged row is no reason to apply its event again.
+    if (!stored) return true;
     return (
       stored.type === event.type &&
       sameJson(stored.data, JSON.parse(event.data)) &&
-      sameJson(parsed(row?.request), parsed(event.request))
+      sameJson(parseStored(row?.request), parseStored(event.request))
     );
   }
 
@@ -178,11 +182,18 @@ export class EventLog {
     let length = 0;
     const query = "SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq LIMIT ?";
     for (let from = since; from < extent.head; from += REPLAY_ROWS) {
-      for (const { seq, ts, product, frame } of this.#storage.read(query, from, REPLAY_ROWS)) {
-        const text = String(frame);
+      for (const stored of this.#storage.read(query, from, REPLAY_ROWS)) {
+        const row = readLogRow(stored);
+        const text = readFrame(stored.frame);
+        if (!row || text === null) {
+          // Whoever needs this row has lost something; a new epoch says so to every client that resumes.
+          this.startEpoch(now);
+          return null;
+        }
         length += text.length;
-        if (length > MAX_REPLAY_CHARACTERS || (frames.length === 0 && this.#isExpired(Number(ts), now))) return null;
-        frames.push({ seq: Number(seq), productId: product === null ? null : String(product), text });
+        if (length > MAX_REPLAY_CHARACTERS || (frames.length === 0 && this.#isExpired(row.ts, now))) return null;
+        const { product } = stored;
+        frames.push({ seq: row.seq, productId: product === null ? null : String(product), text });
       }
     }
     return frames;
@@ -210,10 +221,9 @@ export class EventLog {
 
   #load(): Extent {
     if (!this.#extent) {
+      const [first, last] = this.#ends();
       const channel = this.#storage.readState("channel", channelState);
-      const first = this.#storage.read("SELECT seq, ts FROM log ORDER BY seq LIMIT 1")[0];
-      const last = this.#storage.read("SELECT seq, ts FROM log ORDER BY seq DESC LIMIT 1")[0];
-      const head = Math.max(Number(last?.seq ?? 0), channel?.base ?? 0);
+      const head = Math.max(last?.seq ?? 0, channel?.base ?? 0);
       const hasData = this.#storage.hasData();
       this.#extent = {
         epoch: channel?.epoch ?? randomEpoch(),
@@ -221,15 +231,32 @@ export class EventLog {
         epochStartedAt: channel?.since ?? 0,
         // Events of an epoch that cannot be read are not replayed in the next one.
         base: channel?.base ?? head,
-        oldest: Number(first?.seq ?? head + 1),
-        oldestTs: Number(first?.ts ?? 0),
+        oldest: first?.seq ?? head + 1,
+        oldestTs: first?.ts ?? 0,
         head,
-        headTs: Number(last?.ts ?? 0),
+        headTs: last?.ts ?? 0,
       };
       // Something is stored, but no epoch that this version can read: clients that resume must learn of a new one.
       if (hasData) this.open();
     }
     return this.#extent;
+  }
+
+  /** Returns the first and last row. A log in which one of them is damaged is given up, its highest `seq` excepted. */
+  #ends(): (LogRow | undefined)[] {
+    const ends = ["ASC", "DESC"].flatMap((order) =>
+      this.#storage.read(`SELECT seq, ts FROM log ORDER BY seq ${order} LIMIT 1`),
+    );
+    const rows = ends.map(readLogRow);
+    if (!rows.includes(null)) return rows.filter((row) => row !== null);
+    const query = "SELECT max(seq) AS seq FROM log WHERE seq BETWEEN 1 AND ?";
+    const head = Number(this.#storage.read(query, Number.MAX_SAFE_INTEGER)[0]?.seq ?? 0);
+    this.#storage.transaction(() => {
+      this.#storage.truncateLog();
+      const base = Math.max(head, this.#storage.readState("channel", channelState)?.base ?? 0);
+      this.#writeChannel({ epoch: randomEpoch(), base, epochStartedAt: Date.now() });
+    });
+    return [];
   }
 
   #loadIds(): Map<string, number> {
@@ -275,7 +302,7 @@ export class EventLog {
     this.#writeChannel(extent);
   }
 
-  #writeChannel({ epoch, base, epochStartedAt }: Extent): void {
+  #writeChannel({ epoch, base, epochStartedAt }: Pick<Extent, "epoch" | "base" | "epochStartedAt">): void {
     const state = { epoch, base, since: epochStartedAt } satisfies z.infer<typeof channelState>;
     this.#storage.writeState("channel", state);
   }
