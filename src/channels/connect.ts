@@ -33,6 +33,6 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
 /** Returns the limit that one more listener would exceed, or null. */
 function reachedLimit({ config, listeners }: Core, user: string): ConnectionLimit | null {
   const { perUser, perChannel } = config.connections;
-  if (listeners.count >= perChannel) return "connections_per_channel";
+  if (listeners.sockets >= perChannel) return "connections_per_channel";
   return listeners.countOf(user) >= perUser ? "connections_per_user" : null;
 }

@@ -73,7 +73,15 @@ export function writeAttachment(socket: WebSocket, listener: Listener): void {
   } satisfies z.infer<typeof attachment>);
 }
 
-/** Marks a socket as closed by the service: a close event that still arrives is then ignored. */
-export function removeAttachment(socket: WebSocket): void {
-  socket.serializeAttachment(null);
+/** What is left of a listener whose socket the service has closed, until the close completes. */
+const closingAttachment = z.object({ closing: z.string() });
+
+/** Returns the user of a socket that the service has closed and whose close is not complete; null for any other. */
+export function readClosing(socket: WebSocket): string | null {
+  return closingAttachment.safeParse(socket.deserializeAttachment()).data?.closing ?? null;
+}
+
+/** Replaces a listener's attachment once its socket is being closed: only whom it counts against is kept. */
+export function writeClosing(socket: WebSocket, subject: string): void {
+  socket.serializeAttachment({ closing: subject } satisfies z.infer<typeof closingAttachment>);
 }

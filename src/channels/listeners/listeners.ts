@@ -3,7 +3,7 @@ import { type AckRequestFrame, encodePositionFrame, PING, PONG } from "../../pro
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
 import type { LoggedFrame } from "../log/event-log.ts";
 import { FlowControl } from "./flow-control.ts";
-import { type Listener, readAttachment, removeAttachment, writeAttachment } from "./listener.ts";
+import { type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
 import { messagesFor } from "./messages.ts";
 import { passes } from "./product-filter.ts";
 import { tryClose, trySend } from "./socket.ts";
@@ -30,7 +30,9 @@ export class Listeners {
   readonly #positionInterval: number;
   readonly #open = new Map<WebSocket, Listener>();
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
-  /** Sockets by user. */
+  /** Sockets that the service has closed and whose client has not answered, with their users. They still exist. */
+  readonly #closing = new Map<WebSocket, string>();
+  /** Sockets by user, closing ones included. */
   readonly #bySubject = new Map<string, number>();
 
   /** @param historyLimit How many events a client may miss and still resume. */
@@ -41,16 +43,24 @@ export class Listeners {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
       const listener = readAttachment(socket);
+      const closing = readClosing(socket);
       if (listener) this.#add(socket, listener);
+      else if (closing !== null) this.#addClosing(socket, closing);
       else tryClose(socket, REFUSALS.going_away.close, REFUSALS.going_away.title);
     }
   }
 
+  /** Listeners. */
   get count(): number {
     return this.#open.size;
   }
 
-  /** Returns how many sockets a user has open here. */
+  /** Sockets that exist, also of clients that do not answer a close: what limits are about. */
+  get sockets(): number {
+    return this.#open.size + this.#closing.size;
+  }
+
+  /** Returns how many sockets of a user exist here. */
   countOf(subject: string): number {
     return this.#bySubject.get(subject) ?? 0;
   }
@@ -122,7 +132,7 @@ export class Listeners {
     const listener = this.#open.get(socket);
     if (!listener) return;
     // A guest's next ticket has another subject, so the socket moves to that subject's count.
-    this.#subtract(listener);
+    this.#subtract(listener.subject);
     writeAttachment(socket, Object.assign(listener, change));
     this.#add(socket, listener);
   }
@@ -143,9 +153,13 @@ export class Listeners {
   }
 
   close(socket: WebSocket, reason: SocketRefusal): void {
+    const listener = this.#open.get(socket);
+    if (!listener) return;
     const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
     tryClose(socket, close, title);
-    this.remove(socket, close);
+    this.#remove(socket, listener, close);
+    writeClosing(socket, listener.subject);
+    this.#addClosing(socket, listener.subject);
   }
 
   /**
@@ -157,13 +171,21 @@ export class Listeners {
     this.remove(socket, code);
   }
 
-  /** Removes a closed socket. */
+  /** Removes a socket that exists no longer. */
   remove(socket: WebSocket, code: number): void {
+    const closing = this.#closing.get(socket);
+    if (closing !== undefined) {
+      this.#closing.delete(socket);
+      this.#subtract(closing);
+    }
     // Sockets that close while the object hibernates are missing from `getWebSockets()` when it wakes.
     const listener = this.#open.get(socket) ?? readAttachment(socket);
-    if (!listener) return;
-    removeAttachment(socket);
-    if (this.#open.delete(socket)) this.#subtract(listener);
+    if (listener) this.#remove(socket, listener, code);
+  }
+
+  #remove(socket: WebSocket, listener: Listener, code: number): void {
+    socket.serializeAttachment(null);
+    if (this.#open.delete(socket)) this.#subtract(listener.subject);
     this.#observer.closed(listener, code);
   }
 
@@ -177,10 +199,19 @@ export class Listeners {
 
   #add(socket: WebSocket, listener: Listener): void {
     this.#open.set(socket, listener);
-    this.#bySubject.set(listener.subject, this.countOf(listener.subject) + 1);
+    this.#count(listener.subject);
   }
 
-  #subtract({ subject }: Listener): void {
+  #addClosing(socket: WebSocket, subject: string): void {
+    this.#closing.set(socket, subject);
+    this.#count(subject);
+  }
+
+  #count(subject: string): void {
+    this.#bySubject.set(subject, this.countOf(subject) + 1);
+  }
+
+  #subtract(subject: string): void {
     const others = this.countOf(subject) - 1;
     if (others > 0) this.#bySubject.set(subject, others);
     else this.#bySubject.delete(subject);
