@@ -107,7 +107,7 @@ function createCore<S extends Subject>(
       onReportFailed: () => alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
     },
   );
-  const listeners = new Listeners(ctx, telemetry, config.historyLimit);
+  const listeners = new Listeners(ctx, telemetry, config);
   const core: Core<S> = { ctx, config, name, storage, log, listeners, alarm, telemetry, subject };
   return core;
 }

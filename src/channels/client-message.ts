@@ -25,11 +25,13 @@ export async function handleMessage(
 }
 
 async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
-  const { listeners, subject } = core;
+  const { listeners, log, subject } = core;
   const listener = listeners.get(socket);
   if (!listener) return;
   const message = typeof text === "string" ? parseClientMessage(text) : null;
   if (!message) return listeners.close(socket, "protocol_error");
+  // What was never sent cannot have been read.
+  if (message.type === "ack" && message.seq > log.position().seq) return listeners.close(socket, "protocol_error");
   // The answer to the service's own request does not count against the rate limit.
   if (message.type === "ack" && listeners.acknowledged(socket, message.seq)) return;
   if (!isWithinRate(core, socket, listener, now) || message.type === "ack") return;

@@ -1,6 +1,7 @@
 import {
   DEFAULT_CONNECTIONS_PER_CHANNEL,
   DEFAULT_CONNECTIONS_PER_USER,
+  DEFAULT_PLAIN_BYTES_PER_MINUTE,
   MOST_CONNECTIONS_PER_CHANNEL,
 } from "../protocol/limits.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
@@ -45,6 +46,8 @@ export interface Config {
   terminalStatuses: ReadonlySet<string>;
   /** Part of every epoch; raised when a backup is restored. */
   storageGeneration: number;
+  /** What a plain client may be sent within a minute, in bytes. */
+  plainBytesPerMinute: number;
   /** How many sockets there may be in one channel; Infinity a user with `RATE_LIMITS=off`. */
   connections: { perUser: number; perChannel: number };
   /** Whether anything is limited that `RATE_LIMITS=off` sets free. */
@@ -155,6 +158,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
   const orderRetentionSeconds = integer("ORDER_RETENTION_SECONDS", 30 * 86_400, 60, 3650 * 86_400);
   const orderIdleRetentionSeconds = integer("ORDER_IDLE_RETENTION_SECONDS", 400 * 86_400, 60, 3650 * 86_400);
   const storageGeneration = integer("STORAGE_GENERATION", 0, 0, 999_999);
+  const plainBytesPerMinute = integer("MAX_PLAIN_BYTES_PER_MINUTE", DEFAULT_PLAIN_BYTES_PER_MINUTE, 64 * 1024, 2 ** 30);
   const perUser = integer("MAX_CONNECTIONS_PER_USER", DEFAULT_CONNECTIONS_PER_USER, 1, MOST_CONNECTIONS_PER_CHANNEL);
   const perChannel = integer(
     "MAX_CONNECTIONS_PER_CHANNEL",
@@ -182,6 +186,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
     orderRetentionSeconds === undefined ||
     orderIdleRetentionSeconds === undefined ||
     storageGeneration === undefined ||
+    plainBytesPerMinute === undefined ||
     perUser === undefined ||
     perChannel === undefined ||
     areRatesLimited === undefined
@@ -207,6 +212,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
       orderRetentionMs: orderRetentionSeconds * 1000,
       orderIdleRetentionMs: orderIdleRetentionSeconds * 1000,
       storageGeneration,
+      plainBytesPerMinute,
       terminalStatuses: new Set(list(text("TERMINAL_STATUSES", DEFAULT_TERMINAL_STATUSES).toLowerCase())),
       connections: { perUser: areRatesLimited ? perUser : Number.POSITIVE_INFINITY, perChannel },
       areRatesLimited,

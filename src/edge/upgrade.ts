@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { ConnectRefusal } from "../channels/handshake.ts";
 import type { CloseCode } from "../protocol/close-rules.ts";
-import { SUBPROTOCOL } from "../protocol/frames.ts";
+import { encodeClosingFrame, SUBPROTOCOL } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 import type { HonoEnv } from "./app.ts";
 import { speaksSubprotocol } from "./auth/credentials.ts";
@@ -31,6 +31,7 @@ export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, fault?:
   const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
   server.accept();
   const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
+  if (speaksSubprotocol(c.req.raw)) server.send(encodeClosingFrame(close, title));
   server.close(close, title);
   noteRefusal(c, reason, close, fault);
   count(c, "tidings_connections_refused_total", { reason });

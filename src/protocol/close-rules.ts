@@ -39,3 +39,14 @@ export function retryOf(code: number): "never" | "backoff" | "now" {
   if (code >= 4000 && code < 4100) return "never";
   return code >= 4200 && code < 4300 ? "now" : "backoff";
 }
+
+/** How long a client that is closed waits before it reconnects, in milliseconds: at least, and at most. */
+const RETRY_AFTER_MS = { now: [0, 2000], backoff: [1000, 10_000] } as const;
+
+/** Advises a closed client when to reconnect, in milliseconds from now; null for never. @param random From 0 up to 1. */
+export function retryAfterMs(code: CloseCode, random: number): number | null {
+  const retry = CLOSE_RULES[code].retry;
+  if (retry === "never") return null;
+  const [least, most] = RETRY_AFTER_MS[retry];
+  return Math.round(least + random * (most - least));
+}

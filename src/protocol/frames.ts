@@ -1,3 +1,4 @@
+import { type CloseCode, retryAfterMs } from "./close-rules.ts";
 import type { EventData, EventType } from "./event-data.ts";
 
 /**
@@ -75,6 +76,19 @@ export interface PositionFrame {
 
 export function encodePositionFrame(seq: number, now: number): string {
   return JSON.stringify({ type: "position", data: {}, seq, ts: new Date(now).toISOString() } satisfies PositionFrame);
+}
+
+/** Server → `tidings.v1` client: the service closes this socket. Browsers may report the close itself seconds later. */
+export interface ClosingFrame {
+  type: "closing";
+  /** `retry_after_ms`: when to reconnect, in milliseconds from now; null for a close that is final. */
+  data: { code: CloseCode; reason: string; retry_after_ms: number | null };
+}
+
+/** @param random From 0 up to 1: spreads out clients that are closed together. */
+export function encodeClosingFrame(code: CloseCode, reason: string, random = Math.random()): string {
+  const data = { code, reason, retry_after_ms: retryAfterMs(code, random) };
+  return JSON.stringify({ type: "closing", data } satisfies ClosingFrame);
 }
 
 /** Server → `tidings.v1` client: say how far you have read, with `ack`. */

@@ -13,6 +13,11 @@ export const CLIENT_MESSAGES_PER_SECOND = 1;
 export const ASK_AFTER_CHARACTERS = 256 * 1024;
 export const MAX_UNCONFIRMED_CHARACTERS = 4 * 1024 * 1024;
 
+/** What a plain client may be sent within a minute, since it cannot acknowledge: `MAX_PLAIN_BYTES_PER_MINUTE`. */
+export const DEFAULT_PLAIN_BYTES_PER_MINUTE = 4 * 1024 * 1024;
+/** What all plain clients of one object may be sent within a minute; beyond it the largest consumers are closed first. */
+export const MAX_PLAIN_BYTES_PER_OBJECT_MINUTE = 64 * 1024 * 1024;
+
 /** Of one user in one channel: `MAX_CONNECTIONS_PER_USER`. */
 export const DEFAULT_CONNECTIONS_PER_USER = 20;
 /** Of everybody in one channel: `MAX_CONNECTIONS_PER_CHANNEL`. */
@@ -83,6 +88,18 @@ export const LIMITS: LimitRow[] = [
   {
     what: "characters on their way to a `tidings.v1` client, besides a replay",
     limit: count(MAX_UNCONFIRMED_CHARACTERS),
+    refusal: "too_slow",
+    of: ["socket"],
+  },
+  {
+    what: "bytes sent to a plain client within a minute (`MAX_PLAIN_BYTES_PER_MINUTE`)",
+    limit: bytes(DEFAULT_PLAIN_BYTES_PER_MINUTE),
+    refusal: "too_slow",
+    of: ["socket"],
+  },
+  {
+    what: "bytes sent to all plain clients of one object within a minute; the largest consumers are closed first",
+    limit: bytes(MAX_PLAIN_BYTES_PER_OBJECT_MINUTE),
     refusal: "too_slow",
     of: ["socket"],
   },

@@ -356,7 +356,7 @@ describe("exactly at the limit", () => {
   test("is every limit of the documents that is not counted over time or in sockets", () => {
     const here = new Set(edges.map(({ row }) => row));
     const elsewhere = LIMITS.filter(({ what }) => !here.has(what)).map(({ refusal }) => refusal);
-    expect(new Set(elsewhere)).toEqual(new Set(["too_many_connections", "rate_limited"]));
+    expect(new Set(elsewhere)).toEqual(new Set(["too_many_connections", "rate_limited", "too_slow"]));
     expect(here.size).toBe(LIMITS.length - elsewhere.length);
   });
 });

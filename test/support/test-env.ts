@@ -7,6 +7,8 @@ export const SCOPED_KEYS = {
 
 /** The settings that the tests run with; random-looking, and good for nothing else. */
 export const TEST_ENV = {
+  // Tests publish more than a client reads in a minute; `test/limits` has the limit itself.
+  MAX_PLAIN_BYTES_PER_MINUTE: String(64 * 1024 * 1024),
   JWT_SECRET: "test-secret-that-verifies-nothing-real-0123456789",
   PUBLISH_KEYS: [
     "shop:test-publish-key-0123456789abcdef-shop",

@@ -1,10 +1,12 @@
 import type { CloseCode } from "../../protocol/close-rules.ts";
-import { type AckRequestFrame, encodePositionFrame, PING, PONG } from "../../protocol/frames.ts";
+import { type AckRequestFrame, encodeClosingFrame, encodePositionFrame, PING, PONG } from "../../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
+import { utf8Length } from "../../protocol/utf8.ts";
 import type { LoggedFrame } from "../log/event-log.ts";
 import { FlowControl } from "./flow-control.ts";
 import { type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
 import { messagesFor } from "./messages.ts";
+import { PlainBudget } from "./plain-budget.ts";
 import { passes } from "./product-filter.ts";
 import { tryClose, trySend } from "./socket.ts";
 
@@ -30,15 +32,24 @@ export class Listeners {
   readonly #positionInterval: number;
   readonly #open = new Map<WebSocket, Listener>();
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
+  readonly #plainBudget: PlainBudget<WebSocket>;
   /** Sockets that the service has closed and whose client has not answered, with their users. They still exist. */
   readonly #closing = new Map<WebSocket, string>();
   /** Sockets by user, closing ones included. */
   readonly #bySubject = new Map<string, number>();
 
-  /** @param historyLimit How many events a client may miss and still resume. */
-  constructor(ctx: DurableObjectState, observer: ListenersObserver, historyLimit: number) {
+  /**
+   * @param historyLimit How many events a client may miss and still resume.
+   * @param plainBytesPerMinute What a plain client may be sent.
+   */
+  constructor(
+    ctx: DurableObjectState,
+    observer: ListenersObserver,
+    { historyLimit, plainBytesPerMinute }: { historyLimit: number; plainBytesPerMinute: number },
+  ) {
     this.#ctx = ctx;
     this.#observer = observer;
+    this.#plainBudget = new PlainBudget(plainBytesPerMinute);
     this.#positionInterval = Math.ceil(historyLimit / POSITIONS_PER_HISTORY);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
@@ -99,6 +110,7 @@ export class Listeners {
     const receivers = new Array<number>(frames.length).fill(0);
     const packed = new Map<string, string[]>();
     const lengths = frames.map(({ text }) => text.length);
+    const bytes = frames.map(({ text }) => utf8Length(text));
     const position = this.#positionAfter(frames, now);
     for (const [socket, listener] of this.#open) {
       if (now >= listener.expiresAt) {
@@ -108,8 +120,11 @@ export class Listeners {
       const sent = this.#sendTo(socket, listener, frames, packed);
       for (const index of sent) receivers[index] = (receivers[index] ?? 0) + 1;
       if (position !== null && isBehind(listener, frames, sent)) this.sendControl(socket, position);
-      if (listener.speaksV1 && sent.length > 0) this.#controlFlow(socket, frames, sent, lengths);
+      if (sent.length === 0) continue;
+      if (listener.speaksV1) this.#controlFlow(socket, frames, sent, lengths);
+      else this.#plainBudget.sent(socket, sumOf(bytes, sent), now);
     }
+    for (const socket of this.#plainBudget.takeExcess()) this.close(socket, "too_slow");
     return receivers;
   }
 
@@ -156,6 +171,7 @@ export class Listeners {
     const listener = this.#open.get(socket);
     if (!listener) return;
     const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
+    if (listener.speaksV1) trySend(socket, [encodeClosingFrame(close, title)]);
     tryClose(socket, close, title);
     this.#remove(socket, listener, close);
     writeClosing(socket, listener.subject);
@@ -221,8 +237,7 @@ export class Listeners {
   #controlFlow(socket: WebSocket, frames: LoggedFrame[], sent: number[], lengths: number[]): void {
     const flowControl = this.#flowControl.get(socket) ?? new FlowControl();
     this.#flowControl.set(socket, flowControl);
-    const characters = sent.reduce((sum, index) => sum + (lengths[index] ?? 0), 0);
-    const due = flowControl.sent(characters, frames[sent.at(-1) ?? 0]?.seq ?? 0);
+    const due = flowControl.sent(sumOf(lengths, sent), frames[sent.at(-1) ?? 0]?.seq ?? 0);
     if (due === "request") this.sendControl(socket, ACK_REQUEST);
     if (due === "too_slow") this.close(socket, "too_slow");
   }
@@ -235,6 +250,8 @@ export class Listeners {
     return trySend(socket, messagesFor(listener.speaksV1, frames, picked, packed)) ? picked : [];
   }
 }
+
+const sumOf = (values: number[], indexes: number[]) => indexes.reduce((sum, index) => sum + (values[index] ?? 0), 0);
 
 /** Whether a filtered `tidings.v1` client has not received the last of these frames. */
 function isBehind({ speaksV1, products }: Listener, frames: LoggedFrame[], sent: number[]): boolean {

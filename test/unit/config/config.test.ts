@@ -24,6 +24,7 @@ describe("defaults", () => {
       roleClaim: "role",
       orderIdleRetentionMs: 34_560_000_000,
       storageGeneration: 0,
+      plainBytesPerMinute: 4_194_304,
       terminalStatuses: new Set(["delivered", "cancelled", "canceled", "completed", "refunded", "returned", "failed"]),
       adminRoles: new Set(["admin"]),
       ordersApiUrl: null,
