@@ -1,13 +1,13 @@
-/** What the test pages share: settings from the address, a count of sockets, and a place to show things. */
+/** What the test pages share: settings from the address, a socket counter, and a state that the test reads. */
 
-/** What is used here of a browser's own objects; the project's types are those of Workers and Node. */
+/** The browser objects used here. The project's types cover only Workers and Node. */
 interface Browser {
   document: { getElementById(id: string): Element & { textContent: string } };
   location: { hash: string };
   WebSocket: typeof WebSocket;
   page: object;
 }
-// The test pages run in a browser and nowhere else.
+// Test pages run only in browsers.
 const browser = globalThis as unknown as Browser;
 
 export const settings = Object.fromEntries(new URLSearchParams(browser.location.hash.slice(1)));
@@ -22,20 +22,20 @@ browser.WebSocket = class extends browser.WebSocket {
   constructor(url: string, protocols?: string | string[]) {
     super(url, protocols);
     sockets++;
-    show({});
+    report({});
   }
 };
 
 export const app = browser.document.getElementById("app");
 
-let shown: object = { status: "idle" };
-/** Shows something besides what is shown already. */
-export function show(more: object): void {
-  shown = { ...shown, ...more };
-  browser.document.getElementById("shown").textContent = JSON.stringify({ ...shown, sockets });
+let state: object = { status: "idle" };
+/** Merges changes into the state that the test reads. */
+export function report(changes: object): void {
+  state = { ...state, ...changes };
+  browser.document.getElementById("state").textContent = JSON.stringify({ ...state, sockets });
 }
 
-/** Offers calls to the test. */
-export function offer(calls: object): void {
-  browser.page = calls;
+/** Exposes functions to the test (`SitePage.call`). */
+export function expose(functions: object): void {
+  browser.page = functions;
 }

@@ -3,19 +3,19 @@ import { startTidings, type Workerd } from "../../support/workerd.ts";
 import { type PlainChromium, startPlainChromium } from "./chromium.ts";
 import { openSite, type Site } from "./site.ts";
 
-/** What is around a page that listens to an order, each part of which a test can let fail. */
-export interface Surroundings {
+/** The surroundings of a page that listens to an order. A test can make each part fail. */
+export interface Environment {
   service: Workerd;
-  /** Between the page and the service; publishers do not go through it. */
+  /** Between the page and the service; publishers bypass it. */
   network: TcpProxy;
-  /** Where the page reaches the service: through the network. */
+  /** The service's URL through the network. */
   url: string;
   site: Site;
   chromium: PlainChromium;
   stop(): Promise<void>;
 }
 
-export async function startSurroundings(): Promise<Surroundings> {
+export async function startEnvironment(): Promise<Environment> {
   const [service, site, chromium] = await Promise.all([
     startTidings({ BACKEND_CORS_ORIGINS: "*", HISTORY_LIMIT: "100000" }),
     openSite(["recovery"]),

@@ -1,38 +1,36 @@
 import { connectOrder } from "../../../src/sdk/index.ts";
 import { onceAcrossTabs, sharedTabs } from "../../../src/sdk/tabs/tabs.ts";
-import { offer, setting, settings, show } from "./page.ts";
+import { expose, report, setting, settings } from "./shared.ts";
 
-/** An order without a framework; with `shared` in the address, over one socket for all tabs. */
+/** Listens to an order without a framework. With `shared` in the address, all tabs use one socket. */
 
 const seqs: number[] = [];
-const done: string[] = [];
+/** Ids of the events whose side effect ran in this tab. */
+const effects: string[] = [];
 let gaps = 0;
-let isHeld = false;
 const connection = connectOrder(setting("order"), {
   url: setting("url"),
   getToken: () => setting("token"),
   ...(settings.shared !== undefined && { shared: sharedTabs() }),
-  onStatus: (status) => show({ status: status.state, ...status }),
-  onSnapshot: (snapshot) => show({ current: snapshot.current_status }),
-  onGap: () => show({ gaps: ++gaps }),
+  onStatus: (status) => report({ status: status.state, ...status }),
+  onSnapshot: (snapshot) => report({ current: snapshot.current_status }),
+  onGap: () => report({ gaps: ++gaps }),
   onEvent(event) {
     seqs.push(event.seq);
-    show({ seqs });
+    report({ seqs });
     void onceAcrossTabs(event.id, () => {
-      done.push(event.id);
-      show({ done });
+      effects.push(event.id);
+      report({ effects });
     });
   },
 });
-show({ seqs, done, gaps, isHeld });
-offer({
+report({ seqs, effects, gaps });
+expose({
   close: () => connection.close(),
   reconnect: () => connection.reconnect(),
   fire: (target: "window" | "document", type: string) => {
-    // What a browser tells a page that it puts away or brings back.
+    // The events a browser fires when it suspends or resumes a page.
     const { window, document } = globalThis as unknown as Record<"window" | "document", EventTarget>;
     (target === "document" ? document : window).dispatchEvent(new Event(type));
-    isHeld = type === "pagehide" || type === "freeze";
-    show({ isHeld });
   },
 });
