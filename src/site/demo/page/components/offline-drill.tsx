@@ -10,7 +10,7 @@ const OFFLINE_MS = 5000;
 
 type Stage = { name: "ready" } | { name: "offline" | "online"; published: number[] };
 
-/** Takes the page offline, publishes meanwhile, and shows what the SDK recovers once the network is back. */
+/** Takes the page offline, publishes events during the outage, and shows what the SDK recovers afterwards. */
 export function OfflineDrill() {
   const { products, productsLog } = useConnections();
   const { key } = useCredentials();
@@ -51,7 +51,7 @@ export function OfflineDrill() {
   const report = () => {
     if (stage.name === "ready") return products.isConnected ? "Connected." : "Waiting for a connection.";
     const { published } = stage;
-    const range = published.length > 0 ? ` Published meanwhile: seq ${published[0]} to ${published.at(-1)}.` : "";
+    const range = published.length > 0 ? ` Published while offline: seq ${published[0]} to ${published.at(-1)}.` : "";
     if (stage.name === "offline") return `Offline.${range}`;
     if (!products.isConnected) return `The network is back. The SDK is reconnecting.${range}`;
     const isComplete = counts.missed + counts.duplicates === 0;
@@ -66,7 +66,7 @@ export function OfflineDrill() {
         Both sockets close and the browser reports that it is offline, for at least {OFFLINE_MS / 1000} seconds.
         {key
           ? ` Meanwhile, the page publishes ${EVENTS} events over HTTP.`
-          : " Add a publish key to publish events meanwhile."}
+          : " Add a publish key to publish events during the outage."}
       </p>
       <button
         type="button"
