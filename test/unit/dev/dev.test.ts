@@ -32,7 +32,7 @@ class Program {
     const env = Object.entries(process.env).filter(
       ([name]) => !/^(JWT_|PUBLISH_KEYS|TIDINGS_|REDIS_|UPSTASH_)/.test(name),
     );
-    this.process = spawn(process.execPath, [join("src/dev", script), ...args], {
+    this.process = spawn(process.execPath, [script, ...args], {
       cwd: folder,
       env: { ...Object.fromEntries(env), REDIS_URL: redis?.url ?? NO_REDIS },
     });
@@ -72,9 +72,9 @@ const start = (script: string, ...args: string[]) => {
   started.push(program);
   return program;
 };
-const tidings = (...args: string[]) => start("tidings.ts", ...args, "--url", `http://localhost:${port}`);
+const tidings = (...args: string[]) => start("src/cli/tidings.ts", ...args, "--url", `http://localhost:${port}`);
 const startDev = async () => {
-  dev = start("dev.ts", "--port", String(port));
+  dev = start("src/dev/dev.ts", "--port", String(port));
   await dev.until("Try everything");
   const { JWT_SECRET = "", PUBLISH_KEYS = "" } = readDevVars(folder);
   for (const secret of [JWT_SECRET, PUBLISH_KEYS.split(":")[1] ?? ""]) rememberSecret(secret);
@@ -159,7 +159,7 @@ it.skipIf(!withRedis)("delivers what Redis is given", { timeout: SLOW }, async (
 });
 
 it("says how to choose another port when its own is taken", { timeout: SLOW }, async () => {
-  const second = start("dev.ts", "--", "--port", String(port));
+  const second = start("src/dev/dev.ts", "--", "--port", String(port));
   expect(await second.exitCode()).toBe(1);
   expect(second.output).toContain(`Port ${port} is taken`);
   expect(second.output).toContain("npm run dev -- --port");
