@@ -1,5 +1,5 @@
 import { once, setMaxListeners } from "node:events";
-import { createClient, ErrorReply, RESP_TYPES } from "redis";
+import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 import type { RedisCommand } from "./command.ts";
 import type { Reply } from "./reply.ts";
 

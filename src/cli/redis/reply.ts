@@ -1,4 +1,4 @@
-import { ErrorReply } from "redis";
+import { ErrorReply } from "@redis/client";
 
 /** What Redis answers: blob strings as buffers, simple ones such as `OK` as strings. */
 export type Reply = null | number | string | Buffer | ErrorReply | Reply[];

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { ErrorReply } from "redis";
+import { ErrorReply } from "@redis/client";
 import {
   nameOf,
   percentDecoded,

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ErrorReply } from "redis";
+import { ErrorReply } from "@redis/client";
 import { TOKEN_PARAMETER } from "../../cli/redis/command.ts";
 import { RedisUnavailable } from "../../cli/redis/connection.ts";
 

@@ -1,5 +1,5 @@
+import { createClient } from "@redis/client";
 import { Redis } from "@upstash/redis";
-import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createStreamPublisher, PublishError, type StreamRedis } from "../../../src/sdk/publisher/publisher.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
