@@ -45,7 +45,7 @@ export async function openRedisIngress({ env, cwd }: Pick<Terminal, "env" | "cwd
     description: `on: ${shownUrl}, through a bridge at ${bridge.url}`,
     ...commandsFor(redisUrl),
     // Other users of this machine can read arguments, and with them use this Redis while the service runs. Acceptable:
-    // they can use a Redis without a password anyway, and the token expires with the launcher.
+    // a Redis without a password is open to them in any case, and the token expires with the launcher.
     wranglerArguments: [
       ...["--var", `UPSTASH_REDIS_REST_URL:${bridge.url}`],
       ...["--var", `UPSTASH_REDIS_REST_TOKEN:${bridge.token}`],

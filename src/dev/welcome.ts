@@ -22,7 +22,7 @@ export interface Demo {
 
 /**
  * The demo page's address with everything it needs. Browsers do not send a fragment, so no server logs it, and the page
- * removes it from the address bar at once.
+ * removes it from the address bar immediately.
  */
 function demoAddress({ url, orderId, customerToken, adminToken, publishKey }: Demo): string {
   const parameters = { order: orderId, customer: customerToken, admin: adminToken, key: publishKey };
@@ -79,5 +79,5 @@ function throughRedis({ redis, stream }: Demo): string {
       `${redisCli} PUBLISH ${DOORBELL} 1`,
     );
   }
-  return `\nPublish through Redis (the PUBLISH makes the service read the stream at once):\n${lines.map((line) => `  ${line}\n`).join("")}`;
+  return `\nPublish through Redis (the PUBLISH makes the service read the stream immediately):\n${lines.map((line) => `  ${line}\n`).join("")}`;
 }

@@ -3,7 +3,7 @@ import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 
 /** How long connecting may take, and how long an answer. */
 export const TIMEOUT_MS = 2000;
-/** Between attempts to reconnect. No back-off: one client of a Redis on the same machine, which may return any moment. */
+/** Between attempts to reconnect. No back-off: this is the only client of a Redis that usually runs on this machine. */
 const RETRY_MS = 50;
 
 export type RedisCommand = [name: string, ...args: (string | Buffer)[]];
@@ -11,14 +11,22 @@ export type RedisCommand = [name: string, ...args: (string | Buffer)[]];
 /** A reply of Redis: blob strings as buffers, simple strings such as `OK` as strings. */
 export type Reply = null | number | string | Buffer | ErrorReply | Reply[];
 
-/** Redis is away or too slow. It may have run the commands all the same. */
+/** Redis is unreachable or too slow. It may nevertheless have run the commands. */
 export class RedisUnavailable extends Error {}
 
 /** A connection that reconnects by itself. Every call settles within two seconds. */
 export interface Connection {
-  /** Runs commands in order. @returns One reply per command; errors of Redis are among them. @throws {RedisUnavailable} */
+  /**
+   * Runs commands in order.
+   * @returns One reply per command, errors included.
+   * @throws {RedisUnavailable}
+   */
   run(commands: RedisCommand[]): Promise<Reply[]>;
-  /** Runs commands as one transaction. @returns Their replies, or the error that aborted it. @throws {RedisUnavailable} */
+  /**
+   * Runs commands as one transaction.
+   * @returns Their replies, or the error that aborted it.
+   * @throws {RedisUnavailable}
+   */
   transact(commands: RedisCommand[]): Promise<Reply[] | ErrorReply>;
   close(): void;
 }
@@ -30,7 +38,7 @@ export function openConnection(redisUrl: string): Connection {
     RESP: 2,
     commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
     socket: { reconnectStrategy: RETRY_MS, connectTimeout: TIMEOUT_MS },
-    // Callers are told at once that Redis is away, and may ask again; no command runs later behind their back.
+    // Fail while disconnected, instead of queueing commands that would run after their caller has given up.
     disableOfflineQueue: true,
   });
   // Each waiting call listens for "error" through `once`; this listener keeps an error without a call from throwing.
@@ -44,7 +52,7 @@ export function openConnection(redisUrl: string): Connection {
   };
   const send = (command: RedisCommand, options?: { chainId: symbol }) =>
     client.sendCommand<Reply>(command, options).catch((error: unknown) => {
-      // A Redis that is still loading its data counts as away.
+      // A Redis that is still loading its data counts as unavailable.
       if (error instanceof ErrorReply && !error.message.startsWith("LOADING")) return error;
       throw error;
     });

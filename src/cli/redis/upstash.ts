@@ -37,7 +37,7 @@ export async function addThroughUpstash(
   }
 }
 
-/** Maps the library's errors, whose messages may contain the whole command, or the page that came instead of an answer. */
+/** Maps the library's errors. Their messages may contain the whole command, or an HTML page in place of an answer. */
 function failureOf(error: unknown, url: string, settings: string, entry: NewEntry): CommandError {
   const { name, message, cause } = error instanceof Error ? error : new Error(String(error));
   const reply = message.split(", command was:")[0] ?? "";

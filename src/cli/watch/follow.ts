@@ -29,7 +29,7 @@ export interface FollowTarget {
 export interface FollowReport {
   event(event: OrderEvent | ProductEvent): void;
   connected(snapshot: OrderSnapshot | ProductsSnapshot): void;
-  /** Every event missed since a position has arrived; `count` is null with a product filter, which hides their number. */
+  /** Every event missed since a position arrives. `count` is null with a product filter, which hides their number. */
   recovered(count: number | null, since: Position): void;
   /** The missed events are no longer available. */
   notRecovered(gap: Gap): void;

@@ -12,17 +12,15 @@ export function reportTo(terminal: Terminal, isJson: boolean): FollowReport {
       if (isJson) terminal.out(JSON.stringify(frame));
       const { channel, seq, epoch } = snapshot;
       const state =
-        "current_status" in snapshot ? `, status ${snapshot.current_status}, payment ${snapshot.payment_status}` : "";
+        "current_status" in snapshot
+          ? `, status ${snapshot.current_status ?? "unknown"}, payment ${snapshot.payment_status ?? "unknown"}`
+          : "";
       terminal.note(`listening to ${channel} at seq ${seq} (epoch ${epoch}${state})`);
     },
     recovered(count, { seq }) {
       if (count === null) terminal.note(`resumed after seq ${seq}`);
-      else
-        terminal.note(
-          count === 0
-            ? `no event was missed since seq ${seq}`
-            : `recovered ${countOf(count, "event")} since seq ${seq}`,
-        );
+      else if (count === 0) terminal.note(`no events were missed since seq ${seq}`);
+      else terminal.note(`recovered ${countOf(count, "event")} since seq ${seq}`);
     },
     notRecovered({ from, to }) {
       const why = from?.epoch === to.epoch ? "history no longer reaches back" : "the channel started a new epoch";

@@ -76,7 +76,7 @@ async function followUntilInterrupted(
 ): Promise<Followed> {
   const interruption = new AbortController();
   const removeHandler = terminal.onInterrupt(() => interruption.abort());
-  // The SDK retries for ever; a URL without a service is a reason to stop at once.
+  // The SDK retries forever; a URL without a service is a reason to stop immediately.
   let unreachable: CommandError | undefined;
   void service.request("GET", HEALTH_PATH).catch((error: unknown) => {
     if (!(error instanceof CommandError) || error.exitCode !== EXIT.unreachable) return;

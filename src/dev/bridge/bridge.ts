@@ -24,15 +24,15 @@ export interface Bridge {
   url: string;
   token: string;
   /**
-   * How many commands the bridge has sent to Redis, by name in capitals. Includes commands that found Redis away; a
-   * subscription counts as one. Commands that the bridge refuses do not count.
+   * How many commands the bridge has sent to Redis, by name in capitals. Counts a subscription as one, and commands
+   * that failed because Redis was unavailable; does not count commands that the bridge refused.
    */
   commands: Record<string, number>;
   /** Ends every open request and subscription. */
   close(): Promise<void>;
 }
 
-/** Starts a bridge, which listens on this machine only. While Redis is away, it answers commands with 500. */
+/** Starts a bridge, which listens on this machine only. While Redis is unavailable, it answers commands with 500. */
 export async function startBridge({ redisUrl, token, port = 0 }: BridgeOptions): Promise<Bridge> {
   const connection = openConnection(redisUrl);
   const commands: Record<string, number> = {};

@@ -9,8 +9,8 @@ interface Topic {
 }
 
 /**
- * Answers with a channel's messages as server-sent events, until Redis or the listener goes away. As in Redis, a
- * listener misses what is published while it is away: there are no ids, and nothing is replayed.
+ * Answers with a channel's messages as server-sent events, until Redis or the listener disconnects. As in
+ * Redis, a listener misses what is published while it is disconnected: there are no ids and no replay.
  * @throws {RedisUnavailable} before anything was sent.
  */
 export async function streamMessages(response: ServerResponse, redisUrl: string, topic: Topic): Promise<void> {

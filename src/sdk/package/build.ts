@@ -29,7 +29,8 @@ const README = `# Tidings
 
 Real-time order and product updates in browsers: an SDK for pages, and publishers for services.
 
-In a page, the SDK reconnects by itself and delivers every missed event once. When history no longer reaches back, it calls \`onGap\`:
+In a page, the SDK reconnects by itself and delivers every missed event once. If history no longer reaches back, it
+calls \`onGap\`:
 
 \`\`\`ts
 import { connectOrder } from "tidings/client"; // connectProducts, too; "tidings/client/tabs" shares a socket between tabs

@@ -16,7 +16,7 @@ export interface Transport<Answer> {
   one(event: OutgoingEvent): Promise<Answer>;
   /** @returns One promise per event, in order. It rejects when the fate of its event is unknown. */
   many(events: OutgoingEvent[]): Promise<Answer | Rejected>[];
-  /** Sends waiting events at once. */
+  /** Sends waiting events immediately. */
   sendNow(): void;
 }
 
@@ -98,7 +98,7 @@ function throwFailures(settled: PromiseSettledResult<unknown>[], events: Outgoin
 
 type NewEvent = Pick<OutgoingEvent, "channel" | "type"> & { data: unknown } & OrderPublishOptions;
 
-/** Encodes the data at once, so that later changes to it do not change the event. */
+/** Encodes the data immediately, so that later changes to it do not change the event. */
 function outgoing({ channel, type, data, id, version, order }: NewEvent): OutgoingEvent {
   if (typeof data !== "object" || data === null) throw new TypeError("data must be an object");
   // Chosen before the first try, so that the service recognises every retry as the same event.

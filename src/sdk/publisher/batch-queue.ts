@@ -77,7 +77,7 @@ export class BatchQueue {
     this.#isSending = false;
   }
 
-  /** Removes the next call's events: as many as the limits allow, but at least one; the service refuses one too large. */
+  /** Removes the next call's events: as many as the limits allow, and at least one. The service refuses one too large. */
   #takeBatch(): QueuedEvent[] {
     let bytes = EMPTY_BODY_BYTES;
     let count = 0;

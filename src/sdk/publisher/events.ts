@@ -8,7 +8,7 @@ import type { Problem } from "../../protocol/refusals.ts";
 export interface PublishOptions {
   /** The event's id, 1 to 128 visible ASCII characters. An id is applied once. Default: a new UUID. */
   id?: string | undefined;
-  /** An integer, 0 or more, that grows per order or product. An event not above the last version is `stale` and dropped. */
+  /** An integer from 0 that grows per order or product. An event not above the last version is `stale` and dropped. */
   version?: number | undefined;
 }
 
@@ -67,7 +67,7 @@ export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
    */
   publishBatch(events: readonly BatchEvent[]): Promise<(Answer | Rejected)[]>;
 
-  /** Sends waiting events at once. Resolves when every earlier publish has succeeded or failed. */
+  /** Sends waiting events immediately. Resolves when every earlier publish has succeeded or failed. */
   flush(): Promise<void>;
 
   /** Flushes, and refuses every later publish. */

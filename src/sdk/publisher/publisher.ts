@@ -38,7 +38,7 @@ export interface PublisherOptions extends ServiceOptions, RetryOptions {
 
 /**
  * Creates a publisher over HTTP. It retries network errors, 5xx and 429 with the same id, so that an event is applied
- * once; any other refusal is thrown at once.
+ * once; any other refusal is thrown immediately.
  *
  * In a Worker, create a publisher with `batch` for each request, and pass `publisher.flush()` to `ctx.waitUntil`.
  *

@@ -34,7 +34,7 @@ export async function withRetries<T>(maxTries: number, deadline: number, attempt
   }
 }
 
-/** Parses `Retry-After`, seconds or a date (RFC 9110, section 10.2.3), into milliseconds from `now`; null without one. */
+/** Parses `Retry-After`, seconds or a date (RFC 9110, section 10.2.3). @returns Milliseconds from `now`, or null. */
 export function parseRetryAfter(text: string | null, now: number): number | null {
   if (text === null) return null;
   if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) * 1000;

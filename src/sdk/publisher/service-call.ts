@@ -4,9 +4,9 @@ import { parseRetryAfter } from "./retry.ts";
 import { untilDeadline } from "./until-deadline.ts";
 
 export interface ServiceOptions {
-  /** The service, for example `https://tidings.example.workers.dev`. An unset variable (undefined) is refused. */
+  /** The service, for example `https://tidings.example.workers.dev`. An unset variable is refused. */
   url: string | undefined;
-  /** One of the service's `PUBLISH_KEYS`, without its name. For servers only. An unset variable (undefined) is refused. */
+  /** One of the service's `PUBLISH_KEYS`, without its name. For servers only. An unset variable is refused. */
   key: string | undefined;
   /** The longest that one try may take, in milliseconds. Default 15,000. */
   timeoutMs?: number | undefined;

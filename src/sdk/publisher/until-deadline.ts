@@ -1,8 +1,8 @@
-/** The longest delay of a timer; a longer one fires at once. */
+/** The longest delay of a timer; a longer one fires immediately. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Waits for work until the deadline, whether or not the work obeys its signal: a Redis client may wait for ever for an
+ * Waits for work until the deadline, whether or not the work obeys its signal: a Redis client may wait forever for an
  * unreachable Redis, and so may a function that the user supplies.
  * @param deadline Milliseconds since 1970.
  * @param work Its signal aborts at the deadline. Its result after that is ignored.

@@ -14,7 +14,7 @@ Code that cannot await uses a ``Tidings``:
 
 ``data`` may contain Decimal, datetime, UUID, Enum, dataclasses and pydantic models. Every event gets its id before the
 first try, and the service applies an id once, so retries are safe: network errors, 5xx and 429 are retried with
-growing, random waits. Any other refusal raises a ``PublishError`` at once.
+growing, random waits. Any other refusal raises a ``PublishError`` immediately.
 """
 
 from __future__ import annotations

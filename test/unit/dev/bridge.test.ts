@@ -277,7 +277,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
   describe("when Redis fails", () => {
     const unavailable = { status: 500, body: { error: "Redis is not available" } };
 
-    it("after a kill, requests fail at once; after a restart, they succeed with the stored data", async () => {
+    it("after a kill, requests fail immediately; after a restart, they succeed with the stored data", async () => {
       await plain.set("survivor", "still here");
       const stream = await fetch(`${bridge.url}/subscribe/ending?_token=${TOKEN}`);
       await server.kill("SIGKILL");

@@ -169,7 +169,7 @@ try:
 except tidings.PublishError as error:
     print(json.dumps([error.status, error.type, [e["field"] for e in error.errors], error.is_retryable, error.ids, str(error), repr(error.__dict__)]))`;
 
-  test("a refusal is raised at once, field by field", async () => {
+  test("a refusal is raised immediately, field by field", async () => {
     const [status, type, fields, isRetryable, ids, message] = (await python.run(FAILING, env)) as unknown[];
     expect([status, type, isRetryable, ids]).toEqual([422, "urn:tidings:problem:validation_failed", false, ["mine"]]);
     expect(fields).toEqual(["data.product_id", "data.new_quantity"]);

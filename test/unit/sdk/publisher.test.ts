@@ -173,7 +173,7 @@ describe("a server", () => {
     expect(second - first).toBeGreaterThanOrEqual(999);
   });
 
-  test("that asks for a longer wait than the deadline allows is an error at once", async () => {
+  test("that asks for a longer wait than the deadline allows is an error immediately", async () => {
     answer = (_, response) => response.writeHead(503, { "Retry-After": "3600" }).end();
     const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: 503, isRetryable: true, retryAfterMs: 3_600_000 });
@@ -203,7 +203,7 @@ describe("a server", () => {
   });
 });
 
-describe("a refusal is thrown at once, with the service's explanation", () => {
+describe("a refusal is thrown immediately, with the service's explanation", () => {
   test("for bad fields, with each by name", async () => {
     const error = await failureOf(
       publisherAt().publishProductUpdate("inventory_updated", { product_id: "", new_quantity: -1 }),

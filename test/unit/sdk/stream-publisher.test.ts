@@ -70,7 +70,7 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
       listener.close();
     });
 
-    test("a refusal by Redis is thrown at once, without the event", async () => {
+    test("a refusal by Redis is thrown immediately, without the event", async () => {
       await all.redis.cli("SET", "no-stream", "text");
       const publisher = createStreamPublisher({ redis: clientNamed(name), stream: "no-stream" });
       const publishing = publisher.publishProductUpdate("product_deleted", { product_id: "payload-of-the-tests" });
