@@ -1,4 +1,4 @@
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { callService, listenAt, type NodeListener } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
