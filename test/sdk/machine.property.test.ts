@@ -42,7 +42,7 @@ class World {
 
   constructor(random: () => number) {
     this.#random = random;
-    this.state = initialState({ position: null, products: null, wasLive: false, tuning: {} });
+    this.state = initialState({ position: null, filter: null, wasLive: false, tuning: {} });
   }
 
   take(input: Input): void {
@@ -100,7 +100,7 @@ class World {
     for (const [socket, told] of [...this.open]) {
       const frames: unknown[] = [];
       let since = told;
-      if (this.state.phase === "opening") {
+      if (this.state.phase === "connecting") {
         const resumed = told < 0 ? null : told >= this.forgotten;
         const data = { epoch: EPOCH, seq: this.published, resumed };
         frames.push({ type: "connection_established", data, ts: new Date(this.now).toISOString() });
@@ -117,7 +117,7 @@ class World {
     const [socket] = this.open.keys();
     if (socket === undefined) return;
     this.open.clear();
-    this.take({ type: "closed", socket, code, reason });
+    this.take({ type: "socket_closed", socket, code, reason });
   }
 
   /** Time passes; deadlines ring, up to `late` ms after they are due. */
@@ -161,8 +161,8 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     weight: 2,
     arbitrary: fc
       .constantFrom<Input>(
-        { type: "sleep" },
-        { type: "wake" },
+        { type: "suspend" },
+        { type: "resume" },
         { type: "connect" },
         { type: "refresh" },
         { type: "tick" },
@@ -179,7 +179,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
     arbitrary: fc.nat(5).map((back) => (world: World) => {
       const socket = world.state.socket - 1 - back;
       world.take({ type: "frame", socket, frame: world.frame(999) });
-      world.take({ type: "closed", socket, code: 4003, reason: "" });
+      world.take({ type: "socket_closed", socket, code: 4003, reason: "" });
       world.take({ type: "token", request: world.state.request - 1 - back, token: "old", expiresAt: NEVER });
     }),
   },
@@ -240,7 +240,7 @@ describe("in every life of a connection", () => {
         const world = run(random, moves);
         world.take({ type: "connect" });
         world.isWell = true;
-        world.take({ type: "wake" });
+        world.take({ type: "resume" });
         world.pass(300_000);
         world.close(4003);
         expect(world.state.status).toMatchObject({ state: "closed", reason: { code: 4003, userMustAct: true } });
@@ -295,7 +295,7 @@ describe("in every life of a connection", () => {
       world.isWell = true;
       world.take({ type: "online", isOnline: true });
       world.take({ type: "visible", isVisible: true });
-      world.take({ type: "wake" });
+      world.take({ type: "resume" });
       world.pass(180_000);
       world.answer();
       expect(world.state.status).toMatchObject({ state: "live", isStale: false });

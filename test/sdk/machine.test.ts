@@ -23,8 +23,8 @@ class Machine {
   now = Date.parse("2026-11-22T10:00:00Z");
   effects: Effect[] = [];
 
-  constructor(products: string[] | null = null) {
-    this.state = initialState({ position: null, products, wasLive: false, tuning: {} });
+  constructor(filter: string[] | null = null) {
+    this.state = initialState({ position: null, filter, wasLive: false, tuning: {} });
   }
 
   take(input: Input): Effect[] {
@@ -59,7 +59,7 @@ class Machine {
   }
 
   close(code: number, reason = ""): Effect[] {
-    return this.take({ type: "closed", socket: this.state.socket, code, reason });
+    return this.take({ type: "socket_closed", socket: this.state.socket, code, reason });
   }
 
   established(seq = 0, resumed: boolean | null = null, epoch = "e", serverTime = this.now): object {
@@ -90,7 +90,7 @@ describe("a token", () => {
     const m = machine();
     expect(kinds(m.take({ type: "connect" }))).toEqual(["get_token"]);
     expect(kinds(m.after(connectTimeoutMs))).toEqual(["status"]);
-    expect(m.state.phase).toBe("waiting");
+    expect(m.state.phase).toBe("backoff");
     const late = { type: "token", request: 1, token: "t", expiresAt: NEVER } as const;
     expect(m.take(late)).toEqual([]);
     expect(kinds(m.next())).toEqual(["get_token"]);
@@ -214,7 +214,7 @@ describe("a page with another token", () => {
     opening.token("old");
     const { socket } = opening.state;
     expect(kinds(opening.take({ type: "refresh" }))).toContain("drop");
-    opening.take({ type: "closed", socket, code: 4003, reason: "" });
+    opening.take({ type: "socket_closed", socket, code: 4003, reason: "" });
     expect(kinds(opening.next())).toContain("get_token");
   });
 });
@@ -267,7 +267,7 @@ describe("a silent socket", () => {
     expect(sent(m.after(3_600_000))).toContain(PING);
     expect(m.state.phase).toBe("live");
     m.after(60_000);
-    expect(m.state.phase).toBe("waiting");
+    expect(m.state.phase).toBe("backoff");
   });
 
   test("is asked at once when somebody looks again, and given little time", () => {
@@ -298,7 +298,7 @@ describe("a silent socket", () => {
 
 test("what was closed for long is stale, and stays so until it is live again", () => {
   const m = machine().live();
-  m.take({ type: "stop" });
+  m.take({ type: "close" });
   m.now += 3_600_000;
   m.take({ type: "connect" });
   expect(m.state.status).toEqual({ state: "recovering", isStale: true });
@@ -308,9 +308,9 @@ describe("a page", () => {
   test("that is put away closes its socket, and resumes when it comes back", () => {
     const m = machine().live();
     m.frames(m.event(1));
-    expect(kinds(m.take({ type: "sleep" }))).toEqual(["drop", "status"]);
+    expect(kinds(m.take({ type: "suspend" }))).toEqual(["drop", "status"]);
     expect(nextTick({ ...m.state, status: { state: "recovering", isStale: true } })).toBe(NEVER);
-    m.take({ type: "wake" });
+    m.take({ type: "resume" });
     expect(nextTick(m.state)).toBeLessThanOrEqual(m.now + 500);
     m.next();
     expect(m.token()).toContainEqual(expect.objectContaining({ type: "open", position: { epoch: "e", seq: 1 } }));
@@ -347,7 +347,7 @@ describe("a page", () => {
     const since = m.now;
     while (m.now < since + staleMs) m.next();
     expect(m.state.status).toEqual({ state: "recovering", isStale: true });
-    while (m.state.phase !== "token") m.next();
+    while (m.state.phase !== "authorizing") m.next();
     m.token();
     m.frames(m.established(0, true));
     expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: true });
@@ -442,7 +442,7 @@ describe("events", () => {
   test("without a time that can be read change nothing of the clock", () => {
     const m = machine().live();
     m.frames({ ...m.event(1), ts: "soon" });
-    expect([m.state.position?.seq, m.state.lagMs, m.state.skewMs]).toEqual([1, 0, 0]);
+    expect([m.state.position?.seq, m.state.lagMs, m.state.clockSkewMs]).toEqual([1, 0, 0]);
   });
 });
 
@@ -451,8 +451,8 @@ describe("a filter", () => {
     const m = machine(["a", "b"]);
     m.take({ type: "connect" });
     m.token();
-    m.take({ type: "filter", productIds: ["c"], isAdded: true });
-    m.take({ type: "filter", productIds: ["a"], isAdded: false });
+    m.take({ type: "filter", filter: ["a", "b", "c"] });
+    m.take({ type: "filter", filter: ["b", "c"] });
     expect(sent(m.frames(m.established()))).toEqual([
       '{"type":"unsubscribe","product_ids":["a"]}',
       '{"type":"subscribe","product_ids":["c"]}',
@@ -461,11 +461,11 @@ describe("a filter", () => {
 
   test("that changes often is sent once, and only what has changed in the end", () => {
     const m = machine(["a"]).live();
-    for (const id of ["b", "c", "d"]) expect(m.take({ type: "filter", productIds: [id], isAdded: true })).toEqual([]);
-    m.take({ type: "filter", productIds: ["c"], isAdded: false });
+    for (const filter of ["ab", "abc", "abcd", "abd"])
+      expect(m.take({ type: "filter", filter: [...filter] })).toEqual([]);
     expect(sent(m.next())).toEqual(['{"type":"subscribe","product_ids":["b","d"]}']);
     // Until the service knows, it sends what the page does not want any more.
-    m.take({ type: "filter", productIds: ["a"], isAdded: false });
+    m.take({ type: "filter", filter: ["b", "d"] });
     expect(kinds(m.frames(m.event(1, { data: { product_id: "a" } })))).toEqual(["position"]);
     expect(sent(m.next())).toEqual(['{"type":"unsubscribe","product_ids":["a"]}']);
   });
@@ -473,7 +473,7 @@ describe("a filter", () => {
   test("is sent in messages that the service takes", () => {
     const m = machine([]).live();
     const ids = Array.from({ length: 50 }, (_, i) => String(i).padStart(128, "ü"));
-    m.take({ type: "filter", productIds: ids, isAdded: true });
+    m.take({ type: "filter", filter: ids });
     const texts = sent(m.next());
     for (const text of texts) expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(4096);
     // What stands for no product in the URL makes room.

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import type { GetToken, PositionStorage } from "../../src/sdk/connection/types.ts";
+import type { GetToken, PositionStorage } from "../../src/sdk/connection/options.ts";
 import { sharedTabs } from "../../src/sdk/tabs/tabs.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";

@@ -1,12 +1,21 @@
+import type { ClientMessage } from "../../protocol/client-messages.ts";
 import type { Effect, State } from "./machine-state.ts";
 
-/** A state that is being worked out, with what is to be done. */
-export interface Draft {
-  s: { -readonly [K in keyof State]: State[K] };
-  effects: Effect[];
-  now: number;
-  /** From 0 to 1, another one each time. */
-  random: () => number;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The next state while one step works it out. */
+export interface Draft extends Mutable<State> {
+  readonly effects: Effect[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Returns a new number from 0 up to 1 on each call. */
+  readonly random: () => number;
 }
 
-export const send = (d: Draft, text: string) => d.effects.push({ type: "send", text });
+export function send(draft: Draft, text: string): void {
+  draft.effects.push({ type: "send", text });
+}
+
+export function sendMessage(draft: Draft, message: ClientMessage): void {
+  send(draft, JSON.stringify(message));
+}

@@ -1,13 +1,5 @@
-import type {
-  ClosedReason,
-  Connection,
-  Gap,
-  OrderEvent,
-  OrderOptions,
-  ProductEvent,
-  ProductsOptions,
-  Status,
-} from "../connection/types.ts";
+import type { Connection, OrderOptions, ProductsOptions } from "../connection/options.ts";
+import type { ClosedReason, Gap, OrderEvent, ProductEvent, Status } from "../connection/types.ts";
 import type { OrderView, ProductMap } from "./views.ts";
 
 /**

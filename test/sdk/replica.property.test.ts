@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Output } from "../../src/sdk/connection/output.ts";
+import type { Output } from "../../src/sdk/connection/link.ts";
 import type { OrderEvent, OrderSnapshot } from "../../src/sdk/index.ts";
-import { TabState } from "../../src/sdk/tabs/tab-state.ts";
+import { ChannelReplica } from "../../src/sdk/tabs/replica.ts";
 import { upTo } from "./support/listener.ts";
 
 /** What tabs tell each other may be lost, late or told twice, and the tab with the socket may go at any moment. */
@@ -14,10 +14,10 @@ class Tab {
   readonly seqs: number[] = [];
   readonly gaps: Output[] = [];
   readonly snapshots: OrderSnapshot[] = [];
-  readonly state: TabState;
+  readonly state: ChannelReplica;
 
   constructor(seq: number | null = 0) {
-    this.state = new TabState(seq === null ? null : { epoch: EPOCH, seq }, (output) => {
+    this.state = new ChannelReplica(seq === null ? null : { epoch: EPOCH, seq }, (output) => {
       if (output.type === "event") this.seqs.push(output.event.seq);
       if (output.type === "gap") this.gaps.push(output);
       if (output.type === "snapshot") this.snapshots.push(output.snapshot as OrderSnapshot);
@@ -26,9 +26,9 @@ class Tab {
 
   /** Tells another one what it knows. */
   tell(other: Tab): "missing" | undefined {
-    const knowledge = this.state.knowledgeFor(other.state.position);
-    if (!knowledge) throw new Error("nothing is known here");
-    return other.state.catchUp(structuredClone(knowledge));
+    const catchUp = this.state.catchUpFor(other.state.position);
+    if (!catchUp) throw new Error("nothing is known here");
+    return other.state.catchUp(structuredClone(catchUp));
   }
 }
 
@@ -72,11 +72,11 @@ test("every tab hears every event once, in order, without a gap", () => {
       let published = 0;
       const say = (output: Output, heardBy: boolean[]) => {
         const after = tabs[leader]?.state.position ?? null;
-        tabs[leader]?.state.take(output);
+        tabs[leader]?.state.apply(output);
         for (const [i, tab] of tabs.entries()) {
           if (i === leader || !heardBy[i]) continue;
           // Who finds something missing asks the leader, as a tab does.
-          if (tab.state.take(output, after) === "missing") answer(i);
+          if (tab.state.apply(output, after) === "missing") answer(i);
         }
       };
       const answer = (i: number) => {
@@ -119,10 +119,10 @@ test("every tab hears every event once, in order, without a gap", () => {
 /** A tab that has the socket since the event 10, and told these types of events since. */
 function leaderWith(...types: OrderEvent["type"][]): Tab {
   const leader = new Tab(null);
-  leader.state.take({ type: "snapshot", snapshot: { ...snapshot(10), resumed: null, current_status: "pending" } });
+  leader.state.apply({ type: "snapshot", snapshot: { ...snapshot(10), resumed: null, current_status: "pending" } });
   for (const [i, type] of types.entries()) {
     // Of these types none has data that an order's status follows from.
-    leader.state.take({ type: "event", event: { ...event(11 + i), type } as OrderEvent });
+    leader.state.apply({ type: "event", event: { ...event(11 + i), type } as OrderEvent });
   }
   return leader;
 }
@@ -149,17 +149,17 @@ test("a tab that is loaded anew at a later position is told how things stand the
 
 test("a tab whose filter left out what came last stands where the others stand", () => {
   const leader = leaderWith("order_shipped");
-  leader.state.take({ type: "position", position: { epoch: EPOCH, seq: 500 } });
+  leader.state.apply({ type: "position", position: { epoch: EPOCH, seq: 500 } });
   const other = new Tab(11);
   leader.tell(other);
   expect(other.state.position).toEqual({ epoch: EPOCH, seq: 500 });
-  expect(other.state.take({ type: "event", event: event(501) }, { epoch: EPOCH, seq: 500 })).toBeUndefined();
+  expect(other.state.apply({ type: "event", event: event(501) }, { epoch: EPOCH, seq: 500 })).toBeUndefined();
 });
 
 test("a tab that stands further back than any other, or is new and further on, is not told of a gap: it can fetch it", () => {
   const leader = leaderWith("order_shipped");
   const late = new Tab(7);
-  expect(late.state.take({ type: "event", event: event(12) }, leader.state.position)).toBe("missing");
+  expect(late.state.apply({ type: "event", event: event(12) }, leader.state.position)).toBe("missing");
   expect(leader.tell(late)).toBe("missing");
   expect(late.state.position).toEqual({ epoch: EPOCH, seq: 7 });
   expect([late.seqs, late.gaps, late.snapshots]).toEqual([[], [], []]);
@@ -177,11 +177,11 @@ test("a tab keeps as many events for others as the service does, and who stands 
 
 test("a tab of another epoch is told of the gap", () => {
   const old = new Tab(7);
-  const leader = new TabState(null, () => {});
-  leader.take({ type: "snapshot", snapshot: { ...snapshot(2), epoch: "f" } });
-  const knowledge = leader.knowledgeFor(old.state.position);
-  if (!knowledge) throw new Error("nothing is known here");
-  old.state.catchUp(knowledge);
+  const leader = new ChannelReplica(null, () => {});
+  leader.apply({ type: "snapshot", snapshot: { ...snapshot(2), epoch: "f" } });
+  const catchUp = leader.catchUpFor(old.state.position);
+  if (!catchUp) throw new Error("nothing is known here");
+  old.state.catchUp(catchUp);
   expect(old.gaps).toEqual([{ type: "gap", gap: { from: { epoch: EPOCH, seq: 7 }, to: { epoch: "f", seq: 2 } } }]);
   expect(old.snapshots).toMatchObject([{ epoch: "f", seq: 2, resumed: false }]);
 });
