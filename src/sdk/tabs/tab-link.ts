@@ -95,7 +95,7 @@ export function openTabLink(share: Share): Link {
       const token: unknown = await share.getToken();
       if (typeof token !== "string") throw new TypeError();
       const user = claimOf(token, "sub");
-      take({ type: "identified", identification, user: typeof user === "string" ? user : undefined });
+      take({ type: "identified", identification, user: typeof user === "string" ? user : null });
     } catch {
       take({ type: "token_failed", identification });
     }

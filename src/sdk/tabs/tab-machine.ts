@@ -64,8 +64,8 @@ export type TabInput =
   | { type: "connect" }
   | { type: "refresh" }
   | { type: "close" }
-  /** A token arrived. @param user Its subject, or undefined if it names none. */
-  | { type: "identified"; identification: number; user: string | undefined }
+  /** A token arrived. @param user Its subject, or null if it names none. */
+  | { type: "identified"; identification: number; user: string | null }
   | { type: "token_failed"; identification: number }
   /** The browser lacks Web Locks or BroadcastChannel, or forbids this page to use them. */
   | { type: "sharing_forbidden" }
@@ -213,9 +213,9 @@ function identify(draft: Draft): void {
   draft.effects.push({ type: "identify", identification: ++draft.identification });
 }
 
-function takeUser(draft: Draft, { user }: { user: string | undefined }): void {
+function takeUser(draft: Draft, { user }: { user: string | null }): void {
   // Only tabs of the same user share a socket: no user may receive what only another one may.
-  if (user === undefined) fallBack(draft);
+  if (user === null) fallBack(draft);
   else {
     draft.user = user;
     join(draft, true);
