@@ -27,7 +27,7 @@ test("a component's getToken is asked with the first try, which succeeds", async
     onStatus: ({ state }: { state: string }) => void states.push(state),
   };
   const key = feedKey(orderId, options) ?? "";
-  const end = orderKind.use(key, orderId, { options: () => options, onChange() {} });
+  const end = orderKind.subscribe(key, orderId, { options: () => options, onChange() {} });
   await eventually(() => expect(states).toEqual(["live"]));
   expect(getToken).toHaveBeenCalledTimes(1);
   end();
