@@ -12,10 +12,10 @@ export interface Draft extends Mutable<State> {
   readonly random: () => number;
 }
 
-export function send(draft: Draft, text: string): void {
-  draft.effects.push({ type: "send", text });
+export function emit(draft: Draft, effect: Effect): void {
+  draft.effects.push(effect);
 }
 
 export function sendMessage(draft: Draft, message: ClientMessage): void {
-  send(draft, JSON.stringify(message));
+  emit(draft, { type: "send", text: JSON.stringify(message) });
 }

@@ -1,5 +1,5 @@
 import type { EventType } from "../../protocol/event-data.ts";
-import { type Draft, sendMessage } from "./draft.ts";
+import { type Draft, emit, sendMessage } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
 import { isPosition, isRecord } from "./position.ts";
 import { passes } from "./product-filter.ts";
@@ -56,16 +56,16 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): boolean {
       return true;
     }
     // Reconnecting did not bring the missing events.
-    draft.effects.push({ type: "gap", gap: { from: position, to: { ...position, seq: seq - 1 } } });
+    emit(draft, { type: "gap", gap: { from: position, to: { ...position, seq: seq - 1 } } });
   }
   draft.position = { ...position, seq };
   const age = ageOf(draft, frame);
   draft.clockSkewMs = Math.min(draft.clockSkewMs, age);
   draft.lagMs = age - draft.clockSkewMs;
-  if (passes(filter, data.product_id) && Object.hasOwn(EVENT_TYPES, String(type)))
-    // The service validated the event against the catalogue.
-    draft.effects.push({ type: "event", event: frame as unknown as OrderEvent | ProductEvent });
-  else draft.effects.push({ type: "position", position: draft.position });
+  const isDelivered = passes(filter, data.product_id) && Object.hasOwn(EVENT_TYPES, String(type));
+  // The service validated the event against the catalogue.
+  const event = frame as unknown as OrderEvent | ProductEvent;
+  emit(draft, isDelivered ? { type: "event", event } : { type: "position", position: draft.position });
   return false;
 }
 
@@ -79,9 +79,9 @@ function takeSnapshot(draft: Draft, snapshot: OrderSnapshot | ProductsSnapshot, 
   if (!draft.isRecovered) {
     const to = { epoch, seq };
     draft.position = to;
-    if (from) draft.effects.push({ type: "gap", gap: { from, to } });
+    if (from) emit(draft, { type: "gap", gap: { from, to } });
   }
-  draft.effects.push({ type: "snapshot", snapshot });
+  emit(draft, { type: "snapshot", snapshot });
 }
 
 /** Our clock minus the frame's timestamp, in milliseconds; 0 without a readable timestamp. */

@@ -1,5 +1,5 @@
 import { PING } from "../../protocol/frames.ts";
-import { type Draft, send } from "./draft.ts";
+import { type Draft, emit } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
 
 /** Detects dead sockets: pings, and how long the socket may stay silent afterwards. */
@@ -12,7 +12,7 @@ function ping(draft: Draft, timeoutMs: number): void {
   draft.pendingPings++;
   draft.pongTimeoutMs = timeoutMs;
   draft.pongBy = Math.min(draft.pongBy, draft.now + timeoutMs);
-  send(draft, PING);
+  emit(draft, { type: "send", text: PING });
 }
 
 /** Asks a socket that may have died unnoticed, such as during sleep, for a quick sign of life. */

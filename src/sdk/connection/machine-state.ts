@@ -72,8 +72,8 @@ export interface State extends Readonly<Deadlines> {
   /** The smallest difference seen on this connection between our clock and a frame's timestamp. */
   readonly clockSkewMs: number;
   readonly lagMs: number | null;
-  /** When the connection stopped being live; `NEVER` while it is live. */
-  readonly notLiveSince: number;
+  /** When the status becomes stale; `NEVER` while the connection is live. */
+  readonly staleAt: number;
 }
 
 export type Input =
@@ -128,7 +128,7 @@ export function initialState({ tuning, wasLive, ...start }: Start): State {
     request: 0,
     socket: 0,
     failures: 0,
-    attemptAt: -NEVER,
+    attemptAt: 0,
     token: null,
     refused: null,
     wasLive,
@@ -143,15 +143,13 @@ export function initialState({ tuning, wasLive, ...start }: Start): State {
     tokenExpiresAt: NEVER,
     clockSkewMs: 0,
     lagMs: null,
-    notLiveSince: NEVER,
+    staleAt: NEVER,
   };
 }
 
 /** Returns when the machine needs its next `tick`, in milliseconds since 1970, or `NEVER`. */
 export function nextTick(state: State): number {
-  const { notLiveSince, status, tuning } = state;
-  const staleAt = status.isStale ? NEVER : notLiveSince + tuning.staleMs;
   // `Object.keys` is typed `string[]`; this object has exactly the keys of its type.
   const deadlines = Object.keys(NO_DEADLINES) as (keyof Deadlines)[];
-  return Math.min(staleAt, ...deadlines.map((name) => state[name]));
+  return Math.min(state.status.isStale ? NEVER : state.staleAt, ...deadlines.map((name) => state[name]));
 }

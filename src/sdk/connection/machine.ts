@@ -7,7 +7,7 @@ import {
   retryOf,
   UNAUTHENTICATED,
 } from "../../protocol/close-rules.ts";
-import { type Draft, sendMessage } from "./draft.ts";
+import { type Draft, emit, sendMessage } from "./draft.ts";
 import { receiveFirstFrame, receiveFrame } from "./frames.ts";
 import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
 import { type Effect, type Input, NEVER, NO_DEADLINES, type Phase, type State } from "./machine-state.ts";
@@ -68,7 +68,7 @@ export function step(state: State, input: Input, now: number, random: () => numb
   }
   const status = statusOf(draft);
   draft.status = status;
-  if (JSON.stringify(status) !== JSON.stringify(state.status)) draft.effects.push({ type: "status", status });
+  if (JSON.stringify(status) !== JSON.stringify(state.status)) emit(draft, { type: "status", status });
   const { effects, now: _now, random: _random, ...next } = draft;
   return [next, effects];
 }
@@ -167,7 +167,7 @@ function openSocket(draft: Draft, input: { token: string; expiresAt: number }): 
   draft.phaseEndsAt = draft.now + draft.tuning.connectTimeoutMs;
   draft.sentFilter = filter;
   keepToken(draft, input);
-  draft.effects.push({ type: "open", socket: ++draft.socket, token, position, filter });
+  emit(draft, { type: "open", socket: ++draft.socket, token, position, filter });
 }
 
 function goLive(draft: Draft, { frame }: { frame: unknown }): void {
@@ -241,7 +241,7 @@ function scheduleRetry(draft: Draft, firstMs: number): void {
   drop(draft);
   draft.phase = "backoff";
   // Jitter alone would allow many attempts in a row.
-  draft.phaseEndsAt = Math.max(draft.now + delay, draft.failures > 0 ? earliestRetry(draft) : draft.now);
+  draft.phaseEndsAt = Math.max(draft.now + delay, draft.failures && earliestRetry(draft));
   draft.failures++;
 }
 
@@ -280,7 +280,6 @@ function close(draft: Draft): void {
 function end(draft: Draft, code: number, message: string): void {
   drop(draft);
   draft.phase = "closed";
-  draft.notLiveSince = Math.min(draft.notLiveSince, draft.now);
   const name = isCloseCode(code) ? CLOSE_RULES[code].name : code === 1000 ? "closed" : "unknown";
   const userMustAct = code === UNAUTHENTICATED || code === ACCESS_DENIED;
   draft.status = { state: "closed", isStale: true, reason: { code, name, message, userMustAct } };
@@ -290,7 +289,7 @@ function end(draft: Draft, code: number, message: string): void {
 function drop(draft: Draft): void {
   if (draft.phase === "connecting" || draft.phase === "live") {
     draft.socket++;
-    draft.effects.push({ type: "drop" });
+    emit(draft, { type: "drop" });
   }
   draft.request++;
   draft.pendingPings = 0;
@@ -298,14 +297,15 @@ function drop(draft: Draft): void {
 }
 
 function statusOf(draft: Draft): Status {
-  if (draft.phase === "closed") return draft.status;
-  const isReplaying = draft.position !== null && draft.position.seq < draft.replayUntil;
-  if (draft.phase === "live" && !isReplaying) {
-    draft.notLiveSince = NEVER;
-    return { state: "live", isStale: false, recovered: draft.isRecovered };
+  const { phase, position, wasLive, isRecovered } = draft;
+  const isReplaying = position !== null && position.seq < draft.replayUntil;
+  if (phase === "live" && !isReplaying) {
+    draft.staleAt = NEVER;
+    return { state: "live", isStale: false, recovered: isRecovered };
   }
-  draft.notLiveSince = Math.min(draft.notLiveSince, draft.now);
-  const isStale = draft.now >= draft.notLiveSince + draft.tuning.staleMs;
-  if (draft.phase !== "live" && !draft.isOnline) return { state: "offline", isStale };
-  return { state: draft.wasLive ? "recovering" : "connecting", isStale };
+  draft.staleAt = Math.min(draft.staleAt, draft.now + draft.tuning.staleMs);
+  if (phase === "closed") return draft.status;
+  const isStale = draft.now >= draft.staleAt;
+  if (phase !== "live" && !draft.isOnline) return { state: "offline", isStale };
+  return { state: wasLive ? "recovering" : "connecting", isStale };
 }

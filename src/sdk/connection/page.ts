@@ -12,17 +12,18 @@ export const platform: Partial<typeof globalThis> = globalThis;
 export function watchPage(onInput: (input: PageInput) => void): () => void {
   const { document, navigator } = platform;
   const stop = new AbortController();
+  // `stop` serves as options: it has a `signal`.
   const on = (target: Partial<EventTarget> | undefined, type: string, listener: () => void) =>
     target?.addEventListener?.(type, listener, stop);
   const reportOnline = (isOnline: boolean) => onInput({ type: "online", isOnline });
   const reportVisible = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
   const suspend = () => onInput({ type: "suspend" });
   const resume = () => onInput({ type: "resume" });
-  on(globalThis, "online", () => reportOnline(true));
-  on(globalThis, "offline", () => reportOnline(false));
+  on(platform, "online", () => reportOnline(true));
+  on(platform, "offline", () => reportOnline(false));
   // Back-forward cache: a page with an open socket may not enter it.
-  on(globalThis, "pagehide", suspend);
-  on(globalThis, "pageshow", resume);
+  on(platform, "pagehide", suspend);
+  on(platform, "pageshow", resume);
   // Page Lifecycle API: Chrome freezes background tabs.
   on(document, "freeze", suspend);
   on(document, "resume", resume);

@@ -1,4 +1,4 @@
-import { type Draft, sendMessage } from "./draft.ts";
+import { type Draft, emit, sendMessage } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
 
 /** Tokens: requesting one, and replacing it on a live connection before it expires. */
@@ -8,7 +8,7 @@ const MIN_REFRESH_MS = 1000;
 
 /** @returns When to give up on the request. */
 export function requestToken(draft: Draft): number {
-  draft.effects.push({ type: "get_token", request: ++draft.request });
+  emit(draft, { type: "get_token", request: ++draft.request });
   return draft.now + draft.tuning.connectTimeoutMs;
 }
 
