@@ -48,23 +48,29 @@ type ChannelOptions = Omit<OrderOptions, "onEvent" | "onSnapshot"> & {
   onSnapshot?: (snapshot: Extract<Output, { type: "snapshot" }>["snapshot"]) => void;
 };
 
-function connect(path: string, channel: string, options: ChannelOptions, filter: ProductFilter): ProductsConnection {
+function connect(
+  path: string,
+  channel: string,
+  options: ChannelOptions,
+  initialFilter: ProductFilter,
+): ProductsConnection {
   const { token, storage, tuning = {}, shared } = options;
   const getToken = options.getToken ?? (token === undefined ? undefined : () => token);
   const origin = options.url ?? platform.location?.origin;
   if (!getToken || !origin) throw new TypeError(`Tidings needs ${getToken ? "url" : "getToken"}`);
   const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}/api/v1/ws/${path}`;
-  const urlOf = (position: Position | null, filter: ProductFilter) =>
+  const urlOf = (since: Position | null, products: ProductFilter) =>
     `${base}?${new URLSearchParams({
-      ...(position && { since: String(position.seq), epoch: position.epoch }),
-      ...filterParams(filter),
+      ...(since && { since: String(since.seq), epoch: since.epoch }),
+      ...filterParams(products),
     })}`;
   // Includes the filter: a position reached with one filter may lie beyond events that another filter lets through.
-  const name = urlOf(null, filter);
+  const name = urlOf(null, initialFilter);
   const storageKey = `tidings:${name}`;
+  let filter = initialFilter;
   let status: Status = { state: "connecting", isStale: false };
   let saved: Position | null | undefined;
-  // Assigned after the first outputs may have arrived.
+  /** Undefined while the first outputs arrive. */
   let link: Link | undefined;
 
   const deliver = (output: Output): void => {
@@ -87,8 +93,8 @@ function connect(path: string, channel: string, options: ChannelOptions, filter:
     if (storage && position && position !== saved) savePosition(storage, storageKey, position);
     saved = position;
   };
-  const open: OpenLink = (position, wasLive, onDriverOutput) =>
-    openLink({ position, filter, wasLive, tuning }, urlOf, getToken, onDriverOutput);
+  const open: OpenLink = (from, wasLive, onLinkOutput) =>
+    openLink({ position: from, filter, wasLive, tuning }, urlOf, getToken, onLinkOutput);
   const position = options.position ?? loadPosition(storage, storageKey);
   const active = shared
     ? shared({ name, tuning, getToken, position, open, onOutput })

@@ -1,5 +1,5 @@
-import type { ClientMessage } from "../../protocol/client-messages.ts";
 import type { Effect, State } from "./machine-state.ts";
+import type { FilterMessage } from "./product-filter.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -15,6 +15,9 @@ export interface Draft extends Mutable<State> {
 export function emit(draft: Draft, effect: Effect): void {
   draft.effects.push(effect);
 }
+
+/** As in `protocol/client-messages.ts`, whose types need a library that pages do not load. */
+type ClientMessage = FilterMessage | { type: "authenticate"; token: string } | { type: "ack"; seq: number };
 
 export function sendMessage(draft: Draft, message: ClientMessage): void {
   emit(draft, { type: "send", text: JSON.stringify(message) });

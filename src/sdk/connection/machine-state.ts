@@ -39,7 +39,7 @@ export type Phase = "idle" | "backoff" | "authorizing" | "connecting" | "live" |
 export interface State extends Readonly<Deadlines> {
   readonly tuning: Tuning;
   readonly phase: Phase;
-  /** What the page was told last. */
+  /** The last status reported to the page. */
   readonly status: Status;
   readonly position: Position | null;
   /** The filter the page wants, and the one the service knows. */

@@ -1,5 +1,4 @@
 import { chunksOf } from "../../protocol/chunks.ts";
-import type { ClientMessage } from "../../protocol/client-messages.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 
 /** The product filter: its limit, how it travels in the URL and in messages, and which events pass. Pure. */
@@ -7,7 +6,10 @@ import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 /** Product ids without duplicates, or null for all products. */
 export type ProductFilter = readonly string[] | null;
 
-type FilterMessage = Extract<ClientMessage, { product_ids: unknown }>;
+export interface FilterMessage {
+  type: "subscribe" | "unsubscribe";
+  product_ids: string[];
+}
 
 /** Stands for the empty filter in the URL, which cannot carry an empty list. */
 const NO_PRODUCT = "-";
