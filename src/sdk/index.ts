@@ -1,4 +1,4 @@
-/** The Tidings SDK: an order's updates, or the products', in a page, in Node or in a Worker. */
+/** The package entry `tidings/client`: connections to orders and products, in browsers, Node, Bun and Workers. */
 
 export { connectOrder, connectProducts } from "./connection/connection.ts";
 export type { SharedTabs } from "./connection/link.ts";

@@ -2,14 +2,14 @@ import { describe, expect, test } from "vitest";
 import type { Output } from "../../src/sdk/connection/link.ts";
 import type { TabMessage } from "../../src/sdk/tabs/messages.ts";
 import type { CatchUp } from "../../src/sdk/tabs/replica.ts";
+import { stepTab } from "../../src/sdk/tabs/tab-machine.ts";
 import {
   initialTabState,
   nextTabTick,
-  stepTab,
   type TabEffect,
   type TabInput,
   type TabState,
-} from "../../src/sdk/tabs/tab-machine.ts";
+} from "../../src/sdk/tabs/tab-machine-state.ts";
 
 /** The role of a tab that shares a socket: what it does about each thing that happens, one at a time. */
 

@@ -1,17 +1,11 @@
-import { fullJitter } from "../../protocol/backoff.ts";
-import {
-  CLOSE_RULES,
-  type CloseCode,
-  DISCONNECTED_REASON,
-  isCloseCode,
-  retryOf,
-  UNAUTHENTICATED,
-} from "../../protocol/close-rules.ts";
+import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
+import { close, end, handleClose } from "./closing.ts";
 import { type Draft, emit, sendMessage } from "./draft.ts";
 import { receiveFirstFrame, receiveFrame } from "./frames.ts";
 import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
-import { type Effect, type Input, NEVER, NO_DEADLINES, type Phase, type State } from "./machine-state.ts";
+import { type Effect, type Input, NEVER, type Phase, type State } from "./machine-state.ts";
 import { filterMessages } from "./product-filter.ts";
+import { backOff, leavePhase, retryNow, retrySoon, retrySoonIfOnline } from "./retry.ts";
 import {
   authenticate,
   keepToken,
@@ -43,11 +37,6 @@ import type { Status } from "./types.ts";
  *     closed:    close(), a final close code, or a token that was refused twice; from any phase
  */
 
-const ACCESS_DENIED = 4003 satisfies CloseCode;
-/** After a freeze or a network change, clients reconnect within this time, but not all in the same moment. */
-const RESUME_JITTER_MS = 500;
-/** After this many failures, a hidden tab retries slowly. */
-const MAX_HIDDEN_FAILURES = 3;
 /** Filter changes within this time are sent together: pages add products one by one, and messages are rate limited. */
 const FILTER_DELAY_MS = 100;
 
@@ -125,9 +114,9 @@ const TRANSITIONS: { readonly [P in Phase]: Transitions } = {
     connect: retryNow,
     refresh: retryNow,
     tick: whenDue(authorize),
-    online: hurry,
-    visible: hurry,
-    resume: hurry,
+    online: retrySoonIfOnline,
+    visible: retrySoonIfOnline,
+    resume: retrySoonIfOnline,
     suspend,
     close,
   },
@@ -211,89 +200,9 @@ function sendFilter(draft: Draft): void {
   draft.sentFilter = draft.filter;
 }
 
-function handleClose(draft: Draft, { code, reason }: { code: number; reason: string }): void {
-  const { firstBackoffMs } = draft.tuning;
-  // The token may have expired: a fresh one is worth one try.
-  const isTokenRefused = code === UNAUTHENTICATED && reason !== DISCONNECTED_REASON && !draft.refused;
-  const retry = isTokenRefused ? "now" : retryOf(code);
-  // The socket is closed already, so there is nothing to drop.
-  draft.phase = "backoff";
-  draft.socket++;
-  if (isTokenRefused) draft.refused = { token: draft.token, reason };
-  if (retry === "never") end(draft, code, reason);
-  else scheduleRetry(draft, retry === "now" ? firstBackoffMs / 2 : firstBackoffMs);
-}
-
-function backOff(draft: Draft): void {
-  scheduleRetry(draft, draft.tuning.firstBackoffMs);
-}
-
-/**
- * Schedules a retry with full jitter, from the first one on: after a restart of the service, all clients reconnect, but
- * not all in the same moment.
- */
-function scheduleRetry(draft: Draft, firstMs: number): void {
-  const { maxBackoffMs, slowBackoffMs } = draft.tuning;
-  const isSlow = !draft.isOnline || (!draft.isVisible && draft.failures >= MAX_HIDDEN_FAILURES);
-  const delay = isSlow
-    ? slowBackoffMs * (0.5 + draft.random() / 2)
-    : fullJitter(draft.failures, firstMs, maxBackoffMs, draft.random());
-  drop(draft);
-  draft.phase = "backoff";
-  // Jitter alone would allow many attempts in a row.
-  draft.phaseEndsAt = Math.max(draft.now + delay, draft.failures && earliestRetry(draft));
-  draft.failures++;
-}
-
-/** A retry that the page or the user asked for. */
-function retryNow(draft: Draft): void {
-  drop(draft);
-  draft.refused = null;
-  retryAt(draft, draft.now);
-}
-
-/** The page was resumed or shown, or the network changed. */
-function retrySoon(draft: Draft): void {
-  retryAt(draft, Math.min(draft.phaseEndsAt, draft.now + draft.random() * RESUME_JITTER_MS));
-}
-
-function hurry(draft: Draft): void {
-  if (draft.isOnline) retrySoon(draft);
-}
-
-function retryAt(draft: Draft, at: number): void {
-  draft.phase = "backoff";
-  draft.phaseEndsAt = Math.max(at, earliestRetry(draft));
-}
-
-const earliestRetry = (draft: Draft) => draft.attemptAt + draft.tuning.minRetryMs;
-
 function suspend(draft: Draft): void {
-  drop(draft);
+  leavePhase(draft);
   draft.phase = "suspended";
-}
-
-function close(draft: Draft): void {
-  end(draft, 1000, "");
-}
-
-function end(draft: Draft, code: number, message: string): void {
-  drop(draft);
-  draft.phase = "closed";
-  const name = isCloseCode(code) ? CLOSE_RULES[code].name : code === 1000 ? "closed" : "unknown";
-  const userMustAct = code === UNAUTHENTICATED || code === ACCESS_DENIED;
-  draft.status = { state: "closed", isStale: true, reason: { code, name, message, userMustAct } };
-}
-
-/** Leaves the phase: closes its socket, ignores its token request, and clears its deadlines. */
-function drop(draft: Draft): void {
-  if (draft.phase === "connecting" || draft.phase === "live") {
-    draft.socket++;
-    emit(draft, { type: "drop" });
-  }
-  draft.request++;
-  draft.pendingPings = 0;
-  Object.assign(draft, NO_DEADLINES);
 }
 
 function statusOf(draft: Draft): Status {

@@ -6,7 +6,8 @@ import { DEFAULT_TUNING } from "../connection/tuning.ts";
 import type { Position } from "../connection/types.ts";
 import type { Hello, RelayedOutput, TabMessage } from "./messages.ts";
 import { ChannelReplica } from "./replica.ts";
-import { initialTabState, nextTabTick, stepTab, type TabEffect, type TabInput, type TabState } from "./tab-machine.ts";
+import { stepTab } from "./tab-machine.ts";
+import { initialTabState, nextTabTick, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
 
 /** Runs the tab's state machine with a real BroadcastChannel, Web Lock, page and socket. */
 export function openTabLink(share: Share): Link {
