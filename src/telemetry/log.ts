@@ -41,8 +41,8 @@ export interface Refused {
   code: number;
   /** The publish key's name, when it came with one that is known. */
   key?: string;
-  /** What exactly was wrong with a credential: more than the client is told. */
-  fault?: string;
+  /** Why a credential was refused, in more detail than the client receives. */
+  reason_detail?: string;
 }
 
 /** Faults of this isolate that nobody has told the registry of yet: the next report of anybody here takes them along. */

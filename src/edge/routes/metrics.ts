@@ -6,11 +6,14 @@ import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { logFault } from "../../telemetry/log.ts";
 import type { Kind } from "../../telemetry/metrics.ts";
-import type { HonoEnv } from "../app.ts";
 import { requireService } from "../auth/require.ts";
+import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
 
-/** `GET /metrics`: Prometheus text, for services. Should a registry not answer, it is 503: counters must not go back. */
+/**
+ * `GET /metrics`: Prometheus text, for services. Answers 503 unless every registry responds, because counters must never
+ * decrease.
+ */
 export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "read");
   const counts = new Counters();
@@ -37,7 +40,7 @@ async function addRelay(env: Env, counts: Counters, gauges: Gauge[]): Promise<vo
   counts.count("tidings_dead_letters_total", {}, deadLetters);
   counts.count("tidings_stream_gaps_total", {}, gaps);
   gauges.push({ name: "tidings_redis_up", labels: {}, value: redis === "healthy" ? 1 : 0 });
-  // How much waits in a Redis that does not answer, nobody knows.
+  // The lag is unknown while Redis does not respond.
   if (lagEntries !== null) gauges.push({ name: "tidings_relay_lag_entries", labels: {}, value: lagEntries });
   if (lagSeconds !== null) gauges.push({ name: "tidings_relay_lag_seconds", labels: {}, value: lagSeconds });
 }

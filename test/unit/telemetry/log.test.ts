@@ -18,7 +18,14 @@ describe("the log", () => {
       outcomes: { applied: 2 },
       ms: 3,
     });
-    logRefusal({ request_id: "r", method: "GET", route: "/metrics", reason: "key_invalid", code: 401, fault: "key" });
+    logRefusal({
+      request_id: "r",
+      method: "GET",
+      route: "/metrics",
+      reason: "key_invalid",
+      code: 401,
+      reason_detail: "key",
+    });
     logFault("upkeep", new TypeError("no\nsuch thing"), { channel: "products" });
     vi.restoreAllMocks();
     expect(lines.map(([level]) => level)).toEqual(["info", "info", "warn", "error"]);
