@@ -17,8 +17,6 @@ export const MAX_UNCONFIRMED_CHARACTERS = 4 * 1024 * 1024;
 export const DEFAULT_CONNECTIONS_PER_USER = 20;
 /** Of everybody in one channel: `MAX_CONNECTIONS_PER_CHANNEL`. */
 export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;
-/** An object holds no more sockets (Durable Objects limits). */
-export const MOST_CONNECTIONS_PER_CHANNEL = 32_768;
 
 /** Calls that the rate-limit bindings of `wrangler.toml` allow, each to one key in one location. */
 export const RATE_LIMITS = {
