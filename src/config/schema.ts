@@ -52,7 +52,7 @@ const origin = z
     "must be origins (scheme, host, port; no path), separated by commas, or *",
   );
 
-/** Former names of settings: whoever still sets one learns its successor instead of running with a default. */
+/** Former names of settings. Setting one is a fault, so that the service does not run with an unexpected default. */
 const RENAMED = { GHOST_SECONDS: "IDLE_TIMEOUT_SECONDS" } as const;
 const renamed = (successor: string) => z.undefined(`must be renamed: it is ${successor} now`).optional();
 

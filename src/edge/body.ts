@@ -30,7 +30,10 @@ export function parseJson(bytes: Uint8Array): unknown {
   }
 }
 
-/** Reads a body of at most `maxBytes`, counting bytes as they arrive when no length was announced. @throws {Refusal} 413. */
+/**
+ * Reads a body of at most `maxBytes`. Counts bytes as they arrive if no length was announced.
+ * @throws {Refusal} 413.
+ */
 export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const tooLarge = () => new Refusal("body_too_large", { detail: `At most ${maxBytes} bytes.` });
   const announced = Number(request.headers.get("Content-Length") ?? Number.NaN);

@@ -19,7 +19,7 @@ export interface HonoEnv {
 
 const requestIds = new WeakMap<Request, string>();
 
-/** Returns the id of the request in the log and in `X-Request-Id`: the Cloudflare Ray ID if there is one, else a UUID. */
+/** Returns the request id of the log and of `X-Request-Id`: the Cloudflare Ray ID if there is one, else a UUID. */
 export function requestIdOf(c: Context): string {
   const ray = c.req.header("CF-Ray") ?? "";
   const id = requestIds.get(c.req.raw) ?? (/^[\w-]{8,64}$/.test(ray) ? ray : crypto.randomUUID());

@@ -22,8 +22,8 @@ export function answerConnect(c: Context<HonoEnv>, answer: Response | ConnectRef
 }
 
 /**
- * Refuses a handshake in a way that pages can see: accepts it, then closes the socket at once with the refusal's code and
- * title. A browser reports a failed handshake only as code 1006.
+ * Refuses a handshake in a way that pages can see: accepts it, then closes the socket at once with the refusal's code
+ * and title. A browser reports a failed handshake only as code 1006.
  * @param reasonDetail Why a token was refused, in detail.
  */
 export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, reasonDetail?: string): Response {

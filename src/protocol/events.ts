@@ -4,8 +4,8 @@ import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEven
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
 
 /**
- * The event catalogue: each event's schema, summary and example. Validation, documents and the README's tables come from
- * here.
+ * The event catalogue: each event's schema, summary and example. Validation, documents and the README's tables come
+ * from here.
  *
  * Schemas are loose: fields they do not name pass through unchanged.
  */

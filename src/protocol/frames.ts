@@ -1,13 +1,13 @@
 import type { EventData, EventType } from "./event-data.ts";
 
 /**
- * Frames from the server, and the constants of the wire protocol. Browsers load this module, so the messages from clients,
- * which need the validation library, are in `client-messages.ts`.
+ * Frames from the server, and the constants of the wire protocol. Browsers load this module, so the messages from
+ * clients, which need the validation library, are in `client-messages.ts`.
  */
 
 /** The subprotocol that adds arrays of frames and control frames. Without it every message is one frame. */
 export const SUBPROTOCOL = "tidings.v1";
-/** Offered beside `tidings.v1` as `bearer.<jwt>`: carries the token, because browsers cannot set headers on a WebSocket. */
+/** Offered beside `tidings.v1` as `bearer.<jwt>`: carries the token for browsers, which cannot set headers. */
 export const BEARER_PROTOCOL_PREFIX = "bearer.";
 /** The keep-alive: the service answers `ping` with `pong` without waking the channel. */
 export const PING = "ping";
@@ -62,8 +62,9 @@ export interface TokenExpiringFrame {
 }
 
 /**
- * Server → `tidings.v1` client with a product filter: every matching event up to `seq` has been sent. Moves the client's
- * position past events that its filter hides. Clients that record the `seq` of unknown event types need no special case.
+ * Server → `tidings.v1` client with a product filter: every matching event up to `seq` has been sent. Moves the
+ * client's position past events that its filter hides. Clients that record the `seq` of unknown event types need no
+ * special case.
  */
 export interface PositionFrame {
   type: "position";

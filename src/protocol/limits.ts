@@ -9,7 +9,7 @@ import type { RefusalReason } from "./refusals.ts";
 export const CLIENT_MESSAGES_BURST = 20;
 export const CLIENT_MESSAGES_PER_SECOND = 1;
 
-/** Flow control of a `tidings.v1` client: unconfirmed characters after which it receives `ack_request`, or is closed. */
+/** Flow control of `tidings.v1` clients: unacknowledged characters that trigger `ack_request`, or a close. */
 export const ASK_AFTER_CHARACTERS = 256 * 1024;
 export const MAX_UNCONFIRMED_CHARACTERS = 4 * 1024 * 1024;
 

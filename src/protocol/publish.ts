@@ -38,7 +38,7 @@ export interface AcceptedEvent {
   data: string;
   version: number | null;
   /**
-   * `version` and `order` as JSON text, or null without either. Together with `type` and `data` it tells a repeated
+   * `version` and `order` as JSON text, or null without either. With `type` and `data`, it distinguishes a repeated
    * publish from another event with the same id.
    */
   request: string | null;

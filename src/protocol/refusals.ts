@@ -1,8 +1,8 @@
 import { type CloseCode, DISCONNECTED_REASON } from "./close-rules.ts";
 
 /**
- * Why the service refuses, one row per reason: the HTTP status, the close code of a socket, and the public title. Titles
- * reveal nothing that the client does not know: no token, no owner, no stack.
+ * Why the service refuses, one row per reason: the HTTP status, the close code of a socket, and the public title.
+ * Titles reveal nothing that the client does not know: no token, no owner, no stack.
  */
 export const REFUSALS = {
   origin_not_allowed: { status: null, close: 4003, title: "Origin not allowed" },

@@ -99,8 +99,9 @@ export async function findPublicKey(url: string, algorithms: readonly string[], 
  * Returns whether a current set without a matching key proves that the token is invalid, which clients take as final.
  *
  * Issuers publish a key before they sign with it, so a set requested after the token arrived is proof. An older set is
- * not: a stranger who sends a made-up `kid` every 30 seconds keeps the service from fetching the set for others. A token
- * without `kid` names no key that could still be published, and a `kid` of another algorithm names a key already known.
+ * not: a stranger who sends a made-up `kid` every 30 seconds keeps the service from fetching the set for others. A
+ * token without `kid` names no key that could still be published, and a `kid` of another algorithm names a key already
+ * known.
  */
 function isConclusive({ keys, requestedAt }: KeySet, { kid }: KeyHint, startedAt: number): boolean {
   return kid === undefined || keys.some((key) => key.kid === kid) || requestedAt >= startedAt;

@@ -8,8 +8,8 @@ import type { BodyName } from "./http-schemas.ts";
 import type { Json } from "./json-schema.ts";
 
 /**
- * Every HTTP call by method and path. `openapi.ts` adds what these imply: path parameters, and the refusals of bodies and
- * credentials.
+ * Every HTTP call by method and path. `openapi.ts` adds what these imply: path parameters, and the refusals of bodies
+ * and credentials.
  */
 
 export const TAGS = {

@@ -10,7 +10,7 @@ import type { HonoEnv } from "../context.ts";
 import { type Health, healthOf, MAX_LISTED_CHANNELS } from "../health.ts";
 import { addressOf, requireWithinLimit } from "../limits.ts";
 
-/** `GET /api/v1/ws/health`: public. Order ids are for services and admins, or for everyone with `HEALTH_DETAILS=public`. */
+/** `GET /api/v1/ws/health`: public. Order ids need a service, an admin, or `HEALTH_DETAILS=public`. */
 export async function health(c: Context<HonoEnv>): Promise<Response> {
   const isPrivileged = configOf(c.env).healthIsPublic || (bearerToken(c.req.raw) !== null && (await isOperator(c)));
   const address = addressOf(c);

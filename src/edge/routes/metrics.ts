@@ -11,8 +11,8 @@ import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
 
 /**
- * `GET /metrics`: Prometheus text, for services. Answers 503 unless every registry responds, because counters must never
- * decrease.
+ * `GET /metrics`: Prometheus text, for services. Answers 503 unless every registry responds, because counters must
+ * never decrease.
  */
 export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "read");

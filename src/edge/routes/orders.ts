@@ -16,7 +16,7 @@ export async function putOrder(c: Context<HonoEnv>): Promise<Response> {
   return c.json({ order_id: orderId, ...registration }, isNew ? 201 : 200);
 }
 
-/** `GET /api/v1/orders/{order_id}`: the current snapshot, for the owner, a guest with a ticket, an admin or a service. */
+/** `GET /api/v1/orders/{order_id}`: the snapshot, for the owner, a guest with a ticket, an admin or a service. */
 export async function getOrder(c: Context<HonoEnv>): Promise<Response> {
   const requester = await requireRequester(c);
   const snapshot = await orderStub(c.env, orderIdParam(c)).snapshot(requester);

@@ -60,7 +60,7 @@ function checkItem(item: unknown, fallbackId: string, service: Service, accepted
   return event.ok ? { ok: true, event: event.value } : invalidItem(event.errors);
 }
 
-/** Returns whether a text takes more than `maxBytes` in UTF-8. A UTF-16 unit takes one to three, so few texts need encoding. */
+/** Returns whether a text exceeds `maxBytes` in UTF-8. A UTF-16 unit takes one to three, so few texts need encoding. */
 function isLargerThan(text: string, maxBytes: number): boolean {
   if (text.length > maxBytes) return true;
   return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
