@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { METHODS } from "hono/router";
 import { configOf } from "../config/config.ts";
-import { isPageAllowed } from "./auth/policy.ts";
+import { isPageAllowed } from "./auth/origins.ts";
 import type { HonoEnv } from "./context.ts";
 import { answerError, Refusal } from "./errors.ts";
 import { answerHeaders } from "./headers.ts";

@@ -5,7 +5,7 @@ import type { Scope } from "../../config/credentials.ts";
 import { parseJson, readBytes, requireJson } from "../body.ts";
 import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
-import { requireWithinLimit } from "../limits.ts";
+import { requireWithinLimit } from "../rate-limits.ts";
 import { bearerToken } from "./credentials.ts";
 import { findService, KeyRefusal, requireScope, type Service } from "./keys.ts";
 import { findSigner, isSigned, readSignature } from "./signature.ts";

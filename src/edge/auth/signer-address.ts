@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { RATE_LIMITS } from "../../protocol/limits.ts";
 import type { HonoEnv } from "../context.ts";
-import { addressOf, requireWithinLimit } from "../limits.ts";
+import { addressOf, requireWithinLimit } from "../rate-limits.ts";
 
 /**
  * Verifying a signature means reading the body and hashing it once per key, so an unauthenticated caller could make the

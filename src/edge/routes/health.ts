@@ -8,7 +8,7 @@ import { bearerToken } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";
 import type { HonoEnv } from "../context.ts";
 import { type Health, healthOf, MAX_LISTED_CHANNELS } from "../health.ts";
-import { addressOf, requireWithinLimit } from "../limits.ts";
+import { addressOf, requireWithinLimit } from "../rate-limits.ts";
 
 /** `GET /api/v1/ws/health`: public. Order ids need a service, an admin, or `HEALTH_DETAILS=public`. */
 export async function health(c: Context<HonoEnv>): Promise<Response> {

@@ -15,7 +15,7 @@ import { type Service, scopeDetail } from "../auth/keys.ts";
 import { requirePublication } from "../auth/require.ts";
 import type { HonoEnv } from "../context.ts";
 import { invalid, requireValid } from "../errors.ts";
-import { idempotencyKey, publish, refusalOf } from "./publish.ts";
+import { failureOf, idempotencyKey, publish } from "./publish.ts";
 
 const batchRequest = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_BATCH_EVENTS) });
 
@@ -74,6 +74,6 @@ const invalidItem = (errors: FieldError[]): CheckedItem => ({
 const rejected = (error: Problem): BatchResult => ({ status: "rejected", error });
 
 function resultOf(outcome: PublishOutcome | undefined): BatchResult {
-  const refusal = refusalOf(outcome);
-  return refusal || !outcome ? rejected(problem(refusal ?? "unavailable")) : outcome;
+  const failure = failureOf(outcome);
+  return failure || !outcome ? rejected(problem(failure ?? "unavailable")) : outcome;
 }

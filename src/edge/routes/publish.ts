@@ -43,13 +43,13 @@ async function publishOne(c: Context<HonoEnv>, channel: ChannelName, publication
   if (key !== null && event.id !== key) throw invalid({ field: "id", message: `differs from ${header}` });
 
   const [outcome] = await publish(c, publication, [event], 0, startedAt);
-  const refusal = refusalOf(outcome);
-  if (refusal) throw new Refusal(refusal);
+  const failure = failureOf(outcome);
+  if (failure) throw new Refusal(failure);
   return c.json(outcome, outcome?.status === "queued" ? 202 : 200);
 }
 
 /** Returns why an event was not published, or null if it was. */
-export function refusalOf(outcome: PublishOutcome | undefined): "id_conflict" | "unavailable" | null {
+export function failureOf(outcome: PublishOutcome | undefined): "id_conflict" | "unavailable" | null {
   if (outcome?.status === "conflict") return "id_conflict";
   return outcome && outcome.status !== "unavailable" ? null : "unavailable";
 }

@@ -6,12 +6,12 @@ import { type Config, configOf } from "../../config/config.ts";
 import { parseProductFilter } from "../../protocol/client-messages.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
-import { isOriginAllowed } from "../auth/policy.ts";
+import { isOriginAllowed } from "../auth/origins.ts";
 import { refusalOf, verifyToken } from "../auth/verify.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { Refusal } from "../errors.ts";
-import { addressOf, isWithinLimit } from "../limits.ts";
 import { lookUpOrder } from "../orders-api.ts";
+import { addressOf, isWithinLimit } from "../rate-limits.ts";
 import { answerConnect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 
 /** `GET /api/v1/ws/orders/{order_id}`: the order's owner, an admin or a guest with a ticket listens to one order. */
