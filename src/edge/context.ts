@@ -3,8 +3,7 @@ import { matchedRoutes } from "hono/route";
 import { registryStub } from "../channels/directory.ts";
 import type { Env } from "../config/env.ts";
 import { WAIT_UNTIL_MS } from "../protocol/platform-limits.ts";
-import type { CounterSnapshot } from "../telemetry/counters.ts";
-import type { CounterName, LabelsOf } from "../telemetry/metrics.ts";
+import type { CounterSnapshot, Counters } from "../telemetry/counters.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 
 /** What every route shares about its request: bindings, request id, route pattern and the isolate's counters. */
@@ -37,16 +36,15 @@ const MAX_LOOP_MS = WAIT_UNTIL_MS / 2;
 /** One per isolate: counts of one request may be reported by another. */
 const reporters = new WeakMap<Env, Reporter>();
 
-/** Increments a counter by `by`, and reports to the registry soon after the response. */
-export function count<N extends CounterName>(c: Context<HonoEnv>, name: N, labels: LabelsOf<N>, by = 1): void {
-  if (by === 0) return;
-  reporterOf(c.env).counts.count(name, labels, by);
+/** Increments counters by functions of `record.ts`, and reports to the registry soon after the response. */
+export function record(c: Context<HonoEnv>, increment: (counters: Counters) => void): void {
+  increment(reporterOf(c.env).counts);
   flush(c);
 }
 
 /** Reports pending counts to the registry, logged errors included. */
 export function flush(c: Context<HonoEnv>): void {
-  reporterOf(c.env).changed((promise) => afterResponse(c, promise));
+  reporterOf(c.env).schedule((promise) => afterResponse(c, promise));
 }
 
 function reporterOf(env: Env): Reporter {
@@ -55,7 +53,7 @@ function reporterOf(env: Env): Reporter {
   // An isolate belongs to no channel, so a random name spreads isolates evenly over the registries.
   const isolate = crypto.randomUUID();
   // A stub belongs to the request that created it, so each report needs a new one.
-  const send = (counted: CounterSnapshot) => registryStub(env, isolate).add(counted);
+  const send = (counted: CounterSnapshot) => registryStub(env, isolate).addCounts(counted);
   const reporter = new Reporter(send, undefined, MAX_LOOP_MS);
   reporters.set(env, reporter);
   return reporter;

@@ -10,7 +10,8 @@ import {
 } from "../protocol/refusals.ts";
 import type { Checked } from "../protocol/validation.ts";
 import { logFault, logRefusal } from "../telemetry/log.ts";
-import { count, flush, type HonoEnv, requestIdOf, routeOf } from "./context.ts";
+import { recordAuthFailure } from "../telemetry/record.ts";
+import { flush, type HonoEnv, record, requestIdOf, routeOf } from "./context.ts";
 
 /** A refused request: thrown anywhere below a route and answered by `answerError`, in one shape. */
 export class Refusal extends Error {
@@ -77,7 +78,7 @@ export function recordRefusal(
     ...(key !== undefined && { key }),
     ...(reasonDetail !== undefined && { reason_detail: reasonDetail }),
   });
-  if (reasonDetail !== undefined) count(c, "tidings_auth_failures_total", { reason: reasonDetail });
+  if (reasonDetail !== undefined) record(c, (counters) => recordAuthFailure(counters, reasonDetail));
 }
 
 function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {

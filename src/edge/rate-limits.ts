@@ -2,7 +2,8 @@ import type { Context } from "hono";
 import { configOf } from "../config/config.ts";
 import { RATE_LIMITS, type RateLimitBinding } from "../protocol/limits.ts";
 import { logFault } from "../telemetry/log.ts";
-import { count, type HonoEnv } from "./context.ts";
+import { recordRateLimited } from "../telemetry/record.ts";
+import { type HonoEnv, record } from "./context.ts";
 import { Refusal } from "./errors.ts";
 
 /**
@@ -19,9 +20,8 @@ export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBindi
     return { success: true };
   });
   if (success) return true;
-  // Key names are a fixed set; addresses and users would create a time series each.
-  const labels = binding === "PUBLISHES_PER_KEY" ? { key } : {};
-  count(c, "tidings_rate_limited_total", { limit: RATE_LIMITS[binding].name, ...labels });
+  const keyName = binding === "PUBLISHES_PER_KEY" ? key : undefined;
+  record(c, (counters) => recordRateLimited(counters, RATE_LIMITS[binding].name, keyName));
   return false;
 }
 

@@ -3,8 +3,9 @@ import type { ConnectRefusal } from "../channels/handshake.ts";
 import type { CloseCode } from "../protocol/close-rules.ts";
 import { SUBPROTOCOL } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
+import { recordConnectionRefused } from "../telemetry/record.ts";
 import { speaksSubprotocol } from "./auth/credentials.ts";
-import { count, type HonoEnv } from "./context.ts";
+import { type HonoEnv, record } from "./context.ts";
 import { Refusal, recordRefusal } from "./errors.ts";
 
 /** @throws {Refusal} 426 unless the request asks for a WebSocket. */
@@ -32,7 +33,7 @@ export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, reasonD
   const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
   server.close(close, title);
   recordRefusal(c, reason, close, reasonDetail);
-  count(c, "tidings_connections_refused_total", { reason });
+  record(c, (counters) => recordConnectionRefused(counters, reason));
   return withSubprotocol(c, new Response(null, { status: 101, webSocket: client }));
 }
 

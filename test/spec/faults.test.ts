@@ -51,21 +51,23 @@ describe("authenticate, while nobody can be asked about tokens", () => {
 
 describe("the end of an order's retention, when its storage cannot be removed", () => {
   test("is said, and tried again a minute later", async () => {
-    const before = await countOf("upkeep");
+    const before = await countOf("maintenance");
     const id = await registerOrder();
     await publish(`orders/${id}`, { type: "order_delivered", data: {} });
     stopClock();
     advanceClock(30 * 86_400_000);
     const erase = vi.spyOn(Storage.prototype, "erase").mockRejectedValue(fails());
     await runDurableObjectAlarm(orderObject(id));
-    expect(faults()).toEqual([expect.objectContaining({ event: "fault", where: "upkeep", channel: `order_${id}` })]);
+    expect(faults()).toEqual([
+      expect.objectContaining({ event: "fault", where: "maintenance", channel: `order_${id}` }),
+    ]);
     const alarm = await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
     expect(alarm).toBe(Date.now() + 60_000);
     erase.mockRestore();
     vi.useRealTimers();
     // Faults are told with the next report of anybody here.
     await serviceRequest("POST", "/api/v1/publish/products", {});
-    await eventually(async () => expect(await countOf("upkeep")).toBe(before + 1));
+    await eventually(async () => expect(await countOf("maintenance")).toBe(before + 1));
 
     stopClock();
     advanceClock(31 * 86_400_000);

@@ -10,9 +10,10 @@ import {
   type Source,
 } from "../../protocol/publish.ts";
 import { logPublish, outcomesOf } from "../../telemetry/log.ts";
+import { recordRejected, recordUndelivered } from "../../telemetry/record.ts";
 import { KeyRefusal } from "../auth/keys.ts";
 import { type Publication, requirePublication } from "../auth/require.ts";
-import { count, type HonoEnv, requestIdOf } from "../context.ts";
+import { type HonoEnv, record, requestIdOf } from "../context.ts";
 import { invalid, Refusal, requireValid } from "../errors.ts";
 import { orderIdParam } from "./orders.ts";
 
@@ -38,7 +39,7 @@ async function publishOne(c: Context<HonoEnv>, channel: ChannelName, publication
   const startedAt = Date.now();
   const { key, header } = idempotencyKey(c, publication);
   const checked = checkEvent(publication.body, channel, key ?? crypto.randomUUID(), startedAt);
-  if (!checked.ok) countRejected(c, publication, 1);
+  if (!checked.ok) record(c, (counters) => recordRejected(counters, sourceOf(publication)));
   const event = requireValid(checked);
   if (key !== null && event.id !== key) throw invalid({ field: "id", message: `differs from ${header}` });
 
@@ -68,13 +69,10 @@ export async function publish(
 ): Promise<PublishOutcome[]> {
   const source = sourceOf(publication);
   const outcomes = await dispatch(c.env, events, source);
-  for (const [i, { status }] of outcomes.entries()) {
-    // Channels count the events that reach them.
-    const type = events[i]?.type;
-    if (!type || (status !== "queued" && status !== "unavailable")) continue;
-    count(c, "tidings_events_published_total", { type, ...source, outcome: status });
-  }
-  countRejected(c, publication, rejected);
+  // Channels count the events that reach them.
+  const isUndelivered = outcomes.some(({ status }) => status === "queued" || status === "unavailable");
+  if (isUndelivered) record(c, (counters) => recordUndelivered(counters, source, events, outcomes));
+  if (rejected > 0) record(c, (counters) => recordRejected(counters, source, rejected));
   const channels = new Set(events.map(({ channel }) => channel));
   logPublish({
     request_id: requestIdOf(c),
@@ -88,10 +86,6 @@ export async function publish(
 }
 
 const sourceOf = ({ service }: Publication): Source => ({ via: "http", key: service.name });
-
-function countRejected(c: Context<HonoEnv>, publication: Publication, events: number): void {
-  count(c, "tidings_events_rejected_total", { ...sourceOf(publication) }, events);
-}
 
 /** Returns the idempotency key of a call, which is the id of an event that has none, and the header it came in. */
 export function idempotencyKey(c: Context<HonoEnv>, { signedId }: Publication): { key: string | null; header: string } {
