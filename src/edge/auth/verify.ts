@@ -26,11 +26,11 @@ export type TokenReason =
   | "claim";
 
 /** Longer tokens are refused before they are parsed. */
-export const MAX_TOKEN_LENGTH = 8192;
+const MAX_TOKEN_LENGTH = 8192;
 /** Alarms cannot be set beyond 2189, and an `exp` in milliseconds instead of seconds means the year 58000. */
 const LATEST_EXPIRY_MS = Date.UTC(2100);
 /** A subject is stored in its socket's attachment, where space is limited. */
-export const MAX_SUBJECT_LENGTH = 256;
+const MAX_SUBJECT_LENGTH = 256;
 /** Header, payload and signature (RFC 7515, section 3.1), without the characters that lenient decoders skip. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 

@@ -15,7 +15,7 @@ const RETRY = {
 };
 
 /** One section per close code: what happened and what to do. */
-export const CLOSE_CODE_SECTIONS = Object.entries(CLOSE_CODES)
+const CLOSE_CODE_SECTIONS = Object.entries(CLOSE_CODES)
   .map(
     ([code, { name, meaning, retry, todo }]) =>
       `### ${code} ${name.replaceAll("_", " ")}\n\n` +
@@ -23,8 +23,8 @@ export const CLOSE_CODE_SECTIONS = Object.entries(CLOSE_CODES)
   )
   .join("\n\n");
 
-export const ABOUT_CLOSING = `Browsers report a failed handshake only as code 1006. The service therefore accepts every handshake and closes a refused
-connection at once with one of these codes. Checks run in this order: origin, 4001, 4000, 4004, 4003.
+const ABOUT_CLOSING = `Browsers report a failed handshake only as code 1006. The service therefore accepts the handshake of a refused client, then
+closes the socket at once with one of these codes. Checks run in this order: origin, 4001, 4000, 4004, 4003.
 
 ${CLOSE_CODE_SECTIONS}`;
 
