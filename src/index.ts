@@ -1,7 +1,7 @@
 import { app } from "./edge/app.ts";
 import { watchdog } from "./ingress/watchdog.ts";
 
-/** What Cloudflare runs: the handlers and the classes of the objects. */
+/** The Worker entry: handlers and Durable Object classes. */
 export { OrderChannel } from "./channels/order/order-channel.ts";
 export { ProductsChannel } from "./channels/products/products-channel.ts";
 export { TokenVerifier } from "./edge/auth/token-verifier.ts";

@@ -10,12 +10,12 @@ export interface Env {
   STREAM_RELAY: DurableObjectNamespace<RelayRpc>;
   /** Identifies the deployment. */
   CF_VERSION_METADATA?: { id: string };
-  /** Receives every count as a data point, when bound. */
+  /** Receives every count as a data point, if bound. */
   ANALYTICS?: AnalyticsEngineDataset;
-  /** Each allows a number of calls per key and period; an unbound limiter limits nothing. */
+  /** Rate limits, each a number of calls per key and period. An unbound limiter limits nothing. */
   CONNECTS_PER_ADDRESS?: RateLimit;
   CONNECTS_PER_USER?: RateLimit;
   PUBLISHES_PER_KEY?: RateLimit;
-  /** Read settings through `configOf` only: any of them may be missing or invalid. */
+  /** Settings may be missing or invalid: read them through `configOf` only. */
   [setting: string]: unknown;
 }

@@ -3,11 +3,11 @@ import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
 import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
 import { utf8Length } from "./utf8.ts";
 
-/** What a client says, besides `ping`, and how the service reads it. */
+/** Messages from clients, and how the service parses them. */
 
 const productIds = z.array(z.string().min(1).max(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
 
-/** Client → server: everything a client may say, besides `ping`. */
+/** Client → server: every message except the text `ping`. */
 export const clientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("subscribe"), product_ids: productIds }),
   z.object({ type: z.literal("unsubscribe"), product_ids: productIds }),
@@ -16,7 +16,7 @@ export const clientMessage = z.discriminatedUnion("type", [
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
 
-/** @returns The message, or null when it is none that the protocol has: the socket is then closed with 4005. */
+/** Parses a client's message. Returns null if it is not part of the protocol; the socket is then closed with 4005. */
 export function parseClientMessage(text: string): ClientMessage | null {
   if (text.length > MAX_CLIENT_MESSAGE_BYTES || utf8Length(text) > MAX_CLIENT_MESSAGE_BYTES) return null;
   try {
@@ -27,8 +27,8 @@ export function parseClientMessage(text: string): ClientMessage | null {
 }
 
 /**
- * The product filter of `?product_id=a,b,c`.
- * @returns The ids; null when there is no filter; `invalid` when there are too many or one is too long.
+ * Parses the product filter of `?product_id=a,b,c`.
+ * @returns The ids; null without a filter; `invalid` when there are too many or one is too long.
  */
 export function parseProductFilter(text: string | null): string[] | null | "invalid" {
   if (text === null || text === "") return null;

@@ -307,7 +307,7 @@ const edges: Edge[] = [
   {
     what: "characters that a tidings.v1 client has not confirmed",
     limit: MAX_UNCONFIRMED_CHARACTERS,
-    row: "characters on their way to a `tidings.v1` client, besides a replay",
+    row: "unacknowledged characters sent to a `tidings.v1` client, replays excluded",
     at: "order",
     attempt: sendUnconfirmed,
   },

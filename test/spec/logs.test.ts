@@ -162,12 +162,12 @@ describe("a refusal is one line", () => {
         route: "/api/v1/publish/products",
         reason: "key_invalid",
         code: 401,
-        fault: expect.any(String),
+        reason_detail: expect.any(String),
       },
     ]);
   });
 
-  for (const [what, bad, fault, code, reason] of [
+  for (const [what, bad, hasDetail, code, reason] of [
     ["a token that has ended", () => mintToken({ subject: USER, expiresIn: -60 }), true, 4001, "token_expired"],
     ["somebody else's order", async () => token, false, 4003, "access_denied"],
   ] as const) {
@@ -184,7 +184,7 @@ describe("a refusal is one line", () => {
           route: "/api/v1/ws/orders/:order_id",
           reason,
           code,
-          ...(fault && { fault: expect.any(String) }),
+          ...(hasDetail && { reason_detail: expect.any(String) }),
         },
       ]);
     });

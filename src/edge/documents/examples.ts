@@ -2,7 +2,7 @@ import { EVENTS, type EventType } from "../../protocol/events.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { problem } from "../../protocol/refusals.ts";
 
-/** What calls and frames look like; tests hold each against its schema. */
+/** Examples of calls and frames. Tests check each against its schema. */
 
 export const EXAMPLE_ORDER = EVENTS.order_shipped.example.order_id;
 const EXAMPLE_CHANNEL = orderChannelName(EXAMPLE_ORDER);
@@ -49,7 +49,7 @@ export const EXAMPLES = {
   },
 };
 
-/** An event's frame as listeners get it. */
+/** Returns an example of an event's frame. */
 export const exampleFrame = (type: EventType) => ({
   type,
   data: { ...EVENTS[type].example },
@@ -58,7 +58,7 @@ export const exampleFrame = (type: EventType) => ({
   ts: EXAMPLE_TS,
 });
 
-/** Frames and messages that are no events. */
+/** Frames and messages other than events. */
 export const FRAME_EXAMPLES = {
   order_established: {
     type: "connection_established",

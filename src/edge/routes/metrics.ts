@@ -6,11 +6,15 @@ import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { logFault } from "../../telemetry/log.ts";
 import type { Kind } from "../../telemetry/metrics.ts";
-import type { HonoEnv } from "../app.ts";
+import { recordRelayTotals } from "../../telemetry/record.ts";
 import { requireService } from "../auth/require.ts";
+import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
 
-/** `GET /metrics`: Prometheus text, for services. Should a registry not answer, it is 503: counters must not go back. */
+/**
+ * `GET /metrics`: Prometheus text, for services. Answers 503 unless every registry responds, because counters must
+ * never decrease.
+ */
 export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "read");
   const counts = new Counters();
@@ -34,10 +38,9 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
 async function addRelay(env: Env, counts: Counters, gauges: Gauge[]): Promise<void> {
   if (!configOf(env).redis) return;
   const { redis, lagEntries, lagSeconds, gaps, deadLetters } = await relayStub(env).metrics();
-  counts.count("tidings_dead_letters_total", {}, deadLetters);
-  counts.count("tidings_stream_gaps_total", {}, gaps);
+  recordRelayTotals(counts, { gaps, deadLetters });
   gauges.push({ name: "tidings_redis_up", labels: {}, value: redis === "healthy" ? 1 : 0 });
-  // How much waits in a Redis that does not answer, nobody knows.
+  // The lag is unknown while Redis does not respond.
   if (lagEntries !== null) gauges.push({ name: "tidings_relay_lag_entries", labels: {}, value: lagEntries });
   if (lagSeconds !== null) gauges.push({ name: "tidings_relay_lag_seconds", labels: {}, value: lagSeconds });
 }

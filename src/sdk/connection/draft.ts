@@ -1,12 +1,24 @@
 import type { Effect, State } from "./machine-state.ts";
+import type { FilterMessage } from "./product-filter.ts";
 
-/** A state that is being worked out, with what is to be done. */
-export interface Draft {
-  s: { -readonly [K in keyof State]: State[K] };
-  effects: Effect[];
-  now: number;
-  /** From 0 to 1, another one each time. */
-  random: () => number;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The next state while one step works it out. */
+export interface Draft extends Mutable<State> {
+  readonly effects: Effect[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Returns a new number from 0 up to 1 on each call. */
+  readonly random: () => number;
 }
 
-export const send = (d: Draft, text: string) => d.effects.push({ type: "send", text });
+export function emit(draft: Draft, effect: Effect): void {
+  draft.effects.push(effect);
+}
+
+/** As in `protocol/client-messages.ts`, whose types need a library that pages do not load. */
+type ClientMessage = FilterMessage | { type: "authenticate"; token: string } | { type: "ack"; seq: number };
+
+export function sendMessage(draft: Draft, message: ClientMessage): void {
+  emit(draft, { type: "send", text: JSON.stringify(message) });
+}

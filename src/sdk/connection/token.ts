@@ -1,6 +1,7 @@
 /**
- * One claim of a JWT, unverified: that is the service's business. It says when to fetch a fresh token, and whose
- * connection may be shared; for that it is good enough that text beyond ASCII comes as its bytes, a character each.
+ * Reads one claim of a JWT without verifying it, which is the service's job. The SDK needs `exp` to fetch a new token
+ * in time and `sub` to know whose tabs may share a socket. Non-ASCII text comes out as one character per byte.
+ * @returns The claim, or undefined if the token cannot be read or has no such claim.
  */
 export function claimOf(token: string, name: "exp" | "sub"): unknown {
   try {

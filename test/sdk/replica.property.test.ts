@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Output } from "../../src/sdk/connection/output.ts";
+import type { Output } from "../../src/sdk/connection/link.ts";
 import type { OrderEvent, OrderSnapshot } from "../../src/sdk/index.ts";
-import { TabState } from "../../src/sdk/tabs/tab-state.ts";
+import { ChannelReplica } from "../../src/sdk/tabs/replica.ts";
 import { upTo } from "./support/listener.ts";
 
-/** What tabs tell each other may be lost, late or told twice, and the tab with the socket may go at any moment. */
+/** Messages between tabs may be lost, late or repeated, and the leader may disappear at any moment. */
 
 const EPOCH = "e";
 const TABS = 3;
@@ -14,21 +14,21 @@ class Tab {
   readonly seqs: number[] = [];
   readonly gaps: Output[] = [];
   readonly snapshots: OrderSnapshot[] = [];
-  readonly state: TabState;
+  readonly state: ChannelReplica;
 
   constructor(seq: number | null = 0) {
-    this.state = new TabState(seq === null ? null : { epoch: EPOCH, seq }, (output) => {
+    this.state = new ChannelReplica(seq === null ? null : { epoch: EPOCH, seq }, (output) => {
       if (output.type === "event") this.seqs.push(output.event.seq);
       if (output.type === "gap") this.gaps.push(output);
       if (output.type === "snapshot") this.snapshots.push(output.snapshot as OrderSnapshot);
     });
   }
 
-  /** Tells another one what it knows. */
-  tell(other: Tab): "missing" | undefined {
-    const knowledge = this.state.knowledgeFor(other.state.position);
-    if (!knowledge) throw new Error("nothing is known here");
-    return other.state.catchUp(structuredClone(knowledge));
+  /** Lets another tab catch up with this one. */
+  share(other: Tab): "missing" | undefined {
+    const catchUp = this.state.catchUpFor(other.state.position);
+    if (!catchUp) throw new Error("there is no snapshot yet");
+    return other.state.catchUp(structuredClone(catchUp));
   }
 }
 
@@ -49,60 +49,60 @@ const snapshot = (seq: number): OrderSnapshot => ({
   resumed: true,
 });
 
-/** Every fifth event is of a type that only a newer SDK knows: of it, the connection says the position. */
+/** Every fifth event has a type that only a newer SDK knows; the connection reports its position only. */
 const isKnown = (seq: number) => seq % 5 !== 3;
 
 interface Move {
   kind: "publish" | "change_leader" | "ask";
-  /** Which tabs what is said now reaches. */
-  heardBy: boolean[];
+  /** Which tabs receive the messages of this move. */
+  reaches: boolean[];
   tab: number;
 }
 const move: fc.Arbitrary<Move> = fc.record({
   kind: fc.constantFrom("publish", "publish", "publish", "change_leader", "ask"),
-  heardBy: fc.array(fc.boolean(), { minLength: TABS, maxLength: TABS }),
+  reaches: fc.array(fc.boolean(), { minLength: TABS, maxLength: TABS }),
   tab: fc.nat(TABS - 1),
 });
 
-test("every tab hears every event once, in order, without a gap", () => {
+test("every tab delivers every event once, in order, without a gap", () => {
   fc.assert(
     fc.property(fc.array(move, { maxLength: 60 }), (moves) => {
       const tabs = Array.from({ length: TABS }, () => new Tab());
       let leader = 0;
       let published = 0;
-      const say = (output: Output, heardBy: boolean[]) => {
+      const relay = (output: Output, reaches: boolean[]) => {
         const after = tabs[leader]?.state.position ?? null;
-        tabs[leader]?.state.take(output);
+        tabs[leader]?.state.apply(output);
         for (const [i, tab] of tabs.entries()) {
-          if (i === leader || !heardBy[i]) continue;
-          // Who finds something missing asks the leader, as a tab does.
-          if (tab.state.take(output, after) === "missing") answer(i);
+          if (i === leader || !reaches[i]) continue;
+          // A follower that finds an event missing asks the leader.
+          if (tab.state.apply(output, after) === "missing") answer(i);
         }
       };
       const answer = (i: number) => {
         const [asking, answering] = [tabs[i], tabs[leader]];
-        // What a tab that stands further back than the leader misses it has to fetch, and here everybody began together.
-        if (asking && answering && asking !== answering) expect(answering.tell(asking)).toBeUndefined();
+        // All tabs started together, so the leader always has what another one misses.
+        if (asking && answering && asking !== answering) expect(answering.share(asking)).toBeUndefined();
       };
-      const tellPublished = (seq: number, heardBy: boolean[]) =>
-        say(
+      const relayPublished = (seq: number, reaches: boolean[]) =>
+        relay(
           isKnown(seq) ? { type: "event", event: event(seq) } : { type: "position", position: { epoch: EPOCH, seq } },
-          heardBy,
+          reaches,
         );
-      /** The leader's socket resumes where the leader stands. */
-      const connect = (heardBy: boolean[]) => {
+      /** The leader's socket resumes from the leader's position. */
+      const connect = (reaches: boolean[]) => {
         const since = tabs[leader]?.state.position?.seq ?? 0;
-        say({ type: "snapshot", snapshot: snapshot(published) }, heardBy);
-        for (const seq of upTo(published, since + 1)) tellPublished(seq, heardBy);
+        relay({ type: "snapshot", snapshot: snapshot(published) }, reaches);
+        for (const seq of upTo(published, since + 1)) relayPublished(seq, reaches);
       };
       connect([]);
-      for (const { kind, heardBy, tab } of moves) {
+      for (const { kind, reaches, tab } of moves) {
         if (kind === "publish") {
-          tellPublished(++published, heardBy);
+          relayPublished(++published, reaches);
         } else if (kind === "ask") answer(tab);
         else {
           leader = tab;
-          connect(heardBy);
+          connect(reaches);
         }
       }
       for (const i of tabs.keys()) answer(i);
@@ -116,72 +116,72 @@ test("every tab hears every event once, in order, without a gap", () => {
   );
 });
 
-/** A tab that has the socket since the event 10, and told these types of events since. */
+/** A leader since position 10 that has received events of these types since. */
 function leaderWith(...types: OrderEvent["type"][]): Tab {
   const leader = new Tab(null);
-  leader.state.take({ type: "snapshot", snapshot: { ...snapshot(10), resumed: null, current_status: "pending" } });
+  leader.state.apply({ type: "snapshot", snapshot: { ...snapshot(10), resumed: null, current_status: "pending" } });
   for (const [i, type] of types.entries()) {
-    // Of these types none has data that an order's status follows from.
-    leader.state.take({ type: "event", event: { ...event(11 + i), type } as OrderEvent });
+    // These types need no data to change the order's status.
+    leader.state.apply({ type: "event", event: { ...event(11 + i), type } as OrderEvent });
   }
   return leader;
 }
 
-test("a tab that comes new is told how things stand, and not what was before, as by a connection of its own", () => {
+test("a new tab receives the current state and no earlier events, like a new connection", () => {
   const fresh = new Tab(null);
-  leaderWith("order_shipped", "order_delivered").tell(fresh);
+  leaderWith("order_shipped", "order_delivered").share(fresh);
   expect(fresh.seqs).toEqual([]);
   expect(fresh.state.position).toEqual({ epoch: EPOCH, seq: 12 });
   expect(fresh.snapshots).toEqual([{ ...snapshot(12), current_status: "delivered", resumed: null }]);
 });
 
-test("a tab that is loaded anew at a later position is told how things stand there, not where the socket began", () => {
+test("a reloaded tab receives the current state, not the state when the socket opened", () => {
   const reloaded = new Tab(11);
   const leader = leaderWith("order_shipped", "order_delivered");
-  leader.tell(reloaded);
+  leader.share(reloaded);
   expect(reloaded.snapshots).toEqual([{ ...snapshot(12), current_status: "delivered" }]);
   expect(reloaded.seqs).toEqual([12]);
   const upToDate = new Tab(12);
-  leader.tell(upToDate);
+  leader.share(upToDate);
   expect(upToDate.snapshots).toEqual(reloaded.snapshots);
   expect(upToDate.seqs).toEqual([]);
 });
 
-test("a tab whose filter left out what came last stands where the others stand", () => {
+test("a tab whose filter dropped the latest events reaches the position of the others", () => {
   const leader = leaderWith("order_shipped");
-  leader.state.take({ type: "position", position: { epoch: EPOCH, seq: 500 } });
+  leader.state.apply({ type: "position", position: { epoch: EPOCH, seq: 500 } });
   const other = new Tab(11);
-  leader.tell(other);
+  leader.share(other);
   expect(other.state.position).toEqual({ epoch: EPOCH, seq: 500 });
-  expect(other.state.take({ type: "event", event: event(501) }, { epoch: EPOCH, seq: 500 })).toBeUndefined();
+  expect(other.state.apply({ type: "event", event: event(501) }, { epoch: EPOCH, seq: 500 })).toBeUndefined();
 });
 
-test("a tab that stands further back than any other, or is new and further on, is not told of a gap: it can fetch it", () => {
+test("a tab behind all others, or new and ahead of them, reports no gap: it can fetch what is missing", () => {
   const leader = leaderWith("order_shipped");
   const late = new Tab(7);
-  expect(late.state.take({ type: "event", event: event(12) }, leader.state.position)).toBe("missing");
-  expect(leader.tell(late)).toBe("missing");
+  expect(late.state.apply({ type: "event", event: event(12) }, leader.state.position)).toBe("missing");
+  expect(leader.share(late)).toBe("missing");
   expect(late.state.position).toEqual({ epoch: EPOCH, seq: 7 });
   expect([late.seqs, late.gaps, late.snapshots]).toEqual([[], [], []]);
-  expect(leader.tell(new Tab(20))).toBe("missing");
+  expect(leader.share(new Tab(20))).toBe("missing");
 });
 
-test("a tab keeps as many events for others as the service does, and who stands before them has to fetch them", () => {
+test("a tab keeps as many events for others as the service does; a tab further behind has to fetch them", () => {
   const leader = leaderWith(...upTo(1200).map(() => "order_shipped" as const));
-  expect(leader.tell(new Tab(209))).toBe("missing");
+  expect(leader.share(new Tab(209))).toBe("missing");
   const within = new Tab(210);
-  leader.tell(within);
+  leader.share(within);
   expect(within.seqs).toEqual(upTo(1210, 211));
   expect(within.gaps).toEqual([]);
 });
 
-test("a tab of another epoch is told of the gap", () => {
+test("a tab of another epoch reports a gap", () => {
   const old = new Tab(7);
-  const leader = new TabState(null, () => {});
-  leader.take({ type: "snapshot", snapshot: { ...snapshot(2), epoch: "f" } });
-  const knowledge = leader.knowledgeFor(old.state.position);
-  if (!knowledge) throw new Error("nothing is known here");
-  old.state.catchUp(knowledge);
+  const leader = new ChannelReplica(null, () => {});
+  leader.apply({ type: "snapshot", snapshot: { ...snapshot(2), epoch: "f" } });
+  const catchUp = leader.catchUpFor(old.state.position);
+  if (!catchUp) throw new Error("there is no snapshot yet");
+  old.state.catchUp(catchUp);
   expect(old.gaps).toEqual([{ type: "gap", gap: { from: { epoch: EPOCH, seq: 7 }, to: { epoch: "f", seq: 2 } } }]);
   expect(old.snapshots).toMatchObject([{ epoch: "f", seq: 2, resumed: false }]);
 });

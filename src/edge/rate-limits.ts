@@ -2,27 +2,26 @@ import type { Context } from "hono";
 import { configOf } from "../config/config.ts";
 import { RATE_LIMITS, type RateLimitBinding } from "../protocol/limits.ts";
 import { logFault } from "../telemetry/log.ts";
-import type { HonoEnv } from "./app.ts";
+import { recordRateLimited } from "../telemetry/record.ts";
+import { type HonoEnv, record } from "./context.ts";
 import { Refusal } from "./errors.ts";
-import { count } from "./observe.ts";
 
 /**
- * Whether a caller may go on. The platform counts for each location on its own and about right: this is a fuse against
- * loops and floods, no bill (Workers, rate limiting binding).
- * @param key Who is counted: an address, a user, a publish key's name.
+ * Returns whether a caller is within a rate limit. The platform counts per location and approximately, so this is a
+ * fuse against loops and floods, not a quota (Workers, rate limiting binding).
+ * @param key What is counted: an address, a user, or a publish key's name.
  */
 export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<boolean> {
   const limiter = c.env[binding];
   if (!limiter || !configOf(c.env).areRatesLimited) return true;
   const { success } = await limiter.limit({ key }).catch((error: unknown) => {
-    // A fuse that fails must not be what stops the shop: who may come in is decided elsewhere.
+    // Fails open: authorization is decided elsewhere, and a broken limiter must not take the service down.
     logFault("rate_limit", error);
     return { success: true };
   });
   if (success) return true;
-  // Keys have names from a list; an address or a user would be a series for each who comes.
-  const who = binding === "PUBLISHES_PER_KEY" ? { key } : {};
-  count(c, "tidings_rate_limited_total", { limit: RATE_LIMITS[binding].name, ...who });
+  const keyName = binding === "PUBLISHES_PER_KEY" ? key : undefined;
+  record(c, (counters) => recordRateLimited(counters, RATE_LIMITS[binding].name, keyName));
   return false;
 }
 
@@ -31,14 +30,14 @@ export async function requireWithinLimit(c: Context<HonoEnv>, binding: RateLimit
   if (await isWithinLimit(c, binding, key)) return;
   const { limit, periodSeconds } = RATE_LIMITS[binding];
   throw new Refusal("rate_limited", {
-    detail: `At most ${limit} calls in ${periodSeconds} seconds.`,
+    detail: `At most ${limit} calls per ${periodSeconds} seconds.`,
     headers: { "Retry-After": String(periodSeconds) },
   });
 }
 
 /**
- * Where a client connects from, as Cloudflare saw it; null where there is no Cloudflare in front. Of IPv6 it is the
- * network of 64 bits: whoever has one address has all of them (RFC 4291, section 2.5.1).
+ * Returns the client's address as Cloudflare reports it, or null without Cloudflare in front. For IPv6 it is the /64
+ * network, because one customer usually has all of its addresses (RFC 4291, section 2.5.1).
  */
 export function addressOf(c: Context): string | null {
   const address = c.req.header("CF-Connecting-IP") ?? null;

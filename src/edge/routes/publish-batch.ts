@@ -1,0 +1,79 @@
+import type { Context } from "hono";
+import * as z from "zod";
+import { isEventId, PRODUCTS_CHANNEL, parseChannelName } from "../../protocol/names.ts";
+import {
+  type AcceptedEvent,
+  checkEvent,
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  MAX_EVENT_BYTES,
+  type PublishOutcome,
+} from "../../protocol/publish.ts";
+import { type FieldError, type Problem, problem } from "../../protocol/refusals.ts";
+import { check, isRecord } from "../../protocol/validation.ts";
+import { type Service, scopeDetail } from "../auth/keys.ts";
+import { requirePublication } from "../auth/require.ts";
+import type { HonoEnv } from "../context.ts";
+import { invalid, requireValid } from "../errors.ts";
+import { failureOf, idempotencyKey, publish } from "./publish.ts";
+
+const batchRequest = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_BATCH_EVENTS) });
+
+type BatchResult = PublishOutcome | { status: "rejected"; error: Problem };
+
+/** `POST /api/v1/publish/batch`: publishes what it can. Each event has its own result. */
+export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
+  const publication = await requirePublication(c, null, MAX_BATCH_BYTES);
+  const startedAt = Date.now();
+  const { key, header } = idempotencyKey(c, publication);
+  const { events } = requireValid(check(batchRequest, publication.body));
+
+  // The call's idempotency key gives each event its own.
+  const idOf = (index: number) => (key === null ? crypto.randomUUID() : `${key}/${index}`);
+  if (!isEventId(idOf(MAX_BATCH_EVENTS))) {
+    throw invalid({ field: header, message: `must leave room for /${MAX_BATCH_EVENTS}` });
+  }
+  const items = events.map((item, i) => checkItem(item, idOf(i), publication.service, startedAt));
+  const accepted = items.flatMap((item) => (item.ok ? [item.event] : []));
+  const outcomes = await publish(c, publication, accepted, items.length - accepted.length, startedAt);
+
+  const inOrder = outcomes.values();
+  const results = items.map((item) => (item.ok ? resultOf(inOrder.next().value) : rejected(item.problem)));
+  return c.json({ results });
+}
+
+type CheckedItem = { ok: true; event: AcceptedEvent } | { ok: false; problem: Problem };
+
+function checkItem(item: unknown, fallbackId: string, service: Service, acceptedAt: number): CheckedItem {
+  const { channel: name, ...body } = isRecord(item) ? item : {};
+  const channel = typeof name === "string" ? parseChannelName(name) : null;
+  if (!channel) return invalidItem([{ field: "channel", message: "must be order_<order id> or products" }]);
+  const scope = channel.name === PRODUCTS_CHANNEL ? "products" : "orders";
+  if (!service.scopes.has(scope)) {
+    return { ok: false, problem: problem("access_denied", { detail: scopeDetail(scope) }) };
+  }
+  // Measured without the whitespace of the request's JSON.
+  if (isLargerThan(JSON.stringify(body), MAX_EVENT_BYTES)) {
+    return invalidItem([{ field: "body", message: `is larger than ${MAX_EVENT_BYTES} bytes` }]);
+  }
+  const event = checkEvent(body, channel.name, fallbackId, acceptedAt);
+  return event.ok ? { ok: true, event: event.value } : invalidItem(event.errors);
+}
+
+/** Returns whether a text exceeds `maxBytes` in UTF-8. A UTF-16 unit takes one to three, so few texts need encoding. */
+function isLargerThan(text: string, maxBytes: number): boolean {
+  if (text.length > maxBytes) return true;
+  return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
+}
+
+const invalidItem = (errors: FieldError[]): CheckedItem => ({
+  ok: false,
+  problem: problem("validation_failed", { errors }),
+});
+
+const rejected = (error: Problem): BatchResult => ({ status: "rejected", error });
+
+function resultOf(outcome: PublishOutcome | undefined): BatchResult {
+  const failure = failureOf(outcome);
+  return failure || !outcome ? rejected(problem(failure ?? "unavailable")) : outcome;
+}

@@ -1,0 +1,30 @@
+import type { PositionStorage } from "./options.ts";
+import type { Position } from "./types.ts";
+
+/** Positions: checked where they come from outside, and kept across page loads. */
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+export function isPosition(value: unknown): value is Position {
+  return isRecord(value) && typeof value.epoch === "string" && Number.isSafeInteger(value.seq);
+}
+
+/** Reads a position. @returns Null if there is none, the entry is not one, or the browser forbids storage. */
+export function loadPosition(storage: PositionStorage | undefined, key: string): Position | null {
+  try {
+    const value: unknown = JSON.parse(storage?.getItem(key) ?? "null");
+    return isPosition(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+export function savePosition(storage: PositionStorage, key: string, position: Position): void {
+  try {
+    storage.setItem(key, JSON.stringify(position));
+  } catch {
+    // Full or forbidden: the position lasts as long as the page.
+  }
+}
