@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { createClient } from "redis";
 import * as z from "zod";
 import { encodeEventFrame, SUBPROTOCOL } from "../../src/protocol/frames.ts";
-import { endProcess, endWithThisProcess } from "../support/child.ts";
+import { endProcess, endWithThisProcess } from "../support/processes.ts";
 import { hasRedis, startRedis } from "../support/redis.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";

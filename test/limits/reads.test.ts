@@ -5,9 +5,9 @@ import { app } from "../../src/edge/app.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { CONNECTS_PER_ADDRESS, CONNECTS_PER_USER, PUBLISHES_PER_KEY } from "../support/low-limits.ts";
 import { connect, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
-import { signatureOf } from "../support/signing.ts";
 import { TEST_ENV } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
+import { signatureOf } from "../support/webhook-signature.ts";
 
 /** What is read for whom: orders for users, and bodies of whoever claims to have signed them. */
 

@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { logLines } from "../support/log-lines.ts";
+import { logLines } from "../support/leak-guard/console.ts";
 import { PUBLISHES_PER_KEY } from "../support/low-limits.ts";
-import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { serviceRequest } from "../support/service.ts";
 import { SCOPED_KEYS } from "../support/test-env.ts";
 

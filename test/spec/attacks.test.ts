@@ -4,12 +4,12 @@ import { createHmac } from "node:crypto";
 import { decodeJwt, exportJWK, exportSPKI, SignJWT, UnsecuredJWT } from "jose";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
-import { makeKey, signWith } from "../support/jwks.ts";
 import { connect, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
-import { signatureOf } from "../support/signing.ts";
+import { makeKey, signWith } from "../support/signing-keys.ts";
 import { PUBLISH_KEY, SCOPED_KEYS, TEST_ENV } from "../support/test-env.ts";
 import { TestSocket } from "../support/test-socket.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
+import { signatureOf } from "../support/webhook-signature.ts";
 
 /** What somebody might try with tokens and keys, and the code that each of them gets. */
 

@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { History, type LoggedFrame } from "../../src/channels/log/history.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
@@ -247,10 +247,6 @@ const property = (kind: "order" | "products") =>
     await world.check();
   });
 
-// A channel waits between two reports of its count, and an eviction waits for that: hundreds of runs would take minutes.
-beforeEach(() => {
-  vi.spyOn(scheduler, "wait").mockResolvedValue(undefined);
-});
 afterEach(() => {
   vi.restoreAllMocks();
 });

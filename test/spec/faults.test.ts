@@ -11,8 +11,8 @@ import { TokenVerifier } from "../../src/edge/auth/token-verifier.ts";
 import service from "../../src/index.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { hush } from "../support/printed.ts";
-import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { silence } from "../support/leak-guard/console.ts";
+import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -20,7 +20,7 @@ import { mintToken } from "../support/tokens.ts";
 
 let logged: MockInstance;
 beforeEach(() => {
-  logged = hush();
+  logged = silence();
 });
 afterEach(() => {
   vi.useRealTimers();

@@ -4,9 +4,9 @@ import type { Env } from "../../src/config/env.ts";
 import { app } from "../../src/edge/app.ts";
 import { COOLDOWN_MS, FRESH_MS, MAX_BACKOFF_MS, MIN_BACKOFF_MS, STALE_MS } from "../../src/edge/auth/jwks.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
-import { makeKey, type SigningKey, signWith } from "../support/jwks.ts";
-import { hush } from "../support/printed.ts";
+import { silence } from "../support/leak-guard/console.ts";
 import { ORIGIN } from "../support/service.ts";
+import { makeKey, type SigningKey, signWith } from "../support/signing-keys.ts";
 import { outcomeOf } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -19,7 +19,7 @@ const keySet = (...keys: SigningKey[]) => Response.json({ keys: keys.map(({ publ
 let endpoint: (request: Request) => Response | Promise<Response>;
 let fetches: Request[];
 let there: Env;
-let logged: ReturnType<typeof hush>;
+let logged: ReturnType<typeof silence>;
 
 beforeEach(() => {
   stopClock();
@@ -27,7 +27,7 @@ beforeEach(() => {
   // Another endpoint a test, because what is known of one is known to the whole process.
   const JWKS_URL = `https://login.example/${crypto.randomUUID()}/jwks.json`;
   there = { ...env, JWKS_URL, JWT_ALGORITHMS: ALGORITHMS, JWT_SECRET: "" };
-  logged = hush();
+  logged = silence();
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input as string, init as RequestInit);
     fetches.push(request);

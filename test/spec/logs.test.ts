@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import { eventually } from "../support/eventually.ts";
-import { listenToPrinted, type Printed } from "../support/printed.ts";
+import { capturePrinted, type Printed } from "../support/leak-guard/console.ts";
 import {
   type ConnectOptions,
   connect,
@@ -24,7 +24,7 @@ const token = await mintToken({ subject: USER });
 
 let printed: Printed[];
 beforeEach(() => {
-  printed = listenToPrinted();
+  printed = capturePrinted();
 });
 afterEach(() => {
   vi.restoreAllMocks();

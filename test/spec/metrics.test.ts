@@ -4,7 +4,7 @@ import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { MAX_BATCH_EVENTS } from "../../src/protocol/publish.ts";
 import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
 import { eventually } from "../support/eventually.ts";
-import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { connect, hibernateAll, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 

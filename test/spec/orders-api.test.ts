@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
-import { hush } from "../support/printed.ts";
+import { silence } from "../support/leak-guard/console.ts";
 import { ORIGIN, orderObject, publish, registerOrder } from "../support/service.ts";
 import { TestSocket } from "../support/test-socket.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
@@ -88,7 +88,7 @@ describe("an order nobody registered", () => {
     test(`${name}: 503, to be tried again, and nothing is written`, async () => {
       backend = answer;
       const id = crypto.randomUUID();
-      hush();
+      silence();
       const response = await connectThere(id, await mintToken());
       expect(response.status).toBe(503);
       expect(response.headers.get("Retry-After")).toMatch(/^\d+$/);

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { MAX_EVENT_BYTES } from "../../src/protocol/publish.ts";
 import { eventually } from "../support/eventually.ts";
-import { logLines } from "../support/log-lines.ts";
-import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { logLines } from "../support/leak-guard/console.ts";
+import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { connect, registerOrder, request, serviceRequest } from "../support/service.ts";
-import { signatureOf } from "../support/signing.ts";
 import { PUBLISH_KEY, SCOPED_KEYS } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
+import { signatureOf } from "../support/webhook-signature.ts";
 
 /** The log and the metrics say which service was told no: with several, somebody has to find the one that errs. */
 

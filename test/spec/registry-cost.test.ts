@@ -3,10 +3,11 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { registryStub } from "../../src/channels/directory.ts";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
-import type { Health } from "../../src/edge/health.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
+import { holdPauses, shortenTimers } from "../support/pauses.ts";
+import { serviceHealth } from "../support/registry-scenario.ts";
 import { connect, hibernateAll, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -15,14 +16,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const serviceHealth = async () => (await serviceRequest("GET", "/api/v1/ws/health")).json<Health>();
-
 describe("the registry stays cheap", () => {
   test("100 connections to a channel within a moment cost a few calls, not one each", async () => {
     const token = await mintToken();
     const id = await registerOrder();
     const report = vi.spyOn(ChannelRegistry.prototype, "report");
+    const release = holdPauses();
     for (let i = 0; i < 100; i++) await (await connect(`orders/${id}`, { token })).frame();
+    release();
     await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(100));
     console.log(`100 connections: ${report.mock.calls.length} calls to the registry`);
     expect(report.mock.calls.length).toBeLessThanOrEqual(10);
@@ -34,10 +35,12 @@ describe("the registry stays cheap", () => {
     const put = await runInDurableObject(registryStub(env, `order_${id}`), (_, { storage }) =>
       vi.spyOn(storage.kv, "put"),
     );
+    const release = holdPauses();
     for (let i = 0; i < 50; i++) {
       await (await connect(`orders/${id}`, { token })).frame();
       await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     }
+    release();
     await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(50));
     await hibernateAll();
     const rows = put.mock.calls.map(([key]) => key);
@@ -75,6 +78,7 @@ test("a channel that does not answer keeps nobody from the health page and the m
   await (await connect(`orders/${await registerOrder()}`, { token: await mintToken() })).frame();
   await eventually(async () => expect((await serviceHealth()).total_connections).toBeGreaterThan(0));
   const asked = vi.spyOn(OrderChannel.prototype, "connections").mockReturnValue(new Promise(() => {}));
+  shortenTimers();
   stopClock();
   advanceClock(13 * 3_600_000);
   expect((await serviceHealth()).total_connections).toBeGreaterThan(0);

@@ -3,109 +3,25 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { registryStubs } from "../../src/channels/directory.ts";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
-import { type Health, MAX_LISTED_CHANNELS } from "../../src/edge/health.ts";
+import { MAX_LISTED_CHANNELS } from "../../src/edge/health.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { connect, deploy, hibernateAll, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
+import { connectAndDisconnectAtRandom, each, serviceHealth } from "../support/registry-scenario.ts";
+import { connect, deploy, hibernateAll, orderObject, registerOrder } from "../support/service.ts";
 import type { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
-
-/** How soon after the last change the counts have to be right. */
-const QUIET_MS = 5000;
-const CHANNELS = 500;
-const SOCKETS = 2000;
 
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
-const serviceHealth = async () => (await serviceRequest("GET", "/api/v1/ws/health")).json<Health>();
-
-/** The same random numbers in every run. */
-function seeded(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
-}
-
-/** Does something to many, a few at a time. */
-async function each<T>(items: readonly T[], action: (item: T) => Promise<unknown>): Promise<void> {
-  const queue = items.values();
-  await Promise.all(
-    Array.from({ length: 16 }, async () => {
-      for (const item of queue) await action(item);
-    }),
-  );
-}
-
 describe("the registry stays true", () => {
-  test(`${SOCKETS} sockets over ${CHANNELS} channels come and go, objects are evicted, a deploy drops all`, {
+  test("health is right soon after sockets connected and disconnected at random, with evictions and a deploy", {
     timeout: 120_000,
   }, async () => {
-    const random = seeded(42);
-    const token = await mintToken();
-    const orders: string[] = [];
-    await each(Array(CHANNELS - 1).fill(null), async () => orders.push(await registerOrder()));
-    const paths = ["products", ...orders.map((id) => `orders/${id}`)];
-    const open = new Map<TestSocket, string>();
-    const openOne = async () => {
-      const path = String(paths[Math.floor(random() * paths.length)]);
-      const socket = await connect(path, { token });
-      await socket.frame();
-      open.set(socket, path === "products" ? path : path.replace("orders/", "order_"));
-    };
-    const closeOne = () => {
-      const socket = [...open.keys()][Math.floor(random() * open.size)];
-      socket?.close();
-      if (socket) open.delete(socket);
-    };
-    const someEvictions = () =>
-      each(
-        orders.filter(() => random() < 0.05),
-        // One that has hibernated before may not run now.
-        async (id) => {
-          await orderObject(id).connections();
-          await evictDurableObject(orderObject(id));
-        },
-      );
-    /** Health says what is so, soon after the last change, in total and channel by channel. */
-    const expectTruth = async (what: string) => {
-      const truth: Record<string, number> = {};
-      for (const channel of open.values()) truth[channel] = (truth[channel] ?? 0) + 1;
-      const quietSince = performance.now();
-      const health = await vi.waitFor(
-        async () => {
-          const now = await serviceHealth();
-          expect(now.channel_details).toEqual(truth);
-          return now;
-        },
-        { timeout: QUIET_MS, interval: 100 },
-      );
-      expect(health.total_connections).toBe(open.size);
-      expect(health.truncated).toBeUndefined();
-      console.log(`${what}: ${open.size} sockets, right after ${Math.round(performance.now() - quietSince)} ms`);
-    };
-
-    await each(Array(SOCKETS).fill(null), openOne);
-    await expectTruth("all open");
-    for (let round = 1; round <= 3; round++) {
-      // Only what is quiet hibernates.
-      await someEvictions();
-      for (let i = 0; i < 300; i++) closeOne();
-      await each(Array(200).fill(null), openOne);
-      await expectTruth(`round ${round} of coming and going, with evictions`);
-    }
-    await hibernateAll();
-    for (let i = 0; i < 100; i++) closeOne();
-    await expectTruth("after hibernation of everything");
-    await deploy();
-    open.clear();
-    await each(Array(300).fill(null), openOne);
-    await expectTruth("after a deploy, with a few who came back");
+    await connectAndDisconnectAtRandom({ sockets: 300, channels: 60 });
   });
 
   test("no registry knows of every channel, and no channel is known by two", async () => {
@@ -159,7 +75,6 @@ test("a registry that cannot be told for a while is told a minute later, when no
   await socket.frame();
   const count = async () => (await serviceHealth()).channel_details[`order_${id}`];
   await eventually(async () => expect(await count()).toBe(1));
-  vi.spyOn(scheduler, "wait").mockResolvedValue(undefined);
   const report = vi.spyOn(ChannelRegistry.prototype, "report").mockRejectedValue(new Error("overloaded"));
   socket.close();
   await eventually(() => expect(report.mock.calls.length).toBeGreaterThanOrEqual(6));

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
-import { hush } from "../support/printed.ts";
+import { silence } from "../support/leak-guard/console.ts";
 import { ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -46,7 +46,7 @@ describe("an answer is not to be run, framed, sniffed or kept:", () => {
   }
 
   test("a service without its settings (503)", async () => {
-    hush();
+    silence();
     for (const path of ["/api/v1/ws/health", "/api/v1/ws/products"]) {
       const headers = { Upgrade: "websocket" };
       const response = await app.fetch(new Request(`${ORIGIN}${path}`, { headers }), { ...env, JWT_SECRET: "" });

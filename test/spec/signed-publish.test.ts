@@ -2,9 +2,9 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Problem } from "../../src/protocol/refusals.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { connect, publish, registerOrder, request } from "../support/service.ts";
-import { type SigningOptions, signatureOf } from "../support/signing.ts";
 import { PUBLISH_KEY, SCOPED_KEYS } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
+import { type SigningOptions, signatureOf } from "../support/webhook-signature.ts";
 
 /** A service may sign a publish with its key instead of sending the key (Standard Webhooks). */
 

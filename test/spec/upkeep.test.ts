@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { advanceClock, stopClock } from "../support/clock.ts";
-import { hush } from "../support/printed.ts";
+import { silence } from "../support/leak-guard/console.ts";
 import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -130,7 +130,7 @@ describe("the alarm", () => {
     const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     await socket.frame();
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
-    const logged = hush();
+    const logged = silence();
     advanceClock(DAY);
     await runInDurableObject(orderObject(id), (_, { storage }) => {
       storage.sql.exec("CREATE TRIGGER stuck BEFORE UPDATE ON state BEGIN SELECT RAISE(FAIL, 'stuck'); END");

@@ -1,4 +1,4 @@
-import { rememberPayload } from "./log-guard.ts";
+import { rememberPayload } from "./leak-guard/rules.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
 import type { Frame } from "./test-socket.ts";
 import { mintToken, type TokenOptions } from "./tokens.ts";

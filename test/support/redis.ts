@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
-import { endProcess, endWithThisProcess, hasExited } from "./child.ts";
+import { endProcess, endWithThisProcess, hasExited } from "./processes.ts";
 
 /** A Redis of the tests' own: the real one, on a free port of this machine, which can be killed and started again. */
 

@@ -5,7 +5,7 @@ import { channelStub, registryStubs } from "../../src/channels/directory.ts";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
 import type { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { eventually } from "./eventually.ts";
-import { rememberPayload } from "./log-guard.ts";
+import { rememberPayload } from "./leak-guard/rules.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
 import { TestSocket } from "./test-socket.ts";
 

@@ -10,8 +10,8 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import * as z from "zod";
-import { endProcess, endWithThisProcess } from "./child.ts";
-import { JudgedOutput } from "./judged-output.ts";
+import { GuardedOutput } from "./leak-guard/process-output.ts";
+import { endProcess, endWithThisProcess } from "./processes.ts";
 import { TEST_ENV } from "./test-env.ts";
 
 /**
@@ -89,7 +89,7 @@ export class Workerd {
   readonly directory: string;
   readonly #options: WorkerdOptions;
   /** What each process printed. */
-  readonly #outputs: JudgedOutput[] = [];
+  readonly #outputs: GuardedOutput[] = [];
   #process: ChildProcess | undefined;
   /** Chosen by the system at the first start and kept after that, so that clients can come back. */
   #port = 0;
@@ -133,7 +133,7 @@ export class Workerd {
       { cwd: this.directory, stdio: ["ignore", "pipe", "pipe", "pipe"] },
     );
     this.#process = child;
-    this.#outputs.push(new JudgedOutput(child));
+    this.#outputs.push(new GuardedOutput(child));
     endWithThisProcess(child);
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => this.#keepLog(String(text)));
     this.#port = await this.#listening(child);

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Counters, parseSeries } from "../../../src/telemetry/counters.ts";
 import { exposition } from "../../../src/telemetry/exposition.ts";
 import { METRICS } from "../../../src/telemetry/metrics.ts";
-import { metricValue, parseMetrics } from "../../support/scrape.ts";
+import { metricValue, parseMetrics } from "../../support/metrics.ts";
 
 describe("what is counted", () => {
   test("adds up, in whatever pieces and order it is reported", () => {

@@ -3,9 +3,9 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { JudgedOutput, WELCOME } from "../../support/judged-output.ts";
-import { leakIn, rememberPayload, rememberSecret } from "../../support/log-guard.ts";
-import { hush, judgeAll, leaks } from "../../support/printed.ts";
+import { guardConsole, leaks, silence } from "../../support/leak-guard/console.ts";
+import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
+import { leakIn, rememberPayload, rememberSecret } from "../../support/leak-guard/rules.ts";
 import { PUBLISH_KEY, TEST_ENV } from "../../support/test-env.ts";
 import { mintToken } from "../../support/tokens.ts";
 
@@ -59,13 +59,13 @@ describe("the guard of the log finds", () => {
 describe("the guard of the console", () => {
   test("judges what is printed, an object's fields and a message kept from the terminal among it", () => {
     vi.spyOn(console, "info").mockImplementation(() => {});
-    judgeAll();
+    guardConsole();
     const found = () => leaks.splice(0).length;
     for (const words of [["the key %s", PUBLISH_KEY], [{ key: PUBLISH_KEY }], [new Error(PUBLISH_KEY)]]) {
       console.info(...words);
       expect(found()).toBe(1);
     }
-    hush();
+    silence();
     console.error(PUBLISH_KEY);
     expect(found()).toBe(1);
     console.info("the service is ready");
@@ -96,43 +96,43 @@ describe("the guard of a process", () => {
 
   test("finds a key, on both of its outputs, and says whose it was", async () => {
     for (const stream of ["stdout", "stderr"] as const) {
-      const output = new JudgedOutput(printing([`${PUBLISH_KEY}\n`, "bye\n"], stream));
+      const output = new GuardedOutput(printing([`${PUBLISH_KEY}\n`, "bye\n"], stream));
       await expect(output.expectClean("the program")).rejects.toThrow("the program printed a secret");
     }
   });
 
   test("finds a key that comes in two pieces, and one behind which no line ends", async () => {
-    const output = new JudgedOutput(printing([`the key ${half}`, otherHalf]));
+    const output = new GuardedOutput(printing([`the key ${half}`, otherHalf]));
     await expect(output.expectClean("it")).rejects.toThrow("a secret");
   });
 
   test("takes a line of the log that comes in pieces for what it is", async () => {
     const text = line({ where: "upkeep", error: "Error: no" });
-    const output = new JudgedOutput(printing([text.slice(0, 30), text.slice(30), "\n", text.slice(0, 20)]));
+    const output = new GuardedOutput(printing([text.slice(0, 30), text.slice(30), "\n", text.slice(0, 20)]));
     await output.expectClean("it");
   });
 
   test("lets the welcome have its secrets, and nothing before or behind it", async () => {
     const welcome = `Tidings is at http://localhost:8000\n  ${PUBLISH_KEY}\n  npx tidings smoke\n`;
-    await new JudgedOutput(printing(["ready\n", welcome, "bye\n"]), WELCOME).expectClean("it");
+    await new GuardedOutput(printing(["ready\n", welcome, "bye\n"]), WELCOME).expectClean("it");
     for (const pieces of [
       [`${PUBLISH_KEY}\n`, welcome],
       [welcome, `${PUBLISH_KEY}\n`],
     ]) {
-      const output = new JudgedOutput(printing(pieces), WELCOME);
+      const output = new GuardedOutput(printing(pieces), WELCOME);
       await expect(output.expectClean("it")).rejects.toThrow("a secret");
     }
   });
 
   test("does not take a welcome that never ends for one without a leak", async () => {
-    const output = new JudgedOutput(printing(["Tidings is at http://localhost:8000\n", "bye\n"]), WELCOME);
+    const output = new GuardedOutput(printing(["Tidings is at http://localhost:8000\n", "bye\n"]), WELCOME);
     await expect(output.expectClean("it")).rejects.toThrow("it never ended what may hold secrets");
   });
 
   test("says nothing of a program that could not be started", async () => {
     const child = spawn("/no/such/program");
     child.once("error", () => {});
-    await new JudgedOutput(child).expectClean("it");
+    await new GuardedOutput(child).expectClean("it");
   });
 });
 
@@ -146,7 +146,7 @@ describe("the judge of all that a run printed", () => {
   function judge(text: string) {
     const file = join(folder, "printed.txt");
     writeFileSync(file, text);
-    const { status, stderr } = spawnSync(process.execPath, ["test/support/judge-output.ts", file], {
+    const { status, stderr } = spawnSync(process.execPath, ["test/support/leak-guard/check-file.ts", file], {
       cwd: PROJECT,
       encoding: "utf8",
     });

@@ -2,15 +2,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { callService, NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 
-/** Limits on connections count a guest by the ticket that the connection has now. */
-
 let service: Workerd;
 beforeAll(async () => {
   service = await startTidings({ RATE_LIMITS: "", MAX_CONNECTIONS_PER_USER: "1" });
 });
 afterAll(() => service.stop());
 
-test("a connection that took over a fresh ticket counts as that one's, and no longer as the first one's", async () => {
+test("a guest connection counts against the ticket it uses now, not against the ticket it was opened with", async () => {
   const order = await registerOrderAt(service.url);
   const ticket = async () => {
     const response = await callService(service.url, "POST", `orders/${order}/tickets`, {});

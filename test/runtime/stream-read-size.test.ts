@@ -5,15 +5,13 @@ import type { RelayState, RelayStore } from "../../src/ingress/redis/relay-store
 import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";
 import type { AcceptedEvent } from "../../src/protocol/publish.ts";
 import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { STREAM } from "../support/redis-service.ts";
-
-/** How many entries are read at once follows from how large they are, and from nothing else. */
+import { STREAM, xaddMany } from "../support/redis-service.ts";
 
 const ENTRIES = 50;
-/** The first read is a small one, because nobody knows yet how large the entries are. */
+/** The first read is small, because the size of the entries is not known yet. */
 const FIRST_READ = 11;
 
-const withRedis = hasRedis("how much is read at once");
+const withRedis = hasRedis("how many entries the relay reads at once");
 let redis: RedisServer;
 let bridge: Bridge;
 beforeAll(async () => {
@@ -26,7 +24,7 @@ afterAll(async () => {
   await redis?.stop();
 });
 
-/** What the relay keeps, in memory. */
+/** A relay store in memory. */
 class MemoryStore {
   readonly events: AcceptedEvent[] = [];
   state: Partial<RelayState> = { id: "0-0", added: null, syncToken: "", untrimmed: 0, gaps: 0, untoldGapAt: null };
@@ -36,14 +34,16 @@ class MemoryStore {
   }
 }
 
-test.skipIf(!withRedis)("who looks at the metrics does not have more read at once", async () => {
-  const event = ["channel", "products", "type", "product_deleted", "data", '{"product_id":"p"}'];
-  for (let n = 0; n < ENTRIES; n++) await redis.cli("XADD", STREAM, "*", ...event);
-  const store = new MemoryStore();
-  const client = new RedisClient({ url: bridge.url, token: bridge.token, stream: STREAM });
-  // The reader uses no more of a store than this one has; the real one lives in an object.
-  const reader = new StreamReader(client, store as unknown as RelayStore, STREAM);
-  for (let scrape = 0; scrape < 3; scrape++) expect((await reader.unread())?.entries).toBe(ENTRIES);
-  await reader.read();
-  expect(store.events.length).toBe(FIRST_READ);
-});
+test.skipIf(!withRedis)(
+  "the relay reads as many entries at once as their size allows, however often metrics are scraped",
+  async () => {
+    await xaddMany(redis, ENTRIES, "products", "product_deleted", '{"product_id":"p"}');
+    const store = new MemoryStore();
+    const client = new RedisClient({ url: bridge.url, token: bridge.token, stream: STREAM });
+    // The reader uses nothing of a store but these two members; the real store lives in an object.
+    const reader = new StreamReader(client, store as unknown as RelayStore, STREAM);
+    for (let scrape = 0; scrape < 3; scrape++) expect((await reader.unread())?.entries).toBe(ENTRIES);
+    await reader.read();
+    expect(store.events.length).toBe(FIRST_READ);
+  },
+);

@@ -1,15 +1,23 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import type { Health } from "../../src/edge/health.ts";
+import { FAIL_FOR_AN_HOUR, failingOrderId } from "../support/failing-orders.ts";
 import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
 import { callService, listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
 import { DEAD, deadLetters, type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
 
-/** What goes wrong between the service and Redis: nothing lost, nothing twice, or a recorded gap. */
+/** Failures between the service and Redis: every event is delivered once, or the gap is recorded and announced. */
 
+const FAULT_NAMES: Record<Exclude<Fault, "none">, string> = {
+  "500": "Redis answers 500",
+  "401": "Redis answers 401",
+  hang: "Redis never answers",
+  truncate: "answers are truncated",
+  "lose reply": "replies are lost",
+};
 const PATIENCE = { timeout: 40_000, interval: 100 };
 
-describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () => {
+describe.skipIf(!hasRedis("failures of Redis"))("a failure of Redis", { timeout: 90_000 }, () => {
   let all: RedisService;
   let proxy: FaultProxy;
   let order: string;
@@ -18,8 +26,8 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
   beforeAll(async () => {
     all = await startRedisService({
       redis: { appendfsync: "always" },
-      entry: "test/chaos/failing-worker.ts",
-      vars: { FAIL_UNTIL: String(Date.now() + 3_600_000) },
+      entry: "test/support/workers/failing-orders.ts",
+      vars: FAIL_FOR_AN_HOUR,
       between: (url) => {
         proxy = new FaultProxy(url);
         return proxy.listen();
@@ -49,7 +57,7 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
     callService(all.service.url, "POST", `publish/orders/${order}`, { type: "order_shipped", data: { n } });
   const numbers = () => listener.frames.map(({ data }) => data.n);
 
-  test("Redis is killed and started again in the middle of a stream", async () => {
+  test("[promise 5] Redis is killed and restarted: HTTP publishing goes on meanwhile, and the stream goes on afterwards", async () => {
     await add(1);
     await listener.receive(1);
     await all.redis.kill("SIGKILL");
@@ -57,7 +65,7 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
       async () => expect(await health()).toMatchObject({ status: "degraded", redis_status: "unavailable" }),
       PATIENCE,
     );
-    // Everything else goes on.
+    // HTTP and sockets keep working.
     expect(await (await publish(2)).json()).toMatchObject({ status: "applied", receivers: 1 });
     await listener.receive(2);
     const { epoch, seq } = await listener.established;
@@ -72,9 +80,8 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
     await untilHealthy();
   });
 
-  const faults: Fault[] = ["500", "401", "hang", "truncate", "lose reply"];
-  for (const fault of faults) {
-    test(`Redis' answers meet: ${fault}`, async () => {
+  for (const fault of Object.keys(FAULT_NAMES) as (keyof typeof FAULT_NAMES)[]) {
+    test(`[promise 4] ${FAULT_NAMES[fault]}: every entry is delivered once, in order`, async () => {
       await add(1);
       await listener.receive(1);
       proxy.faults = 0;
@@ -91,7 +98,7 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
     });
   }
 
-  test("the reply to a dead letter's XADD is lost: it is written once", async () => {
+  test("the reply to a dead letter's XADD is lost: the dead letter is written once", async () => {
     proxy.applies = (body) => body.includes(DEAD) && body.includes("XADD");
     proxy.faults = 0;
     proxy.fault = "lose reply";
@@ -112,7 +119,7 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
     proxy.applies = (_, path) => !path.startsWith("/subscribe");
   });
 
-  test("the doorbell's stream is cut in the middle of an event: polling hears, and the bell is hung up again", async () => {
+  test("the doorbell subscription is cut in the middle of an event: polling delivers, and the subscription is opened again", async () => {
     await vi.waitFor(() => expect(proxy.subscriptions).toBeGreaterThan(0), PATIENCE);
     proxy.cutSubscriptions();
     await vi.waitFor(() => expect(proxy.subscriptions).toBe(0), PATIENCE);
@@ -122,8 +129,8 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
     await vi.waitFor(() => expect(proxy.subscriptions).toBeGreaterThan(0), { timeout: 80_000, interval: 200 });
   });
 
-  test("an object cannot be reached: its event waits in the stream, and the publish is answered 202", async () => {
-    const failing = `fa11${crypto.randomUUID().slice(4)}`;
+  test("a channel object is unreachable: a publish to it is queued in the stream and answered 202", async () => {
+    const failing = failingOrderId();
     const body = { type: "order_shipped", data: { n: 1 }, id: "waits" };
     const answer = await callService(all.service.url, "POST", `publish/orders/${failing}`, body);
     expect(answer.status).toBe(202);
@@ -132,14 +139,13 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
       await all.redis.cli("--json", "XREVRANGE", STREAM, "+", "-", "COUNT", "1"),
     );
     expect(last[0]?.[1]).toContain("waits");
-    // One channel that fails stops nothing else.
     await add(1);
     await listener.receive(1);
   });
 
-  test("an object and Redis cannot be reached: 503 with Retry-After", async () => {
+  test("a channel object and Redis are unreachable: a publish is answered 503 with Retry-After", async () => {
     proxy.fault = "500";
-    const failing = `fa11${crypto.randomUUID().slice(4)}`;
+    const failing = failingOrderId();
     const body = { type: "order_shipped", data: {} };
     const answer = await callService(all.service.url, "POST", `publish/orders/${failing}`, body);
     expect(answer.status).toBe(503);
@@ -150,7 +156,7 @@ describe.skipIf(!hasRedis("failures of Redis"))("when", { timeout: 90_000 }, () 
 });
 
 describe.skipIf(!hasRedis("gaps in a Redis stream"))(
-  "a gap is recorded, and every channel's listeners are told, when the stream was",
+  "listeners of every channel get a new epoch with resumed:false when the stream was",
   {
     timeout: 60_000,
   },
@@ -160,7 +166,7 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
       ["trimmed to nothing", async ({ redis }) => redis.cli("XTRIM", STREAM, "MAXLEN", "0")],
       ["flushed", async ({ redis }) => redis.cli("FLUSHALL")],
       [
-        "made anew",
+        "deleted and created again",
         async ({ redis }) => {
           await redis.cli("DEL", STREAM);
           await redis.cli(
@@ -178,7 +184,7 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
       ],
     ];
     for (const [name, lose] of losses) {
-      test(name, async () => {
+      test(`[promise 3] ${name}`, async () => {
         let proxy: FaultProxy | undefined;
         const all = await startRedisService({
           between: (url) => {
@@ -194,17 +200,17 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
           await listener.receive(3);
           const { epoch } = await listener.established;
 
-          // While the service cannot read, entries come and go.
+          // Entries are added and lost while the service cannot read.
           if (proxy) proxy.fault = "500";
           for (let n = 4; n <= 6; n++) await xadd(all.redis, fields);
           await lose(all);
           if (proxy) proxy.fault = "none";
 
           await vi.waitFor(() => expect(listener.again).toHaveLength(1), PATIENCE);
-          const told = listener.again[0];
-          expect(told).toMatchObject({ resumed: false, order_id: order, current_status: "shipped" });
-          expect(told?.epoch).not.toBe(epoch);
-          // Who was away learns it when coming back with a position of the old epoch.
+          const announced = listener.again[0];
+          expect(announced).toMatchObject({ resumed: false, order_id: order, current_status: "shipped" });
+          expect(announced?.epoch).not.toBe(epoch);
+          // A client that reconnects with a position of the old epoch is told so.
           const late = await listenAt(all.service.url, `orders/${order}`, {
             query: { since: "1", epoch: String(epoch) },
           });
@@ -227,19 +233,19 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
   },
 );
 
-test.skipIf(!hasRedis("a gap that one channel cannot be told of"))(
-  "a channel that cannot be told of a gap keeps nobody else from being told, nor from what comes after it",
+test.skipIf(!hasRedis("a gap that one channel cannot take in"))(
+  "[promise 5] a channel that fails while a gap is announced delays neither the announcement to others nor later events",
   { timeout: 60_000 },
   async () => {
     const all = await startRedisService({
-      entry: "test/chaos/failing-worker.ts",
-      vars: { FAIL_UNTIL: String(Date.now() + 3_600_000) },
+      entry: "test/support/workers/failing-orders.ts",
+      vars: FAIL_FOR_AN_HOUR,
     });
     try {
-      const failing = `fa11${crypto.randomUUID().slice(4)}`;
+      const failing = failingOrderId();
       const order = { user_id: "alice", status: "pending", payment_status: "pending" };
       expect((await callService(all.service.url, "PUT", `orders/${failing}`, order)).status).toBe(201);
-      const [untold, listener] = [
+      const [failingListener, listener] = [
         await listenAt(all.service.url, `orders/${failing}`),
         await listenAt(all.service.url, "products"),
       ];
@@ -250,7 +256,7 @@ test.skipIf(!hasRedis("a gap that one channel cannot be told of"))(
       await xadd(all.redis, event);
       await vi.waitFor(() => expect(listener.again.length).toBeGreaterThan(0), PATIENCE);
       await listener.receive(2);
-      untold.close();
+      failingListener.close();
       listener.close();
     } finally {
       await all.stop();

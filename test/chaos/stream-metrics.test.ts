@@ -1,17 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
 import { eventually } from "../support/eventually.ts";
+import { FAIL_FOR_AN_HOUR, failingOrderId, RECOVERY_PATH } from "../support/failing-orders.ts";
+import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { hasPromtool, promtool } from "../support/promtool.ts";
 import { hasRedis } from "../support/redis.ts";
 import { type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
-import { metricValue, parseMetrics } from "../support/scrape.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
-import { MEND_PATH } from "./mend-path.ts";
-
-/** Orders whose id begins so fail until they are mended. */
-const FAILING_ORDER = "fa110000-0000-4000-8000-000000000001";
 
 async function metricsText(url: string): Promise<string> {
   const response = await fetch(`${url}/metrics`, { headers: { Authorization: `Bearer ${PUBLISH_KEY}` } });
@@ -22,21 +19,21 @@ async function metricsText(url: string): Promise<string> {
 describe.skipIf(!hasRedis("metrics of a Redis stream"))("metrics of the Redis stream", () => {
   let all: RedisService;
   beforeAll(async () => {
-    const vars = { FAIL_UNTIL: String(Date.now() + 3_600_000) };
-    all = await startRedisService({ vars, entry: "test/chaos/failing-worker.ts" });
+    all = await startRedisService({ vars: FAIL_FOR_AN_HOUR, entry: "test/support/workers/failing-orders.ts" });
   });
   afterAll(() => all.stop());
 
   const value = async (metric: MetricName, labels: Record<string, string> = {}) =>
     metricValue(parseMetrics(await metricsText(all.service.url)), metric, labels);
 
-  test("tidings_relay_lag_entries and tidings_relay_lag_seconds grow while a channel does not take its events, and go back to 0", async () => {
+  test("tidings_relay_lag_entries and tidings_relay_lag_seconds grow while a channel fails, and return to 0", async () => {
     const listener = await listenAt(all.service.url, "products");
+    const failing = failingOrderId();
     const entry = { type: "order_shipped", data: "{}" };
-    for (let n = 0; n < 3; n++) await xadd(all.redis, { ...entry, channel: `order_${FAILING_ORDER}` });
+    for (let n = 0; n < 3; n++) await xadd(all.redis, { ...entry, channel: `order_${failing}` });
     await eventually(async () => expect(await value("tidings_relay_lag_entries")).toBe(3));
     await eventually(async () => expect(await value("tidings_relay_lag_seconds")).toBeGreaterThan(0.5));
-    expect((await fetch(`${all.service.url}${MEND_PATH}`)).status).toBe(204);
+    expect((await fetch(`${all.service.url}${RECOVERY_PATH}`)).status).toBe(204);
     await eventually(async () => expect(await value("tidings_relay_lag_entries")).toBe(0));
     expect(await value("tidings_relay_lag_seconds")).toBe(0);
     const counted = { via: "redis", key: "", outcome: "applied" };
@@ -45,18 +42,18 @@ describe.skipIf(!hasRedis("metrics of a Redis stream"))("metrics of the Redis st
     listener.close();
   });
 
-  test("tidings_dead_letters_total and tidings_events_rejected_total move when an entry is no event", async () => {
+  test("tidings_dead_letters_total and tidings_events_rejected_total grow when an entry is not an event", async () => {
     await xadd(all.redis, { hello: "world" });
     await eventually(async () => expect(await value("tidings_dead_letters_total")).toBe(1));
     await eventually(async () => expect(await value("tidings_events_rejected_total", { via: "redis" })).toBe(1));
   });
 
-  test("tidings_stream_gaps_total moves when the stream is deleted", async () => {
+  test("tidings_stream_gaps_total grows when the stream is deleted", async () => {
     await all.redis.cli("DEL", STREAM);
     await eventually(async () => expect(await value("tidings_stream_gaps_total")).toBe(1));
   });
 
-  test("tidings_redis_up is 1 while Redis answers and 0 while it does not; then its lag is not known", async () => {
+  test("tidings_redis_up is 1 while Redis answers and 0 while it does not, and then the lag is left out", async () => {
     expect(await value("tidings_redis_up")).toBe(1);
     await all.redis.stop();
     await eventually(async () => expect(await value("tidings_redis_up")).toBe(0));
@@ -65,8 +62,8 @@ describe.skipIf(!hasRedis("metrics of a Redis stream"))("metrics of the Redis st
   });
 });
 
-describe.skipIf(!hasPromtool("the text of /metrics"))("Prometheus' own parser", () => {
-  test("takes the metrics of a service that has seen everything, and finds nothing to say", async () => {
+describe.skipIf(!hasPromtool("the text of /metrics"))("promtool, Prometheus' own parser,", () => {
+  test("accepts the metrics of a service that has counted something everywhere, without a warning", async () => {
     const all = await startRedisService();
     const { url } = all.service;
     const order = await registerOrderAt(url);
@@ -93,7 +90,7 @@ describe.skipIf(!hasPromtool("the text of /metrics"))("Prometheus' own parser", 
     await all.stop();
   });
 
-  test("would say it, if there were something", async () => {
+  test("rejects malformed metrics", async () => {
     expect((await promtool(["check", "metrics"], 'tidings_x{a="b" 1\n')).code).not.toBe(0);
   });
 });

@@ -3,17 +3,17 @@ import { setTimeout as wait } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { eventually } from "../support/eventually.ts";
-import { makeKey, signWith } from "../support/jwks.ts";
 import { listenOnLoopback } from "../support/loopback.ts";
 import { NodeListener, registerOrderAt } from "../support/node-client.ts";
+import { makeKey, signWith } from "../support/signing-keys.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 
-/** A login service whose key endpoint is down, and everybody comes. */
+/** The key endpoint of the login service is down while many clients connect. */
 
 const key = await makeKey("ES256");
 const token = await signWith(key);
-/** At once; each is a socket of this process and of the service's. */
+/** Connections at a time; each is a socket of this process and one of the service. */
 const CROWD = 500;
 
 let endpoint: Server;
@@ -40,7 +40,7 @@ afterEach(async () => {
   endpoint.close();
 });
 
-/** 101 when it became a socket, else the status of the handshake that failed. */
+/** @returns 101 when the handshake succeeded, otherwise its HTTP status. */
 function connectStatus(): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const socket = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/ws/products?token=${token}`);
@@ -58,7 +58,7 @@ function connectStatus(): Promise<number> {
 
 const crowd = async () => new Set(await Promise.all(Array.from({ length: CROWD }, connectStatus)));
 
-test("thousands of connections while it is down cause a few fetches; all are asked to come back, and then let in", {
+test("thousands of connections during an outage cause a few fetches; all are answered 503, and accepted after the outage", {
   timeout: 120_000,
 }, async () => {
   const start = Date.now();
@@ -71,7 +71,7 @@ test("thousands of connections while it is down cause a few fetches; all are ask
     expect(await crowd()).toEqual(new Set([503]));
     await wait(1000);
   }
-  // A fetch that hangs for 5 s, then one after 5 s, 10 s, 20 s …
+  // The first fetch hangs for 5 s; later ones follow after 5 s, 10 s, 20 s …
   const seconds = (Date.now() - start) / 1000;
   expect(fetches).toBeLessThanOrEqual(2 + Math.floor(seconds / 10));
   console.log(`${9 * CROWD} connections in ${Math.round(seconds)} s caused ${fetches} fetches`);
@@ -83,7 +83,7 @@ test("thousands of connections while it is down cause a few fetches; all are ask
   expect(fetches).toBe(before);
 });
 
-test("a client that leaves while its request fetches the keys takes nobody's chance with it", {
+test("a client that leaves while its request fetches the keys does not keep later requests from fetching them", {
   timeout: 60_000,
 }, async () => {
   answer = hang;
@@ -99,7 +99,7 @@ test("a client that leaves while its request fetches the keys takes nobody's cha
   await expect.poll(status, { timeout: 50_000, interval: 500 }).toBe(404);
 });
 
-test("an open connection whose fresh token nobody can judge is told to come back (4200), not to stop", async () => {
+test("a connection that sends a new token during an outage is closed with 4200 (reconnect), not 4001", async () => {
   const order = await registerOrderAt(service.url);
   const url = `${service.url.replace("http", "ws")}/api/v1/ws/orders/${order}?token=${await mintToken()}`;
   const listener = new NodeListener(url, []);
@@ -108,7 +108,7 @@ test("an open connection whose fresh token nobody can judge is told to come back
   expect((await listener.closed.promise).code).toBe(4200);
 });
 
-test("an open connection whose fresh token is of a key that nobody may ask for yet is told to come back, too", async () => {
+test("a connection that sends a token signed with a brand-new key is closed with 4200 while the keys may not be fetched yet", async () => {
   answer = recover;
   expect(await connectStatus()).toBe(101);
   const next = await makeKey("ES256");

@@ -1,24 +1,24 @@
-import type { Env } from "../../src/config/env.ts";
-import service from "../../src/index.ts";
-import { StreamRelay as ServiceStreamRelay } from "../../src/ingress/redis/relay.ts";
+import type { Env } from "../../../src/config/env.ts";
+import service from "../../../src/index.ts";
+import { StreamRelay as ServiceStreamRelay } from "../../../src/ingress/redis/relay.ts";
 
-/** The service, with a relay that can be made to die, and the cron trigger as a path: locally it does not fire. */
+/** The service, with a relay that tests can kill, and the cron trigger as a path, because it never fires locally. */
 
-export { ChannelRegistry, OrderChannel, ProductsChannel, TokenVerifier } from "../../src/index.ts";
+export { ChannelRegistry, OrderChannel, ProductsChannel, TokenVerifier } from "../../../src/index.ts";
 
 export class StreamRelay extends ServiceStreamRelay {
-  /** What is left when an alarm has failed too often: no alarm. */
+  /** Leaves the relay without an alarm, as after an alarm that failed too often. */
   async dropAlarm(): Promise<void> {
     await this.ctx.storage.deleteAlarm();
   }
 
-  /** From here on it cannot plan when to look again. */
-  async loseItsPlans(): Promise<void> {
+  /** Makes every later attempt to schedule the next read fail. */
+  async failToSchedule(): Promise<void> {
     const fail = () => Promise.reject(new Error("it fails for the test"));
     Object.defineProperty(this.ctx.storage, "getAlarm", { value: fail, configurable: true });
   }
 
-  /** The object is thrown out of memory, as a fault of the platform would. */
+  /** Evicts the object without an alarm, as a platform failure would. */
   async die(): Promise<void> {
     await this.ctx.storage.deleteAlarm();
     this.ctx.abort("it dies for a test");
@@ -36,8 +36,8 @@ export default {
       case "/test/die":
         await relay.die().catch(() => {});
         return new Response();
-      case "/test/lose-plans":
-        await relay.loseItsPlans();
+      case "/test/fail-to-schedule":
+        await relay.failToSchedule();
         return new Response();
       case "/test/cron":
         await service.scheduled({ scheduledTime: Date.now(), cron: "* * * * *", noRetry() {} }, env, ctx);

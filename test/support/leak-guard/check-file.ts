@@ -1,11 +1,10 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { leakIn } from "./log-guard.ts";
-import "./known-payloads.ts";
+import { leakIn } from "./rules.ts";
 
 /**
- * Judges a file that has all that a run printed: `node test/support/judge-output.ts <file>`. Says which lines hold what
- * they must not hold, without showing them once more, and then ends with 1; with 2 when there is nothing to judge.
+ * Checks a saved output: `node test/support/leak-guard/check-file.ts <file>`. Reports the numbers of leaking lines
+ * without repeating their text. Exit codes: 0 clean, 1 leaks, 2 the file is empty.
  */
 
 const [file = ""] = process.argv.slice(2);

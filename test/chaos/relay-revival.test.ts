@@ -1,24 +1,24 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { FaultProxy } from "../support/fault-proxy.ts";
+import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
-import { type RedisService, STREAM, startRedisService } from "../support/redis-service.ts";
-import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { type RedisService, startRedisService, xaddMany } from "../support/redis-service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 
-/** A relay that died is revived by the watchdog, by a connection, and by health. */
+/** A dead relay is revived by the watchdog, by a connection and by a health check. */
 
-describe.skipIf(!hasRedis("the revival of the relay"))("a relay", { timeout: 60_000 }, () => {
+describe.skipIf(!hasRedis("the revival of the relay"))("the Redis relay", { timeout: 60_000 }, () => {
   let all: RedisService;
   let proxy: FaultProxy;
   let order: string;
 
   beforeAll(async () => {
     all = await startRedisService({
-      entry: "test/chaos/revival-worker.ts",
+      entry: "test/support/workers/mortal-relay.ts",
       between: (url) => {
         proxy = new FaultProxy(url);
-        // The doorbell would wake it, too.
+        // The doorbell would wake the relay, too.
         proxy.applies = (_, path) => path.startsWith("/subscribe");
         proxy.fault = "500";
         return proxy.listen();
@@ -34,29 +34,29 @@ describe.skipIf(!hasRedis("the revival of the relay"))("a relay", { timeout: 60_
   });
 
   const visit = (path: string) => fetch(`${all.service.url}/test/${path}`);
-  const add = () =>
-    all.redis.cli("XADD", STREAM, "*", "channel", `order_${order}`, "type", "order_shipped", "data", "{}");
+  const add = () => xaddMany(all.redis, 1, `order_${order}`, "order_shipped");
   const seq = async () =>
     ((await (await callService(all.service.url, "GET", `orders/${order}`)).json()) as { seq: number }).seq;
 
-  test("reads all there is at one look, though nobody listens and none follows", async () => {
-    const add =
-      "for n = 1, 2000 do redis.call('XADD', KEYS[1], '*', 'channel', ARGV[1], 'type', 'order_shipped', 'data', '{}') end";
-    await all.redis.cli("EVAL", add, "1", STREAM, `order_${order}`);
+  test("the watchdog reads a backlog of 2,000 entries in one go, with no listener and no later read", async () => {
+    await xaddMany(all.redis, 2000, `order_${order}`, "order_shipped");
     await visit("cron");
     expect(await seq()).toBe(2000);
   });
 
-  for (const death of ["drop-alarm", "die"]) {
-    test(`after ${death}: by the watchdog, though nobody listens`, async () => {
-      await visit(death);
+  for (const [death, how] of [
+    ["drop-alarm", "lost its alarm"],
+    ["die", "was evicted without an alarm"],
+  ]) {
+    test(`a relay that ${how} is revived by the watchdog, even without listeners`, async () => {
+      await visit(String(death));
       await add();
       await visit("cron");
       await vi.waitFor(async () => expect(await seq()).toBe(1), 5000);
     });
 
-    test(`after ${death}: by health`, async () => {
-      await visit(death);
+    test(`a relay that ${how} is revived by a health check`, async () => {
+      await visit(String(death));
       await add();
       await vi.waitFor(
         async () => {
@@ -67,8 +67,8 @@ describe.skipIf(!hasRedis("the revival of the relay"))("a relay", { timeout: 60_
       );
     });
 
-    test(`after ${death}: by a connection, and from then on it goes by itself`, async () => {
-      await visit(death);
+    test(`a relay that ${how} is revived by a connection, and then keeps reading`, async () => {
+      await visit(String(death));
       await add();
       const listener = await listenAt(all.service.url, `orders/${order}`);
       await vi.waitFor(async () => expect(await seq()).toBe(1), 5000);
@@ -78,9 +78,9 @@ describe.skipIf(!hasRedis("the revival of the relay"))("a relay", { timeout: 60_
     });
   }
 
-  test("that cannot plan its next look says so, reads on by its alarm, and takes no cron trigger down", async () => {
+  test("a relay that cannot schedule its next read logs the fault, goes on with its alarm, and does not fail the cron trigger", async () => {
     const listener = await listenAt(all.service.url, `orders/${order}`);
-    await visit("lose-plans");
+    await visit("fail-to-schedule");
     expect((await visit("cron")).status).toBe(200);
     await add();
     await vi.waitFor(async () => expect(await seq()).toBe(1), 15_000);

@@ -1,9 +1,9 @@
-import { OrderChannel as ServiceOrderChannel } from "../../src/channels/order/order-channel.ts";
-import type { Env } from "../../src/config/env.ts";
+import { OrderChannel as ServiceOrderChannel } from "../../../src/channels/order/order-channel.ts";
+import type { Env } from "../../../src/config/env.ts";
 
-/** The service, with order objects that tell when they come to life and when their alarm rings. */
+/** The service, with order channels that log when they wake and when their alarm is due. */
 
-export { ChannelRegistry, default, ProductsChannel, StreamRelay, TokenVerifier } from "../../src/index.ts";
+export { ChannelRegistry, default, ProductsChannel, StreamRelay, TokenVerifier } from "../../../src/index.ts";
 
 export class OrderChannel extends ServiceOrderChannel {
   constructor(ctx: DurableObjectState, env: Env) {

@@ -3,19 +3,19 @@ import { listenAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
 import { type RedisService, startRedisService } from "../support/redis-service.ts";
 
-describe.skipIf(!hasRedis("what an idle relay costs"))("an idle relay", () => {
+describe.skipIf(!hasRedis("what an idle relay costs"))("the Redis relay", () => {
   let all: RedisService;
   beforeAll(async () => {
     all = await startRedisService();
   });
   afterAll(() => all.stop());
 
-  test("while idle, Redis gets at most one command in 5 s with a listener, and none without", {
+  test("[promise 6] an idle relay sends Redis at most one command in 5 s with a listener, and none without", {
     timeout: 120_000,
   }, async () => {
     const total = () => Object.values(all.bridge.commands).reduce((sum, count) => sum + count, 0);
     const listener = await listenAt(all.service.url, "products");
-    // Quiet is when the interval has stretched to its full length.
+    // The polling interval grows to its full length first.
     let last = total();
     await vi.waitFor(
       async () => {

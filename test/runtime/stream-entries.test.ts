@@ -1,19 +1,38 @@
 import { createClient } from "redis";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PublishResult } from "../../src/protocol/publish.ts";
-import { rememberPayload } from "../support/log-guard.ts";
+import { eventually } from "../support/eventually.ts";
+import { rememberPayload } from "../support/leak-guard/rules.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
 import { deadLetters, type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
 
-describe.skipIf(!hasRedis("entries of a Redis stream"))("entries", () => {
+describe.skipIf(!hasRedis("entries of a Redis stream"))("the Redis stream", () => {
   let all: RedisService;
   beforeAll(async () => {
     all = await startRedisService();
   });
   afterAll(() => all.stop());
 
-  test("bad ones become one dead letter each, with its reason; the next one is delivered without delay", {
+  test("an entry written by redis-cli XADD and PUBLISH reaches a plain WebSocket client", async () => {
+    const order = await registerOrderAt(all.service.url);
+    const listener = await listenAt(all.service.url, `orders/${order}`);
+    const entry = await xadd(all.redis, {
+      channel: `order_${order}`,
+      type: "order_shipped",
+      data: '{"carrier":"UPS","parts":[1,{"a":null}]}',
+    });
+    const [frame] = await listener.receive(1);
+    expect(frame).toMatchObject({
+      type: "order_shipped",
+      id: entry,
+      seq: 1,
+      data: { order_id: order, carrier: "UPS", parts: [1, { a: null }] },
+    });
+    listener.close();
+  });
+
+  test("[promise 5] every bad entry becomes one dead letter with its reason, and the next entry is delivered without delay", {
     timeout: 60_000,
   }, async () => {
     const order = await registerOrderAt(all.service.url);
@@ -50,7 +69,7 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("entries", () => {
       expect((await listener.receive(n + 1))[n]?.id).toBe(`good-${n}`);
     }
     await redis.close();
-    await vi.waitFor(async () => expect(await deadLetters(all.redis)).toHaveLength(bad.length), 5000);
+    await eventually(async () => expect(await deadLetters(all.redis)).toHaveLength(bad.length));
     const letters = await deadLetters(all.redis);
     expect(letters.map(({ entryId }) => entryId)).toEqual(ids);
     for (const [n, { reason }] of letters.entries()) expect(reason).toMatch(bad[n]?.[1] ?? /never/);
@@ -58,18 +77,18 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("entries", () => {
     listener.close();
   });
 
-  test("id, version and order are understood; the same id is applied once, whichever way it came in", async () => {
+  test("[promise 4] [promise 8] an id that came in over Redis is a duplicate over HTTP and back; an entry's version and order count, too", async () => {
     const order = crypto.randomUUID();
     const channel = `order_${order}`;
     const registration = { user_id: "alice", status: "pending", payment_status: "paid" };
     const fields = { channel, type: "order_shipped", data: "{}", id: "once", version: "5" };
     await xadd(all.redis, { ...fields, order: JSON.stringify(registration) });
-    // Nobody listens yet: whoever comes wakes the relay.
+    // The first listener wakes the relay.
     const admin = await listenAt(all.service.url, "products", { role: "admin" });
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       const answer = await callService(all.service.url, "GET", `orders/${order}`);
       expect(await answer.json()).toMatchObject({ user_id: "alice", status: "shipped", seq: 1 });
-    }, 5000);
+    });
     admin.close();
     const body = { type: "order_shipped", data: {}, id: "once", version: 5, order: registration };
     const again = await callService(all.service.url, "POST", `publish/orders/${order}`, body);
@@ -82,7 +101,7 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("entries", () => {
     // The same id with another body can never be delivered.
     const before = (await deadLetters(all.redis)).length;
     await xadd(all.redis, { ...fields, data: '{"carrier":"another"}' });
-    await vi.waitFor(async () => expect((await deadLetters(all.redis)).length).toBe(before + 1), 15_000);
+    await eventually(async () => expect((await deadLetters(all.redis)).length).toBe(before + 1));
     expect((await deadLetters(all.redis)).at(-1)?.reason).toMatch(/another event/);
     listener.close();
   });
