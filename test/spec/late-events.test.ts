@@ -3,10 +3,10 @@ import { describe, expect, test } from "vitest";
 import { connect, orderObject, productsObject, publish, registerOrder } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** `version` rejects what arrives late: answered `stale`, stored nowhere, sent nowhere. */
+/** An event whose `version` is not above the last one is answered `stale`, and neither stored nor sent. */
 
-describe("per order", () => {
-  test("an event not above the last applied version is stale", async () => {
+describe("[promise 8] an order", () => {
+  test("rejects events at or below its last version as stale, and delivers none of them, also after hibernation", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
     await socket.frame();
@@ -29,14 +29,14 @@ describe("per order", () => {
     expect((await late.frame()).data).toMatchObject({ current_status: "shipped", seq: 2 });
   });
 
-  test("an event without a version is never late", async () => {
+  test("applies an event without a version at any time", async () => {
     const id = await registerOrder();
     await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 9 });
     expect((await publish(`orders/${id}`, { type: "order_delivered", data: {} })).status).toBe("applied");
     expect((await publish(`orders/${id}`, { type: "order_cancelled", data: {}, version: 9 })).status).toBe("stale");
   });
 
-  test("a stale event's registration is not applied, either", async () => {
+  test("does not change owner through a stale event's registration", async () => {
     const id = await registerOrder("alice");
     await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 2 });
     const order = { user_id: "mallory", status: "pending", payment_status: "pending" };
@@ -47,8 +47,8 @@ describe("per order", () => {
   });
 });
 
-describe("per product", () => {
-  test("each product has its own", async () => {
+describe("[promise 8] products", () => {
+  test("each have a version of their own, also after hibernation", async () => {
     const [a, b] = [crypto.randomUUID(), crypto.randomUUID()];
     const stock = (product_id: string, version: number, new_quantity = version) =>
       publish("products", { type: "inventory_updated", data: { product_id, new_quantity }, version });

@@ -1,6 +1,6 @@
 import { afterEach, test, vi } from "vitest";
+import { connectAndDisconnectAtRandom } from "../support/listener-counts-scenario.ts";
 import { useRealPauses } from "../support/pauses.ts";
-import { connectAndDisconnectAtRandom } from "../support/registry-scenario.ts";
 
 const SOCKETS = 2000;
 const CHANNELS = 500;

@@ -16,7 +16,7 @@ import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** A fault that no HTTP answer tells of: it is in the log, it is counted, and what it hit goes on or is told to come back. */
+/** Faults outside HTTP calls are logged and counted, and the affected client or task recovers. */
 
 let logged: MockInstance;
 beforeEach(() => {
@@ -28,12 +28,12 @@ afterEach(() => {
 });
 
 const fails = () => new Error("it fails for the test");
-const faults = () => logged.mock.calls.map(([line]) => JSON.parse(line));
+const faultLines = () => logged.mock.calls.map(([line]) => JSON.parse(line));
 const countOf = async (where: string) =>
   metricValue(parseMetrics(await (await serviceRequest("GET", "/metrics")).text()), "tidings_errors_total", { where });
 
-describe("authenticate, while nobody can be asked about tokens", () => {
-  test("the client is told to come back (4200), the fault is said, and another listener hears on", async () => {
+describe("authenticate, while tokens cannot be verified,", () => {
+  test("[promise 5] closes that client with 4200 (reconnect) and logs the fault; other listeners keep receiving", async () => {
     const before = await countOf("message");
     const id = await registerOrder();
     const token = await mintToken();
@@ -42,15 +42,17 @@ describe("authenticate, while nobody can be asked about tokens", () => {
     vi.spyOn(TokenVerifier.prototype, "verify").mockRejectedValue(fails());
     asking.send(JSON.stringify({ type: "authenticate", token }));
     expect(await asking.closed()).toEqual({ code: 4200, reason: "Going away" });
-    expect(faults()).toEqual([expect.objectContaining({ event: "fault", where: "message", channel: `order_${id}` })]);
+    expect(faultLines()).toEqual([
+      expect.objectContaining({ event: "fault", where: "message", channel: `order_${id}` }),
+    ]);
     await eventually(async () => expect(await countOf("message")).toBe(before + 1));
     expect((await publish(`orders/${id}`, { type: "order_shipped", data: {} })).receivers).toBe(1);
     expect((await other.frame()).seq).toBe(1);
   });
 });
 
-describe("the end of an order's retention, when its storage cannot be removed", () => {
-  test("is said, and tried again a minute later", async () => {
+describe("an order whose storage cannot be erased", () => {
+  test("logs the fault, and is erased a minute later", async () => {
     const before = await countOf("upkeep");
     const id = await registerOrder();
     await publish(`orders/${id}`, { type: "order_delivered", data: {} });
@@ -58,12 +60,14 @@ describe("the end of an order's retention, when its storage cannot be removed", 
     advanceClock(30 * 86_400_000);
     const erase = vi.spyOn(Storage.prototype, "erase").mockRejectedValue(fails());
     await runDurableObjectAlarm(orderObject(id));
-    expect(faults()).toEqual([expect.objectContaining({ event: "fault", where: "upkeep", channel: `order_${id}` })]);
+    expect(faultLines()).toEqual([
+      expect.objectContaining({ event: "fault", where: "upkeep", channel: `order_${id}` }),
+    ]);
     const alarm = await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
     expect(alarm).toBe(Date.now() + 60_000);
     erase.mockRestore();
     vi.useRealTimers();
-    // Faults are told with the next report of anybody here.
+    // Faults are reported along with the next report of any reporter in this isolate.
     await serviceRequest("POST", "/api/v1/publish/products", {});
     await eventually(async () => expect(await countOf("upkeep")).toBe(before + 1));
 
@@ -74,8 +78,8 @@ describe("the end of an order's retention, when its storage cannot be removed", 
   });
 });
 
-describe("the watchdog, when the relay cannot be reached", () => {
-  test("says so and ends well, because the next one is a minute away", async () => {
+describe("the watchdog, when the relay is unreachable,", () => {
+  test("logs the fault and succeeds, because it runs again in a minute", async () => {
     const before = await countOf("watchdog");
     const there = {
       ...env,
@@ -88,7 +92,7 @@ describe("the watchdog, when the relay cannot be reached", () => {
     const ctx = createExecutionContext();
     await service.scheduled({ scheduledTime: Date.now(), cron: "* * * * *", noRetry() {} }, there, ctx);
     await waitOnExecutionContext(ctx);
-    expect(faults()).toEqual([expect.objectContaining({ event: "fault", where: "watchdog" })]);
+    expect(faultLines()).toEqual([expect.objectContaining({ event: "fault", where: "watchdog" })]);
     expect(await countOf("watchdog")).toBe(before + 1);
   });
 });

@@ -9,7 +9,7 @@ import { TEST_ENV } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
 import { signatureOf } from "../support/webhook-signature.ts";
 
-/** What is read for whom: orders for users, and bodies of whoever claims to have signed them. */
+/** Limits on reads: orders read by users, and bodies read to check a signature. */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -18,12 +18,12 @@ afterEach(() => {
 
 const RATE_LIMITED = { type: "urn:tidings:problem:rate_limited", status: 429 };
 
-describe("a user's reads", () => {
+describe("order reads of a user:", () => {
   const user = () => `user-${crypto.randomUUID()}`;
   const read = (id: string, token: string) =>
     request(`/api/v1/orders/${id}`, { headers: { Authorization: `Bearer ${token}` } });
 
-  test(`${CONNECTS_PER_USER} are answered, one more is 429 with Retry-After and wakes no object; others' and services' go on`, async () => {
+  test(`${CONNECTS_PER_USER} are answered, one more is 429 with Retry-After and wakes no object; those of others and of services are answered`, async () => {
     const alice = user();
     const [id, token] = [await registerOrder(alice), await mintToken({ subject: alice })];
     expect((await read(id, token)).status).toBe(200);
@@ -42,7 +42,7 @@ describe("a user's reads", () => {
     }
   });
 
-  test("count together with attempts to connect", async () => {
+  test("they count together with connection attempts", async () => {
     const token = await mintToken({ subject: user() });
     for (let i = 0; i < CONNECTS_PER_USER; i++) {
       expect((await (await connect(`orders/${crypto.randomUUID()}`, { token })).closed()).code).toBe(4004);
@@ -50,12 +50,12 @@ describe("a user's reads", () => {
     expect((await read(crypto.randomUUID(), token)).status).toBe(429);
   });
 
-  test("a token that is none is 401 and counts for nobody", async () => {
+  test("a read with an invalid token is 401 and does not count", async () => {
     const token = await mintToken({ subject: user(), secret: "x".repeat(40) });
     for (let i = 0; i < 2 * CONNECTS_PER_USER; i++) expect((await read(crypto.randomUUID(), token)).status).toBe(401);
   });
 
-  test("are free with RATE_LIMITS=off", async () => {
+  test("they are unlimited with RATE_LIMITS=off", async () => {
     const headers = { Authorization: `Bearer ${await mintToken({ subject: user() })}` };
     for (let i = 0; i < 2 * CONNECTS_PER_USER; i++) {
       const url = `${ORIGIN}/api/v1/orders/${crypto.randomUUID()}`;
@@ -76,7 +76,7 @@ describe("a signed body", () => {
   const send = async (address: string, key: string, there = env) => (await app.fetch(from(address, key), there)).status;
   const STRANGER = "k".repeat(40);
 
-  test(`of an address that signed badly ${CONNECTS_PER_ADDRESS} times is not read: 429 with Retry-After; another address is heard`, async () => {
+  test(`is not read from an address with ${CONNECTS_PER_ADDRESS} bad signatures: 429 with Retry-After; another address is served`, async () => {
     for (let i = 0; i < CONNECTS_PER_ADDRESS; i++) expect(await send("192.0.2.101", STRANGER)).toBe(401);
     const pull = vi.fn((controller: ReadableStreamDefaultController<Uint8Array>) => {
       controller.enqueue(new TextEncoder().encode(text));
@@ -90,11 +90,11 @@ describe("a signed body", () => {
     expect(await send("192.0.2.102", shop)).toBe(200);
   });
 
-  test("of a service's address is limited by the key alone, and again by the address when none was good for a minute", async () => {
+  test("is limited per key, not per address, until a minute after the last good signature from that address", async () => {
     stopClock();
     const address = "192.0.2.103";
     expect(await send(address, stock)).toBe(200);
-    // Its key's limit is what ends this, and a bad one more or less takes nothing from it.
+    // Bad signatures do not count against the limit of the key.
     for (let i = 0; i < 2 * CONNECTS_PER_ADDRESS; i++) expect(await send(address, STRANGER)).toBe(401);
     for (let i = 1; i < PUBLISHES_PER_KEY; i++) expect(await send(address, stock)).toBe(200);
     expect(await send(address, stock)).toBe(429);
@@ -104,7 +104,7 @@ describe("a signed body", () => {
     expect(answers.at(-1)).toBe(429);
   });
 
-  test("is read and judged without end with RATE_LIMITS=off", async () => {
+  test("is always read and checked with RATE_LIMITS=off", async () => {
     const free = { ...env, RATE_LIMITS: "off" };
     for (let i = 0; i < 2 * CONNECTS_PER_ADDRESS; i++) expect(await send("192.0.2.104", STRANGER, free)).toBe(401);
   });

@@ -10,7 +10,7 @@ const storedRows = (id: string) =>
     (_, { storage }) => storage.sql.exec("SELECT count(*) AS tables FROM sqlite_master").one().tables,
   );
 
-test("a stranger leaves no trace: a probe for 1,000 unknown orders leaves no stored byte", {
+test("[promise 7] 1,000 connections to unknown orders store nothing", {
   timeout: 120_000,
 }, async () => {
   const token = await mintToken();
@@ -25,7 +25,7 @@ test("a stranger leaves no trace: a probe for 1,000 unknown orders leaves no sto
   for (const id of ids) expect(await storedRows(id)).toBe(0);
 });
 
-test("a stranger at somebody's order adds nothing to it", async () => {
+test("[promise 7] a refused connection to an existing order adds nothing to its storage", async () => {
   const id = await registerOrder("alice");
   const dump = () =>
     runInDurableObject(orderObject(id), (_, { storage }) => [
@@ -38,7 +38,7 @@ test("a stranger at somebody's order adds nothing to it", async () => {
   expect(await dump()).toEqual(before);
 });
 
-test("an accepted listener of products that never saw an event makes no table: only the alarm for its token is set", async () => {
+test("an accepted listener creates no table before the first event: only the alarm for its token is set", async () => {
   const socket = await connect("products", { token: await adminToken() });
   await socket.frame();
   const stub = env.PRODUCTS_CHANNEL.getByName("products");

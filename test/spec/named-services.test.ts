@@ -8,7 +8,7 @@ import { PUBLISH_KEY, SCOPED_KEYS } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
 import { signatureOf } from "../support/webhook-signature.ts";
 
-/** The log and the metrics say which service was told no: with several, somebody has to find the one that errs. */
+/** Log and metrics name the service whose call was refused, so operators can find the one that errs. */
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -16,14 +16,14 @@ afterEach(() => {
 
 const as = (key: string) => ({ Authorization: `Bearer ${key}` });
 const price = { type: "price_updated", data: { product_id: "p", new_price: 1 } };
-const rubbish = { type: "price_updated", data: {} };
+const invalid = { type: "price_updated", data: {} };
 
-describe("the line of a refusal has the key's name, and not the key", () => {
+describe("the log line of a refusal names the key, without the key itself:", () => {
   const order = crypto.randomUUID();
   const calls: [what: string, name: string, status: number, call: () => Promise<Response>][] = [
-    ["an event that is none", "shop", 422, () => serviceRequest("POST", "/api/v1/publish/products", rubbish)],
+    ["an invalid event", "shop", 422, () => serviceRequest("POST", "/api/v1/publish/products", invalid)],
     [
-      "an event that is too large",
+      "an oversized event",
       "stocktaker",
       413,
       () =>
@@ -35,37 +35,37 @@ describe("the line of a refusal has the key's name, and not the key", () => {
         ),
     ],
     [
-      "a key for other things",
+      "a key of another scope",
       "stocktaker",
       403,
       () => serviceRequest("POST", `/api/v1/publish/orders/${order}`, price, as(SCOPED_KEYS.products)),
     ],
     [
-      "a reader who deletes",
+      "a delete with a read key",
       "reader",
       403,
       () => serviceRequest("DELETE", `/api/v1/orders/${order}`, undefined, as(SCOPED_KEYS.read)),
     ],
     [
-      "a publisher who reads",
+      "a read with an orders key",
       "desk",
       403,
       () => serviceRequest("GET", `/api/v1/orders/${order}`, undefined, as(SCOPED_KEYS.orders)),
     ],
-    ["a body that is no JSON", "shop", 400, () => serviceRequest("PUT", `/api/v1/orders/${order}`, "{")],
+    ["a body that is not JSON", "shop", 400, () => serviceRequest("PUT", `/api/v1/orders/${order}`, "{")],
     [
-      "a signed event that is none",
+      "an invalid signed event",
       "stock",
       422,
       () => {
-        const body = JSON.stringify(rubbish);
+        const body = JSON.stringify(invalid);
         const key = PUBLISH_KEY.replace("-shop", "-stock");
         return request("/api/v1/publish/products", { method: "POST", body, headers: signatureOf(body, { key }) });
       },
     ],
   ];
   for (const [what, name, status, call] of calls) {
-    test(`${what}: ${status} of ${name}`, async () => {
+    test(`${what} (${status}) by ${name}`, async () => {
       const lines = logLines("warn");
       const response = await call();
       expect(response.status).toBe(status);
@@ -76,7 +76,7 @@ describe("the line of a refusal has the key's name, and not the key", () => {
     });
   }
 
-  test("whoever is no known service has none", async () => {
+  test("a refusal of an unknown key or a user names no key", async () => {
     const lines = logLines("warn");
     expect((await serviceRequest("POST", "/api/v1/publish/products", price, as("x".repeat(40)))).status).toBe(401);
     const id = await registerOrder("alice");
@@ -86,13 +86,13 @@ describe("the line of a refusal has the key's name, and not the key", () => {
   });
 });
 
-test("events that do not pass are counted by key, one at a time as in a batch", async () => {
+test("rejected events are counted per key, single ones and those in a batch", async () => {
   const of = async (key: string) => {
     const text = await (await serviceRequest("GET", "/metrics")).text();
     return metricValue(parseMetrics(text), "tidings_events_rejected_total", { via: "http", key });
   };
   const [shop, stocktaker] = [await of("shop"), await of("stocktaker")];
-  await serviceRequest("POST", "/api/v1/publish/products", rubbish, as(SCOPED_KEYS.products));
+  await serviceRequest("POST", "/api/v1/publish/products", invalid, as(SCOPED_KEYS.products));
   const events = [{}, { channel: "products", ...price }, { channel: `order_${crypto.randomUUID()}`, ...price }];
   await serviceRequest("POST", "/api/v1/publish/batch", { events }, as(SCOPED_KEYS.products));
   await eventually(async () => expect(await of("stocktaker")).toBe(stocktaker + 3));

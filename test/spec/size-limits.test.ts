@@ -16,11 +16,11 @@ import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /**
- * Where each limit lies: exactly so much passes, one more is refused with the documented code, and whoever else
- * listens there hears every event and nothing of it. What is counted over time is in `test/limits`.
+ * Every size limit exactly: the limit passes, one more is refused with the documented code, and another listener of
+ * the channel still receives every event. Limits over time are in `test/limits`.
  */
 
-/** A channel, and a client that has nothing to do with what is tried there. */
+/** A channel, and another client that listens to it. */
 interface Place {
   channel: string;
   /** Below `ws/` and `publish/`. */
@@ -28,23 +28,23 @@ interface Place {
   bystander: TestSocket;
 }
 
-/** What became of a try: taken, or refused with an HTTP status or a close code; and how many events there were. */
-interface Fate {
-  outcome: "taken" | number;
-  /** Those that the bystander has not read. */
+/** How an attempt ended: accepted, or refused with an HTTP status or a close code; and how many events it published. */
+interface Result {
+  outcome: "accepted" | number;
+  /** Events that the bystander has not read yet. */
   events: number;
 }
 
-interface Edge {
-  /** What is tried, so much of it. */
+interface Limit {
+  /** What the limit counts. */
   what: string;
   limit: number;
-  /** The row of the documents that says it. */
+  /** The row of the documented table. */
   row: string;
-  /** How it is refused, where that is not as the row says. */
+  /** How it is refused, where that differs from the row. */
   refusal?: RefusalReason;
   at: "products" | "order";
-  attempt: (amount: number, place: Place) => Promise<Fate>;
+  attempt: (amount: number, place: Place) => Promise<Result>;
 }
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
@@ -61,7 +61,7 @@ async function listen(path: string, query: Record<string, string> = {}, protocol
   return socket;
 }
 
-/** JSON text of so many bytes: `make` puts a padding in, made of `character`, and of ASCII where that does not fit. */
+/** JSON text of an exact number of bytes: `make` embeds the padding, which is made of `character` and filled up with ASCII. */
 function ofBytes(bytes: number, make: (padding: string) => unknown, character = "x"): string {
   const room = bytes - bytesOf(JSON.stringify(make("")));
   const each = bytesOf(character);
@@ -75,8 +75,8 @@ interface Rejected {
   error: { status: number };
 }
 
-/** Publishes a body as it is. */
-async function post(path: string, body: BodyInit, headers: HeadersInit = {}): Promise<Fate> {
+/** Publishes a body unchanged. */
+async function post(path: string, body: BodyInit, headers: HeadersInit = {}): Promise<Result> {
   const answer = await request(`/api/v1/publish/${path}`, {
     method: "POST",
     headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json", ...headers },
@@ -86,15 +86,17 @@ async function post(path: string, body: BodyInit, headers: HeadersInit = {}): Pr
   const { results = [] } = await answer.json<{ results?: (PublishResult | Rejected)[] }>();
   const rejected = results.find((result) => result.status === "rejected");
   const events = results.filter(({ status }) => status === "applied").length;
-  return path === "batch" ? { outcome: rejected?.error.status ?? "taken", events } : { outcome: "taken", events: 1 };
+  return path === "batch"
+    ? { outcome: rejected?.error.status ?? "accepted", events }
+    : { outcome: "accepted", events: 1 };
 }
 
-/** A body that says nothing of its length, in pieces. */
+/** A body in chunks, without a Content-Length. */
 function unannounced(text: string): ReadableStream<Uint8Array> {
-  const pieces = text.match(/.{1,1000}/g)?.values();
+  const chunks = text.match(/.{1,1000}/g)?.values();
   return new ReadableStream({
     pull(controller) {
-      const { value } = pieces?.next() ?? {};
+      const { value } = chunks?.next() ?? {};
       if (value === undefined) controller.close();
       else controller.enqueue(new TextEncoder().encode(value));
     },
@@ -102,14 +104,14 @@ function unannounced(text: string): ReadableStream<Uint8Array> {
 }
 
 /**
- * Whether a client hears of a product that its filter must have for that, or is closed. What it said is read some time
- * after it was sent (even after a ping behind it is answered), so events are published until one of both happens.
+ * Finds out whether a client's filter now includes a product, or whether the client is closed. Its message may be
+ * processed later than a ping sent after it, so this publishes events until one of the two happens.
  */
-async function hears(socket: TestSocket, product: string): Promise<Fate> {
+async function receives(socket: TestSocket, product: string): Promise<Result> {
   for (let events = 0; ; events++) {
     try {
       const texts = await socket.settle();
-      if (texts.some((text) => JSON.parse(text).type === "product_deleted")) return { outcome: "taken", events };
+      if (texts.some((text) => JSON.parse(text).type === "product_deleted")) return { outcome: "accepted", events };
     } catch {
       return { outcome: (await socket.closed()).code, events };
     }
@@ -119,14 +121,14 @@ async function hears(socket: TestSocket, product: string): Promise<Fate> {
 
 const products = (count: number, length = 1) => Array.from({ length: count }, (_, i) => `€${i}`.padEnd(length, "€"));
 
-/** Says one thing as a client that listens to another product. */
-async function say(message: string, product: string): Promise<Fate> {
+/** Sends one message as a client that listens to another product. */
+async function sendMessage(message: string, product: string): Promise<Result> {
   const socket = await listen("products", { product_id: "another" });
   socket.send(message);
-  return hears(socket, product);
+  return receives(socket, product);
 }
 
-/** `data` that many levels deep, in objects and arrays by turns. */
+/** `data` of a given depth, alternating objects and arrays. */
 function nested(levels: number): object {
   let data: object = {};
   for (let level = levels - 1; level > 0; level--) data = level % 2 === 0 ? [data] : { deeper: data };
@@ -135,12 +137,12 @@ function nested(levels: number): object {
 
 const note = (padding: string) => ({ type: "order_cancelled", data: { note: padding } });
 
-/** Sends a client that never answers exactly so many characters, as the plain client beside it counts them. */
-async function sendUnconfirmed(characters: number, { path, bystander }: Place): Promise<Fate> {
+/** Sends exactly so many characters to a client that never acknowledges; a plain client beside it counts them. */
+async function sendUnconfirmed(characters: number, { path, bystander }: Place): Promise<Result> {
   const silent = await listen(path, {}, `tidings.v1, bearer.${token}`);
   await silent.frame();
   let left = characters;
-  /** @returns How many characters its frame has besides. */
+  /** @returns How many characters the frame adds to the note. */
   const publishNote = async (length: number) => {
     await publish(path, note("x".repeat(length)));
     const text = await bystander.text();
@@ -149,9 +151,9 @@ async function sendUnconfirmed(characters: number, { path, bystander }: Place): 
   };
   const large = MAX_EVENT_BYTES - 1024;
   while (left > 2 * large) await publishNote(large);
-  // The last two have positions of as many digits.
-  const besides = await publishNote(Math.floor(left / 2));
-  await publishNote(left - besides);
+  // The last two frames have a `seq` with the same number of digits.
+  const overhead = await publishNote(Math.floor(left / 2));
+  await publishNote(left - overhead);
   expect(left).toBe(0);
   try {
     await silent.settle();
@@ -159,28 +161,28 @@ async function sendUnconfirmed(characters: number, { path, bystander }: Place): 
     return { outcome: (await silent.closed()).code, events: 0 };
   }
   silent.close();
-  return { outcome: "taken", events: 0 };
+  return { outcome: "accepted", events: 0 };
 }
 
-const edges: Edge[] = [
+const limits: Limit[] = [
   {
     what: "bytes of a client's message",
     limit: MAX_CLIENT_MESSAGE_BYTES,
     row: "a client's message",
     at: "products",
     attempt: (bytes) =>
-      say(
+      sendMessage(
         ofBytes(bytes, (padding) => ({ type: "subscribe", product_ids: ["p"], padding })),
         "p",
       ),
   },
   {
-    what: "bytes of a client's message with few characters",
+    what: "bytes of a client's message in multi-byte characters",
     limit: MAX_CLIENT_MESSAGE_BYTES,
     row: "a client's message",
     at: "products",
     attempt: (bytes) =>
-      say(
+      sendMessage(
         ofBytes(bytes, (padding) => ({ type: "subscribe", product_ids: ["p"], padding }), "€"),
         "p",
       ),
@@ -193,24 +195,24 @@ const edges: Edge[] = [
     attempt: async (count) => {
       const ids = products(count);
       const socket = await listen("products", { product_id: ids.join() });
-      return hears(socket, String(ids.at(-1)));
+      return receives(socket, String(ids.at(-1)));
     },
   },
   {
-    what: "products in a filter that one message makes",
+    what: "products in a filter set by one message",
     limit: MAX_FILTER_PRODUCTS,
     row: "products in a filter",
     at: "products",
     attempt: async (count) => {
       const ids = products(count);
-      // Who has no filter hears of everything.
+      // A client without a filter receives everything.
       const socket = await listen("products", { product_id: String(ids[0]) });
       socket.send(JSON.stringify({ type: "subscribe", product_ids: ids }));
-      return hears(socket, String(ids.at(-1)));
+      return receives(socket, String(ids.at(-1)));
     },
   },
   {
-    what: "products in a filter that grew",
+    what: "products in a filter that grew by another message",
     limit: MAX_FILTER_PRODUCTS,
     row: "products in a filter",
     at: "products",
@@ -219,18 +221,18 @@ const edges: Edge[] = [
       const last = String(ids.pop());
       const socket = await listen("products", { product_id: ids.join() });
       socket.send(JSON.stringify({ type: "subscribe", product_ids: [last] }));
-      return hears(socket, last);
+      return receives(socket, last);
     },
   },
   {
-    what: "products with ids as long as may be in a filter",
+    what: "products with ids of maximum length in a filter",
     limit: MAX_FILTER_PRODUCTS,
     row: "products in a filter",
     at: "products",
     attempt: async (count) => {
       const ids = products(count, MAX_PRODUCT_ID_LENGTH);
       const socket = await listen("products", { product_id: ids.join() });
-      return hears(socket, String(ids.at(-1)));
+      return receives(socket, String(ids.at(-1)));
     },
   },
   {
@@ -241,14 +243,14 @@ const edges: Edge[] = [
     attempt: (bytes, { path }) => post(path, ofBytes(bytes, note)),
   },
   {
-    what: "bytes of an event with few characters",
+    what: "bytes of an event in multi-byte characters",
     limit: MAX_EVENT_BYTES,
     row: "an event",
     at: "order",
     attempt: (bytes, { path }) => post(path, ofBytes(bytes, note, "€")),
   },
   {
-    what: "bytes of an event whose length nobody announced",
+    what: "bytes of an event without Content-Length",
     limit: MAX_EVENT_BYTES,
     row: "an event",
     at: "order",
@@ -305,7 +307,7 @@ const edges: Edge[] = [
     attempt: (levels, { path }) => post(path, JSON.stringify({ ...note(""), data: nested(levels) })),
   },
   {
-    what: "characters that a tidings.v1 client has not confirmed",
+    what: "characters that a tidings.v1 client has not acknowledged",
     limit: MAX_UNCONFIRMED_CHARACTERS,
     row: "characters on their way to a `tidings.v1` client, besides a replay",
     at: "order",
@@ -316,7 +318,7 @@ const edges: Edge[] = [
 /** One event, given as text, in a batch. */
 const inBatch = (channel: string, event: string) => `{"events":[${event.slice(0, -1)},"channel":"${channel}"}]}`;
 
-async function placeAt(at: Edge["at"]): Promise<Place> {
+async function placeAt(at: Limit["at"]): Promise<Place> {
   const id = at === "order" ? await registerOrder() : "";
   const path = at === "order" ? `orders/${id}` : "products";
   const bystander = await listen(path);
@@ -324,44 +326,44 @@ async function placeAt(at: Edge["at"]): Promise<Place> {
   return { channel: at === "order" ? `order_${id}` : "products", path, bystander };
 }
 
-/** The bystander hears so many events and the one that is published now, and nothing else. */
-async function expectHeard({ path, bystander }: Place, events: number): Promise<void> {
+/** The bystander receives so many events and one that is published now, and nothing else. */
+async function expectReceived({ path, bystander }: Place, events: number): Promise<void> {
   const next =
     path === "products"
       ? { type: "product_deleted", data: { product_id: "next" } }
       : { type: "order_shipped", data: {} };
   const { id, seq } = await publish(path, next);
-  const heard: Frame[] = await bystander.frames(events + 1);
-  expect(heard.at(-1)?.id).toBe(id);
-  expect(heard.map((frame) => frame.seq)).toEqual(heard.map((_, i) => Number(seq) - events + i));
+  const received: Frame[] = await bystander.frames(events + 1);
+  expect(received.at(-1)?.id).toBe(id);
+  expect(received.map((frame) => frame.seq)).toEqual(received.map((_, i) => Number(seq) - events + i));
   expect(await bystander.settle()).toEqual([]);
 }
 
-describe("exactly at the limit", () => {
-  for (const { what, limit, row, refusal, at, attempt } of edges) {
+describe("[promise 5] exactly at the limit", () => {
+  for (const { what, limit, row, refusal, at, attempt } of limits) {
     const reason = refusal ?? LIMITS.find((one) => one.what === row)?.refusal;
     const { status = null, close = null } = reason ? REFUSALS[reason] : {};
     const code = at === "products" || status === null ? close : status;
-    test(`${limit.toLocaleString("en")} ${what} are taken, one more is refused with ${code}, and nobody else is the worse for it`, async () => {
+    test(`${limit.toLocaleString("en")} ${what} are accepted, one more is refused with ${code}, and other listeners miss nothing`, async () => {
       const place = await placeAt(at);
       const most = await attempt(limit, place);
-      expect(most.outcome).toBe("taken");
-      await expectHeard(place, most.events);
+      expect(most.outcome).toBe("accepted");
+      await expectReceived(place, most.events);
       const tooMuch = await attempt(limit + 1, place);
       expect(tooMuch.outcome).toBe(code);
-      await expectHeard(place, tooMuch.events);
+      await expectReceived(place, tooMuch.events);
     });
   }
 
-  test("is every limit of the documents that is not counted over time or in sockets", () => {
-    const here = new Set(edges.map(({ row }) => row));
+  test("every documented limit that is not about rates or connections has a test", () => {
+    const here = new Set(limits.map(({ row }) => row));
     const elsewhere = LIMITS.filter(({ what }) => !here.has(what)).map(({ refusal }) => refusal);
     expect(new Set(elsewhere)).toEqual(new Set(["too_many_connections", "rate_limited"]));
     expect(here.size).toBe(LIMITS.length - elsewhere.length);
   });
 });
 
-test("an event that a batch rejects for its size does not keep its neighbours back", async () => {
+test("[promise 5] an oversized event in a batch is rejected alone; the others are applied", async () => {
   const { channel, bystander } = await placeAt("order");
   const large = { ...note("x".repeat(MAX_EVENT_BYTES)), channel };
   const small = { ...note("x"), channel };

@@ -6,8 +6,8 @@ import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
+import { serviceHealth } from "../support/listener-counts-scenario.ts";
 import { holdPauses, shortenTimers } from "../support/pauses.ts";
-import { serviceHealth } from "../support/registry-scenario.ts";
 import { connect, hibernateAll, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -16,8 +16,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("the registry stays cheap", () => {
-  test("100 connections to a channel within a moment cost a few calls, not one each", async () => {
+describe("[promise 6] counting listeners is cheap:", () => {
+  test("100 connections to a channel within one report interval cost a few calls, not one each", async () => {
     const token = await mintToken();
     const id = await registerOrder();
     const report = vi.spyOn(ChannelRegistry.prototype, "report");
@@ -29,7 +29,7 @@ describe("the registry stays cheap", () => {
     expect(report.mock.calls.length).toBeLessThanOrEqual(10);
   });
 
-  test("a busy channel costs its registry few written rows, however much is counted", async () => {
+  test("50 connections and 50 events within one save interval write few rows", async () => {
     const token = await mintToken();
     const id = await registerOrder();
     const put = await runInDurableObject(registryStub(env, `order_${id}`), (_, { storage }) =>
@@ -49,14 +49,14 @@ describe("the registry stays cheap", () => {
     expect(rows.length).toBeLessThanOrEqual(10);
   });
 
-  test("a count that was confirmed is not asked for again for half a day, hibernation or not", async () => {
+  test("a confirmed count is not asked for again for half a day, not even after hibernation", async () => {
     const token = await mintToken();
     const id = await registerOrder();
     await (await connect(`orders/${id}`, { token })).frame();
     await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(1));
     const asked = vi.spyOn(OrderChannel.prototype, "connections");
     stopClock();
-    // Whatever other channels there are is asked now.
+    // The channels of other tests are asked now.
     await hibernateAll();
     for (let i = 0; i < 5; i++) await serviceHealth();
     asked.mockClear();
@@ -74,7 +74,7 @@ describe("the registry stays cheap", () => {
   });
 });
 
-test("a channel that does not answer keeps nobody from the health page and the metrics", async () => {
+test("[promise 5] a channel that does not answer delays neither health nor metrics beyond their time limit", async () => {
   await (await connect(`orders/${await registerOrder()}`, { token: await mintToken() })).frame();
   await eventually(async () => expect((await serviceHealth()).total_connections).toBeGreaterThan(0));
   const asked = vi.spyOn(OrderChannel.prototype, "connections").mockReturnValue(new Promise(() => {}));

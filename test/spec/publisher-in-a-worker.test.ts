@@ -5,7 +5,7 @@ import { connect, ORIGIN, registerOrder } from "../support/service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
 
-test("a Worker publishes with the publisher through a service binding, one by one and gathered", async () => {
+test("a Worker publishes through a service binding with the SDK publisher, single events and batches", async () => {
   const orderId = await registerOrder();
   const listener = await connect(`orders/${orderId}`, { token: await mintToken() });
   const options = {
@@ -14,9 +14,9 @@ test("a Worker publishes with the publisher through a service binding, one by on
     fetch: (url: string, init: RequestInit) => exports.default.fetch(new Request(url, init)),
   };
   await createPublisher(options).publishOrderUpdate(orderId, "order_shipped", { carrier: "UPS" });
-  const gathering = createPublisher({ ...options, batch: {} });
-  void gathering.publishOrderUpdate(orderId, "order_delivered", {});
-  await gathering.flush();
+  const batching = createPublisher({ ...options, batch: {} });
+  void batching.publishOrderUpdate(orderId, "order_delivered", {});
+  await batching.flush();
   expect((await listener.frames(3)).map(({ type }) => type)).toEqual([
     "connection_established",
     "order_shipped",

@@ -10,12 +10,12 @@ import { makeKey, type SigningKey, signWith } from "../support/signing-keys.ts";
 import { outcomeOf } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** `JWKS_URL`: a login service's public keys verify its tokens; they come and go, and so does their endpoint. */
+/** `JWKS_URL`: public keys of a login service verify its tokens, through key rotation and outages of the endpoint. */
 
 const ALGORITHMS = "RS256,PS256,ES256,ES384,EdDSA";
 const keySet = (...keys: SigningKey[]) => Response.json({ keys: keys.map(({ publicJwk }) => publicJwk) });
 
-/** The endpoint's answer; it stands in for a host that no test can reach. */
+/** The answer of the key endpoint, in place of a real host. */
 let endpoint: (request: Request) => Response | Promise<Response>;
 let fetches: Request[];
 let there: Env;
@@ -24,7 +24,7 @@ let logged: ReturnType<typeof silence>;
 beforeEach(() => {
   stopClock();
   fetches = [];
-  // Another endpoint a test, because what is known of one is known to the whole process.
+  // A new endpoint for each test, because keys are cached for the whole isolate.
   const JWKS_URL = `https://login.example/${crypto.randomUUID()}/jwks.json`;
   there = { ...env, JWKS_URL, JWT_ALGORITHMS: ALGORITHMS, JWT_SECRET: "" };
   logged = silence();
@@ -47,7 +47,7 @@ const ESTABLISHED = "connection_established";
 
 describe("tokens", () => {
   for (const alg of ALGORITHMS.split(",")) {
-    test(`signed with ${alg} are taken, and the keys are fetched once`, async () => {
+    test(`signed with ${alg} are accepted, and the keys are fetched once`, async () => {
       const key = await makeKey(alg);
       endpoint = () => keySet(key);
       expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
@@ -56,13 +56,13 @@ describe("tokens", () => {
     });
   }
 
-  test("of a key that is not in the set are refused", async () => {
+  test("signed with a key that is not in the set are refused", async () => {
     const [known, unknown] = [await makeKey(), await makeKey()];
     endpoint = () => keySet(known);
     expect(await outcome(await signWith(unknown))).toBe(4001);
   });
 
-  test("without a kid are taken where there is no choice", async () => {
+  test("without a kid are accepted when only one key fits", async () => {
     const [one, other] = [await makeKey("RS256", null), await makeKey("ES256", null)];
     endpoint = () => keySet(one, other);
     expect(await outcome(await signWith(one))).toBe(ESTABLISHED);
@@ -72,7 +72,7 @@ describe("tokens", () => {
     expect(await outcome(await signWith(other))).toBe(4001);
   });
 
-  test("are still taken with JWT_SECRET, too, when HS256 is on the list; and without it they are not", async () => {
+  test("signed with JWT_SECRET are accepted, too, when HS256 is listed, and refused when it is not", async () => {
     const key = await makeKey();
     endpoint = () => keySet(key);
     expect(await outcome(await mintToken())).toBe(4001);
@@ -82,7 +82,7 @@ describe("tokens", () => {
     expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
   });
 
-  test("cannot have a ticket without JWT_SECRET: the service says what it lacks", async () => {
+  test("tickets need JWT_SECRET: without it the answer names the missing setting", async () => {
     const url = `${ORIGIN}/api/v1/orders/${crypto.randomUUID()}/tickets`;
     const headers = {
       Authorization: "Bearer test-publish-key-0123456789abcdef-shop",
@@ -97,8 +97,8 @@ describe("tokens", () => {
   });
 });
 
-describe("rotation", () => {
-  test("a token of a new key has the set fetched again, at most once in 30 s", async () => {
+describe("key rotation", () => {
+  test("a token signed with a new key triggers another fetch, at most once in 30 s", async () => {
     const [old, next, stranger] = [await makeKey(), await makeKey(), await makeKey()];
     endpoint = () => keySet(old);
     expect(await outcome(await signWith(old))).toBe(ESTABLISHED);
@@ -108,7 +108,7 @@ describe("rotation", () => {
     expect(await outcome(await signWith(old))).toBe(ESTABLISHED);
     expect(fetches).toHaveLength(2);
     advanceClock(1);
-    // Nobody can tell yet that these do not exist.
+    // It is not known yet whether these keys exist.
     for (let n = 0; n < 100; n++) expect(await outcome(await signWith({ ...stranger, kid: `guess-${n}` }))).toBe(503);
     expect(fetches).toHaveLength(2);
     advanceClock(COOLDOWN_MS);
@@ -118,7 +118,7 @@ describe("rotation", () => {
     expect(fetches).toHaveLength(3);
   });
 
-  test("a new key that comes while strangers have the set fetched is no bad one: 503 with Retry-After, then taken", async () => {
+  test("a token signed with a new key is answered 503 with Retry-After while others exhaust the fetches, and then accepted", async () => {
     const [old, next, stranger] = [await makeKey(), await makeKey(), await makeKey()];
     endpoint = () => keySet(old);
     expect(await outcome(await signWith(stranger))).toBe(4001);
@@ -138,7 +138,7 @@ describe("rotation", () => {
     expect(fetches).toHaveLength(2);
   });
 
-  test("what is wrong with a token whose key is known stays 4001 at any time, and so does a token without a kid", async () => {
+  test("a token that is wrong for a known key is always refused with 4001, and so is a token without a kid", async () => {
     const [key, other] = [await makeKey(), await makeKey()];
     endpoint = () => keySet(key, other);
     expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
@@ -150,7 +150,7 @@ describe("rotation", () => {
     expect(fetches).toHaveLength(1);
   });
 
-  test("an old key that was removed is refused once the set is no longer fresh", async () => {
+  test("a removed key is refused as soon as the cached set expires", async () => {
     const [old, next] = [await makeKey(), await makeKey()];
     endpoint = () => keySet(old);
     expect(await outcome(await signWith(old))).toBe(ESTABLISHED);
@@ -164,19 +164,19 @@ describe("rotation", () => {
   });
 });
 
-describe("an endpoint that fails", () => {
+describe("a key endpoint that fails", () => {
   const failures: [string, () => Response | Promise<Response>][] = [
     ["500", () => new Response("oops", { status: 500 })],
     ["a redirect", () => Response.redirect("https://evil.example/jwks.json", 302)],
-    ["no JSON", () => new Response("<html>")],
-    ["no key set", () => Response.json({ kty: "RSA" })],
+    ["HTML", () => new Response("<html>")],
+    ["JSON that is not a key set", () => Response.json({ kty: "RSA" })],
     ["an empty set", () => Response.json({ keys: [] })],
     ["a secret in the set", () => Response.json({ keys: [{ kty: "oct", k: "c2VjcmV0", alg: "HS256", kid: "a" }] })],
     ["a megabyte", () => new Response(`{"keys":[],"more":"${"x".repeat(2 ** 20)}"}`)],
     ["no answer", () => Promise.reject(new Error("connection refused"))],
   ];
   for (const [name, answer] of failures) {
-    test(`${name}: 503 with Retry-After, on a socket as over HTTP; never "invalid token"`, async () => {
+    test(`with ${name} causes 503 with Retry-After on sockets and over HTTP, never "invalid token"`, async () => {
       endpoint = answer;
       const token = await signWith(await makeKey());
       const socket = await ask(token);
@@ -190,7 +190,7 @@ describe("an endpoint that fails", () => {
     });
   }
 
-  test("is asked 5 s later, then after twice that, and never less than once a minute", async () => {
+  test("is asked again after 5 s, then after twice that, up to once a minute", async () => {
     endpoint = () => new Response(null, { status: 503 });
     const token = await signWith(await makeKey());
     const asked: number[] = [];
@@ -206,7 +206,7 @@ describe("an endpoint that fails", () => {
     expect(asked).toEqual([0, 5, 15, 35, 75, 135, 195, 255]);
   });
 
-  test("does not make a new key a bad one: 503 until the set could be had", async () => {
+  test("causes 503, not 4001, for a new key until the set can be fetched", async () => {
     const [key, next] = [await makeKey(), await makeKey()];
     endpoint = () => keySet(key);
     expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
@@ -221,14 +221,14 @@ describe("an endpoint that fails", () => {
     expect(fetches).toHaveLength(3);
   });
 
-  test("does not hurt the keys that are known, for an hour; then nobody is told that a token is bad", async () => {
+  test("leaves known keys valid for an hour; after that, tokens are answered 503, not 4001", async () => {
     const [key, next] = [await makeKey(), await makeKey()];
     endpoint = () => keySet(key);
     expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
     endpoint = () => new Response(null, { status: 500 });
     advanceClock(FRESH_MS);
     expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
-    // It may well be a key that was added meanwhile.
+    // The key may have been added in the meantime.
     expect(await outcome(await signWith(next))).toBe(503);
     advanceClock(STALE_MS - FRESH_MS - 1);
     expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
@@ -241,8 +241,8 @@ describe("an endpoint that fails", () => {
   });
 });
 
-describe("requests at the same time", () => {
-  test("that need keys wait for one fetch, and all are let in", async () => {
+describe("concurrent requests", () => {
+  test("that need keys wait for one fetch, and all are accepted", async () => {
     const key = await makeKey();
     const answer = Promise.withResolvers<void>();
     endpoint = async () => {
@@ -257,7 +257,7 @@ describe("requests at the same time", () => {
     expect(fetches).toHaveLength(1);
   });
 
-  test("whose keys are merely old do not wait", async () => {
+  test("whose keys are due for a refresh do not wait for it", async () => {
     const key = await makeKey();
     endpoint = () => keySet(key);
     const token = await signWith(key);

@@ -13,30 +13,30 @@ import {
 } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
-/** The contract that already has clients, row by row. */
+/** The contract of the replaced service, row by row; existing clients depend on it. */
 
 const UNKNOWN_ORDER = "00000000-0000-4000-8000-000000000000";
 
 describe("order socket: GET /api/v1/ws/orders/{order_id}?token=JWT", () => {
-  test("its owner listens", async () => {
+  test("the owner may listen", async () => {
     const id = await registerOrder("alice");
     const socket = await connect(`orders/${id}`, { token: await mintToken({ subject: "alice" }) });
     expect((await socket.frame()).type).toBe("connection_established");
   });
 
-  test("an admin listens", async () => {
+  test("an admin may listen", async () => {
     const id = await registerOrder("alice");
     const socket = await connect(`orders/${id}`, { token: await adminToken() });
     expect((await socket.frame()).type).toBe("connection_established");
   });
 
-  test("an admin's role may stand in a list", async () => {
+  test("the admin role may be one of a list", async () => {
     const id = await registerOrder("alice");
     const token = await mintToken({ subject: "root", claims: { role: ["staff", "admin"] } });
     expect((await (await connect(`orders/${id}`, { token })).frame()).type).toBe("connection_established");
   });
 
-  test("the order id may come in upper case", async () => {
+  test("the order id may be in upper case", async () => {
     const id = await registerOrder("alice");
     const socket = await connect(`orders/${id.toUpperCase()}`, { token: await mintToken() });
     expect((await socket.frame()).data.order_id).toBe(id);
@@ -44,14 +44,14 @@ describe("order socket: GET /api/v1/ws/orders/{order_id}?token=JWT", () => {
 });
 
 describe("products socket: GET /api/v1/ws/products?token=JWT", () => {
-  test("any authenticated user listens", async () => {
-    const socket = await connect("products", { token: await mintToken({ subject: "anybody" }) });
+  test("any authenticated user may listen", async () => {
+    const socket = await connect("products", { token: await mintToken({ subject: "anyone" }) });
     expect((await socket.frame()).type).toBe("connection_established");
   });
 });
 
 describe("first frame", () => {
-  test("of an order: its id, status and payment status", async () => {
+  test("of an order has its id, status and payment status", async () => {
     const id = await registerOrder("alice", { status: "processing", payment_status: "paid" });
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
     expect(await socket.frame()).toMatchObject({
@@ -68,7 +68,7 @@ describe("first frame", () => {
     });
   });
 
-  test("of products: the channel", async () => {
+  test("of products has the channel", async () => {
     const socket = await connect("products", { token: await mintToken() });
     expect(await socket.frame()).toMatchObject({
       type: "connection_established",
@@ -77,8 +77,8 @@ describe("first frame", () => {
   });
 });
 
-describe("event frame: one JSON object a message, with type and data", () => {
-  test("a batch comes one frame a message, too", async () => {
+describe("event frame: one JSON object per message, with type and data", () => {
+  test("[promise 2] a batch is sent as one frame per message, in order", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
     await socket.frame();
@@ -91,7 +91,7 @@ describe("event frame: one JSON object a message, with type and data", () => {
     expect((await socket.frames(3)).map(({ data }) => data.new_status)).toEqual(["processing", "packed", "ready"]);
   });
 
-  test("it has an id, a seq that counts from 1, and the time", async () => {
+  test("it has an id, a seq that counts from 1, and the time of acceptance", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
     await socket.frame();
@@ -138,7 +138,7 @@ describe("keep-alive", () => {
     expect(await socket.text()).toBe("pong");
   });
 
-  test("it does not wake a hibernating channel", async () => {
+  test("[promise 6] a ping does not wake a hibernating channel", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
     await socket.frame();
@@ -150,8 +150,8 @@ describe("keep-alive", () => {
   });
 });
 
-describe("a client that closes", () => {
-  test("gets the service's goodbye at once", async () => {
+describe("a client that closes its socket", () => {
+  test("receives the closing handshake at once", async () => {
     const id = await registerOrder();
     for (const path of [`orders/${id}`, "products"]) {
       const socket = await connect(path, { token: await mintToken() });
@@ -163,35 +163,35 @@ describe("a client that closes", () => {
 });
 
 describe("close codes, checked in this order, after the handshake was accepted", () => {
-  test("4001 no token, even when everything else is wrong, too", async () => {
+  test("4001 without a token, even when everything else is wrong, too", async () => {
     const socket = await connect("orders/not-a-uuid");
     expect(await socket.closed()).toEqual({ code: 4001, reason: "Authentication required" });
   });
 
-  test("4001 bad token, even when everything else is wrong, too", async () => {
+  test("4001 for a bad token, even when everything else is wrong, too", async () => {
     const socket = await connect("orders/not-a-uuid", { token: "nonsense" });
     expect(await socket.closed()).toEqual({ code: 4001, reason: "Invalid token" });
   });
 
-  test("4000 order id is no UUID", async () => {
+  test("4000 for an order id that is not a UUID", async () => {
     const socket = await connect("orders/not-a-uuid", { token: await mintToken() });
     expect(await socket.closed()).toEqual({ code: 4000, reason: "Invalid order ID format" });
   });
 
-  test("4004 order not found, for an admin as well", async () => {
+  test("4004 for an unknown order, also for an admin", async () => {
     for (const token of [await mintToken(), await adminToken()]) {
       const socket = await connect(`orders/${UNKNOWN_ORDER}`, { token });
       expect(await socket.closed()).toEqual({ code: 4004, reason: "Order not found" });
     }
   });
 
-  test("4003 not owner nor admin", async () => {
+  test("4003 for a user who is neither owner nor admin", async () => {
     const id = await registerOrder("alice");
     const socket = await connect(`orders/${id}`, { token: await mintToken({ subject: "mallory" }) });
     expect(await socket.closed()).toEqual({ code: 4003, reason: "Access denied" });
   });
 
-  test("a client that offered tidings.v1 sees the code, too: its offer is echoed", async () => {
+  test("a client that offers tidings.v1 receives the code, because its offer is echoed", async () => {
     const socket = await connect(`orders/${UNKNOWN_ORDER}`, {
       headers: { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken()}` },
     });
@@ -203,7 +203,7 @@ describe("close codes, checked in this order, after the handshake was accepted",
 describe("timestamp", () => {
   const good = [
     "2026-11-22T10:15:30.123456", // datetime.utcnow().isoformat()
-    "2026-11-22T10:15:30", // the same with no microseconds
+    "2026-11-22T10:15:30", // the same, when there are no microseconds
     "2026-11-22T10:15:30.123456+00:00",
     "2026-11-22T10:15:30+05:30",
     "2026-11-22T10:15:30.123Z",
@@ -231,7 +231,7 @@ describe("timestamp", () => {
 });
 
 describe("channel names: order_<order_id> and products", () => {
-  test("are the names in answers", async () => {
+  test("appear in answers", async () => {
     const id = await registerOrder();
     expect((await publish(`orders/${id}`, { type: "order_delivered", data: {} })).channel).toBe(`order_${id}`);
     const data = { product_id: "p" };
@@ -240,7 +240,7 @@ describe("channel names: order_<order_id> and products", () => {
 });
 
 describe("health: GET /api/v1/ws/health", () => {
-  test("has the original's shape", async () => {
+  test("has the shape of the original", async () => {
     const response = await request("/api/v1/ws/health");
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({
@@ -254,7 +254,7 @@ describe("health: GET /api/v1/ws/health", () => {
 });
 
 describe("hibernation", () => {
-  test("an order's listeners, their identity and their tokens survive it", async () => {
+  test("[promise 6] an order's listeners, their identity and their tokens survive it", async () => {
     const id = await registerOrder("alice");
     const owner = await connect(`orders/${id}`, { token: await mintToken() });
     const admin = await connect(`orders/${id}`, { token: await adminToken() });
@@ -272,7 +272,7 @@ describe("hibernation", () => {
     expect((await late.frame()).data).toMatchObject({ current_status: "delivered", seq: 2 });
   });
 
-  test("product filters survive it, the changed ones too", async () => {
+  test("[promise 6] product filters survive it, including changed ones", async () => {
     const [a, b, c] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
     const token = await mintToken();
     const one = await connect("products", { token, query: { product_id: a } });
@@ -287,7 +287,7 @@ describe("hibernation", () => {
     expect((await two.settle()).map((text) => JSON.parse(text).data.product_id)).toEqual([a, b]);
   });
 
-  test("a deploy closes every socket; the log goes on where it was", async () => {
+  test("a deploy closes every socket, and the history goes on where it was", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
     await socket.frame();

@@ -17,7 +17,7 @@ import { PUBLISH_KEY, TEST_ENV } from "../support/test-env.ts";
 import type { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** Each limit: just under passes, just over is refused with its code, and nobody else is the worse for it. */
+/** Each limit is accepted exactly, one more is refused with its code, and others are not affected. */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -33,8 +33,8 @@ async function listening(socket: TestSocket): Promise<void> {
   expect((await socket.frame()).type).toBe("connection_established");
 }
 
-describe("sockets of one user in one channel", () => {
-  test(`${CONNECTIONS_PER_USER} are taken, one more is closed with 4110, and another user's is taken`, async () => {
+describe("[promise 5] sockets of one user in one channel:", () => {
+  test(`${CONNECTIONS_PER_USER} are accepted, one more is closed with 4110, and another user's is accepted`, async () => {
     const alice = user();
     const token = await mintToken({ subject: alice });
     const id = await registerOrder(alice);
@@ -47,13 +47,13 @@ describe("sockets of one user in one channel", () => {
     expect(await (await connect(`orders/${id}`, { token })).closed()).toEqual(TOO_MANY);
     await listening(await connect(`orders/${id}`, { token: await admin() }));
 
-    // Hibernation forgets nobody.
+    // The count survives hibernation.
     await evictDurableObject(orderObject(id));
     const again = await mintToken({ subject: alice, claims: { jti: "2" } });
     expect(await (await connect(`orders/${id}`, { token: again })).closed()).toEqual(TOO_MANY);
   });
 
-  test("one that goes makes room for another", async () => {
+  test("one that closes makes room for another", async () => {
     const alice = user();
     const token = await mintToken({ subject: alice });
     const id = await registerOrder(alice);
@@ -65,7 +65,7 @@ describe("sockets of one user in one channel", () => {
     await listening(await connect(`orders/${id}`, { token }));
   });
 
-  test("who is refused leaves no trace in the channel", async () => {
+  test("[promise 7] a refused one writes nothing", async () => {
     const alice = user();
     const token = await mintToken({ subject: alice });
     const id = await registerOrder(alice);
@@ -76,7 +76,7 @@ describe("sockets of one user in one channel", () => {
   });
 });
 
-test(`${CONNECTIONS_PER_CHANNEL} sockets of one channel are taken, one more is closed with 4110, and another channel is open`, async () => {
+test(`${CONNECTIONS_PER_CHANNEL} sockets of one channel are accepted, one more is closed with 4110, and another channel stays open`, async () => {
   const [id, other] = [await registerOrder(), await registerOrder()];
   for (let i = 0; i < CONNECTIONS_PER_CHANNEL; i++)
     await listening(await connect(`orders/${id}`, { token: await admin() }));
@@ -84,7 +84,7 @@ test(`${CONNECTIONS_PER_CHANNEL} sockets of one channel are taken, one more is c
   await listening(await connect(`orders/${other}`, { token: await admin() }));
 });
 
-test(`${CONNECTS_PER_USER} attempts of one user to connect are taken, one more is closed with 4129, and another user's is taken`, async () => {
+test(`${CONNECTS_PER_USER} connection attempts of one user are accepted, one more is closed with 4129, and another user's is accepted`, async () => {
   const token = await mintToken({ subject: user() });
   const attempt = () => connect(`orders/${crypto.randomUUID()}`, { token });
   for (let i = 0; i < CONNECTS_PER_USER; i++) expect((await (await attempt()).closed()).code).toBe(4004);
@@ -92,7 +92,7 @@ test(`${CONNECTS_PER_USER} attempts of one user to connect are taken, one more i
   await listening(await connect("products", { token: await mintToken({ subject: user() }) }));
 });
 
-test(`${CONNECTS_PER_ADDRESS} attempts from one address are judged, one more is closed with 4129 unread, and another address is served`, async () => {
+test(`${CONNECTS_PER_ADDRESS} connection attempts from one address are checked, one more is closed with 4129 unchecked, and another address is served`, async () => {
   const from = (address: string) => ({ "CF-Connecting-IP": address });
   const attempt = (address: string) => connect("products", { token: "bad", headers: from(address) });
   for (let i = 0; i < CONNECTS_PER_ADDRESS; i++) expect((await (await attempt("192.0.2.1")).closed()).code).toBe(4001);
@@ -104,7 +104,7 @@ test(`${CONNECTS_PER_ADDRESS} attempts from one address are judged, one more is 
   elsewhere.close();
 });
 
-test("addresses of one IPv6 network of 64 bits count together, because whoever has one has all of them", async () => {
+test("addresses of one IPv6 /64 network count together, because one client owns all of them", async () => {
   const attempt = (address: string) => connect("products", { token: "bad", headers: { "CF-Connecting-IP": address } });
   for (let i = 0; i < CONNECTS_PER_ADDRESS; i++) {
     const address = i % 2 === 0 ? `2001:db8:0:7::${i}` : `2001:db8:0:7:a:b:c:${i}`;
@@ -115,7 +115,7 @@ test("addresses of one IPv6 network of 64 bits count together, because whoever h
   expect((await (await attempt("2001:db8::1:7")).closed()).code).toBe(4001);
 });
 
-test(`${PUBLISHES_PER_KEY} publish calls with one key are taken, one more is 429 with Retry-After, and another key's is taken`, async () => {
+test(`${PUBLISHES_PER_KEY} publish calls with one key are accepted, one more is answered 429 with Retry-After, and another key's is accepted`, async () => {
   const publishWith = (key: string, path = "products") =>
     serviceRequest(
       "POST",
@@ -137,7 +137,7 @@ test(`${PUBLISHES_PER_KEY} publish calls with one key are taken, one more is 429
   expect((await publishWith(stock)).status).toBe(200);
 });
 
-describe("messages of one client", () => {
+describe("[promise 5] messages of one client:", () => {
   const subscribe = (socket: TestSocket) => socket.send(JSON.stringify({ type: "subscribe", product_ids: ["p"] }));
   async function listener() {
     const socket = await connect("products", { token: await mintToken({ subject: user() }) });
@@ -145,7 +145,7 @@ describe("messages of one client", () => {
     return socket;
   }
 
-  test(`${CLIENT_MESSAGES_BURST} at once are taken, one more is closed with 4129, and another client is heard`, async () => {
+  test(`${CLIENT_MESSAGES_BURST} at once are accepted, one more closes it with 4129, and another client may send`, async () => {
     stopClock();
     const [flooding, calm] = [await listener(), await listener()];
     for (let i = 0; i < CLIENT_MESSAGES_BURST; i++) subscribe(flooding);
@@ -157,7 +157,7 @@ describe("messages of one client", () => {
     calm.close();
   });
 
-  test(`${CLIENT_MESSAGES_PER_SECOND} a second comes back, and hibernation makes no difference`, async () => {
+  test(`${CLIENT_MESSAGES_PER_SECOND} more are allowed per second, also across hibernation`, async () => {
     stopClock();
     const socket = await listener();
     for (let i = 0; i < CLIENT_MESSAGES_BURST; i++) subscribe(socket);
@@ -171,7 +171,7 @@ describe("messages of one client", () => {
     expect(await socket.closed()).toEqual(TOO_OFTEN);
   });
 
-  test("pings are free", async () => {
+  test("pings do not count", async () => {
     const socket = await listener();
     for (let i = 0; i < 5 * CLIENT_MESSAGES_BURST; i++) await socket.settle();
     subscribe(socket);
@@ -180,7 +180,7 @@ describe("messages of one client", () => {
   });
 });
 
-test("RATE_LIMITS=off sets free what is counted over time", async () => {
+test("RATE_LIMITS=off disables the limits over time", async () => {
   const free = { ...env, RATE_LIMITS: "off" };
   const token = await mintToken({ subject: user() });
   for (let i = 0; i < 3 * CONNECTS_PER_USER; i++) {
@@ -195,7 +195,7 @@ test("RATE_LIMITS=off sets free what is counted over time", async () => {
   }
 });
 
-test("looks at the open health page from one address are limited like attempts to connect; a service's are not", async () => {
+test("health requests without credentials are limited per address like connection attempts; those of a service are not", async () => {
   const look = (headers: Record<string, string>) =>
     request("/api/v1/ws/health", { headers: { "CF-Connecting-IP": "192.0.2.77", ...headers } });
   for (let i = 0; i < CONNECTS_PER_ADDRESS; i++) expect((await look({})).status).toBe(200);
@@ -203,7 +203,7 @@ test("looks at the open health page from one address are limited like attempts t
   expect((await look({ Authorization: `Bearer ${PUBLISH_KEY}` })).status).toBe(200);
 });
 
-test("a limiter that fails lets everybody pass: it is a fuse, and says nothing about who may come in", async () => {
+test("a limiter that fails lets every request pass, because limits are not access control", async () => {
   const failing = { limit: () => Promise.reject(new Error("it fails for the test")) };
   const response = await app.fetch(
     new Request(`${ORIGIN}/api/v1/ws/health`, { headers: { "CF-Connecting-IP": "192.0.2.78" } }),

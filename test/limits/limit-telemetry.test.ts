@@ -6,13 +6,11 @@ import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { serviceRequest } from "../support/service.ts";
 import { SCOPED_KEYS } from "../support/test-env.ts";
 
-/** Who it was that met a limit. */
-
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test("a service that publishes too often is named in the log and in the metrics", async () => {
+test("a service that exceeds its publish limit is named in the log and in the metrics", async () => {
   const lines = logLines("warn");
   const event = { type: "product_deleted", data: { product_id: "p" } };
   const headers = { Authorization: `Bearer ${SCOPED_KEYS.products}` };

@@ -5,7 +5,7 @@ import { eventually } from "../support/eventually.ts";
 import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** A connection lives as long as its token, and no longer. */
+/** A connection ends when its token expires. */
 
 beforeEach(stopClock);
 afterEach(() => {
@@ -16,12 +16,12 @@ const v1 = (token: string) => ({ "Sec-WebSocket-Protocol": `tidings.v1, bearer.$
 const SHIPPED = { type: "order_shipped", data: {} };
 const alarmOf = (id: string) => runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
 
-/** What the channel keeps with its one socket. */
-const tokenEnd = (id: string) =>
+/** @returns The expiry stored with the only socket of an order. */
+const storedExpiry = (id: string) =>
   runInDurableObject(orderObject(id), (_, state) => state.getWebSockets()[0]?.deserializeAttachment().expiresAt);
 
-describe("a token that ends", () => {
-  test("no frame after its end: the next event closes the socket with 4001 instead", async () => {
+describe("when a token expires,", () => {
+  test("the next event closes the socket with 4001 instead of being sent", async () => {
     const id = await registerOrder();
     const short = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     const long = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 1000 }) });
@@ -36,7 +36,7 @@ describe("a token that ends", () => {
     expect((await long.frames(2)).map(({ seq }) => seq)).toEqual([1, 2]);
   });
 
-  test("without any event, the alarm closes it", async () => {
+  test("the alarm closes the socket if there is no event", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     await socket.frame();
@@ -48,7 +48,7 @@ describe("a token that ends", () => {
     expect(await alarmOf(id)).toBeNull();
   });
 
-  test("after hibernation, too", async () => {
+  test("the socket is closed also after hibernation", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     await socket.frame();
@@ -60,7 +60,7 @@ describe("a token that ends", () => {
 });
 
 describe("token_expiring", () => {
-  test("comes once, 30 s before, to tidings.v1 clients only", async () => {
+  test("is sent once, 30 s before the expiry, to tidings.v1 clients only", async () => {
     const id = await registerOrder();
     const token = await mintToken({ expiresIn: 100 });
     const speaking = await connect(`orders/${id}`, { headers: v1(token) });
@@ -76,7 +76,7 @@ describe("token_expiring", () => {
     expect(await plain.settle()).toEqual([]);
   });
 
-  test("comes in time beside other tokens that end a little later", async () => {
+  test("is sent in time when other tokens expire a little later", async () => {
     const id = await registerOrder();
     const plain = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 130 }) });
     const speaking = await connect(`orders/${id}`, { headers: v1(await mintToken({ expiresIn: 120 })) });
@@ -89,7 +89,7 @@ describe("token_expiring", () => {
     expect(await plain.settle()).toEqual([]);
   });
 
-  test("comes at once when the token had less than that left", async () => {
+  test("is sent at once when the token has less than 30 s left", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { headers: v1(await mintToken({ expiresIn: 20 })) });
     expect((await socket.frame()).type).toBe("connection_established");
@@ -105,7 +105,7 @@ describe("authenticate", () => {
     const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     await socket.frame();
     socket.send(authenticate(await mintToken({ expiresIn: 1000 })));
-    await eventually(async () => expect(await tokenEnd(id)).toBeGreaterThan(Date.now() + 900_000));
+    await eventually(async () => expect(await storedExpiry(id)).toBeGreaterThan(Date.now() + 900_000));
     await evictDurableObject(orderObject(id));
     advanceClock(500_000);
     expect((await publish(`orders/${id}`, SHIPPED)).receivers).toBe(1);
@@ -118,12 +118,12 @@ describe("authenticate", () => {
   const bad: [string, () => Promise<string>, string][] = [
     ["a different subject", () => mintToken({ subject: "bob" }), "Invalid token"],
     ["an expired token", () => mintToken({ expiresIn: -1 }), "Token expired"],
-    ["a token signed by somebody else", () => mintToken({ secret: "x".repeat(40) }), "Invalid token"],
+    ["a token signed with another secret", () => mintToken({ secret: "x".repeat(40) }), "Invalid token"],
     ["no token", async () => "", "Authentication required"],
     ["nonsense", async () => "abc", "Invalid token"],
   ];
   for (const [name, token, reason] of bad) {
-    test(`with ${name}: 4001`, async () => {
+    test(`with ${name} closes with 4001`, async () => {
       const id = await registerOrder();
       const socket = await connect(`orders/${id}`, { token: await mintToken() });
       const other = await connect(`orders/${id}`, { token: await mintToken() });
@@ -134,7 +134,7 @@ describe("authenticate", () => {
     });
   }
 
-  test("asks for the right to listen again: an admin who is none any more", async () => {
+  test("checks access again: a former admin is closed with 4003", async () => {
     const id = await registerOrder("alice");
     const socket = await connect(`orders/${id}`, { token: await mintToken({ subject: "carol", role: "admin" }) });
     await socket.frame();
@@ -142,7 +142,7 @@ describe("authenticate", () => {
     expect(await socket.closed()).toEqual({ code: 4003, reason: "Access denied" });
   });
 
-  test("a resume asks again, too", async () => {
+  test("a resume checks access again, too", async () => {
     const id = await registerOrder("alice");
     const socket = await connect(`orders/${id}`, { token: await mintToken() });
     const { epoch, seq } = (await socket.frame()).data;
@@ -181,7 +181,7 @@ describe("POST /api/v1/disconnect", () => {
     expect(await (await disconnect({ channel: `order_${id}` })).json()).toEqual({ closed: 0 });
   });
 
-  test("refuses what it does not understand", async () => {
+  test("refuses invalid requests", async () => {
     expect((await disconnect({ channel: "orders" })).status).toBe(422);
     expect((await disconnect({ user_id: "alice" })).status).toBe(422);
     expect((await disconnect({ channel: "products", user_id: 7 })).status).toBe(422);

@@ -7,7 +7,7 @@ import { MAX_LISTED_CHANNELS } from "../../src/edge/health.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { connectAndDisconnectAtRandom, each, serviceHealth } from "../support/registry-scenario.ts";
+import { connectAndDisconnectAtRandom, each, serviceHealth } from "../support/listener-counts-scenario.ts";
 import { connect, deploy, hibernateAll, orderObject, registerOrder } from "../support/service.ts";
 import type { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -17,14 +17,14 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-describe("the registry stays true", () => {
+describe("the registry", () => {
   test("health is right soon after sockets connected and disconnected at random, with evictions and a deploy", {
     timeout: 120_000,
   }, async () => {
     await connectAndDisconnectAtRandom({ sockets: 300, channels: 60 });
   });
 
-  test("no registry knows of every channel, and no channel is known by two", async () => {
+  test("divides the channels between its objects: each channel is known to one", async () => {
     const token = await mintToken();
     await each(Array(30).fill(null), async () => (await connect(`orders/${await registerOrder()}`, { token })).frame());
     const known = await Promise.all(registryStubs(env).map((registry) => registry.overview(MAX_LISTED_CHANNELS)));
@@ -34,7 +34,7 @@ describe("the registry stays true", () => {
   });
 });
 
-test("after a deploy nobody is heard before somebody says so: the relay may sleep", async () => {
+test("after a deploy there are no listeners until one connects, so the relay may sleep", async () => {
   await deploy();
   await (await connect(`orders/${await registerOrder()}`, { token: await mintToken() })).frame();
   const isHeard = async () =>
@@ -44,7 +44,7 @@ test("after a deploy nobody is heard before somebody says so: the relay may slee
   expect(await isHeard()).toBe(false);
 });
 
-test("a crash of every registry right after the first listeners came, or the last one left, loses no channel", async () => {
+test("a crash of every registry right after the first listener came or the last one left loses no channel", async () => {
   await deploy();
   const token = await mintToken();
   const sockets = new Map<string, TestSocket>();
@@ -69,7 +69,7 @@ test("a crash of every registry right after the first listeners came, or the las
   expect(await channels()).toHaveLength(29);
 });
 
-test("a registry that cannot be told for a while is told a minute later, when nothing else happens", async () => {
+test("a count that a registry could not take is reported again a minute later by the alarm", async () => {
   const id = await registerOrder();
   const socket = await connect(`orders/${id}`, { token: await mintToken() });
   await socket.frame();
@@ -88,7 +88,7 @@ test("a registry that cannot be told for a while is told a minute later, when no
   await eventually(async () => expect(await count()).toBeUndefined());
 });
 
-test("many who look at once ask each channel once", async () => {
+test("many health requests at once ask each channel once", async () => {
   const token = await mintToken();
   await each(Array(20).fill(null), async () => (await connect(`orders/${await registerOrder()}`, { token })).frame());
   await hibernateAll();
@@ -101,7 +101,7 @@ test("many who look at once ask each channel once", async () => {
   expect(asked.mock.calls.length).toBeLessThanOrEqual(active_channels.length);
 });
 
-test(`health lists ${MAX_LISTED_CHANNELS} channels at most, says so, and counts them all`, async () => {
+test(`health lists ${MAX_LISTED_CHANNELS} channels at most, reports that the list is truncated, and counts them all`, async () => {
   const before = (await serviceHealth()).total_connections;
   await each(
     Array.from({ length: MAX_LISTED_CHANNELS + 20 }, () => `order_${crypto.randomUUID()}`),

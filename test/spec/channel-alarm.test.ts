@@ -5,7 +5,7 @@ import { silence } from "../support/leak-guard/console.ts";
 import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** One alarm a channel, only while something needs it. */
+/** Each channel has one alarm, set only while something needs it. */
 
 beforeEach(stopClock);
 afterEach(() => {
@@ -20,48 +20,48 @@ const v1 = (token: string) => ({ "Sec-WebSocket-Protocol": `tidings.v1, bearer.$
 const alarmOf = (id: string) => runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
 const rowsOf = (id: string, table: string) =>
   runInDurableObject(orderObject(id), (_, { storage }) => storage.sql.exec(`SELECT * FROM ${table}`).toArray());
-const ring = (id: string) => runDurableObjectAlarm(orderObject(id));
+const fireAlarm = (id: string) => runDurableObjectAlarm(orderObject(id));
 
-describe("ghost sockets: no sign of life for IDLE_TIMEOUT_SECONDS (600)", () => {
-  test("a client that stopped pinging is closed with 4200; one that pings, or never did, stays", async () => {
+describe("a socket without any message for IDLE_TIMEOUT_SECONDS (600)", () => {
+  test("is closed with 4200 when its client speaks tidings.v1; one that pings, or a plain one that never did, stays open", async () => {
     const id = await registerOrder();
     const token = await mintToken(LONG);
-    const [pinging, ghost, plain] = [
+    const [pinging, idle, plain] = [
       await connect(`orders/${id}`, { headers: v1(token) }),
       await connect(`orders/${id}`, { headers: v1(token) }),
       await connect(`orders/${id}`, { token }),
     ];
-    for (const socket of [pinging, ghost, plain]) await socket.frame();
+    for (const socket of [pinging, idle, plain]) await socket.frame();
     expect(await alarmOf(id)).toBe(Date.now() + 600_000);
     advanceClock(600_000);
     await pinging.settle();
-    await ring(id);
-    expect(await ghost.closed()).toEqual({ code: 4200, reason: "No sign of life" });
+    await fireAlarm(id);
+    expect(await idle.closed()).toEqual({ code: 4200, reason: "No sign of life" });
     expect(await orderObject(id).connections()).toBe(2);
     expect((await publish(`orders/${id}`, { type: "order_shipped", data: {} })).receivers).toBe(2);
     expect((await plain.frame()).seq).toBe(1);
   });
 
-  test("a plain client that pinged once and stopped is one, too", async () => {
+  test("is closed with 4200 when its plain client has pinged before", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 3600 }) });
     await socket.frame();
     await socket.settle();
     advanceClock(601_000);
-    await ring(id);
+    await fireAlarm(id);
     expect((await socket.closed()).code).toBe(4200);
   });
 });
 
-describe("history age", () => {
-  test("a log whose last event is too old is emptied; its position stays, and seq goes on", async () => {
+describe("history older than HISTORY_TTL_SECONDS (one day)", () => {
+  test("[promise 3] is deleted; the position stays, and seq goes on", async () => {
     const id = await registerOrder();
     for (const n of [1, 2, 3]) await publish(`orders/${id}`, { type: "order_shipped", data: { n } });
     const before = await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json<{ epoch: string; seq: number }>();
     expect(await alarmOf(id)).toBe(Date.now() + DAY);
     await evictDurableObject(orderObject(id));
     advanceClock(DAY);
-    await ring(id);
+    await fireAlarm(id);
     expect(await rowsOf(id, "log")).toEqual([]);
     expect(await alarmOf(id)).toBeNull();
     await evictDurableObject(orderObject(id));
@@ -79,30 +79,30 @@ describe("history age", () => {
     expect(await publish(`orders/${id}`, { type: "order_shipped", data: {} })).toMatchObject({ seq: 4, receivers: 2 });
   });
 
-  test("a younger event keeps it, and the alarm is set for that one", async () => {
+  test("is kept while a younger event is there, and the alarm is set for that event", async () => {
     const id = await registerOrder();
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     advanceClock(DAY / 2);
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     advanceClock(DAY / 2);
-    await ring(id);
+    await fireAlarm(id);
     expect(await rowsOf(id, "log")).toHaveLength(2);
     expect(await alarmOf(id)).toBe(Date.now() + DAY / 2);
   });
 });
 
-describe("an order that ended", () => {
+describe("an order with a terminal status", () => {
   for (const type of ["order_delivered", "order_cancelled"]) {
-    test(`${type}: every stored byte of it goes after ORDER_RETENTION_SECONDS (30 days)`, async () => {
+    test(`is erased completely ORDER_RETENTION_SECONDS (30 days) after ${type}`, async () => {
       const id = await registerOrder();
       await publish(`orders/${id}`, { type, data: {} });
       advanceClock(DAY);
-      await ring(id);
+      await fireAlarm(id);
       expect(await alarmOf(id)).toBe(Date.now() + 29 * DAY);
       advanceClock(29 * DAY);
       const socket = await connect(`orders/${id}`, { token: await mintToken(LONG) });
       await socket.frame();
-      await ring(id);
+      await fireAlarm(id);
       expect((await socket.closed()).code).toBe(4004);
       const tables = await runInDurableObject(orderObject(id), (_, { storage }) =>
         storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
@@ -112,20 +112,20 @@ describe("an order that ended", () => {
     });
   }
 
-  test("one that goes on after all is kept", async () => {
+  test("is kept when another status follows", async () => {
     const id = await registerOrder();
     await publish(`orders/${id}`, { type: "order_delivered", data: {} });
     advanceClock(20 * DAY);
-    await ring(id);
+    await fireAlarm(id);
     await publish(`orders/${id}`, { type: "order_status_changed", data: { new_status: "returned" } });
     advanceClock(20 * DAY);
-    await ring(id);
+    await fireAlarm(id);
     expect(await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json()).toMatchObject({ status: "returned" });
   });
 });
 
 describe("the alarm", () => {
-  test("survives its own errors: it was set for the next need before anything could go wrong", async () => {
+  test("is set again when its work fails", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     await socket.frame();
@@ -136,7 +136,7 @@ describe("the alarm", () => {
       storage.sql.exec("CREATE TRIGGER stuck BEFORE UPDATE ON state BEGIN SELECT RAISE(FAIL, 'stuck'); END");
       storage.sql.exec("CREATE TRIGGER stuck2 BEFORE INSERT ON state BEGIN SELECT RAISE(FAIL, 'stuck'); END");
     });
-    await ring(id);
+    await fireAlarm(id);
     expect((await socket.closed()).code).toBe(4001);
     expect(logged).toHaveBeenCalledWith(expect.stringContaining('"where":"upkeep"'));
     expect(await alarmOf(id)).toBe(Date.now() + 60_000);
@@ -145,11 +145,11 @@ describe("the alarm", () => {
       storage.sql.exec("DROP TRIGGER stuck2");
     });
     advanceClock(60_000);
-    await ring(id);
+    await fireAlarm(id);
     expect(await rowsOf(id, "log")).toEqual([]);
   });
 
-  test("is not there for an order that nobody listens to and nothing happened to", async () => {
+  test("[promise 6] is not set for an order without listeners and events", async () => {
     expect(await alarmOf(await registerOrder())).toBeNull();
   });
 });
