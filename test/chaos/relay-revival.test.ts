@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
@@ -52,28 +53,25 @@ describe.skipIf(!hasRedis("the revival of the relay"))("the Redis relay", { time
       await visit(String(death));
       await add();
       await visit("cron");
-      await vi.waitFor(async () => expect(await seq()).toBe(1), 5000);
+      await eventually(async () => expect(await seq()).toBe(1));
     });
 
     test(`a relay that ${how} is revived by a health check`, async () => {
       await visit(String(death));
       await add();
-      await vi.waitFor(
-        async () => {
-          await callService(all.service.url, "GET", "ws/health");
-          expect(await seq()).toBe(1);
-        },
-        { timeout: 15_000, interval: 500 },
-      );
+      await eventually(async () => {
+        await callService(all.service.url, "GET", "ws/health");
+        expect(await seq()).toBe(1);
+      });
     });
 
     test(`a relay that ${how} is revived by a connection, and then keeps reading`, async () => {
       await visit(String(death));
       await add();
       const listener = await listenAt(all.service.url, `orders/${order}`);
-      await vi.waitFor(async () => expect(await seq()).toBe(1), 5000);
+      await eventually(async () => expect(await seq()).toBe(1));
       await add();
-      await vi.waitFor(async () => expect(await seq()).toBe(2), 15_000);
+      await eventually(async () => expect(await seq()).toBe(2));
       listener.close();
     });
   }
@@ -83,14 +81,14 @@ describe.skipIf(!hasRedis("the revival of the relay"))("the Redis relay", { time
     await visit("fail-to-schedule");
     expect((await visit("cron")).status).toBe(200);
     await add();
-    await vi.waitFor(async () => expect(await seq()).toBe(1), 15_000);
+    await eventually(async () => expect(await seq()).toBe(1));
     for (const where of ["relay", "watchdog"]) {
       expect(all.service.log).toContain(`"where":"${where}","error":"Error: it fails for the test"`);
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         const headers = { Authorization: `Bearer ${PUBLISH_KEY}` };
         const samples = parseMetrics(await (await fetch(`${all.service.url}/metrics`, { headers })).text());
         expect(metricValue(samples, "tidings_errors_total", { where })).toBeGreaterThan(0);
-      }, 15_000);
+      });
     }
     listener.close();
     await visit("die");

@@ -1,5 +1,6 @@
 import { createClient } from "redis";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { failingOrderId } from "../support/failing-orders.ts";
 import { callService, listenAt, type NodeListener } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
@@ -80,10 +81,9 @@ describe.skipIf(!hasRedis("20,000 entries of a Redis stream"))("the Redis stream
       expect(frames.map(({ data }) => data.n)).toEqual(numbers);
       expect(frames.map(({ seq }) => seq)).toEqual(numbers.map((_, i) => i + 1));
     }
-    await vi.waitFor(
-      async () => expect((await deadLetters(all.redis)).map(({ entryId }) => entryId)).toEqual(malformed),
-      { timeout: 30_000, interval: 500 },
-    );
+    await eventually(async () => {
+      expect((await deadLetters(all.redis)).map(({ entryId }) => entryId)).toEqual(malformed);
+    }, 30_000);
     for (const listener of listeners.values()) listener.close();
   });
 });

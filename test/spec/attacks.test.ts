@@ -4,7 +4,7 @@ import { createHmac } from "node:crypto";
 import { decodeJwt, exportJWK, exportSPKI, SignJWT, UnsecuredJWT } from "jose";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
-import { connect, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { connect, listen, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { makeKey, signWith } from "../support/signing-keys.ts";
 import { PUBLISH_KEY, SCOPED_KEYS, TEST_ENV } from "../support/test-env.ts";
 import { TestSocket } from "../support/test-socket.ts";
@@ -322,8 +322,7 @@ describe("a bad publish key is refused everywhere (401), and nothing is delivere
   ];
   for (const [name, Authorization] of Object.entries(attacks)) {
     test(name, async () => {
-      const socket = await connect(`orders/${order}`, { token: await mintToken() });
-      await socket.frame();
+      const socket = await listen(`orders/${order}`);
       for (const [method, path, body] of calls) {
         const response = await serviceRequest(method, `/api/v1/${path}`, body, { Authorization });
         expect([path, response.status]).toEqual([path, 401]);

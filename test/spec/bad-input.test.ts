@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Problem } from "../../src/protocol/refusals.ts";
-import { connect, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { connect, listen, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /** Bad input is answered with the right 4xx that names every bad field, and no socket receives anything. */
@@ -293,15 +293,13 @@ describe("[promise 5] a bad client message closes only its own socket, with 4005
   }
 
   test("a product filter at an order", async () => {
-    const socket = await connect(`orders/${await registerOrder()}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${await registerOrder()}`);
     socket.send('{"type":"subscribe","product_ids":["a"]}');
     expect((await socket.closed()).code).toBe(4005);
   });
 
   test("a subscribe that adds the fifty-first product", async () => {
-    const socket = await connect("products", { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen("products");
     const subscribe = (from: number, count: number) =>
       socket.send(
         JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: count }, (_, i) => `p${from + i}`) }),

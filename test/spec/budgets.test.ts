@@ -2,7 +2,15 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { advanceClock, stopClock } from "../support/clock.ts";
-import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import {
+  connect,
+  listen,
+  orderObject,
+  productsObject,
+  publish,
+  registerOrder,
+  serviceRequest,
+} from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /** Rows cost money: $1.00 per million written, $0.001 per million read. The measured figures are printed. */
@@ -90,7 +98,7 @@ describe("[promise 6] a connection writes no row, and a channel sets its alarm a
     const cost = await costOf(
       () => orderObject(id).usage(),
       async () => {
-        for (let n = 0; n < 100; n++) await (await connect(`orders/${id}`, { token })).frame();
+        for (let n = 0; n < 100; n++) await listen(`orders/${id}`, { token });
       },
     );
     report("100 connections", cost.rowsWritten, "rows written");
@@ -105,7 +113,7 @@ describe("[promise 6] a connection writes no row, and a channel sets its alarm a
       () => orderObject(id).usage(),
       async () => {
         for (let n = 0; n < 50; n++) {
-          await (await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 400 - n }) })).frame();
+          await listen(`orders/${id}`, { token: await mintToken({ expiresIn: 400 - n }) });
         }
       },
     );
@@ -118,7 +126,7 @@ test("[promise 6] the alarm for tokens that expire one after another is set abou
   const id = await registerOrder();
   for (let n = 0; n < 50; n++) {
     const headers = { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken({ expiresIn: 200 + n })}` };
-    await (await connect(`orders/${id}`, { headers })).frame();
+    await listen(`orders/${id}`, { headers });
   }
   const cost = await costOf(
     () => orderObject(id).usage(),

@@ -2,7 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { silence } from "../support/leak-guard/console.ts";
-import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import { connect, listen, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /** Each channel has one alarm, set only while something needs it. */
@@ -44,8 +44,7 @@ describe("a socket without any message for IDLE_TIMEOUT_SECONDS (600)", () => {
 
   test("is closed with 4200 when its plain client has pinged before", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 3600 }) });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: await mintToken({ expiresIn: 3600 }) });
     await socket.settle();
     advanceClock(601_000);
     await fireAlarm(id);
@@ -100,8 +99,7 @@ describe("an order with a terminal status", () => {
       await fireAlarm(id);
       expect(await alarmOf(id)).toBe(Date.now() + 29 * DAY);
       advanceClock(29 * DAY);
-      const socket = await connect(`orders/${id}`, { token: await mintToken(LONG) });
-      await socket.frame();
+      const socket = await listen(`orders/${id}`, { token: await mintToken(LONG) });
       await fireAlarm(id);
       expect((await socket.closed()).code).toBe(4004);
       const tables = await runInDurableObject(orderObject(id), (_, { storage }) =>
@@ -127,8 +125,7 @@ describe("an order with a terminal status", () => {
 describe("the alarm", () => {
   test("is set again when its work fails", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     const logged = silence();
     advanceClock(DAY);

@@ -3,7 +3,16 @@ import { describe, expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import type { Health } from "../../src/edge/health.ts";
 import { eventually } from "../support/eventually.ts";
-import { connect, deploy, hibernateAll, ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
+import {
+  connect,
+  deploy,
+  hibernateAll,
+  listen,
+  ORIGIN,
+  registerOrder,
+  request,
+  serviceRequest,
+} from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
 const health = async (headers: Record<string, string> = {}) =>
@@ -69,8 +78,7 @@ describe("GET /api/v1/ws/health", () => {
 
   test("shows order ids without credentials when HEALTH_DETAILS=public", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    await listen(`orders/${id}`);
     const open = { ...env, HEALTH_DETAILS: "public" };
     await eventually(async () => {
       const response = await app.fetch(new Request(`${ORIGIN}/api/v1/ws/health`), open);

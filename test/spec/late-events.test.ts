@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
-import { connect, orderObject, productsObject, publish, registerOrder } from "../support/service.ts";
+import { connect, listen, orderObject, productsObject, publish, registerOrder } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /** An event whose `version` is not above the last one is answered `stale`, and neither stored nor sent. */
@@ -8,8 +8,7 @@ import { mintToken } from "../support/tokens.ts";
 describe("[promise 8] an order", () => {
   test("rejects events at or below its last version as stale, and delivers none of them, also after hibernation", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     const change = (version: number, new_status: string) =>
       publish(`orders/${id}`, {
         type: "order_status_changed",

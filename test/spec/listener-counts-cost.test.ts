@@ -8,7 +8,7 @@ import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { serviceHealth } from "../support/listener-counts-scenario.ts";
 import { holdPauses, shortenTimers } from "../support/pauses.ts";
-import { connect, hibernateAll, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import { hibernateAll, listen, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 afterEach(() => {
@@ -22,7 +22,7 @@ describe("[promise 6] counting listeners is cheap:", () => {
     const id = await registerOrder();
     const report = vi.spyOn(ChannelRegistry.prototype, "report");
     const release = holdPauses();
-    for (let i = 0; i < 100; i++) await (await connect(`orders/${id}`, { token })).frame();
+    for (let i = 0; i < 100; i++) await listen(`orders/${id}`, { token });
     release();
     await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(100));
     console.log(`100 connections: ${report.mock.calls.length} calls to the registry`);
@@ -37,7 +37,7 @@ describe("[promise 6] counting listeners is cheap:", () => {
     );
     const release = holdPauses();
     for (let i = 0; i < 50; i++) {
-      await (await connect(`orders/${id}`, { token })).frame();
+      await listen(`orders/${id}`, { token });
       await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     }
     release();
@@ -52,7 +52,7 @@ describe("[promise 6] counting listeners is cheap:", () => {
   test("a confirmed count is not asked for again for half a day, not even after hibernation", async () => {
     const token = await mintToken();
     const id = await registerOrder();
-    await (await connect(`orders/${id}`, { token })).frame();
+    await listen(`orders/${id}`, { token });
     await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(1));
     const asked = vi.spyOn(OrderChannel.prototype, "connections");
     stopClock();
@@ -75,7 +75,7 @@ describe("[promise 6] counting listeners is cheap:", () => {
 });
 
 test("[promise 5] a channel that does not answer delays neither health nor metrics beyond their time limit", async () => {
-  await (await connect(`orders/${await registerOrder()}`, { token: await mintToken() })).frame();
+  await listen(`orders/${await registerOrder()}`);
   await eventually(async () => expect((await serviceHealth()).total_connections).toBeGreaterThan(0));
   const asked = vi.spyOn(OrderChannel.prototype, "connections").mockReturnValue(new Promise(() => {}));
   shortenTimers();

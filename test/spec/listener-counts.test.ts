@@ -8,7 +8,7 @@ import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { connectAndDisconnectAtRandom, each, serviceHealth } from "../support/listener-counts-scenario.ts";
-import { connect, deploy, hibernateAll, orderObject, registerOrder } from "../support/service.ts";
+import { connect, deploy, hibernateAll, listen, orderObject, registerOrder } from "../support/service.ts";
 import type { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -36,7 +36,7 @@ describe("the registry", () => {
 
 test("after a deploy there are no listeners until one connects, so the relay may sleep", async () => {
   await deploy();
-  await (await connect(`orders/${await registerOrder()}`, { token: await mintToken() })).frame();
+  await listen(`orders/${await registerOrder()}`);
   const isHeard = async () =>
     (await Promise.all(registryStubs(env).map((registry) => registry.isHeard()))).some(Boolean);
   await eventually(async () => expect(await isHeard()).toBe(true));
@@ -50,8 +50,7 @@ test("a crash of every registry right after the first listener came or the last 
   const sockets = new Map<string, TestSocket>();
   await each(Array(30).fill(null), async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token });
     sockets.set(`order_${id}`, socket);
   });
   const crash = () =>
@@ -71,8 +70,7 @@ test("a crash of every registry right after the first listener came or the last 
 
 test("a count that a registry could not take is reported again a minute later by the alarm", async () => {
   const id = await registerOrder();
-  const socket = await connect(`orders/${id}`, { token: await mintToken() });
-  await socket.frame();
+  const socket = await listen(`orders/${id}`);
   const count = async () => (await serviceHealth()).channel_details[`order_${id}`];
   await eventually(async () => expect(await count()).toBe(1));
   const report = vi.spyOn(ChannelRegistry.prototype, "report").mockRejectedValue(new Error("overloaded"));

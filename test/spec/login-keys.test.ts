@@ -4,6 +4,7 @@ import type { Env } from "../../src/config/env.ts";
 import { app } from "../../src/edge/app.ts";
 import { COOLDOWN_MS, FRESH_MS, MAX_BACKOFF_MS, MIN_BACKOFF_MS, STALE_MS } from "../../src/edge/auth/jwks.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
+import { eventually } from "../support/eventually.ts";
 import { silence } from "../support/leak-guard/console.ts";
 import { ORIGIN } from "../support/service.ts";
 import { makeKey, type SigningKey, signWith } from "../support/signing-keys.ts";
@@ -250,8 +251,10 @@ describe("concurrent requests", () => {
       return keySet(key);
     };
     const token = await signWith(key);
+    const waits = vi.spyOn(scheduler, "wait");
     const outcomes = Promise.all(Array.from({ length: 50 }, () => outcome(token)));
-    await scheduler.wait(100);
+    // One request fetches, the others wait for it.
+    await eventually(() => expect(waits.mock.calls.length).toBeGreaterThanOrEqual(49));
     answer.resolve();
     expect(new Set(await outcomes)).toEqual(new Set([ESTABLISHED]));
     expect(fetches).toHaveLength(1);

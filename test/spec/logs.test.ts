@@ -40,6 +40,21 @@ afterEach(() => {
 /** The log lines of one request. */
 const linesOf = (requestId: string | null) =>
   printed.map(({ text }) => JSON.parse(text)).filter(({ request_id }) => request_id === requestId);
+const publishLine = (request_id: string | null, fields: object) => ({
+  level: "info",
+  event: "publish",
+  request_id,
+  via: "http",
+  key: "shop",
+  ms: expect.any(Number),
+  ...fields,
+});
+const refusalLine = (request_id: string | null, fields: object) => ({
+  level: "warn",
+  event: "refusal",
+  request_id,
+  ...fields,
+});
 const requestIdOf = (answer: Response) => {
   const requestId = answer.headers.get("X-Request-Id");
   expect(requestId).toMatch(/^[\w-]{8,64}$/);
@@ -89,17 +104,7 @@ describe("a publish is one line", () => {
     expect(answer.status).toBe(200);
     const requestId = requestIdOf(answer);
     expect(linesOf(requestId)).toEqual([
-      {
-        level: "info",
-        event: "publish",
-        request_id: requestId,
-        via: "http",
-        key: "shop",
-        channel: `order_${id}`,
-        events: 1,
-        outcomes: { applied: 1 },
-        ms: expect.any(Number),
-      },
+      publishLine(requestId, { channel: `order_${id}`, events: 1, outcomes: { applied: 1 } }),
     ]);
   });
 
@@ -112,17 +117,7 @@ describe("a publish is one line", () => {
     expect(answer.status).toBe(200);
     const requestId = requestIdOf(answer);
     expect(linesOf(requestId)).toEqual([
-      {
-        level: "info",
-        event: "publish",
-        request_id: requestId,
-        via: "http",
-        key: "shop",
-        channel: null,
-        events: 4,
-        outcomes: { applied: 2, duplicate: 1, rejected: 1 },
-        ms: expect.any(Number),
-      },
+      publishLine(requestId, { channel: null, events: 4, outcomes: { applied: 2, duplicate: 1, rejected: 1 } }),
     ]);
   });
 });
@@ -135,16 +130,13 @@ describe("a refusal is one line", () => {
     expect(answer.status).toBe(422);
     const requestId = requestIdOf(answer);
     expect(linesOf(requestId)).toEqual([
-      {
-        level: "warn",
-        event: "refusal",
-        request_id: requestId,
+      refusalLine(requestId, {
         method: "POST",
         route: "/api/v1/publish/orders/:order_id",
         reason: "validation_failed",
         code: 422,
         key: "shop",
-      },
+      }),
     ]);
   });
 
@@ -154,16 +146,13 @@ describe("a refusal is one line", () => {
     expect(answer.status).toBe(401);
     const requestId = requestIdOf(answer);
     expect(linesOf(requestId)).toEqual([
-      {
-        level: "warn",
-        event: "refusal",
-        request_id: requestId,
+      refusalLine(requestId, {
         method: "POST",
         route: "/api/v1/publish/products",
         reason: "key_invalid",
         code: 401,
         fault: expect.any(String),
-      },
+      }),
     ]);
   });
 
@@ -176,16 +165,13 @@ describe("a refusal is one line", () => {
       const socket = await connectAs(ray, `orders/${await registerOrder("someone")}`, { token: await bad() });
       expect((await socket.closed()).code).toBe(code);
       expect(linesOf(ray)).toEqual([
-        {
-          level: "warn",
-          event: "refusal",
-          request_id: ray,
+        refusalLine(ray, {
           method: "GET",
           route: "/api/v1/ws/orders/:order_id",
           reason,
           code,
           ...(fault && { fault: expect.any(String) }),
-        },
+        }),
       ]);
     });
   }
@@ -211,15 +197,12 @@ test("a fault is one line with its place and error, besides the line of the refu
       error: "TypeError: it fails for the test",
       request_id: requestId,
     },
-    {
-      level: "warn",
-      event: "refusal",
-      request_id: requestId,
+    refusalLine(requestId, {
       method: "GET",
       route: "/api/v1/orders/:order_id",
       reason: "internal_error",
       code: 500,
       key: "shop",
-    },
+    }),
   ]);
 });

@@ -1,7 +1,7 @@
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { connect, orderObject, registerOrder, request } from "../support/service.ts";
+import { connect, listen, orderObject, registerOrder, request } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
 const storedRows = (id: string) =>
@@ -39,8 +39,7 @@ test("[promise 7] a refused connection to an existing order adds nothing to its 
 });
 
 test("an accepted listener creates no table before the first event: only the alarm for its token is set", async () => {
-  const socket = await connect("products", { token: await adminToken() });
-  await socket.frame();
+  await listen("products", { token: await adminToken() });
   const stub = env.PRODUCTS_CHANNEL.getByName("products");
   const tables = await runInDurableObject(stub, (_, { storage }) =>
     storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '_cf_%'").toArray(),

@@ -1,6 +1,6 @@
 import { runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
-import { connect, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { connect, listen, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
 const asUser = (token: string) => ({ headers: { Authorization: `Bearer ${token}` } });
@@ -26,8 +26,7 @@ describe("PUT /api/v1/orders/{order_id}", () => {
 
   test("sends corrections to listeners, so that a snapshot plus events is always right", async () => {
     const id = await registerOrder("alice", { status: "pending", payment_status: "pending" });
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     const body = { user_id: "alice", status: "processing", payment_status: "pending" };
     await serviceRequest("PUT", `/api/v1/orders/${id}`, body);
     expect(await socket.frame()).toMatchObject({
@@ -60,8 +59,7 @@ describe("PUT /api/v1/orders/{order_id}", () => {
     expect(alice.drain()).toEqual([]);
     expect((await admin.frame()).type).toBe("order_status_changed");
     const order = { user_id: "carol", status: "pending", payment_status: "paid" };
-    const bob = await connect(`orders/${id}`, { token: await mintToken({ subject: "bob" }) });
-    await bob.frame();
+    const bob = await listen(`orders/${id}`, { token: await mintToken({ subject: "bob" }) });
     const result = await publish(`orders/${id}`, { type: "order_shipped", data: { to: "Carol Street 1" }, order });
     expect(result.receivers).toBe(1);
     expect((await bob.closed()).code).toBe(4003);
@@ -120,8 +118,7 @@ describe("DELETE /api/v1/orders/{order_id}", () => {
   test("closes the listeners with 4004 and erases everything stored (204)", async () => {
     const id = await registerOrder("alice");
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     expect((await serviceRequest("DELETE", `/api/v1/orders/${id}`)).status).toBe(204);
     expect(await socket.closed()).toEqual({ code: 4004, reason: "Order not found" });
     const tables = await runInDurableObject(orderObject(id), (_, { storage }) =>

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import { EVENTS, eventTypesOf } from "../../src/protocol/events.ts";
 import {
   connect,
+  listen,
   orderObject,
   productsObject,
   publish,
@@ -80,8 +81,7 @@ describe("first frame", () => {
 describe("event frame: one JSON object per message, with type and data", () => {
   test("[promise 2] a batch is sent as one frame per message, in order", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     const events = ["processing", "packed", "ready"].map((new_status) => ({
       channel: `order_${id}`,
       type: "order_status_changed",
@@ -93,8 +93,7 @@ describe("event frame: one JSON object per message, with type and data", () => {
 
   test("it has an id, a seq that counts from 1, and the time of acceptance", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await publish(`orders/${id}`, { type: "order_shipped", data: {}, id: "first" });
     await publish(`orders/${id}`, { type: "order_delivered", data: {} });
     const [first, second] = await socket.frames(2);
@@ -108,8 +107,7 @@ describe("order events", () => {
   for (const type of eventTypesOf("order")) {
     test(`${type} reaches the order's listeners as it was published`, async () => {
       const id = await registerOrder();
-      const socket = await connect(`orders/${id}`, { token: await mintToken() });
-      await socket.frame();
+      const socket = await listen(`orders/${id}`);
       const data = { ...EVENTS[type].example, order_id: id, warehouse: { bin: [1, null, "ü"] } };
       expect(await publish(`orders/${id}`, { type, data })).toMatchObject({ status: "applied", seq: 1, receivers: 1 });
       expect(await socket.frame()).toMatchObject({ type, data });
@@ -121,8 +119,7 @@ describe("product events", () => {
   for (const type of eventTypesOf("products")) {
     test(`${type} reaches the products listeners as it was published`, async () => {
       const product = crypto.randomUUID();
-      const socket = await connect("products", { token: await mintToken(), query: { product_id: product } });
-      await socket.frame();
+      const socket = await listen("products", { token: await mintToken(), query: { product_id: product } });
       const data = { ...EVENTS[type].example, product_id: product, colour: "#00f" };
       expect(await publish("products", { type, data })).toMatchObject({ status: "applied" });
       expect(await socket.frame()).toMatchObject({ type, data });
@@ -132,16 +129,14 @@ describe("product events", () => {
 
 describe("keep-alive", () => {
   test("the text ping is answered with the text pong", async () => {
-    const socket = await connect("products", { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen("products");
     socket.send("ping");
     expect(await socket.text()).toBe("pong");
   });
 
   test("[promise 6] a ping does not wake a hibernating channel", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await evictDurableObject(orderObject(id));
     socket.send("ping");
     expect(await socket.text()).toBe("pong");
@@ -154,8 +149,7 @@ describe("a client that closes its socket", () => {
   test("receives the closing handshake at once", async () => {
     const id = await registerOrder();
     for (const path of [`orders/${id}`, "products"]) {
-      const socket = await connect(path, { token: await mintToken() });
-      await socket.frame();
+      const socket = await listen(path);
       socket.close(1000);
       expect((await socket.closed()).code).toBe(1000);
     }
@@ -212,8 +206,7 @@ describe("timestamp", () => {
   for (const timestamp of good) {
     test(`${timestamp} passes through unchanged`, async () => {
       const id = await registerOrder();
-      const socket = await connect(`orders/${id}`, { token: await mintToken() });
-      await socket.frame();
+      const socket = await listen(`orders/${id}`);
       await publish(`orders/${id}`, { type: "order_delivered", data: { timestamp } });
       expect((await socket.frame()).data.timestamp).toBe(timestamp);
     });
@@ -289,8 +282,7 @@ describe("hibernation", () => {
 
   test("a deploy closes every socket, and the history goes on where it was", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     await evictDurableObject(env.ORDER_CHANNEL.getByName(`order_${id}`), { webSockets: "close" });
     await socket.closed();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { connect, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { connect, listen, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
 const STATUS = { type: "order_status_changed", data: { old_status: "pending", new_status: "processing" } };
@@ -34,16 +34,14 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
 
   test("adds order_id to data when the publisher leaves it out", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await publish(`orders/${id}`, STATUS);
     expect((await socket.frame()).data.order_id).toBe(id);
   });
 
   test("lower-cases order ids", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     const data = { ...STATUS.data, order_id: id.toUpperCase() };
     const result = await publish(`orders/${id.toUpperCase()}`, { ...STATUS, data });
     expect(result.channel).toBe(`order_${id}`);
@@ -89,8 +87,7 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
 
   test("reaches no other order", async () => {
     const [mine, other] = [await registerOrder(), await registerOrder()];
-    const socket = await connect(`orders/${other}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${other}`);
     await publish(`orders/${mine}`, STATUS);
     expect(await socket.settle()).toEqual([]);
   });
@@ -99,8 +96,7 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
 describe("[promise 4] a second publish with the same id", () => {
   test("is answered as a duplicate with the first seq and delivers nothing", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     const again = await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
@@ -124,8 +120,7 @@ describe("[promise 4] a second publish with the same id", () => {
 
   test("and another body is refused (409) and delivers nothing", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
     const response = await serviceRequest("POST", `/api/v1/publish/orders/${id}`, {
       ...STATUS,
@@ -245,10 +240,9 @@ describe("POST /api/v1/publish/batch", () => {
 
   test("[promise 2] sends a channel's events to a tidings.v1 client as one array", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, {
+    const socket = await listen(`orders/${id}`, {
       headers: { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken()}` },
     });
-    await socket.frame();
     const events = [1, 2, 3].map((n) => ({ channel: `order_${id}`, type: "order_shipped", data: { n } }));
     await serviceRequest("POST", "/api/v1/publish/batch", { events });
     expect(JSON.parse(await socket.text())).toMatchObject([{ seq: 1 }, { seq: 2 }, { seq: 3 }]);

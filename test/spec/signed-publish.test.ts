@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Problem } from "../../src/protocol/refusals.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
-import { connect, publish, registerOrder, request } from "../support/service.ts";
+import { listen, publish, registerOrder, request } from "../support/service.ts";
 import { PUBLISH_KEY, SCOPED_KEYS } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
 import { type SigningOptions, signatureOf } from "../support/webhook-signature.ts";
@@ -25,8 +25,7 @@ const fieldsOf = async (response: Response) => (await response.json<Problem>()).
 describe("a signed request is accepted", () => {
   test("for an order, and its webhook-id becomes the event id", async () => {
     const order = await registerOrder();
-    const socket = await connect(`orders/${order}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${order}`);
     const response = await signed(`publish/orders/${order}`, shipped(order), { id: "msg_1" });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ id: "msg_1", status: "applied", receivers: 1 });
@@ -77,8 +76,7 @@ describe("a signed request is accepted", () => {
 describe("a replayed signed request", () => {
   test("[promise 4] is answered as a duplicate and delivers nothing", async () => {
     const order = await registerOrder();
-    const socket = await connect(`orders/${order}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${order}`);
     const body = JSON.stringify(shipped(order));
     const headers = signatureOf(body);
     expect(await (await post(`publish/orders/${order}`, body, headers)).json()).toMatchObject({ status: "applied" });
@@ -103,8 +101,7 @@ describe("a replayed signed request", () => {
 
   test("is refused on another order's path, because the body names its order", async () => {
     const [mine, other] = [await registerOrder("alice"), await registerOrder("bob")];
-    const socket = await connect(`orders/${other}`, { token: await mintToken({ subject: "bob" }) });
-    await socket.frame();
+    const socket = await listen(`orders/${other}`, { token: await mintToken({ subject: "bob" }) });
     const body = JSON.stringify(shipped(mine));
     const response = await post(`publish/orders/${other}`, body, signatureOf(body));
     expect(response.status).toBe(422);

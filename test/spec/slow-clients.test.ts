@@ -1,7 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { ASK_AFTER_CHARACTERS, CLIENT_MESSAGES_BURST, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
-import { connect, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
+import { connect, listen, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -99,8 +99,7 @@ describe("a tidings.v1 client", () => {
 
 test("a plain client is never asked to acknowledge, because it could not", async () => {
   const id = await registerOrder();
-  const socket = await connect(`orders/${id}`, { token });
-  await socket.frame();
+  const socket = await listen(`orders/${id}`, { token });
   const { asked } = await read(socket, await publishMuch(id, MAX_UNCONFIRMED_CHARACTERS + ASK_AFTER_CHARACTERS), false);
   expect(asked).toBe(0);
   socket.close();

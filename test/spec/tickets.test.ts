@@ -5,7 +5,16 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { connect, ORIGIN, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import {
+  connect,
+  listen,
+  ORIGIN,
+  orderObject,
+  publish,
+  registerOrder,
+  request,
+  serviceRequest,
+} from "../support/service.ts";
 import { PUBLISH_KEY, TEST_ENV } from "../support/test-env.ts";
 import { outcomeOf, TestSocket } from "../support/test-socket.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
@@ -46,8 +55,7 @@ describe("a ticket", () => {
   test("works for an order without an owner, and stays valid when the first owner becomes known", async () => {
     const id = crypto.randomUUID();
     await publish(`orders/${id}`, SHIPPED);
-    const socket = await connect(`orders/${id}`, { token: (await ticketFor(id)).token });
-    await socket.frame();
+    await listen(`orders/${id}`, { token: (await ticketFor(id)).token });
     await give(id, "alice");
     expect((await publish(`orders/${id}`, SHIPPED)).receivers).toBe(1);
   });
@@ -63,8 +71,7 @@ describe("a ticket", () => {
     expect(await secondsLeft({})).toBe(3600);
     expect(await secondsLeft({ ttl_seconds: 60 })).toBe(60);
     expect(await secondsLeft({ ttl_seconds: 604_800 })).toBe(604_800);
-    const socket = await connect(`orders/${id}`, { token: (await ticketFor(id, { ttl_seconds: 60 })).token });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: (await ticketFor(id, { ttl_seconds: 60 })).token });
     advanceClock(60_000);
     expect((await publish(`orders/${id}`, SHIPPED)).receivers).toBe(0);
     expect(await socket.closed()).toEqual({ code: 4001, reason: "Token expired" });
@@ -151,8 +158,7 @@ describe("a ticket is revoked", () => {
     test(`when another owner is ${name}: its sockets are closed, it is refused, and new tickets are valid`, async () => {
       const id = await registerOrder("alice");
       const { token } = await ticketFor(id);
-      const socket = await connect(`orders/${id}`, { token });
-      await socket.frame();
+      const socket = await listen(`orders/${id}`, { token });
       await change(id);
       expect(await socket.closed()).toEqual({ code: 4003, reason: "Access denied" });
       await expect(socket.text()).rejects.toThrow("no message came");
@@ -167,8 +173,7 @@ describe("a ticket is revoked", () => {
   test("not when the order is corrected for the same owner", async () => {
     const id = await registerOrder("alice");
     const { token } = await ticketFor(id);
-    const socket = await connect(`orders/${id}`, { token });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token });
     await serviceRequest("PUT", `/api/v1/orders/${id}`, { user_id: "alice", status: "packed", payment_status: "paid" });
     expect(await socket.frame()).toMatchObject({ data: { new_status: "packed" } });
     expect((await (await connect(`orders/${id}`, { token })).frame()).type).toBe("connection_established");
@@ -192,8 +197,7 @@ describe("on an open connection", () => {
 
   test("a new ticket for the same order extends it across hibernation, and its subject replaces the old one", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: (await ticketFor(id, { ttl_seconds: 60 })).token });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: (await ticketFor(id, { ttl_seconds: 60 })).token });
     const fresh = await ticketFor(id);
     socket.send(authenticate(fresh.token));
     await eventually(async () => expect((await attachmentOf(id)).subject).toBe(fresh.subject));
@@ -213,8 +217,7 @@ describe("on an open connection", () => {
       [await mintToken(), tickets[0]?.token ?? ""],
     ];
     for (const [token, next] of cases) {
-      const socket = await connect(`orders/${id}`, { token });
-      await socket.frame();
+      const socket = await listen(`orders/${id}`, { token });
       socket.send(authenticate(next));
       expect(await socket.closed()).toEqual({ code: 4001, reason: "Invalid token" });
     }
@@ -223,8 +226,7 @@ describe("on an open connection", () => {
 
 test("a socket of a version without tickets stays open", async () => {
   const id = await registerOrder("alice");
-  const socket = await connect(`orders/${id}`, { token: await mintToken() });
-  await socket.frame();
+  const socket = await listen(`orders/${id}`);
   await runInDurableObject(orderObject(id), (_, state) => {
     for (const open of state.getWebSockets()) {
       const { orderId: _orderId, series: _series, ...older } = open.deserializeAttachment();

@@ -2,7 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import { connect, listen, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /** A connection ends when its token expires. */
@@ -38,8 +38,7 @@ describe("when a token expires,", () => {
 
   test("the alarm closes the socket if there is no event", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     expect(await alarmOf(id)).toBeLessThanOrEqual(Date.now() + 100_000);
     await evictDurableObject(orderObject(id));
     advanceClock(100_000);
@@ -50,8 +49,7 @@ describe("when a token expires,", () => {
 
   test("the socket is closed also after hibernation", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     await evictDurableObject(orderObject(id));
     advanceClock(100_000);
     expect((await publish(`orders/${id}`, SHIPPED)).receivers).toBe(0);
@@ -102,8 +100,7 @@ describe("authenticate", () => {
 
   test("with a fresh token of the same subject extends the connection, across hibernation", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: await mintToken({ expiresIn: 100 }) });
     socket.send(authenticate(await mintToken({ expiresIn: 1000 })));
     await eventually(async () => expect(await storedExpiry(id)).toBeGreaterThan(Date.now() + 900_000));
     await evictDurableObject(orderObject(id));
@@ -136,8 +133,7 @@ describe("authenticate", () => {
 
   test("checks access again: a former admin is closed with 4003", async () => {
     const id = await registerOrder("alice");
-    const socket = await connect(`orders/${id}`, { token: await mintToken({ subject: "carol", role: "admin" }) });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: await mintToken({ subject: "carol", role: "admin" }) });
     socket.send(authenticate(await mintToken({ subject: "carol" })));
     expect(await socket.closed()).toEqual({ code: 4003, reason: "Access denied" });
   });
@@ -174,8 +170,7 @@ describe("POST /api/v1/disconnect", () => {
 
   test("closes all of a channel's sockets when no user is named", async () => {
     const id = await registerOrder("alice");
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     expect(await (await disconnect({ channel: `order_${id.toUpperCase()}` })).json()).toEqual({ closed: 1 });
     expect((await socket.closed()).code).toBe(4001);
     expect(await (await disconnect({ channel: `order_${id}` })).json()).toEqual({ closed: 0 });

@@ -1,6 +1,6 @@
 import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
 
-/** Reads what `GET /metrics` answers, as far as tests ask. A real parser judges the text elsewhere (`promtool`). */
+/** A minimal parser for `GET /metrics`; the syntax is checked with `promtool`. */
 
 export interface Sample {
   name: string;
@@ -14,7 +14,7 @@ export function parseMetrics(text: string): Sample[] {
     .filter((line) => line !== "" && !line.startsWith("#"))
     .map((line) => {
       const [, name = "", labels = "", value = ""] = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
-      if (name === "") throw new Error(`no sample: ${line}`);
+      if (name === "") throw new Error(`not a sample: ${line}`);
       const pairs = [...labels.matchAll(/([a-z_]+)="((?:[^"\\]|\\.)*)"/g)].map(([, label = "", text = ""]) => [
         label,
         text,
@@ -23,7 +23,7 @@ export function parseMetrics(text: string): Sample[] {
     });
 }
 
-/** The sum of a metric's samples that have these labels; of a histogram, how many were observed. */
+/** @returns The sum of a metric's samples with these labels; for a histogram, the number of observations. */
 export function metricValue(samples: Sample[], metric: MetricName, labels: Record<string, string> = {}): number {
   const name = METRICS[metric].type === "histogram" ? `${metric}_count` : metric;
   return samples

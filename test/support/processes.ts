@@ -1,16 +1,16 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
-/** Processes that tests start, and end. */
+/** Child processes of the tests. */
 
-/** Whatever ends this process must not leave the other one behind. */
+/** Kills a child when this process ends, however it ends. */
 export function endWithThisProcess(child: ChildProcess): void {
   const end = () => child.kill("SIGKILL");
   process.once("exit", end);
   child.once("exit", () => process.off("exit", end));
 }
 
-/** Ends a process, if it runs, and waits until it has gone. */
+/** Sends a signal to a running child and waits until it has exited. */
 export async function endProcess(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
   if (!child || hasExited(child)) return;
   const exited = once(child, "exit");
@@ -18,7 +18,7 @@ export async function endProcess(child: ChildProcess | undefined, signal: NodeJS
   await exited;
 }
 
-/** Also of one that never started. */
+/** Whether a child has exited or never started. */
 export function hasExited(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }

@@ -7,7 +7,7 @@ import { REFUSALS } from "../../src/protocol/refusals.ts";
 
 import { METRICS } from "../../src/telemetry/metrics.ts";
 
-/** README's tables, written from the source. `npm run docs` puts them in; a test compares them. */
+/** The generated tables of README.md. `npm run docs` writes them; a test compares them. */
 
 export const README = join(import.meta.dirname, "../../README.md");
 
@@ -62,7 +62,7 @@ const TABLES: Record<string, string> = {
   ),
 };
 
-/** README's text with every generated table as the source has it now. @throws when a table has no place in it. */
+/** @returns README's text with every table generated from the current source. @throws when a table has no place in it. */
 export function withTables(readme: string): string {
   return Object.entries(TABLES).reduce((text, [name, rows]) => {
     const place = new RegExp(`(<!-- table: ${name} -->\n)[\\s\\S]*?(<!-- end of table -->)`);

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 
-/** Checks values against the schemas of a document, with the validator that the AsyncAPI parser has. */
+/** Checks values against the schemas of a document, with the validator (ajv) inside the AsyncAPI parser. */
 
-/** What is used of ajv; it comes with the parser, so its own types are not ours to import. */
+/** The part of ajv used here; its types cannot be imported, because it is a dependency of the parser. */
 interface Ajv {
   addSchema(schema: unknown, name: string): void;
   getSchema(reference: string): Validate | undefined;
@@ -20,9 +20,9 @@ const DIALECTS: Record<"draft-7" | "draft-2020-12", AjvClass> = {
   "draft-2020-12": require("ajv/dist/2020").default,
 };
 
-/** @returns What checks a value against the schema at a place (`/components/schemas/problem`), and says all that is wrong. */
+/** @returns A function that checks a value against the schema at a JSON pointer (`/components/schemas/problem`), and returns all errors. */
 export function schemaChecker(document: unknown, dialect: keyof typeof DIALECTS) {
-  // A document has more in it than schemas; only references into it count.
+  // The document as a whole is not a schema; only references into it are.
   const ajv = new DIALECTS[dialect]({ strict: false, allErrors: true, validateSchema: false });
   addFormats.default(ajv);
   ajv.addSchema(document, "document");
@@ -33,5 +33,5 @@ export function schemaChecker(document: unknown, dialect: keyof typeof DIALECTS)
   };
 }
 
-/** A step of a JSON pointer (RFC 6901), as a URI's fragment has it. */
+/** @returns A step of a JSON pointer in a URI fragment (RFC 6901, section 6). */
 export const step = (name: string) => `/${encodeURIComponent(name.replaceAll("~", "~0").replaceAll("/", "~1"))}`;

@@ -1,6 +1,6 @@
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from "jose";
 
-/** A login service that signs with private keys and shows the public ones. */
+/** Key pairs of a login service, and tokens signed with them. */
 
 export interface SigningKey {
   alg: string;
@@ -10,14 +10,14 @@ export interface SigningKey {
   privateKey: CryptoKey;
 }
 
-/** @param kid Null for a key that nobody names. */
+/** @param kid Null for a key without a `kid`. */
 export async function makeKey(alg = "RS256", kid: string | null = crypto.randomUUID()): Promise<SigningKey> {
   const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
   const publicJwk = { ...(await exportJWK(publicKey)), alg, use: "sig", ...(kid !== null && { kid }) };
   return { alg, kid: kid ?? undefined, publicJwk, publicKey, privateKey };
 }
 
-/** A user's token, signed with a key of the login service. */
+/** @returns A user token signed with a key of the login service. */
 export function signWith({ alg, kid, privateKey }: SigningKey, claims: JWTPayload = {}): Promise<string> {
   return new SignJWT({ sub: "alice", exp: Math.floor(Date.now() / 1000) + 36_000, ...claims })
     .setProtectedHeader({ alg, ...(kid !== undefined && { kid }) })

@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks";
 import { PUBLISH_KEY } from "./test-env.ts";
 
-/** Signed publishing, with the library that services use. */
+/** Signed publishing (Standard Webhooks), with the library that services use. */
 
 export interface SigningOptions {
   id?: string;
@@ -10,7 +10,7 @@ export interface SigningOptions {
   key?: string;
 }
 
-/** The headers of a signed request. */
+/** @returns The headers of a signed request. */
 export function signatureOf(
   body: string,
   { id = crypto.randomUUID(), at = 0, key = PUBLISH_KEY }: SigningOptions = {},
