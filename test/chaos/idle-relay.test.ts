@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { listenAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
 import { type RedisService, startRedisService } from "../support/redis-service.ts";
@@ -17,21 +19,19 @@ describe.skipIf(!hasRedis("what an idle relay costs"))("the Redis relay", () => 
     const listener = await listenAt(all.service.url, "products");
     // The polling interval grows to its full length first.
     let last = total();
-    await vi.waitFor(
-      async () => {
-        const before = total();
-        await new Promise((resolve) => setTimeout(resolve, 8000));
-        last = total();
-        expect(last - before).toBeLessThanOrEqual(1);
-      },
-      { timeout: 60_000 },
-    );
-    await new Promise((resolve) => setTimeout(resolve, 20_000));
+    await eventually(async () => {
+      const before = total();
+      await wait(8000);
+      last = total();
+      expect(last - before).toBeLessThanOrEqual(1);
+    }, 60_000);
+    // What an idle relay does not do can only be seen by waiting.
+    await wait(20_000);
     const withListener = total() - last;
     listener.close();
-    await new Promise((resolve) => setTimeout(resolve, 11_000));
+    await wait(11_000);
     const asleep = total();
-    await new Promise((resolve) => setTimeout(resolve, 12_000));
+    await wait(12_000);
     console.log(`commands in 20 s with a listener: ${withListener}; in 12 s without: ${total() - asleep}`);
     expect(withListener).toBeLessThanOrEqual(4);
     expect(total() - asleep).toBe(0);
