@@ -1,7 +1,8 @@
 import type { Env } from "../config/env.ts";
 import { orderChannelName, PRODUCTS_CHANNEL, parseChannelName } from "../protocol/names.ts";
+import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 
-/** Where the objects are: the only place that turns a channel's name into an object's address. */
+/** The addresses of all objects: no other module turns a name into a stub. */
 
 export function orderStub(env: Env, orderId: string) {
   return env.ORDER_CHANNEL.getByName(orderChannelName(orderId));
@@ -11,22 +12,25 @@ export function productsStub(env: Env) {
   return env.PRODUCTS_CHANNEL.getByName(PRODUCTS_CHANNEL);
 }
 
-/** @returns The object of a channel, or null when the name is none. */
+/** Returns the object of a channel, or null when `name` is not a channel name. */
 export function channelStub(env: Env, name: string) {
   const channel = parseChannelName(name);
   if (!channel) return null;
   return channel.orderId === null ? productsStub(env) : orderStub(env, channel.orderId);
 }
 
-/** How many registries share the channels; as many as one invocation may wait for at a time (Workers platform limits). */
-const REGISTRY_SHARDS = 6;
+/**
+ * How many registries share the channels: as many as one request may call at the same time, because health and metrics
+ * call them all. Changing it moves channels to registries that do not know them until they report again.
+ */
+const REGISTRY_SHARDS = MAX_CONCURRENT_CALLS;
 
-/** The registry that knows a channel. */
+/** Returns the registry of a channel, or of any other reporter by its name. */
 export function registryStub(env: Env, channel: string) {
   return registryShard(env, hash(channel) % REGISTRY_SHARDS);
 }
 
-/** All registries. */
+/** Returns all registries. */
 export function registryStubs(env: Env) {
   return Array.from({ length: REGISTRY_SHARDS }, (_, shard) => registryShard(env, shard));
 }
@@ -35,7 +39,7 @@ function registryShard(env: Env, shard: number) {
   return env.CHANNEL_REGISTRY.getByName(`registry-${shard}`);
 }
 
-/** FNV-1a (RFC 9923, 32 bits): the same for ever, or channels would move to registries that do not know them. */
+/** FNV-1a (RFC 9923, 32 bits). Must never change, for the same reason as `REGISTRY_SHARDS`. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;

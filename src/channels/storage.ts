@@ -1,25 +1,25 @@
-import type { z } from "zod";
+import type * as z from "zod";
 
-/** The tables that every channel has, as this version writes them. */
+/** The tables of every channel, as this version writes them. */
 const TABLES: Record<string, string> = {
-  // One JSON document a name. Small and few, so each is rewritten whole.
+  // One JSON document per name. They are small and few, so each is rewritten as a whole.
   state: "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-  // The frame stands last, so that a scan of the columns before it does not read the pages a long frame spills over to.
-  // `request` is what the publish said besides the event; null when it said nothing.
+  // The frame is the last column, so that scanning the others does not read the overflow pages of long frames.
+  // `request` holds what the publish said besides the event; null when it said nothing.
   log: "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, request TEXT, frame TEXT NOT NULL)",
 };
 
 /**
- * An object's SQLite storage. Nothing is created before the first real write, so a stranger who knocks at an object
- * leaves no trace in it; reads of an empty storage answer as if the tables were there and empty.
+ * A channel object's SQLite storage. Nothing is created before the first write, so a refused connection leaves no trace;
+ * reads of an empty storage answer as if the tables existed and were empty.
  */
 export class Storage {
   readonly #storage: DurableObjectStorage;
   readonly #tables: Record<string, string>;
-  #exists: boolean | undefined;
+  #hasData: boolean | undefined;
   readonly #rows = { read: 0, written: 0 };
 
-  /** @param moreTables Tables besides those of every channel: each by name, with the statement that makes it. */
+  /** @param moreTables Tables besides those of every channel: the CREATE statement by name. */
   constructor(storage: DurableObjectStorage, moreTables: Record<string, string>) {
     this.#storage = storage;
     this.#tables = { ...TABLES, ...moreTables };
@@ -30,25 +30,25 @@ export class Storage {
     return { ...this.#rows };
   }
 
-  /** Whether anything was ever written here. */
-  get exists(): boolean {
-    this.#exists ??= this.#open();
-    return this.#exists;
+  /** Returns whether anything has been stored here, after bringing tables of another version to this one's layout. */
+  hasData(): boolean {
+    this.#hasData ??= this.#open();
+    return this.#hasData;
   }
 
   read(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {
-    return this.exists ? this.#exec(query, ...values) : [];
+    return this.hasData() ? this.#exec(query, ...values) : [];
   }
 
   write(query: string, ...values: SqlStorageValue[]): void {
-    if (!this.exists) {
+    if (!this.hasData()) {
       for (const statement of Object.values(this.#tables)) this.#exec(statement);
-      this.#exists = true;
+      this.#hasData = true;
     }
     this.#exec(query, ...values);
   }
 
-  /** @returns The document, or null when there is none or an older version wrote one that means nothing now. */
+  /** Returns a document, or null when there is none or this version cannot read it. */
   readState<T>(name: string, schema: z.ZodType<T>): T | null {
     const text = this.read("SELECT value FROM state WHERE name = ?", name)[0]?.value;
     try {
@@ -62,32 +62,32 @@ export class Storage {
     this.write("INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", name, JSON.stringify(value));
   }
 
-  /** Empties a table. Making it anew writes far fewer rows than deleting what it holds, each of which would be billed. */
+  /** Empties a table. Recreating it writes far fewer rows than deleting its rows, each of which would be billed. */
   truncate(table: "log"): void {
     this.write(`DROP TABLE ${table}`);
     this.write(this.#tables[table] ?? "");
   }
 
-  /** All writes in `body` are kept, or none of them when it throws. */
+  /** Runs `body` in a transaction: all of its writes are kept, or none when it throws. */
   transaction<T>(body: () => T): T {
-    const existed = this.exists;
+    const hadData = this.hasData();
     try {
       return this.#storage.transactionSync(body);
     } catch (error) {
-      this.#exists = existed;
+      this.#hasData = hadData;
       throw error;
     }
   }
 
-  /** Removes every stored byte, the alarm included. */
+  /** Deletes everything stored, the alarm included. */
   async erase(): Promise<void> {
-    this.#exists = false;
+    this.#hasData = false;
     await this.#storage.deleteAll();
   }
 
   /**
-   * Finds out what is there. A table that another version wrote with other columns is made anew, empty. For the log
-   * that is an honest loss: its epoch goes with it, so whoever resumes is told that history does not reach back.
+   * Finds out what is stored. A table that another version created with other columns is recreated, empty. For the log
+   * that is safe: its epoch is removed as well, so clients that resume learn that history does not reach back.
    */
   #open(): boolean {
     const stored = this.#exec("SELECT name, sql FROM sqlite_master WHERE type = 'table'");
@@ -104,7 +104,7 @@ export class Storage {
 
   #exec(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {
     const cursor = this.#storage.sql.exec(query, ...values);
-    // To its end: a table with an unfinished cursor cannot be dropped (SQLITE_LOCKED).
+    // Read to the end: a table with an unfinished cursor cannot be dropped (SQLITE_LOCKED).
     const rows = cursor.toArray();
     this.#rows.read += cursor.rowsRead;
     this.#rows.written += cursor.rowsWritten;

@@ -23,7 +23,7 @@ export function count<N extends CounterName>(c: Context<HonoEnv>, name: N, label
 
 /** Tells the registry what was counted, faults that were logged among it. */
 export function flush(c: Context<HonoEnv>): void {
-  reporterOf(c.env).changed((promise) => afterAnswer(c, promise));
+  reporterOf(c.env).schedule((promise) => afterAnswer(c, promise));
 }
 
 function reporterOf(env: Env): Reporter {
@@ -32,7 +32,7 @@ function reporterOf(env: Env): Reporter {
   // Isolates are many and know nothing of channels: each has picked a registry, so that none gets all of it.
   const isolate = crypto.randomUUID();
   // A stub belongs to the request that made it, so each report asks for a new one.
-  const send = (counted: CounterSnapshot) => registryStub(env, isolate).add(counted);
+  const send = (counted: CounterSnapshot) => registryStub(env, isolate).addCounts(counted);
   const reporter = new Reporter(send, undefined, MAX_LOOP_MS);
   reporters.set(env, reporter);
   return reporter;

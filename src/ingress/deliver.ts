@@ -7,12 +7,12 @@ import { logFault } from "../telemetry/log.ts";
 const MAX_ATTEMPTS = 3;
 const BASE_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 1000;
-/** A channel that has not answered by then counts as unreachable. It may still apply the events; their ids tell. */
+/** A channel that has not answered by then counts as unreachable. It may still apply the events: ids make a retry safe. */
 const TIMEOUT_MS = 10_000;
 
 /**
- * Delivers events to their channel, in order, and retries transient failures. Retrying is safe: every event has its id
- * by now, and a channel applies an id once.
+ * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, because every event
+ * has an id and a channel applies an id once.
  * @returns One outcome per event, in the order of the events.
  */
 export async function deliver(
@@ -23,7 +23,7 @@ export async function deliver(
 ): Promise<PublishOutcome[]> {
   for (let failures = 0; ; ) {
     try {
-      // A stub that has thrown stays broken, so each attempt asks for a new one.
+      // A stub that has thrown stays broken, so each attempt uses a new one.
       const stub = channelStub(env, channel);
       if (!stub) throw new Error("not a channel name");
       return await withTimeout(stub.deliver(events, source));
@@ -38,7 +38,7 @@ export async function deliver(
   }
 }
 
-/** The platform marks its errors: `retryable` ones may be retried, `overloaded` ones must not be retried at once. */
+/** The platform marks errors that may be retried, and those that must not be because the object is overloaded. */
 function isTransient(error: unknown): boolean {
   const { retryable, overloaded } = error as { retryable?: unknown; overloaded?: unknown };
   return retryable === true && overloaded !== true;

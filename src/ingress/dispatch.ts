@@ -9,8 +9,8 @@ import { deliver } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
 
 /**
- * The one door: delivers validated events to their channels. Each channel receives its events together and in order; a
- * channel that fails affects no other, and with Redis its events are queued there.
+ * Delivers validated events to their channels, whichever way they came in. Each channel receives its events together
+ * and in order. A failing channel affects no other; with Redis, its events are queued in the stream.
  * @returns One outcome per event, in the order of the events.
  */
 export async function dispatch(env: Env, events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]> {
@@ -45,7 +45,7 @@ async function queueUndelivered(
     const isQueueable = outcome.status === "unavailable" && event;
     queued.push(isQueueable ? await queue(client, redis.stream, event) : outcome);
   }
-  // The relay also finds the entries without the doorbell, only later.
+  // Errors do not matter: without the doorbell, the relay finds the entries a little later.
   await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
   return queued;
 }

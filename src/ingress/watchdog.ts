@@ -4,13 +4,18 @@ import type { Env } from "../config/env.ts";
 import { logFault } from "../telemetry/log.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 
-/** The cron trigger: once a minute the relay is revived, and what came while nobody listened is read. */
+/**
+ * The cron trigger, once a minute: revives a relay that has lost its alarm, and has it read what arrived while there
+ * were no listeners.
+ */
 export async function watchdog(_: ScheduledController, env: Env, ctx: ExecutionContext): Promise<void> {
   try {
     if (configOf(env).redis) await relayStub(env).wake();
   } catch (error) {
-    // The next try is a minute away. Nobody else may be here to tell the registry of this one.
+    // The next run is a minute away. Reported here, because this isolate may have no other report to send.
     logFault("watchdog", error);
-    new Reporter((counted) => registryStub(env, "watchdog").add(counted)).changed((promise) => ctx.waitUntil(promise));
+    new Reporter((counted) => registryStub(env, "watchdog").addCounts(counted)).schedule((promise) =>
+      ctx.waitUntil(promise),
+    );
   }
 }

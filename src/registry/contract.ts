@@ -6,10 +6,13 @@ import type { Kind } from "../telemetry/metrics.ts";
 /** Listener counts by channel name; channels without listeners are absent. */
 export type ChannelCounts = Record<string, number>;
 
+/** Channels that have listeners, and their connections, by kind of channel. */
+export type Totals = Record<Kind, { channels: number; connections: number }>;
+
 /** One registry's share of the service. */
 export interface Overview {
-  /** Totals by kind, independent of how many channels are listed. */
-  kinds: Record<Kind, { channels: number; connections: number }>;
+  /** Independent of how many channels are listed. */
+  kinds: Totals;
   /** The first channels, at most as many as requested. */
   channels: ChannelCounts;
 }
@@ -19,14 +22,19 @@ export interface RegistryRpc extends Rpc.DurableObjectBranded {
    * Records a channel's listener count and what it has counted since its last report.
    * Returns when the last stream gap was found, in milliseconds since 1970; 0 when there was none.
    */
-  report(channel: string, count: number, counted: CounterSnapshot): Promise<number>;
+  report(channel: string, listeners: number, counted: CounterSnapshot): Promise<number>;
   /** Adds what was counted outside channels. */
-  add(counted: CounterSnapshot): Promise<void>;
+  addCounts(counted: CounterSnapshot): Promise<void>;
   /** Returns whether any channel has listeners. */
-  isHeard(): Promise<boolean>;
-  /** Notifies channels of a gap in the stream. Throws when one could not be notified; a repeat retries only those. */
-  gap(gapAt: number): Promise<void>;
+  hasListeners(): Promise<boolean>;
+  /**
+   * Starts a new epoch in every channel that has listeners, because the stream lost entries. Other channels learn of
+   * the gap from their next report. Throws when a channel could not be notified; a repeat retries only those.
+   * `gapAt` is in milliseconds since 1970.
+   */
+  notifyGap(gapAt: number): Promise<void>;
+  /** Lists at most `maxChannels` channels by name. */
   overview(maxChannels: number): Promise<Overview>;
   /** Returns everything counted so far and the current totals. */
-  metrics(): Promise<{ counted: CounterSnapshot; kinds: Overview["kinds"] }>;
+  metrics(): Promise<{ counted: CounterSnapshot; kinds: Totals }>;
 }

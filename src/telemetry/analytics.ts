@@ -1,25 +1,24 @@
+import { MAX_DATA_POINTS_PER_INVOCATION } from "../protocol/platform-limits.ts";
 import { type CounterSnapshot, parseSeries } from "./counters.ts";
 import { METRICS } from "./metrics.ts";
 
-/** So many data points one invocation may write (Workers Analytics Engine, limits). */
-const MAX_DATA_POINTS = 250;
-
 /**
- * Hands what was counted to Workers Analytics Engine, a data point a series: index1 and blob1 the metric, blob2 … the
- * values of its labels in the catalogue's order; double1 how often it happened, double2 the sum of a histogram's values.
+ * Writes counts to Workers Analytics Engine, one data point per series: index1 and blob1 hold the metric, blob2 … its
+ * label values in the catalogue's order, double1 the count, double2 the sum of a histogram's values.
+ * Series beyond the platform's limit for one invocation are not written.
  */
 export function writeDataPoints(dataset: AnalyticsEngineDataset | undefined, counted: CounterSnapshot): void {
   if (!dataset) return;
-  for (const [key, numbers] of Object.entries(counted).slice(0, MAX_DATA_POINTS)) {
+  for (const [key, numbers] of Object.entries(counted).slice(0, MAX_DATA_POINTS_PER_INVOCATION)) {
     const series = parseSeries(key);
     if (!series) continue;
     const isHistogram = METRICS[series.name].type === "histogram";
     const [first = 0, ...buckets] = numbers;
-    const happened = isHistogram ? buckets.reduce((sum, number) => sum + number, 0) : first;
+    const count = isHistogram ? buckets.reduce((sum, number) => sum + number, 0) : first;
     dataset.writeDataPoint({
       indexes: [series.name],
       blobs: [series.name, ...series.values],
-      doubles: [happened, isHistogram ? first : 0],
+      doubles: [count, isHistogram ? first : 0],
     });
   }
 }

@@ -1,11 +1,11 @@
 import { type CounterSnapshot, parseSeries } from "./counters.ts";
 import { type GaugeName, type LabelsOf, METRICS, type Metric, type MetricName } from "./metrics.ts";
 
-/** Prometheus text (https://prometheus.io/docs/instrumenting/exposition_formats/). Pure. */
+/** The Prometheus text format (https://prometheus.io/docs/instrumenting/exposition_formats/). Pure. */
 
 export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
-/** A gauge's value now. */
+/** A gauge's current value. */
 export type Gauge = { [N in GaugeName]: { name: N; labels: LabelsOf<N>; value: number } }[GaugeName];
 
 interface Sample {
@@ -14,8 +14,8 @@ interface Sample {
 }
 
 /**
- * Writes all metrics, in the catalogue's order. A counter without labels that never happened is 0; a series with
- * labels is there once it has happened.
+ * Writes all metrics in the catalogue's order. A counter without labels starts at 0; a series with labels appears when
+ * it is first counted.
  */
 export function exposition(counted: CounterSnapshot, gauges: Gauge[]): string {
   const samples = new Map<MetricName, Sample[]>();
@@ -32,9 +32,8 @@ export function exposition(counted: CounterSnapshot, gauges: Gauge[]): string {
   return (Object.keys(METRICS) as MetricName[])
     .map((name) => {
       const { type, help, labels }: Metric = METRICS[name];
-      const isZero = type === "counter" && labels.length === 0 && !samples.has(name);
-      const found = isZero ? [{ values: [], numbers: [0] }] : (samples.get(name) ?? []);
-      const lines = found.flatMap((sample) =>
+      const initial = type === "counter" && labels.length === 0 ? [{ values: [], numbers: [0] }] : [];
+      const lines = (samples.get(name) ?? initial).flatMap((sample: Sample) =>
         type === "histogram" ? histogram(name, labels, sample) : [line(name, labels, sample.values, sample.numbers[0])],
       );
       return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
@@ -45,12 +44,12 @@ export function exposition(counted: CounterSnapshot, gauges: Gauge[]): string {
 function histogram(name: MetricName, labels: readonly string[], { values, numbers }: Sample): string[] {
   const { buckets: bounds = [] }: Metric = METRICS[name];
   const [sum = 0, ...counts] = numbers;
-  let below = 0;
+  let cumulative = 0;
   const buckets = [...bounds.map(String), "+Inf"].map((bound, i) => {
-    below += counts[i] ?? 0;
-    return line(`${name}_bucket`, [...labels, "le"], [...values, bound], below);
+    cumulative += counts[i] ?? 0;
+    return line(`${name}_bucket`, [...labels, "le"], [...values, bound], cumulative);
   });
-  return [...buckets, line(`${name}_sum`, labels, values, sum), line(`${name}_count`, labels, values, below)];
+  return [...buckets, line(`${name}_sum`, labels, values, sum), line(`${name}_count`, labels, values, cumulative)];
 }
 
 function line(name: string, labels: readonly string[], values: string[], value = 0): string {

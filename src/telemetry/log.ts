@@ -1,54 +1,55 @@
 import { Counters } from "./counters.ts";
+import { recordFault } from "./record.ts";
 
 /**
- * Structured log lines, one JSON object each. What goes in is chosen field by field: no token, no key, no payload, and
- * no user's name. A request is known by its `request_id`, which every answer has in `X-Request-Id`.
+ * Structured log lines, one JSON object each. Every field is chosen here: no token, key, payload or user name is ever
+ * logged. `request_id` is what the response carries in `X-Request-Id`.
  */
 
 /** A listener's socket closed. */
 export interface ConnectionEnd {
-  /** Of the request that opened it; empty when an older version did not write it down. */
+  /** The request that opened the socket; empty when an older version did not store it. */
   request_id: string;
   channel: string;
   code: number;
-  /** How long it was open; null when that is not known. */
+  /** How long the socket was open; null when that is not known. */
   seconds: number | null;
 }
 
-/** Events came in: one line a call, or a piece of the stream. */
+/** Events were published: one line for each call, or for each part of the stream that one channel received. */
 export interface Publish {
-  /** Empty for what came through Redis. */
+  /** Empty for events from Redis. */
   request_id: string;
   via: "http" | "redis";
   /** The publish key's name. */
   key: string;
-  /** The channel; `null` when they went to several. */
+  /** `null` when the call named several channels. */
   channel: string | null;
   events: number;
-  /** How many had which outcome. */
+  /** Number of events by outcome. */
   outcomes: Record<string, number>;
   ms: number;
 }
 
-/** Somebody was told no. */
+/** A request or socket was refused. */
 export interface Refused {
   request_id: string;
   method: string;
   /** The route's pattern, without ids. */
   route: string;
   reason: string;
-  /** The HTTP status, or the code that the socket was closed with. */
+  /** The HTTP status, or the WebSocket close code. */
   code: number;
-  /** The publish key's name, when it came with one that is known. */
+  /** The publish key's name, when the request carried a known key. */
   key?: string;
-  /** What exactly was wrong with a credential: more than the client is told. */
-  fault?: string;
+  /** What was wrong with a credential, in more detail than the client receives. */
+  reason_detail?: string;
 }
 
-/** Faults of this isolate that nobody has told the registry of yet: the next report of anybody here takes them along. */
-export const faults = new Counters();
+/** Faults of this isolate that are not reported yet. The isolate's next report, whichever object sends it, takes them. */
+export const unreportedFaults = new Counters();
 
-/** How many events had which outcome. */
+/** Counts outcomes for a `Publish` line. */
 export function outcomesOf(outcomes: Iterable<string>): Publish["outcomes"] {
   const counted: Publish["outcomes"] = {};
   for (const outcome of outcomes) counted[outcome] = (counted[outcome] ?? 0) + 1;
@@ -68,12 +69,12 @@ export function logRefusal(line: Refused): void {
 }
 
 /**
- * A fault: something that should not happen and that somebody may have to look at.
+ * Logs and counts a fault: something that should not happen and that an operator may have to look into.
  * @param where The operation that failed.
  * @param fields What identifies the case, such as the channel.
  */
 export function logFault(where: string, error: unknown, fields: Record<string, string | number> = {}): void {
-  faults.count("tidings_errors_total", { where });
+  recordFault(unreportedFaults, where);
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   print("error", "fault", { where, error: `${name}: ${message}`, ...fields });
 }

@@ -1,107 +1,115 @@
 /**
- * Every metric of `GET /metrics`: its type, labels and meaning. Counting, the answer, README's table and the checks of
- * the dashboard and the alert rules read this. Names follow https://prometheus.io/docs/practices/naming/.
+ * The catalogue of metrics: type, labels and meaning of each. Counting, `GET /metrics`, the manual's table and the
+ * checks of the dashboard and the alert rules read it. Names follow https://prometheus.io/docs/practices/naming/.
  */
 
-/** Durations of connections: a bounce, a look, a visit, a day with the page open. */
+/** Connection durations, from a bounce to a page left open all day. */
 const CONNECTION_BUCKETS = [1, 10, 60, 300, 1800, 3600, 14_400, 86_400] as const;
-/** From the door to the socket: the runtime's clock counts milliseconds. */
+/** From acceptance to the sockets. The runtime's clock has millisecond resolution. */
 const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] as const;
 
 export const METRICS = {
-  tidings_connections: { type: "gauge", labels: ["kind"], help: "Sockets that are open now." },
-  tidings_channels: { type: "gauge", labels: ["kind"], help: "Channels that somebody listens to now." },
+  tidings_connections: { type: "gauge", labels: ["kind"], help: "Open sockets." },
+  tidings_channels: { type: "gauge", labels: ["kind"], help: "Channels with listeners." },
   tidings_connections_opened_total: {
     type: "counter",
     labels: ["kind"],
-    help: "Sockets that became listeners.",
+    help: "Sockets accepted as listeners.",
   },
   tidings_connections_closed_total: {
     type: "counter",
     labels: ["kind", "code"],
-    help: "Listeners' sockets that closed, by close code. A deploy drops sockets without a word: they are not here.",
+    help: "Listener sockets closed, by close code. Sockets dropped by a deploy are not counted.",
   },
   tidings_connections_refused_total: {
     type: "counter",
     labels: ["reason"],
-    help: "Sockets that were closed before they became listeners.",
+    help: "Sockets refused before they became listeners, by reason.",
   },
   tidings_connection_duration_seconds: {
     type: "histogram",
     labels: ["kind"],
     buckets: CONNECTION_BUCKETS,
-    help: "How long listeners stayed.",
+    help: "How long listeners stayed connected.",
   },
   tidings_events_published_total: {
     type: "counter",
     labels: ["type", "via", "key", "outcome"],
-    help: "Events that reached their channel (applied, duplicate, stale, conflict), or did not (queued, unavailable), by way in and publish key.",
+    help: "Published events by what their channel did (applied, duplicate, stale, conflict), or that they did not reach it (queued, unavailable).",
   },
   tidings_events_rejected_total: {
     type: "counter",
     labels: ["via", "key"],
-    help: "Events that did not pass the checks at the door, by way in and publish key.",
+    help: "Events that failed validation.",
   },
-  tidings_deliveries_total: { type: "counter", labels: ["kind"], help: "Events sent to listeners, one each." },
+  tidings_deliveries_total: {
+    type: "counter",
+    labels: ["kind"],
+    help: "Events sent to listeners, counted once per listener.",
+  },
   tidings_publish_to_send_seconds: {
     type: "histogram",
     labels: ["via"],
     buckets: LATENCY_BUCKETS,
-    help: "From the door, or the stream entry's own time, to the sockets.",
+    help: "Time from accepting an event (for Redis, from the stream entry's own time) to sending it to the sockets.",
   },
   tidings_resumes_total: {
     type: "counter",
     labels: ["kind", "outcome"],
-    help: "Listeners that came back with a position: recovered, or not_recovered because history does not reach back.",
+    help: "Reconnects with a position: recovered, or not_recovered when the history no longer reaches back.",
   },
   tidings_replayed_events_total: {
     type: "counter",
     labels: ["kind"],
-    help: "Missed events sent to listeners that came back.",
+    help: "Missed events replayed to reconnecting listeners.",
   },
   tidings_redis_up: {
     type: "gauge",
     labels: [],
-    help: "1 while Redis answers, 0 while it does not; absent without Redis.",
+    help: "1 while Redis answers, 0 while it does not; absent when Redis is not configured.",
   },
   tidings_relay_lag_entries: {
     type: "gauge",
     labels: [],
-    help: "Events in the stream, or read from it, that their channels do not have yet.",
+    help: "Stream entries that have not reached their channels yet, read or unread.",
   },
-  tidings_relay_lag_seconds: { type: "gauge", labels: [], help: "How long the oldest of them has waited." },
+  tidings_relay_lag_seconds: {
+    type: "gauge",
+    labels: [],
+    help: "Age of the oldest stream entry that has not reached its channel.",
+  },
   tidings_dead_letters_total: {
     type: "counter",
     labels: [],
-    help: "Stream entries that nobody could deliver.",
+    help: "Stream entries that could not be delivered and were moved to the dead-letter stream.",
   },
   tidings_stream_gaps_total: {
     type: "counter",
     labels: [],
-    help: "Times that entries were gone from the stream before they were read.",
+    help: "Times the stream lost entries before they were read.",
   },
   tidings_rate_limited_total: {
     type: "counter",
     labels: ["limit", "key"],
     optional: ["key"],
-    help: "Refusals because of a limit; of publishes_per_key, with the publish key.",
+    help: "Refusals because of a limit. Only publishes_per_key has the publish key's name.",
   },
   tidings_auth_failures_total: {
     type: "counter",
     labels: ["reason"],
-    help: "Tokens, keys and signatures that were refused, by what was wrong with them.",
+    help: "Refused tokens, keys and signatures, by reason.",
   },
-  tidings_errors_total: { type: "counter", labels: ["where"], help: "Faults, each of them in the log." },
+  tidings_errors_total: { type: "counter", labels: ["where"], help: "Faults. Each one is also a line in the log." },
 } as const satisfies Record<string, Metric>;
 
 export interface Metric {
   type: "counter" | "gauge" | "histogram";
   labels: readonly string[];
-  /** Those that not every series has a value for; it is empty then, which to Prometheus is the same as no label. */
+  /** Labels that some series leave empty, which Prometheus treats as absent. */
   optional?: readonly string[];
   /** Upper bounds, ascending, without +Inf. */
   buckets?: readonly number[];
-  /** One sentence. */
+  /** Plain text ending in a full stop. */
   help: string;
 }
 
@@ -113,7 +121,7 @@ type NameOf<T extends Metric["type"]> = {
   [N in MetricName]: (typeof METRICS)[N]["type"] extends T ? N : never;
 }[MetricName];
 
-/** A value for every label of a metric. */
+/** A value for each label of a metric. */
 export type LabelsOf<N extends MetricName> = Record<Exclude<LabelOf<N>, OptionalLabelOf<N>>, string> &
   Partial<Record<OptionalLabelOf<N>, string>>;
 type LabelOf<N extends MetricName> = (typeof METRICS)[N]["labels"][number];
@@ -122,5 +130,5 @@ type OptionalLabelOf<N extends MetricName> = Extract<
   { optional: readonly string[] }
 >["optional"][number];
 
-/** The kind of a channel, as the label `kind` has it. */
+/** The kind of a channel: values of the label `kind`. */
 export type Kind = "order" | "products";

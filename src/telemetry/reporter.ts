@@ -1,58 +1,61 @@
+import { fullJitter } from "../protocol/backoff.ts";
+import { WAIT_UNTIL_MS } from "../protocol/platform-limits.ts";
 import { type CounterSnapshot, Counters } from "./counters.ts";
-import { faults } from "./log.ts";
+import { unreportedFaults } from "./log.ts";
 
-/** Reports that follow each other faster than this are made together: each is a request that costs. */
-export const REPORT_INTERVAL_MS = 2000;
-/** A report that fails so often is left to the next change. */
+/** At most one report in this time: each is a billed request. */
+const REPORT_INTERVAL_MS = 2000;
+/** After this many failures in a row, the report waits for the next call of `schedule`. */
 const MAX_FAILURES = 6;
-const FIRST_BACKOFF_MS = 250;
-/** A report that takes longer has died with the request that made it. */
-const MAX_REPORTING_MS = 30_000;
+const BASE_BACKOFF_MS = 250;
+const MAX_BACKOFF_MS = 8000;
 
 /**
- * Tells somebody what has been counted: at once, and what follows soon after that together. It holds no timer while
- * there is nothing to tell, so it keeps nobody awake.
+ * Reports what was counted: the first change at once, those that follow it closely together. No timer runs while
+ * there is nothing to report, so an idle object can hibernate.
  */
 export class Reporter {
-  /** What is to be told; say `changed` after counting. */
+  /** The counts of the next report. Call `schedule` after counting. */
   readonly counts = new Counters();
   readonly #send: (counted: CounterSnapshot) => Promise<void>;
-  readonly #onGivenUp: () => void;
+  readonly #onGiveUp: () => void;
   readonly #maxLoopMs: number;
   #isDue = false;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #lastReportAt = Number.NEGATIVE_INFINITY;
   #reportingSince: number | null = null;
   #hurry = new AbortController();
 
   /**
-   * @param send Takes what was counted; when it throws, it is tried again.
-   * @param onGivenUp It failed so often that nobody tries any more before the next change.
-   * @param maxLoopMs So long whoever reports goes on with what comes meanwhile; then the next change begins anew.
+   * @param send Sends a report; when it throws, the report is retried.
+   * @param onGiveUp Called after the last retry failed.
+   * @param maxLoopMs How long one `waitUntil` keeps sending what is counted meanwhile. Later counts wait for the next
+   * call of `schedule`.
    */
   constructor(
     send: (counted: CounterSnapshot) => Promise<void>,
-    onGivenUp: () => void = () => {},
+    onGiveUp: () => void = () => {},
     maxLoopMs = Number.POSITIVE_INFINITY,
   ) {
     this.#send = send;
-    this.#onGivenUp = onGivenUp;
+    this.#onGiveUp = onGiveUp;
     this.#maxLoopMs = maxLoopMs;
   }
 
-  /** Whether there is something to tell. */
+  /** Whether there is something to report. */
   get isDue(): boolean {
     return this.#isDue;
   }
 
   /**
-   * There is something to tell.
-   * @param waitUntil Of whoever lives long enough to tell it.
-   * @param isUrgent It does not wait for what may follow.
+   * Has a report sent.
+   * @param waitUntil Keeps the caller's request or object alive until then.
+   * @param isUrgent Whether to send now instead of waiting for more changes.
    */
-  changed(waitUntil: (promise: Promise<unknown>) => void, isUrgent = false): void {
+  schedule(waitUntil: (promise: Promise<unknown>) => void, isUrgent = false): void {
     this.#isDue = true;
     if (isUrgent) this.#hurry.abort();
-    const isReporting = this.#reportingSince !== null && Date.now() - this.#reportingSince < MAX_REPORTING_MS;
+    // An older loop has died with the request that ran it.
+    const isReporting = this.#reportingSince !== null && Date.now() - this.#reportingSince < WAIT_UNTIL_MS;
     if (isReporting) return;
     this.#reportingSince = Date.now();
     waitUntil(this.#report());
@@ -63,31 +66,31 @@ export class Reporter {
     let failures = 0;
     try {
       while (this.#isDue && failures < MAX_FAILURES && Date.now() < endsAt) {
-        await this.#untilDue(failures);
+        await this.#waitUntilDue(failures);
         this.#isDue = false;
-        this.counts.add(faults.take());
+        this.counts.add(unreportedFaults.take());
         const counted = this.counts.take();
         try {
           await this.#send(counted);
           failures = 0;
         } catch {
-          // After a deploy everybody reports at once, and few objects take it all.
+          // Expected after a deploy, when every object reports at once to a few registries.
           this.counts.add(counted);
           this.#isDue = true;
           failures++;
         }
-        this.#toldAt = Date.now();
+        this.#lastReportAt = Date.now();
       }
     } finally {
       this.#reportingSince = null;
-      if (failures === MAX_FAILURES) this.#onGivenUp();
+      if (failures === MAX_FAILURES) this.#onGiveUp();
     }
   }
 
-  async #untilDue(failures: number): Promise<void> {
-    const backoff = failures > 0 ? Math.random() * FIRST_BACKOFF_MS * 2 ** failures : 0;
-    const wait = Math.max(backoff, Math.min(this.#toldAt + REPORT_INTERVAL_MS - Date.now(), REPORT_INTERVAL_MS));
-    // One that comes while a report is on its way waits for nothing, either.
+  async #waitUntilDue(failures: number): Promise<void> {
+    const backoff = failures > 0 ? fullJitter(failures, BASE_BACKOFF_MS, MAX_BACKOFF_MS) : 0;
+    const wait = Math.max(backoff, Math.min(this.#lastReportAt + REPORT_INTERVAL_MS - Date.now(), REPORT_INTERVAL_MS));
+    // The signal may already be aborted, by an urgent change during the previous report.
     if (wait > 0 && !this.#hurry.signal.aborted) {
       await scheduler.wait(wait, { signal: this.#hurry.signal }).catch(() => {});
     }

@@ -27,8 +27,15 @@ afterAll(async () => {
 /** A relay store in memory. */
 class MemoryStore {
   readonly events: AcceptedEvent[] = [];
-  state: Partial<RelayState> = { id: "0-0", added: null, syncToken: "", untrimmed: 0, gaps: 0, untoldGapAt: null };
-  keep(events: AcceptedEvent[], _: unknown, change: Partial<RelayState>): void {
+  state: Partial<RelayState> = {
+    cursor: "0-0",
+    entriesAdded: null,
+    syncToken: "",
+    untrimmed: 0,
+    gaps: 0,
+    pendingGapAt: null,
+  };
+  append(events: AcceptedEvent[], _: unknown, change: Partial<RelayState>): void {
     this.events.push(...events);
     this.state = { ...this.state, ...change };
   }

@@ -135,7 +135,7 @@ describe("the alarm", () => {
     });
     await fireAlarm(id);
     expect((await socket.closed()).code).toBe(4001);
-    expect(logged).toHaveBeenCalledWith(expect.stringContaining('"where":"upkeep"'));
+    expect(logged).toHaveBeenCalledWith(expect.stringContaining('"where":"maintenance"'));
     expect(await alarmOf(id)).toBe(Date.now() + 60_000);
     await runInDurableObject(orderObject(id), (_, { storage }) => {
       storage.sql.exec("DROP TRIGGER stuck");

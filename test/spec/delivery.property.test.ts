@@ -1,7 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { History, type LoggedFrame } from "../../src/channels/log/history.ts";
+import { EventLog, type LoggedFrame } from "../../src/channels/log/event-log.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
@@ -268,26 +268,26 @@ describe("[promise 2] [promise 3] [promise 4] each listener receives the events 
 });
 
 describe("the property fails with a seeded bug:", () => {
-  const { readSince, find } = History.prototype;
+  const { readSince, find } = EventLog.prototype;
   const bugs: [string, () => void][] = [
     [
       "a replay without its first event",
       () =>
-        vi.spyOn(History.prototype, "readSince").mockImplementation(function (this: History, ...position) {
+        vi.spyOn(EventLog.prototype, "readSince").mockImplementation(function (this: EventLog, ...position) {
           return (readSince.apply(this, position)?.slice(1) ?? null) satisfies LoggedFrame[] | null;
         }),
     ],
     [
       "a replay that begins one event too early",
       () =>
-        vi.spyOn(History.prototype, "readSince").mockImplementation(function (this: History, epoch, since, now) {
-          return readSince.call(this, epoch, Math.max(since - 1, 0), now);
+        vi.spyOn(EventLog.prototype, "readSince").mockImplementation(function (this: EventLog, { epoch, seq }, now) {
+          return readSince.call(this, { epoch, seq: Math.max(seq - 1, 0) }, now);
         }),
     ],
     [
       "ids that are sometimes forgotten",
       () =>
-        vi.spyOn(History.prototype, "find").mockImplementation(function (this: History, id) {
+        vi.spyOn(EventLog.prototype, "find").mockImplementation(function (this: EventLog, id) {
           return Math.random() < 0.5 ? undefined : find.call(this, id);
         }),
     ],

@@ -2,7 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { History } from "../../src/channels/log/history.ts";
+import { EventLog } from "../../src/channels/log/event-log.ts";
 import { Storage } from "../../src/channels/storage.ts";
 
 /** The history on real storage against a list in memory, while limits change, time passes and the object restarts. */
@@ -28,7 +28,7 @@ test("[promise 3] the history returns every event after a position, or nothing",
         let kept: { seq: number; id: string; ts: number }[] = [];
         let head = 0;
         const storage = new Storage(ctx.storage, {});
-        const open = () => new History(storage, { maxEvents, ttlMs: TTL_MS }, () => "first");
+        const open = () => new EventLog(storage, { maxEvents, ttlMs: TTL_MS }, () => "first");
         let history = open();
         const append = () => {
           const id = `e${head + 1}-${newest++}`;
@@ -61,7 +61,7 @@ test("[promise 3] the history returns every event after a position, or nothing",
                 throw new Error("undone");
               });
             } catch {
-              history.forget();
+              history.invalidate();
               ({ kept, head, lastTs } = before);
             }
           }
@@ -72,14 +72,14 @@ test("[promise 3] the history returns every event after a position, or nothing",
               lastTs = 0;
             }
           }
-          const { epoch, seq } = history.position;
+          const { epoch, seq } = history.position();
           expect(seq).toBe(head);
           for (const { seq, id } of kept) expect(history.find(id)).toBe(seq);
           for (let since = -1; since <= head + 1; since++) {
             const next = kept.find((entry) => entry.seq === since + 1);
             const isWhole = next !== undefined && next.ts > now - TTL_MS;
             const expected = isWhole ? kept.filter((entry) => entry.seq > since).map((entry) => entry.seq) : null;
-            const given = history.readSince(epoch, since, now)?.map((frame) => frame.seq) ?? null;
+            const given = history.readSince({ epoch, seq: since }, now)?.map((frame) => frame.seq) ?? null;
             expect(given).toEqual(since === head ? [] : expected);
           }
         }

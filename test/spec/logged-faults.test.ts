@@ -53,7 +53,7 @@ describe("authenticate, while tokens cannot be verified,", () => {
 
 describe("an order whose storage cannot be erased", () => {
   test("logs the fault, and is erased a minute later", async () => {
-    const before = await countOf("upkeep");
+    const before = await countOf("maintenance");
     const id = await registerOrder();
     await publish(`orders/${id}`, { type: "order_delivered", data: {} });
     stopClock();
@@ -61,7 +61,7 @@ describe("an order whose storage cannot be erased", () => {
     const erase = vi.spyOn(Storage.prototype, "erase").mockRejectedValue(fails());
     await runDurableObjectAlarm(orderObject(id));
     expect(faultLines()).toEqual([
-      expect.objectContaining({ event: "fault", where: "upkeep", channel: `order_${id}` }),
+      expect.objectContaining({ event: "fault", where: "maintenance", channel: `order_${id}` }),
     ]);
     const alarm = await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
     expect(alarm).toBe(Date.now() + 60_000);
@@ -69,7 +69,7 @@ describe("an order whose storage cannot be erased", () => {
     vi.useRealTimers();
     // Faults are reported along with the next report of any reporter in this isolate.
     await serviceRequest("POST", "/api/v1/publish/products", {});
-    await eventually(async () => expect(await countOf("upkeep")).toBe(before + 1));
+    await eventually(async () => expect(await countOf("maintenance")).toBe(before + 1));
 
     stopClock();
     advanceClock(31 * 86_400_000);

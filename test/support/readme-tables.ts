@@ -4,21 +4,20 @@ import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
-
 import { METRICS } from "../../src/telemetry/metrics.ts";
 
-/** The generated tables of README.md. `npm run docs` writes them; a test compares them. */
+/** Generates the README's tables from the source. `npm run docs` writes them; a test compares them. */
 
 export const README = join(import.meta.dirname, "../../README.md");
 
-const table = (head: string[], rows: string[][]): string =>
-  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+const table = (headings: string[], rows: string[][]): string =>
+  [headings, headings.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
-const RETRY = { never: "no", backoff: "after a back-off", now: "at once, with jitter" };
+const RETRY = { never: "no", backoff: "after a back-off", now: "immediately, with jitter" };
 
 const TABLES: Record<string, string> = {
   events: table(
-    ["type", "channel", "what happened", "example `data`"],
+    ["type", "channel", "meaning", "example `data`"],
     Object.entries(EVENTS).map(([type, { channel, summary, example }]) => [
       `\`${type}\``,
       channel === "order" ? "`order_<id>`" : "`products`",
@@ -27,7 +26,7 @@ const TABLES: Record<string, string> = {
     ]),
   ),
   "close-codes": table(
-    ["code", "name", "why", "may a client come back by itself?", "what to do"],
+    ["code", "name", "cause", "retry automatically?", "what to do"],
     Object.entries(CLOSE_CODES).map(([code, { name, meaning, retry, todo }]) => [
       code,
       `\`${name}\``,
@@ -37,15 +36,15 @@ const TABLES: Record<string, string> = {
     ]),
   ),
   limits: table(
-    ["what", "at most", "more is refused with"],
+    ["what", "limit", "beyond it"],
     LIMITS.map(({ what, limit, refusal, of }) => {
       const { status, close }: { status: number | null; close: number | null } = REFUSALS[refusal];
       const codes = { socket: `close code ${close}`, call: `HTTP ${status}` };
-      return [what, limit, of.map((one) => codes[one]).join(", ")];
+      return [what, limit, of.map((kind) => codes[kind]).join(", ")];
     }),
   ),
   metrics: table(
-    ["metric", "type", "labels", "what it says"],
+    ["metric", "type", "labels", "meaning"],
     Object.entries(METRICS).map(([name, { type, labels, help }]) => [
       `\`${name}\``,
       type,
@@ -62,12 +61,12 @@ const TABLES: Record<string, string> = {
   ),
 };
 
-/** @returns README's text with every table generated from the current source. @throws when a table has no place in it. */
+/** Returns the README's text with every generated table up to date. @throws when a table's markers are missing. */
 export function withTables(readme: string): string {
   return Object.entries(TABLES).reduce((text, [name, rows]) => {
-    const place = new RegExp(`(<!-- table: ${name} -->\n)[\\s\\S]*?(<!-- end of table -->)`);
-    if (!place.test(text)) throw new Error(`README.md has no place for the table "${name}"`);
-    return text.replace(place, (_, start: string, end: string) => `${start}\n${rows}\n\n${end}`);
+    const markers = new RegExp(`(<!-- table: ${name} -->\n)[\\s\\S]*?(<!-- end of table -->)`);
+    if (!markers.test(text)) throw new Error(`README.md has no markers for the table "${name}"`);
+    return text.replace(markers, (_, start: string, end: string) => `${start}\n${rows}\n\n${end}`);
   }, readme);
 }
 

@@ -8,12 +8,19 @@ import { README, withTables } from "../support/readme-tables.ts";
 const readme = readFileSync(README, "utf8");
 const root = join(import.meta.dirname, "../..");
 
+/** Returns the anchor that GitHub gives a heading. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+
 describe("README.md", () => {
-  test("has its tables as the source has them; `npm run docs` mends it", () => {
+  test("has tables that match the source; `npm run docs` updates them", () => {
     expect(withTables(readme)).toBe(readme);
   });
 
-  test("names every setting of wrangler.toml with its default", () => {
+  test("lists every setting of wrangler.toml with its default", () => {
     const { vars } = readWranglerConfig({ config: join(root, "wrangler.toml") });
     for (const [name, value] of Object.entries(vars)) {
       const row = readme.split("\n").find((line) => line.startsWith(`| \`${name}\` |`));
@@ -34,14 +41,19 @@ describe("README.md", () => {
       expect(() => readFileSync(join(root, String(path)))).not.toThrow("ENOENT");
     }
   });
+
+  test("links only to headings that exist", () => {
+    const anchors = [...readme.matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(String(heading)));
+    const linked = [...readme.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
+    expect(linked.length).toBeGreaterThan(3);
+    for (const anchor of linked) expect(anchors).toContain(anchor);
+  });
 });
 
-test("the rate limits of wrangler.toml are those of the documents", () => {
-  // The types of wrangler's own reader are in a package that it does not bring along.
+test("the rate limits in wrangler.toml match the documents", () => {
+  // The types of wrangler's reader come from a package that wrangler does not install.
   const { ratelimits }: { ratelimits: { name: string; simple: { limit: number; period: number } }[] } =
-    readWranglerConfig({
-      config: join(root, "wrangler.toml"),
-    });
+    readWranglerConfig({ config: join(root, "wrangler.toml") });
   const bound = Object.fromEntries(ratelimits.map(({ name, simple }) => [name, simple]));
   const documented = Object.entries(RATE_LIMITS).map(([name, { limit, periodSeconds }]) => [
     name,

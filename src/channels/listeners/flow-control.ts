@@ -1,33 +1,32 @@
 import { ASK_AFTER_CHARACTERS, MAX_UNCONFIRMED_CHARACTERS } from "../../protocol/limits.ts";
 
 /**
- * How far a `tidings.v1` client is behind. The runtime tells nobody how much of what was sent still waits in its memory
- * (there is no `bufferedAmount`), so the client is asked from time to time how far it has read. Plain clients cannot be
- * asked. What is known goes with hibernation, by which time a quiet socket has taken what it was sent.
+ * Tracks how far one `tidings.v1` client lags behind. The runtime does not reveal how much it still buffers for a socket
+ * (there is no `bufferedAmount`), so the client is asked now and then to acknowledge what it has read. Kept in memory
+ * only: by the time an object hibernates, a quiet socket has taken what it was sent.
  */
-export class Pace {
-  /** Characters sent that nobody has confirmed. */
+export class FlowControl {
   #unconfirmed = 0;
-  #asked: { seq: number; unconfirmed: number } | null = null;
+  #request: { seq: number; characters: number } | null = null;
 
   /**
-   * Events went out.
-   * @param seq The last one's.
-   * @returns What to do: ask for a confirmation, or close the socket.
+   * Records that events were sent.
+   * @param seq The last event's.
+   * @returns What to do: request an acknowledgement, or close the socket.
    */
-  sent(characters: number, seq: number): "ask" | "too_slow" | null {
+  sent(characters: number, seq: number): "request" | "too_slow" | null {
     this.#unconfirmed += characters;
     if (this.#unconfirmed > MAX_UNCONFIRMED_CHARACTERS) return "too_slow";
-    if (this.#asked || this.#unconfirmed < ASK_AFTER_CHARACTERS) return null;
-    this.#asked = { seq, unconfirmed: this.#unconfirmed };
-    return "ask";
+    if (this.#request || this.#unconfirmed < ASK_AFTER_CHARACTERS) return null;
+    this.#request = { seq, characters: this.#unconfirmed };
+    return "request";
   }
 
-  /** The client has read up to an event. @returns Whether that answers a question. */
-  confirmed(seq: number): boolean {
-    if (!this.#asked || seq < this.#asked.seq) return false;
-    this.#unconfirmed -= this.#asked.unconfirmed;
-    this.#asked = null;
+  /** Records that the client has read up to `seq`. Returns whether that answers a request. */
+  acknowledged(seq: number): boolean {
+    if (!this.#request || seq < this.#request.seq) return false;
+    this.#unconfirmed -= this.#request.characters;
+    this.#request = null;
     return true;
   }
 }

@@ -1,30 +1,30 @@
 import { chunksOf } from "../../protocol/chunks.ts";
-import type { LoggedFrame } from "../log/history.ts";
+import type { LoggedFrame } from "../log/event-log.ts";
 
-/** Frames to a `tidings.v1` client go out together, in messages of about this many characters. */
-const MAX_MESSAGE_LENGTH = 256 * 1024;
+/** The approximate length up to which frames for a `tidings.v1` client are combined into one message. */
+const MAX_MESSAGE_CHARACTERS = 256 * 1024;
 
 /**
- * The messages that carry some frames to a client: one a frame, or arrays when it speaks `tidings.v1`.
- * @param picked The indexes of the frames that this client gets.
- * @param made The arrays made so far in this broadcast, by what is in them: each is made once for all who get the same.
+ * Returns the messages that carry some frames to a client: one per frame, or arrays for a `tidings.v1` client.
+ * @param picked The indexes of the frames this client receives.
+ * @param packed The arrays already packed in this broadcast, by content: clients with the same frames share them.
  */
 export function messagesFor(
   speaksV1: boolean,
   frames: LoggedFrame[],
   picked: number[],
-  made: Map<string, string[]>,
+  packed: Map<string, string[]>,
 ): readonly string[] {
   const isAll = picked.length === frames.length;
   const texts = () => (isAll ? frames : picked.flatMap((index) => frames[index] ?? [])).map(({ text }) => text);
   if (!speaksV1 || picked.length === 1) return texts();
   const key = isAll ? "all" : picked.join();
-  const messages = made.get(key) ?? packMessages(texts());
-  made.set(key, messages);
+  const messages = packed.get(key) ?? packMessages(texts());
+  packed.set(key, messages);
   return messages;
 }
 
-/** Joins frames into JSON arrays of a bounded length, in order; one alone stays as it is. */
-export function packMessages(frames: string[], maxLength = MAX_MESSAGE_LENGTH): string[] {
+/** Joins frames into JSON arrays of bounded length, in order. A frame alone in its chunk is sent as it is. */
+export function packMessages(frames: string[], maxLength = MAX_MESSAGE_CHARACTERS): string[] {
   return chunksOf(frames, maxLength).map((chunk) => (chunk.length === 1 ? String(chunk[0]) : `[${chunk.join()}]`));
 }

@@ -1,14 +1,14 @@
 import { Redis } from "@upstash/redis/cloudflare";
 import type { RedisConfig } from "../../config/config.ts";
 
-/** Upstash Redis, as much of it as is needed: the one place where its library enters. */
+/** The only module that uses Upstash's library. */
 
 const TIMEOUT_MS = 5000;
 
 /**
- * Redis did not do what it was asked.
- * - `refused`: it answered, and said no to this command.
- * - `unavailable`: no answer, or none that makes sense; the command may or may not have been carried out.
+ * A command failed.
+ * - `refused`: Redis answered with an error.
+ * - `unavailable`: no answer, or an unintelligible one; the command may have been executed all the same.
  */
 export class RedisError extends Error {
   readonly kind: "refused" | "unavailable";
@@ -26,17 +26,17 @@ export class RedisClient {
     this.#redis = new Redis({
       url,
       token,
-      // Values stay the text they are: parsing would change large numbers and trip over `__proto__`.
+      // Values stay text: parsing would change large numbers and mishandle `__proto__`.
       automaticDeserialization: false,
       enableTelemetry: false,
       enableAutoPipelining: false,
-      // Who calls decides about another try. The library's own would take seconds, and repeat an XADD.
+      // Callers decide about retries. The library's own would take seconds and could repeat an XADD.
       retry: { retries: 0 },
       signal: () => AbortSignal.timeout(TIMEOUT_MS),
     });
   }
 
-  /** What makes reads see earlier writes, on whichever replica they land; kept with a cursor. */
+  /** Upstash's token that makes reads see earlier writes on any replica; stored with the cursor. */
   get syncToken(): string {
     return this.#redis.readYourWritesSyncToken ?? "";
   }
@@ -44,7 +44,7 @@ export class RedisClient {
     this.#redis.readYourWritesSyncToken = token;
   }
 
-  /** @returns The reply, to be parsed. @throws {RedisError} whose message holds nothing of the command. */
+  /** Returns the reply, unparsed. @throws {RedisError} whose message contains nothing of the command. */
   async command(...words: [string, ...(string | number)[]]): Promise<unknown> {
     try {
       return await this.#redis.exec<unknown>(words);
@@ -54,9 +54,9 @@ export class RedisClient {
   }
 
   /**
-   * Calls back for every message on a channel, from when the promise is settled.
-   * The library says nothing when the stream behind it ends, so a subscription is to be renewed from time to time.
-   * @returns What ends it.
+   * Calls `onMessage` for every message on a channel, once the promise has resolved. The library does not report the
+   * end of the underlying stream, so callers should renew a subscription from time to time.
+   * @returns A function that ends the subscription.
    */
   async subscribe(channel: string, onMessage: () => void): Promise<() => void> {
     const subscriber = this.#redis.subscribe(channel);
@@ -68,7 +68,10 @@ export class RedisClient {
       subscriber.removeAllListeners();
       subscriber.unsubscribe().catch(() => {});
     };
-    const timer = setTimeout(() => subscribed.reject(new RedisError("unavailable", "no subscription")), TIMEOUT_MS);
+    const timer = setTimeout(
+      () => subscribed.reject(new RedisError("unavailable", "no confirmation of the subscription")),
+      TIMEOUT_MS,
+    );
     try {
       await subscribed.promise;
       return end;
@@ -81,13 +84,13 @@ export class RedisClient {
   }
 }
 
-/** The library's messages hold the whole command, payload included; only what Redis itself said is kept. */
+/** The library's messages contain the whole command, payload included. Keeps only what Redis itself said. */
 function redacted(error: unknown): RedisError {
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   if (name === "UpstashError") {
     const said = message.split(", command was:")[0] ?? "";
-    // An error of Redis begins with a word in capitals, such as ERR or WRONGTYPE.
+    // Redis' own errors begin with a word in capitals, such as ERR or WRONGTYPE.
     return new RedisError(/^[A-Z]{3,}\b/.test(said) ? "refused" : "unavailable", said.slice(0, 200));
   }
-  return new RedisError("unavailable", name === "UpstashJSONParseError" ? "not an answer of Redis" : name);
+  return new RedisError("unavailable", name === "UpstashJSONParseError" ? "not a reply of Redis" : name);
 }

@@ -2,21 +2,21 @@
 
 export interface RelayStatus {
   redis: "healthy" | "unavailable" | "disabled";
-  /** Outbox rows waiting for their channels. */
-  waiting: number;
+  /** Gaps found in the stream so far. */
   gaps: number;
+  /** Dead letters written so far. */
   deadLetters: number;
 }
 
-export interface RelayMetrics extends Omit<RelayStatus, "waiting"> {
-  /** Events, read or unread, that their channels have not received; null when Redis does not tell. */
+export interface RelayMetrics extends RelayStatus {
+  /** Entries, read or unread, that have not reached their channels; null when Redis cannot say. */
   lagEntries: number | null;
   /** Age of the oldest of them in seconds. */
   lagSeconds: number | null;
 }
 
 export interface RelayRpc extends Rpc.DurableObjectBranded {
-  /** Reads the stream now and keeps reading while there are listeners. */
+  /** Reads the stream now, delivers what waits, and keeps polling while there are listeners. */
   wake(): Promise<void>;
   status(): Promise<RelayStatus>;
   metrics(): Promise<RelayMetrics>;

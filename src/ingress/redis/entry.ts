@@ -2,10 +2,10 @@ import { parseChannelName } from "../../protocol/names.ts";
 import { type AcceptedEvent, checkEvent, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import { entryLength } from "../../protocol/stream.ts";
 
-/** An event of the largest size that waits in the stream for its channel has its id and the channel's name beside it. */
+/** Leaves room for the id and the channel name beside an event of the largest size. */
 const MAX_ENTRY_LENGTH = MAX_EVENT_BYTES + 1024;
 
-/** A stream entry: its id and its fields, as they came. */
+/** A stream entry, unvalidated. */
 export interface StreamEntry {
   id: string;
   fields: [name: string, value: string][];
@@ -14,17 +14,17 @@ export interface StreamEntry {
 export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; reason: string };
 
 /**
- * Reads one entry: `channel`, `type`, `data` (JSON text), and `id`, `version`, `order` (JSON text) if they are there.
- * It goes through the same door as an event over HTTP; the entry's id is the event's unless it brings its own.
- * @returns The event, or in one line why it is none.
+ * Reads an entry with the fields `channel`, `type`, `data` (JSON text), and optionally `id`, `version` and `order`
+ * (JSON text). The event is validated like one published over HTTP; without `id`, the entry's id becomes the event's.
+ * @returns The event, or one line saying why the entry is not an event.
  */
 export function readEntry({ id, fields }: StreamEntry, now = Date.now()): ReadEntry {
-  if (entryLength(fields) > MAX_ENTRY_LENGTH) return refuse(`is larger than ${MAX_EVENT_BYTES} bytes`);
+  if (entryLength(fields) > MAX_ENTRY_LENGTH) return reject(`is larger than ${MAX_EVENT_BYTES} bytes`);
   const values = new Map(fields);
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
-  if (missing.length > 0) return refuse(`lacks ${missing.join(", ")}`);
+  if (missing.length > 0) return reject(`lacks ${missing.join(", ")}`);
   const channel = parseChannelName(values.get("channel") ?? "");
-  if (!channel) return refuse("channel must be order_<order id> or products");
+  if (!channel) return reject("channel must be order_<order id> or products");
 
   const body: Record<string, unknown> = { type: values.get("type") };
   for (const name of ["data", "order"]) {
@@ -33,29 +33,29 @@ export function readEntry({ id, fields }: StreamEntry, now = Date.now()): ReadEn
     try {
       body[name] = JSON.parse(text);
     } catch {
-      return refuse(`${name} is not valid JSON`);
+      return reject(`${name} is not valid JSON`);
     }
   }
   const version = values.get("version");
   if (version !== undefined) body.version = /^\d{1,16}$/.test(version) ? Number(version) : version;
   if (values.has("id")) body.id = values.get("id");
 
-  const checked = checkEvent(body, channel.name, id, timeOf(id, now));
+  const checked = checkEvent(body, channel.name, id, entryTime(id, now));
   return checked.ok
     ? { ok: true, event: checked.value }
-    : refuse(checked.errors.map(({ field, message }) => `${field} ${message}`).join("; "));
+    : reject(checked.errors.map(({ field, message }) => `${field} ${message}`).join("; "));
 }
 
-/** No entry waits so long; an id that says so was chosen by whoever added the entry. */
-const LONGEST_WAIT_MS = 30 * 86_400_000;
+/** An entry that claims to be older was given its id by the publisher. */
+const MAX_ENTRY_AGE_MS = 30 * 86_400_000;
 
 /**
- * When an entry was added: the first part of its id, unless that cannot be.
- * @param now Milliseconds since 1970, as is what it returns.
+ * Returns when an entry was added, in milliseconds since 1970: the first part of its id, or `now` when that is not a
+ * plausible time.
  */
-export function timeOf(id: string, now: number): number {
+export function entryTime(id: string, now: number): number {
   const time = Number(id.split("-")[0]);
-  return time > now - LONGEST_WAIT_MS && time <= now ? time : now;
+  return time > now - MAX_ENTRY_AGE_MS && time <= now ? time : now;
 }
 
-const refuse = (reason: string): ReadEntry => ({ ok: false, reason });
+const reject = (reason: string): ReadEntry => ({ ok: false, reason });

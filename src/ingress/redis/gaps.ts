@@ -1,57 +1,40 @@
-import * as z from "zod";
-import { pairsOf } from "./pairs.ts";
+import type { StreamInfo } from "./replies.ts";
 
 /** Finds out what a stream has lost. Pure. */
 
+/** The cursor before the first entry. */
+export const STREAM_START = "0-0";
+
 /** How far the stream was read. */
 export interface ReadPosition {
-  /** The id of the last entry read; `0-0` before the first. */
-  id: string;
-  /** How many entries the stream had ever been given when that one was read. */
-  added: number;
-}
-
-/** What `XINFO STREAM` says (Redis 7). */
-export interface StreamInfo {
-  length: number;
+  /** The id of the last entry read; `STREAM_START` before the first. */
+  cursor: string;
+  /** How many entries had ever been added to the stream when that entry was read. */
   entriesAdded: number;
-  lastId: string;
-}
-
-const reply = z.object({
-  length: z.coerce.number(),
-  "entries-added": z.coerce.number(),
-  "last-generated-id": z.string(),
-});
-
-/** @returns What is known of the stream, or null when the reply means nothing. */
-export function parseStreamInfo(value: unknown): StreamInfo | null {
-  if (!Array.isArray(value)) return null;
-  const info = reply.safeParse(Object.fromEntries(pairsOf(value))).data;
-  return info ? { length: info.length, entriesAdded: info["entries-added"], lastId: info["last-generated-id"] } : null;
 }
 
 export type Gap =
-  /** Entries that were not read are gone: so many. */
+  /** This many entries were removed before they were read. */
   | { kind: "trimmed"; lost: number }
-  /** The stream is another one than the one that was read, or there is none: nobody knows how many are lost. */
+  /** The stream was deleted, and perhaps created again: how many entries are lost is unknown. */
   | { kind: "recreated" | "flushed" };
 
 /**
- * What is lost, when the entry last read is no longer there.
- * @param info null when there is no stream.
+ * Finds out what is lost when the last entry read is no longer in the stream.
+ * @param info null when the stream does not exist.
  */
-export function findGap(read: ReadPosition, info: StreamInfo | null): Gap | null {
-  if (read.id === "0-0") return null;
+export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): Gap | null {
+  if (cursor === STREAM_START) return null;
   if (!info) return { kind: "flushed" };
-  // The oldest go first. So with the entry last read, all before it have gone from this stream, or it is another one.
+  // Trimming removes the oldest entries first. With the last entry read, everything before it must have been removed;
+  // if fewer were removed, this is another stream.
   const removed = info.entriesAdded - info.length;
-  if (removed < read.added || compareIds(info.lastId, read.id) < 0) return { kind: "recreated" };
-  const lost = removed - read.added;
+  if (removed < entriesAdded || compareIds(info.lastId, cursor) < 0) return { kind: "recreated" };
+  const lost = removed - entriesAdded;
   return lost > 0 ? { kind: "trimmed", lost } : null;
 }
 
-/** Stream ids are `<milliseconds>-<number>`; both are compared as numbers. */
+/** Compares stream ids, `<milliseconds>-<number>`, by number. */
 export function compareIds(a: string, b: string): number {
   const [aTime = 0n, aNumber = 0n] = a.split("-").map(BigInt);
   const [bTime = 0n, bNumber = 0n] = b.split("-").map(BigInt);

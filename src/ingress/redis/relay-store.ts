@@ -2,54 +2,73 @@ import * as z from "zod";
 import { chunksOf } from "../../protocol/chunks.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import type { StreamEntry } from "./entry.ts";
+import { STREAM_START } from "./gaps.ts";
 
-const relayState = z.object({
-  /** The id of the last entry read; `0-0` before the first. */
-  id: z.string(),
-  /** How many entries the stream had ever been given when that one was read; null before it was looked up. */
-  added: z.number().nullable(),
-  /** Upstash's token that makes reads see what was read before. */
-  syncToken: z.string(),
-  /** The number of the next outbox row. */
-  nextRow: z.number(),
+/** Stored key of the state. */
+const STATE = "state";
+
+export interface RelayState {
+  /** The id of the last entry read; `STREAM_START` before the first. */
+  cursor: string;
+  /** How many entries had ever been added to the stream when that entry was read; null before that is looked up. */
+  entriesAdded: number | null;
+  /** Upstash's token that makes reads see earlier writes on any replica. */
+  syncToken: string;
+  /** The number of the next row in either table. */
+  nextRow: number;
   /** How many entries were read since the stream was last trimmed. */
+  untrimmed: number;
+  /** Gaps found so far. */
+  gaps: number;
+  /** Dead letters written so far. */
+  deadLetters: number;
+  /** When a gap was found that some channels have not been notified of, in milliseconds since 1970. */
+  pendingGapAt: number | null;
+}
+
+/** The stored form, whose field names are those of every version so far. */
+const storedState = z.object({
+  id: z.string(),
+  added: z.number().nullable(),
+  syncToken: z.string(),
+  nextRow: z.number(),
   untrimmed: z.number(),
   gaps: z.number(),
   deadLetters: z.number(),
-  /** When a gap was found that not everybody has been told of yet, in milliseconds since 1970. */
   untoldGapAt: z.number().nullable(),
 });
-export type RelayState = z.infer<typeof relayState>;
 
 const INITIAL: RelayState = {
-  id: "0-0",
-  added: null,
+  cursor: STREAM_START,
+  entriesAdded: null,
   syncToken: "",
   nextRow: 1,
   untrimmed: 0,
   gaps: 0,
   deadLetters: 0,
-  untoldGapAt: null,
+  pendingGapAt: null,
 };
 
-/** An entry that nobody can deliver, on its way to the dead-letter stream. */
+/** An entry that cannot be delivered, waiting to be written to the dead-letter stream. */
 export interface DeadLetter {
   entry: StreamEntry;
   reason: string;
 }
 
-/** Events of one channel that wait, in stream order. */
+/** Events of one channel that wait for delivery, in stream order. */
 export interface OutboxRow {
   row: number;
   events: AcceptedEvent[];
 }
 
-/** A row may be 2 MB; events of a channel are stored together up to this many characters. */
+/** Events of a channel share a row up to this many characters; a row may have 2 MB (Durable Objects limits). */
 const MAX_ROW_LENGTH = 512 * 1024;
+/** Dead letters loaded at a time. */
+const MAX_DEAD_LETTERS_LOADED = 100;
 
 /**
- * What the relay keeps: how far it has read, what it has read and not delivered yet, and what cannot be delivered.
- * Events of one channel that were read together are one row, because each row written costs.
+ * Stores the relay's cursor, the outbox (events read but not delivered yet) and the dead letters not yet written to
+ * Redis. Events of one channel that were read together share a row, because every written row costs.
  */
 export class RelayStore {
   readonly #storage: DurableObjectStorage;
@@ -61,7 +80,7 @@ export class RelayStore {
       "CREATE TABLE IF NOT EXISTS outbox (channel TEXT, row INTEGER, events TEXT NOT NULL, PRIMARY KEY (channel, row)) WITHOUT ROWID",
     );
     storage.sql.exec("CREATE TABLE IF NOT EXISTS dead (row INTEGER PRIMARY KEY, letter TEXT NOT NULL)");
-    this.#state = relayState.safeParse(storage.kv.get("state")).data ?? INITIAL;
+    this.#state = readState(storage.kv.get(STATE));
   }
 
   get state(): RelayState {
@@ -69,12 +88,13 @@ export class RelayStore {
   }
 
   update(change: Partial<RelayState>): void {
-    this.#storage.kv.put("state", { ...this.#state, ...change });
-    this.#state = { ...this.#state, ...change };
+    const state = { ...this.#state, ...change };
+    this.#storage.kv.put(STATE, storedForm(state));
+    this.#state = state;
   }
 
-  /** Keeps what was read and moves on, in one transaction: a crash repeats all of it or nothing. */
-  keep(events: AcceptedEvent[], dead: DeadLetter[], change: Partial<RelayState>): void {
+  /** Appends what was read and moves the cursor in one transaction, so a crash repeats all of it or nothing. */
+  append(events: AcceptedEvent[], deadLetters: DeadLetter[], change: Partial<RelayState>): void {
     let { nextRow } = this.#state;
     this.#storage.transactionSync(() => {
       for (const [channel, own] of Map.groupBy(events, (event) => event.channel)) {
@@ -83,15 +103,15 @@ export class RelayStore {
           this.#storage.sql.exec("INSERT INTO outbox VALUES (?, ?, ?)", channel, nextRow++, `[${chunk.join()}]`);
         }
       }
-      for (const letter of dead) {
+      for (const letter of deadLetters) {
         this.#storage.sql.exec("INSERT INTO dead VALUES (?, ?)", nextRow++, JSON.stringify(letter));
       }
-      this.#storage.kv.put("state", { ...this.#state, ...change, nextRow });
+      this.#storage.kv.put(STATE, storedForm({ ...this.#state, ...change, nextRow }));
     });
     this.#state = { ...this.#state, ...change, nextRow };
   }
 
-  /** The channels that something waits for. */
+  /** Names the channels with events in the outbox. */
   waitingChannels(): string[] {
     return this.#storage.sql
       .exec("SELECT DISTINCT channel FROM outbox")
@@ -99,12 +119,12 @@ export class RelayStore {
       .map(({ channel }) => String(channel));
   }
 
-  /** How many rows wait. */
-  get waiting(): number {
+  /** Rows in the outbox. */
+  get waitingRows(): number {
     return Number(this.#storage.sql.exec("SELECT count(*) AS rows FROM outbox").one().rows);
   }
 
-  /** How many events wait, and since when the oldest does, in milliseconds since 1970; null when none does. */
+  /** Events in the outbox, and when the oldest was accepted, in milliseconds since 1970; null when there is none. */
   get backlog(): { events: number; since: number | null } {
     const { events, since } = this.#storage.sql
       .exec(
@@ -114,12 +134,12 @@ export class RelayStore {
     return { events: Number(events ?? 0), since: typeof since === "number" ? since : null };
   }
 
-  /** What waits longest for a channel. */
-  next(channel: string): OutboxRow | null {
+  /** Returns a channel's oldest outbox row, or null. */
+  oldestRow(channel: string): OutboxRow | null {
     const query = "SELECT row, events FROM outbox WHERE channel = ? ORDER BY row LIMIT 1";
     const found = this.#storage.sql.exec(query, channel).toArray()[0];
     if (!found) return null;
-    // The row was written by `keep`, from events that passed the door; an older version did not keep when that was.
+    // Written by `append` from validated events; older versions stored no `acceptedAt`.
     const events = JSON.parse(String(found.events)) as AcceptedEvent[];
     const now = Date.now();
     return {
@@ -128,21 +148,34 @@ export class RelayStore {
     };
   }
 
-  /** A channel has taken a row; what it refused for good goes to the dead letters. */
-  delivered(channel: string, row: number, dead: DeadLetter[]): void {
+  /** Removes a row that its channel has handled, and keeps the events that the channel refused as dead letters. */
+  removeRow(channel: string, row: number, refused: DeadLetter[]): void {
     this.#storage.sql.exec("DELETE FROM outbox WHERE channel = ? AND row = ?", channel, row);
-    if (dead.length > 0) this.keep([], dead, {});
+    if (refused.length > 0) this.append([], refused, {});
   }
 
-  deadLetters(): (DeadLetter & { row: number })[] {
+  /** Returns the oldest dead letters that are not in Redis yet. */
+  pendingDeadLetters(): (DeadLetter & { row: number })[] {
     return this.#storage.sql
-      .exec("SELECT row, letter FROM dead ORDER BY row LIMIT 100")
+      .exec("SELECT row, letter FROM dead ORDER BY row LIMIT ?", MAX_DEAD_LETTERS_LOADED)
       .toArray()
       .map(({ row, letter }) => ({ row: Number(row), ...(JSON.parse(String(letter)) as DeadLetter) }));
   }
 
-  buried(row: number): void {
+  /** Removes and counts a dead letter that was written to Redis. */
+  removeDeadLetter(row: number): void {
     this.#storage.sql.exec("DELETE FROM dead WHERE row = ?", row);
     this.update({ deadLetters: this.#state.deadLetters + 1 });
   }
+}
+
+function readState(stored: unknown): RelayState {
+  const parsed = storedState.safeParse(stored).data;
+  if (!parsed) return INITIAL;
+  const { id, added, untoldGapAt, ...same } = parsed;
+  return { ...same, cursor: id, entriesAdded: added, pendingGapAt: untoldGapAt };
+}
+
+function storedForm({ cursor, entriesAdded, pendingGapAt, ...same }: RelayState): z.infer<typeof storedState> {
+  return { ...same, id: cursor, added: entriesAdded, untoldGapAt: pendingGapAt };
 }

@@ -1,14 +1,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readEntry, timeOf } from "../../../src/ingress/redis/entry.ts";
-import { compareIds, findGap, parseStreamInfo } from "../../../src/ingress/redis/gaps.ts";
+import { entryTime, readEntry } from "../../../src/ingress/redis/entry.ts";
+import { compareIds, findGap } from "../../../src/ingress/redis/gaps.ts";
+import { parseEntries, parseStreamInfo } from "../../../src/ingress/redis/replies.ts";
 import { checkEvent, MAX_EVENT_BYTES } from "../../../src/protocol/publish.ts";
 import { entryFields } from "../../../src/protocol/stream.ts";
 
 const ORDER = "123e4567-e89b-12d3-a456-426614174000";
 
 describe("an entry", () => {
-  test("whatever stands in it, is an event or has a reason", () => {
+  test("with any content is an event, or is rejected with a reason", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("channel", "type", "data", "id", "version", "order", "x"), fc.string())),
@@ -20,7 +21,7 @@ describe("an entry", () => {
     );
   });
 
-  test("that an event was written to is that event again", () => {
+  test("written from an event is read as the same event", () => {
     const order = { user_id: "alice", status: "new", payment_status: "new" };
     for (const more of [{}, { version: 7 }, { order }, { version: 0, order, id: "mine" }]) {
       const body = { type: "order_shipped", data: { carrier: "UPS", ключ: [1, null] }, ...more };
@@ -34,7 +35,7 @@ describe("an entry", () => {
   });
 });
 
-test("an event of the largest size that HTTP takes may wait in the stream: it is read from there", () => {
+test("an event of the largest size that HTTP accepts can be read from the stream", () => {
   const body = { type: "order_shipped", data: { note: "" } };
   body.data.note = "x".repeat(MAX_EVENT_BYTES - JSON.stringify(body).length);
   const checked = checkEvent(body, `order_${ORDER}`, "i".repeat(128), 1);
@@ -44,46 +45,50 @@ test("an event of the largest size that HTTP takes may wait in the stream: it is
   expect(readEntry({ id: "1-1", fields: larger }).ok).toBe(false);
 });
 
-test("when an entry was added is what its id says, unless that cannot be", () => {
+test("an entry's id says when it was added, unless that time is implausible", () => {
   const now = Date.UTC(2026, 10, 22);
-  expect(timeOf(`${now - 5000}-3`, now)).toBe(now - 5000);
-  for (const id of ["1-1", `${now + 60_000}-0`, "x-1"]) expect(timeOf(id, now)).toBe(now);
+  expect(entryTime(`${now - 5000}-3`, now)).toBe(now - 5000);
+  for (const id of ["1-1", `${now + 60_000}-0`, "x-1"]) expect(entryTime(id, now)).toBe(now);
 });
 
 describe("a gap", () => {
   const info = (length: number, entriesAdded: number, lastId: string) => ({ length, entriesAdded, lastId });
-  const read = { id: "5-0", added: 100 };
+  const read = { cursor: "5-0", entriesAdded: 100 };
 
-  test("is none when what was removed had been read", () => expect(findGap(read, info(10, 110, "9-0"))).toBeNull());
-  test("is known by its size when unread entries were trimmed", () =>
+  test("is not found when only read entries were removed", () =>
+    expect(findGap(read, info(10, 110, "9-0"))).toBeNull());
+  test("has a known size when unread entries were trimmed", () =>
     expect(findGap(read, info(1, 110, "9-0"))).toEqual({ kind: "trimmed", lost: 9 }));
-  test("is of unknown size when the stream is another one", () => {
+  test("has an unknown size when the stream is another one", () => {
     expect(findGap(read, info(3, 3, "9-0"))).toEqual({ kind: "recreated" });
     expect(findGap(read, info(100, 200, "4-9"))).toEqual({ kind: "recreated" });
     expect(findGap(read, null)).toEqual({ kind: "flushed" });
   });
-  test("is none before anything was read", () => expect(findGap({ id: "0-0", added: 0 }, null)).toBeNull());
+  test("is not found before the first read", () =>
+    expect(findGap({ cursor: "0-0", entriesAdded: 0 }, null)).toBeNull());
 
-  test("whatever a reader had read and whoever trimmed: lost are just the unread", () => {
+  test("counts exactly the unread entries that were trimmed", () => {
     fc.assert(
       fc.property(fc.nat(1000), fc.nat(1000), fc.nat(1000), (added, unread, left) => {
         const length = Math.min(left, unread);
-        const gap = findGap({ id: "1-0", added }, info(length, added + unread, "2-0"));
+        const gap = findGap({ cursor: "1-0", entriesAdded: added }, info(length, added + unread, "2-0"));
         expect(gap).toEqual(unread > length ? { kind: "trimmed", lost: unread - length } : null);
       }),
     );
   });
 
-  test("is of unknown size when a new stream has outgrown the old one", () =>
-    expect(findGap({ id: "5-0", added: 3 }, info(10, 10, "9-0"))).toEqual({ kind: "recreated" }));
+  test("has an unknown size when a new stream is longer than the old one was", () =>
+    expect(findGap({ cursor: "5-0", entriesAdded: 3 }, info(10, 10, "9-0"))).toEqual({ kind: "recreated" }));
 
-  test("ids are compared as numbers", () => {
+  test("is found by ids compared as numbers", () => {
     expect(compareIds("9-0", "10-0")).toBe(-1);
     expect(compareIds("10-2", "10-10")).toBe(-1);
     expect(compareIds("18446744073709551615-1", "18446744073709551615-1")).toBe(0);
   });
+});
 
-  test("what Redis says of a stream is read, whatever else it says", () => {
+describe("Redis replies", () => {
+  test("to XINFO STREAM are read whatever else they contain", () => {
     const reply = [
       "length",
       3,
@@ -98,5 +103,18 @@ describe("a gap", () => {
     ];
     expect(parseStreamInfo(reply)).toEqual({ length: 3, entriesAdded: 9, lastId: "5-0" });
     for (const odd of [null, "OK", [], ["length", "x"]]) expect(parseStreamInfo(odd)).toBeNull();
+  });
+
+  test("to XRANGE become entries with pairs of names and values", () => {
+    expect(parseEntries([["1-0", ["a", "1", "b"]]])).toEqual([
+      {
+        id: "1-0",
+        fields: [
+          ["a", "1"],
+          ["b", ""],
+        ],
+      },
+    ]);
+    for (const odd of [null, "OK", [["1-0"]], [["1-0", [1]]]]) expect(parseEntries(odd)).toBeNull();
   });
 });

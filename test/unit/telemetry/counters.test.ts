@@ -5,8 +5,8 @@ import { exposition } from "../../../src/telemetry/exposition.ts";
 import { METRICS } from "../../../src/telemetry/metrics.ts";
 import { metricValue, parseMetrics } from "../../support/metrics.ts";
 
-describe("what is counted", () => {
-  test("adds up, in whatever pieces and order it is reported", () => {
+describe("counters", () => {
+  test("add up, however the counts are split into reports", () => {
     const observation = fc.record({
       kind: fc.constantFrom("order", "products"),
       seconds: fc.double({ min: 0, max: 1e6, noNaN: true }),
@@ -20,7 +20,7 @@ describe("what is counted", () => {
             counts.count("tidings_deliveries_total", { kind }, 2);
             counts.observe("tidings_connection_duration_seconds", { kind }, seconds);
           }
-          // Over a wire, and through storage.
+          // As after RPC and storage.
           registry.add(JSON.parse(JSON.stringify(counts.take())));
           expect(counts.all).toEqual({});
         }
@@ -41,7 +41,7 @@ describe("what is counted", () => {
     );
   });
 
-  test("of a metric that is no more, or with other labels or buckets, does no harm", () => {
+  test("ignore counts of removed metrics and of other labels or buckets", () => {
     const counts = new Counters();
     counts.add({ '["tidings_gone_total",[]]': [1], '["tidings_deliveries_total",["order","more"]]': [1] });
     counts.add({ '["tidings_connection_duration_seconds",["order"]]': [5, 1] });
@@ -52,7 +52,7 @@ describe("what is counted", () => {
     expect(parseSeries('["toString",[]]')).toBeNull();
   });
 
-  test("label values are escaped as Prometheus reads them", () => {
+  test("appear with label values escaped as Prometheus requires", () => {
     const counts = new Counters();
     counts.count("tidings_errors_total", { where: 'a "b"\\c\nd' });
     expect(exposition(counts.all, [])).toContain('tidings_errors_total{where="a \\"b\\"\\\\c\\nd"} 1\n');

@@ -9,13 +9,13 @@ import { leakIn, rememberPayload, rememberSecret } from "../../support/leak-guar
 import { PUBLISH_KEY, TEST_ENV } from "../../support/test-env.ts";
 import { mintToken } from "../../support/tokens.ts";
 
-/** Who watches the log is watched here: each kind of leak is found, wherever it is printed. */
+/** Tests of the log guard: it must find every kind of leak, wherever it is printed. */
 
 const PROJECT = resolve(import.meta.dirname, "../../..");
 const REASON = 'she said "Oslo", and moved';
 const line = (fields: object) => JSON.stringify({ level: "error", event: "fault", ...fields });
 
-describe("the guard of the log finds", () => {
+describe("the log guard finds", () => {
   rememberPayload({ type: "order_cancelled", data: { reason: "the customer moved to Oslo" } });
   rememberPayload({ type: "order_cancelled", data: { reason: REASON } });
   rememberPayload(JSON.stringify({ events: [{ channel: "products", data: { name: 'a mug of 12" or so' } }] }));
@@ -24,40 +24,43 @@ describe("the guard of the log finds", () => {
   rememberSecret("a-secret-of-one-run-alone");
 
   const leaky: [what: string, text: () => string | Promise<string>][] = [
-    ["a token in an address", async () => `GET /api/v1/ws/products?token=${await mintToken()}`],
-    ["the beginning of a token", async () => (await mintToken()).slice(0, 40)],
-    ["whatever was given as a token", () => "GET /x?token=anything"],
-    ["a header with credentials", () => `Authorization: Bearer ${"k".repeat(32)}`],
+    ["a token in a URL", async () => `GET /api/v1/ws/products?token=${await mintToken()}`],
+    ["the first part of a token", async () => (await mintToken()).slice(0, 40)],
+    ["any value of a token parameter", () => "GET /x?token=anything"],
+    ["an Authorization header", () => `Authorization: Bearer ${"k".repeat(32)}`],
     ["a publish key", () => `key ${PUBLISH_KEY} is bad`],
-    ["the secret of tokens", () => `${TEST_ENV.JWT_SECRET}!`],
-    ["a secret that was made for this run", () => "it is a-secret-of-one-run-alone"],
+    ["the JWT secret", () => `${TEST_ENV.JWT_SECRET}!`],
+    ["a secret generated for this run", () => "it is a-secret-of-one-run-alone"],
     ["a payload", () => 'Error: cannot store {"reason":"the customer moved to Oslo"}'],
-    ["a payload with quotes, as it is", () => `Error: ${REASON}`],
-    ["a payload with quotes in the text of an error", () => line({ error: `Error: ${REASON}` })],
-    ["a payload with quotes in JSON in it", () => line({ error: `Error: ${JSON.stringify({ reason: REASON })}` })],
-    ["a payload of a batch that was given as text", () => line({ error: 'a mug of 12" or so' })],
-    ["a payload of the stream", () => line({ error: 'through "the" stream' })],
-    ["the beginning of a long payload", () => line({ error: "long ".repeat(1000) })],
-    ["a field that no line has", () => '{"level":"info","event":"publish","data":{}}'],
-    ["such a field behind another line", () => 'ready\n{"level":"info","event":"publish","data":{}}'],
+    ["a payload with quotes, unescaped", () => `Error: ${REASON}`],
+    ["a payload with quotes in an error message", () => line({ error: `Error: ${REASON}` })],
+    [
+      "a payload with quotes in JSON in an error message",
+      () => line({ error: `Error: ${JSON.stringify({ reason: REASON })}` }),
+    ],
+    ["a payload of a batch that was sent as text", () => line({ error: 'a mug of 12" or so' })],
+    ["a payload of a stream entry", () => line({ error: 'through "the" stream' })],
+    ["the first part of a long payload", () => line({ error: "long ".repeat(1000) })],
+    ["an unknown field", () => '{"level":"info","event":"publish","data":{}}'],
+    ["an unknown field after another line", () => 'ready\n{"level":"info","event":"publish","data":{}}'],
   ];
   for (const [what, text] of leaky) {
     test(what, async () => expect(leakIn(await text())).not.toBeNull());
   }
 
-  test("nothing in what may be printed, half a line among it", () => {
+  test("nothing in text that may be printed, including half a line", () => {
     for (const text of ["the service is ready", line({ where: "upkeep", error: "Error: no" }), '{"level":"info","ev']) {
       expect(leakIn(text)).toBeNull();
     }
   });
 
-  test("nothing to fear in a body that is nested deeper than calls can be", () => {
+  test("no stack overflow in a body nested deeper than the call stack", () => {
     expect(() => rememberPayload("[".repeat(100_000) + "]".repeat(100_000))).not.toThrow();
   });
 });
 
-describe("the guard of the console", () => {
-  test("judges what is printed, an object's fields and a message kept from the terminal among it", () => {
+describe("the console guard", () => {
+  test("checks everything printed, including objects' fields and messages hidden from the terminal", () => {
     vi.spyOn(console, "info").mockImplementation(() => {});
     guardConsole();
     const found = () => leaks.splice(0).length;
@@ -73,7 +76,7 @@ describe("the guard of the console", () => {
     vi.restoreAllMocks();
   });
 
-  test("is taken away by no test: the service prints through nothing else", () => {
+  test("is not replaced by any test, and the service prints through it alone", () => {
     const files = globSync("test/{spec,limits}/**/*.ts", { cwd: PROJECT });
     expect(files.length).toBeGreaterThan(20);
     const replacing = files.filter((file) =>
@@ -83,8 +86,8 @@ describe("the guard of the console", () => {
   });
 });
 
-describe("the guard of a process", () => {
-  /** Prints these pieces, each when the one before has been taken. */
+describe("the process guard", () => {
+  /** Starts a process that prints these pieces, each after the previous one was flushed. */
   function printing(pieces: string[], stream: "stdout" | "stderr" = "stdout") {
     const program = `
       const pieces = ${JSON.stringify(pieces)};
@@ -94,25 +97,25 @@ describe("the guard of a process", () => {
   }
   const [half, otherHalf] = [PUBLISH_KEY.slice(0, 20), PUBLISH_KEY.slice(20)];
 
-  test("finds a key, on both of its outputs, and says whose it was", async () => {
+  test("finds a key on stdout and stderr, and names the process", async () => {
     for (const stream of ["stdout", "stderr"] as const) {
       const output = new GuardedOutput(printing([`${PUBLISH_KEY}\n`, "bye\n"], stream));
       await expect(output.expectClean("the program")).rejects.toThrow("the program printed a secret");
     }
   });
 
-  test("finds a key that comes in two pieces, and one behind which no line ends", async () => {
+  test("finds a key that arrives in two pieces, also without a line break at the end", async () => {
     const output = new GuardedOutput(printing([`the key ${half}`, otherHalf]));
     await expect(output.expectClean("it")).rejects.toThrow("a secret");
   });
 
-  test("takes a line of the log that comes in pieces for what it is", async () => {
+  test("accepts a log line that arrives in pieces", async () => {
     const text = line({ where: "upkeep", error: "Error: no" });
     const output = new GuardedOutput(printing([text.slice(0, 30), text.slice(30), "\n", text.slice(0, 20)]));
     await output.expectClean("it");
   });
 
-  test("lets the welcome have its secrets, and nothing before or behind it", async () => {
+  test("allows secrets in the welcome, but not before or after it", async () => {
     const welcome = `Tidings is at http://localhost:8000\n  ${PUBLISH_KEY}\n  npx tidings smoke\n`;
     await new GuardedOutput(printing(["ready\n", welcome, "bye\n"]), WELCOME).expectClean("it");
     for (const pieces of [
@@ -124,19 +127,19 @@ describe("the guard of a process", () => {
     }
   });
 
-  test("does not take a welcome that never ends for one without a leak", async () => {
+  test("fails when a welcome never ends", async () => {
     const output = new GuardedOutput(printing(["Tidings is at http://localhost:8000\n", "bye\n"]), WELCOME);
     await expect(output.expectClean("it")).rejects.toThrow("it never ended what may hold secrets");
   });
 
-  test("says nothing of a program that could not be started", async () => {
+  test("reports nothing for a program that could not be started", async () => {
     const child = spawn("/no/such/program");
     child.once("error", () => {});
     await new GuardedOutput(child).expectClean("it");
   });
 });
 
-describe("the judge of all that a run printed", () => {
+describe("the check of everything a run printed", () => {
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "tidings-judge-"));
@@ -153,18 +156,18 @@ describe("the judge of all that a run printed", () => {
     return { status, stderr };
   }
 
-  test("passes what holds nothing", () => {
+  test("passes output without secrets", () => {
     expect(judge("2 passed\n")).toEqual({ status: 0, stderr: "" });
   });
 
-  test("fails for a token, a key and a payload, and names the line without showing it", async () => {
+  test("fails for a token, a key or a payload, and names the line without showing it", async () => {
     expect(judge(`2 passed\nkey ${PUBLISH_KEY}\n`)).toEqual({ status: 1, stderr: "line 2 has a secret\n" });
     expect(judge(line({ error: "1Z999AA10123456784" })).stderr).toBe("line 1 has a payload\n");
     const { status, stderr } = judge(`${await mintToken()}\n`);
     expect([status, stderr]).toEqual([1, expect.not.stringContaining(".")]);
   });
 
-  test("fails when nothing was printed, because then nothing was judged", () => {
+  test("fails when nothing was printed, because then nothing was checked", () => {
     expect(judge("").status).toBe(2);
   });
 });

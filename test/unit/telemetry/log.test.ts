@@ -3,7 +3,7 @@ import { logConnectionEnd, logFault, logPublish, logRefusal } from "../../../src
 import { leakIn } from "../../support/leak-guard/rules.ts";
 
 describe("the log", () => {
-  test("is one JSON object a line, with its level, and only fields that are known", () => {
+  test("prints one JSON object per line, with its level and only known fields", () => {
     const lines: [level: string, line: string][] = [];
     for (const level of ["info", "warn", "error"] as const) {
       vi.spyOn(console, level).mockImplementation((line) => lines.push([level, line]));
@@ -18,8 +18,15 @@ describe("the log", () => {
       outcomes: { applied: 2 },
       ms: 3,
     });
-    logRefusal({ request_id: "r", method: "GET", route: "/metrics", reason: "key_invalid", code: 401, fault: "key" });
-    logFault("upkeep", new TypeError("no\nsuch thing"), { channel: "products" });
+    logRefusal({
+      request_id: "r",
+      method: "GET",
+      route: "/metrics",
+      reason: "key_invalid",
+      code: 401,
+      reason_detail: "key",
+    });
+    logFault("alarm", new TypeError("no\nsuch thing"), { channel: "products" });
     vi.restoreAllMocks();
     expect(lines.map(([level]) => level)).toEqual(["info", "info", "warn", "error"]);
     for (const [level, line] of lines) {

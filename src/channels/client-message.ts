@@ -1,0 +1,74 @@
+import { parseClientMessage } from "../protocol/client-messages.ts";
+import { logFault } from "../telemetry/log.ts";
+import type { Core } from "./core.ts";
+import type { Listener } from "./listeners/listener.ts";
+import { changeFilter } from "./listeners/product-filter.ts";
+import { takeToken } from "./listeners/token-bucket.ts";
+import { watchToken } from "./maintenance.ts";
+
+/**
+ * Handles a client's message. A message that the protocol does not define closes the socket. So does a fault, such as a
+ * token verifier that is being deployed: a client that waits for an answer is told to reconnect.
+ */
+export async function handleMessage(
+  core: Core,
+  socket: WebSocket,
+  text: string | ArrayBuffer,
+  now: number,
+): Promise<void> {
+  try {
+    await handle(core, socket, text, now);
+  } catch (error) {
+    logFault("message", error, { channel: core.name });
+    core.listeners.close(socket, "going_away");
+  }
+}
+
+async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
+  const { listeners, subject } = core;
+  const listener = listeners.get(socket);
+  if (!listener) return;
+  const message = typeof text === "string" ? parseClientMessage(text) : null;
+  if (!message) return listeners.close(socket, "protocol_error");
+  // The answer to the service's own request does not count against the rate limit.
+  if (message.type === "ack" && listeners.acknowledged(socket, message.seq)) return;
+  if (!isWithinRate(core, socket, listener, now) || message.type === "ack") return;
+  if (message.type === "authenticate") return authenticate(core, socket, message.token, now);
+  const products = subject.hasProductFilter ? changeFilter(listener.products, message) : "too_many";
+  if (products === "too_many") return listeners.close(socket, "protocol_error");
+  listeners.update(socket, { products });
+}
+
+/** Takes a token from the listener's bucket; closes the socket when it is empty. */
+function isWithinRate({ listeners, telemetry }: Core, socket: WebSocket, listener: Listener, now: number): boolean {
+  const messageTokens = takeToken(listener.messageTokens, now - listener.seenAt);
+  if (messageTokens === null) {
+    telemetry.limited("client_messages");
+    listeners.close(socket, "rate_limited");
+    return false;
+  }
+  listeners.update(socket, { messageTokens, seenAt: now });
+  return true;
+}
+
+/** Extends the connection with a new token of the same subject, if that subject may still listen. */
+async function authenticate(core: Core, socket: WebSocket, token: string, now: number): Promise<void> {
+  const { ctx, listeners, subject, telemetry } = core;
+  // Verified by the Worker's own entry point, because token libraries belong to the edge.
+  const verified = await ctx.exports.TokenVerifier.verify(token);
+  const listener = listeners.get(socket);
+  if (!listener) return;
+  if (!verified.ok) {
+    telemetry.tokenRefused(verified.reason);
+    return listeners.close(socket, verified.refusal);
+  }
+  const { identity } = verified;
+  // A guest's next ticket has another subject but the same order; a user and a guest never replace each other.
+  const isSame =
+    identity.orderId === listener.orderId && (identity.orderId !== null || identity.subject === listener.subject);
+  if (!isSame) return listeners.close(socket, "token_invalid");
+  listeners.update(socket, { ...identity, isWarned: false });
+  const refusal = subject.refusalFor(listener);
+  if (refusal) return listeners.close(socket, refusal);
+  watchToken(core, socket, listener, now);
+}

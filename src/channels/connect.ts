@@ -1,0 +1,36 @@
+import type { ConnectionLimit } from "./channel-telemetry.ts";
+import type { Core } from "./core.ts";
+import { firstFrame } from "./first-frame.ts";
+import { type ConnectRequest, refuseConnect } from "./handshake.ts";
+import { newListener } from "./listeners/listener.ts";
+import { watchToken } from "./maintenance.ts";
+
+/**
+ * Admits a client as a listener, or refuses it. There is no `await` between reading the log and joining the listeners,
+ * so no event can slip between what is replayed and what follows live.
+ */
+export function connect(core: Core, request: ConnectRequest, now: number): Response {
+  const { subject, listeners, log, telemetry } = core;
+  const { identity, resume } = request;
+  const refusal = subject.refusalFor(identity);
+  if (refusal) return refuseConnect({ reason: refusal, isOwnerKnown: subject.isOwnerKnown() });
+  const limit = reachedLimit(core, identity.subject);
+  if (limit) {
+    telemetry.limited(limit);
+    return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
+  }
+  const missed = resume && resume !== "invalid" ? log.readSince(resume, now) : null;
+  if (resume) telemetry.resumed(missed?.length ?? null);
+  const listener = newListener(request, now);
+  const first = firstFrame(core, resume && missed !== null, now);
+  const { socket, response } = listeners.accept(listener, first, missed ?? [], now);
+  watchToken(core, socket, listener, now);
+  return response;
+}
+
+/** Returns the limit that one more listener would exceed, or null. */
+function reachedLimit({ config, listeners }: Core, user: string): ConnectionLimit | null {
+  const { perUser, perChannel } = config.connections;
+  if (listeners.count >= perChannel) return "connections_per_channel";
+  return listeners.countOf(user) >= perUser ? "connections_per_user" : null;
+}

@@ -1,0 +1,62 @@
+import type { AcceptedEvent, PublishOutcome, PublishResult, Source } from "../protocol/publish.ts";
+import type { Core } from "./core.ts";
+import type { LoggedFrame } from "./log/event-log.ts";
+
+/**
+ * Appends events and sends them to the listeners. Appending is one transaction, and the runtime holds every frame and
+ * the answer until it is durable (the output gate): no listener sees what a crash could undo.
+ * @param source null for events that the channel makes itself.
+ * @returns One outcome per event, in the order of the events.
+ */
+export function deliver(core: Core, events: AcceptedEvent[], source: Source | null, now: number): PublishOutcome[] {
+  if (events.length === 0) return [];
+  const frames: LoggedFrame[] = [];
+  const outcomes = inTransaction(core, () => {
+    const appended = events.map((event) => append(core, event, frames, now));
+    if (frames.length > 0) core.subject.save();
+    return appended;
+  });
+  // Before any frame is sent: a listener without access receives nothing of this delivery.
+  const losesAccess = core.subject.commit();
+  if (losesAccess) core.listeners.closeWhere(losesAccess, "access_denied");
+  const sent = send(core, frames, outcomes, now);
+  core.telemetry.delivered(events, outcomes, sent, source, now);
+  return outcomes;
+}
+
+function inTransaction<T>({ storage, log, subject }: Core, body: () => T): T {
+  try {
+    return storage.transaction(body);
+  } catch (error) {
+    log.invalidate();
+    subject.rollback();
+    throw error;
+  }
+}
+
+/** Appends one event unless the log has it or its version is stale. Adds what is to be sent to `frames`. */
+function append({ log, subject }: Core, event: AcceptedEvent, frames: LoggedFrame[], now: number): PublishOutcome {
+  const { id, channel } = event;
+  const seen = log.find(id);
+  if (seen !== undefined) {
+    if (!log.isSameEvent(seen, event)) return { id, channel, status: "conflict" };
+    return { id, channel, seq: seen, status: "duplicate", receivers: 0 };
+  }
+  const corrections = subject.apply(event, now);
+  if (corrections === "stale") return { id, channel, seq: null, status: "stale", receivers: 0 };
+  for (const correction of corrections) frames.push(log.append(correction, now));
+  const frame = log.append(event, now);
+  frames.push(frame);
+  return { id, channel, seq: frame.seq, status: "applied", receivers: 0 };
+}
+
+/** Sends frames and notes the receivers of each. Returns how many events were sent, summed over all listeners. */
+function send(core: Core, frames: LoggedFrame[], outcomes: PublishOutcome[], now: number): number {
+  if (frames.length === 0) return 0;
+  const receivers = core.listeners.broadcast(frames, now);
+  const bySeq = new Map<number | null, number>(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
+  const applied = outcomes.filter((outcome): outcome is PublishResult => outcome.status === "applied");
+  for (const outcome of applied) outcome.receivers = bySeq.get(outcome.seq) ?? 0;
+  core.alarm.ensure(Math.min(core.log.expiresAt(), core.subject.retainedUntil()), now);
+  return receivers.reduce((sum, count) => sum + count, 0);
+}

@@ -1,0 +1,23 @@
+import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import type { LoggedFrame } from "../log/event-log.ts";
+
+/** A listener's product filter: the ids whose events it receives; null for all. */
+type ProductFilter = string[] | null;
+
+export function passes(filter: ProductFilter, { productId }: LoggedFrame): boolean {
+  return filter === null || productId === null || filter.includes(productId);
+}
+
+/**
+ * Applies `subscribe` or `unsubscribe` to a filter. A listener of everything that subscribes to a product receives only
+ * that product from then on; one that unsubscribes still receives everything, because a filter cannot exclude.
+ * @returns The new filter, or `too_many`.
+ */
+export function changeFilter(
+  filter: ProductFilter,
+  change: { type: "subscribe" | "unsubscribe"; product_ids: string[] },
+): ProductFilter | "too_many" {
+  if (change.type === "unsubscribe") return filter?.filter((id) => !change.product_ids.includes(id)) ?? null;
+  const changed = new Set([...(filter ?? []), ...change.product_ids]);
+  return changed.size <= MAX_FILTER_PRODUCTS ? [...changed] : "too_many";
+}

@@ -1,0 +1,74 @@
+import type { TokenExpiringFrame } from "../protocol/frames.ts";
+import { logFault } from "../telemetry/log.ts";
+import { MIN_GAIN_MS } from "./alarm.ts";
+import type { Core } from "./core.ts";
+import { dueAction } from "./listeners/due-actions.ts";
+import type { Listener } from "./listeners/listener.ts";
+
+/** How long after failed maintenance the next attempt is made. */
+const MAINTENANCE_RETRY_MS = 60_000;
+
+/** Runs maintenance when the alarm fires. A fault is logged and leaves an alarm for the next attempt. */
+export async function onAlarm(core: Core, now: number): Promise<void> {
+  try {
+    if (now < core.subject.retainedUntil()) return await maintain(core, now);
+    // For another attempt, should this one fail; erasing removes it with everything else.
+    await core.alarm.fired(now, now);
+    await erase(core);
+  } catch (error) {
+    logFault("maintenance", error, { channel: core.name });
+    await core.alarm.fired(now + MAINTENANCE_RETRY_MS, now);
+  }
+}
+
+/**
+ * Does what is due: closes listeners whose token expired and idle sockets, warns of tokens about to expire, empties an
+ * expired log. The next alarm is set first, so that no failure can leave the channel without one.
+ */
+async function maintain(core: Core, now: number): Promise<void> {
+  const { listeners, log, subject, config } = core;
+  const plans = [...listeners.all()].map(({ socket, listener, pingedAt }) => ({
+    socket,
+    listener,
+    ...dueAction(listener, pingedAt, config.idleTimeoutMs, now, MIN_GAIN_MS),
+  }));
+  const logExpiresAt = log.expiresAt() > now ? log.expiresAt() : Number.POSITIVE_INFINITY;
+  const next = plans.reduce(
+    (earliest, plan) => Math.min(earliest, plan.next),
+    Math.min(subject.retainedUntil(), logExpiresAt),
+  );
+  await core.alarm.fired(next, now);
+  for (const { socket, listener, action } of plans) {
+    if (action === "close_expired") listeners.close(socket, "token_expired");
+    if (action === "close_idle") listeners.close(socket, "no_sign_of_life");
+    if (action === "warn") warn(core, socket, listener);
+  }
+  log.dropExpired(now);
+  core.telemetry.reportPending();
+}
+
+/** Plans what a listener's token will require: the warning before it expires, and the close. */
+export function watchToken(core: Core, socket: WebSocket, listener: Listener, now: number): void {
+  const { action, next } = dueAction(listener, null, core.config.idleTimeoutMs, now);
+  if (action === "warn") warn(core, socket, listener);
+  // A warning that waited up to a minute for an alarm would come after the token expired.
+  core.alarm.ensure(next, now, listener.speaksV1 ? 0 : undefined);
+}
+
+function warn({ listeners }: Core, socket: WebSocket, listener: Listener): void {
+  listeners.update(socket, { isWarned: true });
+  const data = { expires_at: new Date(listener.expiresAt).toISOString() };
+  listeners.sendControl(socket, JSON.stringify({ type: "token_expiring", data } satisfies TokenExpiringFrame));
+}
+
+/** Closes every listener and deletes everything stored, the alarm included. Returns whether anything was stored. */
+export async function erase(core: Core): Promise<boolean> {
+  const { storage, listeners, subject, log, alarm } = core;
+  const hadData = storage.hasData();
+  listeners.closeWhere(() => true, "order_not_found");
+  subject.rollback();
+  log.invalidate();
+  alarm.reset();
+  if (hadData) await storage.erase();
+  return hadData;
+}

@@ -1,0 +1,113 @@
+import type { AcceptedEvent, OrderRegistration } from "../../protocol/publish.ts";
+import type { StatusChange } from "../../protocol/status-change.ts";
+import type { Requester } from "../contract.ts";
+import type { OrderState } from "./order-state.ts";
+
+/**
+ * What an order does with events and registrations, as pure functions: state and event in; new state, corrections and
+ * revocations out. Times are in milliseconds since 1970.
+ */
+
+/** What an event or a registration does to an order. */
+export interface OrderChange {
+  state: OrderState;
+  /** Events that tell listeners what the event itself does not say. */
+  corrections: AcceptedEvent[];
+  /** Whether another user owns the order now, so that listeners may have lost access. */
+  hasNewOwner: boolean;
+}
+
+/** The circumstances of a change. */
+export interface ChangeContext {
+  orderId: string;
+  /** Whether anything was known of the order before, so that a listener may have seen its state. */
+  isKnown: boolean;
+  now: number;
+  /** Makes the id of a correction. */
+  newId: () => string;
+}
+
+/** Applies an event; `stale` when its version is not newer than the last one applied. */
+export function applyEvent(state: OrderState, event: AcceptedEvent, context: ChangeContext): OrderChange | "stale" {
+  const { version, order, statusChange } = event;
+  if (version !== null && state.version !== null && version <= state.version) return "stale";
+  const next = change(state, order, statusChange, context.now);
+  return {
+    state: version === null ? next : { ...next, version },
+    corrections: order ? correctionsOf(state, order, statusChange, context) : [],
+    hasNewOwner: order !== null && order.user_id !== state.user_id,
+  };
+}
+
+/** Applies a registration that comes without an event. */
+export function applyRegistration(
+  state: OrderState,
+  registration: OrderRegistration,
+  context: ChangeContext,
+): OrderChange {
+  return {
+    state: change(state, registration, {}, context.now),
+    corrections: correctionsOf(state, registration, {}, context),
+    hasNewOwner: registration.user_id !== state.user_id,
+  };
+}
+
+/**
+ * Returns whether a requester may listen to an order and read it: its owner, admins, the shop's own services, and guests
+ * with a ticket of the current generation. A ticket's subject is never a user, whatever it is called.
+ */
+export function mayListen({ user_id, ticketGeneration }: OrderState, orderId: string, requester: Requester): boolean {
+  if (requester === "service") return true;
+  if (requester.orderId !== null) {
+    const isCurrent = ticketGeneration !== null && requester.ticketGeneration === ticketGeneration;
+    return requester.orderId === orderId && isCurrent;
+  }
+  return requester.isAdmin || (user_id !== null && user_id === requester.subject);
+}
+
+/** The state after a registration, an event's status change, or both; the status change takes precedence. */
+function change(
+  state: OrderState,
+  registration: OrderRegistration | null,
+  statusChange: StatusChange,
+  now: number,
+): OrderState {
+  const next = { ...state, ...registration, ...statusChange };
+  const hasEnded = next.status === "delivered" || next.status === "cancelled";
+  // A new owner's order admits no guest of the former owner. The first known owner ends no ticket: a shop may admit a
+  // guest before it registers the owner.
+  const hasChangedOwner = state.user_id !== null && next.user_id !== state.user_id;
+  return {
+    ...next,
+    endedAt: hasEnded ? (state.endedAt ?? now) : null,
+    ticketGeneration: hasChangedOwner ? null : state.ticketGeneration,
+  };
+}
+
+/**
+ * The events that announce what a registration changes beyond the event it came with. A client that knows the state at
+ * some `seq` and applies every later event must arrive at the current state.
+ */
+function correctionsOf(
+  state: OrderState,
+  registration: OrderRegistration,
+  statusChange: StatusChange,
+  { orderId, isKnown, now, newId }: ChangeContext,
+): AcceptedEvent[] {
+  if (!isKnown) return [];
+  const types = { status: "order_status_changed", payment_status: "payment_status_changed" } as const;
+  return (["status", "payment_status"] as const)
+    .filter((field) => statusChange[field] === undefined && state[field] !== registration[field])
+    .map((field) => ({
+      channel: `order_${orderId}`,
+      id: newId(),
+      type: types[field],
+      data: JSON.stringify({ order_id: orderId, old_status: state[field], new_status: registration[field] }),
+      version: null,
+      request: null,
+      productId: null,
+      order: null,
+      statusChange: { [field]: registration[field] },
+      acceptedAt: now,
+    }));
+}

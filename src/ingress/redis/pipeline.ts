@@ -1,0 +1,182 @@
+import { registryStub } from "../../channels/directory.ts";
+import type { RedisConfig } from "../../config/config.ts";
+import type { Env } from "../../config/env.ts";
+import { logFault } from "../../telemetry/log.ts";
+import { recordRejected } from "../../telemetry/record.ts";
+import { Reporter } from "../../telemetry/reporter.ts";
+import { RedisClient } from "./client.ts";
+import { writeDeadLetters } from "./dead-letters.ts";
+import { Doorbell } from "./doorbell.ts";
+import { OutboxDelivery, SOURCE } from "./outbox-delivery.ts";
+import { PollSchedule } from "./poll-schedule.ts";
+import { Registries } from "./registries.ts";
+import { RelayStore } from "./relay-store.ts";
+import { StreamReader } from "./stream-reader.ts";
+
+/** No more is read while this many outbox rows wait for channels that fail. */
+const MAX_WAITING_ROWS = 10_000;
+
+/**
+ * Moves events from the stream to their channels in passes: read into the outbox, deliver the outbox. The outbox and
+ * the cursor are stored together, so a crash repeats events but loses none; channels drop those they already have.
+ */
+export class Pipeline {
+  readonly store: RelayStore;
+  readonly reader: StreamReader;
+  readonly #ctx: DurableObjectState;
+  readonly #client: RedisClient;
+  readonly #delivery: OutboxDelivery;
+  readonly #registries: Registries;
+  readonly #doorbell: Doorbell;
+  readonly #schedule: PollSchedule;
+  readonly #reporter: Reporter;
+  #running: Promise<void> | null = null;
+  #isAnotherPassDue = false;
+  #isRedisHealthy = true;
+  #redisCheckedAt = 0;
+
+  constructor(ctx: DurableObjectState, env: Env, redis: RedisConfig) {
+    this.#ctx = ctx;
+    this.store = new RelayStore(ctx.storage);
+    this.#client = new RedisClient(redis);
+    this.reader = new StreamReader(this.#client, this.store, redis.stream);
+    this.#delivery = new OutboxDelivery(env, this.store);
+    this.#registries = new Registries(env);
+    this.#doorbell = new Doorbell(this.#client, () => this.#inBackground(() => this.#run()));
+    this.#schedule = new PollSchedule(ctx.storage);
+    this.#reporter = new Reporter((counted) => registryStub(env, "relay").addCounts(counted));
+  }
+
+  /** Whether Redis answered in the last pass, and when that was, in milliseconds since 1970. */
+  get redisHealth(): { isHealthy: boolean; checkedAt: number } {
+    return { isHealthy: this.#isRedisHealthy, checkedAt: this.#redisCheckedAt };
+  }
+
+  /** Runs a pass, then plans the next one. */
+  async work(): Promise<void> {
+    await this.#reportingFaults(async () => {
+      await this.#run();
+      await this.#plan();
+    });
+  }
+
+  /** Does the alarm's work. */
+  async alarm(): Promise<void> {
+    await this.#schedule.setNextPoll();
+    await this.work().catch(() => {});
+  }
+
+  /** Runs one pass at a time. Callers that arrive during a pass wait for another one that follows it. */
+  #run(): Promise<void> {
+    if (this.#running) this.#isAnotherPassDue = true;
+    else this.#running = this.#runPasses();
+    return this.#running;
+  }
+
+  async #runPasses(): Promise<void> {
+    try {
+      do {
+        this.#isAnotherPassDue = false;
+        await this.#tryReading();
+        await this.#deliver();
+      } while (this.#isAnotherPassDue);
+    } finally {
+      // Synchronous with the loop's last check: a caller in between would wait for a pass that never comes.
+      this.#running = null;
+    }
+  }
+
+  /** Reads the stream; while Redis fails, the outbox is delivered all the same. */
+  async #tryReading(): Promise<void> {
+    try {
+      await this.#read();
+      this.#isRedisHealthy = true;
+    } catch (error) {
+      if (this.#isRedisHealthy) logFault("redis", error);
+      this.#scheduleReport();
+      this.#isRedisHealthy = false;
+    }
+    this.#redisCheckedAt = Date.now();
+  }
+
+  /** Reads to the end of the stream, and delivers each batch before it reads the next. */
+  async #read(): Promise<void> {
+    let hasMore = true;
+    let hadEntries = false;
+    await this.#notifyGap();
+    while (hasMore && this.store.waitingRows < MAX_WAITING_ROWS) {
+      const { cursor } = this.store.state;
+      const { gap, rejected, ...result } = await this.reader.read();
+      if (rejected > 0) {
+        recordRejected(this.#reporter.counts, SOURCE, rejected);
+        this.#scheduleReport();
+      }
+      if (gap) {
+        logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
+        // Before any event after the gap is delivered.
+        await this.#notifyGap();
+      }
+      hasMore = result.hasMore;
+      if (this.store.state.cursor !== cursor) {
+        hadEntries = true;
+        await this.#deliver();
+        await this.reader.trim();
+      }
+    }
+    await writeDeadLetters(this.#client, this.store);
+    this.#schedule.polled(hadEntries);
+  }
+
+  /**
+   * Notifies channels of a gap that is pending. A channel that cannot be notified now is retried in the next pass, and
+   * does not keep the others from receiving what comes after the gap.
+   */
+  async #notifyGap(): Promise<void> {
+    const { pendingGapAt } = this.store.state;
+    if (pendingGapAt === null) return;
+    try {
+      await this.#registries.notifyGap(pendingGapAt);
+      this.store.update({ pendingGapAt: null });
+    } catch (error) {
+      logFault("gap", error);
+    }
+  }
+
+  /** Delivers the outbox. Failing channels are retried in the background, so that the others need not wait. */
+  async #deliver(): Promise<void> {
+    if (this.#delivery.isRetryDue) {
+      this.#inBackground(async () => {
+        await this.#delivery.retryDue();
+        await this.#plan();
+      });
+    }
+    await this.#delivery.deliverWaiting();
+  }
+
+  /** Plans the next pass: there is one while there are listeners or retries. Otherwise the relay sleeps. */
+  async #plan(): Promise<void> {
+    const hasListeners = await this.#registries.hasListeners();
+    if (!hasListeners) this.#doorbell.unsubscribe();
+    else if (this.#isRedisHealthy) await this.#doorbell.subscribe();
+    await this.#schedule.plan(hasListeners, this.#delivery.nextRetryAt);
+  }
+
+  #inBackground(work: () => Promise<void>): void {
+    this.#ctx.waitUntil(this.#reportingFaults(work).catch(() => {}));
+  }
+
+  /** Logs, counts and rethrows a fault, because no caller may be waiting for the work. */
+  async #reportingFaults(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      logFault("relay", error);
+      this.#scheduleReport();
+      throw error;
+    }
+  }
+
+  #scheduleReport(): void {
+    this.#reporter.schedule((promise) => this.#ctx.waitUntil(promise));
+  }
+}

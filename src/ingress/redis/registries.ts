@@ -1,0 +1,32 @@
+import { registryStubs } from "../../channels/directory.ts";
+import type { Env } from "../../config/env.ts";
+
+/** What the relay asks of all registries together. */
+export class Registries {
+  readonly #env: Env;
+  /** The registry that last had a listener. Asking it first usually saves asking the others. */
+  #preferred = 0;
+
+  constructor(env: Env) {
+    this.#env = env;
+  }
+
+  /** Returns whether any channel has listeners. A registry that does not answer may know of some, so it counts. */
+  async hasListeners(): Promise<boolean> {
+    const registries = registryStubs(this.#env);
+    const order = registries.map((_, i) => (this.#preferred + i) % registries.length);
+    for (const index of order) {
+      if (!(await registries[index]?.hasListeners().catch(() => true))) continue;
+      this.#preferred = index;
+      return true;
+    }
+    return false;
+  }
+
+  /** Has every registry notify its channels of a gap. @throws when one failed, after all have been tried. */
+  async notifyGap(gapAt: number): Promise<void> {
+    const results = await Promise.allSettled(registryStubs(this.#env).map((registry) => registry.notifyGap(gapAt)));
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed) throw failed.reason;
+  }
+}

@@ -1,0 +1,35 @@
+/** The first change is saved at once, later ones at most this often: every saved row costs. */
+const SAVE_INTERVAL_MS = 5000;
+
+/**
+ * Combines changes that follow each other closely into one save. While a save is pending, the runtime does not let the
+ * object hibernate; a crash loses what was not saved yet.
+ */
+export class DeferredSave {
+  readonly #save: () => void;
+  readonly #waitUntil: (promise: Promise<unknown>) => void;
+  #savedAt = Number.NEGATIVE_INFINITY;
+  #isPending = false;
+
+  constructor(save: () => void, waitUntil: (promise: Promise<unknown>) => void) {
+    this.#save = save;
+    this.#waitUntil = waitUntil;
+  }
+
+  schedule(): void {
+    if (!this.#isPending) this.#waitUntil(this.#saveWhenDue());
+  }
+
+  async #saveWhenDue(): Promise<void> {
+    this.#isPending = true;
+    try {
+      // The upper bound matters when the clock was set back.
+      const wait = Math.min(this.#savedAt + SAVE_INTERVAL_MS - Date.now(), SAVE_INTERVAL_MS);
+      if (wait > 0) await scheduler.wait(wait);
+      this.#save();
+    } finally {
+      this.#savedAt = Date.now();
+      this.#isPending = false;
+    }
+  }
+}

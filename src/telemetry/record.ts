@@ -1,0 +1,131 @@
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
+import type { Counters } from "./counters.ts";
+import type { Kind } from "./metrics.ts";
+
+/** The only code that increments metrics: every counter and histogram has one owner here. */
+
+/** Codes that clients close with (RFC 6455, section 7.4.1). 1006 stands for a close without a close frame. */
+const CLIENT_CLOSE_CODES = [1000, 1001, 1005, 1006];
+
+// Connections
+
+export function recordConnectionOpened(counters: Counters, kind: Kind): void {
+  counters.count("tidings_connections_opened_total", { kind });
+}
+
+/** @param seconds How long the socket was open; null when that is not known. */
+export function recordConnectionClosed(counters: Counters, kind: Kind, code: number, seconds: number | null): void {
+  // A client may send any code, and each would become a time series of its own.
+  const isListed = code in CLOSE_CODES || CLIENT_CLOSE_CODES.includes(code);
+  counters.count("tidings_connections_closed_total", { kind, code: isListed ? String(code) : "other" });
+  if (seconds !== null) counters.observe("tidings_connection_duration_seconds", { kind }, seconds);
+}
+
+/** Counts a handshake that was refused. */
+export function recordConnectionRefused(counters: Counters, reason: string): void {
+  counters.count("tidings_connections_refused_total", { reason });
+}
+
+/** @param replayed How many missed events were replayed; null when the history did not reach back. */
+export function recordResume(counters: Counters, kind: Kind, replayed: number | null): void {
+  const outcome = replayed === null ? "not_recovered" : "recovered";
+  counters.count("tidings_resumes_total", { kind, outcome });
+  counters.count("tidings_replayed_events_total", { kind }, replayed ?? 0);
+}
+
+// Events
+
+type Published = Pick<AcceptedEvent, "type" | "acceptedAt">;
+type Outcome = Pick<PublishOutcome, "status">;
+
+/**
+ * Counts what a channel did with published events, and how long the applied ones took to reach its sockets.
+ * @param outcomes One for each event, in the same order.
+ * @param now Milliseconds since 1970.
+ */
+export function recordPublished(
+  counters: Counters,
+  source: Source,
+  events: readonly Published[],
+  outcomes: readonly Outcome[],
+  now: number,
+): void {
+  // Events of one call are mostly alike, so they are counted in groups.
+  const groups = Map.groupBy(
+    events.keys(),
+    (i) => `${events[i]?.type} ${outcomes[i]?.status} ${events[i]?.acceptedAt}`,
+  );
+  for (const [first = 0, ...others] of groups.values()) {
+    const [event, outcome] = [events[first], outcomes[first]];
+    if (!event || !outcome) continue;
+    const times = others.length + 1;
+    countPublished(counters, source, event, outcome, times);
+    if (outcome.status !== "applied") continue;
+    // Not negative, although the clocks of two machines may differ.
+    const seconds = Math.max(now - event.acceptedAt, 0) / 1000;
+    counters.observe("tidings_publish_to_send_seconds", { via: source.via }, seconds, times);
+  }
+}
+
+/**
+ * Counts the events that reached no channel, which only the caller of the channel can know: `queued` and `unavailable`.
+ * @param outcomes One for each event, in the same order.
+ */
+export function recordUndelivered(
+  counters: Counters,
+  source: Source,
+  events: readonly Published[],
+  outcomes: readonly Outcome[],
+): void {
+  for (const [i, event] of events.entries()) {
+    const outcome = outcomes[i];
+    if (outcome?.status === "queued" || outcome?.status === "unavailable") {
+      countPublished(counters, source, event, outcome, 1);
+    }
+  }
+}
+
+function countPublished(counters: Counters, source: Source, { type }: Published, outcome: Outcome, times: number) {
+  const { via, key } = source;
+  counters.count("tidings_events_published_total", { type, via, key, outcome: outcome.status }, times);
+}
+
+/** Counts events that failed validation. */
+export function recordRejected(counters: Counters, { via, key }: Source, times = 1): void {
+  counters.count("tidings_events_rejected_total", { via, key }, times);
+}
+
+/** @param sent Events times the listeners each was sent to. */
+export function recordDeliveries(counters: Counters, kind: Kind, sent: number): void {
+  counters.count("tidings_deliveries_total", { kind }, sent);
+}
+
+// The Redis stream
+
+/** Adds the relay's own totals to a scrape. */
+export function recordRelayTotals(counters: Counters, totals: { gaps: number; deadLetters: number }): void {
+  counters.count("tidings_stream_gaps_total", {}, totals.gaps);
+  counters.count("tidings_dead_letters_total", {}, totals.deadLetters);
+}
+
+// Refusals and faults
+
+/**
+ * @param limit Its name in the limits table.
+ * @param key The publish key's name, where the limit is per key. Addresses and users are not labels: each would become
+ * a time series.
+ */
+export function recordRateLimited(counters: Counters, limit: string, key?: string): void {
+  counters.count("tidings_rate_limited_total", { limit, ...(key !== undefined && { key }) });
+}
+
+/** @param reason Why a token, key or signature was refused; from a closed list. */
+export function recordAuthFailure(counters: Counters, reason: string): void {
+  counters.count("tidings_auth_failures_total", { reason });
+}
+
+/** Counts a fault; `logFault` calls it. */
+export function recordFault(counters: Counters, where: string): void {
+  counters.count("tidings_errors_total", { where });
+}

@@ -1,0 +1,30 @@
+import { DurableObject } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { OrderChannel } from "../../src/channels/order/order-channel.ts";
+import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
+
+/**
+ * RPC exposes every property of a class's prototypes, TypeScript's `private` and `protected` ones included, and no
+ * instance field. So what a caller can reach is what these prototypes hold.
+ */
+
+const PLATFORM_HANDLERS = ["alarm", "fetch", "webSocketClose", "webSocketError", "webSocketMessage"];
+const CHANNEL = ["connections", "deliver", "disconnect", "gap", "usage"];
+
+function exposedBy(object: typeof OrderChannel | typeof ProductsChannel): string[] {
+  const names = new Set<string>();
+  for (let proto = object.prototype; proto !== DurableObject.prototype; proto = Object.getPrototypeOf(proto)) {
+    for (const name of Object.getOwnPropertyNames(proto)) names.add(name);
+  }
+  names.delete("constructor");
+  return [...names].sort();
+}
+
+test("an order's object exposes its contract and nothing else", () => {
+  const order = ["adopt", "erase", "register", "snapshot", "ticketGeneration"];
+  expect(exposedBy(OrderChannel)).toEqual([...PLATFORM_HANDLERS, ...CHANNEL, ...order].sort());
+});
+
+test("the products object exposes its contract and nothing else", () => {
+  expect(exposedBy(ProductsChannel)).toEqual([...PLATFORM_HANDLERS, ...CHANNEL].sort());
+});
