@@ -111,7 +111,7 @@ describe("publishBatch", () => {
 });
 
 test("a channel that cannot be reached is tried again, alone, and stops no other one", async () => {
-  const failing = await startTidings({ FAIL_UNTIL: String(Date.now() + 3_600_000) }, "test/chaos/failing-worker.ts");
+  const failing = await startTidings({ FAIL_UNTIL: String(Date.now() + 3_600_000) }, "test/support/workers/failing-orders.ts");
   const between = new FaultProxy(failing.url);
   between.applies = (body) => {
     bodies.push(body);
