@@ -3,13 +3,14 @@ import { type Command, Option } from "commander";
 import * as z from "zod";
 import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import type { PublishResult } from "../protocol/publish.ts";
-import { DEAD_LETTERS, DOORBELL } from "../protocol/stream.ts";
-import { type Channel, channelArgument, publishPath } from "./channel-argument.ts";
-import { wholeNumber, withCommonOptions } from "./options.ts";
-import { usageError } from "./outcome.ts";
-import { Service } from "./service.ts";
-import { type CommonOptions, publishKey, redisStream, redisTarget, serviceUrl } from "./settings.ts";
-import type { Terminal } from "./terminal.ts";
+import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL } from "../protocol/stream.ts";
+import { type Channel, channelArgument } from "./shared/channel-argument.ts";
+import { usageError } from "./shared/command-error.ts";
+import { wholeNumber, withCommonOptions } from "./shared/options.ts";
+import { publishPath } from "./shared/paths.ts";
+import { Service } from "./shared/service.ts";
+import { type CommonOptions, publishKey, redisStream, redisTarget, serviceUrl } from "./shared/settings.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface PublishOptions extends CommonOptions {
   id?: string;
@@ -17,7 +18,6 @@ interface PublishOptions extends CommonOptions {
   via: "http" | "redis";
 }
 
-/** An event as it is published, whichever way. */
 interface NewEvent {
   type: string;
   data: unknown;
@@ -35,12 +35,12 @@ const publishResult = z.looseObject({
 
 const EXAMPLES = `# The catalogue's example of an event
 npx tidings publish products inventory_updated
-# Data of your own
+# Your own data
 npx tidings publish products price_updated '{"product_id":"p-42","old_price":12.5,"new_price":9.99}'
 echo '{"carrier":"UPS","tracking_number":"1Z999"}' | npx tidings publish $ORDER order_shipped -
-# Safe to repeat: the same id is applied once. An older version than the last one is not delivered.
+# Safe to repeat: an id is applied once, and an older version is not delivered
 npx tidings publish $ORDER order_delivered --id delivery-7 --version 12
-# Written to the Redis stream that the service reads
+# Through the Redis stream that the service reads
 npx tidings publish products inventory_updated --via redis`;
 
 const TYPES_HELP = `
@@ -50,27 +50,27 @@ Types:
 
 const REDIS_HELP = `
 Via Redis:
-  The event is added to the stream REDIS_STREAM (else tidings:events) and ${DOORBELL} is rung, with
-  UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN when they are set, else with REDIS_URL (else
-  redis://127.0.0.1:6379). No --url and no --key is needed. The entry's id is printed; what became of the event is not
-  known then: the service checks it when it reads it, and puts what it cannot deliver on ${DEAD_LETTERS}.`;
+  Adds the event to the stream named by REDIS_STREAM (default: ${DEFAULT_STREAM}), then publishes to ${DOORBELL} so
+  that the service reads it immediately. Connects with UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN if set, else
+  with REDIS_URL (default: redis://127.0.0.1:6379); needs neither --url nor --key. Prints the entry's id. The service
+  validates the event when it reads the entry, and moves one that it cannot deliver to ${DEAD_LETTERS}.`;
 
 /** `tidings publish`: sends one event to a channel. */
 export function addPublish(program: Command, terminal: Terminal): void {
   const command = program
     .command("publish")
     .summary("publish an event")
-    .description("Publishes one event. Over HTTP it says what became of it and how many listeners it was sent to.")
+    .description("Publishes one event. Over HTTP, prints the result and how many listeners it was sent to.")
     .argument("<channel>", "`products`, `order_<order id>`, or an order id")
     .argument("<type>", "the event's type")
-    .argument("[data]", "its data: JSON, or `-` to read JSON from standard input; else the catalogue's example")
-    .option("--id <id>", "the event's id; publishing it again does nothing")
+    .argument("[data]", "its data: JSON, or `-` to read JSON from standard input (default: the catalogue's example)")
+    .option("--id <id>", "the event's id; an id is applied once")
     .option(
       "--version <number>",
-      "a number that grows; what is not above the last one is not delivered",
+      "a number that grows with each event; one that is not above the last is not delivered",
       wholeNumber(0),
     )
-    .addOption(new Option("--via <way>", "how it gets there").choices(["http", "redis"]).default("http"))
+    .addOption(new Option("--via <way>", "how to send it").choices(["http", "redis"]).default("http"))
     .addHelpText("after", `${TYPES_HELP}\n${REDIS_HELP}`)
     .action(async (channelText: string, type: string, dataText: string | undefined, options: PublishOptions) => {
       const channel = channelArgument(channelText);
@@ -87,7 +87,7 @@ export function addPublish(program: Command, terminal: Terminal): void {
 
 async function publishViaRedis(channel: Channel, event: NewEvent, options: PublishOptions, terminal: Terminal) {
   const { type, data, version } = event;
-  // With an id of its own it can be published again when it is not known what became of the first time.
+  // An id of its own makes it safe to publish the event again after a failure.
   const id = event.id ?? randomUUID();
   const stream = redisStream(terminal);
   const fields = {
@@ -97,21 +97,24 @@ async function publishViaRedis(channel: Channel, event: NewEvent, options: Publi
     id,
     ...(version !== undefined && { version: String(version) }),
   };
-  // Loading the clients of Redis takes a tenth of a second, which no other command needs to wait.
-  const { addEntry } = await import("./redis/stream.ts");
+  // Loading the Redis clients takes a tenth of a second, which other commands need not spend.
+  const { addEntry } = await import("./redis/add-entry.ts");
   const added = await addEntry(redisTarget(terminal), { stream, fields, doorbell: DOORBELL });
   if (options.json) {
     const result = { id, channel: channel.name, stream, entry_id: added.id, doorbell_heard_by: added.heardBy };
     return terminal.out(JSON.stringify(result));
   }
   terminal.out(`added: ${type} on ${channel.name}, as entry ${added.id} of ${stream} (id ${id})`);
-  // The event is safe in the stream, and the service looks there from time to time.
-  if (added.heardBy === null) terminal.note("The doorbell could not be rung; the entry is read a little later.");
+  if (added.heardBy === null) {
+    terminal.note("The doorbell message failed. The entry is safe in the stream; the service reads it a little later.");
+  }
 }
 
 function exampleOf(type: string, { orderId }: Channel): unknown {
   if (!isEventType(type)) {
-    throw usageError(`There is no example of "${type}": it is no type of the catalogue, which has${types()}`);
+    throw usageError(
+      `"${type}" is not in the catalogue, so there is no example of it. Give its data, or use${types()}`,
+    );
   }
   const kind = orderId === null ? "products" : "order";
   if (EVENTS[type].channel !== kind) throw usageError(`"${type}" does not go to this channel. The types are${types()}`);
@@ -121,7 +124,7 @@ function exampleOf(type: string, { orderId }: Channel): unknown {
 const types = () =>
   `:\n  on an order: ${eventTypesOf("order").join(", ")}\n  on products: ${eventTypesOf("products").join(", ")}`;
 
-/** @throws {CommandError} when it is no JSON. What the JSON says, the service judges. */
+/** Reads JSON, which the service will validate. @throws {CommandError} when it is not JSON. */
 async function readData(text: string, terminal: Terminal): Promise<unknown> {
   const json = text === "-" ? await terminal.readInput() : text;
   try {
@@ -139,7 +142,7 @@ function describe(type: string, body: unknown): string {
   const listeners = receivers === 1 ? "1 listener" : `${receivers ?? 0} listeners`;
   const known: Partial<Record<string, string>> = {
     applied: `sent to ${listeners} as seq ${seq}`,
-    duplicate: `its id was applied before, as seq ${seq}; nothing was sent`,
+    duplicate: `this id was already applied, as seq ${seq}; nothing was sent`,
     stale: "its version is not above the last one applied; nothing was sent",
   } satisfies Record<PublishResult["status"], string>;
   return `${status}: ${type} on ${channel}${known[status] ? `, ${known[status]}` : ""} (id ${id})`;

@@ -1,46 +1,39 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import { addBench } from "./bench.ts";
+import { addBench } from "./bench/bench.ts";
 import { addOrder } from "./order.ts";
-import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode } from "./outcome.ts";
 import { addPublish } from "./publish.ts";
-import { addSmoke } from "./smoke.ts";
-import { processTerminal, type Terminal } from "./terminal.ts";
+import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode } from "./shared/command-error.ts";
+import { processTerminal, type Terminal } from "./shared/terminal.ts";
+import { addSmoke } from "./smoke/smoke.ts";
 import { addTicket } from "./ticket.ts";
 import { addToken } from "./token.ts";
-import { addWatch } from "./watch.ts";
+import { addWatch } from "./watch/watch.ts";
 
-/** The command line's table of contents. */
+/** The commands, in the order in which the help lists them. */
+const COMMANDS = [addToken, addTicket, addOrder, addPublish, addWatch, addSmoke, addBench];
+
 export function tidings(terminal: Terminal): Command {
   const program = new Command("tidings")
-    .description("Order and product updates in real time: publish them, follow them, try a running service.")
-    .addHelpText(
-      "after",
-      `${EXIT_CODES_HELP}\n\nEach command has its own help and examples: npx tidings <command> --help`,
-    )
+    .description("Real-time order and product updates: publish events, follow channels, test a running service.")
+    .addHelpText("after", `${EXIT_CODES_HELP}\n\nEach command has help and examples: npx tidings <command> --help`)
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
       writeErr: (text) => terminal.note(text.trimEnd()),
     })
-    .showHelpAfterError("Its help says more: add --help.")
+    .showHelpAfterError("Add --help for usage and examples.")
     .exitOverride();
-  addToken(program, terminal);
-  addTicket(program, terminal);
-  addOrder(program, terminal);
-  addPublish(program, terminal);
-  addWatch(program, terminal);
-  addSmoke(program, terminal);
-  addBench(program, terminal);
+  for (const add of COMMANDS) add(program, terminal);
   return program;
 }
 
-/** @param args Without the program's own name. @returns The exit code. */
+/** Runs a command and returns its exit code. @param args Without the program's own name. */
 export async function run(args: string[], terminal: Terminal): Promise<ExitCode> {
   try {
     await tidings(terminal).parseAsync(args, { from: "user" });
     return EXIT.done;
   } catch (error) {
-    // Commander has said what was wrong, or printed the help that was asked for.
+    // Commander has already printed the error, or the requested help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (!(error instanceof CommandError)) throw error;
     const { message, details, exitCode } = error;
@@ -51,6 +44,6 @@ export async function run(args: string[], terminal: Terminal): Promise<ExitCode>
 
 if (import.meta.main) {
   const exitCode = await run(process.argv.slice(2), processTerminal);
-  // A socket on a dead network would hold the process until its goodbye times out; what was printed has to get out first.
+  // Exits once the output is flushed, instead of waiting for a socket's closing handshake on a dead network.
   process.stdout.write("", () => process.exit(exitCode));
 }

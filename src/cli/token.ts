@@ -1,8 +1,8 @@
 import type { Command } from "commander";
-import { DEFAULT_TTL_SECONDS, mintToken } from "./mint.ts";
-import { claimOption, wholeNumber, withCommonOptions } from "./options.ts";
-import { type CommonOptions, jwtSecret } from "./settings.ts";
-import type { Terminal } from "./terminal.ts";
+import { DEFAULT_TTL_SECONDS, mintToken } from "./shared/mint.ts";
+import { claimOption, wholeNumber, withCommonOptions } from "./shared/options.ts";
+import { type CommonOptions, jwtSecret } from "./shared/settings.ts";
+import type { Terminal } from "./shared/terminal.ts";
 
 interface TokenOptions extends CommonOptions {
   subject: string;
@@ -11,23 +11,23 @@ interface TokenOptions extends CommonOptions {
   claim?: Record<string, unknown>;
 }
 
-const EXAMPLES = `# A customer's token, for a URL
+const EXAMPLES = `# Read an order as its customer
 curl -i "http://localhost:8000/api/v1/orders/$ORDER" -H "Authorization: Bearer $(npx tidings token --subject alice)"
-# An admin's, for five minutes
+# An admin's token, valid for five minutes
 npx tidings token --subject ops --role admin --ttl 300
-# With what a particular service asks for
+# With the claims that a particular service expects
 npx tidings token --subject alice --claim iss=shop --claim 'roles=["staff","admin"]'`;
 
-/** `tidings token`: mints a token and prints nothing else, so that it can stand in `$( )`. */
+/** `tidings token`: mints a token and prints it alone, so that it can be used in `$( )`. */
 export function addToken(program: Command, terminal: Terminal): void {
   const command = program
     .command("token")
     .summary("mint a listener's token")
-    .description("Mints a token (JWT, HS256) such as the shop's login gives to its users, and prints it.")
-    .option("--subject <user>", "whose token it is", "alice")
-    .option("--role <role>", "what the user may do; `admin` may listen to every order")
-    .option("--ttl <seconds>", "how long it is good for", wholeNumber(1), DEFAULT_TTL_SECONDS)
-    .option("--claim <name=value>", "another claim, read as JSON when it is JSON; may be given again", claimOption)
+    .description("Mints a token (JWT, HS256) like those that the shop's login issues, and prints it.")
+    .option("--subject <user>", "the user it is for", "alice")
+    .option("--role <role>", "the user's role; an `admin` may listen to every order")
+    .option("--ttl <seconds>", "how long it is valid", wholeNumber(1), DEFAULT_TTL_SECONDS)
+    .option("--claim <name=value>", "another claim, as JSON or text; repeatable", claimOption)
     .action(async (options: TokenOptions) => {
       const { subject, role, ttl, claim } = options;
       const secret = jwtSecret(options, terminal);

@@ -1,33 +1,23 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as wait } from "node:timers/promises";
-import { completeDevVars, DEV_VARS_FILE, readDevVars } from "../cli/dev-vars.ts";
-import { mintToken } from "../cli/mint.ts";
-import { CommandError, EXIT, usageError } from "../cli/outcome.ts";
-import { HEALTH_PATH, orderPath, Service } from "../cli/service.ts";
-import { DEFAULT_URL, jwtSecret, publishKey, redisStream } from "../cli/settings.ts";
-import { processTerminal, type Terminal } from "../cli/terminal.ts";
+import { CommandError, EXIT, usageError } from "../cli/shared/command-error.ts";
+import { DEV_VARS_FILE, readDevVars } from "../cli/shared/dev-vars.ts";
+import { processTerminal, type Terminal } from "../cli/shared/terminal.ts";
 import { readConfig } from "../config/config.ts";
-import { isPortTaken, wantedPort } from "./dev-port.ts";
-import { openRedisIngress, type RedisIngress } from "./dev-redis.ts";
-import { welcome } from "./dev-welcome.ts";
-import { startWrangler, type Wrangler } from "./wrangler.ts";
+import { completeDevVars } from "./complete-dev-vars.ts";
+import { prepareDemo } from "./demo.ts";
+import { isPortTaken, wantedPort } from "./port.ts";
+import { openRedisIngress, type RedisIngress } from "./redis-ingress.ts";
+import { welcome } from "./welcome.ts";
+import { startWrangler } from "./wrangler.ts";
 
-/** `npm run dev`: settings, a way to the local Redis, `wrangler dev`, and a demo order with all that is needed to try it. */
-
-/** The order of the original service's examples, so that a page written after them works as it is. */
-const DEMO_ORDER_ID = "123e4567-e89b-12d3-a456-426614174000";
-const DEMO_OWNER = "alice";
-const DEMO_TOKEN_SECONDS = 86_400;
-/** wrangler says that it is ready shortly before its proxy answers. */
-const HEALTH_TIMEOUT_MS = 30_000;
-const HEALTH_RETRY_MS = 100;
+/** `npm run dev`: settings, a bridge to the local Redis, `wrangler dev`, and a demo order with everything to try it. */
 
 /** @param args Passed on to `wrangler dev`. @returns The exit code: wrangler's, once it has run. */
 async function dev(args: string[], terminal: Terminal): Promise<number> {
   const { cwd } = terminal;
   if (!existsSync(join(cwd, "wrangler.toml"))) {
-    throw usageError("There is no wrangler.toml here. Run `npm run dev` in the project's own directory.");
+    throw usageError("There is no wrangler.toml here. Run `npm run dev` in the project's own folder.");
   }
   const addedSettings = completeDevVars(cwd);
   refuseBadSettings(cwd);
@@ -35,7 +25,7 @@ async function dev(args: string[], terminal: Terminal): Promise<number> {
   if (port !== null && (await isPortTaken(port))) {
     throw new CommandError(
       EXIT.failed,
-      `Port ${port} is taken by another program. Stop that one, or choose another port: npm run dev -- --port 8123`,
+      `Port ${port} is taken by another program. Stop that program, or choose another port: npm run dev -- --port 8123`,
     );
   }
 
@@ -47,7 +37,21 @@ async function dev(args: string[], terminal: Terminal): Promise<number> {
   }
 }
 
-/** Runs `wrangler dev` to its end. */
+/** Fails early for settings in `.dev.vars` that the service would refuse at every request. */
+function refuseBadSettings(cwd: string): void {
+  const settings = readDevVars(cwd);
+  const result = readConfig(settings);
+  if (!("faults" in result)) return;
+  // A setting that is missing here may be set in wrangler.toml.
+  const found = result.faults.filter(({ setting }) => settings[setting] !== undefined);
+  if (found.length === 0) return;
+  const faults = found.map(({ setting, message }) => `\n  ${setting} ${message}`).join("");
+  throw usageError(
+    `${DEV_VARS_FILE} has settings that the service would refuse:${faults}\nFix these lines, or delete them to get new ones.`,
+  );
+}
+
+/** Runs `wrangler dev` until it ends, and greets the developer once the service answers. */
 async function serve(
   args: string[],
   addedSettings: string[],
@@ -55,95 +59,29 @@ async function serve(
   terminal: Terminal,
 ): Promise<number> {
   const wrangler = startWrangler(terminal.cwd, args);
-  const undo = terminal.onInterrupt(wrangler.stop);
+  const removeHandler = terminal.onInterrupt(wrangler.stop);
   try {
     const address = await wrangler.ready;
-    const url = address && `http://${hostName(address.host)}:${address.port}`;
-    if (url) await greet(url, addedSettings, redis, wrangler, terminal);
+    if (address) {
+      const demo = await prepareDemo(`http://${hostName(address.host)}:${address.port}`, wrangler, terminal.cwd);
+      if (demo) terminal.out(welcome({ ...demo, addedSettings, redis }));
+    }
     return await wrangler.exited;
   } catch (error) {
     wrangler.stop();
     await wrangler.exited;
     throw error;
   } finally {
-    undo();
+    removeHandler();
   }
 }
 
-/** Says what is wrong with `.dev.vars` before the service would at every request. */
-function refuseBadSettings(cwd: string): void {
-  const settings = readDevVars(cwd);
-  const result = readConfig(settings);
-  if (!("faults" in result)) return;
-  // What is not in the file is in wrangler.toml, and may be right there.
-  const found = result.faults.filter(({ setting }) => settings[setting] !== undefined);
-  if (found.length === 0) return;
-  const faults = found.map(({ setting, message }) => `\n  ${setting} ${message}`).join("");
-  throw usageError(
-    `${DEV_VARS_FILE} has settings that the service would refuse:${faults}\nMend those lines, or delete them to get new ones.`,
-  );
-}
-
-/** An address that listens everywhere is reached as `localhost` too, which browsers treat as secure. */
+/** Prefers `localhost`, which browsers treat as secure, to the address of a server that listens everywhere. */
 function hostName(host: string): string {
   return ["*", "0.0.0.0", "::", "[::]", "127.0.0.1", "::1", "[::1]"].includes(host) ? "localhost" : host;
 }
 
-async function greet(
-  url: string,
-  addedSettings: string[],
-  redis: RedisIngress,
-  wrangler: Wrangler,
-  terminal: Terminal,
-): Promise<void> {
-  // Only the file counts: wrangler does not hand the environment's settings to the service.
-  const surroundings = { env: {}, cwd: terminal.cwd };
-  const key = publishKey({ url: DEFAULT_URL }, surroundings);
-  const secret = jwtSecret({ url: DEFAULT_URL }, surroundings).value;
-  const service = new Service(url, key);
-  let hasExited = false;
-  void wrangler.exited.then(() => {
-    hasExited = true;
-  });
-  await untilHealthy(service, () => hasExited);
-  if (hasExited) return;
-  // Its state is kept across restarts; only an order that is not there is registered.
-  if ((await service.request("GET", orderPath(DEMO_ORDER_ID))).status === 404) {
-    const order = { user_id: DEMO_OWNER, status: "pending", payment_status: "pending" };
-    await service.call("PUT", orderPath(DEMO_ORDER_ID), order);
-  }
-  const mint = async (subject: string, role?: string) =>
-    (await mintToken({ subject, role, ttlSeconds: DEMO_TOKEN_SECONDS }, secret)).token;
-  terminal.out(
-    welcome({
-      url,
-      publishKey: key.value,
-      orderId: DEMO_ORDER_ID,
-      owner: DEMO_OWNER,
-      hasPage: (await fetch(url, { method: "HEAD" })).ok,
-      customerToken: await mint(DEMO_OWNER),
-      adminToken: await mint("admin", "admin"),
-      addedSettings,
-      redis,
-      stream: redisStream(surroundings),
-    }),
-  );
-}
-
-async function untilHealthy(service: Service, hasExited: () => boolean): Promise<void> {
-  const deadline = Date.now() + HEALTH_TIMEOUT_MS;
-  while (!hasExited()) {
-    try {
-      await service.call("GET", HEALTH_PATH);
-      return;
-    } catch (error) {
-      if (Date.now() > deadline) throw error;
-      await wait(HEALTH_RETRY_MS);
-    }
-  }
-}
-
-/** `npm run dev -- --port 8123` comes without the `--`; a direct call may have it. */
+// `npm run dev -- --port 8123` passes no `--` on; a direct call may.
 const args = process.argv.slice(2);
 try {
   process.exitCode = await dev(args[0] === "--" ? args.slice(1) : args, processTerminal);

@@ -1,5 +1,5 @@
 import { createServer } from "node:http";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { type WebSocket as Listener, WebSocketServer } from "ws";
 
 /**

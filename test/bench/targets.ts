@@ -2,7 +2,7 @@ import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import * as z from "zod";
 import { encodeEventFrame, SUBPROTOCOL } from "../../src/protocol/frames.ts";
 import { endProcess, endWithThisProcess } from "../support/processes.ts";

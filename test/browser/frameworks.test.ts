@@ -1,109 +1,96 @@
-import type { BrowserContext } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test as inNode } from "vitest";
+import { describe, expect, test as inNode } from "vitest";
+import { publishAt } from "../sdk/support/listener.ts";
 import { eventually } from "../support/eventually.ts";
-import { callService, registerOrderAt } from "../support/node-client.ts";
+import { registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
-import { startTidings, type Workerd } from "../support/workerd.ts";
 import { hasChromium } from "./support/chromium.ts";
-import { openSite, type Site } from "./support/site.ts";
+import { countConnections } from "./support/service.ts";
+import { waitUntilLive } from "./support/site.ts";
+import { setUpSite } from "./support/site-fixture.ts";
 
-/** The hooks in a real Chromium: one socket, whatever a framework does with its components. */
+/** The hooks in a real Chromium: components share one socket, however a framework mounts and renders them. */
 
 const test = inNode.skipIf(!hasChromium("the hooks"));
 
-let service: Workerd;
-let site: Site;
-let profile: BrowserContext;
-beforeAll(async () => {
-  [service, site] = await Promise.all([startTidings({ BACKEND_CORS_ORIGINS: "*" }), openSite(["react", "vue"])]);
-});
-afterAll(() => Promise.all([service?.stop(), site?.stop()]));
-beforeEach(async () => {
-  profile = await site.profile();
-});
-afterEach(() => profile.close());
-
-const publish = (path: string, type: string, data: object) =>
-  callService(service.url, "POST", `publish/${path}`, { type, data });
-const connections = async () => {
-  const health = (await (await callService(service.url, "GET", "ws/health")).json()) as { total_connections: number };
-  return health.total_connections;
-};
+const fixture = setUpSite(["react", "vue"]);
+const open = async (framework: string, settings: Record<string, string>) =>
+  fixture.site.open(fixture.profile, framework, { url: fixture.service.url, token: await mintToken(), ...settings });
+const publish = (path: string, type: string, data: object) => publishAt(fixture.service.url, path, type, data);
+const registerOrder = () => registerOrderAt(fixture.service.url);
+const expectConnections = (count: number) =>
+  eventually(async () => expect(await countConnections(fixture.service.url)).toBe(count));
 
 for (const framework of ["react", "vue"]) {
   describe(framework, () => {
-    const visit = async (settings: Record<string, string>) =>
-      site.visit(profile, framework, { url: service.url, token: await mintToken(), ...settings });
-
-    test("two components, mounted twice and rendered often, share one socket and show every event", async () => {
-      const order = await registerOrderAt(service.url);
-      const page = await visit({ order });
-      await page.shows(({ status, order }) => {
+    test("two components that mount twice and render often share one socket and show every event", async () => {
+      const order = await registerOrder();
+      const page = await open(framework, { order });
+      await page.waitFor(({ status, order }) => {
         expect(status).toBe("live");
         expect(order).toMatchObject({ status: "pending", payment_status: "pending" });
       });
       await publish(`orders/${order}`, "order_shipped", { carrier: "UPS", tracking_number: "1Z" });
-      await page.shows((shown) => {
-        expect(shown.order).toMatchObject({ status: "shipped", carrier: "UPS", tracking_number: "1Z" });
-        expect(shown).toMatchObject({ second: "shipped", lastSeq: 1, isConnected: true, error: null, sockets: 1 });
+      await page.waitFor((state) => {
+        expect(state.order).toMatchObject({ status: "shipped", carrier: "UPS", tracking_number: "1Z" });
+        expect(state).toMatchObject({ second: "shipped", lastSeq: 1, isConnected: true, error: null, sockets: 1 });
       });
-      await eventually(async () => expect(await connections()).toBe(1));
+      await expectConnections(1);
       expect(page.errors).toEqual([]);
     });
 
-    test("without an order id there is no socket; with one there is, and after unmounting there is none", async () => {
-      const page = await visit({});
-      await page.shows(({ status }) => expect(status).toBe("idle"));
-      const order = await registerOrderAt(service.url);
-      await page.do(`change({ orderId: "${order}" })`);
-      await page.shows((shown) => expect(shown).toMatchObject({ status: "live", sockets: 1 }));
-      const other = await registerOrderAt(service.url);
-      await page.do(`change({ orderId: "${other}" })`);
-      await page.shows((shown) => expect(shown.order).toMatchObject({ order_id: other }));
-      await eventually(async () => expect(await connections()).toBe(1));
-      await page.do("unmount()");
-      await eventually(async () => expect(await connections()).toBe(0));
-      expect((await page.shown()).sockets).toBe(2);
+    test("a socket opens with an order id, moves to another one, and closes on unmount", async () => {
+      const page = await open(framework, {});
+      await page.waitFor(({ status }) => expect(status).toBe("idle"));
+      const order = await registerOrder();
+      await page.call(`change({ orderId: "${order}" })`);
+      await page.waitFor((state) => expect(state).toMatchObject({ status: "live", sockets: 1 }));
+      const other = await registerOrder();
+      await page.call(`change({ orderId: "${other}" })`);
+      await page.waitFor((state) => expect(state.order).toMatchObject({ order_id: other }));
+      await expectConnections(1);
+      await page.call("unmount()");
+      await expectConnections(0);
+      expect((await page.state()).sockets).toBe(2);
       expect(page.errors).toEqual([]);
     });
 
-    test("another token of the same user keeps the socket; one that comes after a refusal begins anew", async () => {
-      const order = await registerOrderAt(service.url);
-      const page = await visit({ order });
-      await page.shows(({ status }) => expect(status).toBe("live"));
-      await page.do(`change({ token: "${await mintToken({ expiresIn: 900 })}" })`);
+    test("a new token of the same user keeps the socket; a new token after a rejection reconnects", async () => {
+      const order = await registerOrder();
+      const page = await open(framework, { order });
+      await waitUntilLive(page);
+      await page.call(`change({ token: "${await mintToken({ expiresIn: 900 })}" })`);
       await publish(`orders/${order}`, "order_delivered", {});
-      await page.shows(({ order }) => expect(order).toMatchObject({ status: "delivered" }));
-      expect((await page.shown()).sockets).toBe(1);
+      await page.waitFor(({ order }) => expect(order).toMatchObject({ status: "delivered" }));
+      expect((await page.state()).sockets).toBe(1);
 
-      const expired = await visit({ order, token: await mintToken({ expiresIn: -1 }) });
-      await expired.shows((shown) => expect(shown.error).toMatchObject({ code: 4001, userMustAct: true }));
-      await expired.do(`change({ token: "${await mintToken()}" })`);
-      await expired.shows((shown) => expect(shown).toMatchObject({ status: "live", error: null }));
+      const expired = await open(framework, { order, token: await mintToken({ expiresIn: -1 }) });
+      await expired.waitFor((state) => expect(state.error).toMatchObject({ code: 4001, userMustAct: true }));
+      await expired.call(`change({ token: "${await mintToken()}" })`);
+      await expired.waitFor((state) => expect(state).toMatchObject({ status: "live", error: null }));
     });
 
-    test("a restart of the service is bridged", async () => {
-      const order = await registerOrderAt(service.url);
-      const page = await visit({ order });
-      await page.shows(({ status }) => expect(status).toBe("live"));
-      await service.restart();
+    test("a restart of the service is recovered", async () => {
+      const order = await registerOrder();
+      const page = await open(framework, { order });
+      await waitUntilLive(page);
+      await fixture.service.restart();
       await publish(`orders/${order}`, "order_cancelled", {});
-      await page.shows((shown) => {
-        expect(shown.order).toMatchObject({ status: "cancelled" });
-        expect(shown).toMatchObject({ status: "live", recovered: true, lastSeq: 1 });
+      await page.waitFor((state) => {
+        expect(state.order).toMatchObject({ status: "cancelled" });
+        expect(state).toMatchObject({ status: "live", recovered: true, lastSeq: 1 });
       });
       expect(page.errors).toEqual([]);
     });
 
-    test("products are a map of what events said", async () => {
-      const page = await visit({ products: "" });
-      await page.shows(({ productsStatus }) => expect(productsStatus).toBe("live"));
+    test("products merge the events of each requested product", async () => {
+      const page = await open(framework, { products: "" });
+      await page.waitFor(({ productsStatus }) => expect(productsStatus).toBe("live"));
       await publish("products", "inventory_updated", { product_id: "p-1", new_quantity: 5 });
       await publish("products", "price_updated", { product_id: "p-1", new_price: 9.99 });
       await publish("products", "price_updated", { product_id: "p-3", new_price: 1 });
       await publish("products", "product_updated", { product_id: "p-2", name: "Mug" });
-      await page.shows(({ products }) => expect(products).toMatchObject({ "p-2": { name: "Mug" } }));
-      const { products, sockets } = await page.shown();
+      await page.waitFor(({ products }) => expect(products).toMatchObject({ "p-2": { name: "Mug" } }));
+      const { products, sockets } = await page.state();
       expect(products).toMatchObject({ "p-1": { new_quantity: 5, new_price: 9.99 } });
       expect(Object.keys(products as object)).toEqual(["p-1", "p-2"]);
       expect(sockets).toBe(1);
@@ -112,12 +99,12 @@ for (const framework of ["react", "vue"]) {
   });
 }
 
-test("components that Vue replaces find the socket open", async () => {
-  const order = await registerOrderAt(service.url);
-  const page = await site.visit(profile, "vue", { url: service.url, token: await mintToken(), order });
-  await page.shows(({ status }) => expect(status).toBe("live"));
-  await page.do("remount()");
+test("components that Vue remounts reuse the open socket", async () => {
+  const order = await registerOrder();
+  const page = await open("vue", { order });
+  await waitUntilLive(page);
+  await page.call("remount()");
   await publish(`orders/${order}`, "order_shipped", {});
-  await page.shows(({ order }) => expect(order).toMatchObject({ status: "shipped" }));
-  expect((await page.shown()).sockets).toBe(1);
+  await page.waitFor(({ order }) => expect(order).toMatchObject({ status: "shipped" }));
+  expect((await page.state()).sockets).toBe(1);
 });

@@ -1,143 +1,113 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test as inNode } from "vitest";
+import { expect, test as inNode } from "vitest";
 import { DEFAULT_TUNING } from "../../src/sdk/connection/tuning.ts";
 import { eventually } from "../support/eventually.ts";
-import { callService, registerOrderAt } from "../support/node-client.ts";
 import { hasChromium } from "./support/chromium.ts";
-import { diaryOf, isLive, missesNothing } from "./support/diary.ts";
-import { Publishing } from "./support/publishing.ts";
-import type { VisitedPage } from "./support/site.ts";
-import { type Surroundings, startSurroundings } from "./support/surroundings.ts";
+import { expectNoneMissed, recordOf } from "./support/page-record.ts";
+import { setUpRecovery } from "./support/recovery-fixture.ts";
+import { countOrderConnections } from "./support/service.ts";
 
-/** What a real Chromium does to pages: it hides, freezes and keeps them; and the laptop around it sleeps. */
+/** What a real Chromium does to pages: it hides, freezes and caches them, and the laptop it runs on sleeps. */
 
-const test = inNode.skipIf(!hasChromium("pages that are hidden, frozen, left and come back to"));
+const test = inNode.skipIf(!hasChromium("hidden, frozen and cached pages"));
 const LAPTOP_SLEEP_MS = 30_000;
 
-let around: Surroundings;
-beforeAll(async () => {
-  around = await startSurroundings();
-});
-afterAll(() => around?.stop());
-
-let order: string;
-let page: VisitedPage;
-let publishing: Publishing;
-beforeEach(async () => {
-  order = await registerOrderAt(around.service.url);
-});
-afterEach(async () => {
-  around.network.isDead = false;
-  around.chromium.signal("SIGCONT");
-  await publishing?.stop();
-  for (const tab of around.chromium.profile.pages()) if (tab.url() !== "about:blank") await tab.close();
-  expect(around.site.takeErrors()).toEqual([]);
-});
-
-/** Opens the page, and begins to publish once it is live. */
-async function visit(profile = around.chromium.profile): Promise<void> {
-  page = await around.site.visit(profile, "recovery", { url: around.url, order });
-  await isLive(page);
-  publishing = new Publishing(around.service.url, order);
-  await untilPublished(20);
-}
-const untilPublished = (count: number) => {
-  const { last } = publishing;
-  return eventually(() => expect(publishing.last).toBeGreaterThanOrEqual(last + count));
-};
-const connections = async () => {
-  const answer = await callService(around.service.url, "GET", "ws/health");
-  const { channel_details } = (await answer.json()) as { channel_details: Record<string, number> };
-  return channel_details[`order_${order}`] ?? 0;
-};
-/** Another tab in front of the page. */
-const openAnotherTab = async () => {
-  const tab = await around.chromium.profile.newPage();
-  await tab.goto(`${around.site.url}/`);
-  await page.shows(({ life }) => expect(life).toContain("hidden"));
+const fixture = setUpRecovery();
+const countConnections = () => countOrderConnections(fixture.environment.service.url, fixture.order);
+/** Opens a tab in front of the page. */
+const openTabInFront = async () => {
+  const { chromium, site } = fixture.environment;
+  const tab = await chromium.profile.newPage();
+  await tab.goto(`${site.url}/`);
+  await untilRecorded("hidden");
   return tab;
 };
-const lives = (entry: string) => page.shows(({ life }) => expect(life).toContain(entry));
+const untilRecorded = (entry: string) => fixture.page.waitFor(({ lifecycle }) => expect(lifecycle).toContain(entry));
 
-test("a tab behind another one hears everything, and comes back by itself when its socket is cut", async () => {
-  await visit();
-  await openAnotherTab();
-  await untilPublished(20);
-  await missesNothing(page, publishing.last);
-  around.network.cut();
-  await page.shows(({ sockets, status }) => {
+test("a background tab receives every event and reconnects by itself after its socket is cut", async () => {
+  await fixture.open();
+  const { page, publisher } = fixture;
+  await openTabInFront();
+  await publisher.untilPublished(20);
+  await expectNoneMissed(page, publisher.lastSeq);
+  fixture.environment.network.cut();
+  await page.waitFor(({ sockets, status }) => {
     expect(sockets).toBe(2);
     expect(status).toBe("live");
   });
-  await untilPublished(20);
+  await publisher.untilPublished(20);
   await page.page.bringToFront();
-  await lives("visible");
-  const { attempts, states } = await missesNothing(page, await publishing.stop());
+  await untilRecorded("visible");
+  const { attempts, states } = await fixture.expectNoneMissed();
   expect(states).toEqual(["live", "recovering", "live"]);
   expect(attempts).toHaveLength(2);
 });
 
-test("a tab that the browser freezes keeps no socket, and is right again when it goes on", async () => {
-  await visit();
-  const other = await openAnotherTab();
-  const debug = await around.chromium.profile.newCDPSession(page.page);
-  await debug.send("Page.setWebLifecycleState", { state: "frozen" });
-  await eventually(async () => expect(await connections()).toBe(0));
-  await untilPublished(100);
-  await debug.send("Page.setWebLifecycleState", { state: "active" });
-  const { life, attempts } = await missesNothing(page, publishing.last);
-  expect(life.filter((entry) => entry !== "pageshow")).toEqual(["hidden", "freeze", "resume"]);
+test("a frozen tab holds no socket and recovers when it resumes", async () => {
+  await fixture.open();
+  const { page, publisher } = fixture;
+  const otherTab = await openTabInFront();
+  const devTools = await fixture.environment.chromium.profile.newCDPSession(page.page);
+  await devTools.send("Page.setWebLifecycleState", { state: "frozen" });
+  await eventually(async () => expect(await countConnections()).toBe(0));
+  await publisher.untilPublished(100);
+  await devTools.send("Page.setWebLifecycleState", { state: "active" });
+  const { lifecycle, attempts } = await expectNoneMissed(page, publisher.lastSeq);
+  expect(lifecycle.filter((entry) => entry !== "pageshow")).toEqual(["hidden", "freeze", "resume"]);
   expect(attempts).toHaveLength(2);
-  await other.close();
+  await otherTab.close();
   await page.page.bringToFront();
-  await lives("visible");
-  await missesNothing(page, await publishing.stop());
-  expect((await diaryOf(page)).attempts).toHaveLength(2);
+  await untilRecorded("visible");
+  await fixture.expectNoneMissed();
+  expect((await recordOf(page)).attempts).toHaveLength(2);
 });
 
-test("a laptop that sleeps and wakes to a network that forgot it", { timeout: 120_000 }, async () => {
-  await visit();
-  around.chromium.signal("SIGSTOP");
-  // What still reached the laptop is read when it wakes: it says nothing of the socket it came on.
-  await untilPublished(20);
-  around.network.isDead = true;
-  await untilPublished(20);
+test("a laptop that sleeps and wakes to a network without its connection", { timeout: 120_000 }, async () => {
+  await fixture.open();
+  const { environment, publisher } = fixture;
+  environment.chromium.signal("SIGSTOP");
+  // Chromium reads these events when it wakes; they do not show that the socket is dead.
+  await publisher.untilPublished(20);
+  environment.network.isDead = true;
+  await publisher.untilPublished(20);
   await wait(LAPTOP_SLEEP_MS);
-  around.network.isDead = false;
-  around.chromium.signal("SIGCONT");
-  // Its old socket is dead and nobody says so: only a question shows that, and the answer is not waited for as long as
-  // at other times.
-  const { attempts } = await missesNothing(page, await publishing.stop(), DEFAULT_TUNING.heartbeatTimeoutMs);
+  environment.network.isDead = false;
+  environment.chromium.signal("SIGCONT");
+  // Only a heartbeat reveals the dead socket. After a wake, the SDK waits less than the usual timeout for its answer.
+  const { attempts } = await fixture.expectNoneMissed(DEFAULT_TUNING.heartbeatTimeoutMs);
   expect(attempts).toHaveLength(2);
 });
 
-test("a page that is left and come back to is the same one (back-forward cache)", async () => {
-  await visit();
-  await page.page.goto(`${around.site.url}/`);
-  await eventually(async () => expect(await connections()).toBe(0));
-  await untilPublished(100);
+test("a page restored from the back-forward cache recovers", async () => {
+  await fixture.open();
+  const { page, publisher } = fixture;
+  await page.page.goto(`${fixture.environment.site.url}/`);
+  await eventually(async () => expect(await countConnections()).toBe(0));
+  await publisher.untilPublished(100);
   await page.page.evaluate("history.back()");
-  await missesNothing(page, publishing.last);
-  await untilPublished(20);
-  const { attempts, arrivedBy, life } = await missesNothing(page, await publishing.stop());
-  expect(arrivedBy).toBe("navigate");
-  expect(life).toEqual(expect.arrayContaining(["pagehide persisted", "pageshow persisted"]));
+  await expectNoneMissed(page, publisher.lastSeq);
+  await publisher.untilPublished(20);
+  const { attempts, navigationType, lifecycle } = await fixture.expectNoneMissed();
+  expect(navigationType).toBe("navigate");
+  expect(lifecycle).toEqual(expect.arrayContaining(["pagehide persisted", "pageshow persisted"]));
   expect(attempts).toHaveLength(2);
 });
 
-test("a page that is left and loaded again goes on where it was (sessionStorage)", async () => {
-  // The browser as Playwright starts it keeps no page.
-  const profile = await around.site.profile();
-  await visit(profile);
+test("a page that is left and loaded again resumes from its position in sessionStorage", async () => {
+  const { site } = fixture.environment;
+  // Playwright's own Chromium has no back-forward cache.
+  const profile = await site.newProfile();
+  await fixture.open({ profile });
+  const { page, publisher } = fixture;
   for (let i = 0; i < 3; i++) {
-    await page.page.goto(`${around.site.url}/`);
-    await eventually(async () => expect(await connections()).toBe(0));
-    await untilPublished(20);
+    await page.page.goto(`${site.url}/`);
+    await eventually(async () => expect(await countConnections()).toBe(0));
+    await publisher.untilPublished(20);
     await page.page.goBack();
-    await missesNothing(page, publishing.last);
+    await expectNoneMissed(page, publisher.lastSeq);
   }
-  const { attempts, arrivedBy, states } = await missesNothing(page, await publishing.stop());
-  expect(arrivedBy).toBe("back_forward");
+  const { attempts, navigationType, states } = await fixture.expectNoneMissed();
+  expect(navigationType).toBe("back_forward");
   expect(attempts).toHaveLength(1);
   expect(states.at(-1)).toBe("live");
   await profile.close();

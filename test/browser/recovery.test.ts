@@ -1,178 +1,154 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test as inNode } from "vitest";
+import { expect, test as inNode } from "vitest";
 import { publishAt } from "../sdk/support/listener.ts";
 import { eventually } from "../support/eventually.ts";
-import { callService, registerOrderAt } from "../support/node-client.ts";
+import { callService } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { hasChromium } from "./support/chromium.ts";
-import { diaryOf, isLive, missesNothing } from "./support/diary.ts";
-import { Publishing } from "./support/publishing.ts";
-import type { VisitedPage } from "./support/site.ts";
-import { type Surroundings, startSurroundings } from "./support/surroundings.ts";
+import { expectNoneMissed, recordOf } from "./support/page-record.ts";
+import { setUpRecovery } from "./support/recovery-fixture.ts";
+import { waitUntilLive } from "./support/site.ts";
 
-/** What fails around a page in a real Chromium: the service, the network, its tokens. */
+/** A page in a real Chromium while the service, the network or its token fails. */
 
 const test = inNode.skipIf(!hasChromium("a page whose service, network or token fails"));
 const OFFLINE_MS = 30_000;
 const BREAKS = 50;
-/** With the SDK's own times: a heartbeat, its timeout, a try that hangs, and the back-off. */
+/** Covers the SDK's default heartbeat, heartbeat timeout, connect timeout and back-off. */
 const SILENCE_MS = 60_000;
 
-let around: Surroundings;
-beforeAll(async () => {
-  around = await startSurroundings();
-});
-afterAll(() => around?.stop());
+const fixture = setUpRecovery();
 
-let order: string;
-let page: VisitedPage;
-let publishing: Publishing;
-beforeEach(async () => {
-  around.site.token = mintToken;
-  order = await registerOrderAt(around.service.url);
-});
-afterEach(async () => {
-  around.network.isDead = false;
-  await Promise.all([publishing?.stop(), page?.page.close()]);
-  expect(around.site.takeErrors()).toEqual([]);
-});
-
-/** Opens the page, and begins to publish once it is live. */
-async function visit(tuning: object = {}): Promise<void> {
-  page = await around.site.visit(around.chromium.profile, "recovery", {
-    url: around.url,
-    order,
-    tuning: JSON.stringify(tuning),
-  });
-  await isLive(page);
-  publishing = new Publishing(around.service.url, order);
-  await untilPublished(20);
-}
-const untilPublished = (count: number) => {
-  const { last } = publishing;
-  return eventually(() => expect(publishing.last).toBeGreaterThanOrEqual(last + count));
-};
-
-test("the service is killed and started again", async () => {
-  await visit();
-  const before = (await diaryOf(page)).attempts.length;
-  await around.service.kill();
+test("the service is killed and restarted", async () => {
+  await fixture.open();
+  const { environment, page, publisher } = fixture;
+  const attemptsBefore = (await recordOf(page)).attempts.length;
+  await environment.service.kill();
   const killedAt = Date.now();
-  // It tries in vain.
-  await eventually(async () => expect((await diaryOf(page)).attempts.length).toBeGreaterThanOrEqual(before + 2));
-  await around.service.restart();
-  const away = Date.now() - killedAt;
-  await untilPublished(20);
-  await isLive(page);
-  const { attempts, states } = await missesNothing(page, await publishing.stop());
+  await eventually(async () => {
+    expect((await recordOf(page)).attempts.length).toBeGreaterThanOrEqual(attemptsBefore + 2);
+  });
+  await environment.service.restart();
+  const downMs = Date.now() - killedAt;
+  await publisher.untilPublished(20);
+  await waitUntilLive(page);
+  const { attempts, states } = await fixture.expectNoneMissed();
   expect(states).toEqual(["live", "recovering", "live"]);
-  // One try a second at most, besides the first one and the one that succeeds.
-  expect(attempts.length - before).toBeLessThanOrEqual(2 + Math.ceil(away / 1000));
+  // At most one attempt per second, besides the first and the successful one.
+  expect(attempts.length - attemptsBefore).toBeLessThanOrEqual(2 + Math.ceil(downMs / 1000));
 });
 
-test("thirty seconds without a network", { timeout: 90_000 }, async () => {
-  await visit();
-  await around.chromium.profile.setOffline(true);
-  around.network.isDead = true;
-  await page.shows(({ status }) => expect(status).toBe("offline"));
+test("thirty seconds offline", { timeout: 90_000 }, async () => {
+  await fixture.open();
+  const { environment, page, publisher } = fixture;
+  await environment.chromium.profile.setOffline(true);
+  environment.network.isDead = true;
+  await page.waitFor(({ status }) => expect(status).toBe("offline"));
   await wait(OFFLINE_MS);
-  await untilPublished(20);
-  around.network.isDead = false;
-  await around.chromium.profile.setOffline(false);
-  await untilPublished(20);
-  const { attempts, states } = await missesNothing(page, await publishing.stop());
-  await isLive(page);
+  await publisher.untilPublished(20);
+  environment.network.isDead = false;
+  await environment.chromium.profile.setOffline(false);
+  await publisher.untilPublished(20);
+  const { attempts, states } = await fixture.expectNoneMissed();
+  await waitUntilLive(page);
   expect(states.filter((state) => state !== "recovering")).toEqual(["live", "offline", "live"]);
   expect(attempts.filter(({ isOnline }) => !isOnline).length).toBeLessThanOrEqual(1);
   expect(attempts.length).toBeLessThanOrEqual(3);
 });
 
-test("a network that goes dead without a word", { timeout: 2 * SILENCE_MS }, async () => {
-  await visit();
-  around.network.isDead = true;
-  await untilPublished(20);
-  await page.shows(({ status }) => expect(status).toBe("recovering"), SILENCE_MS);
-  around.network.isDead = false;
-  await untilPublished(20);
-  const { attempts, states } = await missesNothing(page, await publishing.stop(), SILENCE_MS);
+test("a network that goes silent without closing the socket", { timeout: 2 * SILENCE_MS }, async () => {
+  await fixture.open();
+  const { environment, page, publisher } = fixture;
+  environment.network.isDead = true;
+  await publisher.untilPublished(20);
+  await page.waitFor(({ status }) => expect(status).toBe("recovering"), SILENCE_MS);
+  environment.network.isDead = false;
+  await publisher.untilPublished(20);
+  const { attempts, states } = await fixture.expectNoneMissed(SILENCE_MS);
   expect(states.slice(0, 2)).toEqual(["live", "recovering"]);
   expect(attempts.length).toBeLessThanOrEqual(3);
 });
 
-test(`${BREAKS} breaks in a row`, { timeout: 120_000 }, async () => {
-  await visit({ firstBackoffMs: 200, maxBackoffMs: 200, minRetryMs: 50 });
+test(`${BREAKS} broken connections in a row`, { timeout: 120_000 }, async () => {
+  await fixture.open({ tuning: { firstBackoffMs: 200, maxBackoffMs: 200, minRetryMs: 50 } });
+  const { environment, page } = fixture;
   for (let i = 0; i < BREAKS; i++) {
-    const { length } = (await diaryOf(page)).attempts;
-    if (i % 2 === 0) around.network.cut();
-    else await page.do("closeRawSocket()");
-    await page.shows(({ sockets, status }) => {
+    const { length } = (await recordOf(page)).attempts;
+    if (i % 2 === 0) environment.network.cut();
+    else await page.call("closeRawSocket()");
+    await page.waitFor(({ sockets, status }) => {
       expect(sockets).toBeGreaterThan(length);
       expect(status).toBe("live");
     });
   }
-  const { attempts } = await missesNothing(page, await publishing.stop());
+  const { attempts } = await fixture.expectNoneMissed();
   expect(attempts.length).toBe(BREAKS + 1);
 });
 
-test("tokens that last four seconds", { timeout: 60_000 }, async () => {
-  const ends: number[] = [];
-  around.site.token = () => {
-    ends.push(Date.now() + 4000);
+test("tokens that expire after four seconds are renewed on the same socket", { timeout: 60_000 }, async () => {
+  const { environment } = fixture;
+  const expiries: number[] = [];
+  environment.site.token = () => {
+    expiries.push(Date.now() + 4000);
     return mintToken({ expiresIn: 4 });
   };
-  await visit();
-  await eventually(() => expect(ends.length).toBeGreaterThanOrEqual(4), 30_000);
-  await eventually(() => expect(Date.now()).toBeGreaterThan(Number(ends[1])));
-  await untilPublished(20);
-  const { attempts, states } = await missesNothing(page, await publishing.stop());
+  await fixture.open();
+  await eventually(() => expect(expiries.length).toBeGreaterThanOrEqual(4), 30_000);
+  await eventually(() => expect(Date.now()).toBeGreaterThan(Number(expiries[1])));
+  await fixture.publisher.untilPublished(20);
+  const { attempts, states } = await fixture.expectNoneMissed();
   expect(states).toEqual(["live"]);
   expect(attempts).toHaveLength(1);
 });
 
-test("a token that ends while the shop cannot give another one", { timeout: 60_000 }, async () => {
-  around.site.token = () => mintToken({ expiresIn: 3 });
-  const asked: number[] = [];
-  await visit();
-  around.site.token = () => {
-    asked.push(Date.now());
-    return Promise.reject(new Error("the login service is away"));
+test("a token that expires while the shop cannot issue another one", { timeout: 60_000 }, async () => {
+  const { environment } = fixture;
+  environment.site.token = () => mintToken({ expiresIn: 3 });
+  await fixture.open();
+  const { page, publisher } = fixture;
+  let requests = 0;
+  environment.site.token = () => {
+    requests++;
+    return Promise.reject(new Error("the login service is unavailable"));
   };
-  await page.shows(({ states }) => expect(states).toContain("recovering"));
-  await eventually(() => expect(asked.length).toBeGreaterThanOrEqual(2));
-  around.site.token = mintToken;
-  await page.shows(({ status }) => expect(status).toBe("live"), 30_000);
-  await untilPublished(20);
-  const { attempts, states } = await missesNothing(page, await publishing.stop());
+  await page.waitFor(({ states }) => expect(states).toContain("recovering"));
+  await eventually(() => expect(requests).toBeGreaterThanOrEqual(2));
+  environment.site.token = mintToken;
+  await page.waitFor(({ status }) => expect(status).toBe("live"), 30_000);
+  await publisher.untilPublished(20);
+  const { attempts, states } = await fixture.expectNoneMissed();
   expect(states).toEqual(["live", "recovering", "live"]);
   expect(attempts).toHaveLength(2);
 });
 
-test("a right that is withdrawn: the page is told why, and makes no further attempt", async () => {
-  await visit();
-  await publishing.stop();
-  await callService(around.service.url, "POST", "disconnect", { channel: `order_${order}` });
-  const { reason } = await page.shows(({ status }) => expect(status).toBe("closed"));
+test("a disconnected page shows the reason and does not reconnect until it asks to", async () => {
+  await fixture.open();
+  const { environment, order, page, publisher } = fixture;
+  const { profile } = environment.chromium;
+  await publisher.stop();
+  await callService(environment.service.url, "POST", "disconnect", { channel: `order_${order}` });
+  const { reason } = await page.waitFor(({ status }) => expect(status).toBe("closed"));
   expect(reason).toEqual({
     code: 4001,
     name: "unauthenticated",
     message: "Disconnected by the service",
     userMustAct: true,
   });
-  // What else makes a page try at once: the network comes back, somebody looks at it again.
-  await around.chromium.profile.setOffline(true);
-  await page.shows(({ life }) => expect(life).toContain("offline"));
-  await around.chromium.profile.setOffline(false);
-  const other = await around.chromium.profile.newPage();
-  await page.shows(({ life }) => expect(life).toContain("hidden"));
-  await other.close();
+  // Neither a restored network nor a tab that becomes visible again may trigger an attempt.
+  await profile.setOffline(true);
+  await page.waitFor(({ lifecycle }) => expect(lifecycle).toContain("offline"));
+  await profile.setOffline(false);
+  const otherTab = await profile.newPage();
+  await page.waitFor(({ lifecycle }) => expect(lifecycle).toContain("hidden"));
+  await otherTab.close();
   await page.page.bringToFront();
-  await page.shows(({ life }) => expect(life).toEqual(expect.arrayContaining(["online", "visible"])));
-  // Longer than the first back-off, and than the jitter after a wake.
+  await page.waitFor(({ lifecycle }) => expect(lifecycle).toEqual(expect.arrayContaining(["online", "visible"])));
+  // Longer than the first back-off and the jitter after a wake.
   await wait(2000);
-  expect((await diaryOf(page)).attempts).toHaveLength(1);
-  // The page itself may begin anew, from where it was.
-  await publishAt(around.service.url, `orders/${order}`, "order_delivered", {});
-  await page.do("reconnect()");
-  const { attempts } = await missesNothing(page, publishing.last + 1);
+  expect((await recordOf(page)).attempts).toHaveLength(1);
+  // The page itself may reconnect, and resumes from its position.
+  await publishAt(environment.service.url, `orders/${order}`, "order_delivered", {});
+  await page.call("reconnect()");
+  const { attempts } = await expectNoneMissed(page, publisher.lastSeq + 1);
   expect(attempts).toHaveLength(2);
 });

@@ -1,4 +1,4 @@
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";

@@ -1,4 +1,4 @@
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { eventually } from "../support/eventually.ts";

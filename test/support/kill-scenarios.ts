@@ -1,4 +1,4 @@
-import { createClient } from "redis";
+import { createClient } from "@redis/client";
 import { expect } from "vitest";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { eventually } from "./eventually.ts";

@@ -4,12 +4,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-/** Python programs that use our module as a service would: copied beside them as `tidings.py`. */
+/** Runs Python programs that use the Python publisher as a service would: as `tidings.py` in their folder. */
 
 const MODULE = join(import.meta.dirname, "../../src/sdk/python/publisher.py");
 
 /**
- * Whether Python 3.9 or newer is installed. When it is not, says what goes untested for that; in CI that is an error.
+ * Whether Python 3.9 or newer is installed. If not, prints what remains untested; in CI, throws.
  * @example describe.skipIf(!hasPython("the Python module"))("the Python module", () => …)
  */
 export function hasPython(untested: string): boolean {
@@ -33,7 +33,7 @@ export class PythonProject {
     return new PythonProject(directory);
   }
 
-  /** Runs a program. @returns The JSON that it printed. @throws with what it said, when it failed. */
+  /** Runs a program and returns the JSON that it printed. @throws with its output when it fails. */
   async run(program: string, env: Record<string, string> = {}): Promise<unknown> {
     const { stdout } = await promisify(execFile)("python3", ["-W", "error", "-c", program], {
       cwd: this.directory,

@@ -6,7 +6,7 @@ import { callService } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 
-/** Scripts of pages written for the original service run as they are: only the host name and the token are a page's own. */
+/** Scripts written for the original service run unchanged, except for the host name and the token. */
 
 const ORDER = "123e4567-e89b-12d3-a456-426614174000";
 const scripts = [
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-/** Runs a script in a page whose host is the service's, and returns its socket once it is open. */
+/** Runs a page script against the service. Returns its socket after the first message. */
 async function runInPage(script: string, token: string, globals: Record<string, unknown>): Promise<WebSocket> {
   const host = new URL(service.url).host;
   class PageWebSocket extends WebSocket {
@@ -77,8 +77,8 @@ describe("usage", () => {
 });
 
 describe("error handling", () => {
-  /** Runs the page's error handling on a socket, and says what it did when that closed. */
-  async function whatHappens(url: string, whenOpen: () => unknown = () => {}) {
+  /** Runs the page's error handling on a socket. Returns what it did after the socket closed. */
+  async function reactionToClose(url: string, whenOpen: () => unknown = () => {}) {
     const ws = new WebSocket(url);
     const window = { location: { href: "/orders" } };
     const setTimeout = vi.fn();
@@ -97,14 +97,14 @@ describe("error handling", () => {
     return { page: window.location.href, retries: setTimeout.mock.calls, connectWebSocket };
   }
 
-  test("4001 leads to the login page", async () => {
+  test("4001 redirects to the login page", async () => {
     const url = `${service.url.replace("http", "ws")}/api/v1/ws/orders/${ORDER}?token=expired`;
-    expect(await whatHappens(url)).toMatchObject({ page: "/login", retries: [] });
+    expect(await reactionToClose(url)).toMatchObject({ page: "/login", retries: [] });
   });
 
-  test("anything else is tried again", async () => {
+  test("any other close is retried", async () => {
     const url = `${service.url.replace("http", "ws")}/api/v1/ws/products?token=${await mintToken()}`;
-    const { page, retries, connectWebSocket } = await whatHappens(url, () => service.kill());
+    const { page, retries, connectWebSocket } = await reactionToClose(url, () => service.kill());
     await service.restart();
     expect(page).toBe("/orders");
     expect(retries).toEqual([[connectWebSocket, 5000]]);

@@ -1,26 +1,36 @@
 import { once, setMaxListeners } from "node:events";
-import { createClient, ErrorReply, RESP_TYPES } from "redis";
-import type { RedisCommand } from "./command.ts";
-import type { Reply } from "./reply.ts";
+import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 
-/** How long Redis may take to be connected to, or to answer. */
-const TIMEOUT_MS = 2000;
-/** How soon a lost connection is tried again, over and over: Redis is next door, or back at any moment. */
+/** How long connecting may take, and how long an answer. */
+export const TIMEOUT_MS = 2000;
+/** Between attempts to reconnect. No back-off: this is the only client of a Redis that usually runs on this machine. */
 const RETRY_MS = 50;
 
-/** Redis is away or too slow. What was asked may have been done nevertheless. */
+export type RedisCommand = [name: string, ...args: (string | Buffer)[]];
+
+/** A reply of Redis: blob strings as buffers, simple strings such as `OK` as strings. */
+export type Reply = null | number | string | Buffer | ErrorReply | Reply[];
+
+/** Redis is unreachable or too slow. It may nevertheless have run the commands. */
 export class RedisUnavailable extends Error {}
 
-/** What a bridge needs of Redis; every call ends within two seconds. */
+/** A connection that reconnects by itself. Every call settles within two seconds. */
 export interface Connection {
-  /** Runs commands in their order. @returns A reply each; errors of Redis are among them. @throws {RedisUnavailable} */
+  /**
+   * Runs commands in order.
+   * @returns One reply per command, errors included.
+   * @throws {RedisUnavailable}
+   */
   run(commands: RedisCommand[]): Promise<Reply[]>;
-  /** Runs commands as one transaction. @returns The same, or the error that aborted it. @throws {RedisUnavailable} */
+  /**
+   * Runs commands as one transaction.
+   * @returns Their replies, or the error that aborted it.
+   * @throws {RedisUnavailable}
+   */
   transact(commands: RedisCommand[]): Promise<Reply[] | ErrorReply>;
   close(): void;
 }
 
-/** One connection, which comes back by itself. */
 export function openConnection(redisUrl: string): Connection {
   const client = createClient({
     url: redisUrl,
@@ -28,21 +38,21 @@ export function openConnection(redisUrl: string): Connection {
     RESP: 2,
     commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
     socket: { reconnectStrategy: RETRY_MS, connectTimeout: TIMEOUT_MS },
-    // Whoever asks is told that Redis is away, and may ask again; nothing happens later, behind its back.
+    // Fail while disconnected, instead of queueing commands that would run after their caller has given up.
     disableOfflineQueue: true,
   });
-  // Each command that is sent listens while it waits; whether Redis is there, they say.
+  // Each waiting call listens for "error" through `once`; this listener keeps an error without a call from throwing.
   client.on("error", () => {});
   setMaxListeners(0, client);
   client.connect().catch(() => {});
 
   const ready = async () => {
-    // The next attempt tells, which is at most RETRY_MS away: "error" rejects.
+    // Rejects at the next failed attempt, at most RETRY_MS away: `once` rejects on "error".
     if (!client.isReady) await once(client, "ready");
   };
   const send = (command: RedisCommand, options?: { chainId: symbol }) =>
     client.sendCommand<Reply>(command, options).catch((error: unknown) => {
-      // A Redis that still loads its data is as good as away.
+      // A Redis that is still loading its data counts as unavailable.
       if (error instanceof ErrorReply && !error.message.startsWith("LOADING")) return error;
       throw error;
     });
@@ -56,63 +66,35 @@ export function openConnection(redisUrl: string): Connection {
     transact: (commands) =>
       inTime(async () => {
         await ready();
-        // A chain is sent whole or not at all, and without other requests' commands between.
+        // The client sends a chain whole or not at all, without other callers' commands in between.
         const chainId = Symbol("transaction");
         const all: RedisCommand[] = [["MULTI"], ...commands, ["EXEC"]];
         const replies = await Promise.all(all.map((command) => send(command, { chainId })));
         const result = replies.at(-1);
         if (Array.isArray(result) || result instanceof ErrorReply) return result;
-        throw new Error("EXEC answered neither a list nor an error");
+        throw new Error("EXEC returned neither a list nor an error");
       }),
     close: () => client.destroy(),
   };
 }
 
-/** A connection of a listener's own. It does not come back: its end is the listener's news that something was missed. */
-export interface Subscription {
-  /** Settles when Redis has gone. */
-  ended: Promise<void>;
-  close(): void;
-}
-
-/**
- * Listens to a channel, or to a pattern of channels.
- * @returns Once Redis has confirmed it; messages may come from then on, and in the same moment.
- * @throws {RedisUnavailable}
- */
-export async function openSubscription(
-  redisUrl: string,
-  { channel, isPattern }: { channel: string; isPattern: boolean },
-  onMessage: (message: Buffer, channel: Buffer) => void,
-): Promise<Subscription> {
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const client = createClient({
-    url: redisUrl,
-    RESP: 2,
-    socket: { reconnectStrategy: false, connectTimeout: TIMEOUT_MS },
-  });
-  client.on("error", () => end());
-  client.on("end", () => end());
-  try {
-    await inTime(async () => {
-      await client.connect();
-      await (isPattern ? client.pSubscribe(channel, onMessage, true) : client.subscribe(channel, onMessage, true));
-    });
-  } catch (error) {
-    client.destroy();
-    throw error;
-  }
-  return { ended, close: () => client.destroy() };
-}
-
-async function inTime<T>(work: () => Promise<T>): Promise<T> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
+/** Runs work that has to finish within two seconds. @throws {RedisUnavailable} with the reason as its cause. */
+export async function inTime<T>(work: () => Promise<T>): Promise<T> {
+  const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
   try {
-    return await Promise.race([work(), late]);
+    return await Promise.race([work(), timeout]);
   } catch (cause) {
     throw new RedisUnavailable("Redis is not available", { cause });
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Returns why a connection failed, in the words of the system or of Redis. */
+export function reasonFor(error: unknown): string {
+  const cause = error instanceof RedisUnavailable ? error.cause : error;
+  // Connecting to a host with several addresses fails with an AggregateError, which has no message.
+  const first = cause instanceof AggregateError ? cause.errors[0] : cause;
+  return first instanceof Error ? first.message : String(first);
 }

@@ -1,15 +1,13 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ErrorReply } from "redis";
-import { TOKEN_PARAMETER } from "../../cli/redis/command.ts";
+import { ErrorReply } from "@redis/client";
 import { RedisUnavailable } from "../../cli/redis/connection.ts";
+import { TOKEN_PARAMETER } from "./command.ts";
 
-/** What a request has to be, and how it is told that it is not. */
-
-/** As Upstash has it for most of its databases. */
+/** Upstash's own limit for most of its plans. */
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
-/** A request that Redis never saw. */
+/** A request that the bridge refuses without asking Redis. */
 export class Refusal extends Error {
   readonly status: number;
 
@@ -19,31 +17,31 @@ export class Refusal extends Error {
   }
 }
 
-/** @returns What tells whether a request bears the token, in its header or its address. */
+/** Returns a function that checks a request's token, in its header or its query. */
 export function tokenCheck(token: string): (request: IncomingMessage, url: URL) => boolean {
   const hash = (text: string) => createHash("sha256").update(text).digest();
   const expected = hash(token);
   return ({ headers }, url) => {
     const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
-    // Hashes have one length, so that the time it takes tells nothing about the token.
+    // Hashes have the same length, as a comparison in constant time requires.
     return timingSafeEqual(hash(bearer ?? url.searchParams.get(TOKEN_PARAMETER) ?? ""), expected);
   };
 }
 
-/** @throws {Refusal} when it is too long. */
+/** @throws {Refusal} for a body that is too long. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    // The rest is read and dropped: a client that is cut off while it sends does not get to see the answer.
+    // Reads on and drops the rest, because a client that is cut off while sending never sees the answer.
     if (size <= MAX_BODY_BYTES) chunks.push(chunk);
   }
   if (size > MAX_BODY_BYTES) throw new Refusal(413, `ERR max request size exceeded. Limit: ${MAX_BODY_BYTES} bytes`);
   return Buffer.concat(chunks);
 }
 
-/** @throws {Refusal} when it is none. */
+/** @throws {Refusal} for a body that is not JSON. */
 export function readJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString());
@@ -52,11 +50,11 @@ export function readJson(body: Buffer): unknown {
   }
 }
 
-/** How a failure is told to the client. */
+/** Maps an error to the status and message that the client receives. */
 export function failureOf(error: unknown): [status: number, message: string] {
   if (error instanceof Refusal) return [error.status, error.message];
   if (error instanceof ErrorReply) return [400, error.message];
-  // Not in the form of an error of Redis, which a client takes for a refusal of this very command.
+  // Without the form of a Redis error, which a client would take for a refusal of its command.
   return [500, error instanceof RedisUnavailable ? error.message : "Internal error"];
 }
 

@@ -9,14 +9,14 @@ import { promisify } from "node:util";
  *
  *     node src/sdk/package/build.ts [directory]
  *
- * Modules are compiled one by one and not bundled: a page's bundler then takes just those that it reaches.
+ * Modules are compiled one by one and not bundled, so that a page's bundler includes only the modules that it needs.
  */
 
 const ROOT = join(import.meta.dirname, "../../..");
 const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
 const DEFAULT_DIRECTORY = "dist/package";
 
-/** What a program may import, and the module it gets. */
+/** The package's entries and their modules. */
 const ENTRIES: Record<string, string> = {
   "tidings/client": "sdk/index",
   "tidings/client/tabs": "sdk/tabs/tabs",
@@ -27,18 +27,19 @@ const ENTRIES: Record<string, string> = {
 
 const README = `# Tidings
 
-Order and product updates in browsers, in real time: the SDK for pages, and the publishers for services.
+Real-time order and product updates in browsers: an SDK for pages, and publishers for services.
 
-In a page. A connection that breaks comes back by itself, and what was missed follows, once; or \`onGap\` says that it cannot:
+In a page, the SDK reconnects by itself and delivers every missed event once. If history no longer reaches back, it
+calls \`onGap\`:
 
 \`\`\`ts
-import { connectOrder } from "tidings/client"; // and connectProducts; several tabs share a socket with "tidings/client/tabs"
+import { connectOrder } from "tidings/client"; // connectProducts, too; "tidings/client/tabs" shares a socket between tabs
 
 const connection = connectOrder(orderId, {
   url: "https://tidings.example.workers.dev",
   async getToken() {
-    const response = await fetch("/api/token"); // your backend, which knows who is signed in
-    if (!response.ok) throw new Error(\`no token: \${response.status}\`); // it is tried again
+    const response = await fetch("/api/token"); // your backend, which knows the signed-in user
+    if (!response.ok) throw new Error(\`no token: \${response.status}\`); // the SDK retries
     return response.text();
   },
   onSnapshot: ({ current_status }) => show(current_status),
@@ -58,10 +59,10 @@ const publisher = createPublisher({ url: process.env.TIDINGS_URL, key: process.e
 await publisher.publishOrderUpdate(orderId, "order_shipped", { carrier: "UPS", tracking_number: "1Z999AA10123456784" });
 \`\`\`
 
-For Python, copy \`publisher.py\` from this package as \`tidings.py\`.
+For Python, copy \`publisher.py\` from this package to \`tidings.py\` in your project.
 `;
 
-/** @returns The entries whose module there is. */
+/** Builds the package and returns its entries. Entries without a module are left out. */
 export async function buildPackage(directory: string): Promise<string[]> {
   const entries = Object.entries(ENTRIES).filter(([, module]) => existsSync(join(ROOT, "src", `${module}.ts`)));
   await rm(directory, { recursive: true, force: true });
@@ -77,7 +78,7 @@ export async function buildPackage(directory: string): Promise<string[]> {
   return entries.map(([name]) => name);
 }
 
-/** JavaScript and declarations, as a browser has them: neither Node's types nor the platform's are in sight. */
+/** Compiles JavaScript and declarations with a browser's types alone: neither Node's nor the Workers platform's. */
 async function compile(directory: string, files: string[]): Promise<void> {
   const config = {
     extends: join(ROOT, "tsconfig.json"),
@@ -102,7 +103,7 @@ async function compile(directory: string, files: string[]): Promise<void> {
     throw new Error(`The package does not compile:\n${error.stdout ?? error}`);
   });
   await rm(path);
-  // The compiler rewrites the names of imported modules in JavaScript only; older compilers know no `.ts` in declarations.
+  // The compiler rewrites import paths in JavaScript only, and older compilers reject `.ts` in declarations.
   for await (const file of glob(join(directory, "dist/**/*.d.ts"))) {
     const text = await readFile(file, "utf8");
     await writeFile(file, text.replace(/(from |import\()"(\.{1,2}\/[^"]+)\.tsx?"/g, '$1"$2.js"'));

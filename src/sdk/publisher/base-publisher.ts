@@ -10,17 +10,17 @@ import type {
 } from "./events.ts";
 import { PublishError, withIds } from "./publish-error.ts";
 
-/** How a publisher's events get out. */
+/** A publisher's way to the service. */
 export interface Transport<Answer> {
-  /** @throws {PublishError} when the event was refused, or could not be published in time. */
+  /** @throws {PublishError} when the event is refused, or cannot be published in time. */
   one(event: OutgoingEvent): Promise<Answer>;
-  /** @returns A promise an event, in the order of the events; it fails when the fate of its event is not known. */
+  /** @returns One promise per event, in order. It rejects when the fate of its event is unknown. */
   many(events: OutgoingEvent[]): Promise<Answer | Rejected>[];
-  /** Sends what waits. */
-  hurry(): void;
+  /** Sends waiting events immediately. */
+  sendNow(): void;
 }
 
-/** What all publishers have in common, over whatever their events get out. */
+/** What both publishers share, whatever their transport. */
 export class BasePublisher<Answer extends PublishAnswer> implements Publisher<Answer> {
   readonly #transport: Transport<Answer>;
   readonly #inFlight = new Set<Promise<unknown>>();
@@ -53,26 +53,17 @@ export class BasePublisher<Answer extends PublishAnswer> implements Publisher<An
   }
 
   async publishBatch(events: readonly BatchEvent[]): Promise<(Answer | Rejected)[]> {
-    const read = events.map(readBatchEvent);
-    const sendable = read.filter((event) => "channel" in event);
+    const parsed = events.map(parseBatchEvent);
+    const sendable = parsed.filter((event) => "channel" in event);
     const settled = await this.#track(() => Promise.allSettled(this.#transport.many(sendable)));
-    const failed = settled.flatMap((result, i) =>
-      result.status === "rejected" ? [{ id: sendable[i]?.id ?? "", reason: result.reason as unknown }] : [],
-    );
-    const reason = failed[0]?.reason;
-    if (reason instanceof PublishError)
-      throw withIds(
-        reason,
-        failed.map(({ id }) => id),
-      );
-    if (failed.length > 0) throw reason;
+    throwFailures(settled, sendable);
     const answers = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])).values();
-    // Every event that was sent has its answer by now.
-    return read.map((event) => ("channel" in event ? (answers.next().value as Answer | Rejected) : event));
+    // Every sendable event has an answer here, because failures have been thrown.
+    return parsed.map((event) => ("channel" in event ? (answers.next().value as Answer | Rejected) : event));
   }
 
   async flush(): Promise<void> {
-    this.#transport.hurry();
+    this.#transport.sendNow();
     await Promise.allSettled([...this.#inFlight]);
   }
 
@@ -81,7 +72,7 @@ export class BasePublisher<Answer extends PublishAnswer> implements Publisher<An
     await this.flush();
   }
 
-  /** Keeps a call until it has ended, so that `flush` can wait for it. */
+  /** Remembers a call until it settles, so that `flush` can wait for it. */
   async #track<T>(call: () => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new PublishError("This publisher is closed");
     const promise = call();
@@ -94,17 +85,28 @@ export class BasePublisher<Answer extends PublishAnswer> implements Publisher<An
   }
 }
 
+/** Throws the first failure of a batch, with the ids of all events that failed. */
+function throwFailures(settled: PromiseSettledResult<unknown>[], events: OutgoingEvent[]): void {
+  const failures = settled.flatMap((result, i) =>
+    result.status === "rejected" ? [{ id: events[i]?.id ?? "", reason: result.reason as unknown }] : [],
+  );
+  const [first] = failures;
+  if (!first) return;
+  const ids = failures.map(({ id }) => id);
+  throw first.reason instanceof PublishError ? withIds(first.reason, ids) : first.reason;
+}
+
 type NewEvent = Pick<OutgoingEvent, "channel" | "type"> & { data: unknown } & OrderPublishOptions;
 
-/** What is published is written down at once: to change it later changes nothing. */
+/** Encodes the data immediately, so that later changes to it do not change the event. */
 function outgoing({ channel, type, data, id, version, order }: NewEvent): OutgoingEvent {
   if (typeof data !== "object" || data === null) throw new TypeError("data must be an object");
-  // The id is there before the first try, so that every try of the event is known to be the same one.
+  // Chosen before the first try, so that the service recognises every retry as the same event.
   const eventId = id ?? crypto.randomUUID();
   return { channel, type, data: JSON.stringify(data), id: eventId, version: version ?? null, order: order ?? null };
 }
 
-function readBatchEvent(event: BatchEvent): OutgoingEvent | Rejected {
+function parseBatchEvent(event: BatchEvent): OutgoingEvent | Rejected {
   const channel = parseChannelName(String(event.channel));
   if (channel) return outgoing({ ...event, channel: channel.name });
   const error = {

@@ -1,44 +1,45 @@
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
+import { utf8Length } from "../../protocol/utf8.ts";
 import type { OutgoingEvent, PublishAnswer, Rejected } from "./events.ts";
-import { isPassingStatus, PublishError, refusalError, withIds } from "./publish-error.ts";
+import { isTransientStatus, PublishError, refusalError, withIds } from "./publish-error.ts";
 import { withRetries } from "./retry.ts";
 import { isProblem, type ServiceCall } from "./service-call.ts";
-import { eventJson, isAnswer } from "./wire.ts";
+import { BATCH_PATH, eventJson, isAnswer } from "./wire.ts";
 
 export interface BatchOptions {
-  /** How many events make a call at most, 1 to 1,000. Default 100. */
+  /** The most events per call, 1 to 1,000. Default 100. */
   maxEvents?: number | undefined;
-  /** How long an event waits for others at most, in milliseconds. Default 20. */
+  /** The longest that an event waits for others, in milliseconds. Default 20. */
   maxDelayMs?: number | undefined;
 }
 
-const BATCH_PATH = "/api/v1/publish/batch";
 const DEFAULT_MAX_EVENTS = 100;
 const DEFAULT_MAX_DELAY_MS = 20;
-const BODY_BYTES = '{"events":[]}'.length;
+const EMPTY_BODY_BYTES = '{"events":[]}'.length;
 
-interface Waiting {
+interface QueuedEvent {
   event: OutgoingEvent;
   json: string;
+  /** Including the comma that follows it. */
   bytes: number;
-  /** When it is given up, as `Date.now()` counts. */
+  /** When the event is given up, in milliseconds since 1970. */
   deadline: number;
   resolve(result: PublishAnswer | Rejected): void;
   reject(error: unknown): void;
 }
 
 /**
- * Events on their way to `/api/v1/publish/batch`. One call is under way at a time, and events go out in the order in
- * which they came: no try overtakes another one, so each channel keeps its order.
+ * Collects events into calls of the batch endpoint. Sends one call at a time, in the order in which events were added,
+ * so no retry overtakes another event and each channel keeps its order.
  */
 export class BatchQueue {
   readonly #service: ServiceCall;
   readonly #limits: { maxTries: number; deadlineMs: number };
   readonly #maxEvents: number;
   readonly #maxDelayMs: number;
-  #waiting: Waiting[] = [];
-  #bytes = 0;
+  #queue: QueuedEvent[] = [];
+  #queuedBytes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isSending = false;
 
@@ -49,22 +50,22 @@ export class BatchQueue {
     this.#maxDelayMs = batch.maxDelayMs ?? DEFAULT_MAX_DELAY_MS;
   }
 
-  /** @returns What became of it. @throws {PublishError} when that is not known. */
+  /** Adds an event and returns its result. @throws {PublishError} when its fate is unknown. */
   add(event: OutgoingEvent): Promise<PublishAnswer | Rejected> {
     const json = eventJson(event, true);
-    const bytes = new TextEncoder().encode(json).length + 1;
+    const bytes = utf8Length(json) + 1;
     const { promise, resolve, reject } = Promise.withResolvers<PublishAnswer | Rejected>();
     const deadline = Date.now() + this.#limits.deadlineMs;
-    this.#waiting.push({ event, json, bytes, deadline, resolve, reject });
-    this.#bytes += bytes;
-    const isFull = this.#waiting.length >= this.#maxEvents || this.#bytes >= MAX_BATCH_BYTES - BODY_BYTES;
-    if (isFull) this.hurry();
-    else this.#timer ??= setTimeout(() => this.hurry(), this.#maxDelayMs);
+    this.#queue.push({ event, json, bytes, deadline, resolve, reject });
+    this.#queuedBytes += bytes;
+    const isFull = this.#queue.length >= this.#maxEvents || this.#queuedBytes >= MAX_BATCH_BYTES - EMPTY_BODY_BYTES;
+    if (isFull) this.sendNow();
+    else this.#timer ??= setTimeout(() => this.sendNow(), this.#maxDelayMs);
     return promise;
   }
 
-  /** Sends what waits, now or after the call that is under way. */
-  hurry(): void {
+  /** Sends the queue without further delay, once the current call has ended. */
+  sendNow(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     if (!this.#isSending) void this.#sendAll();
@@ -72,40 +73,40 @@ export class BatchQueue {
 
   async #sendAll(): Promise<void> {
     this.#isSending = true;
-    while (this.#waiting.length > 0) await this.#send(this.#take());
+    while (this.#queue.length > 0) await this.#send(this.#takeBatch());
     this.#isSending = false;
   }
 
-  /** The next call's events: as many as the limits allow, and one at least, about which the service may say no. */
-  #take(): Waiting[] {
-    let bytes = BODY_BYTES;
+  /** Removes the next call's events: as many as the limits allow, and at least one. The service refuses one too large. */
+  #takeBatch(): QueuedEvent[] {
+    let bytes = EMPTY_BODY_BYTES;
     let count = 0;
-    for (const item of this.#waiting) {
+    for (const item of this.#queue) {
       bytes += item.bytes;
       if (count > 0 && (count === this.#maxEvents || bytes > MAX_BATCH_BYTES)) break;
       count++;
     }
-    const taken = this.#waiting.splice(0, count);
-    this.#bytes = this.#waiting.reduce((sum, item) => sum + item.bytes, 0);
-    return taken;
+    const batch = this.#queue.splice(0, count);
+    this.#queuedBytes = this.#queue.reduce((sum, item) => sum + item.bytes, 0);
+    return batch;
   }
 
-  /** Sends events until each has its answer, those again whose channel was not reached. Never throws. */
-  async #send(events: Waiting[]): Promise<void> {
-    // The youngest has the most time; none is given up because an older one is.
-    const deadline = events.at(-1)?.deadline ?? 0;
-    let pending = events;
-    let refusals = new Map<Waiting, Problem>();
+  /** Sends a batch, then again the events whose channel was unreachable, until each event is settled. Never throws. */
+  async #send(batch: QueuedEvent[]): Promise<void> {
+    // The newest event has the latest deadline, so no event is given up early.
+    const deadline = batch.at(-1)?.deadline ?? 0;
+    let pending = batch;
+    let refusals = new Map<QueuedEvent, Problem>();
     try {
       await withRetries(this.#limits.maxTries, deadline, async () => {
         refusals = new Map();
         const body = `{"events":[${pending.map(({ json }) => json).join(",")}]}`;
-        const results = readResults(await this.#service.post(BATCH_PATH, body, deadline), pending.length);
+        const results = parseResults(await this.#service.post(BATCH_PATH, body, deadline), pending.length);
         for (const [i, item] of pending.entries()) {
           const result = results[i];
           if (isAnswer(result)) item.resolve(result);
-          else if (!isPassingStatus(problemOf(result).status)) item.resolve(rejected(item, problemOf(result)));
-          else refusals.set(item, problemOf(result));
+          else if (isTransientStatus(problemOf(result).status)) refusals.set(item, problemOf(result));
+          else item.resolve(rejected(item, problemOf(result)));
         }
         pending = [...refusals.keys()];
         const [first] = refusals.values();
@@ -121,16 +122,16 @@ export class BatchQueue {
   }
 }
 
-const rejected = ({ event }: Waiting, error: Problem): Rejected => ({ id: event.id, status: "rejected", error });
+const rejected = ({ event }: QueuedEvent, error: Problem): Rejected => ({ id: event.id, status: "rejected", error });
 
-function readResults(answer: unknown, count: number): unknown[] {
+function parseResults(answer: unknown, count: number): unknown[] {
   const { results } = (typeof answer === "object" && answer !== null ? answer : {}) as { results?: unknown };
   if (Array.isArray(results) && results.length === count) return results;
-  throw new PublishError("The service's answer to a batch has not one result an event");
+  throw new PublishError("The service's answer to a batch does not have one result per event");
 }
 
-/** Why an event of a batch was refused. */
+/** Returns why an event of a batch was refused. */
 function problemOf(result: unknown): Problem {
   const { error } = (typeof result === "object" && result !== null ? result : {}) as { error?: unknown };
-  return isProblem(error) ? error : { type: "about:blank", title: "An answer that is none", status: 400 };
+  return isProblem(error) ? error : { type: "about:blank", title: "The result is not valid", status: 400 };
 }

@@ -3,17 +3,17 @@ import type { ChannelName } from "../../protocol/names.ts";
 import type { OrderRegistration, PublishResult, Queued } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 
-/** What a publisher takes and what it answers. */
+/** The interface of a publisher: what it takes and what it returns. */
 
 export interface PublishOptions {
-  /** The event's id, 1 to 128 visible ASCII characters: the same id is applied once. Default: a new UUID. */
+  /** The event's id, 1 to 128 visible ASCII characters. An id is applied once. Default: a new UUID. */
   id?: string | undefined;
-  /** An integer from 0 that grows per order or product: what is not above the last one is `stale` and goes nowhere. */
+  /** An integer from 0 that grows per order or product. An event not above the last version is `stale` and dropped. */
   version?: number | undefined;
 }
 
 export interface OrderPublishOptions extends PublishOptions {
-  /** Registers the order in the same call: who it belongs to, and where it stands. */
+  /** Registers the order in the same call: its owner and its state. */
   order?: OrderRegistration | undefined;
 }
 
@@ -26,22 +26,22 @@ export type BatchEvent =
       [T in ProductEventType]: { channel: "products"; type: T; data: ProductEvents[T] } & PublishOptions;
     }[ProductEventType];
 
-/** What became of an event: delivered to its channel, or `queued` in Redis and delivered from there. */
+/** The result of a publish: delivered to its channel, or `queued` in Redis and delivered from there. */
 export type PublishAnswer = PublishResult | Queued;
 
-/** An event of a batch that the service refused; the others went on. */
+/** An event of a batch that the service refused; it does not affect the others. */
 export interface Rejected {
   id: string;
   status: "rejected";
   error: Problem;
 }
 
-/** One interface for both ways, over HTTP and through the Redis stream. */
+/** The interface of both publishers: over HTTP, and through the Redis stream. */
 export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
   /**
-   * Publishes an event to those who listen to an order.
-   * @param orderId A UUID, in any case.
-   * @throws {PublishError} when it was refused, or could not be published in time.
+   * Publishes an event to an order's listeners.
+   * @param orderId A UUID, in upper or lower case.
+   * @throws {PublishError} when the event is refused, or cannot be published in time.
    */
   publishOrderUpdate<T extends OrderEventType>(
     orderId: string,
@@ -51,8 +51,8 @@ export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
   ): Promise<Answer>;
 
   /**
-   * Publishes an event to those who listen to products.
-   * @throws {PublishError} when it was refused, or could not be published in time.
+   * Publishes an event to the products' listeners.
+   * @throws {PublishError} when the event is refused, or cannot be published in time.
    */
   publishProductUpdate<T extends ProductEventType>(
     type: T,
@@ -61,21 +61,20 @@ export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
   ): Promise<Answer>;
 
   /**
-   * Publishes many events, in order per channel. An event that is refused stops no other one: it is `rejected` in the
-   * results.
-   * @returns One result an event, in the order of the events.
-   * @throws {PublishError} when calls failed altogether; its `ids` are the events whose fate is not known.
+   * Publishes many events, in order per channel. A refused event is `rejected` in the results and stops no other event.
+   * @returns One result per event, in the order of the events.
+   * @throws {PublishError} when a whole call fails; its `ids` are those of the events whose fate is unknown.
    */
   publishBatch(events: readonly BatchEvent[]): Promise<(Answer | Rejected)[]>;
 
-  /** Sends what waits at once. @returns When all that was published before has its answer, whichever it is. */
+  /** Sends waiting events immediately. Resolves when every earlier publish has succeeded or failed. */
   flush(): Promise<void>;
 
-  /** Flushes; whatever is published after that is refused. */
+  /** Flushes, and refuses every later publish. */
   close(): Promise<void>;
 }
 
-/** An event on its way, with the id that every try of it carries. */
+/** An event on its way. Every try carries the same id. */
 export interface OutgoingEvent {
   channel: ChannelName;
   type: string;

@@ -1,6 +1,6 @@
 import type { FieldError, Problem } from "../../protocol/refusals.ts";
 
-/** What is known of a failure; what is not given is null, false or empty. */
+/** What is known about a failure. Missing members become null, false or empty. */
 export interface PublishFailure {
   status?: number;
   type?: string;
@@ -12,7 +12,7 @@ export interface PublishFailure {
 }
 
 /**
- * An event was not published, or it is not known whether it was. No message holds a key or what was published.
+ * An event was not published, or its fate is unknown. The message never contains a key or an event.
  * @example
  * catch (error) {
  *   if (error instanceof PublishError && error.isRetryable) await later(() => publish({ id: error.ids[0] }));
@@ -20,17 +20,17 @@ export interface PublishFailure {
  */
 export class PublishError extends Error {
   override readonly name = "PublishError";
-  /** The HTTP status, or null when no answer came. */
+  /** The HTTP status, or null without an answer. */
   readonly status: number | null;
-  /** `urn:tidings:problem:<reason>` as the service says it, else null. Made for programs. */
+  /** The service's `urn:tidings:problem:<reason>`, or null. For programs to branch on. */
   readonly type: string | null;
-  /** Every bad field by name, when fields are what is wrong. */
+  /** Every bad field by name, if fields are the reason. */
   readonly errors: readonly FieldError[];
-  /** The ids of the events that failed, in their order. Publishing them again with these is safe. */
+  /** The ids of the events that failed, in order. Publishing them again with these ids is safe. */
   readonly ids: readonly string[];
-  /** Whether trying later, with the same ids, can succeed. A publisher has tried several times by now. */
+  /** Whether publishing again later, with the same ids, can succeed. The publisher has already retried. */
   readonly isRetryable: boolean;
-  /** How long the service asks to wait, in milliseconds, when it says so. */
+  /** How long the service asks to wait, in milliseconds; null if it does not say. */
   readonly retryAfterMs: number | null;
 
   constructor(message: string, failure: PublishFailure = {}) {
@@ -44,12 +44,12 @@ export class PublishError extends Error {
   }
 }
 
-/** Whether the same request can succeed later: the service is down, or it was asked too often. */
-export function isPassingStatus(status: number): boolean {
+/** Whether the same request can succeed later: the service is down, or limits the rate. */
+export function isTransientStatus(status: number): boolean {
   return status >= 500 || status === 429;
 }
 
-/** A refusal in the service's own words (RFC 9457). */
+/** Creates an error from the service's own explanation (RFC 9457). */
 export function refusalError(problem: Problem, more: Pick<PublishFailure, "ids" | "retryAfterMs"> = {}): PublishError {
   const { status, title, detail, errors = [] } = problem;
   const fields = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
@@ -59,11 +59,11 @@ export function refusalError(problem: Problem, more: Pick<PublishFailure, "ids" 
     status,
     type: problem.type,
     errors,
-    isRetryable: isPassingStatus(status),
+    isRetryable: isTransientStatus(status),
   });
 }
 
-/** The same failure, of these events. */
+/** Returns the same error with the ids of these events. */
 export function withIds(error: PublishError, ids: readonly string[]): PublishError {
   const { message, status, type, errors, isRetryable, retryAfterMs, cause } = error;
   const known = { ...(status !== null && { status }), ...(type !== null && { type }) };

@@ -6,7 +6,7 @@ import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, withRetries 
 import { ServiceCall, type ServiceOptions } from "./service-call.ts";
 import { eventJson, isAnswer, publishPath } from "./wire.ts";
 
-/** `tidings/publisher`: for the services that publish. */
+/** The entry `tidings/publisher`: publishers for services. */
 
 export type {
   EventType,
@@ -32,17 +32,17 @@ export type { PublishRequest, ServiceOptions } from "./service-call.ts";
 export { createStreamPublisher, type StreamPublisherOptions, type StreamRedis } from "./stream-publisher.ts";
 
 export interface PublisherOptions extends ServiceOptions, RetryOptions {
-  /** Gathers events that are published at nearly the same time into one call. Without it, each is a call of its own. */
+  /** Collects events that are published at nearly the same time into one call. Default: one call per event. */
   batch?: BatchOptions | undefined;
 }
 
 /**
- * A publisher over HTTP. Network errors, 5xx and 429 are tried again with the same id, so that an event is applied
- * once; other refusals are told at once.
+ * Creates a publisher over HTTP. It retries network errors, 5xx and 429 with the same id, so that an event is applied
+ * once; any other refusal is thrown immediately.
  *
- * In a Worker, create a publisher with `batch` for each request, and hand `publisher.flush()` to `ctx.waitUntil`.
+ * In a Worker, create a publisher with `batch` for each request, and pass `publisher.flush()` to `ctx.waitUntil`.
  *
- * @throws {TypeError} when the URL or the key cannot be one.
+ * @throws {TypeError} for an invalid URL or key.
  * @example
  * const publisher = createPublisher({ url: "https://tidings.example.workers.dev", key: process.env.TIDINGS_KEY });
  * await publisher.publishOrderUpdate(order.id, "order_shipped", { carrier: "UPS", tracking_number: "1Z999" });
@@ -52,7 +52,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const service = new ServiceCall(options);
   const queue = new BatchQueue(service, { maxTries, deadlineMs }, batch ?? { maxEvents: Number.POSITIVE_INFINITY });
 
-  async function alone(event: OutgoingEvent): Promise<PublishAnswer> {
+  async function publishAlone(event: OutgoingEvent): Promise<PublishAnswer> {
     const deadline = Date.now() + deadlineMs;
     const body = eventJson(event, false);
     try {
@@ -60,25 +60,25 @@ export function createPublisher(options: PublisherOptions): Publisher {
         service.post(publishPath(event.channel), body, deadline),
       );
       if (isAnswer(answer)) return answer;
-      throw new PublishError("The service's answer is not what Tidings says: is it the service's address?");
+      throw new PublishError("The answer is not Tidings' own: is it the service's address?");
     } catch (error) {
       throw error instanceof PublishError ? withIds(error, [event.id]) : error;
     }
   }
 
-  async function together(event: OutgoingEvent): Promise<PublishAnswer> {
+  async function publishInBatch(event: OutgoingEvent): Promise<PublishAnswer> {
     const result = await queue.add(event);
     if (result.status === "rejected") throw refusalError(result.error, { ids: [event.id] });
     return result;
   }
 
   return new BasePublisher<PublishAnswer>({
-    one: batch ? together : alone,
+    one: batch ? publishInBatch : publishAlone,
     many(events) {
       const results = events.map((event) => queue.add(event));
-      queue.hurry();
+      queue.sendNow();
       return results;
     },
-    hurry: () => queue.hurry(),
+    sendNow: () => queue.sendNow(),
   });
 }

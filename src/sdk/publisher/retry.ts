@@ -1,11 +1,10 @@
+import { fullJitter } from "../../protocol/backoff.ts";
 import { PublishError } from "./publish-error.ts";
-
-/** When a failed try is followed by another one. */
 
 export interface RetryOptions {
   /** How often an event is tried at most. Default 5. */
   maxTries?: number | undefined;
-  /** How long after the call nothing more is tried, in milliseconds. Default 30,000. */
+  /** How long after the call an event is given up, in milliseconds. Default 30,000. */
   deadlineMs?: number | undefined;
 }
 
@@ -16,28 +15,26 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
 
 /**
- * Tries until it succeeds, until a failure is no passing one, or until tries or time run out. The waits between are
- * random from zero up to a bound that doubles ("full jitter"), so that many publishers do not come back in step; what
- * the service asks to wait comes on top.
- * @param deadline When nothing more is tried, as `Date.now()` counts.
- * @param attempt Throws a `PublishError` that says whether another try makes sense.
+ * Retries until a try succeeds, fails for good, or tries or time run out. Waits with full jitter between tries, on top
+ * of the time that the service asks for.
+ * @param deadline The time of the last possible try, in milliseconds since 1970.
+ * @param attempt Throws a `PublishError` whose `isRetryable` allows another try.
  */
 export async function withRetries<T>(maxTries: number, deadline: number, attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
+  for (let failures = 0; ; failures++) {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof PublishError) || !error.isRetryable || tries >= maxTries) throw error;
-      const jitterMs = Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (tries - 1));
-      const waitMs = (error.retryAfterMs ?? 0) + jitterMs;
-      // To wait for a try that will not be made would only keep the caller from knowing.
+      if (!(error instanceof PublishError) || !error.isRetryable || failures + 1 >= maxTries) throw error;
+      const waitMs = (error.retryAfterMs ?? 0) + fullJitter(failures, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
+      // Fail now rather than after a wait for a try that will not be made.
       if (Date.now() + waitMs >= deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
 }
 
-/** @returns What `Retry-After` asks for in milliseconds: seconds or a date (RFC 9110, section 10.2.3); null if nothing. */
+/** Parses `Retry-After`, seconds or a date (RFC 9110, section 10.2.3). @returns Milliseconds from `now`, or null. */
 export function parseRetryAfter(text: string | null, now: number): number | null {
   if (text === null) return null;
   if (/^\s*\d{1,9}\s*$/.test(text)) return Number(text) * 1000;

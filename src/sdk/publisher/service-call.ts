@@ -1,27 +1,25 @@
 import type { Problem } from "../../protocol/refusals.ts";
-import { isPassingStatus, PublishError, refusalError } from "./publish-error.ts";
+import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
 import { parseRetryAfter } from "./retry.ts";
 import { untilDeadline } from "./until-deadline.ts";
 
-/** One request to the service. */
-
 export interface ServiceOptions {
-  /** The service, for example `https://tidings.example.workers.dev`. Undefined, as a setting may be, is refused. */
+  /** The service, for example `https://tidings.example.workers.dev`. An unset variable is refused. */
   url: string | undefined;
-  /** One of its `PUBLISH_KEYS`: the key alone, without its name. It belongs on servers only. Undefined is refused. */
+  /** One of the service's `PUBLISH_KEYS`, without its name. For servers only. An unset variable is refused. */
   key: string | undefined;
-  /** How long one try may take, in milliseconds. Default 15,000. */
+  /** The longest that one try may take, in milliseconds. Default 15,000. */
   timeoutMs?: number | undefined;
   /**
-   * Headers that come on top of, or instead of, the publisher's own; asked anew for each try, within the try's time.
-   * When they cannot be had, that try has failed, and another one is made.
+   * Adds headers, or replaces the publisher's own. Called for each try; a failure, or a try's timeout, counts as a
+   * failed try.
    */
   headers?: ((request: PublishRequest) => Record<string, string> | Promise<Record<string, string>>) | undefined;
-  /** What sends the requests. Default `fetch`; in a Worker, a service binding's: `(...args) => env.TIDINGS.fetch(...args)`. */
+  /** Sends the requests. Default `fetch`; in a Worker, a service binding: `(...args) => env.TIDINGS.fetch(...args)`. */
   fetch?: ((url: string, init: RequestInit) => Promise<Response>) | undefined;
 }
 
-/** A request as it is about to be sent. */
+/** A request that is about to be sent. */
 export interface PublishRequest {
   method: "POST";
   url: string;
@@ -31,6 +29,7 @@ export interface PublishRequest {
 const DEFAULT_TIMEOUT_MS = 15_000;
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
+/** Sends requests to the service, one try at a time. */
 export class ServiceCall {
   readonly #url: string;
   readonly #key: string;
@@ -38,13 +37,13 @@ export class ServiceCall {
   readonly #headers: NonNullable<ServiceOptions["headers"]>;
   readonly #fetch: NonNullable<ServiceOptions["fetch"]>;
 
-  /** @throws {TypeError} when the URL or the key cannot be one. */
+  /** @throws {TypeError} for an invalid URL or key. */
   constructor({ url, key, timeoutMs, headers, fetch: send }: ServiceOptions) {
     const parsed = url !== undefined && URL.canParse(url) ? new URL(url) : null;
     if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.username || parsed.search || parsed.hash) {
       throw new TypeError("url must be the service's http:// or https:// address, without user, query and fragment");
     }
-    // Elsewhere the runtime's own message about a header that cannot be would show it.
+    // Checked here because the runtime's own error about an invalid header value would contain the key.
     if (key === undefined || !VISIBLE_ASCII.test(key)) {
       throw new TypeError("key must be a publish key: visible ASCII characters, without spaces or line breaks");
     }
@@ -52,14 +51,13 @@ export class ServiceCall {
     this.#key = key;
     this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#headers = headers ?? (() => ({}));
-    // Called as it is in the module: a browser's `fetch` refuses to be a method of something else.
+    // Wrapped, because a browser's `fetch` throws when called as a method of another object.
     this.#fetch = send ?? ((address, init) => fetch(address, init));
   }
 
   /**
-   * Sends a request once.
-   * @param deadline When it is given up, as `Date.now()` counts.
-   * @returns The answer's JSON.
+   * Sends a request once and returns the answer's JSON.
+   * @param deadline When the request is given up, in milliseconds since 1970.
    * @throws {PublishError} for everything but a 2xx answer with JSON.
    */
   async post(path: string, body: string, deadline: number): Promise<unknown> {
@@ -78,21 +76,21 @@ export class ServiceCall {
     const retryAfterMs = parseRetryAfter(response.headers.get("Retry-After"), Date.now());
     if (!response.ok && isProblem(answer)) throw refusalError(answer, { retryAfterMs });
     throw new PublishError(
-      `${this.#url} answered with status ${response.status} and nothing that Tidings says: is it the service's address?`,
-      { status: response.status, isRetryable: isPassingStatus(response.status), retryAfterMs },
+      `${this.#url} answered with status ${response.status}, but not as Tidings does: is it the service's address?`,
+      { status: response.status, isRetryable: isTransientStatus(response.status), retryAfterMs },
     );
   }
 
   async #headersFor(request: PublishRequest, tryEnds: number): Promise<Headers> {
     const headers = new Headers({ Authorization: `Bearer ${this.#key}`, "Content-Type": "application/json" });
     try {
-      const given = await untilDeadline(tryEnds, () => this.#headers(request));
-      // One by one: in an object, a name in other letters would be a second header, and both would be sent as one.
-      for (const [name, value] of Object.entries(given)) headers.set(name, value);
+      const added = await untilDeadline(tryEnds, () => this.#headers(request));
+      // Set one by one: as members of one object, names that differ in case would be sent as one combined header.
+      for (const [name, value] of Object.entries(added)) headers.set(name, value);
       return headers;
     } catch (cause) {
-      // Its message stays in the cause: what it says of the request is not known here.
-      throw new PublishError("The headers of the request could not be had", { isRetryable: true, cause });
+      // The cause's message stays out of this one, because it may contain parts of the request.
+      throw new PublishError("The `headers` function failed", { isRetryable: true, cause });
     }
   }
 
@@ -110,12 +108,12 @@ export class ServiceCall {
 
   #unreachable(error: unknown, timeoutMs: number): PublishError {
     const { name, message, cause } = error instanceof Error ? error : new Error(String(error));
-    // `fetch` in Node says only "fetch failed"; the reason is its cause.
+    // `fetch` in Node only says "fetch failed"; the reason is its cause.
     const reason = name === "TimeoutError" ? `no answer within ${timeoutMs} ms` : (cause as Error | null)?.message;
     return new PublishError(`Cannot reach ${this.#url}: ${this.#withoutKey(reason || message)}`, { isRetryable: true });
   }
 
-  /** What comes back ends up in errors; something in between may have put the request's headers into it. */
+  /** Removes the key from text that may end up in an error: a proxy may have echoed the request's headers. */
   #withoutKey(text: string): string {
     return text.replaceAll(this.#key, "[key]");
   }

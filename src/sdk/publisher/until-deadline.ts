@@ -1,11 +1,11 @@
-/** The longest time that a timer takes; with a longer one it fires at once. */
+/** The longest delay of a timer; a longer one fires immediately. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Waits for work, and no longer than until the deadline, whether or not the work listens to the signal: a Redis client
- * may wait for ever for a Redis that is away, and so may a function that the publisher was given.
- * @param deadline As `Date.now()` counts.
- * @param work Its signal is aborted at the deadline. What it comes to after that is nobody's business.
+ * Waits for work until the deadline, whether or not the work obeys its signal: a Redis client may wait forever for an
+ * unreachable Redis, and so may a function that the user supplies.
+ * @param deadline Milliseconds since 1970.
+ * @param work Its signal aborts at the deadline. Its result after that is ignored.
  * @throws {DOMException} a `TimeoutError` at the deadline.
  */
 export async function untilDeadline<T>(

@@ -1,18 +1,20 @@
 import { type ChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { OutgoingEvent, PublishAnswer } from "./events.ts";
 
-/** How an event is written into a request, and an answer read. */
+/** Requests and answers of the service's publish calls. */
 
-/** @param withChannel In a batch an event says where it goes; alone, the path says it. */
+export const BATCH_PATH = "/api/v1/publish/batch";
+
+export function publishPath(channel: ChannelName): string {
+  const target = channel === PRODUCTS_CHANNEL ? PRODUCTS_CHANNEL : `orders/${channel.slice("order_".length)}`;
+  return `/api/v1/publish/${target}`;
+}
+
+/** Encodes an event. @param withChannel True in a batch; a single event's channel is in the path. */
 export function eventJson({ channel, type, data, id, version, order }: OutgoingEvent, withChannel: boolean): string {
   const rest = { id, ...(version !== null && { version }), ...(order !== null && { order }) };
   const head = JSON.stringify({ ...(withChannel && { channel }), type });
   return `${head.slice(0, -1)},"data":${data},${JSON.stringify(rest).slice(1)}`;
-}
-
-export function publishPath(channel: ChannelName): string {
-  const to = channel === PRODUCTS_CHANNEL ? PRODUCTS_CHANNEL : `orders/${channel.slice("order_".length)}`;
-  return `/api/v1/publish/${to}`;
 }
 
 export function isAnswer(value: unknown): value is PublishAnswer {

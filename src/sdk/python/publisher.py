@@ -1,20 +1,20 @@
-"""Publish order and product updates to Tidings. One file, Python 3.9 or newer, nothing to install.
+"""Publish order and product updates to Tidings. One file, Python 3.9 or newer, no dependencies.
 
-Copy it into your project as ``tidings.py`` and set TIDINGS_URL and TIDINGS_KEY:
+Copy this file into your project as ``tidings.py`` and set TIDINGS_URL and TIDINGS_KEY:
 
     from tidings import publish_order_update, publish_product_update
 
     await publish_order_update(order.id, "order_shipped", {"carrier": "UPS", "tracking_number": "1Z999"})
     await publish_product_update("price_updated", {"product_id": product.id, "new_price": product.price})
 
-Where nothing can be awaited, a ``Tidings`` publishes too:
+Code that cannot await uses a ``Tidings``:
 
     tidings = Tidings("https://tidings.example.workers.dev", key)
     tidings.publish_order_update(order.id, "order_delivered", {})
 
-``data`` may hold Decimal, datetime, UUID, Enum, dataclasses and pydantic models. Every event gets its id before the
-first try, so that it is applied once however often it is tried: network errors, 5xx and 429 are tried again, with
-random, growing waits; every other refusal is a ``PublishError`` at once.
+``data`` may contain Decimal, datetime, UUID, Enum, dataclasses and pydantic models. Every event gets its id before the
+first try, and the service applies an id once, so retries are safe: network errors, 5xx and 429 are retried with
+growing, random waits. Any other refusal raises a ``PublishError`` immediately.
 """
 
 from __future__ import annotations
@@ -39,32 +39,34 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 __all__ = ["AsyncTidings", "PublishError", "Tidings", "publish_batch", "publish_order_update", "publish_product_update"]
 
-#: What a publish answers: ``id``, ``channel``, ``seq``, ``status`` and ``receivers``.
+#: The answer to a publish: ``id``, ``channel``, ``seq``, ``status`` and ``receivers``.
 Result = Dict[str, Any]
 
-_Call = concurrent.futures.Future
+_Event = Dict[str, Any]
+_T = TypeVar("_T")
 
 _FIRST_BACKOFF_SECONDS = 0.2
 _MAX_BACKOFF_SECONDS = 5.0
 _MAX_BATCH_EVENTS = 1000
 _MAX_BATCH_BYTES = 1024 * 1024
-_NO_TIME_LEFT = "There was no time left to send it"
-#: Of an ``AsyncTidings``, for each service.
+_EMPTY_BATCH_BYTES = len('{"events":[]}')
+#: Of all ``AsyncTidings`` together, per service.
 _MAX_THREADS = 16
+_NO_TIME_LEFT = "There was no time left to send it"
 
 
 class PublishError(Exception):
-    """An event was not published, or it is not known whether it was. It never holds the key.
+    """An event was not published, or its fate is unknown. The error never contains the key.
 
-    status        the HTTP status, or None when no answer came
-    type          ``urn:tidings:problem:<reason>`` as the service says it, or None
+    status        the HTTP status, or None without an answer
+    type          the service's ``urn:tidings:problem:<reason>``, or None
     errors        every bad field: ``[{"field": …, "message": …}]``
-    ids           the ids of the events that failed; publishing them again with these is safe
-    is_retryable  whether trying later, with the same ids, can succeed
+    ids           the ids of the events that failed; publishing them again with these ids is safe
+    is_retryable  whether publishing again later, with the same ids, can succeed
     """
 
     def __init__(
@@ -86,14 +88,19 @@ class PublishError(Exception):
         self.retry_after = retry_after
 
 
-class Tidings:
-    """Publishes over HTTP, and returns when the event is applied. Safe to share between threads.
+# ---------------------------------------------------------------------------------------------------------------------
+# Publishing: from code that blocks, from code that awaits, and with the environment's settings
+# ---------------------------------------------------------------------------------------------------------------------
 
-    url        the service; default: the environment's TIDINGS_URL
-    key        one of its publish keys, without its name; default: the environment's TIDINGS_KEY
-    timeout    how long one try may take, in seconds
+
+class Tidings:
+    """Publishes over HTTP. Each call returns once the event is applied. Threads may share an instance.
+
+    url        the service; default: TIDINGS_URL in the environment
+    key        one of its publish keys, without its name; default: TIDINGS_KEY in the environment
+    timeout    the longest that one try may take, in seconds
     max_tries  how often an event is tried at most
-    deadline   how long after the call nothing more is tried, in seconds
+    deadline   how long after the call an event is given up, in seconds
     """
 
     def __init__(
@@ -109,9 +116,9 @@ class Tidings:
         key = key or os.environ.get("TIDINGS_KEY") or ""
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError("Set TIDINGS_URL, or give url: the service's http:// or https:// address")
+            raise ValueError("Set TIDINGS_URL, or pass url: the service's http:// or https:// address")
         if not key or not all("\x21" <= character <= "\x7e" for character in key):
-            raise ValueError("Set TIDINGS_KEY, or give key: a publish key, without spaces or line breaks")
+            raise ValueError("Set TIDINGS_KEY, or pass key: a publish key, without spaces or line breaks")
         self._url = url.rstrip("/")
         self._key = key
         self._timeout = timeout
@@ -130,18 +137,18 @@ class Tidings:
         version: Optional[int] = None,
         order: Optional[Any] = None,
     ) -> Result:
-        """Publishes an event to those who listen to an order.
+        """Publishes an event to an order's listeners.
 
         order_id    the order's UUID
         event_type  ``order_status_changed``, ``payment_status_changed``, ``order_shipped``, ``order_delivered`` or
                     ``order_cancelled``
-        id          the event's id: the same id is applied once; default: a new UUID
-        version     an integer that grows per order: what is not above the last one is ``stale`` and goes nowhere
+        id          the event's id; an id is applied once; default: a new UUID
+        version     an integer that grows per order; an event not above the last version is ``stale`` and dropped
         order       registers the order in the same call: ``{"user_id", "status", "payment_status"}``
-        Raises PublishError when it was refused, or could not be published in time.
+        Raises PublishError when the event is refused, or cannot be published in time.
         """
         event = _event(event_type, data, id=id, version=version, order=order)
-        return self._one(_order_path(order_id), event)(self._end())
+        return self._prepare(_order_path(order_id), event)(self._deadline_from_now())
 
     def publish_product_update(
         self,
@@ -151,32 +158,33 @@ class Tidings:
         id: Optional[str] = None,
         version: Optional[int] = None,
     ) -> Result:
-        """Publishes an event to those who listen to products. ``data`` has a ``product_id``.
+        """Publishes an event to the products' listeners. ``data`` needs a ``product_id``.
 
         event_type  ``product_created``, ``product_updated``, ``product_deleted``, ``inventory_updated``,
                     ``price_updated`` or ``product_status_changed``
-        Raises PublishError when it was refused, or could not be published in time.
+        Raises PublishError when the event is refused, or cannot be published in time.
         """
-        return self._one("products", _event(event_type, data, id=id, version=version))(self._end())
+        event = _event(event_type, data, id=id, version=version)
+        return self._prepare("products", event)(self._deadline_from_now())
 
     def publish_batch(self, events: Sequence[Mapping[str, Any]]) -> List[Result]:
         """Publishes many events, in order per channel: ``{"channel": "order_<id>" or "products", "type", "data", …}``.
 
-        Returns one result an event, in their order. An event that is refused stops no other one: its result is
+        Returns one result per event, in their order. A refused event stops no other event; its result is
         ``{"id", "status": "rejected", "error"}``.
-        Raises PublishError when a call fails altogether; nothing behind it was sent then.
+        Raises PublishError when a whole call fails; later events have not been sent then.
         """
-        return self._many(_batch(events))(self._end())
+        return self._prepare_batch(_batch(events))(self._deadline_from_now())
 
     def __repr__(self) -> str:
         return f"Tidings({self._url!r})"
 
-    def _end(self) -> float:
-        """When a call that begins now is given up, as ``time.monotonic()`` counts."""
+    def _deadline_from_now(self) -> float:
+        """Returns when a call that starts now is given up, on the clock of ``time.monotonic()``."""
         return time.monotonic() + self._deadline
 
-    def _one(self, path: str, event: Dict[str, Any]) -> Callable[[float], Result]:
-        """What sends an event, as it is now, until a deadline."""
+    def _prepare(self, path: str, event: _Event) -> Callable[[float], Result]:
+        """Encodes an event now, and returns a function that sends it until a deadline."""
         body = _encode(event)
 
         def send(deadline: float) -> Result:
@@ -188,23 +196,23 @@ class Tidings:
 
         return send
 
-    def _many(self, ready: List[Dict[str, Any]]) -> Callable[[float], List[Result]]:
-        """What sends events, until a deadline."""
+    def _prepare_batch(self, events: List[_Event]) -> Callable[[float], List[Result]]:
+        """Returns a function that sends events until a deadline."""
 
         def send(deadline: float) -> List[Result]:
             results: List[Result] = []
-            for texts, chunk in _chunks(ready):
+            for texts, chunk in _chunks(events):
                 try:
                     results += self._send_chunk(texts, chunk, deadline)
                 except PublishError as error:
-                    error.ids = [event["id"] for event in ready[len(results) :]]
+                    error.ids = [event["id"] for event in events[len(results) :]]
                     raise
             return results
 
         return send
 
-    def _send_chunk(self, texts: List[str], chunk: List[Dict[str, Any]], deadline: float) -> List[Result]:
-        """Sends a batch, and again those of its events whose channel was not reached."""
+    def _send_chunk(self, texts: List[str], chunk: List[_Event], deadline: float) -> List[Result]:
+        """Sends one batch call, then again the events whose channel was unreachable."""
         results: List[Optional[Result]] = [None] * len(chunk)
         pending = list(range(len(chunk)))
 
@@ -215,39 +223,39 @@ class Tidings:
             answer = self._post("batch", '{"events":[' + ",".join(texts[i] for i in pending) + "]}", deadline)
             answers = answer.get("results")
             if not isinstance(answers, list) or len(answers) != len(pending):
-                raise PublishError("The service's answer to a batch has not one result an event")
+                raise PublishError("The service's answer to a batch does not have one result per event")
             for i, result in zip(pending, answers):
                 results[i] = {"id": chunk[i]["id"], **result}
-            pending = [i for i in pending if _is_passing(((results[i] or {}).get("error") or {}).get("status", 0))]
+            pending = [i for i in pending if _is_transient(((results[i] or {}).get("error") or {}).get("status", 0))]
             if pending:
                 raise _refusal((results[pending[0]] or {})["error"], 0.0)
 
         try:
             self._with_retries(deadline, attempt)
         except PublishError:
-            # Where every event has a result, the last of them says why it failed.
+            # If every event has a result, the last results say why the events failed.
             if any(result is None for result in results):
                 raise
         return [result for result in results if result is not None]
 
-    def _with_retries(self, deadline: float, attempt: Any) -> Any:
-        tries = 0
+    def _with_retries(self, deadline: float, attempt: Callable[[], _T]) -> _T:
+        """Retries until a try succeeds, fails for good, or tries or time run out."""
+        failures = 0
         while True:
-            tries += 1
             try:
                 return attempt()
             except PublishError as error:
-                if not error.is_retryable or tries >= self._max_tries:
+                if not error.is_retryable or failures + 1 >= self._max_tries:
                     raise
-                # "Full jitter": many publishers do not come back in step.
-                bound = min(_MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** (tries - 1))
-                wait = error.retry_after + random.uniform(0, bound)
-                # To wait for a try that will not be made would only keep the caller from knowing.
+                wait = error.retry_after + _full_jitter(failures)
+                # Fail now rather than after a wait for a try that will not be made.
                 if time.monotonic() + wait >= deadline:
                     raise
+            failures += 1
             time.sleep(wait)
 
     def _post(self, path: str, body: str, deadline: float) -> Dict[str, Any]:
+        """Sends a request once and returns the answer's JSON object. Raises PublishError for anything else."""
         timeout = min(self._timeout, deadline - time.monotonic())
         if timeout <= 0:
             raise PublishError(_NO_TIME_LEFT, is_retryable=True)
@@ -258,21 +266,17 @@ class Tidings:
             with self._opener.open(request, timeout=timeout) as response:
                 status, text = response.status, self._without_key(response.read())
         except urllib.error.HTTPError as error:
-            raise self._refused(error) from None
+            raise self._http_error(error) from None
         except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "reason", None) or error or type(error).__name__
-            said = str(reason).replace(self._key, "[key]")
-            raise PublishError(f"Cannot reach {self._url}: {said}", is_retryable=True) from None
+            cause = getattr(error, "reason", None) or error or type(error).__name__
+            reason = str(cause).replace(self._key, "[key]")
+            raise PublishError(f"Cannot reach {self._url}: {reason}", is_retryable=True) from None
         answer = _parse(text)
         if isinstance(answer, dict):
             return answer
-        raise PublishError(f"{self._url} answered with status {status} and nothing that Tidings says", status=status)
+        raise PublishError(f"{self._url} answered with status {status}, but not as Tidings does", status=status)
 
-    def _without_key(self, text: bytes) -> bytes:
-        """What comes back ends up in errors; something in between may have put the request's headers into it."""
-        return text.replace(self._key.encode(), b"[key]")
-
-    def _refused(self, error: urllib.error.HTTPError) -> PublishError:
+    def _http_error(self, error: urllib.error.HTTPError) -> PublishError:
         retry_after = _retry_after(error.headers.get("Retry-After"))
         try:
             problem = _parse(self._without_key(error.read()))
@@ -281,19 +285,23 @@ class Tidings:
         if isinstance(problem, dict) and isinstance(problem.get("status"), int) and "title" in problem:
             return _refusal(problem, retry_after)
         return PublishError(
-            f"{self._url} answered with status {error.code} and nothing that Tidings says: is it the service's address?",
+            f"{self._url} answered with status {error.code}, but not as Tidings does: is it the service's address?",
             status=error.code,
-            is_retryable=_is_passing(error.code),
+            is_retryable=_is_transient(error.code),
             retry_after=retry_after,
         )
 
+    def _without_key(self, text: bytes) -> bytes:
+        """Removes the key from text that may end up in an error: a proxy may have echoed the request's headers."""
+        return text.replace(self._key.encode(), b"[key]")
+
 
 class AsyncTidings:
-    """A ``Tidings`` whose methods are awaited. Takes the same parameters.
+    """A ``Tidings`` whose methods are awaited. Takes the same parameters. Needs no closing.
 
-    It sends from threads of its own, at most 16 for a service, so that a service that does not answer delays nothing
-    else of the program. The deadline counts from the call: one that finds no free thread until then is not sent. There
-    is nothing to close. The interpreter's exit waits for calls that are under way, until their deadline at most.
+    It sends from threads of its own, at most 16 per service, so that a service that does not answer delays nothing else
+    in the program. The deadline counts from the call; a call that gets no free thread by then is not sent. The
+    interpreter's exit waits for running calls, at most until their deadline.
     """
 
     def __init__(self, url: Optional[str] = None, key: Optional[str] = None, **options: Any) -> None:
@@ -311,7 +319,7 @@ class AsyncTidings:
     ) -> Result:
         """See ``Tidings.publish_order_update``."""
         event = _event(event_type, data, id=id, version=version, order=order)
-        return await self._run(self._tidings._one(_order_path(order_id), event), [event])
+        return await self._run(self._tidings._prepare(_order_path(order_id), event), [event])
 
     async def publish_product_update(
         self,
@@ -323,32 +331,56 @@ class AsyncTidings:
     ) -> Result:
         """See ``Tidings.publish_product_update``."""
         event = _event(event_type, data, id=id, version=version)
-        return await self._run(self._tidings._one("products", event), [event])
+        return await self._run(self._tidings._prepare("products", event), [event])
 
     async def publish_batch(self, events: Sequence[Mapping[str, Any]]) -> List[Result]:
         """See ``Tidings.publish_batch``."""
-        ready = _batch(events)
-        return await self._run(self._tidings._many(ready), ready)
+        batch = _batch(events)
+        return await self._run(self._tidings._prepare_batch(batch), batch)
 
-    async def _run(self, send: Callable[[float], Any], events: List[Dict[str, Any]]) -> Any:
-        url, deadline = self._tidings._url, self._tidings._end()
+    async def _run(self, send: Callable[[float], _T], events: List[_Event]) -> _T:
+        url, deadline = self._tidings._url, self._tidings._deadline_from_now()
         context = contextvars.copy_context()
         call = _threads_for(url).submit(lambda: context.run(send, deadline), deadline)
         try:
-            # Not every wait of a thread ends by itself: a name server may be slow, an answer may come byte by byte.
+            # A thread may block beyond its timeout: in a slow name lookup, or on an answer that arrives byte by byte.
             return await asyncio.wait_for(asyncio.wrap_future(call), deadline - time.monotonic())
         except asyncio.TimeoutError:
-            said = _NO_TIME_LEFT if call.cancel() else f"Cannot reach {url}: no answer in time"
-            error = PublishError(said, is_retryable=True)
+            message = _NO_TIME_LEFT if call.cancel() else f"Cannot reach {url}: no answer in time"
+            error = PublishError(message, is_retryable=True)
             error.ids = [event["id"] for event in events]
             raise error from None
 
 
-class _Threads:
-    """Threads that send to one service. Each ends when nothing waits, so that there is nothing to close.
+async def publish_order_update(
+    order_id: Union[str, uuid.UUID], event_type: str, data: Any, **options: Any
+) -> Result:
+    """Publishes with TIDINGS_URL and TIDINGS_KEY. See ``Tidings.publish_order_update``."""
+    return await AsyncTidings().publish_order_update(order_id, event_type, data, **options)
 
-    They are daemons, because the interpreter waits for all others at its exit, however long they take; those of
-    ``concurrent.futures`` are of the others.
+
+async def publish_product_update(event_type: str, data: Any, **options: Any) -> Result:
+    """Publishes with TIDINGS_URL and TIDINGS_KEY. See ``Tidings.publish_product_update``."""
+    return await AsyncTidings().publish_product_update(event_type, data, **options)
+
+
+async def publish_batch(events: Sequence[Mapping[str, Any]]) -> List[Result]:
+    """Publishes with TIDINGS_URL and TIDINGS_KEY. See ``Tidings.publish_batch``."""
+    return await AsyncTidings().publish_batch(events)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Threads of the async publisher
+# ---------------------------------------------------------------------------------------------------------------------
+
+_Call = concurrent.futures.Future
+
+
+class _Threads:
+    """The threads that send to one service. A thread ends when no call waits, so that nothing needs closing.
+
+    ``concurrent.futures`` would not do: the interpreter waits for its threads at exit, however long they take. These
+    threads are daemons.
     """
 
     def __init__(self) -> None:
@@ -360,20 +392,20 @@ class _Threads:
         call: _Call = concurrent.futures.Future()
         with self._lock:
             self._waiting[call] = work
-            is_more = self._count < _MAX_THREADS
-            if is_more:
+            needs_thread = self._count < _MAX_THREADS
+            if needs_thread:
                 self._count += 1
         _deadlines[call] = deadline
         call.add_done_callback(self._forget)
-        if is_more:
-            self._start(call)
+        if needs_thread:
+            self._start_thread(call)
         return call
 
-    def _start(self, call: _Call) -> None:
+    def _start_thread(self, call: _Call) -> None:
         try:
             threading.Thread(target=self._work, name="tidings-publish", daemon=True).start()
         except RuntimeError:
-            # The system gives no more threads.
+            # The system allows no more threads.
             with self._lock:
                 self._count -= 1
             call.cancel()
@@ -392,18 +424,19 @@ class _Threads:
                 call.set_result(work())
             except BaseException as error:
                 call.set_exception(error)
+            # Keeps no finished call alive while waiting for the next one.
             del call, work
 
     def _forget(self, call: _Call) -> None:
-        """One that was given up waits no longer, however long all threads are busy."""
+        """Removes a finished call, or a cancelled one, which must not wait until a thread is free."""
         _deadlines.pop(call, None)
         with self._lock:
             self._waiting.pop(call, None)
 
 
-#: By the service's address, so that one that does not answer takes no thread of another one.
+#: By URL, so that a service that does not answer takes no thread of another service.
 _threads: Dict[str, _Threads] = {}
-#: Of the calls that wait or are under way.
+#: Of every call that is waiting or running.
 _deadlines: Dict[_Call, float] = {}
 
 
@@ -425,44 +458,22 @@ def _forget_threads() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # A forked process has its parent's lists, and none of its threads.
+    # A forked process inherits these dictionaries, but none of the threads.
     os.register_at_fork(after_in_child=_forget_threads)
 
 
-async def publish_order_update(
-    order_id: Union[str, uuid.UUID], event_type: str, data: Any, **options: Any
-) -> Result:
-    """Publishes with TIDINGS_URL and TIDINGS_KEY; see ``Tidings.publish_order_update``."""
-    return await _from_environment().publish_order_update(order_id, event_type, data, **options)
+# ---------------------------------------------------------------------------------------------------------------------
+# Requests
+# ---------------------------------------------------------------------------------------------------------------------
 
 
-async def publish_product_update(event_type: str, data: Any, **options: Any) -> Result:
-    """Publishes with TIDINGS_URL and TIDINGS_KEY; see ``Tidings.publish_product_update``."""
-    return await _from_environment().publish_product_update(event_type, data, **options)
+def _event(event_type: str, data: Any, *, id: Optional[str] = None, **more: Any) -> _Event:
+    """Returns an event ready to encode, with the id that every try carries."""
+    optional = {name: value for name, value in more.items() if value is not None}
+    return {**optional, "type": _plain(event_type), "data": data, "id": id or str(uuid.uuid4())}
 
 
-async def publish_batch(events: Sequence[Mapping[str, Any]]) -> List[Result]:
-    """Publishes with TIDINGS_URL and TIDINGS_KEY; see ``Tidings.publish_batch``."""
-    return await _from_environment().publish_batch(events)
-
-
-def _from_environment() -> AsyncTidings:
-    # It holds no connection and no thread, so there is nothing to keep between two calls.
-    return AsyncTidings()
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
-
-
-def _event(event_type: str, data: Any, *, id: Optional[str] = None, **more: Any) -> Dict[str, Any]:
-    """An event as it is sent, with the id that every try of it carries."""
-    given = {name: value for name, value in more.items() if value is not None}
-    return {**given, "type": _plain(event_type), "data": data, "id": id or str(uuid.uuid4())}
-
-
-def _batch(events: Sequence[Mapping[str, Any]]) -> List[Dict[str, Any]]:
+def _batch(events: Sequence[Mapping[str, Any]]) -> List[_Event]:
     return [_event(event["type"], **{k: v for k, v in event.items() if k != "type"}) for event in events]
 
 
@@ -470,19 +481,37 @@ def _order_path(order_id: Union[str, uuid.UUID]) -> str:
     return "orders/" + urllib.parse.quote(str(order_id), safe="")
 
 
+def _chunks(events: List[_Event]) -> Iterator[Tuple[List[str], List[_Event]]]:
+    """Splits events into runs that fit into one batch call each, with their JSON."""
+    texts: List[str] = []
+    chunk: List[_Event] = []
+    size = _EMPTY_BATCH_BYTES
+    for event in events:
+        text = _encode(event)
+        length = len(text.encode()) + 1
+        if chunk and (len(chunk) == _MAX_BATCH_EVENTS or size + length > _MAX_BATCH_BYTES):
+            yield texts, chunk
+            texts, chunk, size = [], [], _EMPTY_BATCH_BYTES
+        texts.append(text)
+        chunk.append(event)
+        size += length
+    if chunk:
+        yield texts, chunk
+
+
 def _encode(event: Mapping[str, Any]) -> str:
-    # JSON has no NaN and no Infinity; what Python would write for them, nobody can read.
+    # allow_nan=False: NaN and Infinity, as Python would write them, are not JSON.
     return json.dumps(event, default=_plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no word for, in words that it has."""
+    """Converts a value that JSON does not have into one that it has."""
     if isinstance(value, enum.Enum):
         return value.value
     if isinstance(value, decimal.Decimal):
         if not value.is_finite():
-            raise ValueError(f"{value} is no number that JSON has")
-        # The shortest text of the nearest double is the decimal itself up to 15 digits; readers have doubles.
+            raise ValueError(f"{value} cannot be published: JSON has no such number")
+        # Up to 15 digits, the nearest double prints as the decimal itself; readers of JSON use doubles.
         return int(value) if value == value.to_integral_value() and abs(value) < 2**53 else float(value)
     if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
         return value.isoformat()
@@ -496,32 +525,28 @@ def _plain(value: Any) -> Any:
         return value.model_dump()
     if isinstance(value, str):
         return value
-    raise TypeError(f"{type(value).__name__} cannot be published: give a number, text, list or dict")
+    raise TypeError(f"{type(value).__name__} cannot be published: use a number, text, list or dict")
 
 
-def _chunks(events: List[Dict[str, Any]]) -> Any:
-    """Runs of events, as many as a call may have."""
-    texts: List[str] = []
-    chunk: List[Dict[str, Any]] = []
-    size = 0
-    for event in events:
-        text = _encode(event)
-        length = len(text.encode()) + 1
-        if chunk and (len(chunk) == _MAX_BATCH_EVENTS or size + length > _MAX_BATCH_BYTES - len('{"events":[]}')):
-            yield texts, chunk
-            texts, chunk, size = [], [], 0
-        texts.append(text)
-        chunk.append(event)
-        size += length
-    if chunk:
-        yield texts, chunk
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: Any) -> None:
+        return None
 
 
-def _is_passing(status: int) -> bool:
-    return status >= 500 or status == 429
+# ---------------------------------------------------------------------------------------------------------------------
+# Answers and retries
+# ---------------------------------------------------------------------------------------------------------------------
+
+
+def _parse(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _refusal(problem: Mapping[str, Any], retry_after: float) -> PublishError:
+    """Creates an error from the service's own explanation (RFC 9457)."""
     errors = problem.get("errors") or []
     fields = "; ".join(f"{error.get('field')}: {error.get('message')}" for error in errors)
     sentences = [f"Refused ({problem['status']}): {problem['title']}.", problem.get("detail"), fields]
@@ -530,13 +555,18 @@ def _refusal(problem: Mapping[str, Any], retry_after: float) -> PublishError:
         status=problem["status"],
         type=problem.get("type"),
         errors=errors,
-        is_retryable=_is_passing(problem["status"]),
+        is_retryable=_is_transient(problem["status"]),
         retry_after=retry_after,
     )
 
 
+def _is_transient(status: int) -> bool:
+    """Whether the same request can succeed later: the service is down, or limits the rate."""
+    return status >= 500 or status == 429
+
+
 def _retry_after(text: Optional[str]) -> float:
-    """Seconds, or a date (RFC 9110, section 10.2.3)."""
+    """Parses ``Retry-After``, seconds or a date (RFC 9110, section 10.2.3), into seconds from now."""
     if text is None:
         return 0.0
     if text.strip().isdigit():
@@ -547,8 +577,6 @@ def _retry_after(text: Optional[str]) -> float:
         return 0.0
 
 
-def _parse(text: bytes) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+def _full_jitter(failures: int) -> float:
+    """Returns a random wait below a ceiling that doubles per failure, so that publishers do not retry in step."""
+    return random.uniform(0, min(_MAX_BACKOFF_SECONDS, _FIRST_BACKOFF_SECONDS * 2 ** min(failures, 16)))

@@ -3,15 +3,19 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { EVENTS } from "../../protocol/events.ts";
 
-/** The demo page: `index.html`, and in `demo/` one script and one style sheet with their source maps. */
-
 const PAGE = join(import.meta.dirname, "page");
 
-/** @param site The folder that Cloudflare serves. */
+/**
+ * Builds the demo page: `index.html`, plus one script and one style sheet with their source maps in `demo/`.
+ * @param site The folder that Cloudflare serves.
+ */
 export async function buildDemo(site: string): Promise<void> {
   await cp(join(PAGE, "index.html"), join(site, "index.html"));
   await build({
-    entryPoints: [join(PAGE, "main.tsx"), join(PAGE, "main.css")],
+    entryPoints: [
+      { in: join(PAGE, "main.tsx"), out: "main" },
+      { in: join(PAGE, "styles/main.css"), out: "main" },
+    ],
     outdir: join(site, "demo"),
     bundle: true,
     minify: true,
@@ -19,14 +23,17 @@ export async function buildDemo(site: string): Promise<void> {
     format: "iife",
     target: "es2024",
     jsx: "automatic",
-    // React's own way to leave its development checks out; and the catalogue, whose checks are the service's.
-    define: { "process.env.NODE_ENV": '"production"', CATALOGUE: JSON.stringify(catalogue()) },
+    define: {
+      // Leaves out React's development checks.
+      "process.env.NODE_ENV": '"production"',
+      CATALOGUE: JSON.stringify(catalogue()),
+    },
     legalComments: "linked",
     logLevel: "warning",
   });
 }
 
-/** What the page shows of the catalogue; see `page/catalogue.ts`. */
+/** Returns the parts of the event catalogue that the page shows (`page/service/catalogue.ts`), without its schemas. */
 function catalogue() {
   return Object.fromEntries(
     Object.entries(EVENTS).map(([type, { channel, summary, example }]) => [type, { channel, summary, example }]),

@@ -1,4 +1,4 @@
-// Draws the document once Swagger UI is here; a page without scripts of its own needs a file for these lines.
+// Renders /openapi.json. In a file of its own because the page's content security policy forbids inline scripts.
 globalThis.SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",
@@ -6,6 +6,6 @@ globalThis.SwaggerUIBundle({
   docExpansion: "list",
   defaultModelsExpandDepth: 0,
   displayRequestDuration: true,
-  // Nothing of this service is told to anybody else's.
+  // No requests to Swagger's online validator.
   validatorUrl: null,
 });

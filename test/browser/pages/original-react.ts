@@ -1,16 +1,16 @@
 import { useOrderUpdates } from "pasted:react";
 import { createElement, StrictMode, useEffect } from "react";
 import { createRoot } from "react-dom/client";
-import { app, offer, setting, show } from "./page.ts";
+import { app, expose, report, setting } from "./shared.ts";
 
-/** A shop that uses the original service's React hook, in StrictMode. */
+/** An order page with the original service's React hook, in StrictMode. */
 
 function Order() {
   const order = useOrderUpdates(setting("order"), setting("token"));
-  useEffect(() => show({ order }));
+  useEffect(() => report({ order }));
   return null;
 }
 
 const root = createRoot(app);
 root.render(createElement(StrictMode, null, createElement(Order)));
-offer({ unmount: () => root.unmount() });
+expose({ unmount: () => root.unmount() });

@@ -1,4 +1,4 @@
-/** Scripts that are not ours, which a test pastes in while the pages are bundled: test/support/original-pages.md. */
+/** Third-party scripts from test/support/original-pages.md that a test inserts while it bundles the pages. */
 
 declare module "pasted:react" {
   export function useOrderUpdates(orderId: string, token: string): { orderStatus: string | null; connected: boolean };

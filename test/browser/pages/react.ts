@@ -1,9 +1,9 @@
 import { createElement, StrictMode, useEffect, useState } from "react";
 import { createRoot } from "react-dom/client";
 import { useOrderUpdates, useProductUpdates } from "../../../src/sdk/hooks/react.ts";
-import { app, offer, setting, settings, show } from "./page.ts";
+import { app, expose, report, setting, settings } from "./shared.ts";
 
-/** Two components that want the same order, and one that wants products, in StrictMode; all options are inline. */
+/** Two components with the same order and one with products, in StrictMode. All options are inline objects. */
 
 let change: (props: Partial<Props>) => void = () => {};
 interface Props {
@@ -15,22 +15,22 @@ function Order({ orderId, token, isFirst }: Props & { isFirst: boolean }) {
   const url = setting("url");
   const updates = useOrderUpdates(orderId, { url, token, onEvent: () => {} });
   const [renders, setRenders] = useState(0);
-  // Renders again and again, as pages do.
+  // Keeps rendering, as busy pages do.
   useEffect(() => {
     const timer = setTimeout(() => setRenders(renders + 1), 20);
     return () => clearTimeout(timer);
   });
   useEffect(() => {
-    if (!isFirst) return show({ second: updates.order?.status });
+    if (!isFirst) return report({ second: updates.order?.status });
     const { status, isConnected, recovered, order, lastEvent, error } = updates;
-    show({ status, isConnected, recovered, order, lastSeq: lastEvent?.seq ?? null, error, renders });
+    report({ status, isConnected, recovered, order, lastSeq: lastEvent?.seq ?? null, error, renders });
   });
   return null;
 }
 
 function Products({ token }: Props) {
   const { products, status } = useProductUpdates({ url: setting("url"), token, productIds: ["p-1", "p-2"] });
-  useEffect(() => show({ productsStatus: status, products: Object.fromEntries(products) }));
+  useEffect(() => report({ productsStatus: status, products: Object.fromEntries(products) }));
   return null;
 }
 
@@ -46,4 +46,4 @@ function App() {
 
 const root = createRoot(app);
 root.render(createElement(StrictMode, null, createElement(App)));
-offer({ change: (props: Partial<Props>) => change(props), unmount: () => root.unmount() });
+expose({ change: (props: Partial<Props>) => change(props), unmount: () => root.unmount() });

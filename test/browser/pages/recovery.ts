@@ -1,9 +1,9 @@
 import { connectOrder } from "../../../src/sdk/index.ts";
-import { offer, setting, settings, show } from "./page.ts";
+import { expose, report, setting, settings } from "./shared.ts";
 
-/** An order page as a shop writes it, which keeps a diary that outlives it. */
+/** An order page that records its events, connection attempts and lifecycle. The events survive a reload. */
 
-/** What is used here of a browser's own objects; the project's types are those of Workers and Node. */
+/** The browser objects used here. The project's types cover only Workers and Node. */
 interface Browser extends EventTarget {
   document: EventTarget & { visibilityState: string };
   navigator: { onLine: boolean };
@@ -15,39 +15,39 @@ interface Storage {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
 }
-// The test pages run in a browser and nowhere else.
+// Test pages run only in browsers.
 const browser = globalThis as unknown as Browser;
 
-/** Every event that this tab was ever told of, also before it was loaded again. */
+/** The `seq` of every event that this tab received, including before a reload. */
 const seqs: number[] = JSON.parse(browser.sessionStorage.getItem("seqs") ?? "[]");
 /** What the browser did to the page. */
-const life: string[] = [];
-/** The tries to connect: how long after the first one, in milliseconds, and whether there was a network. */
+const lifecycle: string[] = [];
+/** Connection attempts: milliseconds since the page started, and whether the browser was online. */
 const attempts: { at: number; isOnline: boolean }[] = [];
 const states: string[] = [];
-const begin = Date.now();
+const startedAt = Date.now();
 let gaps = 0;
-let raw: WebSocket | undefined;
+let rawSocket: WebSocket | undefined;
 
 browser.WebSocket = class extends browser.WebSocket {
   constructor(url: string, protocols?: string | string[]) {
     super(url, protocols);
-    raw = this;
-    attempts.push({ at: Date.now() - begin, isOnline: browser.navigator.onLine });
-    show({ attempts });
+    rawSocket = this;
+    attempts.push({ at: Date.now() - startedAt, isOnline: browser.navigator.onLine });
+    report({ attempts });
   }
 };
 
 for (const type of ["online", "offline", "pagehide", "pageshow"])
   browser.addEventListener(type, (event) => {
     const { persisted } = event as Event & { persisted?: boolean };
-    life.push(persisted ? `${type} persisted` : type);
-    show({ life });
+    lifecycle.push(persisted ? `${type} persisted` : type);
+    report({ lifecycle });
   });
 for (const type of ["freeze", "resume", "visibilitychange"])
   browser.document.addEventListener(type, () => {
-    life.push(type === "visibilitychange" ? browser.document.visibilityState : type);
-    show({ life });
+    lifecycle.push(type === "visibilitychange" ? browser.document.visibilityState : type);
+    report({ lifecycle });
   });
 
 const connection = connectOrder(setting("order"), {
@@ -61,20 +61,20 @@ const connection = connectOrder(setting("order"), {
   tuning: JSON.parse(settings.tuning ?? "{}"),
   onStatus(status) {
     if (states.at(-1) !== status.state) states.push(status.state);
-    show({ status: status.state, states, reason: status.state === "closed" ? status.reason : null });
+    report({ status: status.state, states, reason: status.state === "closed" ? status.reason : null });
   },
-  onGap: () => show({ gaps: ++gaps }),
+  onGap: () => report({ gaps: ++gaps }),
   onEvent({ seq }) {
     seqs.push(seq);
     browser.sessionStorage.setItem("seqs", JSON.stringify(seqs));
-    show({ seqs });
+    report({ seqs });
   },
 });
 
 const [navigation] = browser.performance.getEntriesByType("navigation");
-show({ seqs, life, attempts, gaps, states, arrivedBy: navigation?.type });
-offer({
+report({ seqs, lifecycle, attempts, gaps, states, navigationType: navigation?.type });
+expose({
   reconnect: () => connection.reconnect(),
-  /** The page's own socket ends without the SDK having asked for it. */
-  closeRawSocket: () => raw?.close(),
+  /** Closes the socket behind the SDK's back. */
+  closeRawSocket: () => rawSocket?.close(),
 });

@@ -1,8 +1,8 @@
 import { createApp, defineComponent, h, ref, watchEffect } from "vue";
 import { useOrderUpdates, useProductUpdates } from "../../../src/sdk/hooks/vue.ts";
-import { app, offer, setting, settings, show } from "./page.ts";
+import { app, expose, report, setting, settings } from "./shared.ts";
 
-/** Two components that want the same order, and one that wants products. */
+/** Two components with the same order and one with products. */
 
 const orderId = ref(settings.order);
 const token = ref(setting("token"));
@@ -11,13 +11,13 @@ const url = setting("url");
 const Order = defineComponent({
   props: { isFirst: Boolean },
   setup(props) {
-    // biome-ignore lint/correctness/useHookAtTopLevel: the rule is React's; Vue calls composables in `setup`
+    // biome-ignore lint/correctness/useHookAtTopLevel: a React rule; Vue calls composables in `setup`
     const updates = useOrderUpdates(orderId, () => ({ url, token: token.value }));
     watchEffect(() => {
       const { status, isConnected, recovered, order, lastEvent, error } = updates;
-      if (!props.isFirst) show({ second: order.value?.status });
+      if (!props.isFirst) report({ second: order.value?.status });
       else {
-        show({
+        report({
           status: status.value,
           isConnected: isConnected.value,
           recovered: recovered.value,
@@ -33,7 +33,7 @@ const Order = defineComponent({
 
 const Products = defineComponent(() => {
   const { products, status } = useProductUpdates(() => ({ url, token: token.value, productIds: ["p-1", "p-2"] }));
-  watchEffect(() => show({ productsStatus: status.value, products: Object.fromEntries(products.value) }));
+  watchEffect(() => report({ productsStatus: status.value, products: Object.fromEntries(products.value) }));
   return () => null;
 });
 
@@ -44,12 +44,12 @@ const root = createApp(() => [
   settings.products !== undefined && h(Products),
 ]);
 root.mount(app as never);
-offer({
+expose({
   change(props: { orderId?: string; token?: string }) {
     if ("orderId" in props) orderId.value = props.orderId;
     if (props.token !== undefined) token.value = props.token;
   },
-  /** As hot module replacement does: away, and here again. */
+  /** Unmounts and mounts the components, as hot module replacement does. */
   remount() {
     isShown.value = false;
     setTimeout(() => {

@@ -6,9 +6,9 @@ import { createInterface } from "node:readline";
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
 import { endProcess } from "../../support/processes.ts";
 
-/** The Chromium of the tests: is there one, and one that behaves as a user's does. */
+/** Finds and starts Chromium for the tests. */
 
-/** Debian's package, unless the environment names another one. */
+/** The path of Debian's package by default. */
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
   "--no-sandbox",
@@ -22,7 +22,8 @@ const FLAGS = [
 const START_TIMEOUT_MS = 20_000;
 
 /**
- * Whether there is a Chromium. When there is none, says what goes untested for that; in CI that is an error.
+ * Returns whether Chromium is installed. If it is not, warns about what goes untested; throws in CI.
+ * @param untested What the calling tests cover.
  * @example const test = vitest.test.skipIf(!hasChromium("several tabs"));
  */
 export function hasChromium(untested: string): boolean {
@@ -33,17 +34,17 @@ export function hasChromium(untested: string): boolean {
   return false;
 }
 
-/** A Chromium as Playwright starts it, which is quick and does for most tests. */
+/** Starts Chromium with Playwright's defaults: fast, and good enough for most tests. */
 export function startChromium(): Promise<Browser> {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
 }
 
 /**
- * A Chromium as users have it. The one that Playwright starts has no back-forward cache, and every tab believes that
- * it is looked at; here a tab behind another one is hidden, and one that is put away is kept.
+ * Chromium as users run it. Playwright's defaults disable the back-forward cache and treat every tab as visible; here,
+ * background tabs are hidden and the back-forward cache works.
  */
 export class PlainChromium {
-  /** The one profile of this browser; its tabs share a window. */
+  /** The browser's only profile; its tabs share a window. */
   readonly profile: BrowserContext;
   readonly #process: ChildProcess;
   readonly #directory: string;
@@ -54,7 +55,7 @@ export class PlainChromium {
     this.#directory = directory;
   }
 
-  /** Stops (`SIGSTOP`) or continues (`SIGCONT`) all its processes, as a laptop does whose lid is closed and opened. */
+  /** Suspends (`SIGSTOP`) or resumes (`SIGCONT`) all processes of the browser, like a laptop that sleeps and wakes. */
   signal(signal: "SIGSTOP" | "SIGCONT"): void {
     signalAll(this.#process, signal);
   }
@@ -62,7 +63,7 @@ export class PlainChromium {
   async stop(): Promise<void> {
     signalAll(this.#process, "SIGKILL");
     await endProcess(this.#process, "SIGKILL");
-    // Its helper processes may still be writing while they end.
+    // Helper processes may still write files while they exit.
     await rm(this.#directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
@@ -70,13 +71,13 @@ export class PlainChromium {
 export async function startPlainChromium(): Promise<PlainChromium> {
   const directory = await mkdtemp(join(tmpdir(), "tidings-chromium-"));
   const args = [...FLAGS, "--headless", "--remote-debugging-port=0", `--user-data-dir=${directory}`, "about:blank"];
-  // A process group of its own, so that all its processes can be stopped together.
+  // `detached` creates a process group, so that signals reach all of its processes.
   const child = spawn(CHROMIUM, args, { stdio: ["ignore", "ignore", "pipe"], detached: true });
   const end = () => signalAll(child, "SIGKILL");
   process.once("exit", end);
   child.once("exit", () => process.off("exit", end));
   try {
-    const browser = await chromium.connectOverCDP(await debuggerOf(child), { noDefaults: true });
+    const browser = await chromium.connectOverCDP(await debuggerAddress(child), { noDefaults: true });
     const [profile] = browser.contexts();
     if (!profile) throw new Error("Chromium has no profile");
     return new PlainChromium(profile, child, directory);
@@ -86,15 +87,15 @@ export async function startPlainChromium(): Promise<PlainChromium> {
   }
 }
 
-/** The address that it prints as soon as it can be told what to do. */
-async function debuggerOf(child: ChildProcess): Promise<string> {
+/** Waits for the DevTools address that Chromium prints once it accepts connections. */
+async function debuggerAddress(child: ChildProcess): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const timer = setTimeout(
     () => reject(new Error(`Chromium did not start within ${START_TIMEOUT_MS} ms`)),
     START_TIMEOUT_MS,
   );
   child.once("error", reject);
-  child.once("exit", (code, signal) => reject(new Error(`Chromium ended at its start with ${signal ?? code}`)));
+  child.once("exit", (code, signal) => reject(new Error(`Chromium exited at startup with ${signal ?? code}`)));
   if (child.stderr) {
     createInterface(child.stderr).on("line", (line) => {
       const [, address] = /DevTools listening on (ws:\S+)/.exec(line) ?? [];
@@ -113,6 +114,6 @@ function signalAll(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     process.kill(-child.pid, signal);
   } catch {
-    // All of them have ended.
+    // All processes have exited.
   }
 }

@@ -3,15 +3,15 @@ import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import * as z from "zod";
 
-/** The demo page in a Chromium, with everything that it says and asks for. */
+/** The demo page in Chromium, with its console errors and requests. */
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
-export const VIEWS = ["shop", "order", "publish", "connections", "operations", "access"] as const;
+export const VIEWS = ["shop", "order", "publish", "connections", "metrics", "access"] as const;
 export type View = (typeof VIEWS)[number];
 
-/** Of axe's findings. */
-const violations = z.array(
+/** The parts of axe's results that the tests read. */
+const violationsSchema = z.array(
   z.object({
     id: z.string(),
     impact: z.string().nullish(),
@@ -28,9 +28,9 @@ export interface Credentials {
 
 export class DemoPage {
   readonly page: Page;
-  /** Errors on the console, and those that nobody caught. */
+  /** Console errors and warnings, and uncaught exceptions. */
   readonly errors: string[] = [];
-  /** The addresses of everything that it loaded or called. */
+  /** URLs of all requests and WebSockets. */
   readonly requests: string[] = [];
 
   constructor(page: Page) {
@@ -46,12 +46,12 @@ export class DemoPage {
   static async open(
     browser: Browser,
     url: string,
-    held: Credentials,
+    credentials: Credentials,
     options: BrowserContextOptions = {},
   ): Promise<DemoPage> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
     const demo = new DemoPage(await context.newPage());
-    await demo.page.goto(`${url}/#${new URLSearchParams({ ...held })}`);
+    await demo.page.goto(`${url}/#${new URLSearchParams({ ...credentials })}`);
     await demo.page.waitForSelector("main h1");
     return demo;
   }
@@ -66,51 +66,51 @@ export class DemoPage {
   }
 
   /** Waits until the connections are live. */
-  async isLive(...channels: ("products" | "order")[]): Promise<void> {
+  async waitUntilLive(...channels: ("products" | "order")[]): Promise<void> {
     for (const channel of channels) {
       await this.page.waitForSelector(`header .pill[data-channel="${channel}"][data-status="live"]`);
     }
   }
 
-  /** Publishes from the panel. @returns What became of it, as the panel shows it. */
+  /** Publishes from the form. @returns The outcome that the form shows. */
   async publish(type: string, changes: { data?: string; id?: string } = {}): Promise<string | null> {
     await this.page.selectOption("select[name=type]", type);
     if (changes.data !== undefined) await this.page.fill("textarea[name=data]", changes.data);
     await this.page.fill("input[name=id]", changes.id ?? "");
     const answered = this.page.waitForResponse((response) => response.url().includes("/api/v1/publish/"));
-    await this.page.click(".publisher button[type=submit]");
+    await this.page.click(".publish-form button[type=submit]");
     await (await answered).finished();
-    return this.page.locator(".answer [data-outcome]").getAttribute("data-outcome");
+    return this.page.locator(".response [data-outcome]").getAttribute("data-outcome");
   }
 
-  /** A connection's counters. */
+  /** Returns a connection's delivery counters. */
   async counts(connection: "Products" | "Order") {
     const text = await this.page.locator(`[data-connection="${connection}"] .counts`).getAttribute("data-counts");
-    const [received, expected, missed, twice] = String(text).split("/").map(Number);
-    return { received, expected, missed, twice };
+    const [received, expected, missed, duplicates] = String(text).split("/").map(Number);
+    return { received, expected, missed, duplicates };
   }
 
   /**
-   * Notes what an attribute says from now on, in the page itself: what stands there for a moment only is not missed.
-   * @returns What asks for all that it said.
+   * Records every later value of an attribute, inside the page so that short-lived values are not missed.
+   * @returns A function that returns the values so far.
    */
-  async noteChanges(selector: string, attribute: string): Promise<() => Promise<string[]>> {
-    const noted = await this.page.evaluateHandle<string[]>(`{
+  async recordChanges(selector: string, attribute: string): Promise<() => Promise<string[]>> {
+    const recorded = await this.page.evaluateHandle<string[]>(`{
       const values = [];
       const element = document.querySelector(${JSON.stringify(selector)});
-      const note = () => values.push(element.getAttribute(${JSON.stringify(attribute)}));
-      new MutationObserver(note).observe(element, { attributeFilter: [${JSON.stringify(attribute)}] });
+      const record = () => values.push(element.getAttribute(${JSON.stringify(attribute)}));
+      new MutationObserver(record).observe(element, { attributeFilter: [${JSON.stringify(attribute)}] });
       values;
     }`);
-    return () => noted.jsonValue();
+    return () => recorded.jsonValue();
   }
 
-  /** What axe (https://github.com/dequelabs/axe-core) finds serious or worse, each with where it is. */
-  async seriousFindings(): Promise<string[]> {
-    // Not by a script element, which the page's policy forbids.
+  /** Returns the serious and critical violations that axe (https://github.com/dequelabs/axe-core) finds, with their elements. */
+  async seriousViolations(): Promise<string[]> {
+    // The page's content security policy forbids a script element.
     await this.page.evaluate(AXE);
     const found: unknown = await this.page.evaluate("axe.run().then(({ violations }) => violations)");
-    return violations
+    return violationsSchema
       .parse(found)
       .filter(({ impact }) => impact === "serious" || impact === "critical")
       .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);

@@ -7,17 +7,17 @@ import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.
 import { endProcess, endWithThisProcess } from "../../support/processes.ts";
 import { TEST_ENV } from "../../support/test-env.ts";
 
-/** `npm run dev` with its pages, in a copy of the project with the tests' secrets and a state of its own. */
+/** Runs `npm run dev` in a copy of the project, with the tests' secrets and a state of its own. */
 
 const PROJECT = resolve(import.meta.dirname, "../../..");
-/** Port 9 (discard) is one that nothing here listens on. */
+/** Nothing listens on port 9 (discard). */
 const NO_REDIS = "redis://127.0.0.1:9";
 
 export interface DevService {
   url: string;
-  /** What the demo address that it prints brings along. */
+  /** The credentials in the demo address that it prints. */
   credentials: { order: string; customer: string; admin: string; key: string };
-  /** @throws when it printed a token, a key or a payload, but for its welcome. */
+  /** @throws if it printed a token, a key or a payload outside its welcome message. */
   stop(): Promise<void>;
 }
 
@@ -43,9 +43,9 @@ export async function startDevService(): Promise<DevService> {
   };
   try {
     const address = new URL(await demoAddress(child));
-    const brought = new URLSearchParams(address.hash.slice(1));
-    const of = (name: string) => String(brought.get(name));
-    const credentials = { order: of("order"), customer: of("customer"), admin: of("admin"), key: of("key") };
+    const fragment = new URLSearchParams(address.hash.slice(1));
+    const get = (name: string) => String(fragment.get(name));
+    const credentials = { order: get("order"), customer: get("customer"), admin: get("admin"), key: get("key") };
     return { url: address.origin, credentials, stop };
   } catch (error) {
     await stop().catch(() => {});
@@ -53,7 +53,7 @@ export async function startDevService(): Promise<DevService> {
   }
 }
 
-/** Waits until the welcome has it. */
+/** Waits for the demo address in the welcome message. */
 function demoAddress(child: ChildProcess): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let output = "";
@@ -64,7 +64,7 @@ function demoAddress(child: ChildProcess): Promise<string> {
       if (address) resolve(address);
     });
   }
-  child.once("close", () => reject(new Error(`npm run dev ended at its start:\n${output}`)));
+  child.once("close", () => reject(new Error(`npm run dev exited at startup:\n${output}`)));
   return promise;
 }
 

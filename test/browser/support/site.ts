@@ -3,28 +3,29 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import { expect } from "vitest";
 import * as z from "zod";
 import { eventually } from "../../support/eventually.ts";
 import { listenOnLoopback } from "../../support/loopback.ts";
 import { mintToken } from "../../support/tokens.ts";
 import { startChromium } from "./chromium.ts";
 
-/** A shop's site with the SDK in its pages, and a Chromium that visits it. */
+/** A shop's site whose pages use the SDK, and a Chromium that opens them. */
 
 const PAGES = join(import.meta.dirname, "../pages");
 
-/** What Chromium says of a network or a service that fails, which is what many tests are about. */
+/** Chromium's messages about a failing network or service, which many tests cause on purpose. */
 const NETWORK_ERROR = /WebSocket connection to|Failed to load resource/;
 
-/** What the pages show of themselves, as JSON. */
-const shown = z.looseObject({ status: z.string(), sockets: z.int() });
-export type Shown = z.infer<typeof shown>;
+/** The state that pages report as JSON (`pages/shared.ts`). */
+const stateSchema = z.looseObject({ status: z.string(), sockets: z.int() });
+export type PageState = z.infer<typeof stateSchema>;
 
 export class Site {
-  /** What the shop's own backend answers at `/api/token`; when it fails, with a 503. */
+  /** Creates the token that the shop's backend returns at `/api/token`. If it throws, the backend returns 503. */
   token: () => Promise<string> = mintToken;
   readonly url: string;
-  readonly #visited: VisitedPage[] = [];
+  readonly #pages: SitePage[] = [];
   readonly #browser: Browser;
   readonly #close: () => void;
 
@@ -34,8 +35,8 @@ export class Site {
     this.#close = close;
   }
 
-  /** A browser profile of its own. */
-  profile(): Promise<BrowserContext> {
+  /** Creates a new browser profile. */
+  newProfile(): Promise<BrowserContext> {
     return this.#browser.newContext();
   }
 
@@ -44,29 +45,29 @@ export class Site {
     this.#close();
   }
 
-  /** Opens a page; `settings` is what it reads from its address. */
-  async visit(profile: BrowserContext, name: string, settings: Record<string, string>): Promise<VisitedPage> {
+  /** Opens a page. @param settings What the page reads from its address. */
+  async open(profile: BrowserContext, name: string, settings: Record<string, string>): Promise<SitePage> {
     const page = await profile.newPage();
     const errors: string[] = [];
     page.on("pageerror", (error) => errors.push(error.message));
     page.on("console", (message) => {
       if (message.type() === "error" && !NETWORK_ERROR.test(message.text())) errors.push(message.text());
     });
-    const visited = new VisitedPage(page, errors);
-    this.#visited.push(visited);
+    const opened = new SitePage(page, errors);
+    this.#pages.push(opened);
     await page.goto(`${this.url}/${name}#${new URLSearchParams(settings)}`);
-    return visited;
+    return opened;
   }
 
-  /** What went wrong in all pages that were visited since this was asked last. */
+  /** Returns the errors of all pages opened since the last call. */
   takeErrors(): string[] {
-    return this.#visited.splice(0).flatMap(({ errors }) => errors);
+    return this.#pages.splice(0).flatMap(({ errors }) => errors);
   }
 }
 
-export class VisitedPage {
+export class SitePage {
   readonly page: Page;
-  /** What went wrong in the page; React's and Vue's own warnings are among it. */
+  /** Console errors, including warnings of React and Vue, and uncaught exceptions. */
   readonly errors: string[];
 
   constructor(page: Page, errors: string[]) {
@@ -74,30 +75,34 @@ export class VisitedPage {
     this.errors = errors;
   }
 
-  async shown(): Promise<Shown> {
-    // Not through a locator, which waits for frames to be painted: a hidden page paints none.
-    return shown.parse(JSON.parse(String(await this.page.evaluate("document.getElementById('shown').textContent"))));
+  async state(): Promise<PageState> {
+    // A locator would wait for a painted frame, and hidden pages paint none.
+    return stateSchema.parse(
+      JSON.parse(String(await this.page.evaluate("document.getElementById('state').textContent"))),
+    );
   }
 
-  /** Waits until what the page shows satisfies a condition, and returns it; as patient as `eventually`. */
-  shows(condition: (shown: Shown) => void, timeoutMs?: number): Promise<Shown> {
+  /** Waits until the page's state satisfies a condition, as long as `eventually` does, and returns the state. */
+  waitFor(condition: (state: PageState) => void, timeoutMs?: number): Promise<PageState> {
     return eventually(async () => {
-      const now = await this.shown();
-      condition(now);
-      return now;
+      const state = await this.state();
+      condition(state);
+      return state;
     }, timeoutMs);
   }
 
-  /** Calls what the page offers to its test as `globalThis.page`. */
-  do(call: string): Promise<unknown> {
+  /** Calls a function that the page exposes to its test, such as `unmount()`. */
+  call(call: string): Promise<unknown> {
     return this.page.evaluate(`page.${call}`);
   }
 }
 
+export const waitUntilLive = (page: SitePage) => page.waitFor(({ status }) => expect(status).toBe("live"));
+
 export interface SiteOptions {
-  /** A service that is reached through the site's own address, too. */
+  /** URL of a service that the site forwards WebSockets to. */
   service?: string;
-  /** Modules that pages import as `pasted:<name>`: scripts that are not ours, by name. */
+  /** Third-party scripts by name, which pages import as `pasted:<name>`. */
   pasted?: Record<string, string>;
 }
 
@@ -116,25 +121,24 @@ export async function openSite(pages: string[], { service, pasted = {} }: SiteOp
       __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: "false",
     },
     logLevel: "silent",
-    plugins: [paste(pasted)],
+    plugins: [pastedScripts(pasted)],
   });
   const scripts = new Map(built.outputFiles.map(({ path, text }) => [path, text]));
   const server = createServer(({ url = "" }, response) => {
     if (url === "/api/token") {
-      const answer = (status: number, body = "") => response.writeHead(status).end(body);
       site.token().then(
-        (token) => answer(200, token),
-        () => answer(503),
+        (token) => response.writeHead(200).end(token),
+        () => response.writeHead(503).end(),
       );
       return response;
     }
     const script = scripts.get(url);
-    // A sandboxed frame is another origin.
+    // A sandboxed frame has another origin.
     const headers = { "Content-Type": "text/javascript", "Access-Control-Allow-Origin": "*" };
     if (script !== undefined) return response.writeHead(200, headers).end(script);
-    // Somewhere else on the site there is nothing of ours.
+    // Any other address is an empty page.
     const module = scripts.has(`${url}.js`) ? `<script type="module" src="${url}.js"></script>` : "";
-    const html = `<!doctype html><link rel="icon" href="data:,"><div id="app"></div><pre id="shown">{}</pre>${module}`;
+    const html = `<!doctype html><link rel="icon" href="data:,"><div id="app"></div><pre id="state">{}</pre>${module}`;
     return response.writeHead(200, { "Content-Type": "text/html" }).end(html);
   });
   if (service !== undefined) forwardSockets(server, service);
@@ -147,7 +151,7 @@ export async function openSite(pages: string[], { service, pasted = {} }: SiteOp
   return site;
 }
 
-/** Sockets go on to the service, with the path and the headers that they came with. */
+/** Forwards WebSockets to the service with their original path and headers. */
 function forwardSockets(server: Server, service: string): void {
   const { hostname, port } = new URL(service);
   server.on("upgrade", ({ method, url, rawHeaders }, client, head) => {
@@ -165,12 +169,12 @@ function forwardSockets(server: Server, service: string): void {
   });
 }
 
-function paste(sources: Record<string, string>): Plugin {
+function pastedScripts(sources: Record<string, string>): Plugin {
   return {
     name: "pasted",
-    setup(building) {
-      building.onResolve({ filter: /^pasted:/ }, ({ path }) => ({ path, namespace: "pasted" }));
-      building.onLoad({ filter: /.*/, namespace: "pasted" }, ({ path }) => ({
+    setup(builder) {
+      builder.onResolve({ filter: /^pasted:/ }, ({ path }) => ({ path, namespace: "pasted" }));
+      builder.onLoad({ filter: /.*/, namespace: "pasted" }, ({ path }) => ({
         contents: sources[path.slice("pasted:".length)] ?? "",
         loader: "jsx",
         resolveDir: PAGES,

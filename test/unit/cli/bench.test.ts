@@ -5,7 +5,7 @@ import { PUBLISH_KEY, TEST_ENV } from "../../support/test-env.ts";
 import { startTidings } from "../../support/workerd.ts";
 import { TestTerminal } from "./test-terminal.ts";
 
-test("bench loads a running service, says how fast it was, and leaves nothing behind", async () => {
+test("bench measures a running service and leaves nothing behind", async () => {
   const service = await startTidings();
   const terminal = new TestTerminal();
   const credentials = ["--url", service.url, "--key", PUBLISH_KEY, "--secret", TEST_ENV.JWT_SECRET];
@@ -31,7 +31,7 @@ test("bench loads a running service, says how fast it was, and leaves nothing be
   await service.stop();
 });
 
-test("bench says what is wrong when a listener may not listen", async () => {
+test("bench explains why a listener was refused", async () => {
   const service = await startTidings();
   const terminal = new TestTerminal();
   const credentials = [

@@ -7,15 +7,15 @@ const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
 const VIA_REDIS = ["--via", "redis"];
 const TOKEN = "a-token-of-the-tests-0123456789";
 const PAYLOAD = '{"sku":"payload-of-the-tests"}';
-/** Port 9 (discard) is one that nothing here listens on. */
-const NOBODY = "127.0.0.1:9";
+/** Port 9 (discard): nothing listens on it here. */
+const UNUSED = "127.0.0.1:9";
 
 const run = async (env: Record<string, string>, ...args: string[]) => {
   const terminal = new TestTerminal({ env });
   return { exitCode: await terminal.run("publish", ...args, ...VIA_REDIS), terminal };
 };
 
-describe("wrong settings end with 2 and are named", () => {
+describe("a wrong setting exits with 2 and is named", () => {
   it.each([
     [{ REDIS_URL: "localhost" }, "REDIS_URL must be a redis://"],
     [{ UPSTASH_REDIS_REST_URL: "https://x.upstash.io" }, "UPSTASH_REDIS_REST_TOKEN is missing"],
@@ -29,11 +29,11 @@ describe("wrong settings end with 2 and are named", () => {
   });
 });
 
-describe("a Redis that is away ends with 3, and what to do is said", () => {
+describe("an unreachable Redis exits with 3 and says what to do", () => {
   it.each([
-    [{ REDIS_URL: `redis://user:${TOKEN}@${NOBODY}` }, "Start a Redis there"],
+    [{ REDIS_URL: `redis://user:${TOKEN}@${UNUSED}` }, "Start a Redis there"],
     [
-      { UPSTASH_REDIS_REST_URL: `http://${NOBODY}`, UPSTASH_REDIS_REST_TOKEN: TOKEN },
+      { UPSTASH_REDIS_REST_URL: `http://${UNUSED}`, UPSTASH_REDIS_REST_TOKEN: TOKEN },
       "Check UPSTASH_REDIS_REST_URL in the environment",
     ],
   ])("%j", async (env, remedy) => {
@@ -61,7 +61,7 @@ describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
   });
   beforeEach(() => redis.cli("FLUSHALL"));
 
-  /** Both ways to the same database. */
+  /** Two ways to the same database. */
   const ways = (): [name: string, env: Record<string, string>][] => [
     ["redis", { REDIS_URL: redis.url }],
     ["upstash", { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: TOKEN, REDIS_URL: "redis://nowhere" }],
@@ -70,7 +70,7 @@ describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
   const entries = async (stream: string) => (await redis.cli("XRANGE", stream, "-", "+")).split("\n");
 
   describe.each(["redis", "upstash"])("by way of %s", (name) => {
-    it("an event becomes an entry, whose id is printed", async () => {
+    it("adds an event as an entry and prints its id", async () => {
       const { exitCode, terminal } = await run(
         way(name),
         ...["products", "inventory_updated", '{"product_id":"p-42","name":"grün, 緑"}', "--id", "a", "--version", "7"],
@@ -86,7 +86,7 @@ describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
       ]);
     });
 
-    it("as JSON, to another stream, with the doorbell counted", async () => {
+    it("prints JSON, writes to another stream, and counts the doorbell's subscribers", async () => {
       const env = { ...way(name), REDIS_STREAM: "other" };
       const { terminal } = await run(env, ORDER, "order_delivered", "--json");
       const [entryId, ...fields] = await entries("other");
@@ -97,8 +97,8 @@ describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
       expect(fields.slice(6)).toEqual(["id", id]);
     });
 
-    it("what Redis refuses ends with 1 and the words of Redis, without the event", async () => {
-      await redis.cli("SET", "tidings:events", "no stream");
+    it("exits with 1 and Redis's own error, without the event, when Redis refuses", async () => {
+      await redis.cli("SET", "tidings:events", "not a stream");
       const { exitCode, terminal } = await run(way(name), "products", "product_created", PAYLOAD);
       expect(exitCode).toBe(1);
       expect(terminal.notes).toMatch(/^Redis refused it: WRONGTYPE/);
@@ -106,7 +106,7 @@ describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
     });
   });
 
-  it("a token that is refused is named by where it came from, and not shown", async () => {
+  it("names the source of a refused token and does not print it", async () => {
     const env = { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: "wrong-token" };
     const { exitCode, terminal } = await run(env, "products", "product_created", PAYLOAD);
     expect(exitCode).toBe(1);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { jwtSecret, publishKey, serviceUrl } from "../../../src/cli/settings.ts";
+import { jwtSecret, publishKey, serviceUrl } from "../../../src/cli/shared/settings.ts";
 import { KEY, SECRET, TestTerminal } from "./test-terminal.ts";
 
 const url = "http://localhost:8000";
@@ -10,35 +10,35 @@ const everywhere = () =>
   });
 
 describe("the publish key", () => {
-  it("is that of --key before any other", () => {
+  it("comes from --key first", () => {
     expect(publishKey({ url, key: KEY }, everywhere()).value).toBe(KEY);
   });
 
-  it("is TIDINGS_KEY before the first of PUBLISH_KEYS, both of the environment", () => {
+  it("comes from TIDINGS_KEY, then from PUBLISH_KEYS in the environment", () => {
     const terminal = everywhere();
     expect(publishKey({ url }, terminal).value).toBe(`${KEY}-env`);
     terminal.env.TIDINGS_KEY = " ";
     expect(publishKey({ url }, terminal)).toEqual({ value: `${KEY}-list`, source: "PUBLISH_KEYS in the environment" });
   });
 
-  it("is the first one in .dev.vars when nothing else names one", () => {
+  it("comes from .dev.vars last", () => {
     const terminal = new TestTerminal({ devVars: `PUBLISH_KEYS="dev:${KEY},other:x"\n` });
     expect(publishKey({ url }, terminal)).toEqual({ value: KEY, source: "PUBLISH_KEYS in .dev.vars" });
   });
 
-  it("is the first one that may do everything, else the first", () => {
+  it("is the first one without scopes, else the first", () => {
     const keys = (text: string) => publishKey({ url }, new TestTerminal({ env: { PUBLISH_KEYS: text } })).value;
     expect(keys(`reader:${KEY}-read:read, shop:${KEY}`)).toBe(KEY);
     expect(keys(`reader:${KEY}-read:read,stock:${KEY}:products`)).toBe(`${KEY}-read`);
   });
 
-  it("is asked for, with every way to give it, when there is none", () => {
+  it("that is missing is an error that lists every way to give it", () => {
     expect(() => publishKey({ url }, new TestTerminal())).toThrow(/--key.*TIDINGS_KEY.*PUBLISH_KEYS.*npm run dev/);
   });
 });
 
 describe("the secret", () => {
-  it("is that of --secret, else the environment's, else that in .dev.vars", () => {
+  it("comes from --secret, then the environment, then .dev.vars", () => {
     const terminal = everywhere();
     expect(jwtSecret({ url, secret: SECRET }, terminal).value).toBe(SECRET);
     expect(jwtSecret({ url }, terminal).value).toBe(`${SECRET}-env`);
@@ -46,15 +46,15 @@ describe("the secret", () => {
     expect(jwtSecret({ url }, terminal).value).toBe(`${SECRET}-file`);
   });
 
-  it("is the first one of several: that is the one the service signs with", () => {
+  it("is the first of several, the one that the service signs with", () => {
     expect(jwtSecret({ url, secret: `${SECRET}, ${SECRET}-old` }, new TestTerminal()).value).toBe(SECRET);
   });
 
-  it("is asked for, with every way to give it, when there is none", () => {
+  it("that is missing is an error that lists every way to give it", () => {
     expect(() => jwtSecret({ url }, new TestTerminal())).toThrow(/--secret.*JWT_SECRET.*npm run dev/);
   });
 
-  it("that is too short for any service is refused without being shown", () => {
+  it("that is too short for any service is refused and not printed", () => {
     const tooShort = () => jwtSecret({ url, secret: "short-one" }, new TestTerminal());
     expect(tooShort).toThrow(/--secret is too short: .* 32 bytes/);
     expect(tooShort).not.toThrow(/short-one/);
@@ -62,12 +62,15 @@ describe("the secret", () => {
 });
 
 describe("the URL", () => {
-  it("keeps its path and loses its trailing slash", () => {
+  it("keeps its path but not its trailing slash", () => {
     expect(serviceUrl({ url: "https://shop.example/rt/" })).toBe("https://shop.example/rt");
     expect(serviceUrl({ url: "http://localhost:8000/" })).toBe("http://localhost:8000");
   });
 
-  it.each(["localhost:8000", "ws://localhost:8000", "shop"])("that is no http(s) address is refused: %s", (wrong) => {
-    expect(() => serviceUrl({ url: wrong })).toThrow(/--url must be/);
-  });
+  it.each(["localhost:8000", "ws://localhost:8000", "shop"])(
+    "that is not an http(s) address is refused: %s",
+    (wrong) => {
+      expect(() => serviceUrl({ url: wrong })).toThrow(/--url must be/);
+    },
+  );
 });

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import type { Terminal } from "../../../src/cli/terminal.ts";
+import type { Terminal } from "../../../src/cli/shared/terminal.ts";
 import { run } from "../../../src/cli/tidings.ts";
 
 export const SECRET = "a-secret-of-the-tests-0123456789-abcdef";
 export const KEY = "a-publish-key-of-the-tests-0123456789";
 
-/** A terminal in memory, in an empty folder and environment unless it is told otherwise. */
+/** A terminal in memory. Its folder and environment are empty by default. */
 export class TestTerminal implements Terminal {
   readonly env: Record<string, string>;
   readonly cwd = mkdtempSync(join(tmpdir(), "tidings-cli-"));
@@ -56,7 +56,7 @@ export class TestTerminal implements Terminal {
     return this.noteLines.join("\n");
   }
 
-  /** Waits until a line with this text was printed; the test's own timeout ends it. */
+  /** Waits until this text has been printed, or the test times out. */
   async until(text: string): Promise<void> {
     while (!`${this.output}\n${this.notes}`.includes(text)) {
       await new Promise<void>((resolve) => {
@@ -65,7 +65,7 @@ export class TestTerminal implements Terminal {
     }
   }
 
-  /** Runs a command. @returns Its exit code. */
+  /** Runs a command and returns its exit code. */
   run(...args: string[]): Promise<number> {
     return run(args, this);
   }

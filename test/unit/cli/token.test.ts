@@ -15,7 +15,7 @@ it("prints a token that verifies, and nothing else", async () => {
   expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(3600);
 });
 
-it("puts role, lifetime and claims into the token", async () => {
+it("mints a token with the given role, lifetime and claims", async () => {
   const terminal = new TestTerminal();
   const claims = ["--claim", "iss=shop", "--claim", 'roles=["a","b"]', "--claim", "note=a=b"];
   await terminal.run("token", "--secret", SECRET, "--subject", "ops", "--role", "admin", "--ttl", "60", ...claims);
@@ -24,7 +24,7 @@ it("puts role, lifetime and claims into the token", async () => {
   expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(60);
 });
 
-it("does not let a claim replace whose token it is or when it ends", async () => {
+it("does not let a claim override the subject or the expiry", async () => {
   const terminal = new TestTerminal();
   await terminal.run(
     "token",
@@ -42,7 +42,7 @@ it("does not let a claim replace whose token it is or when it ends", async () =>
   expect(payload.exp).toBeLessThan(9999999999);
 });
 
-it("says with --json whose token it is and when it ends", async () => {
+it("prints the subject and the expiry with --json", async () => {
   const terminal = new TestTerminal();
   await terminal.run("token", "--secret", SECRET, "--json");
   const { token, ...rest } = JSON.parse(terminal.output);

@@ -8,27 +8,27 @@ import { KEY, SECRET, TestTerminal } from "./test-terminal.ts";
 const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
 const CREDENTIALS = ["--key", KEY, "--secret", SECRET];
 
-describe("wrong usage ends with 2 and says what is right", () => {
+describe("wrong usage exits with 2 and says how to correct it", () => {
   it.each([
     [["nonsense"], "unknown command"],
     [["token", "--ttl", "soon"], "whole number"],
     [["token", "--claim", "nothing"], "name=value"],
     [["token"], "Give it with --secret"],
     [["ticket", ORDER], "Give it with --key"],
-    [["ticket", "products", ...CREDENTIALS], "An order id is needed"],
+    [["ticket", "products", ...CREDENTIALS], "needs an order id"],
     [["order", ORDER], "Give it with --key"],
     [["order", "42", ...CREDENTIALS], "must be products, order_<order id>, or an order id"],
-    [["order", "products", ...CREDENTIALS], "An order id is needed"],
+    [["order", "products", ...CREDENTIALS], "needs an order id"],
     [["order", "new", ...CREDENTIALS], "add --user"],
-    [["order", ORDER, "--delete", "--user", "a", ...CREDENTIALS], "--delete goes without"],
-    [["publish", "orders", "order_shipped", ...CREDENTIALS], "is no channel"],
+    [["order", ORDER, "--delete", "--user", "a", ...CREDENTIALS], "Use --delete without"],
+    [["publish", "orders", "order_shipped", ...CREDENTIALS], "is not a channel"],
     [["publish", ORDER, "order_lost", ...CREDENTIALS], "order_shipped"],
     [["publish", ORDER, "price_updated", ...CREDENTIALS], "does not go to this channel"],
     [["publish", ORDER, "order_shipped", "{carrier}", ...CREDENTIALS], "is not JSON"],
     [["publish", ORDER, "order_shipped", "-", ...CREDENTIALS], "Standard input is not JSON"],
     [["watch", ORDER, "--since", "3", ...CREDENTIALS], "go together"],
     [["watch", ORDER, "--product-id", "a", ...CREDENTIALS], "products channel"],
-    [["watch", ORDER, "--token", "t", "--role", "admin"], "--token says who listens"],
+    [["watch", ORDER, "--token", "t", "--role", "admin"], "--token decides who listens"],
     [["watch", "products", "--url", "shop", ...CREDENTIALS], "--url must be"],
     [["smoke", "--timeout", "0", ...CREDENTIALS], "whole number"],
     [["bench", "--sockets", "0", ...CREDENTIALS], "whole number"],
@@ -41,7 +41,7 @@ describe("wrong usage ends with 2 and says what is right", () => {
 });
 
 it.each(["token", "ticket", "order", "publish", "watch", "smoke", "bench"])(
-  "%s --help ends with 0 and names its exit codes",
+  "%s --help exits with 0 and lists the exit codes",
   async (command) => {
     const terminal = new TestTerminal();
     expect(await terminal.run(command, "--help")).toBe(0);
@@ -58,9 +58,9 @@ it.each([
   ["watch", "products"],
   ["smoke"],
   ["bench"],
-])("%s ends with 3 when nobody answers", async (...command) => {
+])("%s exits with 3 when no service answers", async (...command) => {
   const terminal = new TestTerminal();
-  // Port 9 (discard) is one that nothing here listens on.
+  // Port 9 (discard): nothing listens on it here.
   expect(await terminal.run(...command, "--url", "http://127.0.0.1:9", ...CREDENTIALS)).toBe(3);
   expect(terminal.notes).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:9: .*npm run dev/);
 });
@@ -69,31 +69,31 @@ describe("with a service that answers", () => {
   let server: Server;
   let url: string;
   let answer: { status: number; body: unknown };
-  let asked: { method: string | undefined; path: string | undefined; key: string | undefined; body: unknown }[];
+  let requests: { method: string | undefined; path: string | undefined; key: string | undefined; body: unknown }[];
 
   beforeAll(async () => {
     server = createServer(async (request, response) => {
       const text = (await request.toArray()).join("");
       const { method, url: path, headers } = request;
-      asked.push({ method, path, key: headers.authorization, body: text && JSON.parse(text) });
+      requests.push({ method, path, key: headers.authorization, body: text && JSON.parse(text) });
       response
         .writeHead(answer.status, { "Content-Type": "application/json" })
         .end(typeof answer.body === "string" ? answer.body : JSON.stringify(answer.body));
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    // A TCP server's address is never text.
+    // A TCP server's address is never a string.
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
   afterAll(() => server.close());
 
   const run = async (reply: typeof answer, ...args: string[]) => {
     answer = reply;
-    asked = [];
+    requests = [];
     const terminal = new TestTerminal({ input: '{"from":"input"}' });
     return { exitCode: await terminal.run(...args, "--url", url, ...CREDENTIALS), terminal };
   };
 
-  it("a refusal ends with 1 and names every bad field", async () => {
+  it("a refusal exits with 1 and names every bad field", async () => {
     const errors = [
       { field: "data.new_quantity", message: "must be a number" },
       { field: "version", message: "must be whole" },
@@ -108,14 +108,14 @@ describe("with a service that answers", () => {
     expect(JSON.parse(asJson.terminal.notes)).toMatchObject({ status: 422, problem: { errors } });
   });
 
-  it("a refused key is named by where it came from, and not shown", async () => {
+  it("a refused key is named by its source and never printed", async () => {
     const { exitCode, terminal } = await run({ status: 401, body: problem("key_invalid") }, "order", ORDER);
     expect(exitCode).toBe(1);
     expect(terminal.notes).toContain("The key came from --key");
     expect(terminal.notes).not.toContain(KEY);
   });
 
-  it("publishes the catalogue's example about the channel's own order when no data is given", async () => {
+  it("without data, publishes the catalogue's example with the channel's own order", async () => {
     const result = { id: "a", channel: `order_${ORDER}`, seq: 4, status: "applied", receivers: 2 };
     const { exitCode, terminal } = await run(
       { status: 200, body: result },
@@ -129,43 +129,43 @@ describe("with a service that answers", () => {
     expect(terminal.output).toBe(`applied: order_shipped on order_${ORDER}, sent to 2 listeners as seq 4 (id a)`);
     const data = { ...EVENTS.order_shipped.example, order_id: ORDER };
     const body = { type: "order_shipped", data, version: 7 };
-    expect(asked).toEqual([{ method: "POST", path: `/api/v1/publish/orders/${ORDER}`, key: `Bearer ${KEY}`, body }]);
+    expect(requests).toEqual([{ method: "POST", path: `/api/v1/publish/orders/${ORDER}`, key: `Bearer ${KEY}`, body }]);
   });
 
   it("reads data from standard input", async () => {
     const result = { id: "a", channel: "products", seq: null, status: "stale", receivers: 0 };
     const { terminal } = await run({ status: 200, body: result }, "publish", "products", "product_deleted", "-");
-    expect(asked[0]?.body).toEqual({ type: "product_deleted", data: { from: "input" } });
+    expect(requests[0]?.body).toEqual({ type: "product_deleted", data: { from: "input" } });
     expect(terminal.output).toContain("nothing was sent");
   });
 
-  it("a ticket is asked for, and its token alone is printed", async () => {
+  it("requests a ticket and prints its token alone", async () => {
     const ticket = { token: "a.b.c", subject: "ticket:1", expires_at: "2026-11-22T10:15:30.000Z" };
     const { terminal } = await run({ status: 201, body: ticket }, "ticket", ORDER, "--ttl", "60");
     expect(terminal.output).toBe("a.b.c");
     const path = `/api/v1/orders/${ORDER}/tickets`;
-    expect(asked).toEqual([{ method: "POST", path, key: `Bearer ${KEY}`, body: { ttl_seconds: 60 } }]);
+    expect(requests).toEqual([{ method: "POST", path, key: `Bearer ${KEY}`, body: { ttl_seconds: 60 } }]);
   });
 
-  it("a new order gets a random id, which alone is printed", async () => {
+  it("gives a new order a random id and prints the id alone", async () => {
     const { terminal } = await run({ status: 201, body: {} }, "order", "new", "--user", "alice");
     expect(terminal.output).toMatch(/^[0-9a-f-]{36}$/);
-    expect(asked.at(-1)).toMatchObject({ method: "PUT", path: `/api/v1/orders/${terminal.output}` });
+    expect(requests.at(-1)).toMatchObject({ method: "PUT", path: `/api/v1/orders/${terminal.output}` });
   });
 
-  it("a correction keeps what it does not name", async () => {
+  it("a correction keeps the fields that it does not name", async () => {
     const known = { order_id: ORDER, user_id: "alice", status: "shipped", payment_status: "paid" };
     await run({ status: 200, body: known }, "order", ORDER, "--status", "delivered");
-    expect(asked.at(-1)).toMatchObject({
+    expect(requests.at(-1)).toMatchObject({
       method: "PUT",
       body: { user_id: "alice", status: "delivered", payment_status: "paid" },
     });
   });
 
-  it("an answer that is no JSON is no Tidings service", async () => {
+  it("an answer that is not JSON does not come from a Tidings service", async () => {
     const { exitCode, terminal } = await run({ status: 502, body: "<h1>Bad gateway</h1>" }, "smoke");
     expect(exitCode).toBe(1);
     expect(terminal.output).toContain("FAIL  health answers in its documented shape");
-    expect(terminal.output).toContain("status 502 and no JSON: that is no Tidings service");
+    expect(terminal.output).toContain("status 502 and no JSON: it is not a Tidings service");
   });
 });

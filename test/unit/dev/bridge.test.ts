@@ -9,9 +9,9 @@ const TOKEN = "a-token-of-the-tests";
 describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", () => {
   let server: RedisServer;
   let bridge: Bridge;
-  /** As a program has it that changed nothing. */
+  /** With the client's default options. */
   let redis: Redis;
-  /** As one has it that wants strings as they are. */
+  /** Returns strings as they are. */
   let plain: Redis;
 
   beforeAll(async () => {
@@ -40,32 +40,32 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       ["control characters", "\u0000\u0001\r\n\t\u007f\u2028"],
       ["the word OK", "OK"],
       ["a big integer", "9007199254740993"],
-      ["nothing", ""],
-      ["what looks like base64", "T0s="],
-    ])("a value with %s comes back as it was", async (name, value) => {
+      ["no characters", ""],
+      ["base64 characters", "T0s="],
+    ])("returns a value with %s unchanged", async (name, value) => {
       expect(await plain.set(`value:${name}`, value)).toBe("OK");
       expect(await plain.get(`value:${name}`)).toBe(value);
       expect(await plain.mget([`value:${name}`, "no such key"])).toEqual([value, null]);
       expect(await server.cli("STRLEN", `value:${name}`)).toBe(String(Buffer.byteLength(value)));
     });
 
-    it("values are JSON for who leaves that to the client", async () => {
+    it("values are JSON with the client's default options", async () => {
       await redis.set("json", { stock: 5, name: "mug" });
       expect(await redis.get("json")).toEqual({ stock: 5, name: "mug" });
       expect(await plain.get("json")).toBe('{"stock":5,"name":"mug"}');
       expect(await redis.get("no such key")).toBeNull();
     });
 
-    it("simple words other than OK are decoded", async () => {
+    it("simple strings other than OK are decoded", async () => {
       expect(await redis.ping()).toBe("PONG");
       await redis.xadd("word:stream", "*", { a: 1 });
       expect(await redis.type("word:stream")).toBe("stream");
     });
 
     it("a hash", async () => {
-      expect(await redis.hset("hash", { a: 1, b: "zwei" })).toBe(2);
-      expect(await redis.hgetall("hash")).toEqual({ a: 1, b: "zwei" });
-      expect(await plain.hgetall("hash")).toEqual(["a", "1", "b", "zwei"]);
+      expect(await redis.hset("hash", { a: 1, b: "two" })).toBe(2);
+      expect(await redis.hgetall("hash")).toEqual({ a: 1, b: "two" });
+      expect(await plain.hgetall("hash")).toEqual(["a", "1", "b", "two"]);
     });
 
     it("a stream is written, read, described and trimmed", async () => {
@@ -90,7 +90,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       expect(await plain.xlen("stream")).toBe(1);
     });
 
-    it("an error is thrown with the words of Redis", async () => {
+    it("an error of Redis is thrown with its message", async () => {
       await redis.set("text", "a");
       await expect(redis.lpush("text", "b")).rejects.toThrow("WRONGTYPE");
     });
@@ -104,7 +104,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       ]);
     });
 
-    it("a transaction is applied whole, or not at all", async () => {
+    it("a transaction is applied as a whole or not at all", async () => {
       expect(await plain.multi().set("counter", "1").incr("counter").exec()).toEqual(["OK", 2]);
       const refused = await post("/multi-exec", [
         ["SET", "counter", "9"],
@@ -114,14 +114,14 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       expect(await plain.get("counter")).toBe("2");
     });
 
-    it("transactions at the same time do not mix", async () => {
+    it("concurrent transactions do not mix", async () => {
       const results = await Promise.all(
         Array.from({ length: 50 }, (_, n) => plain.multi().set("own", String(n)).get("own").exec()),
       );
       expect(results).toEqual(results.map((_, n) => ["OK", String(n)]));
     });
 
-    it("reads its own writes by a token that grows", async () => {
+    it("the sync token grows with every answer", async () => {
       await redis.ping();
       const before = redis.readYourWritesSyncToken;
       await redis.ping();
@@ -129,7 +129,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       expect(redis.readYourWritesSyncToken).not.toBe(before);
     });
 
-    it("counts what Redis is sent", async () => {
+    it("counts the commands that it sends to Redis", async () => {
       const before = { ...bridge.commands };
       await redis.echo("a");
       await redis.pipeline().echo("b").echo("c").exec();
@@ -141,13 +141,13 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
   });
 
   describe("subscriptions", () => {
-    /** Everything a subscriber was told, and a way to wait for it. */
+    /** Subscribes, collects the messages and allows waiting for them. */
     const listen = async (client: Redis, channel: string, isPattern = false) => {
       const received: unknown[] = [];
       let wake = () => {};
       const subscriber = isPattern ? client.psubscribe(channel) : client.subscribe(channel);
       onTestFinished(() => subscriber.unsubscribe());
-      const told = (event: unknown) => {
+      const receive = (event: unknown) => {
         received.push(event);
         wake();
       };
@@ -160,18 +160,18 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
         return received;
       };
       const confirmed = new Promise((resolve) => subscriber.on(isPattern ? "psubscribe" : "subscribe", resolve));
-      subscriber.on(isPattern ? "pmessage" : "message", told);
+      subscriber.on(isPattern ? "pmessage" : "message", receive);
       await confirmed;
       return { until, subscriber };
     };
 
-    it("bring messages in their order", async () => {
+    it("deliver messages in order", async () => {
       const { until } = await listen(plain, "doorbell");
-      for (const message of ["1", "{zwei, 2}", "🔔"]) await plain.publish("doorbell", message);
-      expect(await until(3)).toEqual(["1", "{zwei, 2}", "🔔"].map((message) => ({ channel: "doorbell", message })));
+      for (const message of ["1", "{two, 2}", "🔔"]) await plain.publish("doorbell", message);
+      expect(await until(3)).toEqual(["1", "{two, 2}", "🔔"].map((message) => ({ channel: "doorbell", message })));
     });
 
-    it("by pattern say which channel it was", async () => {
+    it("by pattern name the channel of each message", async () => {
       const { until } = await listen(plain, "door*", true);
       await plain.publish("doorknob", "a,b");
       expect(await until(1)).toEqual([{ pattern: "door*", channel: "doorknob", message: "a,b" }]);
@@ -184,7 +184,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       await expect.poll(() => server.cli("PUBSUB", "NUMSUB", "left")).toBe("left\n0");
     });
 
-    it("are a stream of events on the wire", async () => {
+    it("are server-sent events on the wire", async () => {
       const response = await fetch(`${bridge.url}/subscribe/wire?_token=${TOKEN}`);
       expect(response.headers.get("content-type")).toBe("text/event-stream");
       const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -195,8 +195,8 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
     });
   });
 
-  describe("asks for its token", () => {
-    it("a wrong token is refused with 401 and nothing is sent", async () => {
+  describe("requires its token", () => {
+    it("refuses a wrong token with 401 and sends nothing to Redis", async () => {
       const before = { ...bridge.commands };
       const stranger = new Redis({ url: bridge.url, token: `${TOKEN}x` });
       await expect(stranger.get("a")).rejects.toThrow("Unauthorized");
@@ -207,20 +207,20 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       expect(bridge.commands).toEqual(before);
     });
 
-    it("takes it from the address too", async () => {
+    it("accepts the token in the query", async () => {
       const response = await fetch(`${bridge.url}/echo/gr%C3%BCn?_token=${TOKEN}`);
       expect(await response.json()).toEqual({ result: "grün" });
     });
   });
 
-  it("keeps bytes that are no text", async () => {
+  it("keeps bytes that are not text", async () => {
     expect((await post("/set/bytes/%FF%00%FE", "")).body).toEqual({ result: "OK" });
     expect(await server.cli("--no-raw", "GET", "bytes")).toBe('"\\xff\\x00\\xfe"');
     const encoded = await post("/", ["GET", "bytes"], { "Upstash-Encoding": "base64" });
     expect(encoded.body).toEqual({ result: Buffer.from([0xff, 0, 0xfe]).toString("base64") });
   });
 
-  it("takes a body as the last argument of a path, and options from the query", async () => {
+  it("reads a body as a path's last argument, and options from the query", async () => {
     expect((await post("/set/body?EX=100", "value")).body).toEqual({ result: "OK" });
     expect(await server.cli("GET", "body")).toBe("value");
     expect(Number(await server.cli("TTL", "body"))).toBeGreaterThan(0);
@@ -252,11 +252,11 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       });
     });
 
-    it("but not a key that is called like an option", async () => {
+    it("but not a key with an option's name", async () => {
       expect(await post("/", ["XREAD", "STREAMS", "block", "0"])).toEqual({ status: 200, body: { result: null } });
     });
 
-    it.each([["/"], ["/pipeline"], ["/multi-exec"]])("what is no command, at %s", async (path) => {
+    it.each([["/"], ["/pipeline"], ["/multi-exec"]])("for anything that is not a command, at %s", async (path) => {
       for (const body of ["{", "{}", "[]", '"GET"', "[null]", '[["GET",{}]]', "[[]]"]) {
         expect(await post(path, body)).toEqual({
           status: 400,
@@ -277,7 +277,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
   describe("when Redis fails", () => {
     const unavailable = { status: 500, body: { error: "Redis is not available" } };
 
-    it("killed, it is missed at once; back again, it is used again with what it stored", async () => {
+    it("after a kill, requests fail immediately; after a restart, they succeed with the stored data", async () => {
       await plain.set("survivor", "still here");
       const stream = await fetch(`${bridge.url}/subscribe/ending?_token=${TOKEN}`);
       await server.kill("SIGKILL");
@@ -291,7 +291,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       expect(await plain.get("survivor")).toBe("still here");
     });
 
-    it("one that does not answer is given up after a while, and answers belong to their questions after that", async () => {
+    it("a Redis that hangs is given up after a while, and later answers match their requests", async () => {
       await plain.mset({ first: "1", second: "2" });
       server.signal("SIGSTOP");
       onTestFinished(() => server.signal("SIGCONT"));
@@ -303,7 +303,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       expect(await plain.get("second")).toBe("2");
     });
 
-    it("one that was never there is no reason not to start", async () => {
+    it("the bridge starts without a Redis", async () => {
       const away = await startBridge({ redisUrl: "redis://127.0.0.1:9", token: TOKEN });
       onTestFinished(() => away.close());
       const client = new Redis({ url: away.url, token: TOKEN });
@@ -311,7 +311,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
     });
   });
 
-  it("closed, it ends the streams and leaves no connection behind", async () => {
+  it("ends streams and leaves no connection behind when it is closed", async () => {
     const other = await startBridge({ redisUrl: server.url, token: TOKEN });
     const response = await fetch(`${other.url}/subscribe/closing?_token=${TOKEN}`);
     const ended = response.text().catch(() => "cut off");
@@ -322,7 +322,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
     await other.close();
   });
 
-  it("survives a client that leaves in the middle of a request", async () => {
+  it("survives a client that disconnects in the middle of a request", async () => {
     await new Promise<void>((resolve) => {
       const half = request(bridge.url, {
         method: "POST",

@@ -5,34 +5,34 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { readDevVars } from "../../../src/cli/dev-vars.ts";
-import { isPortTaken } from "../../../src/dev/dev-port.ts";
+import { readDevVars } from "../../../src/cli/shared/dev-vars.ts";
+import { isPortTaken } from "../../../src/dev/port.ts";
 import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
 import { rememberSecret } from "../../support/leak-guard/rules.ts";
 import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
 
-/** `npm run dev` as a whole: a real `wrangler dev`, in a copy of the project with a `.dev.vars` and a state of its own. */
+/** `npm run dev` as a whole: a real `wrangler dev` in a copy of the project, with its own `.dev.vars` and state. */
 
 const PROJECT = resolve(import.meta.dirname, "../../..");
 const DEMO_ORDER = "123e4567-e89b-12d3-a456-426614174000";
 const SLOW = 120_000;
 const withRedis = hasRedis("the local service with a Redis");
-/** Port 9 (discard) is one that nothing here listens on. */
+/** Port 9 (discard): nothing listens on it here. */
 const NO_REDIS = "redis://127.0.0.1:9";
 
 class Program {
   readonly process: ChildProcess;
-  /** Of what it prints besides the welcome. */
+  /** Checks everything it prints, except the welcome, for secrets. */
   readonly judged: GuardedOutput;
   output = "";
   #wake = () => {};
 
   constructor(folder: string, script: string, args: string[]) {
-    // Nothing of the person's own: neither credentials nor a database.
+    // Without the developer's own credentials and database.
     const env = Object.entries(process.env).filter(
       ([name]) => !/^(JWT_|PUBLISH_KEYS|TIDINGS_|REDIS_|UPSTASH_)/.test(name),
     );
-    this.process = spawn(process.execPath, [join("src/dev", script), ...args], {
+    this.process = spawn(process.execPath, [script, ...args], {
       cwd: folder,
       env: { ...Object.fromEntries(env), REDIS_URL: redis?.url ?? NO_REDIS },
     });
@@ -46,10 +46,10 @@ class Program {
     this.process.on("close", () => this.#wake());
   }
 
-  /** Waits until it has printed this; fails when it ends before. */
+  /** Waits until it has printed this. @throws when it ends first. */
   async until(text: string): Promise<void> {
     while (!this.output.includes(text)) {
-      if (this.process.exitCode !== null) throw new Error(`it ended without saying "${text}":\n${this.output}`);
+      if (this.process.exitCode !== null) throw new Error(`it ended without printing "${text}":\n${this.output}`);
       await new Promise<void>((wake) => {
         this.#wake = wake;
       });
@@ -72,9 +72,9 @@ const start = (script: string, ...args: string[]) => {
   started.push(program);
   return program;
 };
-const tidings = (...args: string[]) => start("tidings.ts", ...args, "--url", `http://localhost:${port}`);
+const tidings = (...args: string[]) => start("src/cli/tidings.ts", ...args, "--url", `http://localhost:${port}`);
 const startDev = async () => {
-  dev = start("dev.ts", "--port", String(port));
+  dev = start("src/dev/dev.ts", "--port", String(port));
   await dev.until("Try everything");
   const { JWT_SECRET = "", PUBLISH_KEYS = "" } = readDevVars(folder);
   for (const secret of [JWT_SECRET, PUBLISH_KEYS.split(":")[1] ?? ""]) rememberSecret(secret);
@@ -107,7 +107,7 @@ it("passes its own smoke test", { timeout: SLOW }, async () => {
   expect(await smoke.exitCode(), smoke.output).toBe(0);
 });
 
-it("prints one address that brings the demo page all it needs, and no server hears of it", async () => {
+it("prints one address with everything that the demo page needs, which no server receives", async () => {
   const address = new URL(String(/^ +(http\S+\/#\S+)$/m.exec(dev.output)?.[1]));
   expect([address.port, address.pathname, address.search]).toEqual([String(port), "/", ""]);
   const { order, customer, admin, key } = Object.fromEntries(new URLSearchParams(address.hash.slice(1)));
@@ -123,9 +123,9 @@ it("prints one address that brings the demo page all it needs, and no server hea
   for (const secret of [customer, admin, key]) expect(await page.clone().text()).not.toContain(secret);
 });
 
-it("serves the page of the documents with all its files; what is no file is the service's", async () => {
+it("serves the documents page with all its files, and lets the service answer every other path", async () => {
   const url = `http://localhost:${port}`;
-  // As a browser that is led to an address: what no file has must not get a page of the platform's.
+  // As a browser navigates: a path without a file must not get an error page of the platform.
   const headers = { Accept: "text/html", "Sec-Fetch-Mode": "navigate" };
   const page = await fetch(`${url}/docs`, { headers });
   expect(page.status).toBe(200);
@@ -141,14 +141,14 @@ it("serves the page of the documents with all its files; what is no file is the 
   }
 });
 
-it.skipIf(!withRedis)("delivers what Redis is given", { timeout: SLOW }, async () => {
+it.skipIf(!withRedis)("delivers events from Redis", { timeout: SLOW }, async () => {
   expect(dev.output).toContain(`Redis ingress   on: ${redis?.url}`);
   const watch = tidings("watch", "products");
   await watch.until("listening to");
   const publishing = tidings("publish", "products", "price_updated", "--via", "redis");
   expect(await publishing.exitCode(), publishing.output).toBe(0);
   await watch.until("price_updated");
-  // As the welcome has it, for people with nothing but redis-cli.
+  // The redis-cli command that the welcome prints.
   const [, stream, fields, data] =
     /XADD (\S+) '\*' (channel products type inventory_updated data) '(.+)'/.exec(dev.output) ?? [];
   await redis?.cli("XADD", String(stream), "*", ...String(fields).split(" "), String(data));
@@ -158,14 +158,14 @@ it.skipIf(!withRedis)("delivers what Redis is given", { timeout: SLOW }, async (
   await watch.exitCode();
 });
 
-it("says how to choose another port when its own is taken", { timeout: SLOW }, async () => {
-  const second = start("dev.ts", "--", "--port", String(port));
+it("says how to choose another port when its port is taken", { timeout: SLOW }, async () => {
+  const second = start("src/dev/dev.ts", "--", "--port", String(port));
   expect(await second.exitCode()).toBe(1);
   expect(second.output).toContain(`Port ${port} is taken`);
   expect(second.output).toContain("npm run dev -- --port");
 });
 
-it("killed and started again, gives a watcher all that it missed, once", { timeout: SLOW }, async () => {
+it("delivers every missed event to a watcher once, after it was killed and restarted", { timeout: SLOW }, async () => {
   const publish = async (type: string) => {
     const publishing = tidings("publish", DEMO_ORDER, type);
     expect(await publishing.exitCode(), publishing.output).toBe(0);
@@ -177,9 +177,9 @@ it("killed and started again, gives a watcher all that it missed, once", { timeo
 
   dev.process.kill("SIGKILL");
   await watch.until("trying again");
-  // What the launcher started goes with it.
+  // Everything that the launcher started ends with it.
   await portIs(false);
-  // While the watcher sleeps, the service comes back and two events happen.
+  // While the watcher is suspended, the service restarts and two events happen.
   watch.process.kill("SIGSTOP");
   await startDev();
   await publish("order_shipped");
@@ -196,13 +196,15 @@ it("killed and started again, gives a watcher all that it missed, once", { timeo
   expect(watch.output).toContain("4 events in 2 connections");
 });
 
-it("ends when it is asked to, and leaves nothing behind", { timeout: SLOW }, async () => {
+it("ends on SIGTERM and leaves nothing behind", { timeout: SLOW }, async () => {
   dev.process.kill("SIGTERM");
   expect(await dev.exitCode()).toBe(0);
   await portIs(false);
 });
 
-it("leaves the demo page out for one line of wrangler.toml, and only that", { timeout: SLOW }, async () => {
+it("leaves out the demo page, and nothing else, after a change of one line in wrangler.toml", {
+  timeout: SLOW,
+}, async () => {
   const file = join(folder, "wrangler.toml");
   const before = readFileSync(file, "utf8");
   const line = String(/^# To leave the demo page out: (.+)$/m.exec(before)?.[1]);
@@ -224,7 +226,7 @@ it("leaves the demo page out for one line of wrangler.toml, and only that", { ti
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
-  // A TCP server's address is never text.
+  // A TCP server's address is never a string.
   const { port } = server.address() as AddressInfo;
   server.close();
   return port;

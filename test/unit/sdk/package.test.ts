@@ -8,15 +8,15 @@ import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPackage } from "../../../src/sdk/package/build.ts";
 
-/** The npm package as its users get it: packed, unpacked into a project of its own, imported, bundled, type-checked. */
+/** The npm package as users install it: packed, unpacked into a project of its own, imported, bundled, type-checked. */
 
 const ROOT = join(import.meta.dirname, "../../..");
-/** For the core of the SDK, and for a publisher: minified and compressed, as it is loaded. */
+/** The limit for the SDK's core, and for a publisher, minified and compressed. */
 const MAX_BYTES = 5 * 1024;
 const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
 const run = promisify(execFile);
 
-/** A program a user could write, for each entry; it is type-checked as strictly as can be. */
+/** For each entry, a program that a user could write. Type-checked in strict mode. */
 const PROGRAMS: Record<string, string> = {
   "tidings/client": `
 import { connectOrder, connectProducts } from "tidings/client";
@@ -28,7 +28,7 @@ export const order = connectOrder("id", {
 });
 connectProducts({
   getToken,
-  // @ts-expect-error an order's event is none of products
+  // @ts-expect-error products have no order events
   onEvent: (event) => event.type === "order_shipped",
 });`,
   "tidings/client/tabs": `
@@ -55,8 +55,8 @@ void publisher.publishProductUpdate("price_updated", { product_id: "p", new_pric
 export const isOurs = (error: unknown) => error instanceof PublishError && error.ids.length > 0;`,
 };
 
-/** What the package's README takes for granted. */
-const AROUND_README = `
+/** Names that the package's README uses without declaring them. */
+const README_GLOBALS = `
 declare const orderId: string, url: string, props: { orderId: string };
 declare const process: { env: Record<string, string | undefined> };
 declare function getToken(): Promise<string>;
@@ -85,7 +85,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-/** What a page that holds this code would load: one file, minified, everything unused left out. */
+/** Bundles code as a page would: one minified file without unused modules. */
 async function bundle(code: string, external: string[] = ["react", "vue"]) {
   const { outputFiles, metafile } = await build({
     stdin: { contents: code, resolveDir: project },
@@ -105,8 +105,8 @@ async function bundle(code: string, external: string[] = ["react", "vue"]) {
   return { text, modules, gzipBytes: gzipSync(text, { level: 9 }).length };
 }
 
-/** @returns What the compiler, as strict as can be, says of a user's files. */
-async function complaints(resolution: string, include: string[]): Promise<string> {
+/** Returns the errors that the compiler reports for a user's files in strict mode. */
+async function compilerErrors(resolution: string, include: string[]): Promise<string> {
   const compilerOptions = {
     strict: true,
     noUncheckedIndexedAccess: true,
@@ -125,12 +125,12 @@ async function complaints(resolution: string, include: string[]): Promise<string
 }
 
 describe("the package", () => {
-  test("has an entry for services, and for each entry there is a program here", () => {
+  test("has an entry for services, and this test has a program for every entry", () => {
     expect(entries).toContain("tidings/publisher");
     expect(entries.filter((entry) => !(entry in PROGRAMS))).toEqual([]);
   });
 
-  test("needs no other package: React and Vue only where they are used", async () => {
+  test("has no dependencies; React and Vue are optional peers", async () => {
     const manifest = JSON.parse(await readFile(join(project, "node_modules/tidings/package.json"), "utf8"));
     expect(manifest.dependencies).toBeUndefined();
     expect(Object.keys(manifest.peerDependencies)).toEqual(Object.keys(manifest.peerDependenciesMeta));
@@ -145,12 +145,12 @@ describe("the package", () => {
     expect([...imported].filter((name) => !(name in manifest.peerDependencies))).toEqual([]);
   });
 
-  test("brings the Python module, its licence, and nothing that is not listed", async () => {
+  test("contains the Python module, the licence, and no unexpected file", async () => {
     const files = await readdir(join(project, "node_modules/tidings"));
     expect(files.sort()).toEqual(["LICENSE", "README.md", "dist", "package.json", "publisher.py"]);
   });
 
-  test("is imported by Node, entry by entry, and does nothing by that", async () => {
+  test("can be imported in Node, entry by entry, without side effects", async () => {
     for (const entry of entries) {
       const program = `console.log(Object.keys(await import("${entry}")).length > 0)`;
       const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: project });
@@ -158,7 +158,7 @@ describe("the package", () => {
     }
   });
 
-  test("shows in its README what there is, in code that compiles", async () => {
+  test("documents every entry in its README, with code that compiles", async () => {
     const readme = await readFile(join(project, "node_modules/tidings/README.md"), "utf8");
     expect(entries.filter((entry) => !new RegExp(`["\`]${entry}["\`]`).test(readme))).toEqual([]);
     const shown = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, code = ""]) => code);
@@ -167,9 +167,9 @@ describe("the package", () => {
     );
     expect([shown.length, hooks.length]).toEqual([2, 2]);
     for (const [i, code] of [...shown, ...hooks].entries()) {
-      await writeFile(join(project, `readme-${i}.ts`), `${AROUND_README}\n${code}\nexport {};`);
+      await writeFile(join(project, `readme-${i}.ts`), `${README_GLOBALS}\n${code}\nexport {};`);
     }
-    expect(await complaints("bundler", ["readme-*.ts"])).toBe("");
+    expect(await compilerErrors("bundler", ["readme-*.ts"])).toBe("");
   });
 
   test.each(["bundler", "nodenext"])(
@@ -178,16 +178,17 @@ describe("the package", () => {
       for (const [i, entry] of entries.entries()) {
         await writeFile(join(project, `program-${i}.ts`), PROGRAMS[entry] ?? "");
       }
-      expect(await complaints(resolution, ["program-*.ts"])).toBe("");
+      expect(await compilerErrors(resolution, ["program-*.ts"])).toBe("");
     },
   );
 
-  test("is small: what is imported is all that is loaded", async () => {
+  test("is small, and loads only what is imported", async () => {
     const http = await bundle(`export { createPublisher } from "tidings/publisher"`);
     const stream = await bundle(`export { createStreamPublisher } from "tidings/publisher"`);
     console.log(`publisher: ${http.gzipBytes} bytes (over HTTP), ${stream.gzipBytes} bytes (through Redis)`);
-    expect(http.modules).not.toContain("client/publisher/stream-publisher.js");
-    expect(stream.modules).not.toContain("client/publisher/service-call.js");
+    expect(http.modules).toContain("sdk/publisher/service-call.js");
+    expect(http.modules).not.toContain("sdk/publisher/stream-publisher.js");
+    expect(stream.modules).not.toContain("sdk/publisher/service-call.js");
     expect(http.gzipBytes).toBeLessThanOrEqual(MAX_BYTES);
     expect(stream.gzipBytes).toBeLessThanOrEqual(MAX_BYTES);
     if (!entries.includes("tidings/client")) return;

@@ -5,12 +5,13 @@ import {
   PublishError,
   type PublisherOptions,
 } from "../../../src/sdk/publisher/publisher.ts";
+import { FAIL_FOR_AN_HOUR } from "../../support/failing-orders.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
 import { startTidings, type Workerd } from "../../support/workerd.ts";
 
-/** Many events: `publishBatch`, and publishes that are gathered into batches. */
+/** Many events: `publishBatch`, and publishes that are collected into batches. */
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -48,7 +49,7 @@ const inventory = (productId: string, quantity = 1, more: Record<string, unknown
 });
 
 describe("publishBatch", () => {
-  test("has one result an event, in their order, and goes on past a bad one", async () => {
+  test("has one result per event, in order, and goes on past a bad event", async () => {
     const orderId = crypto.randomUUID();
     const results = await publisherAt().publishBatch([
       inventory("a"),
@@ -62,12 +63,12 @@ describe("publishBatch", () => {
     expect(results[3]).toMatchObject({ id: "delivered", channel: `order_${orderId}`, seq: 1 });
   });
 
-  test("of none is no call", async () => {
+  test("without events makes no call", async () => {
     expect(await publisherAt().publishBatch([])).toEqual([]);
     expect(bodies).toEqual([]);
   });
 
-  test("of more than 1,000 events becomes several calls, in order", async () => {
+  test("with more than 1,000 events makes several calls, in order", async () => {
     const orderId = crypto.randomUUID();
     const events = Array.from({ length: 2500 }, (_, i): BatchEvent => {
       return { channel: `order_${orderId}`, type: "order_status_changed", data: { new_status: `s${i}` } };
@@ -77,7 +78,7 @@ describe("publishBatch", () => {
     expect(results.map((result) => ("seq" in result ? result.seq : result))).toEqual(events.map((_, i) => i + 1));
   });
 
-  test("of more than 1 MB becomes several calls, however many bytes a character has", async () => {
+  test("with more than 1 MB makes several calls, however many bytes a character has", async () => {
     const events = Array.from({ length: 60 }, (_, i) => inventory(`p-${i}`, i, { note: "緑".repeat(20_000) }));
     const results = await publisherAt().publishBatch(events);
     expect(results.every(({ status }) => status === "applied")).toBe(true);
@@ -85,7 +86,7 @@ describe("publishBatch", () => {
     for (const body of bodies) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MAX_BODY_BYTES);
   });
 
-  test("whose answer was lost is tried again with the same ids, and applied once", async () => {
+  test("retries a lost answer with the same ids, and is applied once", async () => {
     const listener = await listenAt(service.url, "products");
     proxy.fault = "lose reply";
     proxy.applies = (body) => bodies.push(body) === 1;
@@ -97,7 +98,7 @@ describe("publishBatch", () => {
     listener.close();
   });
 
-  test("that fails altogether names the events whose fate is not known", async () => {
+  test("names the events whose fate is unknown when the whole call fails", async () => {
     proxy.fault = "500";
     const events = [
       { ...inventory("a"), id: "one" },
@@ -110,8 +111,8 @@ describe("publishBatch", () => {
   });
 });
 
-test("a channel that cannot be reached is tried again, alone, and stops no other one", async () => {
-  const failing = await startTidings({ FAIL_UNTIL: String(Date.now() + 3_600_000) }, "test/support/workers/failing-orders.ts");
+test("an unreachable channel is retried alone and stops no other", async () => {
+  const failing = await startTidings(FAIL_FOR_AN_HOUR, "test/support/workers/failing-orders.ts");
   const between = new FaultProxy(failing.url);
   between.applies = (body) => {
     bodies.push(body);
@@ -132,7 +133,7 @@ test("a channel that cannot be reached is tried again, alone, and stops no other
   }
 });
 
-describe("with `batch`, publishes are gathered", () => {
+describe("with `batch`, publishes are collected", () => {
   test("into calls, in order, and each has its own answer", async () => {
     const orderId = await registerOrderAt(service.url);
     const listener = await listenAt(service.url, `orders/${orderId}`);
@@ -149,7 +150,7 @@ describe("with `batch`, publishes are gathered", () => {
     listener.close();
   });
 
-  test("and a bad one fails alone", async () => {
+  test("and a bad event fails alone", async () => {
     const publisher = publisherAt({ batch: {} });
     const publish = (quantity: number) =>
       publisher.publishProductUpdate("inventory_updated", { product_id: "a", new_quantity: quantity });
@@ -159,12 +160,12 @@ describe("with `batch`, publishes are gathered", () => {
     expect(bad).toMatchObject({ status: "rejected", reason: { name: "PublishError", status: 422 } });
   });
 
-  test("after the time they may wait, though nobody flushes", async () => {
+  test("and sent after the maximum delay without a flush", async () => {
     const publisher = publisherAt({ batch: { maxDelayMs: 5 } });
     expect(await publisher.publishProductUpdate("product_deleted", { product_id: "a" })).toHaveProperty("seq");
   });
 
-  test("as they were when they were published", async () => {
+  test("and later changes to their data do not count", async () => {
     const listener = await listenAt(service.url, "products");
     const publisher = publisherAt({ batch: {} });
     const data = { product_id: "before" };
@@ -175,7 +176,7 @@ describe("with `batch`, publishes are gathered", () => {
     listener.close();
   });
 
-  test("`flush` sends what waits, and returns when all of it has its answer", async () => {
+  test("`flush` sends waiting events, and resolves when all of them are settled", async () => {
     const publisher = publisherAt({ batch: { maxDelayMs: 60_000 } });
     const settled: string[] = [];
     const publish = (productId: string) =>
@@ -189,7 +190,7 @@ describe("with `batch`, publishes are gathered", () => {
     expect(settled.sort()).toEqual([" failed", "a"]);
   });
 
-  test("`close` loses nothing, and what comes after it is refused", async () => {
+  test("`close` loses nothing, and later publishes are refused", async () => {
     proxy.fault = "500";
     proxy.applies = (body) => bodies.push(body) <= 2;
     const publisher = publisherAt({ batch: { maxDelayMs: 60_000 } });

@@ -7,7 +7,7 @@ import { hasPython, PythonProject } from "../../support/python.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
 import { startTidings, type Workerd } from "../../support/workerd.ts";
 
-/** The Python module, run by Python against the service. */
+/** The Python module, run by Python, against the service. */
 
 describe.skipIf(!hasPython("the Python publisher"))("publisher.py", () => {
   let python: PythonProject;
@@ -38,7 +38,7 @@ describe.skipIf(!hasPython("the Python publisher"))("publisher.py", () => {
     proxy.applies = (body) => bodies.push(body) <= count;
   }
 
-  test("the original functions are awaited as they were, and reach those who listen", async () => {
+  test("the original's functions are awaited as before, and reach the listeners", async () => {
     const orderId = await registerOrderAt(service.url);
     const onOrder = await listenAt(service.url, `orders/${orderId}`);
     const onProducts = await listenAt(service.url, "products");
@@ -66,7 +66,7 @@ asyncio.run(main())`,
     onProducts.close();
   });
 
-  test("a class does the same without waiting for a loop, and an async one with", async () => {
+  test("Tidings publishes without an event loop, AsyncTidings within one", async () => {
     const result = await python.run(
       `
 import asyncio, json, os
@@ -90,7 +90,7 @@ print(json.dumps([
     ]);
   });
 
-  test("what Python has and JSON has not is written as one would", async () => {
+  test("Python's own types are converted to JSON", async () => {
     const listener = await listenAt(service.url, "products");
     await python.run(
       `
@@ -131,24 +131,24 @@ print("null")`,
     listener.close();
   });
 
-  test("what nobody could read is not sent", async () => {
+  test("a value without a JSON form is not sent", async () => {
     const result = await python.run(
       `
 import decimal, json, tidings
-said = []
+raised = []
 for value in (float("nan"), decimal.Decimal("Infinity"), b"bytes"):
     try:
         tidings.Tidings().publish_product_update("product_updated", {"product_id": "a", "value": value})
     except (TypeError, ValueError) as error:
-        said.append(type(error).__name__)
-print(json.dumps(said))`,
+        raised.append(type(error).__name__)
+print(json.dumps(raised))`,
       env,
     );
     expect(result).toEqual(["ValueError", "ValueError", "TypeError"]);
     expect(bodies).toEqual([]);
   });
 
-  test("lost answers and 5xx are tried again with the same id, and applied once", async () => {
+  test("lost answers are retried with the same id, and applied once", async () => {
     proxy.fault = "lose reply";
     failFirst(2);
     const result = await python.run(
@@ -169,7 +169,7 @@ try:
 except tidings.PublishError as error:
     print(json.dumps([error.status, error.type, [e["field"] for e in error.errors], error.is_retryable, error.ids, str(error), repr(error.__dict__)]))`;
 
-  test("a refusal is told at once, field by field", async () => {
+  test("a refusal is raised immediately, field by field", async () => {
     const [status, type, fields, isRetryable, ids, message] = (await python.run(FAILING, env)) as unknown[];
     expect([status, type, isRetryable, ids]).toEqual([422, "urn:tidings:problem:validation_failed", false, ["mine"]]);
     expect(fields).toEqual(["data.product_id", "data.new_quantity"]);
@@ -177,7 +177,7 @@ except tidings.PublishError as error:
     expect(bodies).toHaveLength(1);
   });
 
-  test("a wrong key is refused, and no error shows it", async () => {
+  test("a wrong key is refused, and the error does not contain it", async () => {
     const key = "wrong-publish-key-0123456789abcdef-wrong";
     const failure = (await python.run(FAILING, { ...env, TIDINGS_KEY: key })) as unknown[];
     expect(failure.slice(0, 2)).toEqual([401, "urn:tidings:problem:key_invalid"]);
@@ -185,7 +185,7 @@ except tidings.PublishError as error:
     expect(bodies).toHaveLength(1);
   });
 
-  test("a service that is away is an error that says that later may do", async () => {
+  test("an unreachable service is a retryable error", async () => {
     const gone = new FaultProxy(service.url);
     const url = await gone.listen();
     await gone.close();
@@ -194,22 +194,22 @@ except tidings.PublishError as error:
     expect(message).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:\d+: .*refused/);
   });
 
-  test("settings that are missing or wrong are named, and not shown", async () => {
+  test("missing or invalid settings are named, and not printed", async () => {
     const result = await python.run(`
 import json, tidings
-said = []
+messages = []
 for arguments in (("", "k"), ("tidings.example", "k"), ("http://x", ""), ("http://x", "two words")):
     try:
         tidings.Tidings(*arguments)
     except ValueError as error:
-        said.append(str(error))
-print(json.dumps(said))`);
+        messages.append(str(error))
+print(json.dumps(messages))`);
     const named = ["TIDINGS_URL", "TIDINGS_URL", "TIDINGS_KEY", "TIDINGS_KEY"];
     expect(result).toEqual(named.map((name) => expect.stringContaining(name)));
     expect(JSON.stringify(result)).not.toContain("two words");
   });
 
-  test("a batch of more than a call may have goes in order, past a bad event", async () => {
+  test("a batch larger than one call is sent in order, past a bad event", async () => {
     const result = await python.run(
       `
 import asyncio, json, tidings, uuid
@@ -270,13 +270,13 @@ asyncio.run(main())`,
     expect(failures).toEqual(new Array(40).fill([null, true, true]));
     expect([overtook, busy]).toEqual([true, 16]);
     expect(delay).toBeLessThan(1);
-    // Three seconds, and a slow machine.
+    // Three seconds, on a slow machine.
     expect(took).toBeLessThan(8);
-    // Those that found no thread in time were never sent.
+    // Calls that got no thread in time were never sent.
     expect(bodies.filter((body) => JSON.parse(body).id.startsWith("behind"))).toEqual([]);
   });
 
-  test("an answer that never ends holds neither a call nor the interpreter's exit beyond the deadline", async () => {
+  test("an answer that never ends delays neither a call nor the interpreter's exit beyond the deadline", async () => {
     const server = createServer((_, response) => {
       const timer = setInterval(() => response.write(" "), 50);
       response.on("close", () => clearInterval(timer));
@@ -300,7 +300,7 @@ asyncio.run(main())`,
         { ...env, TIDINGS_URL: url },
       );
       expect(result).toEqual([null, true, ["mine"], false]);
-      // Four seconds, and a slow machine that starts Python.
+      // Four seconds, on a slow machine that also starts Python.
       expect(Date.now() - began).toBeLessThan(20_000);
     } finally {
       server.closeAllConnections();
@@ -330,7 +330,7 @@ asyncio.run(main())`,
     expect(bodies.map((body) => JSON.parse(body).data.product_id)).toEqual(new Array(40).fill("before"));
   });
 
-  test("a process that is forked while all threads are busy has threads of its own", async () => {
+  test("a process that forks while all threads are busy gets threads of its own", async () => {
     proxy.fault = "hang";
     proxy.applies = (body) => !body.includes("child");
     const result = await python.run(
@@ -338,7 +338,7 @@ asyncio.run(main())`,
 import asyncio, json, os, warnings
 from tidings import AsyncTidings
 
-# Newer versions warn of every fork of a process with threads.
+# Newer versions warn about forking a process with threads.
 warnings.simplefilter("ignore")
 
 async def fork():

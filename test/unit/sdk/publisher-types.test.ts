@@ -6,41 +6,41 @@ import {
   type Queued,
 } from "../../../src/sdk/publisher/publisher.ts";
 
-/** What must not compile does not: `tsc` fails where an expected error is missing. */
+/** Calls that must not compile. `tsc` fails where an expected error is missing. */
 
 const publisher = createPublisher({ url: "https://tidings.example", key: "key" });
 
-test("what is published fits its type and its channel", () => {
-  // Never called: the compiler is what runs these.
+test("data and channel must fit the event's type", () => {
+  // Never called: the compiler checks these.
   const calls = () => {
     publisher.publishOrderUpdate("id", "order_shipped", { carrier: "UPS", anything: ["else"] });
     publisher.publishOrderUpdate("id", "order_status_changed", { new_status: "paid" }, { id: "a", version: 1 });
     publisher.publishProductUpdate("price_updated", { product_id: "p", new_price: 9.99 });
     publisher.publishBatch([{ channel: "products", type: "product_deleted", data: { product_id: "p" } }]);
 
-    // @ts-expect-error a product's event is none of an order
+    // @ts-expect-error an order has no product events
     publisher.publishOrderUpdate("id", "price_updated", { product_id: "p", new_price: 9.99 });
-    // @ts-expect-error an order's event is none of products
+    // @ts-expect-error products have no order events
     publisher.publishProductUpdate("order_shipped", { carrier: "UPS" });
-    // @ts-expect-error no such type
+    // @ts-expect-error unknown type
     publisher.publishProductUpdate("price_changed", { product_id: "p" });
     // @ts-expect-error new_status is missing
     publisher.publishOrderUpdate("id", "order_status_changed", {});
-    // @ts-expect-error a price is a number
+    // @ts-expect-error a price must be a number
     publisher.publishProductUpdate("price_updated", { product_id: "p", new_price: "9.99" });
-    // @ts-expect-error a product's event names its product
+    // @ts-expect-error a product event needs a product_id
     publisher.publishProductUpdate("inventory_updated", { new_quantity: 1 });
-    // @ts-expect-error `order` is for orders
+    // @ts-expect-error `order` is for order events
     publisher.publishProductUpdate("product_deleted", { product_id: "p" }, { order: {} });
-    // @ts-expect-error an event goes to its own kind of channel
+    // @ts-expect-error an event belongs to its own kind of channel
     publisher.publishBatch([{ channel: "products", type: "order_shipped", data: {} }]);
-    // @ts-expect-error a key is needed
+    // @ts-expect-error key is missing
     createPublisher({ url: "https://tidings.example" });
   };
   expectTypeOf(calls).toBeFunction();
 });
 
-test("what comes back says which way the event went", () => {
+test("the answer's type depends on the transport", () => {
   expectTypeOf(publisher.publishProductUpdate<"product_deleted">).returns.resolves.toEqualTypeOf<PublishAnswer>();
   const stream = createStreamPublisher({ redis: { command: async () => null } });
   expectTypeOf(stream.publishProductUpdate<"product_deleted">).returns.resolves.toEqualTypeOf<Queued>();

@@ -7,7 +7,7 @@ import { listenAt, registerOrderAt } from "../../support/node-client.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
 import { startTidings, type Workerd } from "../../support/workerd.ts";
 
-/** The publisher over HTTP, against the service, with what goes wrong between the two. */
+/** The publisher over HTTP, against the service, with faults in between. */
 
 let service: Workerd;
 let proxy: FaultProxy;
@@ -31,7 +31,7 @@ beforeEach(() => {
   failFirst(Number.POSITIVE_INFINITY);
 });
 
-/** Lets the fault that is set meet so many requests, and no more. */
+/** Applies the current fault to the first `count` requests only. */
 function failFirst(count: number) {
   proxy.applies = (body, path) => {
     requests.push({ path, body });
@@ -52,7 +52,7 @@ const failureOf = async (promise: Promise<unknown>): Promise<PublishError> => {
 const idsSent = () => requests.map(({ body }) => JSON.parse(body).id);
 
 describe("an event", () => {
-  test("reaches those who listen to its order, as it was published", async () => {
+  test("reaches its order's listeners as it was published", async () => {
     const orderId = await registerOrderAt(service.url);
     const listener = await listenAt(service.url, `orders/${orderId}`);
     const answer = await publisherAt().publishOrderUpdate(orderId.toUpperCase(), "order_shipped", {
@@ -65,7 +65,7 @@ describe("an event", () => {
     listener.close();
   });
 
-  test("of a product may have an id and a version of its own", async () => {
+  test("may have an id and a version", async () => {
     const publish = (id: string, version: number) =>
       publisherAt().publishProductUpdate("price_updated", { product_id: "versions", new_price: 1 }, { id, version });
     expect(await publish("first", 2)).toMatchObject({ id: "first", status: "applied" });
@@ -83,8 +83,8 @@ describe("an event", () => {
   });
 });
 
-describe("what fails in passing is tried again with the same id", () => {
-  test("an answer that was lost: the event is applied once", async () => {
+describe("a transient failure is retried with the same id", () => {
+  test("after a lost answer: the event is applied once", async () => {
     const listener = await listenAt(service.url, "products");
     proxy.fault = "lose reply";
     failFirst(1);
@@ -97,7 +97,7 @@ describe("what fails in passing is tried again with the same id", () => {
     listener.close();
   });
 
-  test("5xx", async () => {
+  test("after a 5xx", async () => {
     proxy.fault = "500";
     failFirst(2);
     const { id, status } = await publisherAt().publishProductUpdate("product_deleted", { product_id: "a" });
@@ -105,7 +105,7 @@ describe("what fails in passing is tried again with the same id", () => {
     expect(idsSent()).toEqual([id, id, id]);
   });
 
-  test("an answer that does not come", async () => {
+  test("after a timeout", async () => {
     proxy.fault = "hang";
     failFirst(1);
     const publisher = publisherAt({ timeoutMs: 1000 });
@@ -113,7 +113,7 @@ describe("what fails in passing is tried again with the same id", () => {
     expect(requests).toHaveLength(2);
   });
 
-  test("but not for ever: then the error has the id, and says that later may do", async () => {
+  test("until the tries run out: the error has the id and is retryable", async () => {
     proxy.fault = "500";
     const options = { id: "mine" };
     const error = await failureOf(
@@ -123,14 +123,14 @@ describe("what fails in passing is tried again with the same id", () => {
     expect(requests).toHaveLength(3);
   });
 
-  test("and not beyond the deadline", async () => {
+  test("until the deadline", async () => {
     proxy.fault = "hang";
     const publisher = publisherAt({ deadlineMs: 300, maxTries: 1000 });
     const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: null, isRetryable: true });
   });
 
-  test("a host that nobody answers at", async () => {
+  test("when the host does not answer", async () => {
     const gone = new FaultProxy(service.url);
     const url = await gone.listen();
     await gone.close();
@@ -141,7 +141,7 @@ describe("what fails in passing is tried again with the same id", () => {
   });
 });
 
-describe("a server that asks to wait", () => {
+describe("a server", () => {
   let server: Server;
   let url: string;
   let arrivals: number[];
@@ -153,7 +153,7 @@ describe("a server that asks to wait", () => {
       answer(request, response);
     }).listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
-    // A TCP server's address is never text.
+    // A TCP server's address is never a string.
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   });
   beforeEach(() => {
@@ -161,7 +161,7 @@ describe("a server that asks to wait", () => {
   });
   afterAll(() => server.close());
 
-  test("with 429 and Retry-After is not asked again before", async () => {
+  test("that answers 429 with Retry-After is not asked again before then", async () => {
     answer = (_, response) => {
       if (arrivals.length === 1) return response.writeHead(429, { "Retry-After": "1" }).end();
       response.end(JSON.stringify({ id: "x", channel: "products", seq: 1, status: "applied", receivers: 0 }));
@@ -173,21 +173,21 @@ describe("a server that asks to wait", () => {
     expect(second - first).toBeGreaterThanOrEqual(999);
   });
 
-  test("for longer than there is time is told so at once", async () => {
+  test("that asks for a longer wait than the deadline allows is an error immediately", async () => {
     answer = (_, response) => response.writeHead(503, { "Retry-After": "3600" }).end();
     const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: 503, isRetryable: true, retryAfterMs: 3_600_000 });
     expect(arrivals).toHaveLength(1);
   });
 
-  test("that sends elsewhere is not followed: the key stays here", async () => {
+  test("that redirects is not followed, so the key stays with its service", async () => {
     answer = (_, response) => response.writeHead(307, { Location: proxyUrl }).end();
     const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: 307, isRetryable: false });
     expect(requests).toEqual([]);
   });
 
-  test("and shows the request in its refusal does not bring the key into an error", async () => {
+  test("that echoes the request in its refusal does not get the key into an error", async () => {
     answer = (request, response) => {
       const problem = { type: "about:blank", title: "No", status: 400, detail: request.headers.authorization };
       response.writeHead(400).end(JSON.stringify(problem));
@@ -196,15 +196,15 @@ describe("a server that asks to wait", () => {
     expect(error.message).toBe("Refused (400): No. Bearer [key]");
   });
 
-  test("and is no Tidings is named as such", async () => {
+  test("that is not Tidings is recognised", async () => {
     answer = (_, response) => response.end("<html>");
     const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error.message).toContain("is it the service's address?");
   });
 });
 
-describe("a refusal is told at once, in the service's words", () => {
-  test("bad fields, each by name", async () => {
+describe("a refusal is thrown immediately, with the service's explanation", () => {
+  test("for bad fields, with each by name", async () => {
     const error = await failureOf(
       publisherAt().publishProductUpdate("inventory_updated", { product_id: "", new_quantity: -1 }),
     );
@@ -214,20 +214,20 @@ describe("a refusal is told at once, in the service's words", () => {
     expect(error.message).toMatch(/^Refused \(422\): Some fields are not valid\. data\.product_id: /);
   });
 
-  test("an id that was used for another event", async () => {
+  test("for an id that belongs to another event", async () => {
     const publish = (productId: string) =>
       publisherAt().publishProductUpdate("product_deleted", { product_id: productId }, { id: "twice" });
     await publish("a");
     expect(await failureOf(publish("b"))).toMatchObject({ status: 409, type: "urn:tidings:problem:id_conflict" });
   });
 
-  test("an order id that is none, without asking", async () => {
+  test("for an order id that is not a UUID, without a request", async () => {
     const error = await failureOf(publisherAt().publishOrderUpdate("17", "order_delivered", {}));
     expect(error).toMatchObject({ type: "urn:tidings:problem:invalid_order_id", isRetryable: false });
     expect(requests).toEqual([]);
   });
 
-  test("a wrong key, which no error shows", async () => {
+  test("for a wrong key, which the error does not contain", async () => {
     const key = "wrong-publish-key-0123456789abcdef-wrong";
     const error = await failureOf(publisherAt({ key }).publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: 401, type: "urn:tidings:problem:key_invalid" });
@@ -235,7 +235,7 @@ describe("a refusal is told at once, in the service's words", () => {
     expect(`${error.stack} ${JSON.stringify(error)}`).not.toContain(key);
   });
 
-  test("a key or an address that cannot be one, when the publisher is made", () => {
+  test("for an invalid key or URL, when the publisher is created", () => {
     const key = `${PUBLISH_KEY}\n`;
     expect(() => publisherAt({ key })).toThrow(/^key must be a publish key/);
     expect(() => publisherAt({ key })).not.toThrow(PUBLISH_KEY);
@@ -246,7 +246,7 @@ describe("a refusal is told at once, in the service's words", () => {
   });
 });
 
-test("headers may be added, anew for each try", async () => {
+test("headers can be added; the function is called for each try", async () => {
   proxy.fault = "500";
   failFirst(1);
   const seen: string[] = [];
@@ -260,7 +260,7 @@ test("headers may be added, anew for each try", async () => {
   expect(seen).toEqual(new Array(2).fill("POST /api/v1/publish/products product_deleted"));
 });
 
-test("a header that is given stands instead of the publisher's own, in whatever letters its name is", async () => {
+test("an added header replaces the publisher's own, whatever the case of its name", async () => {
   let sent = new Headers();
   const publisher = publisherAt({
     headers: () => ({ authorization: "Gateway token", "X-More": "more" }),
@@ -280,14 +280,14 @@ test("a header that is given stands instead of the publisher's own, in whatever 
   });
 });
 
-describe("what the publisher was given and what never ends is a try without an answer", () => {
+describe("a `headers` or `fetch` function that never settles fails its try", () => {
   const never = new Promise<never>(() => {});
   const ways: [string, Partial<PublisherOptions>][] = [
     ["alone", {}],
-    ["gathered", { batch: {} }],
+    ["in a batch", { batch: {} }],
   ];
 
-  test.each(ways)("headers, once: the next try asks for them anew (%s)", async (_, way) => {
+  test.each(ways)("headers, once: the next try calls it again (%s)", async (_, way) => {
     let asked = 0;
     const headers = () => (++asked === 1 ? never : { "X-Try": String(asked) });
     const publisher = publisherAt({ ...way, headers, timeoutMs: 1000 });
@@ -295,7 +295,7 @@ describe("what the publisher was given and what never ends is a try without an a
     expect([asked, requests.length]).toEqual([2, 1]);
   });
 
-  test.each(ways)("headers, always: it ends at the deadline, and so does `close` (%s)", async (_, way) => {
+  test.each(ways)("headers, always: the publish ends at the deadline, and so does `close` (%s)", async (_, way) => {
     const publisher = publisherAt({ ...way, headers: () => never, deadlineMs: 300 });
     const failing = failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }, { id: "mine" }));
     await publisher.close();
@@ -305,28 +305,31 @@ describe("what the publisher was given and what never ends is a try without an a
     expect(requests).toEqual([]);
   });
 
-  test.each(ways)("headers that fail are asked for again, and their error is the cause (%s)", async (_, way) => {
-    const cause = new Error("no signature");
-    let asked = 0;
-    const failing = (times: number) => async () => {
-      if (++asked <= times) throw cause;
-      return {};
-    };
-    const publish = (times: number) =>
-      publisherAt({ ...way, headers: failing(times), maxTries: 2 }).publishProductUpdate("product_deleted", {
-        product_id: "a",
+  test.each(ways)(
+    "headers that throw: the next try calls it again, and the error is the cause (%s)",
+    async (_, way) => {
+      const cause = new Error("no signature");
+      let asked = 0;
+      const failing = (times: number) => async () => {
+        if (++asked <= times) throw cause;
+        return {};
+      };
+      const publish = (times: number) =>
+        publisherAt({ ...way, headers: failing(times), maxTries: 2 }).publishProductUpdate("product_deleted", {
+          product_id: "a",
+        });
+      expect(await publish(1)).toHaveProperty("seq");
+      asked = 0;
+      expect(await failureOf(publish(Number.POSITIVE_INFINITY))).toMatchObject({
+        status: null,
+        isRetryable: true,
+        cause,
       });
-    expect(await publish(1)).toHaveProperty("seq");
-    asked = 0;
-    expect(await failureOf(publish(Number.POSITIVE_INFINITY))).toMatchObject({
-      status: null,
-      isRetryable: true,
-      cause,
-    });
-    expect([asked, requests.length]).toEqual([2, 1]);
-  });
+      expect([asked, requests.length]).toEqual([2, 1]);
+    },
+  );
 
-  test.each(ways)("a `fetch` that does not listen to its signal (%s)", async (_, way) => {
+  test.each(ways)("a `fetch` that ignores its signal (%s)", async (_, way) => {
     const publisher = publisherAt({ ...way, fetch: () => never, deadlineMs: 300 });
     const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: null, isRetryable: true });

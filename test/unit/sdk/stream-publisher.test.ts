@@ -1,12 +1,12 @@
+import { createClient } from "@redis/client";
 import { Redis } from "@upstash/redis";
-import { createClient } from "redis";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createStreamPublisher, PublishError, type StreamRedis } from "../../../src/sdk/publisher/publisher.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
 import { hasRedis } from "../../support/redis.ts";
 import { type RedisService, STREAM, startRedisService } from "../../support/redis-service.ts";
 
-/** The publisher through the Redis stream, with the clients that services have, to the listener. */
+/** The publisher through the Redis stream, with common Redis clients, all the way to a listener. */
 
 describe.skipIf(!hasRedis("publishing through the stream"))("through the stream", () => {
   let all: RedisService;
@@ -35,7 +35,7 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
   }
 
   describe.each(["@upstash/redis", "redis"])("with %s", (name) => {
-    test("an event reaches those who listen, once however often its id is written", async () => {
+    test("an event reaches its listeners once, however often its id is written", async () => {
       const orderId = await registerOrderAt(all.service.url);
       const listener = await listenAt(all.service.url, `orders/${orderId}`);
       const publisher = publisherWith(name);
@@ -54,7 +54,7 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
       listener.close();
     });
 
-    test("a batch arrives in order, and the service is told to look once", async () => {
+    test("a batch arrives in order", async () => {
       const orderId = await registerOrderAt(all.service.url);
       const listener = await listenAt(all.service.url, `orders/${orderId}`);
       const results = await publisherWith(name).publishBatch(
@@ -70,7 +70,7 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
       listener.close();
     });
 
-    test("what Redis refuses is told at once, without the event", async () => {
+    test("a refusal by Redis is thrown immediately, without the event", async () => {
       await all.redis.cli("SET", "no-stream", "text");
       const publisher = createStreamPublisher({ redis: clientNamed(name), stream: "no-stream" });
       const publishing = publisher.publishProductUpdate("product_deleted", { product_id: "payload-of-the-tests" });
@@ -81,7 +81,7 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
     });
   });
 
-  test("a try whose answer was lost is made again with the same id", async () => {
+  test("a try whose answer is lost is repeated with the same id", async () => {
     let tries = 0;
     const publisher = createStreamPublisher({
       redis: {
@@ -98,7 +98,7 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
     expect(entries.map(([, words]) => words[words.indexOf("id") + 1])).toEqual([id, id]);
   });
 
-  test("a Redis that never answers is given up at the deadline, and nothing behind it is written", async () => {
+  test("a Redis that never answers is given up at the deadline, and later events are not written", async () => {
     const silent = createStreamPublisher({
       redis: { command: () => new Promise(() => {}) },
       deadlineMs: 200,
@@ -115,7 +115,7 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
     });
   });
 
-  test("a deadline that never comes gives nothing up at once", async () => {
+  test("an infinite deadline gives nothing up", async () => {
     const slow = createStreamPublisher({
       redis: { command: () => new Promise((resolve) => setTimeout(resolve, 50)) },
       deadlineMs: Number.POSITIVE_INFINITY,
@@ -125,14 +125,14 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
     expect(queued.status).toBe("queued");
   });
 
-  test("what is too large for the service is not written", async () => {
+  test("an event that is too large for the service is not written", async () => {
     const before = await all.redis.cli("XLEN", STREAM);
     const data = { product_id: "a", note: "x".repeat(70_000) };
     await expect(publisherWith("redis").publishProductUpdate("product_deleted", data)).rejects.toThrow(/larger than/);
     expect(await all.redis.cli("XLEN", STREAM)).toBe(before);
   });
 
-  test("what is too large stops nothing else of a batch", async () => {
+  test("an event that is too large does not stop the rest of its batch", async () => {
     const event = { channel: "products", type: "product_deleted" } as const;
     const results = await publisherWith("redis").publishBatch([
       { ...event, data: { product_id: "a" } },

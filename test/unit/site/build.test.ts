@@ -8,7 +8,7 @@ import { DOCS_PAGE } from "../../../src/edge/documents/page.ts";
 import { EVENTS } from "../../../src/protocol/events.ts";
 import { buildSite } from "../../../src/site/build.ts";
 
-/** React and the charts are most of it. */
+/** After gzip; React and the charts take most of it. */
 const MAX_SCRIPT_BYTES = 125 * 1024;
 
 const site = mkdtempSync(join(tmpdir(), "tidings-site-"));
@@ -16,19 +16,19 @@ const read = (path: string) => readFileSync(join(site, path), "utf8");
 beforeAll(() => buildSite(site));
 afterAll(() => rmSync(site, { recursive: true, force: true }));
 
-test("every file that the page of the documents loads is there", () => {
+test("the build contains every file that /docs loads", () => {
   const paths = [...DOCS_PAGE.matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)].map(([, path]) => String(path));
   expect(paths.length).toBeGreaterThan(2);
   for (const path of paths) expect(read(path).length, path).toBeGreaterThan(0);
 });
 
-test("the page loads nothing from elsewhere and has no script in itself", () => {
+test("/docs loads only same-origin files and has no inline script", () => {
   const addresses = [...DOCS_PAGE.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => String(address));
   expect(addresses.filter((address) => !address.startsWith("/") && address !== "data:,")).toEqual([]);
   expect([...DOCS_PAGE.matchAll(/<script[^>]*>([^<]*)/g)].map(([, script]) => script)).toEqual(["", ""]);
 });
 
-test("the demo page loads its own files only, and has no script in itself", () => {
+test("the demo page loads only same-origin files and has no inline script or style", () => {
   const page = read("index.html");
   const addresses = [...page.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => String(address));
   expect(addresses.filter((address) => !address.startsWith("/") && !address.startsWith("data:"))).toEqual([]);
@@ -40,7 +40,7 @@ test("the demo page loads its own files only, and has no script in itself", () =
   expect(page).not.toMatch(/<style|\sstyle=|\son\w+=/);
 });
 
-test("the demo has every event of the catalogue, but not the library that checks events", () => {
+test("the demo script contains the whole event catalogue, but not its validation library", () => {
   const script = read("demo/main.js");
   for (const type of Object.keys(EVENTS)) expect(script).toContain(type);
   const { sources } = JSON.parse(read("demo/main.js.map"));
@@ -49,7 +49,7 @@ test("the demo has every event of the catalogue, but not the library that checks
   expect(gzipSync(script).length).toBeLessThan(MAX_SCRIPT_BYTES);
 });
 
-test("without the demo, the page of the documents stays", async () => {
+test("a build without the demo keeps the files of /docs", async () => {
   const bare = mkdtempSync(join(tmpdir(), "tidings-site-"));
   try {
     await buildSite(bare, { hasDemo: false });
@@ -62,23 +62,23 @@ test("without the demo, the page of the documents stays", async () => {
   }
 });
 
-test("no file stands in the way of a call", () => {
+test("no file shadows an API route", () => {
   const files = globSync("**/*", { cwd: site }).map((path) => `/${path.replaceAll("\\", "/")}`);
   expect(files).toContain("/docs-ui/docs.js");
   for (const call of Object.keys(OPERATIONS)) {
     const path = String(call.split(" ")[1]);
-    // `/docs` would be taken by `docs.html` and `docs/index.html`, too.
+    // Cloudflare would serve `docs.html` and `docs/index.html` for `/docs`, too.
     for (const file of [path, `${path}.html`, `${path}/index.html`]) expect(files).not.toContain(file);
   }
   expect(files.filter((file) => file.startsWith("/api"))).toEqual([]);
 });
 
-test("a library comes with its licences, and files carry the headers that the Worker cannot set on them", () => {
+test("the build contains third-party licences and the security headers of static files", () => {
   expect(read("docs-ui/swagger-ui-bundle.js.LICENSE.txt")).toContain("licen");
   expect(read("_headers")).toContain("X-Content-Type-Options: nosniff");
 });
 
-test("what an earlier build left is gone", async () => {
+test("a build removes the files of the previous build", async () => {
   writeFileSync(join(site, "old.html"), "old");
   await buildSite(site);
   expect(globSync("*", { cwd: site }).sort()).not.toContain("old.html");

@@ -1,29 +1,38 @@
 import { useEffect, useRef } from "react";
-import { Access } from "./access.tsx";
-import { Announcer } from "./announcer.tsx";
-import { Connections } from "./connections.tsx";
-import { credentials, tokenOf } from "./credentials.ts";
-import { EventFeed } from "./event-feed.tsx";
-import { Icon } from "./icon.tsx";
-import { useLive } from "./live.tsx";
-import { Operations } from "./operations.tsx";
-import { OrderTracker } from "./order-tracker.tsx";
-import { Publisher } from "./publisher.tsx";
-import { ShopBoard } from "./shop-board.tsx";
-import { Shoppers } from "./shoppers.tsx";
-import { StatusPill } from "./status.tsx";
-import { useStore } from "./store.ts";
-import { ThemeToggle } from "./theme.tsx";
-import { addressOf, useView, VIEW_NAMES, VIEWS, type View } from "./views.ts";
+import { StatusPill } from "./components/connection-status.tsx";
+import { Icon } from "./components/icon.tsx";
+import { PublishForm } from "./components/publish-form.tsx";
+import { ScreenReaderUpdates } from "./components/screen-reader-updates.tsx";
+import { SimulatedShoppers } from "./components/shoppers.tsx";
+import { ThemeToggle } from "./components/theme.tsx";
+import { addressOf, useView, VIEW_NAMES, VIEWS, type View } from "./router.ts";
+import { useConnections } from "./state/connections.tsx";
+import { activeToken, useCredentials } from "./state/credentials.ts";
+import { AccessView } from "./views/access.tsx";
+import { ConnectionsView } from "./views/connections.tsx";
+import { MetricsView } from "./views/metrics.tsx";
+import { OrderView } from "./views/order.tsx";
+import { PublishView } from "./views/publish.tsx";
+import { ShopView } from "./views/shop.tsx";
+
+const VIEW_COMPONENTS: Record<View, () => React.ReactNode> = {
+  shop: ShopView,
+  order: OrderView,
+  publish: PublishView,
+  connections: ConnectionsView,
+  metrics: MetricsView,
+  access: AccessView,
+};
 
 export function App() {
   const view = useView();
+  const CurrentView = VIEW_COMPONENTS[view];
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
   useEffect(() => {
     document.title = `${VIEWS[view]} · Tidings demo`;
     window.scrollTo(0, 0);
-    // Who uses a keyboard or a screen reader goes on where the new view begins.
+    // Keyboard and screen reader users continue at the start of the new view.
     if (!isFirst.current) main.current?.focus({ preventScroll: true });
     isFirst.current = false;
   }, [view]);
@@ -34,42 +43,25 @@ export function App() {
       <Navigation view={view} />
       <div className="layout" data-view={view}>
         <main ref={main} tabIndex={-1} aria-label={VIEWS[view]}>
-          <Shown view={view} />
+          <CurrentView />
         </main>
         <aside aria-label="Publisher">
-          <Publisher />
+          <PublishForm />
         </aside>
       </div>
-      <Announcer />
-      <Shoppers />
+      <ScreenReaderUpdates />
+      <SimulatedShoppers />
     </>
   );
 }
 
-function Shown({ view }: { view: View }) {
-  switch (view) {
-    case "shop":
-      return <ShopBoard />;
-    case "order":
-      return <OrderTracker />;
-    case "publish":
-      return <EventFeed />;
-    case "connections":
-      return <Connections />;
-    case "operations":
-      return <Operations />;
-    case "access":
-      return <Access />;
-  }
-}
-
 function Header({ view, onSkip }: { view: View; onSkip: () => void }) {
-  const { order, products } = useLive();
-  const held = useStore(credentials);
+  const { order, products } = useConnections();
+  const credentials = useCredentials();
   return (
     <header>
       <a className="skip" href={addressOf(view)} onClick={onSkip}>
-        Skip to the view
+        Skip to content
       </a>
       <a className="brand" href={addressOf("shop")}>
         <Icon name="tide" />
@@ -77,14 +69,14 @@ function Header({ view, onSkip }: { view: View; onSkip: () => void }) {
         <span className="muted">demo</span>
       </a>
       <div className="pills">
-        {tokenOf(held) ? (
+        {activeToken(credentials) ? (
           <>
             <StatusPill label="products" updates={products} />
             <StatusPill label="order" updates={order} />
           </>
         ) : (
           <a className="pill" href={addressOf("access")}>
-            no token yet
+            Add a token
           </a>
         )}
       </div>

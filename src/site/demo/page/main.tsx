@@ -1,21 +1,21 @@
-// Before anything connects, so that the page can show what its sockets go through.
-import "./sockets.ts";
+// First, so that it sees every socket that the page opens.
+import "./state/sockets.ts";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
-import { takeFromAddress } from "./credentials.ts";
-import { LiveProvider } from "./live.tsx";
+import { ConnectionsProvider } from "./state/connections.tsx";
+import { takeCredentialsFromAddress } from "./state/credentials.ts";
 
-takeFromAddress();
-// A demo address that is pasted where the page is open already.
-window.addEventListener("hashchange", takeFromAddress);
+takeCredentialsFromAddress();
+// A demo address may be pasted into a tab that already shows the page.
+window.addEventListener("hashchange", takeCredentialsFromAddress);
 
 const page = document.getElementById("page");
 if (!page) throw new Error("index.html has no #page");
 createRoot(page).render(
   <StrictMode>
-    <LiveProvider>
+    <ConnectionsProvider>
       <App />
-    </LiveProvider>
+    </ConnectionsProvider>
   </StrictMode>,
 );

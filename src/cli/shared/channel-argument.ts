@@ -1,0 +1,31 @@
+import {
+  type ChannelName,
+  orderChannelName,
+  PRODUCTS_CHANNEL,
+  parseChannelName,
+  parseOrderId,
+} from "../../protocol/names.ts";
+import { usageError } from "./command-error.ts";
+
+export interface Channel {
+  name: ChannelName;
+  /** Null for the products channel. */
+  orderId: string | null;
+}
+
+/** Parses a channel's name, or a bare order id. @throws {CommandError} for anything else. */
+export function channelArgument(text: string): Channel {
+  const orderId = parseOrderId(text);
+  const channel = orderId === null ? parseChannelName(text) : { name: orderChannelName(orderId), orderId };
+  if (channel) return channel;
+  throw usageError(
+    `"${text}" is not a channel. It must be ${PRODUCTS_CHANNEL}, order_<order id>, or an order id (a UUID).`,
+  );
+}
+
+/** Parses an order id and returns it in lower case. @throws {CommandError} when it is not a UUID. */
+export function orderIdArgument(text: string): string {
+  const { orderId } = channelArgument(text);
+  if (orderId !== null) return orderId;
+  throw usageError("This command needs an order id: a UUID such as 123e4567-e89b-12d3-a456-426614174000.");
+}

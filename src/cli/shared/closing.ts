@@ -1,0 +1,23 @@
+import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+import { isCloseCode } from "../../protocol/close-rules.ts";
+
+/** How a socket was closed. */
+export interface Closing {
+  code: number;
+  reason: string;
+}
+
+/** Reported by the WebSocket itself when the connection ended without a close frame (RFC 6455, section 7.1.5). */
+const ABNORMAL_CLOSURE = 1006;
+
+/** Describes a close code in a sentence. */
+export function describeClosing({ code, reason }: Closing): string {
+  if (isCloseCode(code)) return `${code} (${CLOSE_CODES[code].name}): ${CLOSE_CODES[code].meaning}`;
+  if (reason !== "") return `${code}: ${reason}`;
+  return code === ABNORMAL_CLOSURE ? `${code}: the connection was lost` : String(code);
+}
+
+/** Returns what to do about a close code; empty for codes that are not the service's own. */
+export function remedyFor(code: number): string {
+  return isCloseCode(code) ? CLOSE_CODES[code].todo : "";
+}

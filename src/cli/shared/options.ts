@@ -1,0 +1,37 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { EXIT_CODES_HELP } from "./command-error.ts";
+import { DEFAULT_URL } from "./settings.ts";
+
+/** Adds the options that every command takes, and its examples and exit codes to the help. */
+export function withCommonOptions(command: Command, examples: string): Command {
+  return command
+    .option("--url <url>", "the service's URL", DEFAULT_URL)
+    .option("--key <key>", "publish key (default: TIDINGS_KEY, PUBLISH_KEYS or .dev.vars)")
+    .option("--secret <secret>", "secret that signs tokens (default: JWT_SECRET or .dev.vars)")
+    .option("--json", "print JSON")
+    .addHelpText("after", `\nExamples:\n${examples.replace(/^/gm, "  ")}\n${EXIT_CODES_HELP}`);
+}
+
+/** Parses an option that is a whole number of at least `min`. */
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min) return value;
+    throw new InvalidArgumentError(`It must be a whole number, ${min} or more.`);
+  };
+}
+
+/** Collects `name=value` pairs. A value that parses as JSON is JSON; any other is text. */
+export function claimOption(text: string, previous: Record<string, unknown> = {}): Record<string, unknown> {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new InvalidArgumentError("It must be name=value.");
+  return { ...previous, [text.slice(0, equals)]: jsonOrText(text.slice(equals + 1)) };
+}
+
+function jsonOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

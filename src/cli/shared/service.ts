@@ -1,0 +1,111 @@
+import * as z from "zod";
+import { CommandError, EXIT } from "./command-error.ts";
+import type { Setting } from "./settings.ts";
+
+const TIMEOUT_MS = 15_000;
+
+export interface Answer {
+  status: number;
+  /** Parsed JSON; null for an empty body. */
+  body: unknown;
+}
+
+/** An error in the service's own words (RFC 9457). */
+const problemBody = z.object({
+  type: z.string().optional(),
+  title: z.string(),
+  detail: z.string().optional(),
+  errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+});
+
+/** A client of the service's HTTP interface. */
+export class Service {
+  readonly url: string;
+  readonly #key: Setting | null;
+
+  /** @param key Sent with every request, unless null. */
+  constructor(url: string, key: Setting | null) {
+    this.url = url;
+    this.#key = key;
+  }
+
+  /** Builds the WebSocket URL of a path with these query parameters. */
+  socketUrl(path: string, parameters: Record<string, string>): string {
+    const url = new URL(this.url + path);
+    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+    url.search = new URLSearchParams(parameters).toString();
+    return url.href;
+  }
+
+  /**
+   * Sends a request and returns the answer, whatever its status.
+   * @throws {CommandError} when there is no answer, or one that is not JSON.
+   */
+  async request(method: string, path: string, body?: unknown): Promise<Answer> {
+    try {
+      const response = await fetch(this.url + path, {
+        method,
+        headers: {
+          Accept: "application/json",
+          ...(this.#key && { Authorization: `Bearer ${this.#key.value}` }),
+          ...(body !== undefined && { "Content-Type": "application/json" }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        // A redirect could carry the key to another host.
+        redirect: "manual",
+        signal: AbortSignal.timeout(TIMEOUT_MS),
+      });
+      const text = await response.text();
+      return { status: response.status, body: text === "" ? null : this.#parse(text, response.status) };
+    } catch (error) {
+      throw error instanceof CommandError ? error : unreachable(this.url, error);
+    }
+  }
+
+  /** Sends a request that should succeed. @throws {CommandError} with the service's explanation, when it refuses. */
+  async call(method: string, path: string, body?: unknown): Promise<Answer> {
+    const answer = await this.request(method, path, body);
+    if (answer.status >= 200 && answer.status < 300) return answer;
+    const lines = [describeProblem(answer)];
+    if (answer.status === 401 && this.#key) {
+      lines.push(`  The key came from ${this.#key.source}. Is it one of the PUBLISH_KEYS of ${this.url}?`);
+    }
+    throw new CommandError(EXIT.failed, lines.join("\n"), { status: answer.status, problem: answer.body });
+  }
+
+  #parse(text: string, status: number): unknown {
+    try {
+      return JSON.parse(text);
+    } catch {
+      throw new CommandError(
+        EXIT.failed,
+        `${this.url} answered with status ${status} and no JSON: it is not a Tidings service, or a proxy answered for it. Check --url.`,
+      );
+    }
+  }
+}
+
+/** Formats a refusal: the title, then one line for every bad field. */
+function describeProblem({ status, body }: Answer): string {
+  const problem = problemBody.safeParse(body).data;
+  if (!problem) return `The service answered with status ${status}: ${JSON.stringify(body)}`;
+  const { title, detail, errors = [] } = problem;
+  const fields = errors.map(({ field, message }) => `\n  ${field}: ${message}`).join("");
+  return `Refused (${status}): ${title}.${detail === undefined ? "" : ` ${detail}`}${fields}`;
+}
+
+function unreachable(url: string, error: unknown): CommandError {
+  return new CommandError(
+    EXIT.unreachable,
+    `Cannot reach ${url}: ${reasonFor(error)}. Start the service with \`npm run dev\`, or set its address with --url.`,
+  );
+}
+
+function reasonFor(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === "TimeoutError") return `no answer within ${TIMEOUT_MS / 1000} s`;
+  // `fetch` only says "fetch failed". The reason is its cause: for a host with several addresses, an AggregateError
+  // without a message.
+  const cause = error.cause instanceof AggregateError ? error.cause.errors[0] : error.cause;
+  return cause instanceof Error ? cause.message : error.message;
+}

@@ -1,0 +1,122 @@
+import { list, MIN_JWT_SECRET_BYTES } from "../../config/credentials.ts";
+import { DEFAULT_STREAM } from "../../protocol/stream.ts";
+import { utf8Length } from "../../protocol/utf8.ts";
+import { redisUrlOf } from "../redis/url.ts";
+import { usageError } from "./command-error.ts";
+import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The service's address and credentials: from options, else the environment, else `.dev.vars` in this directory. */
+
+export const DEFAULT_URL = "http://localhost:8000";
+
+/** The options that every command takes. */
+export interface CommonOptions {
+  url: string;
+  key?: string;
+  secret?: string;
+  json?: boolean;
+}
+
+/** A setting and where it was found, so that an error can name the place to fix. */
+export interface Setting {
+  value: string;
+  source: string;
+}
+
+type Sources = Pick<Terminal, "env" | "cwd">;
+
+/** Returns `--url` without a trailing slash. @throws {CommandError} when it is not an http(s) URL. */
+export function serviceUrl({ url }: CommonOptions): string {
+  const parsed = URL.parse(url);
+  if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") {
+    throw usageError(`--url must be an http:// or https:// address, such as ${DEFAULT_URL}.`);
+  }
+  return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
+}
+
+/** Returns the publish key. @throws {CommandError} when there is none, listing the ways to provide it. */
+export function publishKey(options: CommonOptions, sources: Sources): Setting {
+  const devVars = readDevVars(sources.cwd);
+  const found = firstNonEmpty(
+    [options.key, "--key"],
+    [sources.env.TIDINGS_KEY, "TIDINGS_KEY in the environment"],
+    [bestKeyIn(sources.env.PUBLISH_KEYS), "PUBLISH_KEYS in the environment"],
+    [bestKeyIn(devVars.PUBLISH_KEYS), `PUBLISH_KEYS in ${DEV_VARS_FILE}`],
+  );
+  if (found) return found;
+  throw usageError(
+    `No publish key. Give it with --key, set TIDINGS_KEY or PUBLISH_KEYS (name:key) in the environment, or run this where \`npm run dev\` has written ${DEV_VARS_FILE}.`,
+  );
+}
+
+/**
+ * Returns the secret that signs tokens: the first one, if there are several.
+ * @throws {CommandError} when there is none, or it is too short for any service.
+ */
+export function jwtSecret(options: CommonOptions, sources: Sources): Setting {
+  const found = firstNonEmpty(
+    [firstSecretIn(options.secret), "--secret"],
+    [firstSecretIn(sources.env.JWT_SECRET), "JWT_SECRET in the environment"],
+    [firstSecretIn(readDevVars(sources.cwd).JWT_SECRET), `JWT_SECRET in ${DEV_VARS_FILE}`],
+  );
+  if (!found) {
+    throw usageError(
+      `No secret to sign tokens with. Give it with --secret, set JWT_SECRET in the environment, or run this where \`npm run dev\` has written ${DEV_VARS_FILE}.`,
+    );
+  }
+  if (utf8Length(found.value) < MIN_JWT_SECRET_BYTES) {
+    throw usageError(
+      `${found.source} is too short: services accept only secrets of at least ${MIN_JWT_SECRET_BYTES} bytes.`,
+    );
+  }
+  return found;
+}
+
+/** A Redis that speaks Upstash's REST protocol, or one that speaks its own. */
+export type RedisTarget = { kind: "upstash"; url: Setting; token: Setting } | { kind: "redis"; url: string };
+
+/** Returns the Redis with the stream that the service reads. @throws {CommandError} for a bad or incomplete setting. */
+export function redisTarget(sources: Sources): RedisTarget {
+  const url = setting("UPSTASH_REDIS_REST_URL", sources);
+  const token = setting("UPSTASH_REDIS_REST_TOKEN", sources);
+  if (!url && !token) return { kind: "redis", url: redisUrlOf(sources) };
+  if (!url || !token) {
+    const [found, missing] = url ? [url, "UPSTASH_REDIS_REST_TOKEN"] : [token, "UPSTASH_REDIS_REST_URL"];
+    throw usageError(`${missing} is missing, but ${found?.source} is set. Set both or neither.`);
+  }
+  if (/^https?:$/.test(URL.parse(url.value)?.protocol ?? "")) return { kind: "upstash", url, token };
+  throw usageError(`${url.source} must be an https:// address, as Upstash's console shows it.`);
+}
+
+/** Returns the name of the stream that the service reads. */
+export function redisStream(sources: Sources): string {
+  return setting("REDIS_STREAM", sources)?.value ?? DEFAULT_STREAM;
+}
+
+function setting(name: string, { env, cwd }: Sources): Setting | null {
+  return firstNonEmpty(
+    [env[name], `${name} in the environment`],
+    [readDevVars(cwd)[name], `${name} in ${DEV_VARS_FILE}`],
+  );
+}
+
+function firstNonEmpty(...candidates: [value: string | undefined, source: string][]): Setting | null {
+  for (const [text, source] of candidates) {
+    const value = text?.trim();
+    if (value) return { value, source };
+  }
+  return null;
+}
+
+/**
+ * Picks a key from `PUBLISH_KEYS` (`name:key` or `name:key:scopes`, separated by commas): the first one without scopes,
+ * which may do everything, else the first one.
+ */
+function bestKeyIn(publishKeys: string | undefined): string | undefined {
+  const entries = list(publishKeys ?? "").map((entry) => entry.split(":"));
+  const entry = entries.find(([, , scopes]) => scopes === undefined) ?? entries[0];
+  return entry?.[1] ?? entry?.[0];
+}
+
+const firstSecretIn = (secrets: string | undefined) => list(secrets ?? "")[0];

@@ -1,0 +1,113 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as wait } from "node:timers/promises";
+import * as z from "zod";
+import type { Health } from "../../edge/health.ts";
+import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+import type { CloseCode } from "../../protocol/close-rules.ts";
+import { HEALTH_PATH, socketPath } from "../shared/paths.ts";
+import { type Check, CheckFailure, expectEqual } from "./check.ts";
+import type { SmokeListener } from "./listener.ts";
+import type { SmokeRun } from "./run.ts";
+
+/** Who may listen, and what a listener receives first. */
+
+const COUNTS_RETRY_MS = 100;
+
+const healthShape: z.ZodType<Health> = z.object({
+  status: z.enum(["healthy", "degraded"]),
+  redis_status: z.enum(["healthy", "unavailable", "disabled"]),
+  active_channels: z.array(z.string()),
+  total_connections: z.int(),
+  channel_details: z.record(z.string(), z.int()),
+});
+
+export interface Listeners {
+  owner: SmokeListener;
+  admin: SmokeListener;
+  products: SmokeListener;
+  /** Listens to a product without events. */
+  bystander: SmokeListener;
+}
+
+export async function checkHealth(run: SmokeRun): Promise<void> {
+  const { body } = await run.service.call("GET", HEALTH_PATH);
+  const health = healthShape.safeParse(body);
+  if (!health.success) throw new CheckFailure(z.prettifyError(health.error));
+  expectEqual(Object.keys(health.data.channel_details), health.data.active_channels, "active_channels");
+}
+
+export async function checkRegistration(run: SmokeRun): Promise<void> {
+  const registration = { user_id: run.owner, status: "pending", payment_status: "pending" };
+  expectEqual((await run.service.call("PUT", run.orderPath, registration)).status, 201, "status of the first PUT");
+  expectEqual((await run.service.call("PUT", run.orderPath, registration)).status, 200, "status of the second PUT");
+}
+
+export async function checkSecret(run: SmokeRun): Promise<void> {
+  const listener = await run.listenToProduct("customer", run.productId);
+  await listener.established().catch((error: Error) => {
+    throw new CheckFailure(
+      `${error.message} The token was signed with ${run.secret.source}: is that the service's JWT_SECRET?`,
+    );
+  });
+  listener.close();
+}
+
+export async function checkRefusals(run: SmokeRun, check: Check): Promise<void> {
+  const stranger = { subject: `smoke-stranger-${run.id}` };
+  const refused = (what: string, code: CloseCode, path: string, user: { subject: string } | null) =>
+    check(`${what} is closed with ${code} (${CLOSE_CODES[code].name})`, async () => {
+      const { code: actual } = await (await run.listen(what, path, user)).closed();
+      expectEqual(actual, code, "close code");
+    });
+  await refused("a listener without a token", 4001, socketPath(run.order), null);
+  await refused("an order id that is not a UUID", 4000, "/api/v1/ws/orders/no-uuid", stranger);
+  await refused("an unknown order", 4004, `/api/v1/ws/orders/${randomUUID()}`, stranger);
+  await refused("a stranger to the order", 4003, socketPath(run.order), stranger);
+}
+
+/** Connects the listeners of the later checks. @returns Null when one of them failed. */
+export async function connectListeners(run: SmokeRun, check: Check): Promise<Listeners | null> {
+  const ofOrder = (listener: SmokeListener) => async () => {
+    const { order_id, current_status, payment_status } = await listener.established();
+    expectEqual(
+      { order_id, current_status, payment_status },
+      { order_id: run.order.orderId, current_status: "pending", payment_status: "pending" },
+      "data of the first frame",
+    );
+    await listener.settle();
+    return listener;
+  };
+  const ofProducts = (listener: SmokeListener) => async () => {
+    expectEqual((await listener.established()).channel, run.products.name, "data.channel of the first frame");
+    await listener.settle();
+    return listener;
+  };
+  const isWelcome = "gets the first frame, and pong for ping";
+  const owner = await check(
+    `the owner ${isWelcome}`,
+    ofOrder(await run.listen("owner", socketPath(run.order), { subject: run.owner })),
+  );
+  const admin = await check(`an admin ${isWelcome}`, ofOrder(await run.listenAsAdmin()));
+  const products = await check(
+    `a products listener ${isWelcome}`,
+    ofProducts(await run.listenToProduct("products", run.productId)),
+  );
+  const bystander = await check(
+    `a listener to another product ${isWelcome}`,
+    ofProducts(await run.listenToProduct("bystander", `${run.productId}-other`)),
+  );
+  return owner && admin && products && bystander ? { owner, admin, products, bystander } : null;
+}
+
+/** Polls the health page, because counts reach it asynchronously. */
+export async function checkCounts(run: SmokeRun): Promise<void> {
+  const deadline = Date.now() + run.timeoutMs;
+  for (;;) {
+    const { body } = await run.service.call("GET", HEALTH_PATH);
+    const count = healthShape.parse(body).channel_details[run.order.name];
+    if (count === 2) return;
+    if (Date.now() > deadline)
+      throw new CheckFailure(`${run.order.name}: expected 2 listeners, the health page shows ${count ?? 0}`);
+    await wait(COUNTS_RETRY_MS);
+  }
+}

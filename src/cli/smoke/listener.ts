@@ -1,0 +1,92 @@
+import { PING, PONG } from "../../protocol/frames.ts";
+import { type Closing, describeClosing } from "../shared/closing.ts";
+import { CheckFailure } from "./check.ts";
+import { type ReadFrame, readFrame } from "./read-frame.ts";
+
+export type EstablishedData = Extract<ReadFrame, { kind: "established" }>["data"];
+export type ReceivedEvent = Extract<ReadFrame, { kind: "event" }>;
+
+/** A plain WebSocket that records everything it receives: the smoke test checks the wire itself, without the SDK. */
+export class SmokeListener {
+  readonly name: string;
+  readonly events: ReceivedEvent[] = [];
+  readonly #socket: WebSocket;
+  readonly #timeoutMs: number;
+  #established: EstablishedData | undefined;
+  #closing: Closing | undefined;
+  #pongs = 0;
+  #wake = () => {};
+
+  /** @param name The listener's name in the results of checks. */
+  constructor(name: string, url: string, timeoutMs: number) {
+    this.name = name;
+    this.#timeoutMs = timeoutMs;
+    this.#socket = new WebSocket(url);
+    this.#socket.addEventListener("message", ({ data }) => this.#receive(String(data)));
+    this.#socket.addEventListener("close", ({ code, reason }) => {
+      this.#closing = { code, reason };
+      this.#wake();
+    });
+  }
+
+  /** Returns the first frame's `data`. */
+  established(): Promise<EstablishedData> {
+    return this.#until(() => this.#established, "no first frame: does the service accept WebSockets at this URL?");
+  }
+
+  /** Returns the event with this id. */
+  event(id: string): Promise<ReceivedEvent> {
+    return this.#until(
+      () => this.events.find((event) => event.id === id),
+      "the event did not arrive: it was published, and lost on its way to this listener",
+    );
+  }
+
+  /** Sends `ping` and waits for `pong`; everything that was sent to this listener before has arrived by then. */
+  async settle(): Promise<void> {
+    const before = this.#pongs;
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(PING);
+    await this.#until(() => this.#pongs > before || undefined, `no ${PONG} after a ${PING}: keep-alives go unanswered`);
+  }
+
+  /** Returns how the socket was closed. @param otherwise What to report when it stays open. */
+  closed(otherwise = "the socket stayed open: the service should have closed it"): Promise<Closing> {
+    return this.#until(() => this.#closing, otherwise, true);
+  }
+
+  close(): void {
+    this.#socket.close(1000);
+  }
+
+  #receive(text: string): void {
+    if (text === PONG) this.#pongs++;
+    else {
+      const frame = readFrame(text);
+      if (frame.kind === "established") this.#established ??= frame.data;
+      if (frame.kind === "event") this.events.push(frame);
+    }
+    this.#wake();
+  }
+
+  /** Waits until `find` returns something. @throws {CheckFailure} with `otherwise` when it does not in time. */
+  async #until<T>(find: () => T | undefined, otherwise: string, mayBeClosed = false): Promise<T> {
+    const deadline = Date.now() + this.#timeoutMs;
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      if (this.#closing && !mayBeClosed) {
+        throw new CheckFailure(`${this.name}: the socket was closed with ${describeClosing(this.#closing)}`);
+      }
+      const left = deadline - Date.now();
+      if (left <= 0) throw new CheckFailure(`${this.name}: ${otherwise} (waited ${this.#timeoutMs / 1000} s)`);
+      await this.#change(left);
+    }
+  }
+
+  #change(timeoutMs: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    this.#wake = resolve;
+    return promise.finally(() => clearTimeout(timer));
+  }
+}

@@ -1,0 +1,75 @@
+import type { Command } from "commander";
+import { CommandError, EXIT } from "../shared/command-error.ts";
+import { wholeNumber, withCommonOptions } from "../shared/options.ts";
+import { Service } from "../shared/service.ts";
+import { type CommonOptions, jwtSecret, publishKey, serviceUrl } from "../shared/settings.ts";
+import type { Terminal } from "../shared/terminal.ts";
+import type { Check } from "./check.ts";
+import { runChecks } from "./checks.ts";
+import { SmokeRun } from "./run.ts";
+
+interface SmokeOptions extends CommonOptions {
+  timeout: number;
+}
+
+interface CheckResult {
+  check: string;
+  ok: boolean;
+  /** Why it failed. */
+  detail?: string;
+}
+
+const EXAMPLES = `# The service that \`npm run dev\` has started
+npx tidings smoke
+# A deployment, with its credentials in the environment
+TIDINGS_KEY=... JWT_SECRET=... npx tidings smoke --url https://tidings.shop.example`;
+
+/** `tidings smoke`: tests a running service end to end, through its URL alone. */
+export function addSmoke(program: Command, terminal: Terminal): void {
+  const command = program
+    .command("smoke")
+    .summary("test a running service end to end")
+    .description(
+      "Registers an order of its own, connects as owner, admin, stranger and customer, publishes one event of every\n" +
+        "type, and checks who receives what. Safe for production: it deletes its order afterwards, and its product\n" +
+        "events are about a product that no shop has.",
+    )
+    .option("--timeout <seconds>", "how long to wait for each frame", wholeNumber(1), 10)
+    .action(async (options: SmokeOptions) => {
+      const service = new Service(serviceUrl(options), publishKey(options, terminal));
+      const secret = jwtSecret(options, terminal);
+      const results: CheckResult[] = [];
+      const check = checkInto(results, (result) => !options.json && terminal.out(lineOf(result)));
+      const run = new SmokeRun({ service, secret, timeoutMs: options.timeout * 1000 });
+      await runChecks(run, check).finally(() => run.cleanUp());
+
+      if (options.json) terminal.out(JSON.stringify(results));
+      const failed = results.filter(({ ok }) => !ok).length;
+      if (failed > 0) throw new CommandError(EXIT.failed, `${failed} of ${results.length} checks failed.`);
+      if (!options.json) terminal.out(`All ${results.length} checks passed.`);
+    });
+  withCommonOptions(command, EXAMPLES);
+}
+
+function checkInto(results: CheckResult[], report: (result: CheckResult) => void): Check {
+  const add = (result: CheckResult) => {
+    results.push(result);
+    report(result);
+  };
+  return async (check, body) => {
+    try {
+      const value = await body();
+      add({ check, ok: true });
+      return value;
+    } catch (error) {
+      // An unreachable service ends the command; it is not a failed check.
+      if (results.length === 0 && error instanceof CommandError && error.exitCode === EXIT.unreachable) throw error;
+      add({ check, ok: false, detail: error instanceof Error ? error.message : String(error) });
+      return null;
+    }
+  };
+}
+
+function lineOf({ check, ok, detail = "" }: CheckResult): string {
+  return ok ? `ok    ${check}` : `FAIL  ${check}\n      ${detail.replaceAll("\n", "\n      ")}`;
+}

@@ -1,0 +1,110 @@
+import {
+  type ClosedReason,
+  connectOrder,
+  connectProducts,
+  type Gap,
+  type OrderEvent,
+  type OrderSnapshot,
+  type Position,
+  type ProductEvent,
+  type ProductsSnapshot,
+  type Status,
+} from "../../sdk/index.ts";
+
+/** Retries sooner than a page would, because a person is watching. */
+const TUNING = { firstBackoffMs: 500, maxBackoffMs: 10_000 };
+
+export interface FollowTarget {
+  url: string;
+  /** Null for the products channel. */
+  orderId: string | null;
+  /** Null for all products. */
+  productIds: string[] | null;
+  /** Where to resume; null to start with what happens from now on. */
+  position: Position | null;
+  getToken: () => Promise<string>;
+}
+
+/** Receives what happens on the channel. */
+export interface FollowReport {
+  event(event: OrderEvent | ProductEvent): void;
+  connected(snapshot: OrderSnapshot | ProductsSnapshot): void;
+  /** Every event missed since a position arrives. `count` is null with a product filter, which hides their number. */
+  recovered(count: number | null, since: Position): void;
+  /** The missed events are no longer available. */
+  notRecovered(gap: Gap): void;
+  /** Events are missing in the middle of the channel, even after asking for them again. */
+  missing(gap: Gap): void;
+  reconnecting(): void;
+}
+
+export type FollowEnd =
+  | { type: "interrupted" }
+  /** The connection is closed for good. */
+  | { type: "closed"; reason: ClosedReason }
+  /** The service accepts no WebSocket. */
+  | { type: "no_connection" };
+
+export interface Followed {
+  end: FollowEnd;
+  /** The last event received; null when no connection was established. */
+  position: Position | null;
+  events: number;
+  connections: number;
+}
+
+/** Follows a channel across reconnects until `signal` aborts, or the service refuses. */
+export async function follow(target: FollowTarget, report: FollowReport, signal: AbortSignal): Promise<Followed> {
+  const { promise: ended, resolve: end } = Promise.withResolvers<FollowEnd>();
+  const interrupt = () => end({ type: "interrupted" });
+  signal.addEventListener("abort", interrupt, { once: true });
+  if (signal.aborted) interrupt();
+  let events = 0;
+  let connections = 0;
+  let isLive = false;
+  /** Events that are replayed after a reconnect. */
+  let replay: { since: Position; count: number } | null = null;
+  /** Reported with the snapshot or event that the SDK delivers right after it, which tells what kind of gap it is. */
+  let gap: Gap | null = null;
+
+  const { url, orderId, productIds, position, getToken } = target;
+  const options = {
+    ...{ url, position, getToken, tuning: TUNING },
+    onGap(found: Gap) {
+      gap = found;
+    },
+    onSnapshot(snapshot: OrderSnapshot | ProductsSnapshot) {
+      report.connected(snapshot);
+      if (gap) report.notRecovered(gap);
+      gap = null;
+      replay = snapshot.resumed && connection.position ? { since: connection.position, count: 0 } : null;
+    },
+    onEvent(event: OrderEvent | ProductEvent) {
+      if (gap) report.missing(gap);
+      gap = null;
+      events++;
+      if (replay) replay.count++;
+      report.event(event);
+    },
+    onStatus(status: Status) {
+      const wasLive = isLive;
+      isLive = status.state === "live";
+      if (status.state === "closed") end({ type: "closed", reason: status.reason });
+      else if (status.state === "connecting" && status.isStale) end({ type: "no_connection" });
+      else if (wasLive && !isLive) report.reconnecting();
+      if (!isLive) return;
+      if (!wasLive) connections++;
+      if (replay) report.recovered(productIds ? null : replay.count, replay.since);
+      replay = null;
+    },
+  };
+  const connection =
+    orderId === null
+      ? connectProducts({ ...options, ...(productIds && { productIds }) })
+      : connectOrder(orderId, options);
+  try {
+    return { end: await ended, position: connection.position, events, connections };
+  } finally {
+    connection.close();
+  }
+}

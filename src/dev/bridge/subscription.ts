@@ -1,0 +1,71 @@
+import type { ServerResponse } from "node:http";
+import { createClient } from "@redis/client";
+import { inTime, TIMEOUT_MS } from "../../cli/redis/connection.ts";
+
+interface Topic {
+  /** A channel, or a pattern of channels. */
+  channel: string;
+  isPattern: boolean;
+}
+
+/**
+ * Answers with a channel's messages as server-sent events, until Redis or the listener disconnects. As in
+ * Redis, a listener misses what is published while it is disconnected: there are no ids and no replay.
+ * @throws {RedisUnavailable} before anything was sent.
+ */
+export async function streamMessages(response: ServerResponse, redisUrl: string, topic: Topic): Promise<void> {
+  const { channel, isPattern } = topic;
+  // The first message may arrive together with the confirmation, which has to be sent first.
+  const begin = () => {
+    if (response.headersSent) return;
+    response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
+    response.write(eventOf(isPattern ? "psubscribe" : "subscribe", channel, "1"));
+  };
+  const closed = new Promise((resolve) => response.once("close", resolve));
+  const subscription = await subscribe(redisUrl, topic, (message, from) => {
+    begin();
+    const origin = isPattern ? ["pmessage", channel, from.toString()] : ["message", channel];
+    response.write(eventOf(...origin, message.toString()));
+  });
+  begin();
+  await Promise.race([subscription.ended, closed]);
+  subscription.close();
+  response.end();
+}
+
+/** Formats a server-sent event. A line break ends a field, so each line of a text becomes a field of its own. */
+function eventOf(...parts: string[]): string {
+  const lines = parts.join(",").split(/\r\n|\r|\n/);
+  return `${lines.map((line) => `data: ${line}`).join("\n")}\n\n`;
+}
+
+/**
+ * Subscribes on a connection of its own, which does not reconnect: its end tells the listener that it may have missed
+ * messages.
+ * @returns Once Redis has confirmed the subscription. Messages may arrive at the same moment.
+ * @throws {RedisUnavailable}
+ */
+async function subscribe(
+  redisUrl: string,
+  { channel, isPattern }: Topic,
+  onMessage: (message: Buffer, channel: Buffer) => void,
+): Promise<{ ended: Promise<void>; close(): void }> {
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const client = createClient({
+    url: redisUrl,
+    RESP: 2,
+    socket: { reconnectStrategy: false, connectTimeout: TIMEOUT_MS },
+  });
+  client.on("error", () => end());
+  client.on("end", () => end());
+  try {
+    await inTime(async () => {
+      await client.connect();
+      await (isPattern ? client.pSubscribe(channel, onMessage, true) : client.subscribe(channel, onMessage, true));
+    });
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return { ended, close: () => client.destroy() };
+}

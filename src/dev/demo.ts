@@ -1,0 +1,69 @@
+import { setTimeout as wait } from "node:timers/promises";
+import { mintToken } from "../cli/shared/mint.ts";
+import { HEALTH_PATH, orderPath } from "../cli/shared/paths.ts";
+import { Service } from "../cli/shared/service.ts";
+import { DEFAULT_URL, jwtSecret, publishKey, redisStream } from "../cli/shared/settings.ts";
+import type { Demo } from "./welcome.ts";
+import type { Wrangler } from "./wrangler.ts";
+
+/** The order id in the original service's examples, so that pages written after them work unchanged. */
+const ORDER_ID = "123e4567-e89b-12d3-a456-426614174000";
+const OWNER = "alice";
+const TOKEN_SECONDS = 86_400;
+/** wrangler reports that it is ready shortly before its proxy answers. */
+const HEALTH_TIMEOUT_MS = 30_000;
+/** No back-off: a single client waits for a service on the same machine. */
+const HEALTH_RETRY_MS = 100;
+
+/**
+ * Waits for the service, registers the demo order unless it exists, and mints tokens.
+ * @param cwd The folder with the service's `.dev.vars`.
+ * @returns Null when wrangler ended first.
+ */
+export async function prepareDemo(
+  url: string,
+  wrangler: Wrangler,
+  cwd: string,
+): Promise<Omit<Demo, "addedSettings" | "redis"> | null> {
+  // Only the file counts, because wrangler does not pass environment variables to the service.
+  const sources = { env: {}, cwd };
+  const key = publishKey({ url: DEFAULT_URL }, sources);
+  const secret = jwtSecret({ url: DEFAULT_URL }, sources).value;
+  const service = new Service(url, key);
+  let hasExited = false;
+  void wrangler.exited.then(() => {
+    hasExited = true;
+  });
+  await untilHealthy(service, () => hasExited);
+  if (hasExited) return null;
+  // The order survives restarts; registering it again would reset its status.
+  if ((await service.request("GET", orderPath(ORDER_ID))).status === 404) {
+    const order = { user_id: OWNER, status: "pending", payment_status: "pending" };
+    await service.call("PUT", orderPath(ORDER_ID), order);
+  }
+  const mint = async (subject: string, role?: string) =>
+    (await mintToken({ subject, role, ttlSeconds: TOKEN_SECONDS }, secret)).token;
+  return {
+    url,
+    publishKey: key.value,
+    orderId: ORDER_ID,
+    owner: OWNER,
+    hasPage: (await fetch(url, { method: "HEAD" })).ok,
+    customerToken: await mint(OWNER),
+    adminToken: await mint("admin", "admin"),
+    stream: redisStream(sources),
+  };
+}
+
+async function untilHealthy(service: Service, hasExited: () => boolean): Promise<void> {
+  const deadline = Date.now() + HEALTH_TIMEOUT_MS;
+  while (!hasExited()) {
+    try {
+      await service.call("GET", HEALTH_PATH);
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await wait(HEALTH_RETRY_MS);
+    }
+  }
+}

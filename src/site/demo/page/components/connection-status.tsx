@@ -1,0 +1,110 @@
+import { CLOSE_CODES } from "../../../../protocol/close-codes.ts";
+import { isCloseCode, retryOf } from "../../../../protocol/close-rules.ts";
+import type { Controls, OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
+import { addressOf } from "../router.ts";
+
+type Updates = OrderUpdates | ProductUpdates;
+
+const TONES: Record<Updates["status"], "good" | "busy" | "bad" | "quiet"> = {
+  idle: "quiet",
+  connecting: "busy",
+  live: "good",
+  recovering: "busy",
+  offline: "bad",
+  closed: "bad",
+};
+
+export function StatusPill({ label, updates }: { label?: string; updates: Updates }) {
+  const { status } = updates;
+  return (
+    <span className="pill" data-tone={TONES[status]} data-channel={label} data-status={status}>
+      <i aria-hidden="true" />
+      {label && <span className="pill-label">{label} </span>}
+      <span className="pill-status">{status}</span>
+    </span>
+  );
+}
+
+/** Shown where a view needs a connection and the visitor has no token. */
+export function NoTokenNote() {
+  return (
+    <p className="note" data-tone="warn">
+      Not connected: this page has no token. <a href={addressOf("access")}>Add a token</a>, or open the demo address
+      that <code>npm run dev</code> prints.
+    </p>
+  );
+}
+
+/** Close codes of the WebSocket protocol itself (RFC 6455, section 7.4.1). */
+const PROTOCOL_CODES: Record<number, string> = {
+  1000: "The SDK closed it because it was no longer needed.",
+  1001: "The other end went away.",
+  1005: "Closed without a code.",
+  1006: "The connection was lost: the network failed or the service stopped.",
+};
+const CLOSED_BY_SDK = 1000;
+const RETRIES = {
+  never: "The SDK does not retry.",
+  backoff: "The SDK retries after a back-off.",
+  now: "The SDK reconnects right away, with jitter.",
+};
+
+/** Explains a close code: what it means, what the SDK does next, and how to fix the cause. */
+export function CloseCodeText({ code, wasDropped = false }: { code: number; wasDropped?: boolean }) {
+  const meaning = isCloseCode(code) ? CLOSE_CODES[code].meaning : PROTOCOL_CODES[code];
+  const isFinished = code === CLOSED_BY_SDK && !wasDropped;
+  return (
+    <>
+      {wasDropped ? "This page dropped the connection." : meaning} {!isFinished && RETRIES[retryOf(code)]}
+      {isCloseCode(code) && <> What to do: {withCode(CLOSE_CODES[code].todo)}</>}
+    </>
+  );
+}
+
+/** Renders Markdown's backticks as code elements. */
+function withCode(text: string) {
+  return text.split("`").map((part, i) => (i % 2 === 1 ? <code key={part}>{part}</code> : part));
+}
+
+/** Explains why a connection is closed, stale or incomplete. Renders nothing while all is well. */
+export function ConnectionProblem({ updates }: { updates: Updates & Controls }) {
+  const { error, gap, isStale, reconnect } = updates;
+  if (error) {
+    return (
+      <div className="note" data-tone="bad" role="alert">
+        <strong>
+          Closed with {error.code}: {error.message || error.name}
+        </strong>
+        <p>
+          <CloseCodeText code={error.code} />
+        </p>
+        {error.userMustAct ? (
+          <p>
+            <a href={addressOf("access")}>Paste a new token</a>. Create one with{" "}
+            <code>npx tidings token --subject alice</code>.
+          </p>
+        ) : (
+          <button type="button" onClick={reconnect}>
+            Reconnect
+          </button>
+        )}
+      </div>
+    );
+  }
+  if (isStale) {
+    return (
+      <p className="note" data-tone="warn">
+        Disconnected for a while: the data below may be out of date.
+      </p>
+    );
+  }
+  if (gap?.from) {
+    return (
+      <p className="note">
+        The history no longer holds all events up to {gap.to.seq} ({gap.from.epoch === gap.to.epoch ? "same" : "new"}{" "}
+        epoch). A real shop would reload its state here (<code>onGap</code>).
+      </p>
+    );
+  }
+  return null;
+}

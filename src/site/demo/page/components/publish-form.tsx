@@ -1,0 +1,155 @@
+import { useState } from "react";
+import type { EventType } from "../../../../sdk/index.ts";
+import { addressOf } from "../router.ts";
+import { catalogue, EVENT_TYPES } from "../service/catalogue.ts";
+import { curlCommand, type EventDraft, publish, type ServiceResponse } from "../service/publish.ts";
+import { useConnections } from "../state/connections.tsx";
+import { useCredentials } from "../state/credentials.ts";
+import { PublishResult } from "./publish-result.tsx";
+
+/** Publishes any event of the catalogue, as a shop's backend would. */
+export function PublishForm() {
+  const { order, key } = useCredentials();
+  const { orderLog, productsLog } = useConnections();
+  const [type, setType] = useState<EventType>("inventory_updated");
+  const [text, setText] = useState(() => exampleOf("inventory_updated", order));
+  const [id, setId] = useState("");
+  const [version, setVersion] = useState("");
+  const [response, setResponse] = useState<ServiceResponse | null>(null);
+  const [isBusy, setBusy] = useState(false);
+
+  const isForOrder = catalogue[type].channel === "order";
+  const data = parseJson(text);
+  const draft: EventDraft = { type, data, ...(id && { id }), ...(version && { version: Number(version) }) };
+  const choose = (next: EventType) => {
+    setType(next);
+    setText(exampleOf(next, order));
+    setResponse(null);
+  };
+  const submit = async () => {
+    setBusy(true);
+    const received = await publish(draft, order, key);
+    setBusy(false);
+    setResponse(received);
+    const { seq } = received.body;
+    if (typeof seq === "number") (isForOrder ? orderLog : productsLog).expectUpTo(seq);
+  };
+
+  return (
+    <form
+      className="card publish-form"
+      onSubmit={(event) => {
+        event.preventDefault();
+        void submit();
+      }}
+    >
+      <h2>Publish an event</h2>
+      {!key && (
+        <p className="note" data-tone="warn">
+          Publishing needs a publish key. <a href={addressOf("access")}>Add a key</a>
+        </p>
+      )}
+      <label>
+        Event type
+        <select
+          name="type"
+          value={type}
+          onChange={({ target }) => choose(EVENT_TYPES.find((one) => one === target.value) ?? type)}
+        >
+          {(["order", "products"] as const).map((channel) => (
+            <optgroup key={channel} label={channel === "order" ? "Order events" : "Product events"}>
+              {EVENT_TYPES.filter((one) => catalogue[one].channel === channel).map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+            </optgroup>
+          ))}
+        </select>
+      </label>
+      <p className="hint">{catalogue[type].summary.replaceAll("`", "")}</p>
+      <label>
+        <code>data</code>
+        <textarea
+          name="data"
+          rows={7}
+          spellCheck={false}
+          value={text}
+          aria-invalid={data === undefined}
+          onChange={({ target }) => setText(target.value)}
+        />
+      </label>
+      <div className="pair">
+        <label>
+          <code>id</code>
+          <input name="id" value={id} placeholder="optional" onChange={({ target }) => setId(target.value)} />
+        </label>
+        <label>
+          <code>version</code>
+          <input
+            name="version"
+            inputMode="numeric"
+            pattern="[0-9]*"
+            value={version}
+            placeholder="optional"
+            onChange={({ target }) => setVersion(target.value.replace(/\D/g, ""))}
+          />
+        </label>
+      </div>
+      <p className="hint">
+        <code>id</code> makes a retry safe; <code>version</code> rejects an event that arrives late.
+      </p>
+      <button
+        type="submit"
+        className="primary"
+        disabled={!key || data === undefined || isBusy || (isForOrder && !order)}
+      >
+        Publish {type}
+      </button>
+      <div className="response" aria-live="polite">
+        {data === undefined ? (
+          <p className="note" data-tone="warn">
+            This is not valid JSON. Correct it to publish.
+          </p>
+        ) : response ? (
+          <PublishResult response={response} />
+        ) : (
+          <p className="empty">Publish an event to see the response here.</p>
+        )}
+      </div>
+      <CurlCommand command={curlCommand(draft, order || "ORDER_ID")} />
+    </form>
+  );
+}
+
+function CurlCommand({ command }: { command: string }) {
+  const [isCopied, setCopied] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard.writeText(command);
+    setCopied(true);
+    setTimeout(() => setCopied(false), 2000);
+  };
+  return (
+    <details className="curl">
+      <summary>Publish with curl</summary>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard */}
+      <pre tabIndex={0}>{command}</pre>
+      <button type="button" onClick={copy}>
+        {isCopied ? "Copied" : "Copy"}
+      </button>
+    </details>
+  );
+}
+
+/** Returns the catalogue's example with this page's order id and the current time. */
+function exampleOf(type: EventType, order: string): string {
+  const { example } = catalogue[type];
+  const own = { ...("order_id" in example && order && { order_id: order }), timestamp: new Date().toISOString() };
+  return JSON.stringify({ ...example, ...own }, null, 2);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,28 @@
+import { useEffect, useState } from "react";
+import { useConnections } from "../state/connections.tsx";
+import { eventText } from "./event-text.ts";
+
+/** In a burst of events, only the last one is read out. */
+const QUIET_MS = 800;
+
+/** Announces the latest event to screen readers. */
+export function ScreenReaderUpdates() {
+  const { order, products } = useConnections();
+  const [text, setText] = useState("");
+  const event = newer(order.lastEvent, products.lastEvent);
+  useEffect(() => {
+    if (!event) return;
+    const timer = setTimeout(() => setText(eventText(event)), QUIET_MS);
+    return () => clearTimeout(timer);
+  }, [event]);
+  return (
+    <div className="visually-hidden" role="status" aria-live="polite">
+      {text}
+    </div>
+  );
+}
+
+function newer<A extends { ts: string }, B extends { ts: string }>(a: A | null, b: B | null): A | B | null {
+  if (!a || !b) return a ?? b;
+  return a.ts > b.ts ? a : b;
+}

@@ -1,0 +1,104 @@
+import { useEffect, useState } from "react";
+import { type Buckets, bucketsOf, parseMetrics, quantile, type Scrape, total } from "./prometheus.ts";
+
+export const POLL_MS = 3000;
+/** Ten minutes of points. */
+const MAX_POINTS = 200;
+/** One minute: quantiles cover the last minute. */
+const QUANTILE_POINTS = 20;
+
+export interface MetricsPoint {
+  /** Seconds since 1970. */
+  at: number;
+  orderConnections: number;
+  productsConnections: number;
+  published: number;
+  deliveries: number;
+  latency: Buckets;
+  scrape: Scrape;
+}
+
+export interface Health {
+  status: string;
+  redis_status: string;
+  total_connections: number;
+}
+
+export interface ServiceMetrics {
+  points: readonly MetricsPoint[];
+  health: Health | null;
+  /** Why the last poll returned no metrics; null if it did. */
+  problem: string | null;
+}
+
+/** Polls the health and, with the publish key, the metrics of the service while the page is visible. */
+export function useServiceMetrics(key: string): ServiceMetrics {
+  const [metrics, setMetrics] = useState<ServiceMetrics>({ points: [], health: null, problem: null });
+  useEffect(() => {
+    const aborter = new AbortController();
+    const poll = async () => {
+      if (document.visibilityState === "hidden") return;
+      const [health, point] = await Promise.all([
+        loadHealth(aborter.signal).catch(() => null),
+        key
+          ? loadPoint(key, aborter.signal).catch(() => "The service is unreachable. The page keeps trying.")
+          : "The charts need a publish key.",
+      ]);
+      if (aborter.signal.aborted) return;
+      setMetrics(({ points }) =>
+        typeof point === "string"
+          ? { points, health, problem: point }
+          : { points: [...points, point].slice(-MAX_POINTS), health, problem: null },
+      );
+    };
+    void poll();
+    const timer = setInterval(poll, POLL_MS);
+    document.addEventListener("visibilitychange", poll);
+    return () => {
+      aborter.abort();
+      clearInterval(timer);
+      document.removeEventListener("visibilitychange", poll);
+    };
+  }, [key]);
+  return metrics;
+}
+
+async function loadHealth(signal: AbortSignal): Promise<Health> {
+  return (await fetch("/api/v1/ws/health", { signal })).json();
+}
+
+/** Returns a point, or a sentence that says why there is none. */
+async function loadPoint(key: string, signal: AbortSignal): Promise<MetricsPoint | string> {
+  const response = await fetch("/metrics", { headers: { Authorization: `Bearer ${key}` }, signal });
+  if (!response.ok) {
+    const isKeyRejected = response.status === 401 || response.status === 403;
+    return `GET /metrics returned ${response.status}. ${isKeyRejected ? "Check the publish key." : "The page keeps trying."}`;
+  }
+  const scrape = parseMetrics(await response.text());
+  return {
+    at: Date.now() / 1000,
+    orderConnections: total(scrape, "tidings_connections", { kind: "order" }),
+    productsConnections: total(scrape, "tidings_connections", { kind: "products" }),
+    published: total(scrape, "tidings_events_published_total", { outcome: "applied" }),
+    deliveries: total(scrape, "tidings_deliveries_total"),
+    latency: bucketsOf(scrape, "tidings_publish_to_send_seconds"),
+    scrape,
+  };
+}
+
+/** Returns a counter's growth per second at each point. A counter that was reset counts as no growth. */
+export function rates(points: readonly MetricsPoint[], counter: (point: MetricsPoint) => number): (number | null)[] {
+  return points.map((point, i) => {
+    const previous = points[i - 1];
+    return previous ? Math.max(0, counter(point) - counter(previous)) / (point.at - previous.at) : null;
+  });
+}
+
+/** Returns a quantile of the latency in the minute before each point, in milliseconds. */
+export function latencies(points: readonly MetricsPoint[], q: number): (number | null)[] {
+  return points.map((point, i) => {
+    const start = points[Math.max(0, i - QUANTILE_POINTS)];
+    const seconds = start && i > 0 ? quantile(q, start.latency, point.latency) : null;
+    return seconds === null ? null : seconds * 1000;
+  });
+}

@@ -1,0 +1,58 @@
+import type { EventType } from "../../../../sdk/index.ts";
+import { catalogue } from "./catalogue.ts";
+
+/** Publishes as any backend does: one HTTP call with the publish key. */
+
+export interface EventDraft {
+  type: EventType;
+  data: unknown;
+  id?: string;
+  version?: number;
+}
+
+export interface ServiceResponse {
+  /** HTTP status; 0 if the service was unreachable. */
+  status: number;
+  /** A publish result, or a problem (RFC 9457). */
+  body: {
+    status?: unknown;
+    seq?: unknown;
+    receivers?: unknown;
+    id?: unknown;
+    title?: unknown;
+    errors?: { field: string; message: string }[];
+  };
+}
+
+export function publishPath(type: EventType, orderId: string): string {
+  const target = catalogue[type].channel === "order" ? `orders/${encodeURIComponent(orderId)}` : "products";
+  return `/api/v1/publish/${target}`;
+}
+
+export function publish(draft: EventDraft, orderId: string, key: string): Promise<ServiceResponse> {
+  return send("POST", publishPath(draft.type, orderId), draft, key);
+}
+
+/** Registers the order, or resets it to pending; its listeners receive the change as events. */
+export function resetOrder(orderId: string, owner: string, key: string): Promise<ServiceResponse> {
+  const order = { user_id: owner, status: "pending", payment_status: "pending" };
+  return send("PUT", `/api/v1/orders/${encodeURIComponent(orderId)}`, order, key);
+}
+
+async function send(method: string, path: string, body: unknown, key: string): Promise<ServiceResponse> {
+  try {
+    const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
+    const response = await fetch(path, { method, headers, body: JSON.stringify(body) });
+    return { status: response.status, body: await response.json() };
+  } catch {
+    return { status: 0, body: { title: "The service is unreachable. Check that it is running, then try again." } };
+  }
+}
+
+/** Returns the same call as a shell command. It reads the key from the environment, so it is safe to share. */
+export function curlCommand(draft: EventDraft, orderId: string): string {
+  const body = JSON.stringify(draft).replaceAll("'", "'\\''");
+  return `curl -X POST ${location.origin}${publishPath(draft.type, orderId)} \\
+  -H "Authorization: Bearer $PUBLISH_KEY" -H "Content-Type: application/json" \\
+  -d '${body}'`;
+}

@@ -1,0 +1,73 @@
+import type { Gap, OrderEvent, Position, PositionStorage, ProductEvent, Status } from "../../../../sdk/index.ts";
+import { DeliveryCounter, type DeliveryCounts } from "./delivery-counter.ts";
+import { Store } from "./store.ts";
+
+const MAX_EVENTS = 100;
+const MAX_STATUS_CHANGES = 12;
+
+export interface ChannelLogView {
+  position: Position | null;
+  counts: DeliveryCounts;
+  /** Newest first. */
+  events: readonly (OrderEvent | ProductEvent)[];
+  /** Newest first, numbered from 1. */
+  statusChanges: readonly { status: Status; at: Date; number: number }[];
+}
+
+/** Records what one connection delivers, through the callbacks of the SDK. */
+export class ChannelLog extends Store<ChannelLogView> {
+  readonly #counter: DeliveryCounter;
+
+  constructor() {
+    const counter = new DeliveryCounter();
+    super({ position: null, counts: counter.counts(), events: [], statusChanges: [] });
+    this.#counter = counter;
+  }
+
+  readonly onEvent = (event: OrderEvent | ProductEvent): void => {
+    this.#counter.receive(event.seq);
+    this.#update({ events: [event, ...this.get().events].slice(0, MAX_EVENTS) });
+  };
+
+  readonly onGap = (gap: Gap): void => {
+    this.#counter.skipTo(gap.to);
+    this.#update({});
+  };
+
+  readonly onStatus = (status: Status): void => {
+    const { statusChanges } = this.get();
+    const number = (statusChanges[0]?.number ?? 0) + 1;
+    this.#update({
+      statusChanges: [{ status, at: new Date(), number }, ...statusChanges].slice(0, MAX_STATUS_CHANGES),
+    });
+  };
+
+  /** Expects every event up to `seq`, which the service acknowledged to the publisher. */
+  expectUpTo(seq: number): void {
+    this.#counter.expectUpTo(seq);
+    this.#update({});
+  }
+
+  /**
+   * Storage for the SDK's position, which lets the page show it.
+   * @param startingPosition Returns the position that the connection starts from.
+   */
+  storage(startingPosition: () => Position | null): PositionStorage {
+    return {
+      getItem: () => JSON.stringify(startingPosition()),
+      setItem: (_, text) => {
+        // Written by the SDK, so it needs no validation.
+        const position: Position = JSON.parse(text);
+        this.#counter.startAt(position);
+        this.#update({ position });
+      },
+    };
+  }
+
+  #update(changes: Partial<ChannelLogView>): void {
+    this.set({ ...this.get(), ...changes, counts: this.#counter.counts() });
+  }
+}
+
+export const formatPosition = (position: Position | null) =>
+  position === null ? null : `${position.epoch} : ${position.seq}`;

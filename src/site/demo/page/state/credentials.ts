@@ -1,0 +1,74 @@
+import { claimOf } from "../../../../sdk/connection/token.ts";
+import { Store, useStore } from "./store.ts";
+
+/**
+ * The visitor's credentials. The page itself contains no secret: they come from the fragment (`#…`, which browsers never
+ * send) of the address that `npm run dev` prints, or the visitor pastes them. They are kept for the life of the tab.
+ */
+export interface Credentials {
+  /** Id of the order to follow. */
+  order: string;
+  /** Token of the order's owner. */
+  customer: string;
+  /** Token that may listen to every order. */
+  admin: string;
+  /** Publish key. */
+  key: string;
+  /** Which of the two tokens the page listens with. */
+  as: "customer" | "admin";
+}
+
+const STORAGE_KEY = "tidings-demo:credentials";
+const NONE: Credentials = { order: "", customer: "", admin: "", key: "", as: "customer" };
+const NAMES = ["order", "customer", "admin", "key"] as const;
+
+const store = new Store<Credentials>(readStored());
+
+export const useCredentials = (): Credentials => useStore(store);
+
+/** Returns the token that the page listens with, or an empty string if there is none. */
+export const activeToken = (credentials: Credentials): string =>
+  credentials[credentials.as] || credentials.customer || credentials.admin;
+
+/** Changes some of the credentials and stores them. */
+export function saveCredentials(changes: Partial<Credentials>): void {
+  const next = { ...store.get(), ...changes };
+  try {
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(next));
+  } catch {
+    // Storage is blocked or full: the credentials last until the page is reloaded.
+  }
+  store.set(next);
+}
+
+/** Moves credentials out of a demo address, so that no bookmark or screenshot contains them. */
+export function takeCredentialsFromAddress(): void {
+  const given = new URLSearchParams(location.hash.slice(1));
+  const found = NAMES.filter((name) => given.get(name));
+  if (found.length === 0) return;
+  history.replaceState(null, "", `${location.pathname}#/shop`);
+  saveCredentials({ ...NONE, ...Object.fromEntries(found.map((name) => [name, given.get(name)?.trim()])) });
+}
+
+/** Decodes a token for display, without verifying it. Returns null if it has no subject. */
+export function decodeToken(token: string): { subject: string; expiresAt: Date | null } | null {
+  const bytes = claimOf(token, "sub");
+  const exp = claimOf(token, "exp");
+  if (typeof bytes !== "string") return null;
+  const subject = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
+  return { subject, expiresAt: typeof exp === "number" ? new Date(exp * 1000) : null };
+}
+
+function readStored(): Credentials {
+  try {
+    const stored: unknown = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "{}");
+    const credentials: Credentials = { ...NONE };
+    for (const [name, value] of Object.entries(stored ?? {})) {
+      if (name === "as") credentials.as = value === "admin" ? "admin" : "customer";
+      for (const known of NAMES) if (name === known && typeof value === "string") credentials[known] = value;
+    }
+    return credentials;
+  } catch {
+    return NONE;
+  }
+}

@@ -1,0 +1,61 @@
+import type { ProductMap } from "../../../../sdk/hooks/react.ts";
+
+/** The products before any event. A real shop would load them from its own API. */
+const INITIAL_PRODUCTS = [
+  { id: "p-42", sku: "MUG-BLUE", name: "Blue mug", quantity: 10, price: 12.5 },
+  { id: "p-17", sku: "TOTE-LINEN", name: "Linen tote", quantity: 24, price: 18 },
+  { id: "p-23", sku: "LAMP-DESK", name: "Desk lamp", quantity: 6, price: 49.9 },
+  { id: "p-08", sku: "NOTE-A5", name: "Notebook A5", quantity: 120, price: 7.2 },
+  { id: "p-31", sku: "PHONES-ON", name: "Headphones", quantity: 3, price: 89 },
+  { id: "p-55", sku: "FLASK-750", name: "Steel flask", quantity: 41, price: 26.5 },
+];
+
+export interface Product {
+  id: string;
+  sku: string | null;
+  name: string;
+  /** Null while unknown. */
+  quantity: number | null;
+  /** In euros; null while unknown. */
+  price: number | null;
+  status: string;
+  /** The change that the last event made to the stock or the price, and its direction. */
+  lastChange: { seq: number; field: "quantity" | "price"; isUp: boolean } | null;
+}
+
+/** Returns the initial products as updated by events; new products come last, deleted ones are left out. */
+export function currentProducts(updates: ProductMap): Product[] {
+  const ids = new Set([...INITIAL_PRODUCTS.map(({ id }) => id), ...[...updates.keys()].sort()]);
+  return [...ids].flatMap((id): Product[] => {
+    const initial = INITIAL_PRODUCTS.find((product) => product.id === id);
+    const updated = updates.get(id);
+    if (updated?.isDeleted) return [];
+    return [
+      {
+        id,
+        sku: updated?.sku ?? initial?.sku ?? null,
+        name: updated?.name ?? initial?.name ?? id,
+        quantity: updated?.new_quantity ?? initial?.quantity ?? null,
+        price: updated?.new_price ?? initial?.price ?? null,
+        status: updated?.new_status ?? "active",
+        lastChange: changeBy(updated?.lastEvent),
+      },
+    ];
+  });
+}
+
+type LastEvent = NonNullable<ReturnType<ProductMap["get"]>>["lastEvent"];
+
+function changeBy(event: LastEvent | undefined): Product["lastChange"] {
+  switch (event?.type) {
+    case "inventory_updated":
+      return { seq: event.seq, field: "quantity", isUp: event.data.new_quantity > (event.data.old_quantity ?? 0) };
+    case "price_updated":
+      return { seq: event.seq, field: "price", isUp: event.data.new_price > (event.data.old_price ?? 0) };
+    default:
+      return null;
+  }
+}
+
+const euros = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });
+export const formatPrice = (price: number | null) => (price === null ? "—" : euros.format(price));

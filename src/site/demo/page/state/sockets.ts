@@ -1,0 +1,73 @@
+import { Store } from "./store.ts";
+
+/**
+ * Observes every WebSocket of the page from outside the SDK: attempts, messages, the last close. It can also break
+ * connections, as networks do. Must be imported before anything connects.
+ */
+
+export interface SocketStats {
+  /** Sockets opened so far. */
+  attempts: number;
+  openedAt: Date | null;
+  lastClose: { code: number; reason: string; at: Date; wasDropped: boolean } | null;
+  /** Messages on the current socket. */
+  messages: number;
+}
+
+const NO_STATS: SocketStats = { attempts: 0, openedAt: null, lastClose: null, messages: 0 };
+
+/** By channel. */
+export const socketStats = new Store<ReadonlyMap<string, SocketStats>>(new Map());
+export const statsOf = (stats: ReadonlyMap<string, SocketStats>, channel: string) => stats.get(channel) ?? NO_STATS;
+
+const openSockets = new Map<WebSocket, { channel: string; wasDropped: boolean }>();
+
+class ObservedWebSocket extends WebSocket {
+  constructor(url: string | URL, protocols?: string | string[]) {
+    // The protocols carry the token, so nothing here reads them.
+    super(url, protocols);
+    const channel = channelOf(new URL(url));
+    const socket = { channel, wasDropped: false };
+    openSockets.set(this, socket);
+    update(channel, ({ attempts }) => ({ attempts: attempts + 1, messages: 0 }));
+    this.addEventListener("open", () => update(channel, () => ({ openedAt: new Date() })));
+    this.addEventListener("message", () => update(channel, ({ messages }) => ({ messages: messages + 1 })));
+    this.addEventListener("close", ({ code, reason }) => {
+      openSockets.delete(this);
+      update(channel, () => ({ lastClose: { code, reason, at: new Date(), wasDropped: socket.wasDropped } }));
+    });
+  }
+}
+globalThis.WebSocket = ObservedWebSocket;
+
+/** Breaks connections without telling the SDK. @param channel Only this channel's; all by default. */
+export function dropSockets(channel?: string): void {
+  for (const [webSocket, socket] of openSockets) {
+    if (channel !== undefined && socket.channel !== channel) continue;
+    socket.wasDropped = true;
+    webSocket.close();
+  }
+}
+
+/** Fires the browser's `offline` event and drops all connections. */
+export function goOffline(): void {
+  window.dispatchEvent(new Event("offline"));
+  dropSockets();
+}
+
+export function goOnline(): void {
+  window.dispatchEvent(new Event("online"));
+}
+
+function channelOf({ pathname }: URL): string {
+  const orderId = /\/orders\/([^/]+)$/.exec(pathname)?.[1];
+  return orderId === undefined ? "products" : orderChannel(orderId);
+}
+
+/** Channel names hold order ids in lower case. */
+export const orderChannel = (orderId: string) => `order_${orderId.toLowerCase()}`;
+
+function update(channel: string, change: (stats: SocketStats) => Partial<SocketStats>): void {
+  const stats = statsOf(socketStats.get(), channel);
+  socketStats.set(new Map(socketStats.get()).set(channel, { ...stats, ...change(stats) }));
+}

@@ -1,0 +1,57 @@
+import { useEffect, useState } from "react";
+import { connectProducts, type Position } from "../../../../sdk/index.ts";
+
+/**
+ * Finds the position to start from. Most pages connect without a position and see only new events. The demo also shows
+ * earlier events, so it starts from an earlier position and lets the SDK resume from there.
+ */
+
+/** Below the service's default `HISTORY_LIMIT` of 1,000, so that the history still holds all of them. */
+const EARLIER_EVENTS = 900;
+
+const earlier = ({ epoch, seq }: Position): Position => ({ epoch, seq: Math.max(0, seq - EARLIER_EVENTS) });
+
+/** Reads the order's position from its snapshot. Returns null if there is none; the connection then reports why. */
+export async function orderStartingPosition(orderId: string, token: string): Promise<Position | null> {
+  const headers = { Authorization: `Bearer ${token}` };
+  const response = await fetch(`/api/v1/orders/${encodeURIComponent(orderId)}`, { headers });
+  if (!response.ok) return null;
+  const { epoch, seq }: Partial<Record<keyof Position, unknown>> = await response.json();
+  return typeof epoch === "string" && typeof seq === "number" ? earlier({ epoch, seq }) : null;
+}
+
+/** Reads the products' position from a first frame. A real shop would get it from there when it loads its products. */
+export function productsStartingPosition(token: string): Promise<Position | null> {
+  const { promise, resolve } = Promise.withResolvers<Position | null>();
+  const connection = connectProducts({
+    token,
+    onSnapshot: (snapshot) => resolve(earlier(snapshot)),
+    onStatus: ({ state }) => state === "closed" && resolve(null),
+  });
+  return promise.finally(() => connection.close());
+}
+
+/**
+ * Loads a starting position once per key.
+ * @param key Identifies the channel and the user; null loads nothing.
+ * @returns Null until the load has ended. Its `position` is null when the load failed.
+ */
+export function useStartingPosition(
+  key: string | null,
+  load: () => Promise<Position | null>,
+): { position: Position | null } | null {
+  const [loaded, setLoaded] = useState<{ key: string; position: Position | null } | null>(null);
+  const isLoaded = loaded !== null && loaded.key === key;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the key identifies what `load` returns
+  useEffect(() => {
+    if (key === null || isLoaded) return;
+    let isCurrent = true;
+    load()
+      .catch(() => null)
+      .then((position) => isCurrent && setLoaded({ key, position }));
+    return () => {
+      isCurrent = false;
+    };
+  }, [key, isLoaded]);
+  return isLoaded ? loaded : null;
+}

@@ -1,0 +1,122 @@
+import type { Controls, OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
+import { CloseCodeText, ConnectionProblem, NoTokenNote, StatusPill } from "../components/connection-status.tsx";
+import { formatTime } from "../components/event-text.ts";
+import { Fact } from "../components/fact.tsx";
+import { OfflineDrill } from "../components/offline-drill.tsx";
+import { type ChannelLog, type ChannelLogView, formatPosition } from "../state/channel-log.ts";
+import { useConnections } from "../state/connections.tsx";
+import { activeToken, useCredentials } from "../state/credentials.ts";
+import type { DeliveryCounts } from "../state/delivery-counter.ts";
+import { dropSockets, orderChannel, type SocketStats, socketStats, statsOf } from "../state/sockets.ts";
+import { useStore } from "../state/store.ts";
+
+/** The state of both connections, and buttons that break them. */
+export function ConnectionsView() {
+  const { order, products, orderLog, productsLog } = useConnections();
+  const credentials = useCredentials();
+  return (
+    <>
+      <h1>Connections</h1>
+      <p className="lead">
+        Drop a connection: the SDK reconnects with its position and receives the events it missed. The page checks this
+        with counters of its own, based on <code>seq</code>.
+      </p>
+      {!activeToken(credentials) && <NoTokenNote />}
+      <OfflineDrill />
+      <div className="connections">
+        <ConnectionCard name="Products" channel="products" updates={products} log={productsLog} />
+        {credentials.order && (
+          <ConnectionCard name="Order" channel={orderChannel(credentials.order)} updates={order} log={orderLog} />
+        )}
+      </div>
+    </>
+  );
+}
+
+interface CardProps {
+  name: string;
+  channel: string;
+  updates: (OrderUpdates | ProductUpdates) & Controls;
+  log: ChannelLog;
+}
+
+function ConnectionCard({ name, channel, updates, log }: CardProps) {
+  const stats = statsOf(useStore(socketStats), channel);
+  const { position, counts, statusChanges } = useStore(log);
+  const { isConnected, recovered, lagMs, status, reconnect } = updates;
+  const heading = `connection-${name}`;
+  return (
+    <section className="card connection" aria-labelledby={heading} data-connection={name}>
+      <div className="view-head">
+        <h2 id={heading}>{name}</h2>
+        <StatusPill updates={updates} />
+      </div>
+      <DeliveryCountsRow counts={counts} />
+      <dl className="facts">
+        <Fact name="Position" value={formatPosition(position)} />
+        <Fact name="Recovered" value={isConnected ? (recovered ? "yes" : "not needed") : null} />
+        <Fact name="Lag" value={lagMs === null ? null : `${Math.round(lagMs)} ms`} />
+        <Fact name="Attempts" value={stats.attempts} />
+        <Fact name="Messages" value={stats.messages} />
+        <Fact name="Open since" value={stats.openedAt && formatTime(stats.openedAt)} />
+      </dl>
+      <LastClose lastClose={stats.lastClose} />
+      <ConnectionProblem updates={updates} />
+      <p className="row">
+        <button type="button" onClick={() => dropSockets(channel)} disabled={!isConnected}>
+          Drop connection
+        </button>
+        <button type="button" onClick={reconnect} disabled={isConnected || status === "idle"}>
+          Reconnect now
+        </button>
+      </p>
+      <StatusHistory changes={statusChanges} />
+    </section>
+  );
+}
+
+/** Received against expected: shows that no event is missing and none arrived twice. */
+function DeliveryCountsRow({ counts: { received, expected, missed, duplicates } }: { counts: DeliveryCounts }) {
+  return (
+    <dl className="counts" data-counts={`${received}/${expected}/${missed}/${duplicates}`}>
+      <Fact name="Received" value={received} />
+      <Fact name="Expected" value={expected} />
+      <Fact name="Missed" value={missed} tone={missed === 0 ? "good" : "warn"} />
+      <Fact name="Duplicates" value={duplicates} tone={duplicates === 0 ? "good" : "bad"} />
+    </dl>
+  );
+}
+
+function LastClose({ lastClose }: Pick<SocketStats, "lastClose">) {
+  return (
+    <p className="last-close">
+      <strong>Last close: {lastClose ? lastClose.code : "none"}</strong>{" "}
+      {lastClose && (
+        <>
+          at {formatTime(lastClose.at)}. {lastClose.reason && `“${lastClose.reason}”. `}
+          <CloseCodeText code={lastClose.code} wasDropped={lastClose.wasDropped} />
+        </>
+      )}
+    </p>
+  );
+}
+
+function StatusHistory({ changes }: { changes: ChannelLogView["statusChanges"] }) {
+  return (
+    <details>
+      <summary>Status history</summary>
+      <ol className="feed">
+        {changes.map(({ status, at, number }) => (
+          <li key={number}>
+            <span>
+              {status.state}
+              {status.state === "live" && status.recovered && ", missed events recovered"}
+              {status.isStale && ", stale"}
+            </span>
+            <time dateTime={at.toISOString()}>{formatTime(at)}</time>
+          </li>
+        ))}
+      </ol>
+    </details>
+  );
+}

@@ -1,0 +1,79 @@
+import { useMemo } from "react";
+import { Chart } from "../components/chart.tsx";
+import { Fact } from "../components/fact.tsx";
+import { ShoppersSwitch } from "../components/shoppers.tsx";
+import { addressOf } from "../router.ts";
+import { latencies, POLL_MS, rates, type ServiceMetrics, useServiceMetrics } from "../service/metrics.ts";
+import { total } from "../service/prometheus.ts";
+import { useCredentials } from "../state/credentials.ts";
+
+/** The service as its operators see it, from the two endpoints that a monitoring system would poll. */
+export function MetricsView() {
+  const { key } = useCredentials();
+  const metrics = useServiceMetrics(key);
+  const { points, problem } = metrics;
+  const charts = useMemo(
+    () => ({
+      times: points.map(({ at }) => at),
+      connections: [
+        { label: "products", values: points.map(({ productsConnections }) => productsConnections) },
+        { label: "orders", values: points.map(({ orderConnections }) => orderConnections) },
+      ],
+      events: [
+        { label: "published", values: rates(points, ({ published }) => published) },
+        { label: "delivered", values: rates(points, ({ deliveries }) => deliveries) },
+      ],
+      latency: [
+        { label: "p50", values: latencies(points, 0.5) },
+        { label: "p95", values: latencies(points, 0.95) },
+      ],
+    }),
+    [points],
+  );
+
+  return (
+    <>
+      <div className="view-head">
+        <h1>Metrics</h1>
+        <ShoppersSwitch />
+      </div>
+      <p className="lead">
+        <code>GET /metrics</code> and <code>GET /api/v1/ws/health</code>, polled every {POLL_MS / 1000} seconds while
+        this view is visible. Channels report their counters with a short delay.
+      </p>
+      {problem && (
+        <p className="note" data-tone="warn">
+          {problem} {key === "" && <a href={addressOf("access")}>Add a key</a>}
+        </p>
+      )}
+      <Tiles metrics={metrics} />
+      <div className="charts">
+        <Chart title="Connections" unit="" isWhole times={charts.times} series={charts.connections} />
+        <Chart title="Events per second" unit="/s" times={charts.times} series={charts.events} />
+        <Chart title="Publish to send, last minute" unit=" ms" times={charts.times} series={charts.latency} />
+      </div>
+    </>
+  );
+}
+
+function Tiles({ metrics: { health, points } }: { metrics: ServiceMetrics }) {
+  const scrape = points.at(-1)?.scrape;
+  const counter = (...args: Parameters<typeof total> extends [unknown, ...infer Rest] ? Rest : never) =>
+    scrape && total(scrape, ...args).toLocaleString("en");
+  return (
+    <dl className="tiles">
+      <Tile name="Service" value={health?.status} tone={health?.status === "healthy" ? "good" : "warn"} />
+      <Tile name="Redis" value={health?.redis_status} />
+      <Tile name="Connections" value={health?.total_connections} />
+      <Tile name="Published" value={counter("tidings_events_published_total", { outcome: "applied" })} />
+      <Tile name="Delivered" value={counter("tidings_deliveries_total")} />
+      <Tile name="Recovered" value={counter("tidings_resumes_total", { outcome: "recovered" })} />
+      <Tile name="Replayed events" value={counter("tidings_replayed_events_total")} />
+      <Tile name="Rate limited" value={counter("tidings_rate_limited_total")} />
+    </dl>
+  );
+}
+
+function Tile(props: Parameters<typeof Fact>[0]) {
+  return <Fact {...props} className="card tile" />;
+}

@@ -1,0 +1,36 @@
+import { connectOrder } from "../../../src/sdk/index.ts";
+import { onceAcrossTabs, sharedTabs } from "../../../src/sdk/tabs/tabs.ts";
+import { expose, report, setting, settings } from "./shared.ts";
+
+/** Listens to an order without a framework. With `shared` in the address, all tabs use one socket. */
+
+const seqs: number[] = [];
+/** Ids of the events whose side effect ran in this tab. */
+const effects: string[] = [];
+let gaps = 0;
+const connection = connectOrder(setting("order"), {
+  url: setting("url"),
+  getToken: () => setting("token"),
+  ...(settings.shared !== undefined && { shared: sharedTabs() }),
+  onStatus: (status) => report({ status: status.state, ...status }),
+  onSnapshot: (snapshot) => report({ current: snapshot.current_status }),
+  onGap: () => report({ gaps: ++gaps }),
+  onEvent(event) {
+    seqs.push(event.seq);
+    report({ seqs });
+    void onceAcrossTabs(event.id, () => {
+      effects.push(event.id);
+      report({ effects });
+    });
+  },
+});
+report({ seqs, effects, gaps });
+expose({
+  close: () => connection.close(),
+  reconnect: () => connection.reconnect(),
+  fire: (target: "window" | "document", type: string) => {
+    // The events a browser fires when it suspends or resumes a page.
+    const { window, document } = globalThis as unknown as Record<"window" | "document", EventTarget>;
+    (target === "document" ? document : window).dispatchEvent(new Event(type));
+  },
+});

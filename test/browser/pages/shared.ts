@@ -1,0 +1,41 @@
+/** What the test pages share: settings from the address, a socket counter, and a state that the test reads. */
+
+/** The browser objects used here. The project's types cover only Workers and Node. */
+interface Browser {
+  document: { getElementById(id: string): Element & { textContent: string } };
+  location: { hash: string };
+  WebSocket: typeof WebSocket;
+  page: object;
+}
+// Test pages run only in browsers.
+const browser = globalThis as unknown as Browser;
+
+export const settings = Object.fromEntries(new URLSearchParams(browser.location.hash.slice(1)));
+export const setting = (name: string): string => {
+  const value = settings[name];
+  if (value === undefined) throw new Error(`the address has no ${name}`);
+  return value;
+};
+
+let sockets = 0;
+browser.WebSocket = class extends browser.WebSocket {
+  constructor(url: string, protocols?: string | string[]) {
+    super(url, protocols);
+    sockets++;
+    report({});
+  }
+};
+
+export const app = browser.document.getElementById("app");
+
+let state: object = { status: "idle" };
+/** Merges changes into the state that the test reads. */
+export function report(changes: object): void {
+  state = { ...state, ...changes };
+  browser.document.getElementById("state").textContent = JSON.stringify({ ...state, sockets });
+}
+
+/** Exposes functions to the test (`SitePage.call`). */
+export function expose(functions: object): void {
+  browser.page = functions;
+}
