@@ -1,6 +1,6 @@
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
-import { leakIn } from "./rules.ts";
+import { leakIn, rememberExamples } from "./rules.ts";
 
 /**
  * Checks a saved output: `node test/support/leak-guard/check-file.ts <file>`. Reports the numbers of leaking lines
@@ -8,6 +8,7 @@ import { leakIn } from "./rules.ts";
  */
 
 const [file = ""] = process.argv.slice(2);
+rememberExamples();
 let count = 0;
 let leaks = 0;
 for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {

@@ -61,6 +61,11 @@ export function rememberPayload(body: unknown): void {
   }
 }
 
+/** Adds the examples of the event catalogue, which most tests publish. Some commands print them on purpose. */
+export function rememberExamples(): void {
+  for (const { example } of Object.values(EVENTS)) rememberPayload(example);
+}
+
 function rememberText(text: string): void {
   if (text.length < MIN_PAYLOAD_LENGTH) return;
   // Half a surrogate pair would never match.
@@ -94,6 +99,3 @@ function parsedOrNull(text: string): unknown {
     return null;
   }
 }
-
-// Most tests publish the examples of the catalogue.
-for (const { example } of Object.values(EVENTS)) rememberPayload(example);

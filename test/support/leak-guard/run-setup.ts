@@ -1,10 +1,11 @@
-import { leakIn } from "./rules.ts";
+import { leakIn, rememberExamples } from "./rules.ts";
 
 /**
  * Vitest global setup: checks everything the run prints. The runtime's own output, such as an uncaught error, bypasses
  * the console; the process that shows the results writes it to its own streams.
  */
 export function setup(): () => void {
+  rememberExamples();
   const leaks: string[] = [];
   for (const stream of [process.stdout, process.stderr]) {
     const write = stream.write.bind(stream);
