@@ -4,15 +4,33 @@ import { join } from "node:path";
 /** What the service promises, and the tests that prove it: a test names its promise as `[promise 4]`. */
 
 /** Each promise by its number, as in README.md. */
-export const PROMISES: Record<number, string> = {
-  1: "Acknowledged is durable: after a 200, killing the process loses nothing.",
-  2: "One order per channel: every listener receives the same events in `seq` order, with no gap while connected.",
-  3: "Reconnect with your position: every missed event, once; or `resumed: false`. Never a silent gap.",
-  4: "The same `id` is applied once, whichever way it came in, also after a gap, a failover or a new epoch.",
-  5: "One failing channel, listener, shard or stream entry stops nothing else.",
-  6: "Idle costs nothing: a channel without work hibernates with its sockets open, and no timer keeps it awake.",
-  7: "A stranger leaves no trace: a refused connection writes no storage.",
-  8: "State never goes backwards unnoticed: a late event with a version changes nothing.",
+export const PROMISES: Record<number, { title: string; meaning: string }> = {
+  1: { title: "Acknowledged is durable", meaning: "After a 200, killing the process loses nothing." },
+  2: {
+    title: "One order per channel",
+    meaning: "Every listener sees the same events in `seq` order, with no gap while connected.",
+  },
+  3: {
+    title: "Reconnect with your position",
+    meaning: "Every missed event, once; or `resumed: false`. Never a silent gap.",
+  },
+  4: {
+    title: "The same `id` is applied once",
+    meaning: "Whichever way it came in, and also after a gap, a failover or a new epoch.",
+  },
+  5: {
+    title: "Failures are isolated",
+    meaning: "One failing channel, listener, shard or stream entry stops nothing else.",
+  },
+  6: {
+    title: "Idle costs nothing",
+    meaning: "A channel without work hibernates with its sockets open, and no timer keeps it awake.",
+  },
+  7: { title: "A stranger leaves no trace", meaning: "A refused connection writes no storage." },
+  8: {
+    title: "State never goes backwards unnoticed",
+    meaning: "A late event with a version changes nothing.",
+  },
 };
 
 export interface Proof {

@@ -4,8 +4,8 @@ import { allProofs, PROMISES, proofsIn } from "../support/promises.ts";
 const proofs = allProofs();
 
 describe("every promise", () => {
-  for (const [number, promise] of Object.entries(PROMISES)) {
-    test(`has a test in npm test: ${number}. ${promise}`, () => {
+  for (const [number, { title }] of Object.entries(PROMISES)) {
+    test(`has a test in npm test: ${number}. ${title}`, () => {
       // The others run in npm run test:chaos and test:browser.
       const files = proofs.filter(({ promise }) => promise === Number(number)).map(({ file }) => file);
       expect(files.filter((file) => !/^test\/(chaos|load|browser)\//.test(file))).not.toEqual([]);
