@@ -13,7 +13,7 @@ const EXAMPLE_TS = "2026-11-22T10:16:02.511Z";
 const registration = { user_id: "alice", status: "processing", payment_status: "paid" };
 const published = { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, seq: 8, status: "applied", receivers: 2 };
 
-export const EXAMPLES = {
+export const BODY_EXAMPLES = {
   published,
   queued: { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, status: "queued" },
   publish_batch: {
