@@ -1,7 +1,9 @@
 import { randomUUID } from "node:crypto";
 import pMap from "p-map";
+import { orderChannelName } from "../../protocol/names.ts";
+import { BATCH_PATH, publishPath } from "../../sdk/publisher/wire.ts";
 import { mintToken } from "../shared/mint.ts";
-import { BATCH_PATH, orderPath, publishPath } from "../shared/paths.ts";
+import { orderPath } from "../shared/paths.ts";
 import type { ServiceClient } from "../shared/service.ts";
 import type { Setting } from "../shared/settings.ts";
 import { BenchListener } from "./listener.ts";
@@ -47,7 +49,7 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
 
     const single = Math.ceil(events / 10);
     report(`Publishing ${single} events one by one …`);
-    const path = publishPath({ name: `order_${orderId}`, orderId });
+    const path = publishPath(orderChannelName(orderId));
     const times: number[] = [];
     for (let n = 1; n <= single; n++) {
       const all = Promise.all(listeners.map((listener) => listener.received(n)));
@@ -85,7 +87,7 @@ async function listen({ service, secret }: BenchSetup, orderId: string, n: numbe
 const eventOf = (n: number) => ({ type: "order_status_changed", data: { new_status: `step-${n}` } });
 
 async function sendBatch(service: ServiceClient, orderId: string, size: number): Promise<void> {
-  const events = Array.from({ length: size }, (_, n) => ({ channel: `order_${orderId}`, ...eventOf(n) }));
+  const events = Array.from({ length: size }, (_, n) => ({ channel: orderChannelName(orderId), ...eventOf(n) }));
   await service.call("POST", BATCH_PATH, { events });
 }
 

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { OrderEstablishedFrame } from "../../protocol/frames.ts";
+import { parseJson } from "../../protocol/json.ts";
 
 const ESTABLISHED: OrderEstablishedFrame["type"] = "connection_established";
 
@@ -28,12 +29,4 @@ export function readFrame(text: string): ReadFrame {
   if (established.success) return { kind: "established", data: established.data.data };
   const event = looseEventFrame.safeParse(value);
   return event.success ? { kind: "event", ...event.data } : { kind: "other" };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
 }

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { EVENTS, type EventType } from "../../protocol/events.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { publishPath } from "../../sdk/publisher/wire.ts";
 import { type ChannelRef, channelArgument } from "../shared/channel-argument.ts";
 import { mintToken } from "../shared/mint.ts";
-import { orderPath, publishPath, socketPath } from "../shared/paths.ts";
+import { orderPath, socketPath } from "../shared/paths.ts";
 import { type Answer, ServiceClient } from "../shared/service.ts";
 import type { Setting } from "../shared/settings.ts";
 import { SmokeListener } from "./listener.ts";
@@ -75,7 +76,7 @@ export class SmokeRun {
     id = this.eventId(type),
     service = this.service,
   ): Promise<Answer> {
-    return service.request("POST", publishPath(this.channelOf(type)), { type, data, id });
+    return service.request("POST", publishPath(this.channelOf(type).name), { type, data, id });
   }
 
   /** Returns a client of the same service with a wrong publish key. */

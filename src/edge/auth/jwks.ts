@@ -2,6 +2,7 @@ import { importJWK } from "jose";
 import * as z from "zod";
 import { isHmac } from "../../config/credentials.ts";
 import { backoffCeiling } from "../../protocol/backoff.ts";
+import { parseJson } from "../../protocol/json.ts";
 import { logFault } from "../../telemetry/log.ts";
 
 /**
@@ -175,15 +176,6 @@ async function importPublicKey(jwk: z.infer<typeof jwks>["keys"][number], alg: s
   try {
     const key = await importJWK(jwk, alg);
     return key instanceof CryptoKey && key.type === "public" ? key : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Returns null for malformed JSON. A parser's message quotes the text, so it must not be logged. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
   } catch {
     return null;
   }

@@ -1,10 +1,9 @@
-import { EVENTS, type EventType } from "../../protocol/events.ts";
+import { EVENTS, type EventType, EXAMPLE_ORDER } from "../../protocol/events.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { problem } from "../../protocol/refusals.ts";
 
 /** Examples of calls and frames. Tests check each against its schema. */
 
-export const EXAMPLE_ORDER = EVENTS.order_shipped.example.order_id;
 const EXAMPLE_CHANNEL = orderChannelName(EXAMPLE_ORDER);
 const EXAMPLE_EVENT_ID = "5b0d9f4e-7c1a-4f0b-9a52-3a6a0c1f2d3e";
 const EXAMPLE_EPOCH = "5f0c2b1e";

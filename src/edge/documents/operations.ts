@@ -1,9 +1,9 @@
-import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
+import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf } from "../../protocol/events.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import type { Access } from "./access.ts";
-import { BODY_EXAMPLES, EXAMPLE_ORDER } from "./examples.ts";
+import { BODY_EXAMPLES } from "./examples.ts";
 import type { BodyName } from "./http-schemas.ts";
 import type { Json } from "./json-schema.ts";
 

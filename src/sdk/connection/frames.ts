@@ -1,7 +1,8 @@
 import type { EventType } from "../../protocol/event-data.ts";
+import { isRecord } from "../../protocol/json.ts";
 import { type Draft, emit, sendMessage } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
-import { isPosition, isRecord } from "./position.ts";
+import { isPosition } from "./position.ts";
 import { passes } from "./product-filter.ts";
 import { scheduleRefresh } from "./token-refresh.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
