@@ -25,7 +25,7 @@ export type Requester = Pick<Identity, "subject" | "isAdmin" | "orderId" | "tick
 export type OrderRefusal = "order_not_found" | "access_denied";
 
 /** An order's state, and the position in its channel that the state corresponds to. */
-export interface OrderSnapshot extends Position {
+export interface OrderResource extends Position {
   order_id: string;
   user_id: string | null;
   status: string | null;
@@ -64,7 +64,7 @@ export interface OrderChannelRpc extends ChannelRpc {
    * Returns why the requester may not listen, or null. Writes nothing for a requester without access.
    */
   adopt(registration: OrderRegistration, requester: Requester): Promise<OrderRefusal | null>;
-  snapshot(requester: Requester): Promise<OrderSnapshot | OrderRefusal>;
+  snapshot(requester: Requester): Promise<OrderResource | OrderRefusal>;
   /** Returns the generation that new tickets must carry, or null when the order is unknown. */
   ticketGeneration(): Promise<string | null>;
   /** Closes every listener and deletes everything stored. Returns whether there was anything to delete. */

@@ -14,7 +14,7 @@ const SITE = resolve(import.meta.dirname, "../../dist/site");
 const SWAGGER_UI_FILES = ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt"];
 
 /** Cloudflare serves these files without calling the Worker, which sets the same headers itself (`src/edge/headers.ts`). */
-const HEADERS = `/*
+const HEADERS_FILE = `/*
   X-Content-Type-Options: nosniff
   X-Frame-Options: DENY
   Referrer-Policy: no-referrer
@@ -26,7 +26,7 @@ const HEADERS = `/*
 export async function buildSite(site = SITE, { hasDemo = true } = {}): Promise<void> {
   await rm(site, { recursive: true, force: true });
   await mkdir(site, { recursive: true });
-  await writeFile(join(site, "_headers"), HEADERS);
+  await writeFile(join(site, "_headers"), HEADERS_FILE);
   await buildReference(join(site, "docs-ui"));
   if (hasDemo) await buildDemo(site);
 }

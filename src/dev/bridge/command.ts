@@ -49,7 +49,7 @@ const SERVER =
 const REFUSED = new Set(`${BLOCKING} ${CONNECTION} ${SERVER}`.split(" "));
 
 /** Returns the error for a command that Upstash does not run over REST, else null. */
-export function refusalOf(command: RedisCommand): string | null {
+export function restErrorOf(command: RedisCommand): string | null {
   const name = nameOf(command);
   if (REFUSED.has(name)) return `ERR Command is not available: '${name}'`;
   return blocks(command) ? `ERR ${name} with BLOCK is not available over REST` : null;

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { createClient } from "@redis/client";
-import { inTime, TIMEOUT_MS } from "../../cli/redis/connection.ts";
+import { inTime, REDIS_TIMEOUT_MS } from "../../cli/redis/connection.ts";
 
 interface Topic {
   /** A channel, or a pattern of channels. */
@@ -19,13 +19,13 @@ export async function streamMessages(response: ServerResponse, redisUrl: string,
   const begin = () => {
     if (response.headersSent) return;
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
-    response.write(eventOf(isPattern ? "psubscribe" : "subscribe", channel, "1"));
+    response.write(serverSentEvent(isPattern ? "psubscribe" : "subscribe", channel, "1"));
   };
   const closed = new Promise((resolve) => response.once("close", resolve));
   const subscription = await subscribe(redisUrl, topic, (message, from) => {
     begin();
     const origin = isPattern ? ["pmessage", channel, from.toString()] : ["message", channel];
-    response.write(eventOf(...origin, message.toString()));
+    response.write(serverSentEvent(...origin, message.toString()));
   });
   begin();
   await Promise.race([subscription.ended, closed]);
@@ -34,7 +34,7 @@ export async function streamMessages(response: ServerResponse, redisUrl: string,
 }
 
 /** Formats a server-sent event. A line break ends a field, so each line of a text becomes a field of its own. */
-function eventOf(...parts: string[]): string {
+function serverSentEvent(...parts: string[]): string {
   const lines = parts.join(",").split(/\r\n|\r|\n/);
   return `${lines.map((line) => `data: ${line}`).join("\n")}\n\n`;
 }
@@ -54,7 +54,7 @@ async function subscribe(
   const client = createClient({
     url: redisUrl,
     RESP: 2,
-    socket: { reconnectStrategy: false, connectTimeout: TIMEOUT_MS },
+    socket: { reconnectStrategy: false, connectTimeout: REDIS_TIMEOUT_MS },
   });
   client.on("error", () => end());
   client.on("end", () => end());

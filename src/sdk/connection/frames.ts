@@ -1,7 +1,8 @@
 import type { EventType } from "../../protocol/event-data.ts";
+import { isRecord } from "../../protocol/json.ts";
 import { type Draft, emit, sendMessage } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
-import { isPosition, isRecord } from "./position.ts";
+import { isPosition } from "./position.ts";
 import { passes } from "./product-filter.ts";
 import { scheduleRefresh } from "./token-refresh.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
@@ -9,7 +10,7 @@ import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "
 /** What frames do to a connection: each event is delivered once, in order, and moves the position. */
 
 /** Event types to deliver. A newer service may send others. `satisfies` keeps the list complete. */
-const EVENT_TYPES: object = {
+const KNOWN_EVENT_TYPES: object = {
   order_status_changed: 1,
   payment_status_changed: 1,
   order_shipped: 1,
@@ -62,7 +63,7 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): boolean {
   const age = ageOf(draft, frame);
   draft.clockSkewMs = Math.min(draft.clockSkewMs, age);
   draft.lagMs = age - draft.clockSkewMs;
-  const isDelivered = passes(filter, data.product_id) && Object.hasOwn(EVENT_TYPES, String(type));
+  const isDelivered = passes(filter, data.product_id) && Object.hasOwn(KNOWN_EVENT_TYPES, String(type));
   // The service validated the event against the catalogue.
   const event = frame as unknown as OrderEvent | ProductEvent;
   emit(draft, isDelivered ? { type: "event", event } : { type: "position", position: draft.position });

@@ -6,14 +6,7 @@ import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbea
 import { type Effect, type Input, NEVER, type Phase, type State } from "./machine-state.ts";
 import { filterMessages } from "./product-filter.ts";
 import { backOff, leavePhase, retryNow, retrySoon, retrySoonIfOnline } from "./retry.ts";
-import {
-  authenticate,
-  keepToken,
-  postponeRefresh,
-  refreshToken,
-  requestToken,
-  scheduleRefresh,
-} from "./token-refresh.ts";
+import { keepToken, postponeRefresh, refreshToken, requestToken, scheduleRefresh, sendToken } from "./token-refresh.ts";
 import type { Status } from "./types.ts";
 
 /**
@@ -97,7 +90,7 @@ const TRANSITIONS: { readonly [P in Phase]: Transitions } = {
   },
   live: {
     refresh: refreshToken,
-    token: authenticate,
+    token: sendToken,
     token_failed: postponeRefresh,
     frame: handleFrame,
     pong: receivePong,

@@ -20,7 +20,7 @@ export interface PositionStorage {
  */
 export type GetToken = () => string | Promise<string>;
 
-interface CommonOptions {
+interface CommonConnectOptions {
   /**
    * The origin of the service, such as `https://tidings.example.workers.dev`; `ws:` and `wss:` work too. Default: the
    * page's own origin. Required outside a browser.
@@ -54,7 +54,7 @@ interface CommonOptions {
 }
 
 /** Options of `connectOrder`. */
-export interface OrderOptions extends CommonOptions {
+export interface OrderOptions extends CommonConnectOptions {
   /** Called for every event, once and in order. */
   onEvent?: ((event: OrderEvent) => void) | undefined;
   /** Called with the state of the order each time a connection is established, before any event. */
@@ -62,7 +62,7 @@ export interface OrderOptions extends CommonOptions {
 }
 
 /** Options of `connectProducts`. */
-export interface ProductsOptions extends CommonOptions {
+export interface ProductsOptions extends CommonConnectOptions {
   /** Receive events of these products only: at most 50, none if the list is empty. Default: all products. */
   productIds?: readonly string[] | undefined;
   /** Called for every event, once and in order. */

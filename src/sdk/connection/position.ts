@@ -1,11 +1,8 @@
+import { isRecord } from "../../protocol/json.ts";
 import type { PositionStorage } from "./options.ts";
 import type { Position } from "./types.ts";
 
 /** Positions: checked where they come from outside, and kept across page loads. */
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
 
 export function isPosition(value: unknown): value is Position {
   return isRecord(value) && typeof value.epoch === "string" && Number.isSafeInteger(value.seq);

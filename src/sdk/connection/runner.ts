@@ -1,7 +1,5 @@
+import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 import { NEVER } from "./machine-state.ts";
-
-/** Longer timers fire at once (a signed 32-bit number of milliseconds). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 type Tick = { type: "tick" };
 

@@ -25,7 +25,7 @@ export function refreshToken(draft: Draft): void {
 }
 
 /** Sends a fresh token to the service. */
-export function authenticate(draft: Draft, input: { token: string; expiresAt: number }): void {
+export function sendToken(draft: Draft, input: { token: string; expiresAt: number }): void {
   const { token } = input;
   if (token === draft.token) {
     postponeRefresh(draft);

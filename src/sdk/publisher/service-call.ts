@@ -1,3 +1,5 @@
+import { parseJson } from "../../protocol/json.ts";
+import { VISIBLE_ASCII } from "../../protocol/names.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
 import { parseRetryAfter } from "./retry.ts";
@@ -27,7 +29,6 @@ export interface PublishRequest {
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
-const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /** Sends requests to the service, one try at a time. */
 export class ServiceCall {
@@ -116,14 +117,6 @@ export class ServiceCall {
   /** Removes the key from text that may end up in an error: a proxy may have echoed the request's headers. */
   #withoutKey(text: string): string {
     return text.replaceAll(this.#key, "[key]");
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,5 +1,4 @@
-/** The longest delay of a timer; a longer one fires immediately. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 
 /**
  * Waits for work until the deadline, whether or not the work obeys its signal: a Redis client may wait forever for an

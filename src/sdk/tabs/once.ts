@@ -3,7 +3,7 @@ import { platform } from "../connection/page.ts";
 /** How long a side effect stays locked: all tabs receive an event within milliseconds. */
 const HOLD_MS = 10_000;
 /** How many keys are remembered beyond that, for tabs that were frozen and receive an event later. */
-const MAX_KEYS = 100;
+const MAX_ONCE_KEYS = 100;
 const STORAGE_KEY = "tidings:once";
 
 /**
@@ -50,7 +50,7 @@ function rememberKey(key: string): boolean {
     const stored: unknown = JSON.parse(localStorage?.getItem(STORAGE_KEY) ?? "[]");
     const keys = Array.isArray(stored) ? stored : [];
     if (keys.includes(key)) return false;
-    localStorage?.setItem(STORAGE_KEY, JSON.stringify([...keys, key].slice(-MAX_KEYS)));
+    localStorage?.setItem(STORAGE_KEY, JSON.stringify([...keys, key].slice(-MAX_ONCE_KEYS)));
   } catch {
     // Storage is full or forbidden.
   }

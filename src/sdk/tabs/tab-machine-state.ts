@@ -85,7 +85,7 @@ export type TabEffect =
   | { type: "refresh_socket" }
   | { type: "report_closed" };
 
-export const NO_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER };
+export const NO_TAB_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER };
 
 export function initialTabState(id: string, identifyTimeoutMs: number): TabState {
   return {
@@ -96,7 +96,7 @@ export function initialTabState(id: string, identifyTimeoutMs: number): TabState
     shouldIdentifyAgain: false,
     user: "",
     isVisible: true,
-    ...NO_DEADLINES,
+    ...NO_TAB_DEADLINES,
   };
 }
 

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import { publish } from "../service/publish.ts";
+import { publishEvent } from "../service/publish.ts";
 import type { ChannelLog } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
@@ -16,7 +16,7 @@ const isEnabled = new Store(false);
 export async function sellOne({ id, sku, quantity }: Product, key: string, log: ChannelLog): Promise<void> {
   const old = quantity ?? 0;
   const data = { product_id: id, sku, old_quantity: old, new_quantity: old > 0 ? old - 1 : RESTOCK_QUANTITY };
-  const { body } = await publish({ type: "inventory_updated", data }, "", key);
+  const { body } = await publishEvent({ type: "inventory_updated", data }, "", key);
   if (typeof body.seq === "number") log.expectUpTo(body.seq);
 }
 

@@ -18,7 +18,7 @@ export interface MetricsPoint {
   scrape: Scrape;
 }
 
-export interface Health {
+export interface HealthSummary {
   status: string;
   redis_status: string;
   total_connections: number;
@@ -26,7 +26,7 @@ export interface Health {
 
 export interface ServiceMetrics {
   points: readonly MetricsPoint[];
-  health: Health | null;
+  health: HealthSummary | null;
   /** Why the last poll returned no metrics; null if it did. */
   problem: string | null;
 }
@@ -63,7 +63,7 @@ export function useServiceMetrics(key: string): ServiceMetrics {
   return metrics;
 }
 
-async function loadHealth(signal: AbortSignal): Promise<Health> {
+async function loadHealth(signal: AbortSignal): Promise<HealthSummary> {
   return (await fetch("/api/v1/ws/health", { signal })).json();
 }
 

@@ -22,7 +22,7 @@ const STORAGE_KEY = "tidings-demo:credentials";
 const NONE: Credentials = { order: "", customer: "", admin: "", key: "", as: "customer" };
 const NAMES = ["order", "customer", "admin", "key"] as const;
 
-const store = new Store<Credentials>(readStored());
+const store = new Store<Credentials>(readCredentials());
 
 export const useCredentials = (): Credentials => useStore(store);
 
@@ -59,7 +59,7 @@ export function decodeToken(token: string): { subject: string; expiresAt: Date |
   return { subject, expiresAt: typeof exp === "number" ? new Date(exp * 1000) : null };
 }
 
-function readStored(): Credentials {
+function readCredentials(): Credentials {
   try {
     const stored: unknown = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "{}");
     const credentials: Credentials = { ...NONE };

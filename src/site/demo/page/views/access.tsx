@@ -1,5 +1,5 @@
 import { useId } from "react";
-import { addressOf } from "../router.ts";
+import { hashOf } from "../router.ts";
 import { decodeToken, saveCredentials, useCredentials } from "../state/credentials.ts";
 
 /** A form for the visitor's credentials. */
@@ -9,7 +9,7 @@ export function AccessView() {
     const given = new FormData(form);
     const text = (name: string) => String(given.get(name) ?? "").trim();
     saveCredentials({ order: text("order"), customer: text("customer"), admin: text("admin"), key: text("key") });
-    location.hash = addressOf("shop");
+    location.hash = hashOf("shop");
   };
   return (
     <>

@@ -33,14 +33,14 @@ export function ConnectionsView() {
   );
 }
 
-interface CardProps {
+interface ConnectionCardProps {
   name: string;
   channel: string;
   updates: (OrderUpdates | ProductUpdates) & Controls;
   log: ChannelLog;
 }
 
-function ConnectionCard({ name, channel, updates, log }: CardProps) {
+function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
   const stats = statsOf(useStore(socketStats), channel);
   const { position, counts, statusChanges } = useStore(log);
   const { isConnected, recovered, lagMs, status, reconnect } = updates;

@@ -2,7 +2,7 @@ import { useMemo } from "react";
 import { Chart } from "../components/chart.tsx";
 import { Fact } from "../components/fact.tsx";
 import { ShoppersSwitch } from "../components/shoppers.tsx";
-import { addressOf } from "../router.ts";
+import { hashOf } from "../router.ts";
 import { latencies, POLL_MS, rates, type ServiceMetrics, useServiceMetrics } from "../service/metrics.ts";
 import { total } from "../service/prometheus.ts";
 import { useCredentials } from "../state/credentials.ts";
@@ -43,7 +43,7 @@ export function MetricsView() {
       </p>
       {problem && (
         <p className="note" data-tone="warn">
-          {problem} {key === "" && <a href={addressOf("access")}>Add a key</a>}
+          {problem} {key === "" && <a href={hashOf("access")}>Add a key</a>}
         </p>
       )}
       <Tiles metrics={metrics} />

@@ -40,13 +40,13 @@ export function ShopView() {
   );
 }
 
-interface CardProps {
+interface ProductCardProps {
   product: Product;
   newSince: number;
   onSell: (() => void) | undefined;
 }
 
-function ProductCard({ product, newSince, onSell }: CardProps) {
+function ProductCard({ product, newSince, onSell }: ProductCardProps) {
   const { id, sku, name, quantity, price, status, lastChange } = product;
   const stock = stockText(quantity);
   const action = quantity === 0 ? "Restock" : "Sell one";
