@@ -27,7 +27,7 @@ import { NO_DEADLINES, type Role, type TabEffect, type TabInput, type TabState }
 
 /** How often a visible follower checks that the leader is alive. */
 const CHECK_LEADER_MS = 15_000;
-/** How long the leader may take to answer. A phone freezes background tabs without releasing their locks. */
+/** How long the leader may take to respond. Phones freeze background tabs without releasing their locks. */
 const LEADER_TIMEOUT_MS = 3000;
 
 /**
@@ -49,7 +49,7 @@ type Draft = { -readonly [K in keyof TabState]: TabState[K] } & { readonly effec
 type Transition<I extends TabInput = TabInput> = (draft: Draft, input: I) => void;
 type Transitions = { readonly [T in TabInput["type"]]?: Transition<Extract<TabInput, { type: T }>> };
 
-/** What each role does about each input. A role ignores the inputs that it does not list. */
+/** How each role handles each input. A role ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [R in Role]: Transitions } = {
   closed: {
     connect: identify,
@@ -116,7 +116,7 @@ function identify(draft: Draft): void {
 }
 
 function takeUser(draft: Draft, { user }: { user: string | null }): void {
-  // Only tabs of the same user share a socket: no user may receive what only another one may.
+  // Only tabs of the same user share a socket, so that no user receives another user's events.
   if (user === null) fallBack(draft);
   else {
     draft.user = user;
@@ -124,7 +124,7 @@ function takeUser(draft: Draft, { user }: { user: string | null }): void {
   }
 }
 
-/** There is no token yet. The socket gets its own; then the user is known, and there is one more chance to share. */
+/** Opens a socket, which waits for a token of its own. Once it is live, the tab tries to share once more. */
 function fallBackForNow(draft: Draft): void {
   fallBack(draft);
   draft.shouldIdentifyAgain = draft.identification === 1;
@@ -136,7 +136,7 @@ function fallBack(draft: Draft): void {
   draft.effects.push({ type: "open_socket" });
 }
 
-/** @param isNew Whether the tab has just been identified. */
+/** Joins the user's other tabs. @param isNew Whether the tab has just been identified. */
 function join(draft: Draft, isNew: boolean): void {
   draft.effects.push({ type: "open_channel", user: draft.user });
   startFollowing(draft, isNew);
@@ -161,7 +161,7 @@ function follow(draft: Draft, { message }: { message: TabMessage }): void {
     draft.effects.push({ type: "apply_catch_up", catchUp: message.catchUp });
 }
 
-/** Only the leader sends these messages, so it is alive. */
+/** Outputs and catch-ups come from the leader, so it is alive. */
 function noticeLeader(draft: Draft, { message }: { message: TabMessage }): void {
   if (message.type === "outputs" || message.type === "catch_up") draft.leaderAnswersBy = NEVER;
 }
@@ -183,7 +183,7 @@ function watchLeader(draft: Draft): void {
   }
   if (draft.now < draft.checkLeaderAt) return;
   if (draft.isVisible) checkLeader(draft);
-  // A hidden tab checks when it is shown.
+  // A hidden tab checks the leader when it is shown.
   else draft.checkLeaderAt = NEVER;
 }
 
@@ -234,7 +234,7 @@ function close(draft: Draft): void {
   draft.effects.push({ type: "report_closed" });
 }
 
-/** Gives up the socket, the lock and the channel: a page with any of these may not enter the back-forward cache. */
+/** Gives up the socket, the lock and the channel: a page that has one of them cannot enter the back-forward cache. */
 function leave(draft: Draft): void {
   Object.assign(draft, NO_DEADLINES);
   draft.effects.push({ type: "close_socket" }, { type: "release_lock" }, { type: "close_channel" });
