@@ -28,7 +28,7 @@ export interface BenchResult {
 }
 
 /**
- * Measures a service with an order of its own, which it deletes afterwards.
+ * Measures a service with a temporary order, which it deletes afterwards.
  * @param report Called as each step begins.
  */
 export async function runBench(setup: BenchSetup, report: (step: string) => void): Promise<BenchResult> {

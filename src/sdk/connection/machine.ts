@@ -16,8 +16,8 @@ import {
 } from "./token-refresh.ts";
 
 /**
- * The life of a connection as a pure state machine, without a socket, clock, timer or randomness of its own; `driver.ts`
- * runs it. Reconnecting-socket libraries do not fit: position, token and page lifecycle decide when and how to reconnect.
+ * The life of a connection as a pure state machine: no socket, clock, timer or randomness. `driver.ts` runs it.
+ * Reconnecting-socket libraries do not fit, because position, token and page lifecycle decide when and how to reconnect.
  *
  *            connect               token               first frame
  *     idle ----------> authorizing ------> connecting -------------> live
@@ -50,7 +50,7 @@ export function step(state: State, input: Input, now: number, random: () => numb
   if (input.type === "visible") draft.isVisible = input.isVisible;
   if (input.type === "filter") draft.filter = input.filter;
   if (!isIgnored(state, input)) {
-    // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
+    // The table pairs each input type with a transition that accepts it; the compiler cannot follow that.
     (TRANSITIONS[state.phase][input.type] as Transition | undefined)?.(draft, input);
   }
   updateStatus(draft);

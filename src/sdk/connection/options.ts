@@ -2,7 +2,7 @@ import type { SharedTabs } from "./link.ts";
 import type { Tuning } from "./tuning.ts";
 import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot, Status } from "./types.ts";
 
-/** Public API: what a connection takes, and what a page can do with it. What it reports is in `types.ts`. */
+/** Public API: the options and methods of a connection. What it reports is in `types.ts`. */
 
 /**
  * Stores positions across page loads: `sessionStorage`, or anything with these two methods. Do not use `localStorage` if

@@ -2,7 +2,7 @@ import type { CLOSE_RULES, CloseCode } from "../../protocol/close-rules.ts";
 import type { EventData, EventType, OrderEventType, ProductEventType } from "../../protocol/event-data.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../../protocol/frames.ts";
 
-/** Public API: what a connection reports. What it takes is in `options.ts`. */
+/** Public API: what a connection reports. Its options and methods are in `options.ts`. */
 
 export type { EventType, OrderEventType, Position, ProductEventType };
 

@@ -39,7 +39,7 @@ export function stepTab(state: TabState, input: TabInput, now: number): [TabStat
   const draft: Draft = { ...state, effects: [], now };
   if (input.type === "visible") draft.isVisible = input.isVisible;
   const isLate = "identification" in input && input.identification !== state.identification;
-  // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
+  // The table pairs each input type with a transition that accepts it; the compiler cannot follow that.
   if (!isLate) (TRANSITIONS[state.role][input.type] as Transition | undefined)?.(draft, input);
   const { effects, now: _now, ...next } = draft;
   return [next, effects];
@@ -124,7 +124,7 @@ function takeUser(draft: Draft, { user }: { user: string | null }): void {
   }
 }
 
-/** Opens a socket, which waits for a token of its own. Once it is live, the tab tries to share once more. */
+/** Opens a socket, which requests its own token. Once it is live, the tab tries to share once more. */
 function fallBackForNow(draft: Draft): void {
   fallBack(draft);
   draft.shouldIdentifyAgain = draft.identification === 1;
