@@ -67,6 +67,7 @@ class PublishError(Exception):
     errors        every bad field: ``[{"field": …, "message": …}]``
     ids           the ids of the events that failed; publishing them again with these ids is safe
     is_retryable  whether publishing again later, with the same ids, can succeed
+    retry_after   how long the service asks to wait, in seconds; 0 if it does not say
     """
 
     def __init__(
