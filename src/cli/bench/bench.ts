@@ -44,8 +44,8 @@ export function addBench(program: Command, terminal: Terminal): void {
 function inWords({ connections, latency, burst }: BenchResult): string {
   const ms = (value: number) => `${value.toFixed(1)} ms`;
   return [
-    `connections   ${connections.per_second.toFixed(0)} per second (${connections.count})`,
+    `connections   ${connections.per_second.toFixed(0)} a second (${connections.count})`,
     `one by one    p50 ${ms(latency.p50_ms)}, p95 ${ms(latency.p95_ms)}, p99 ${ms(latency.p99_ms)} from publish to the last listener (${latency.events} events)`,
-    `in batches    ${burst.deliveries_per_second.toFixed(0)} deliveries per second (${burst.events} events to each listener)`,
+    `in batches    ${burst.deliveries_per_second.toFixed(0)} deliveries a second (${burst.events} events to each listener)`,
   ].join("\n");
 }
