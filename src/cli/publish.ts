@@ -92,7 +92,7 @@ async function publishViaRedis(
   terminal: Terminal,
 ) {
   const { type, data, version } = event;
-  // An id of its own makes it safe to publish the event again after a failure.
+  // With an explicit id, the event is safe to publish again after a failure.
   const id = event.id ?? randomUUID();
   const stream = redisStream(terminal);
   const fields = {

@@ -22,7 +22,7 @@ const ticket = z.looseObject({ token: z.string() });
 export function addTicket(program: Command, terminal: Terminal): void {
   const command = program
     .command("ticket")
-    .summary("get a guest's ticket for one order")
+    .summary("request a guest ticket for one order")
     .description("Requests a token that lets a guest listen to one order, and prints it.")
     .argument("<order_id>", "the order's UUID")
     .option("--ttl <seconds>", "how long it is valid, 60 to 604800 (default: 3600)", wholeNumber(1))

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { buildDemo } from "./demo/build-demo.ts";
 
 /**
- * Builds the static files that Cloudflare serves into `dist/site`. Runs as `npm run build`, which wrangler calls, too.
+ * Builds the static files that Cloudflare serves, in `dist/site`. Runs as `npm run build`, which wrangler also calls.
  * `--without-demo` leaves out the demo page; the files of `/docs` are always built.
  */
 
@@ -22,7 +22,7 @@ const HEADERS_FILE = `/*
   Content-Security-Policy: default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
 `;
 
-/** Builds the site. @param site The output folder; its previous contents are deleted. */
+/** Builds the site. @param site The output folder, default `dist/site`; its previous contents are deleted. */
 export async function buildSite(site = SITE, { hasDemo = true } = {}): Promise<void> {
   await rm(site, { recursive: true, force: true });
   await mkdir(site, { recursive: true });

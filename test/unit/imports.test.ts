@@ -27,7 +27,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "edge/": [...SHARED, "channels/handshake.ts", "ingress/dispatch.ts"],
   "sdk/": ["protocol/"],
   "cli/": ["protocol/", "config/", "sdk/", "edge/health.ts"],
-  "dev/": ["protocol/", "config/", "cli/"],
+  "dev/": ["protocol/", "config/", "cli/", "sdk/publisher/"],
   "site/": ["protocol/"],
   "site/demo/page/": ["protocol/", "sdk/", "telemetry/metrics.ts"],
   // The Worker's entry and the types of its bindings.

@@ -23,7 +23,7 @@ export function addBench(program: Command, terminal: Terminal): void {
     .command("bench")
     .summary("measure a running service")
     .description(
-      "Registers an order of its own, opens sockets to it, and publishes events one by one and in batches. Prints\n" +
+      "Registers a temporary order, opens sockets to it, and publishes events one by one and in batches. Prints\n" +
         "connections per second, deliveries per second, and the latency from publish to listener. The results include\n" +
         "this machine and the network in between.",
     )

@@ -30,7 +30,7 @@ export interface BenchResult {
 }
 
 /**
- * Measures a service with an order of its own, which it deletes afterwards.
+ * Measures a service with a temporary order, which it deletes afterwards.
  * @param report Called as each step begins.
  */
 export async function runBench(setup: BenchSetup, report: (step: string) => void): Promise<BenchResult> {
@@ -76,7 +76,7 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
   }
 }
 
-/** Connects as an admin of its own, because the number of connections per user is limited. */
+/** Connects as a different admin each time, because connections per user are limited. */
 async function listen({ service, secret }: BenchSetup, orderId: string, n: number): Promise<BenchListener> {
   const { token } = await mintToken({ subject: `bench-${orderId}-${n}`, role: "admin" }, secret.value);
   const listener = new BenchListener(service.url, orderId, token);

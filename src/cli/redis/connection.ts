@@ -1,9 +1,9 @@
 import { once, setMaxListeners } from "node:events";
 import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 
-/** How long connecting may take, and how long an answer. */
+/** The timeout of connecting, and of each answer. */
 export const REDIS_TIMEOUT_MS = 2000;
-/** Between attempts to reconnect. No back-off: this is the only client of a Redis that usually runs on this machine. */
+/** The pause between attempts to reconnect. No back-off: this is the only client, and Redis is usually on this machine. */
 const RETRY_MS = 50;
 
 export type RedisCommand = [name: string, ...args: (string | Buffer)[]];
@@ -14,7 +14,7 @@ export type Reply = null | number | string | Buffer | ErrorReply | Reply[];
 /** Redis is unreachable or too slow. It may nevertheless have run the commands. */
 export class RedisUnavailable extends Error {}
 
-/** A connection that reconnects by itself. Every call settles within two seconds. */
+/** A connection that reconnects automatically. Every call settles within two seconds. */
 export interface RedisConnection {
   /**
    * Runs commands in order.

@@ -82,7 +82,7 @@ export async function connectListeners(run: SmokeRun, check: Check): Promise<Smo
     await listener.settle();
     return listener;
   };
-  const isWelcome = "gets the first frame, and pong for ping";
+  const isWelcome = "receives the first frame, and pong for ping";
   const owner = await check(
     `the owner ${isWelcome}`,
     ofOrder(await run.listen("owner", socketPath(run.order), { subject: run.owner })),

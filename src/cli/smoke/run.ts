@@ -17,7 +17,7 @@ export interface SmokeSetup {
   timeoutMs: number;
 }
 
-/** One smoke test: names that no shop and no other run uses, and ways to listen and publish under them. */
+/** One smoke test: names that no shop or other run uses, and methods that listen and publish under these names. */
 export class SmokeRun {
   readonly id = randomUUID().slice(0, 8);
   readonly owner = `smoke-owner-${this.id}`;

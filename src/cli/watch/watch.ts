@@ -111,7 +111,7 @@ function tokenSource({ token, subject, role }: WatchOptions, secret: Setting | n
     return async () => token;
   }
   const user = subject === undefined ? { subject: "tidings-watch", role: role ?? "admin" } : { subject, role };
-  // The SDK gives up when a refused token comes again, so two tokens minted in the same second have to differ.
+  // The SDK gives up if it gets a refused token again, so tokens minted within the same second must differ.
   const mint = () => mintToken({ ...user, claims: { jti: randomUUID() } }, secret?.value ?? "");
   return async () => (await mint()).token;
 }
@@ -127,7 +127,7 @@ function summaryOf({ events, connections }: Followed, { seq, epoch }: Position, 
   return `${countOf(events, "event")} in ${countOf(connections, "connection")}. To go on from here: ${command}`;
 }
 
-/** Explains an end that the user did not ask for. */
+/** Explains why following ended, other than by Ctrl-C. */
 async function endError(
   end: Exclude<Followed["end"], { type: "interrupted" }>,
   service: ServiceClient,
@@ -136,7 +136,7 @@ async function endError(
   if (end.type === "closed") {
     const { code, message } = end.reason;
     const closing = { code, reason: message };
-    // The user can be wrong about the secret, but not about a token that was minted a moment ago.
+    // The secret may be wrong; the token itself cannot be, because it was minted a moment ago.
     const remedy =
       code === UNAUTHENTICATED && secret
         ? `The token was signed with ${secret.source}: is that the JWT_SECRET of ${service.url}?`

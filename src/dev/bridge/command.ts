@@ -58,7 +58,7 @@ export function restErrorOf(command: RedisCommand): string | null {
 /** Returns a command's name in capitals. */
 export const nameOf = ([name]: RedisCommand) => name.toUpperCase();
 
-/** Whether a stream is read with `BLOCK`. Looks only before `STREAMS`: a key behind it may be called "block". */
+/** Whether a command reads a stream with `BLOCK`. Looks only before `STREAMS`: a key after it may be named "block". */
 function blocks(command: RedisCommand): boolean {
   const name = nameOf(command);
   if (name !== "XREAD" && name !== "XREADGROUP") return false;

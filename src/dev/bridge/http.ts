@@ -34,7 +34,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    // Reads on and drops the rest, because a client that is cut off while sending never sees the answer.
+    // Keeps reading, but drops the rest: a client that is cut off while sending never sees the answer.
     if (size <= MAX_BODY_BYTES) chunks.push(chunk);
   }
   if (size > MAX_BODY_BYTES)
@@ -55,7 +55,7 @@ export function readJson(body: Buffer): unknown {
 export function httpErrorOf(error: unknown): [status: number, message: string] {
   if (error instanceof BridgeRefusal) return [error.status, error.message];
   if (error instanceof ErrorReply) return [400, error.message];
-  // Without the form of a Redis error, which a client would take for a refusal of its command.
+  // Must not look like a Redis error, which a client would take for a refusal of its command.
   return [500, error instanceof RedisUnavailable ? error.message : "Internal error"];
 }
 

@@ -9,8 +9,8 @@ interface Topic {
 }
 
 /**
- * Answers with a channel's messages as server-sent events, until Redis or the listener disconnects. As in
- * Redis, a listener misses what is published while it is disconnected: there are no ids and no replay.
+ * Answers with a channel's messages as server-sent events, until Redis or the listener disconnects. As in Redis itself, a
+ * disconnected listener misses messages: there are no ids and no replay.
  * @throws {RedisUnavailable} before anything was sent.
  */
 export async function streamMessages(response: ServerResponse, redisUrl: string, topic: Topic): Promise<void> {
@@ -33,14 +33,14 @@ export async function streamMessages(response: ServerResponse, redisUrl: string,
   response.end();
 }
 
-/** Formats a server-sent event. A line break ends a field, so each line of a text becomes a field of its own. */
+/** Formats a server-sent event. A line break ends a field, so each line becomes its own field. */
 function serverSentEvent(...parts: string[]): string {
   const lines = parts.join(",").split(/\r\n|\r|\n/);
   return `${lines.map((line) => `data: ${line}`).join("\n")}\n\n`;
 }
 
 /**
- * Subscribes on a connection of its own, which does not reconnect: its end tells the listener that it may have missed
+ * Subscribes on its own connection, which does not reconnect: its end tells the listener that it may have missed
  * messages.
  * @returns Once Redis has confirmed the subscription. Messages may arrive at the same moment.
  * @throws {RedisUnavailable}

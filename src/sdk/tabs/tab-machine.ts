@@ -27,7 +27,7 @@ import { NO_TAB_DEADLINES, type Role, type TabEffect, type TabInput, type TabSta
 
 /** How often a visible follower checks that the leader is alive. */
 const CHECK_LEADER_MS = 15_000;
-/** How long the leader may take to answer. A phone freezes background tabs without releasing their locks. */
+/** How long the leader may take to respond. Phones freeze background tabs without releasing their locks. */
 const LEADER_TIMEOUT_MS = 3000;
 
 /**
@@ -39,7 +39,7 @@ export function stepTab(state: TabState, input: TabInput, now: number): [TabStat
   const draft: TabDraft = { ...state, effects: [], now };
   if (input.type === "visible") draft.isVisible = input.isVisible;
   const isLate = "identification" in input && input.identification !== state.identification;
-  // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
+  // The table pairs each input type with a transition that accepts it; the compiler cannot follow that.
   if (!isLate) (TAB_TRANSITIONS[state.role][input.type] as TabTransition | undefined)?.(draft, input);
   const { effects, now: _now, ...next } = draft;
   return [next, effects];
@@ -52,7 +52,7 @@ type TabDraft = { -readonly [K in keyof TabState]: TabState[K] } & {
 type TabTransition<I extends TabInput = TabInput> = (draft: TabDraft, input: I) => void;
 type TabTransitions = { readonly [T in TabInput["type"]]?: TabTransition<Extract<TabInput, { type: T }>> };
 
-/** What each role does about each input. A role ignores the inputs that it does not list. */
+/** How each role handles each input. A role ignores the inputs that it does not list. */
 const TAB_TRANSITIONS: { readonly [R in Role]: TabTransitions } = {
   closed: {
     connect: identify,
@@ -119,7 +119,7 @@ function identify(draft: TabDraft): void {
 }
 
 function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
-  // Only tabs of the same user share a socket: no user may receive what only another one may.
+  // Only tabs of the same user share a socket, so that no user receives another user's events.
   if (user === null) fallBack(draft);
   else {
     draft.user = user;
@@ -127,7 +127,7 @@ function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
   }
 }
 
-/** There is no token yet. The socket gets its own; then the user is known, and there is one more chance to share. */
+/** Opens a socket, which requests its own token. Once it is live, the tab tries to share once more. */
 function fallBackForNow(draft: TabDraft): void {
   fallBack(draft);
   draft.shouldIdentifyAgain = draft.identification === 1;
@@ -139,7 +139,7 @@ function fallBack(draft: TabDraft): void {
   draft.effects.push({ type: "open_socket" });
 }
 
-/** @param isNew Whether the tab has just been identified. */
+/** Joins the user's other tabs. @param isNew Whether the tab has just been identified. */
 function join(draft: TabDraft, isNew: boolean): void {
   draft.effects.push({ type: "open_channel", user: draft.user });
   startFollowing(draft, isNew);
@@ -164,7 +164,7 @@ function followLeader(draft: TabDraft, { message }: { message: TabMessage }): vo
     draft.effects.push({ type: "apply_catch_up", catchUp: message.catchUp });
 }
 
-/** Only the leader sends these messages, so it is alive. */
+/** Outputs and catch-ups come from the leader, so it is alive. */
 function noticeLeader(draft: TabDraft, { message }: { message: TabMessage }): void {
   if (message.type === "outputs" || message.type === "catch_up") draft.leaderAnswersBy = NEVER;
 }
@@ -186,7 +186,7 @@ function watchLeader(draft: TabDraft): void {
   }
   if (draft.now < draft.checkLeaderAt) return;
   if (draft.isVisible) checkLeader(draft);
-  // A hidden tab checks when it is shown.
+  // A hidden tab checks the leader when it is shown.
   else draft.checkLeaderAt = NEVER;
 }
 
@@ -237,7 +237,7 @@ function closeTab(draft: TabDraft): void {
   draft.effects.push({ type: "report_closed" });
 }
 
-/** Gives up the socket, the lock and the channel: a page with any of these may not enter the back-forward cache. */
+/** Gives up the socket, the lock and the channel: a page that has one of them cannot enter the back-forward cache. */
 function leave(draft: TabDraft): void {
   Object.assign(draft, NO_TAB_DEADLINES);
   draft.effects.push({ type: "close_socket" }, { type: "release_lock" }, { type: "close_channel" });

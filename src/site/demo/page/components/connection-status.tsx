@@ -25,7 +25,7 @@ export function StatusPill({ label, updates }: { label?: string; updates: AnyUpd
   );
 }
 
-/** Shown where a view needs a connection and the visitor has no token. */
+/** Shown in views that need a connection while the visitor has no token. */
 export function NoTokenNote() {
   return (
     <p className="note" data-tone="warn">
@@ -94,7 +94,7 @@ export function ConnectionProblem({ updates }: { updates: AnyUpdates & Controls 
   if (isStale) {
     return (
       <p className="note" data-tone="warn">
-        Disconnected for a while: the data below may be out of date.
+        Disconnected for a while. The data below may be out of date.
       </p>
     );
   }

@@ -2,7 +2,7 @@ import type { ServiceResponse } from "../service/publish.ts";
 import { Fact } from "./fact.tsx";
 
 const OUTCOMES: Record<string, string> = {
-  applied: "applied: stored and sent to listeners",
+  applied: "applied: stored and sent to the listeners",
   duplicate: "duplicate: this id was published before, so nothing is sent",
   stale: "stale: a later version was published before, so nothing is sent",
   queued: "queued: the channel is unreachable, so the event waits in Redis",

@@ -9,7 +9,7 @@ import { Store, useStore } from "../state/store.ts";
 const PURCHASE_INTERVAL_MS = 700;
 const RESTOCK_QUANTITY = 25;
 
-/** Outside the views, so that shoppers keep buying while the visitor looks at the charts. */
+/** Kept outside the views, so that shoppers keep buying while the visitor looks at the charts. */
 const isEnabled = new Store(false);
 
 /** Publishes the sale of one item, as the shop's backend would. Restocks the product if it is sold out. */

@@ -4,7 +4,7 @@ import { type Buckets, bucketsOf, parseMetrics, quantile, type Scrape, total } f
 export const POLL_MS = 3000;
 /** Ten minutes of points. */
 const MAX_POINTS = 200;
-/** One minute: quantiles cover the last minute. */
+/** One minute of points, which quantiles cover. */
 const QUANTILE_POINTS = 20;
 
 export interface MetricsPoint {
@@ -27,7 +27,7 @@ export interface HealthSummary {
 export interface ServiceMetrics {
   points: readonly MetricsPoint[];
   health: HealthSummary | null;
-  /** Why the last poll returned no metrics; null if it did. */
+  /** Why the last poll returned no metrics; null if it succeeded. */
   problem: string | null;
 }
 

@@ -49,7 +49,7 @@ async function callWithKey(method: string, path: string, body: unknown, key: str
   }
 }
 
-/** Returns the same call as a shell command. It reads the key from the environment, so it is safe to share. */
+/** Returns the same call as a shell command. The command reads the key from the environment, so it is safe to share. */
 export function curlCommand(draft: EventDraft, orderId: string): string {
   const body = JSON.stringify(draft).replaceAll("'", "'\\''");
   return `curl -X POST ${location.origin}${eventPath(draft.type, orderId)} \\

@@ -49,7 +49,7 @@ export class ChannelLog extends Store<ChannelLogView> {
   }
 
   /**
-   * Storage for the SDK's position, which lets the page show it.
+   * Returns storage for the SDK's position, from which the page also learns the position to show.
    * @param startingPosition Returns the position that the connection starts from.
    */
   storage(startingPosition: () => Position | null): PositionStorage {

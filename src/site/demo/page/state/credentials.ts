@@ -41,7 +41,7 @@ export function saveCredentials(changes: Partial<Credentials>): void {
   store.set(next);
 }
 
-/** Moves credentials out of a demo address, so that no bookmark or screenshot contains them. */
+/** Moves credentials from a demo address to storage, so that no bookmark or screenshot contains them. */
 export function takeCredentialsFromAddress(): void {
   const given = new URLSearchParams(location.hash.slice(1));
   const found = NAMES.filter((name) => given.get(name));
@@ -52,6 +52,7 @@ export function takeCredentialsFromAddress(): void {
 
 /** Decodes a token for display, without verifying it. Returns null if it has no subject. */
 export function decodeToken(token: string): { subject: string; expiresAt: Date | null } | null {
+  // Returned as UTF-8, one character per byte.
   const bytes = claimOf(token, "sub");
   const exp = claimOf(token, "exp");
   if (typeof bytes !== "string") return null;

@@ -11,7 +11,7 @@ import { useStore } from "../state/store.ts";
 
 const STEPS = ["pending", "processing", "shipped", "delivered"];
 
-/** One order as its owner sees it: `useOrderUpdates`, with the order's earlier events. */
+/** The owner's view of one order: `useOrderUpdates`, with the order's earlier events. */
 export function OrderDetailsView() {
   const { order: updates, orderLog } = useConnections();
   const { position } = useStore(orderLog);
@@ -75,7 +75,7 @@ export function OrderDetailsView() {
   );
 }
 
-/** Switches between the customer's and the admin's token: both may listen to the order. */
+/** Switches between the customer's and the admin's token, both of which may listen to the order. */
 function ListenAs() {
   const { customer, admin, as } = useCredentials();
   if (!customer || !admin) return null;
