@@ -25,7 +25,7 @@ export type Requester = Pick<Identity, "subject" | "isAdmin" | "orderId" | "tick
 export type OrderRefusal = "order_not_found" | "access_denied";
 
 /** An order's state, and the position in its channel that the state corresponds to. */
-export interface OrderSnapshot extends Position {
+export interface OrderResource extends Position {
   order_id: string;
   user_id: string | null;
   status: string | null;
@@ -45,7 +45,7 @@ export interface Usage {
 export type RegisterOutcome =
   | { status: "created" | "corrected" }
   /** Nothing; the order is as it was. */
-  | { status: "stale"; order: Pick<OrderSnapshot, keyof OrderRegistration> & { version: number | null } };
+  | { status: "stale"; order: Pick<OrderResource, keyof OrderRegistration> & { version: number | null } };
 
 /** What every channel object offers. */
 export interface ChannelRpc extends Rpc.DurableObjectBranded {
@@ -73,7 +73,7 @@ export interface OrderChannelRpc extends ChannelRpc {
    * Returns why the requester may not listen, or null. Writes nothing for a requester without access.
    */
   adopt(registration: OrderRegistration, requester: Requester): Promise<OrderRefusal | null>;
-  snapshot(requester: Requester): Promise<OrderSnapshot | OrderRefusal>;
+  snapshot(requester: Requester): Promise<OrderResource | OrderRefusal>;
   /** Returns the generation that new tickets must carry, or null when the order is unknown. */
   ticketGeneration(): Promise<string | null>;
   /**

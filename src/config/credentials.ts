@@ -76,7 +76,7 @@ const scopes = z
 // Messages never contain a key.
 const publishKeyMessage =
   "must be name:key or name:key:scope+scope, separated by commas; a name has letters, digits, - and _, and a key no : or comma";
-const publishKey = z
+const publishKeyEntry = z
   .string()
   .transform((entry): unknown => entry.split(":").map((part) => part.trim()))
   .pipe(
@@ -96,7 +96,7 @@ const publishKey = z
   )
   .transform(([name, key, scopes = ALL_SCOPES]): PublishKey => ({ name, key, scopes: new Set(scopes) }));
 
-export const publishKeys = listOf(publishKey)
+export const publishKeys = listOf(publishKeyEntry)
   .refine(isNotEmpty, "must be set: name:key,name:key for the services that publish")
   .refine((keys) => areUnique(keys.map(({ name }) => name)), "must not use a name twice")
   .refine((keys) => areUnique(keys.map(({ key }) => key)), "must not use a key twice");

@@ -11,7 +11,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
  */
 export async function readValid<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
   requireJson(request);
-  return requireValid(check(schema, parseJson(await readBytes(request, MAX_EVENT_BYTES))));
+  return requireValid(check(schema, parseJsonBody(await readBytes(request, MAX_EVENT_BYTES))));
 }
 
 /** @throws {Refusal} 415 unless the body declares itself as JSON. */
@@ -21,7 +21,7 @@ export function requireJson(request: Request): void {
 }
 
 /** @throws {Refusal} 400. */
-export function parseJson(bytes: Uint8Array): unknown {
+export function parseJsonBody(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(decoder.decode(bytes));
   } catch (error) {

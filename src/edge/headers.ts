@@ -3,7 +3,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { requestIdOf } from "./context.ts";
 
 /** No response may be executed, framed or sniffed. The documentation page sets its own policy. */
-const HEADERS = {
+const SECURITY_HEADERS = {
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   xFrameOptions: "DENY",
   // Covers requests without CORS, such as images and scripts. CORS decides about the others.
@@ -19,9 +19,9 @@ const HEADERS = {
   overwrite: false,
 };
 
-const onHttps = secureHeaders(HEADERS);
+const onHttps = secureHeaders(SECURITY_HEADERS);
 /** HSTS must not be sent over HTTP (RFC 6797, section 7.2). */
-const onHttp = secureHeaders({ ...HEADERS, strictTransportSecurity: false });
+const onHttp = secureHeaders({ ...SECURITY_HEADERS, strictTransportSecurity: false });
 
 /**
  * Adds the security headers and `X-Request-Id` to every HTTP response, errors included, and forbids caching unless the

@@ -15,7 +15,7 @@ const TIMEOUT_MS = 10_000;
  * has an id and a channel applies an id once.
  * @returns One outcome per event, in the order of the events.
  */
-export async function deliver(
+export async function deliverToChannel(
   env: Env,
   channel: string,
   events: AcceptedEvent[],

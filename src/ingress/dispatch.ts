@@ -5,7 +5,7 @@ import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { DOORBELL, entryFields } from "../protocol/stream.ts";
 import { logFault } from "../telemetry/log.ts";
-import { deliver } from "./deliver.ts";
+import { deliverToChannel } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
 
 /**
@@ -20,7 +20,7 @@ export async function dispatch(env: Env, events: AcceptedEvent[], source: Source
     channels,
     async ([channel, indexed]) => {
       const own = indexed.map(([, event]) => event);
-      const delivered = await queueUndelivered(env, own, await deliver(env, channel, own, source));
+      const delivered = await queueUndelivered(env, own, await deliverToChannel(env, channel, own, source));
       for (const [i, outcome] of delivered.entries()) {
         const index = indexed[i]?.[0];
         if (index !== undefined) outcomes[index] = outcome;

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
+import { parseJson } from "./json.ts";
 import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
 import { utf8Length } from "./utf8.ts";
 
@@ -19,11 +20,7 @@ export type ClientMessage = z.infer<typeof clientMessage>;
 /** Parses a client's message. Returns null if it is not part of the protocol; the socket is then closed with 4005. */
 export function parseClientMessage(text: string): ClientMessage | null {
   if (text.length > MAX_CLIENT_MESSAGE_BYTES || utf8Length(text) > MAX_CLIENT_MESSAGE_BYTES) return null;
-  try {
-    return clientMessage.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  return clientMessage.safeParse(parseJson(text)).data ?? null;
 }
 
 /**

@@ -23,7 +23,7 @@ const productData = {
   timestamp: timestamp.optional(),
 };
 
-const EXAMPLE_ORDER = "123e4567-e89b-12d3-a456-426614174000";
+export const EXAMPLE_ORDER = "123e4567-e89b-12d3-a456-426614174000";
 const EXAMPLE_TIME = "2026-11-22T10:15:30.123456";
 
 export const EVENTS = {

@@ -8,7 +8,7 @@ export const MAX_EVENT_ID_LENGTH = 128;
 export const MAX_PRODUCT_ID_LENGTH = 128;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
+export const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /** Returns an order id in its canonical lower case, or null for anything but a UUID (RFC 9562, any version). */
 export function parseOrderId(text: string): string | null {

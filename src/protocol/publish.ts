@@ -1,10 +1,11 @@
 import * as z from "zod";
 import { EVENTS, type EventType, eventTypesOf, isEventType } from "./events.ts";
+import { isRecord } from "./json.ts";
 import { type ChannelName, isEventId, MAX_EVENT_ID_LENGTH, parseChannelName, parseOrderId } from "./names.ts";
 import type { OrderPut, OrderRegistration } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 import { type StatusChange, statusChangeOf } from "./status-change.ts";
-import { type Checked, check, findUnsafeValue, isRecord } from "./validation.ts";
+import { type Checked, check, findUnsafeValue } from "./validation.ts";
 
 /** What a service may publish, and the validation that every event passes, whether it arrives over HTTP or Redis. */
 

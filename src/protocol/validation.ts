@@ -28,10 +28,6 @@ function fieldName(path: PropertyKey[]): string {
     .join("");
 }
 
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /**
  * Finds the first value that is valid JSON but unsafe to pass on: a key that reaches an object's prototype in careless
  * code, a number that JavaScript would silently change, or nesting that could exhaust a parser's stack.

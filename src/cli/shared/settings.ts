@@ -6,7 +6,7 @@ import { usageError } from "./command-error.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** The service's address and credentials: from options, else the environment, else `.dev.vars` in this directory. */
+/** The service's address, from `--url`, and its credentials: from options, else the environment, else `.dev.vars`. */
 
 export const DEFAULT_URL = "http://localhost:8000";
 
@@ -76,7 +76,7 @@ export function jwtSecret(options: CommonOptions, sources: Sources): Setting {
 /** A Redis that speaks Upstash's REST protocol, or one that speaks its own. */
 export type RedisTarget = { kind: "upstash"; url: Setting; token: Setting } | { kind: "redis"; url: string };
 
-/** Returns the Redis with the stream that the service reads. @throws {CommandError} for a bad or incomplete setting. */
+/** Returns the Redis that the service reads from. @throws {CommandError} for an invalid or incomplete setting. */
 export function redisTarget(sources: Sources): RedisTarget {
   const url = setting("UPSTASH_REDIS_REST_URL", sources);
   const token = setting("UPSTASH_REDIS_REST_TOKEN", sources);

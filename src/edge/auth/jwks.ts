@@ -2,6 +2,7 @@ import { importJWK } from "jose";
 import * as z from "zod";
 import { isHmac } from "../../config/credentials.ts";
 import { backoffCeiling } from "../../protocol/backoff.ts";
+import { parseJson } from "../../protocol/json.ts";
 import { logFault } from "../../telemetry/log.ts";
 
 /**
@@ -19,13 +20,13 @@ export const STALE_MS = 60 * 60_000;
 export const COOLDOWN_MS = 30_000;
 /** Back-off after failed fetches. */
 export const MIN_BACKOFF_MS = 5_000;
-export const MAX_BACKOFF_MS = 60_000;
+export const MAX_JWKS_BACKOFF_MS = 60_000;
 const TIMEOUT_MS = 5_000;
 /** A claim expires after this, because its request may have been cancelled by its client. */
 const CLAIM_MS = TIMEOUT_MS + 1_000;
 /** Polling interval of requests that wait for another's fetch; it doubles up to the maximum. */
-const MIN_POLL_MS = 20;
-const MAX_POLL_MS = 320;
+const MIN_CLAIM_POLL_MS = 20;
+const MAX_CLAIM_POLL_MS = 320;
 const MAX_BYTES = 64 * 1024;
 const MAX_KEYS = 50;
 
@@ -85,7 +86,7 @@ export async function findPublicKey(url: string, algorithms: readonly string[], 
   } else if (!key || age() >= STALE_MS) {
     // Polls with this request's own timers. No jitter: looking at memory puts no load on anything.
     for (let polls = 0; Date.now() < set.claimedUntil; polls++) {
-      await scheduler.wait(backoffCeiling(polls, MIN_POLL_MS, MAX_POLL_MS));
+      await scheduler.wait(backoffCeiling(polls, MIN_CLAIM_POLL_MS, MAX_CLAIM_POLL_MS));
     }
   }
   key = pick(set, hint);
@@ -124,7 +125,7 @@ async function refetch(set: KeySet, url: string, algorithms: readonly string[]):
   } catch (error) {
     logFault("jwks", error);
     // No jitter: traffic, not a timer, triggers the next fetch.
-    set.mayFetchAt = Date.now() + backoffCeiling(set.failures, MIN_BACKOFF_MS, MAX_BACKOFF_MS);
+    set.mayFetchAt = Date.now() + backoffCeiling(set.failures, MIN_BACKOFF_MS, MAX_JWKS_BACKOFF_MS);
     set.failures += 1;
   } finally {
     set.claimedUntil = 0;
@@ -175,15 +176,6 @@ async function importPublicKey(jwk: z.infer<typeof jwks>["keys"][number], alg: s
   try {
     const key = await importJWK(jwk, alg);
     return key instanceof CryptoKey && key.type === "public" ? key : null;
-  } catch {
-    return null;
-  }
-}
-
-/** Returns null for malformed JSON. A parser's message quotes the text, so it must not be logged. */
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { Requester } from "../../channels/contract.ts";
 import { configOf } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
-import { parseJson, readBytes, requireJson } from "../body.ts";
+import { parseJsonBody, readBytes, requireJson } from "../body.ts";
 import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
 import { requireWithinLimit } from "../rate-limits.ts";
@@ -53,7 +53,7 @@ export async function requirePublication(
     const service = await requireAnyService(c);
     await requireMayPublish(c, service, scope);
     requireJson(request);
-    return { service, body: parseJson(await readBytes(request, maxBytes)), signedId: null };
+    return { service, body: parseJsonBody(await readBytes(request, maxBytes)), signedId: null };
   }
   const headers = readSignature(request, Date.now());
   if (!headers.ok) throw new KeyRefusal(headers.reason);
@@ -65,7 +65,7 @@ export async function requirePublication(
   const service = remember(c, found.service);
   await requireMayPublish(c, service, scope);
   requireJson(request);
-  return { service, body: parseJson(bytes), signedId: headers.signature.id };
+  return { service, body: parseJsonBody(bytes), signedId: headers.signature.id };
 }
 
 /** Stores the service's name before any further check, so that the log names the caller of a refused request. */

@@ -1,7 +1,7 @@
-import { EVENTS, type EventType, eventTypesOf, isEventType } from "../../protocol/events.ts";
+import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf, isEventType } from "../../protocol/events.ts";
 import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
 import { SECURITY_SCHEMES } from "./access.ts";
-import { EXAMPLE_ORDER, exampleFrame, FRAME_EXAMPLES } from "./examples.ts";
+import { exampleFrame, FRAME_EXAMPLES } from "./examples.ts";
 import { FRAME_SCHEMAS, frameName } from "./frame-schemas.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
 import { ABOUT_SOCKETS, API_VERSION, LICENSE, TITLE } from "./prose.ts";

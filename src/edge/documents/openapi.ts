@@ -12,35 +12,36 @@ const ANY_CALL: HttpRefusal[] = ["internal_error", "misconfigured", "unavailable
 const ANY_BODY: HttpRefusal[] = ["malformed_json", "body_too_large", "unsupported_media_type", "validation_failed"];
 
 /** Response headers, and the statuses that carry them. */
-const HEADERS: Record<string, { isOn: (status: number) => boolean; description: string; schema: JsonObject }> = {
-  "WWW-Authenticate": {
-    isOn: (status) => status === 401,
-    description: "`Bearer`",
-    schema: { type: "string" },
-  },
-  Allow: {
-    isOn: (status) => status === 405,
-    description: "The methods that the path supports.",
-    schema: { type: "string" },
-  },
-  "X-Request-Id": {
-    isOn: (status) => status !== 101,
-    description: "The id of the call in the service's log.",
-    schema: { type: "string" },
-  },
-  "Retry-After": {
-    isOn: (status) => status === 429 || status === 503,
-    description: "How long to wait, in seconds.",
-    schema: { type: "integer" },
-  },
-};
+const RESPONSE_HEADERS: Record<string, { isOn: (status: number) => boolean; description: string; schema: JsonObject }> =
+  {
+    "WWW-Authenticate": {
+      isOn: (status) => status === 401,
+      description: "`Bearer`",
+      schema: { type: "string" },
+    },
+    Allow: {
+      isOn: (status) => status === 405,
+      description: "The methods that the path supports.",
+      schema: { type: "string" },
+    },
+    "X-Request-Id": {
+      isOn: (status) => status !== 101,
+      description: "The id of the call in the service's log.",
+      schema: { type: "string" },
+    },
+    "Retry-After": {
+      isOn: (status) => status === 429 || status === 503,
+      description: "How long to wait, in seconds.",
+      schema: { type: "integer" },
+    },
+  };
 
 /** Returns the HTTP API as OpenAPI 3.1. */
 export function openApiDocument(): JsonObject {
   const paths: Record<string, JsonObject> = {};
   for (const [call, operation] of Object.entries(OPERATIONS)) {
     const [method = "", path = ""] = call.split(" ");
-    paths[path] = { ...paths[path], [method.toLowerCase()]: describe(operation, path) };
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(operation, path) };
   }
   return {
     openapi: "3.1.0",
@@ -53,14 +54,14 @@ export function openApiDocument(): JsonObject {
       parameters: PARAMETERS,
       responses: problemResponses(),
       headers: Object.fromEntries(
-        Object.entries(HEADERS).map(([name, { description, schema }]) => [name, { description, schema }]),
+        Object.entries(RESPONSE_HEADERS).map(([name, { description, schema }]) => [name, { description, schema }]),
       ),
       securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
 
-function describe(operation: Operation, path: string): JsonObject {
+function operationObject(operation: Operation, path: string): JsonObject {
   const { tag, id, summary, description, body } = operation;
   const { security } = ACCESS[operation.access];
   const inPath = path.includes("{order_id}") ? (["order_id"] as const) : [];
@@ -161,7 +162,7 @@ const PROBLEM_DETAILS: Partial<Record<HttpRefusal, JsonObject>> = {
 };
 
 function withHeaders(status: number): JsonObject {
-  const names = Object.entries(HEADERS).filter(([, { isOn }]) => isOn(status));
+  const names = Object.entries(RESPONSE_HEADERS).filter(([, { isOn }]) => isOn(status));
   if (names.length === 0) return {};
   return { headers: Object.fromEntries(names.map(([name]) => [name, ref("headers", name)])) };
 }

@@ -1,9 +1,9 @@
-import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
+import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf } from "../../protocol/events.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import type { Access } from "./access.ts";
-import { EXAMPLE_ORDER, EXAMPLES } from "./examples.ts";
+import { BODY_EXAMPLES } from "./examples.ts";
 import type { BodyName } from "./http-schemas.ts";
 import type { Json } from "./json-schema.ts";
 
@@ -30,12 +30,12 @@ export interface Operation {
   parameters?: (keyof typeof PARAMETERS)[];
   body?: { schema: BodyName; maxBytes: number; examples: Record<string, Json> };
   /** By status. */
-  answers: Record<number, Answer>;
+  answers: Record<number, DocumentedAnswer>;
   /** Refusals that the other fields do not imply. */
   refusals?: HttpRefusal[];
 }
 
-interface Answer {
+interface DocumentedAnswer {
   description: string;
   /** Absent without a body, or when it is not JSON. */
   schema?: BodyName;
@@ -79,20 +79,20 @@ const publishExamples = (types: EventType[]) =>
 
 /** The answers to a publish. */
 const PUBLISHED = {
-  200: { description: "Durably accepted.", schema: "published", example: EXAMPLES.published },
+  200: { description: "Durably accepted.", schema: "published", example: BODY_EXAMPLES.published },
   202: {
     description: "The channel is unreachable; the event is queued in Redis.",
     schema: "queued",
-    example: EXAMPLES.queued,
+    example: BODY_EXAMPLES.queued,
   },
-} as const satisfies Record<number, Answer>;
+} as const satisfies Record<number, DocumentedAnswer>;
 
 const SOCKET_ANSWER = {
   101: {
     description:
       "A WebSocket. A refused client also gets one, which is closed at once with a code that states the reason.",
   },
-} as const satisfies Record<number, Answer>;
+} as const satisfies Record<number, DocumentedAnswer>;
 
 const REPEATABLE =
   "With an `id` (or `Idempotency-Key`) the call is safe to repeat: a repeated event is answered with `duplicate`.";
@@ -155,9 +155,9 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: `1 to ${MAX_BATCH_EVENTS} events of at most ${MAX_EVENT_BYTES} bytes each. A rejected event does not affect the others.`,
     access: "publisher",
     parameters: ["idempotency_key"],
-    body: { schema: "publish_batch", maxBytes: MAX_BATCH_BYTES, examples: { two_events: EXAMPLES.publish_batch } },
+    body: { schema: "publish_batch", maxBytes: MAX_BATCH_BYTES, examples: { two_events: BODY_EXAMPLES.publish_batch } },
     answers: {
-      200: { description: "The outcome of each event.", schema: "batch_results", example: EXAMPLES.batch_results },
+      200: { description: "The outcome of each event.", schema: "batch_results", example: BODY_EXAMPLES.batch_results },
     },
     refusals: ["rate_limited"],
   },
@@ -170,11 +170,11 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     body: {
       schema: "order_registration",
       maxBytes: MAX_EVENT_BYTES,
-      examples: { order: EXAMPLES.order_registration },
+      examples: { order: BODY_EXAMPLES.order_registration },
     },
     answers: {
-      200: { description: "Corrected.", schema: "registered_order", example: EXAMPLES.registered_order },
-      201: { description: "Registered.", schema: "registered_order", example: EXAMPLES.registered_order },
+      200: { description: "Corrected.", schema: "registered_order", example: BODY_EXAMPLES.registered_order },
+      201: { description: "Registered.", schema: "registered_order", example: BODY_EXAMPLES.registered_order },
     },
   },
   "GET /api/v1/orders/{order_id}": {
@@ -184,7 +184,11 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: "For its owner, admins, services, and guests with a ticket. Guests do not see the owner.",
     access: "requester",
     answers: {
-      200: { description: "The order's state at `seq`.", schema: "order_snapshot", example: EXAMPLES.order_snapshot },
+      200: {
+        description: "The order's state at `seq`.",
+        schema: "order_snapshot",
+        example: BODY_EXAMPLES.order_snapshot,
+      },
     },
     refusals: ["order_not_found", "rate_limited"],
   },
@@ -204,8 +208,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description:
       "A token that admits a guest to this order only. It becomes invalid when the order gets another owner.",
     access: "service",
-    body: { schema: "ticket_request", maxBytes: MAX_EVENT_BYTES, examples: { a_day: EXAMPLES.ticket_request } },
-    answers: { 201: { description: "Issued.", schema: "ticket", example: EXAMPLES.ticket } },
+    body: { schema: "ticket_request", maxBytes: MAX_EVENT_BYTES, examples: { a_day: BODY_EXAMPLES.ticket_request } },
+    answers: { 201: { description: "Issued.", schema: "ticket", example: BODY_EXAMPLES.ticket } },
     refusals: ["order_not_found"],
   },
   "POST /api/v1/disconnect": {
@@ -214,7 +218,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     summary: "Close a channel's sockets",
     description: "Closes all of them, or one user's, with 4001.",
     access: "service",
-    body: { schema: "disconnect", maxBytes: MAX_EVENT_BYTES, examples: { one_user: EXAMPLES.disconnect } },
+    body: { schema: "disconnect", maxBytes: MAX_EVENT_BYTES, examples: { one_user: BODY_EXAMPLES.disconnect } },
     answers: { 200: { description: "Closed.", schema: "disconnected", example: { closed: 1 } } },
   },
   "GET /api/v1/ws/health": {
@@ -223,7 +227,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     summary: "Service health",
     description: "Services and admins see order ids; others see the sum over all orders.",
     access: "anyone",
-    answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: EXAMPLES.health } },
+    answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: BODY_EXAMPLES.health } },
     refusals: ["rate_limited"],
   },
   "GET /metrics": {

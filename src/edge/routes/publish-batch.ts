@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import * as z from "zod";
+import { isRecord } from "../../protocol/json.ts";
 import { isEventId, PRODUCTS_CHANNEL, parseChannelName } from "../../protocol/names.ts";
 import {
   type AcceptedEvent,
@@ -10,7 +11,7 @@ import {
   type PublishOutcome,
 } from "../../protocol/publish.ts";
 import { type FieldError, type Problem, problem } from "../../protocol/refusals.ts";
-import { check, isRecord } from "../../protocol/validation.ts";
+import { check } from "../../protocol/validation.ts";
 import { type Service, scopeDetail } from "../auth/keys.ts";
 import { requirePublication } from "../auth/require.ts";
 import type { HonoEnv } from "../context.ts";

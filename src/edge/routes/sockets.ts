@@ -18,12 +18,12 @@ import { answerConnect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
   const config = configOf(c.env);
-  const identity = await authenticate(c, config);
+  const identity = await identifyClient(c, config);
   if (identity instanceof Response) return identity;
   const orderId = parseOrderId(c.req.param("order_id") ?? "");
   if (orderId === null) return refuseSocket(c, "invalid_order_id");
 
-  const request = connectRequest(c, identity, null);
+  const request = connectRequestOf(c, identity, null);
   const answer = await requestSocket(orderStub(c.env, orderId), request);
   if (!("reason" in answer) || answer.isOwnerKnown || config.ordersApiUrl === null) return answerConnect(c, answer);
   // Tickets mean nothing to the shop's backend.
@@ -36,13 +36,13 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
 /** `GET /api/v1/ws/products`: any user listens to all products, or to those of `?product_id=a,b,c`. */
 export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
-  const identity = await authenticate(c, configOf(c.env));
+  const identity = await identifyClient(c, configOf(c.env));
   if (identity instanceof Response) return identity;
   if (identity.orderId !== null) return refuseSocket(c, "access_denied");
   const products = parseProductFilter(c.req.query("product_id") ?? null);
   if (products === "invalid") return refuseSocket(c, "protocol_error");
 
-  const request = connectRequest(c, identity, products);
+  const request = connectRequestOf(c, identity, products);
   return answerConnect(c, await requestSocket(productsStub(c.env), request));
 }
 
@@ -51,7 +51,7 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
  * @returns The client's identity, or the response that refuses it.
  * @throws {Refusal} 503 while the token cannot be verified.
  */
-async function authenticate(c: Context<HonoEnv>, config: Config): Promise<Identity | Response> {
+async function identifyClient(c: Context<HonoEnv>, config: Config): Promise<Identity | Response> {
   if (!isOriginAllowed(c.req.raw, config)) return refuseSocket(c, "origin_not_allowed");
   const address = addressOf(c);
   const isFlood = address !== null && !(await isWithinLimit(c, "CONNECTS_PER_ADDRESS", address));
@@ -66,7 +66,7 @@ async function authenticate(c: Context<HonoEnv>, config: Config): Promise<Identi
   return isAllowed ? verified.identity : refuseSocket(c, "rate_limited");
 }
 
-function connectRequest(c: Context, identity: Identity, products: string[] | null): ConnectRequest {
+function connectRequestOf(c: Context, identity: Identity, products: string[] | null): ConnectRequest {
   return {
     identity,
     products,

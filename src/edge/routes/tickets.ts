@@ -11,11 +11,11 @@ import { orderIdParam } from "./orders.ts";
 
 const MIN_TTL_SECONDS = 60;
 const MAX_TTL_SECONDS = 7 * 86_400;
-const DEFAULT_TTL_SECONDS = 3600;
+const DEFAULT_TICKET_TTL_SECONDS = 3600;
 
 /** The request body. */
 export const ticketRequest = z.strictObject({
-  ttl_seconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TTL_SECONDS),
+  ttl_seconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TICKET_TTL_SECONDS),
 });
 
 /** `POST /api/v1/orders/{order_id}/tickets`: issues a token that lets a guest listen to that order. */

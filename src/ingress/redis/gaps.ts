@@ -13,7 +13,7 @@ export interface ReadPosition {
   entriesAdded: number;
 }
 
-export type Gap =
+export type StreamGap =
   /** This many entries were removed before they were read. */
   | { kind: "trimmed"; lost: number }
   /** The stream was deleted, and perhaps created again: how many entries are lost is unknown. */
@@ -23,7 +23,7 @@ export type Gap =
  * Finds out what is lost when the last entry read is no longer in the stream.
  * @param info null when the stream does not exist.
  */
-export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): Gap | null {
+export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): StreamGap | null {
   if (cursor === STREAM_START) return null;
   if (!info) return { kind: "flushed" };
   // Trimming removes the oldest entries first. With the last entry read, everything before it must have been removed;

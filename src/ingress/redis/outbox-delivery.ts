@@ -5,7 +5,7 @@ import { MAX_CONCURRENT_CALLS } from "../../protocol/platform-limits.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../../protocol/publish.ts";
 import { entryFields } from "../../protocol/stream.ts";
 import { logPublish, outcomesOf } from "../../telemetry/log.ts";
-import { deliver } from "../deliver.ts";
+import { deliverToChannel } from "../deliver.ts";
 import type { DeadLetter, RelayStore } from "./relay-store.ts";
 
 /** How events from the stream are counted and logged. */
@@ -78,7 +78,7 @@ export class OutboxDelivery {
   /** Returns the events that the channel refused for good, or `unavailable` when it has to be tried again. */
   async #deliverRow(channel: string, events: AcceptedEvent[]): Promise<DeadLetter[] | "unavailable"> {
     const startedAt = Date.now();
-    const outcomes = await deliver(this.#env, channel, events, SOURCE);
+    const outcomes = await deliverToChannel(this.#env, channel, events, SOURCE);
     if (outcomes.some(({ status }) => status === "unavailable")) return "unavailable";
     logPublish({
       request_id: "",

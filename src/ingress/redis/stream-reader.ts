@@ -2,7 +2,7 @@ import { entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
 import { toDeadLetter } from "./dead-letters.ts";
 import { entryTime, readEntry, type StreamEntry } from "./entry.ts";
-import { findGap, type Gap, STREAM_START } from "./gaps.ts";
+import { findGap, STREAM_START, type StreamGap } from "./gaps.ts";
 import type { RelayState, RelayStore } from "./relay-store.ts";
 import { parseEntries, parseStreamInfo, type StreamInfo } from "./replies.ts";
 
@@ -17,7 +17,7 @@ const TRIM_AFTER_ENTRIES = 1000;
 export interface ReadResult {
   /** Whether more may be waiting in the stream. */
   hasMore: boolean;
-  gap: Gap | null;
+  gap: StreamGap | null;
   /** How many of the entries read are not events; they became dead letters. */
   rejected: number;
 }
@@ -89,7 +89,7 @@ export class StreamReader {
     this.#store.update({ untrimmed: 0 });
   }
 
-  #gapSince(info: StreamInfo | "unknown" | null): Gap | null {
+  #gapSince(info: StreamInfo | "unknown" | null): StreamGap | null {
     const { cursor, entriesAdded } = this.#store.state;
     // The loss cannot be counted, so it has to be assumed.
     if (info === "unknown" || (info && entriesAdded === null)) return { kind: "recreated" };

@@ -9,13 +9,13 @@ import {
 import type { Draft } from "./draft.ts";
 import { leavePhase, scheduleRetry } from "./retry.ts";
 
-/** What a close code leads to: a retry, or the end of the connection. */
+/** What follows a close: a retry, or the end of the connection. */
 
 const ACCESS_DENIED = 4003 satisfies CloseCode;
 
 export function handleClose(draft: Draft, { code, reason }: { code: number; reason: string }): void {
   const { firstBackoffMs } = draft.tuning;
-  // The token may have expired: a fresh one is worth one try.
+  // The token may have expired: retry once with a fresh one.
   const isTokenRefused = code === UNAUTHENTICATED && reason !== DISCONNECTED_REASON && !draft.refused;
   const retry = isTokenRefused ? "now" : retryOf(code);
   // The socket is closed already, so there is nothing to drop.

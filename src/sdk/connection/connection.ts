@@ -24,7 +24,7 @@ import type { Position, Status } from "./types.ts";
 export function connectOrder(orderId: string, options: OrderOptions): Connection {
   const path = `orders/${encodeURIComponent(orderId)}`;
   // An order's channel carries order events only.
-  return connect(path, orderChannelName(orderId.toLowerCase()), options as ChannelOptions, null);
+  return connectChannel(path, orderChannelName(orderId.toLowerCase()), options as ChannelOptions, null);
 }
 
 /**
@@ -39,7 +39,7 @@ export function connectProducts(options: ProductsOptions): ProductsConnection {
   const { productIds } = options;
   const filter = productIds ? withProducts(null, productIds).sort() : null;
   // The products channel carries product events only.
-  return connect(PRODUCTS_CHANNEL, PRODUCTS_CHANNEL, options as ChannelOptions, filter);
+  return connectChannel(PRODUCTS_CHANNEL, PRODUCTS_CHANNEL, options as ChannelOptions, filter);
 }
 
 /** The options of either channel. */
@@ -48,7 +48,7 @@ type ChannelOptions = Omit<OrderOptions, "onEvent" | "onSnapshot"> & {
   onSnapshot?: (snapshot: Extract<Output, { type: "snapshot" }>["snapshot"]) => void;
 };
 
-function connect(
+function connectChannel(
   path: string,
   channel: string,
   options: ChannelOptions,

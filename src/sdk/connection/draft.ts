@@ -3,7 +3,7 @@ import type { FilterMessage } from "./product-filter.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The next state while one step works it out. */
+/** The next state while a step computes it, and what the step works with. */
 export interface Draft extends Mutable<State> {
   readonly effects: Effect[];
   /** Milliseconds since 1970. */
@@ -16,7 +16,7 @@ export function emit(draft: Draft, effect: Effect): void {
   draft.effects.push(effect);
 }
 
-/** As in `protocol/client-messages.ts`, whose types need a library that pages do not load. */
+/** The same as in `protocol/client-messages.ts`, which pages do not load because it needs the validation library. */
 type ClientMessage = FilterMessage | { type: "authenticate"; token: string } | { type: "ack"; seq: number };
 
 export function sendMessage(draft: Draft, message: ClientMessage): void {

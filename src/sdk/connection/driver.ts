@@ -1,3 +1,4 @@
+import type { CloseCode } from "../../protocol/close-rules.ts";
 import { BEARER_PROTOCOL_PREFIX, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
 import type { Link, Output } from "./link.ts";
 import { step } from "./machine.ts";
@@ -13,6 +14,7 @@ import type { Position } from "./types.ts";
 const JWT_CHARACTERS = /^[\w.-]+$/;
 /** `WebSocket.OPEN`, which some runtimes lack. */
 const OPEN = 1;
+const PROTOCOL_ERROR = 4005 satisfies CloseCode;
 
 /** Opens a connection: runs its state machine with a real socket, clock and page. */
 export function openLink(
@@ -42,15 +44,15 @@ export function openLink(
         socket = null;
         return;
       default:
-        // A page that called `close()` from a callback receives nothing more.
-        if (!machine.isWaiting("close")) onOutput(effect);
+        // After the page called `close()` from a callback, it receives nothing more.
+        if (!machine.isQueued("close")) onOutput(effect);
     }
   }
 
   async function fetchToken(request: number): Promise<void> {
     try {
       const token: unknown = await getToken();
-      // Such as an error page. The service would reject it for good; the next call may return a token.
+      // The text of an error page, for example: the service would refuse it for good, but the next call may succeed.
       if (typeof token !== "string" || !JWT_CHARACTERS.test(token)) throw new TypeError();
       take({ type: "token", request, token, expiresAt: Number(claimOf(token, "exp")) * 1000 || NEVER });
     } catch {
@@ -63,13 +65,13 @@ export function openLink(
       socket = new WebSocket(socketUrl(position, filter), [SUBPROTOCOL, BEARER_PROTOCOL_PREFIX + token]);
       socket.addEventListener("message", ({ data }) => {
         if (data === PONG) take({ type: "pong", socket: id });
-        // One at a time, so that the position is always that of the event just delivered.
+        // One input per frame, so that the position is always that of the event just delivered.
         else for (const frame of parseFrames(String(data))) take({ type: "frame", socket: id, frame });
       });
       socket.addEventListener("close", ({ code, reason }) => take({ type: "socket_closed", socket: id, code, reason }));
     } catch {
       // The URL is invalid; retrying does not help. The error itself is dropped because it contains the token.
-      take({ type: "socket_closed", socket: id, code: 4005, reason: "Invalid WebSocket URL" });
+      take({ type: "socket_closed", socket: id, code: PROTOCOL_ERROR, reason: "Invalid WebSocket URL" });
     }
   }
 

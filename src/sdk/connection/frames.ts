@@ -1,15 +1,16 @@
 import type { EventType } from "../../protocol/event-data.ts";
+import { isRecord } from "../../protocol/json.ts";
 import { type Draft, emit, sendMessage } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
-import { isPosition, isRecord } from "./position.ts";
+import { isPosition } from "./position.ts";
 import { passes } from "./product-filter.ts";
 import { scheduleRefresh } from "./token-refresh.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
 
-/** What frames do to a connection: each event is delivered once, in order, and moves the position. */
+/** Frames from the service: delivers each event once and in order, and moves the position. */
 
-/** Event types to deliver. A newer service may send others. `satisfies` keeps the list complete. */
-const EVENT_TYPES: object = {
+/** Event types to deliver; a newer service may send others, which are skipped. `satisfies` keeps the list complete. */
+const KNOWN_EVENT_TYPES: object = {
   order_status_changed: 1,
   payment_status_changed: 1,
   order_shipped: 1,
@@ -23,7 +24,7 @@ const EVENT_TYPES: object = {
   product_status_changed: 1,
 } satisfies Record<EventType, 1>;
 
-/** Takes the first frame of a connection. @returns Whether the frame was one. */
+/** Handles the first frame of a connection. @returns False for any other frame, which is ignored. */
 export function receiveFirstFrame(draft: Draft, frame: unknown): boolean {
   if (!isRecord(frame) || !isEstablished(frame)) return false;
   draft.clockSkewMs = ageOf(draft, frame);
@@ -31,7 +32,7 @@ export function receiveFirstFrame(draft: Draft, frame: unknown): boolean {
   return true;
 }
 
-/** Takes a frame of a live connection. @returns Whether an event before it is missing; then the frame was not taken. */
+/** Handles a frame of a live connection. @returns True, without handling it, if an event before it is missing. */
 export function receiveFrame(draft: Draft, frame: unknown): boolean {
   if (!isRecord(frame)) return false;
   const { type, data } = frame;
@@ -55,14 +56,14 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): boolean {
       draft.missingAfter = position.seq;
       return true;
     }
-    // Reconnecting did not bring the missing events.
+    // The missing events did not arrive after a reconnect either.
     emit(draft, { type: "gap", gap: { from: position, to: { ...position, seq: seq - 1 } } });
   }
   draft.position = { ...position, seq };
   const age = ageOf(draft, frame);
   draft.clockSkewMs = Math.min(draft.clockSkewMs, age);
   draft.lagMs = age - draft.clockSkewMs;
-  const isDelivered = passes(filter, data.product_id) && Object.hasOwn(EVENT_TYPES, String(type));
+  const isDelivered = passes(filter, data.product_id) && Object.hasOwn(KNOWN_EVENT_TYPES, String(type));
   // The service validated the event against the catalogue.
   const event = frame as unknown as OrderEvent | ProductEvent;
   emit(draft, isDelivered ? { type: "event", event } : { type: "position", position: draft.position });
@@ -74,7 +75,7 @@ function takeSnapshot(draft: Draft, snapshot: OrderSnapshot | ProductsSnapshot, 
   const { epoch, seq } = snapshot;
   const from = draft.position;
   draft.isRecovered = isReplaying && from?.epoch === epoch;
-  // With a filter, the last replayed event may be any.
+  // With a filter, the last replayed event may have any `seq`.
   draft.replayUntil = draft.isRecovered && !draft.filter ? seq : 0;
   if (!draft.isRecovered) {
     const to = { epoch, seq };
@@ -87,7 +88,7 @@ function takeSnapshot(draft: Draft, snapshot: OrderSnapshot | ProductsSnapshot, 
 /** Our clock minus the frame's timestamp, in milliseconds; 0 without a readable timestamp. */
 const ageOf = (draft: Draft, { ts }: Record<string, unknown>) => draft.now - Date.parse(String(ts)) || 0;
 
-/** Checks only what the SDK needs. The rest of `data` is for the page. */
+/** Checks only the fields that the SDK uses. */
 function isEstablished(
   frame: Record<string, unknown>,
 ): frame is { type: string; ts: unknown; data: OrderSnapshot | ProductsSnapshot } {

@@ -2,9 +2,9 @@ import { PING } from "../../protocol/frames.ts";
 import { type Draft, emit } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
 
-/** Detects dead sockets: pings, and how long the socket may stay silent afterwards. */
+/** Detects dead sockets: sends pings and limits the silence that may follow. */
 
-/** A tick this late means that the device slept. */
+/** A tick that is late by this much means that the device was asleep. */
 const SLEPT_MS = 5000;
 
 function ping(draft: Draft, timeoutMs: number): void {
@@ -15,7 +15,7 @@ function ping(draft: Draft, timeoutMs: number): void {
   emit(draft, { type: "send", text: PING });
 }
 
-/** Asks a socket that may have died unnoticed, such as during sleep, for a quick sign of life. */
+/** Pings a socket that may have died unnoticed, for example during sleep, with a short timeout. */
 export const probe = (draft: Draft) => ping(draft, draft.tuning.wakeTimeoutMs);
 
 export function receivePong(draft: Draft): void {
@@ -24,8 +24,8 @@ export function receivePong(draft: Draft): void {
 }
 
 /**
- * Restarts the wait for a pong, which is queued behind other messages. Only the last pong ends it: any other message
- * may have been received before the device slept.
+ * Restarts the wait for a pong, because the pong queues behind other messages. Only the last pong ends the wait: any
+ * other message may have been received before the device fell asleep.
  */
 export function extendPongTimeout(draft: Draft): void {
   draft.pongBy = draft.pendingPings === 0 ? NEVER : draft.now + draft.pongTimeoutMs;
@@ -35,12 +35,12 @@ export function extendPongTimeout(draft: Draft): void {
 export function tickHeartbeat(draft: Draft): boolean {
   const { heartbeatTimeoutMs, wakeTimeoutMs } = draft.tuning;
   if (draft.now >= draft.pongBy) {
-    // If the device slept, the pong may be there but unread: ping once more.
+    // If the device was asleep, the pong may have arrived but not been read yet: ping once more.
     if (draft.now < draft.pongBy + SLEPT_MS || draft.pendingPings > 1) return true;
     draft.pongBy = NEVER;
     probe(draft);
   } else if (draft.now >= draft.pingAt) {
-    // Timers in hidden tabs are late anyway.
+    // Browsers delay timers in hidden tabs, so a late tick there means nothing.
     const hasSlept = draft.isVisible && draft.now >= draft.pingAt + SLEPT_MS;
     ping(draft, hasSlept ? wakeTimeoutMs : heartbeatTimeoutMs);
   }

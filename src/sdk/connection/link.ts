@@ -2,7 +2,7 @@ import type { ProductFilter } from "./product-filter.ts";
 import type { Tuning } from "./tuning.ts";
 import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot, Status } from "./types.ts";
 
-/** The seam between the page's `Connection` and its socket, which may be in another tab. */
+/** The interface between the page's `Connection` and its socket, which may be in another tab. */
 
 /** What a link reports. */
 export type Output =
@@ -13,7 +13,7 @@ export type Output =
   | { type: "position"; position: Position }
   | { type: "status"; status: Status };
 
-/** A connection without its public callbacks: a `Driver` with a socket of its own, or a tab that shares one. */
+/** A connection without its public callbacks, with its own socket (`driver.ts`) or a shared one (`tabs/tab-link.ts`). */
 export interface Link {
   readonly position: Position | null;
   readonly lagMs: number | null;
@@ -23,7 +23,7 @@ export interface Link {
   readonly setFilter: (filter: ProductFilter) => void;
 }
 
-/** Opens a socket that continues from a position. */
+/** Opens a link with its own socket, which continues from a position. */
 export type OpenLink = (position: Position | null, wasLive: boolean, onOutput: (output: Output) => void) => Link;
 
 /** What `sharedTabs()` receives from a connection. */

@@ -8,7 +8,7 @@ import type { Position, Status } from "./types.ts";
 /** A deadline that is not set. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
-/** When the machine has to act by itself, in milliseconds since 1970, or `NEVER`. */
+/** When the machine acts without another input: milliseconds since 1970, or `NEVER`. */
 export interface Deadlines {
   /** When to retry (`backoff`), or when to give up on the token (`authorizing`) or the first frame (`connecting`). */
   phaseEndsAt: number;
@@ -45,8 +45,10 @@ export interface State extends Readonly<Deadlines> {
   /** The filter the page wants, and the one the service knows. */
   readonly filter: ProductFilter;
   readonly sentFilter: ProductFilter;
-  /** The current token request and the current socket. Answers with an older number arrive late and are ignored. While
-   * no socket is open, no socket has this number. */
+  /**
+   * Numbers of the current token request and the current socket. Inputs with an older number are late and ignored. While
+   * no socket is open, no socket has this number.
+   */
   readonly request: number;
   readonly socket: number;
   /** Failed attempts since the last success, and when the last attempt began. */
@@ -63,13 +65,13 @@ export interface State extends Readonly<Deadlines> {
   readonly missingAfter: number | null;
   readonly isOnline: boolean;
   readonly isVisible: boolean;
-  /** Pings without an answer yet, and how long silence may last meanwhile. */
+  /** Pings not answered yet, and how long to wait for the pong, in milliseconds. */
   readonly pendingPings: number;
   readonly pongTimeoutMs: number;
   /** When the token arrived (our clock) and expires (the service's clock; `NEVER` when unknown). */
   readonly tokenAt: number;
   readonly tokenExpiresAt: number;
-  /** The smallest difference seen on this connection between our clock and a frame's timestamp. */
+  /** The smallest difference between our clock and a frame's timestamp on this connection. */
   readonly clockSkewMs: number;
   readonly lagMs: number | null;
   /** When the status becomes stale; `NEVER` while the connection is live. */
@@ -109,10 +111,11 @@ export type Effect =
   | { type: "drop" }
   | Output;
 
+/** How a connection starts. */
 export interface Start {
   position: Position | null;
   filter: ProductFilter;
-  /** Whether the connection continues one that was live. */
+  /** Whether it continues a connection that was live, in this tab or another. */
   wasLive: boolean;
   tuning: Partial<Tuning>;
 }

@@ -6,20 +6,11 @@ import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbea
 import { type Effect, type Input, NEVER, type Phase, type State } from "./machine-state.ts";
 import { filterMessages } from "./product-filter.ts";
 import { backOff, leavePhase, retryNow, retrySoon, retrySoonIfOnline } from "./retry.ts";
-import {
-  authenticate,
-  keepToken,
-  postponeRefresh,
-  refreshToken,
-  requestToken,
-  scheduleRefresh,
-} from "./token-refresh.ts";
-import type { Status } from "./types.ts";
+import { keepToken, postponeRefresh, refreshToken, requestToken, scheduleRefresh, sendToken } from "./token-refresh.ts";
 
 /**
- * The life of a connection as a pure state machine, without a socket, clock, timer or randomness of its own; `driver.ts`
- * runs it. It is not one of the reconnecting-socket libraries, because position, token and page lifecycle decide when
- * and how to reconnect.
+ * The life of a connection as a pure state machine: no socket, clock, timer or randomness. `driver.ts` runs it.
+ * Reconnecting-socket libraries do not fit, because position, token and page lifecycle decide when and how to reconnect.
  *
  *            connect               token               first frame
  *     idle ----------> authorizing ------> connecting -------------> live
@@ -37,7 +28,7 @@ import type { Status } from "./types.ts";
  *     closed:    close(), a final close code, or a token that was refused twice; from any phase
  */
 
-/** Filter changes within this time are sent together: pages add products one by one, and messages are rate limited. */
+/** Changes of the filter within this time share a message: pages add products one by one, and messages are limited. */
 const FILTER_DELAY_MS = 100;
 
 /**
@@ -52,17 +43,17 @@ export function step(state: State, input: Input, now: number, random: () => numb
   if (input.type === "visible") draft.isVisible = input.isVisible;
   if (input.type === "filter") draft.filter = input.filter;
   if (!isIgnored(state, input)) {
-    // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
+    // The table pairs each input type with a transition that accepts it; the compiler cannot follow that.
     (TRANSITIONS[state.phase][input.type] as Transition | undefined)?.(draft, input);
   }
-  const status = statusOf(draft);
-  draft.status = status;
+  updateStatus(draft);
+  const { status } = draft;
   if (JSON.stringify(status) !== JSON.stringify(state.status)) emit(draft, { type: "status", status });
   const { effects, now: _now, random: _random, ...next } = draft;
   return [next, effects];
 }
 
-/** An answer to an earlier request, a message of an earlier socket, or a page that is being hidden. */
+/** Whether an input belongs to an earlier token request or socket, or only says that the page was hidden. */
 function isIgnored({ request, socket }: State, input: Input): boolean {
   if ("request" in input) return input.request !== request;
   if ("socket" in input) return input.socket !== socket;
@@ -72,7 +63,7 @@ function isIgnored({ request, socket }: State, input: Input): boolean {
 type Transition<I extends Input = Input> = (draft: Draft, input: I) => void;
 type Transitions = { readonly [T in Input["type"]]?: Transition<Extract<Input, { type: T }>> };
 
-/** What each phase does about each input. A phase ignores the inputs that it does not list. */
+/** How each phase handles each input. A phase ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [P in Phase]: Transitions } = {
   idle: {
     connect: authorize,
@@ -97,7 +88,7 @@ const TRANSITIONS: { readonly [P in Phase]: Transitions } = {
   },
   live: {
     refresh: refreshToken,
-    token: authenticate,
+    token: sendToken,
     token_failed: postponeRefresh,
     frame: handleFrame,
     pong: receivePong,
@@ -205,16 +196,18 @@ function suspend(draft: Draft): void {
   draft.phase = "suspended";
 }
 
-function statusOf(draft: Draft): Status {
+/** Derives the status that the page sees, and when it becomes stale. */
+function updateStatus(draft: Draft): void {
   const { phase, position, wasLive, isRecovered } = draft;
   const isReplaying = position !== null && position.seq < draft.replayUntil;
   if (phase === "live" && !isReplaying) {
     draft.staleAt = NEVER;
-    return { state: "live", isStale: false, recovered: isRecovered };
+    draft.status = { state: "live", isStale: false, recovered: isRecovered };
+    return;
   }
   draft.staleAt = Math.min(draft.staleAt, draft.now + draft.tuning.staleMs);
-  if (phase === "closed") return draft.status;
-  const isStale = draft.now >= draft.staleAt;
-  if (phase !== "live" && !draft.isOnline) return { state: "offline", isStale };
-  return { state: wasLive ? "recovering" : "connecting", isStale };
+  if (phase === "closed") return;
+  const isOffline = phase !== "live" && !draft.isOnline;
+  const state = isOffline ? "offline" : wasLive ? "recovering" : "connecting";
+  draft.status = { state, isStale: draft.now >= draft.staleAt };
 }

@@ -2,11 +2,11 @@ import type { SharedTabs } from "./link.ts";
 import type { Tuning } from "./tuning.ts";
 import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot, Status } from "./types.ts";
 
-/** Public API: what a connection takes, and what a page can do with it. What it reports is in `types.ts`. */
+/** Public API: the options and methods of a connection. What it reports is in `types.ts`. */
 
 /**
- * Stores positions across page loads. `sessionStorage` fits. Do not use `localStorage` if users open several tabs: each
- * tab has its own position. Tokens are never stored.
+ * Stores positions across page loads: `sessionStorage`, or anything with these two methods. Do not use `localStorage` if
+ * users open several tabs, because each tab has its own position. Tokens are never stored.
  */
 export interface PositionStorage {
   getItem(key: string): string | null;
@@ -15,12 +15,12 @@ export interface PositionStorage {
 
 /**
  * Returns a token (a JWT). Called before every connection attempt, and again before the current token expires. If it
- * throws or rejects, returns something else than a JWT, or takes longer than `tuning.connectTimeoutMs`, it is called
+ * throws or rejects, returns anything other than a JWT, or takes longer than `tuning.connectTimeoutMs`, it is called
  * again after a back-off.
  */
 export type GetToken = () => string | Promise<string>;
 
-interface CommonOptions {
+interface CommonConnectOptions {
   /**
    * The origin of the service, such as `https://tidings.example.workers.dev`; `ws:` and `wss:` work too. Default: the
    * page's own origin. Required outside a browser.
@@ -34,10 +34,10 @@ interface CommonOptions {
   onStatus?: ((status: Status) => void) | undefined;
   /** Called when events were lost. Reload the state; delivery continues after the gap. */
   onGap?: ((gap: Gap) => void) | undefined;
-  /** The position to continue from: events after it are delivered first. Takes precedence over `storage`. */
+  /** The position to resume from: the events after it are delivered first. Takes precedence over `storage`. */
   position?: Position | null | undefined;
   /**
-   * Where to store the position, so that a reloaded page receives what it missed. Default: nowhere.
+   * Where to keep the position, so that a reloaded page receives the events it missed. Default: nowhere.
    * @example
    * connectOrder(orderId, { getToken, storage: sessionStorage });
    */
@@ -54,7 +54,7 @@ interface CommonOptions {
 }
 
 /** Options of `connectOrder`. */
-export interface OrderOptions extends CommonOptions {
+export interface OrderOptions extends CommonConnectOptions {
   /** Called for every event, once and in order. */
   onEvent?: ((event: OrderEvent) => void) | undefined;
   /** Called with the state of the order each time a connection is established, before any event. */
@@ -62,7 +62,7 @@ export interface OrderOptions extends CommonOptions {
 }
 
 /** Options of `connectProducts`. */
-export interface ProductsOptions extends CommonOptions {
+export interface ProductsOptions extends CommonConnectOptions {
   /** Receive events of these products only: at most 50, none if the list is empty. Default: all products. */
   productIds?: readonly string[] | undefined;
   /** Called for every event, once and in order. */
@@ -79,13 +79,13 @@ export interface Connection {
   /** The position of the last event delivered, or null before the first frame. */
   readonly position: Position | null;
   /**
-   * The delivery delay of the newest event in milliseconds, relative to the fastest frame of this connection, so that
-   * wrong clocks do not matter. Null before the first event.
+   * How late the newest event arrived, in milliseconds. Measured against the fastest frame of this connection, which
+   * cancels out clock differences. Null before the first event.
    */
   readonly lagMs: number | null;
-  /** Closes the connection. No callback is called for later events. */
+  /** Closes the connection. After the status `closed`, no callback is called. */
   close(): void;
-  /** Retries now instead of waiting for the back-off. Opens a closed connection again, from its last position. */
+  /** Retries now instead of waiting for the back-off. Reopens a closed connection from its last position. */
   reconnect(): void;
   /**
    * Fetches a new token, for instance after the user has signed in again. A live connection sends it to the service
@@ -97,7 +97,7 @@ export interface Connection {
 /** A connection to the products channel. */
 export interface ProductsConnection extends Connection {
   /**
-   * Adds products to the filter. On a connection to all products, these become the filter.
+   * Adds products to the filter. A connection to all products then receives only these.
    * @throws {RangeError} if the filter would have more than 50 products.
    * @throws {Error} if the connection is shared between tabs.
    */

@@ -1,13 +1,13 @@
 import type { PageInput } from "./machine-state.ts";
 
-/** The page around a connection. */
+/** The browser page that a connection runs in, if any. */
 
-/** Global objects, all optional: Node, Bun and Workers have no page and only some of the others. */
+/** Global objects, all optional: Node, Bun and Workers have only some of them. */
 export const platform: Partial<typeof globalThis> = globalThis;
 
 /**
- * Reports the page's network, visibility and lifecycle: first the current state, then every change.
- * @returns A function that stops this.
+ * Reports whether the page is online and visible, now and at every change, and when it is suspended and resumed.
+ * @returns A function that stops the reports.
  */
 export function watchPage(onInput: (input: PageInput) => void): () => void {
   const { document, navigator } = platform;
@@ -21,7 +21,7 @@ export function watchPage(onInput: (input: PageInput) => void): () => void {
   const resume = () => onInput({ type: "resume" });
   on(platform, "online", () => reportOnline(true));
   on(platform, "offline", () => reportOnline(false));
-  // Back-forward cache: a page with an open socket may not enter it.
+  // A page with an open socket cannot enter the back-forward cache.
   on(platform, "pagehide", suspend);
   on(platform, "pageshow", resume);
   // Page Lifecycle API: Chrome freezes background tabs.

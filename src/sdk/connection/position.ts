@@ -1,17 +1,14 @@
+import { isRecord } from "../../protocol/json.ts";
 import type { PositionStorage } from "./options.ts";
 import type { Position } from "./types.ts";
 
-/** Positions: checked where they come from outside, and kept across page loads. */
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
-}
+/** Validates positions from outside, and keeps them across page loads. */
 
 export function isPosition(value: unknown): value is Position {
   return isRecord(value) && typeof value.epoch === "string" && Number.isSafeInteger(value.seq);
 }
 
-/** Reads a position. @returns Null if there is none, the entry is not one, or the browser forbids storage. */
+/** Reads a stored position. @returns Null if there is none, it is malformed, or the browser forbids storage. */
 export function loadPosition(storage: PositionStorage | undefined, key: string): Position | null {
   try {
     const value: unknown = JSON.parse(storage?.getItem(key) ?? "null");
@@ -25,6 +22,6 @@ export function savePosition(storage: PositionStorage, key: string, position: Po
   try {
     storage.setItem(key, JSON.stringify(position));
   } catch {
-    // Full or forbidden: the position lasts as long as the page.
+    // Storage is full or forbidden: the position is lost with the page.
   }
 }

@@ -13,11 +13,11 @@ export interface FilterMessage {
 
 /** Stands for the empty filter in the URL, which cannot carry an empty list. */
 const NO_PRODUCT = "-";
-/** Product ids per message, in characters: in any alphabet, the message stays below the service's limit. */
+/** Characters of product ids per message: even with several bytes per character, it fits the service's 4 KB. */
 const MAX_IDS_LENGTH = 1000;
 
 /**
- * Adds products to a filter. Added to "all products", they become the filter.
+ * Adds products to a filter. If the filter was "all products", it becomes these alone.
  * @throws {RangeError} if the filter would have more than 50 products.
  */
 export function withProducts(filter: ProductFilter, productIds: readonly string[]): string[] {
@@ -36,7 +36,7 @@ export const filterParams = (filter: ProductFilter) => filter && { product_id: f
 
 /** Returns the messages that change the service's filter from `sent` to `wanted`. */
 export function filterMessages(sent: ProductFilter, wanted: ProductFilter): FilterMessage[] {
-  // The empty filter went out as `NO_PRODUCT`, which counts towards the limit.
+  // The empty filter was sent as `NO_PRODUCT`, which counts towards the limit.
   const removed = sent?.length === 0 && wanted?.length ? [NO_PRODUCT] : withoutProducts(sent, wanted);
   // Unsubscribe first, to stay within the limit.
   return [...messages("unsubscribe", removed), ...messages("subscribe", withoutProducts(wanted, sent))];

@@ -4,9 +4,9 @@ import { NO_DEADLINES } from "./machine-state.ts";
 
 /** When the next attempt begins. */
 
-/** After a freeze or a network change, clients reconnect within this time, but not all in the same moment. */
+/** After a resume or a network change, clients spread their reconnects over this time. */
 const RESUME_JITTER_MS = 500;
-/** After this many failures, a hidden tab retries slowly. */
+/** After this many failures, a hidden tab uses the slow back-off. */
 const MAX_HIDDEN_FAILURES = 3;
 
 export function backOff(draft: Draft): void {
@@ -14,8 +14,8 @@ export function backOff(draft: Draft): void {
 }
 
 /**
- * Schedules a retry with full jitter, from the first one on: after a restart of the service, all clients reconnect, but
- * not all in the same moment.
+ * Schedules a retry. Even the first one has full jitter, so that clients do not all reconnect at the same moment after a
+ * restart of the service.
  */
 export function scheduleRetry(draft: Draft, firstMs: number): void {
   const { maxBackoffMs, slowBackoffMs } = draft.tuning;
@@ -25,19 +25,19 @@ export function scheduleRetry(draft: Draft, firstMs: number): void {
     : fullJitter(draft.failures, firstMs, maxBackoffMs, draft.random());
   leavePhase(draft);
   draft.phase = "backoff";
-  // Jitter alone would allow many attempts in a row.
+  // Full jitter can be close to zero, so attempts also keep a minimum distance.
   draft.phaseEndsAt = Math.max(draft.now + delay, draft.failures && earliestRetry(draft));
   draft.failures++;
 }
 
-/** A retry that the page or the user asked for. */
+/** Retries at the request of the page, and forgets a refused token. */
 export function retryNow(draft: Draft): void {
   leavePhase(draft);
   draft.refused = null;
   retryAt(draft, draft.now);
 }
 
-/** The page was resumed or shown, or the network changed. */
+/** Retries within half a second: the page was resumed or shown, or the network changed. */
 export function retrySoon(draft: Draft): void {
   retryAt(draft, Math.min(draft.phaseEndsAt, draft.now + draft.random() * RESUME_JITTER_MS));
 }

@@ -1,7 +1,5 @@
+import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 import { NEVER } from "./machine-state.ts";
-
-/** Longer timers fire at once (a signed 32-bit number of milliseconds). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 type Tick = { type: "tick" };
 
@@ -10,8 +8,8 @@ export interface Runner<State, Input> {
   readonly state: State;
   /** Applies an input. */
   take(input: Input): void;
-  /** Whether an input of this type waits to be applied. */
-  isWaiting(type: string): boolean;
+  /** Whether an input of this type is waiting to be applied. */
+  isQueued(type: string): boolean;
 }
 
 /**
@@ -32,7 +30,7 @@ export function runMachine<State, Input extends { type: string }, Effect>(
   let lastNow = 0;
   let clockOffsetMs = 0;
 
-  /** Never decreases: deadlines must not move away when the device's clock is set back. */
+  /** Never goes backwards, so that setting the device's clock back does not postpone deadlines. */
   const readClock = () => {
     clockOffsetMs = Math.max(clockOffsetMs, lastNow - Date.now());
     lastNow = Date.now() + clockOffsetMs;
@@ -41,7 +39,7 @@ export function runMachine<State, Input extends { type: string }, Effect>(
 
   const take = (input: Input | Tick) => {
     inputs.push(input);
-    // The page may call the SDK from a callback: first the remaining effects, then the next input.
+    // The page may call the SDK from a callback: finish the current input's effects first.
     if (isBusy) return;
     isBusy = true;
     for (let next = inputs.shift(); next; next = inputs.shift()) {
@@ -52,7 +50,9 @@ export function runMachine<State, Input extends { type: string }, Effect>(
     isBusy = false;
     clearTimeout(timer);
     const at = nextTick(state);
-    if (at !== NEVER) timer = setTimeout(take, Math.min(at - readClock(), MAX_TIMER_MS), { type: "tick" });
+    // Node warns about negative delays.
+    const delay = Math.max(0, Math.min(at - readClock(), MAX_TIMER_MS));
+    if (at !== NEVER) timer = setTimeout(take, delay, { type: "tick" });
   };
 
   return {
@@ -60,6 +60,6 @@ export function runMachine<State, Input extends { type: string }, Effect>(
       return state;
     },
     take,
-    isWaiting: (type) => inputs.some((input) => input.type === type),
+    isQueued: (type) => inputs.some((input) => input.type === type),
   };
 }

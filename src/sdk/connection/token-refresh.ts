@@ -6,7 +6,7 @@ import { NEVER } from "./machine-state.ts";
 /** The minimum time between two refreshes. */
 const MIN_REFRESH_MS = 1000;
 
-/** @returns When to give up on the request. */
+/** Requests a token. @returns When to give up on it, in milliseconds since 1970. */
 export function requestToken(draft: Draft): number {
   emit(draft, { type: "get_token", request: ++draft.request });
   return draft.now + draft.tuning.connectTimeoutMs;
@@ -25,7 +25,7 @@ export function refreshToken(draft: Draft): void {
 }
 
 /** Sends a fresh token to the service. */
-export function authenticate(draft: Draft, input: { token: string; expiresAt: number }): void {
+export function sendToken(draft: Draft, input: { token: string; expiresAt: number }): void {
   const { token } = input;
   if (token === draft.token) {
     postponeRefresh(draft);
@@ -41,8 +41,8 @@ export function authenticate(draft: Draft, input: { token: string; expiresAt: nu
 export function scheduleRefresh(draft: Draft, at?: number): void {
   const expiresAt = draft.tokenExpiresAt + draft.clockSkewMs;
   if (at === undefined && expiresAt <= draft.now) {
-    // A brand-new token cannot have expired: our clock was set forward. The next frame corrects the skew, and the
-    // service announces the end of the token in time.
+    // A brand-new token cannot have expired, so our clock was set forward. The next frame corrects the skew, and the
+    // service sends `token_expiring` in time.
     draft.clockSkewMs = NEVER;
     return;
   }
@@ -50,7 +50,7 @@ export function scheduleRefresh(draft: Draft, at?: number): void {
   draft.refreshAt = Math.max(at ?? expiresAt - draft.tuning.refreshLeadMs, draft.now + MIN_REFRESH_MS, halfLife);
 }
 
-/** Retries a failed refresh soon. The old token keeps the connection alive until it expires. */
+/** Schedules another try soon after a failed refresh. The old token remains in use until it expires. */
 export function postponeRefresh(draft: Draft): void {
   draft.refreshBy = NEVER;
   // Ignore the pending request.

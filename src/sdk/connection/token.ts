@@ -1,7 +1,8 @@
 /**
  * Reads one claim of a JWT without verifying it, which is the service's job. The SDK needs `exp` to fetch a new token
- * in time and `sub` to know whose tabs may share a socket. Non-ASCII text comes out as one character per byte.
- * @returns The claim, or undefined if the token cannot be read or has no such claim.
+ * in time, and `sub` to let only tabs of the same user share a socket. Non-ASCII text is returned as its UTF-8 bytes, one
+ * character per byte.
+ * @returns The claim, or undefined if the token is malformed or has no such claim.
  */
 export function claimOf(token: string, name: "exp" | "sub"): unknown {
   try {

@@ -5,9 +5,9 @@ export interface Tuning {
    * jitter). Default: 1 second.
    */
   firstBackoffMs: number;
-  /** The highest limit of the back-off. Default: 30 seconds. */
+  /** The most that the back-off's limit grows to. Default: 30 seconds. */
   maxBackoffMs: number;
-  /** The minimum time between the starts of two attempts after a failure. Default: 1 second. */
+  /** The minimum time between the starts of two attempts. The first automatic retry is exempt. Default: 1 second. */
   minRetryMs: number;
   /**
    * Back-off without a network, and in a hidden tab after three failures: a random delay between half of this and all
@@ -18,7 +18,7 @@ export interface Tuning {
   stableMs: number;
   /** How long to wait for a token, and then for the first frame. Default: 10 seconds. */
   connectTimeoutMs: number;
-  /** How often to send a `ping`. The service closes sockets that never do. Default: 25 seconds. */
+  /** The time between two pings. The service closes sockets that stay silent for 10 minutes. Default: 25 seconds. */
   heartbeatMs: number;
   /** How long the socket may stay silent after a `ping` before it counts as dead. Default: 10 seconds. */
   heartbeatTimeoutMs: number;

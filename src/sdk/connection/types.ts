@@ -2,11 +2,11 @@ import type { CLOSE_RULES, CloseCode } from "../../protocol/close-rules.ts";
 import type { EventData, EventType, OrderEventType, ProductEventType } from "../../protocol/event-data.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../../protocol/frames.ts";
 
-/** Public API: what a connection reports. What it takes is in `options.ts`. */
+/** Public API: what a connection reports. Its options and methods are in `options.ts`. */
 
 export type { EventType, OrderEventType, Position, ProductEventType };
 
-/** Only the fields that the event catalogue names. Other fields are delivered too, but have no type. */
+/** Only the fields that the event catalogue names. Other fields are delivered, too, but have no type. */
 type Named<T> = { [K in keyof T as string extends K ? never : K]: T[K] };
 type EventOf<T extends EventType> = { [K in T]: Omit<EventFrame<K>, "data"> & { data: Named<EventData<K>> } }[T];
 
@@ -25,7 +25,7 @@ export type OrderEvent = EventOf<OrderEventType>;
 export type ProductEvent = EventOf<ProductEventType>;
 
 /**
- * The state of an order at position `seq`, from the first frame of a connection.
+ * The state of an order at position `seq` of `epoch`, from the first frame of a connection.
  *
  * `resumed` is true if the connection continues from your position: the events you missed, up to `seq`, follow. It is
  * false if they can no longer be replayed, and null if there was no position to continue from.
@@ -45,7 +45,7 @@ export interface Gap {
 
 /** Why a connection closed for good. */
 export interface ClosedReason {
-  /** The WebSocket close code, as in the table of close codes in the manual; 1000 after `close()`. */
+  /** The WebSocket close code; 1000 after `close()`. The service's README lists its codes. */
   code: number;
   /** The name of the code, such as `access_denied`; `closed` after `close()`; `unknown` for any other code. */
   name: (typeof CLOSE_RULES)[CloseCode]["name"] | "closed" | "unknown";

@@ -13,7 +13,7 @@ import {
 } from "./feed.ts";
 import { type ProductMap, withOrderEvent, withProductEvents, withSnapshot } from "./views.ts";
 
-/** The feeds of orders and of products, and how hooks find the one they share. */
+/** The feeds of orders and products, and how hooks find the feed they share. */
 
 const NOTHING_YET = {
   isConnected: false,
@@ -30,26 +30,26 @@ const CONNECTING_ORDER: OrderUpdates = { ...IDLE_ORDER, status: "connecting" };
 const IDLE_PRODUCTS: ProductUpdates = { ...NOTHING_YET, status: "idle", products: NO_PRODUCTS };
 const CONNECTING_PRODUCTS: ProductUpdates = { ...IDLE_PRODUCTS, status: "connecting" };
 
-/** Identifies the feed that a hook needs. Hooks with the same key share one. @returns Null if there is none to open. */
+/** Identifies the feed that a hook needs; hooks with the same key share it. @returns Null if there is nothing to open. */
 export function feedKey(
-  channel: string | null | undefined,
+  id: string | null | undefined,
   { url, token, getToken, productIds, user }: FeedOptions<never>,
 ): string | null {
-  if (!channel || !(token || getToken) || productIds?.length === 0) return null;
+  if (!id || !(token || getToken) || productIds?.length === 0) return null;
   // A new token of the same user keeps the connection.
   const owner = user ?? (token ? (claimOf(token, "sub") ?? token) : "");
-  return JSON.stringify([channel.toLowerCase(), url ?? "", owner, productIds && [...new Set(productIds)].sort()]);
+  return JSON.stringify([id.toLowerCase(), url ?? "", owner, productIds && [...new Set(productIds)].sort()]);
 }
 
-/** Returns the options of a hook that was called with options, or with only a token like the original service's. */
+/** Returns a hook's options. Like the original service's hooks, it may be called with a token instead. */
 export function hookOptions<O extends OrderHookOptions | ProductsHookOptions>(
   options: O | string | null | undefined,
 ): O {
-  // Either kind of options consists of optional fields, so `token` alone is one.
+  // All fields of either kind of options are optional, so `token` alone is valid.
   return typeof options === "object" && options !== null ? options : ({ token: options } as O);
 }
 
-/** One kind of feed, as the hooks of every framework use it. Without a key there is no feed. */
+/** One kind of feed, for the hooks of every framework. A null key means that there is no feed. */
 export interface FeedKind<E, V> {
   /** Returns the current view: the same object as long as nothing changes. */
   view(key: string | null): V;
@@ -110,7 +110,7 @@ export const productsKind: FeedKind<ProductEvent, ProductUpdates> = feedKind(
         connectProducts({
           ...connectOptions,
           onGap(gap) {
-            // Lost events may have changed any product: the page reloads them.
+            // The lost events may have changed any product, so the view starts over; the page reloads its own data.
             feed.update((view) => ({ ...view, products: NO_PRODUCTS }));
             connectOptions.onGap(gap);
           },

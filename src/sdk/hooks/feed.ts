@@ -2,7 +2,7 @@ import type { Connection, OrderOptions, ProductsOptions } from "../connection/op
 import type { ClosedReason, Gap, OrderEvent, ProductEvent, Status } from "../connection/types.ts";
 import type { OrderView, ProductMap } from "./views.ts";
 
-/** The connection behind the hooks, shared by all components that ask for the same channel. */
+/** The connection behind the hooks, shared by all components that need the same channel. */
 
 /**
  * How long a connection stays open without subscribers. React's StrictMode mounts twice, and page changes unmount one
@@ -21,11 +21,11 @@ export interface Updates<E> {
   /** Whether the last interruption ended with every missed event delivered. */
   readonly recovered: boolean;
   readonly lastEvent: E | null;
-  /** The delivery delay of the last event in milliseconds; null before the first one. */
+  /** How late the last event arrived, in milliseconds; null before the first one. */
   readonly lagMs: number | null;
   /** The last gap, where events were lost. Reload the state when this changes. */
   readonly gap: Gap | null;
-  /** Why the connection closed; null while it is open. */
+  /** Why the connection closed for good; null unless `status` is `closed`. */
   readonly error: ClosedReason | null;
 }
 
@@ -53,7 +53,7 @@ export type ProductsHookOptions = HookOptions<ProductsOptions>;
 /** The options of either hook. */
 export type FeedOptions<E> = Omit<ProductsHookOptions, "onEvent"> & { onEvent?: ((event: E) => void) | undefined };
 
-/** What a feed connects with. */
+/** The options that a feed passes to its connection. */
 export type FeedConnectOptions<E> = Omit<ProductsOptions, "onEvent" | "onGap"> & {
   onEvent(event: E): void;
   onGap(gap: Gap): void;
@@ -67,7 +67,7 @@ export interface Subscriber<E> {
   onChange(): void;
 }
 
-/** One connection, the view that its events add up to, and the components that show it. */
+/** One connection, the view that its events build up, and the components that show it. */
 export class Feed<E, V extends Updates<E>> {
   view: V;
   readonly #applyEvents: (view: V, events: readonly E[]) => V;
@@ -140,7 +140,7 @@ export class Feed<E, V extends Updates<E>> {
     };
   }
 
-  /** Takes another token of the same user. */
+  /** Replaces the token with another one of the same user. */
   setToken(token: string | null | undefined): void {
     if (!token || token === this.#token) return;
     this.#token = token;
@@ -157,7 +157,7 @@ export class Feed<E, V extends Updates<E>> {
     this.#scheduleChange();
   }
 
-  /** Renders once for all changes that arrive together. */
+  /** Notifies components once for all changes that arrive together. */
   #scheduleChange(): void {
     if (this.#isChangeScheduled) return;
     this.#isChangeScheduled = true;
@@ -176,13 +176,13 @@ export class Feed<E, V extends Updates<E>> {
   }
 
   async #getToken(): Promise<string> {
-    // The connection asks while it is being created, before the first component has subscribed.
+    // Called while the connection is being created, before the first component has subscribed.
     await null;
     for (const subscriber of this.#subscribers) {
       const { getToken } = subscriber.options();
       if (getToken) return getToken();
     }
-    // The token that was set last: earlier components may still hold an older one.
+    // The token set last, because some components may still have an older one.
     if (this.#token) return this.#token;
     throw new Error("No component has a token");
   }

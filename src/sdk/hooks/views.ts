@@ -1,7 +1,7 @@
 import { statusChangeOf } from "../../protocol/status-change.ts";
 import type { OrderEvent, OrderSnapshot, Position, ProductEvent } from "../connection/types.ts";
 
-/** The views that snapshots and events add up to. Pure, and the same for React and Vue. */
+/** The views that snapshots and events build up. Pure, and the same for React and Vue. */
 
 /** The view of an order keeps this many of the newest events. */
 export const MAX_TIMELINE = 100;
@@ -48,7 +48,7 @@ export function withOrderEvent(view: OrderView, event: OrderEvent): OrderView {
   };
 }
 
-/** What events reported about a product. A field is missing until an event has it. */
+/** The latest values that events reported about a product. A field is missing until an event reports it. */
 export interface ProductView {
   readonly product_id: string;
   readonly sku?: string | null | undefined;

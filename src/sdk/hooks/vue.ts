@@ -62,11 +62,11 @@ function useFeed<E, V extends object>(
   let unsubscribe = () => {};
   const subscribe = () => {
     unsubscribe();
-    const [current, channel] = [key.value, toValue(id)];
+    const [current, currentId] = [key.value, toValue(id)];
     const onChange = () => {
       view.value = kind.view(current);
     };
-    unsubscribe = current !== null && channel ? kind.subscribe(current, channel, { options, onChange }) : () => {};
+    unsubscribe = current !== null && currentId ? kind.subscribe(current, currentId, { options, onChange }) : () => {};
     onChange();
   };
   const start = () => {
@@ -84,6 +84,6 @@ function useFeed<E, V extends object>(
 
   const fields = Object.keys(view.value) as (keyof V)[];
   const refs = fields.map((field) => [field, computed(() => view.value[field])]);
-  // `Object.fromEntries` loses the names of the fields.
+  // `Object.fromEntries` loses the types of the fields.
   return { ...Object.fromEntries(refs), reconnect: () => kind.reconnect(key.value) } as Refs<V>;
 }

@@ -4,7 +4,7 @@ import type { CatchUp } from "./replica.ts";
 
 /** What tabs send each other over their BroadcastChannel. */
 export type TabMessage =
-  /** A tab asks the leader for what it missed. A new tab may have a better token than the leader. */
+  /** A tab asks the leader for what it missed. `isNew`: it was just opened, so its token may be newer than the leader's. */
   | { type: "hello"; from: string; position: Position | null; isNew: boolean }
   /** The leader's answer, for one tab. */
   | { type: "catch_up"; to: string; catchUp: CatchUp }

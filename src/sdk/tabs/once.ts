@@ -1,9 +1,9 @@
 import { platform } from "../connection/page.ts";
 
-/** How long a side effect stays locked: all tabs receive an event within milliseconds. */
+/** How long to hold the lock of a side effect, in which time every running tab receives the event. */
 const HOLD_MS = 10_000;
-/** How many keys are remembered beyond that, for tabs that were frozen and receive an event later. */
-const MAX_KEYS = 100;
+/** How many keys to remember after that, for tabs that were frozen and receive the event later. */
+const MAX_ONCE_KEYS = 100;
 const STORAGE_KEY = "tidings:once";
 
 /**
@@ -25,7 +25,7 @@ export async function onceAcrossTabs(key: string, effect: () => void | Promise<v
     let areLocksAllowed = false;
     const runOnce = async (lock: Lock | null) => {
       areLocksAllowed = true;
-      // All keys are in one list, so only one tab at a time may change it.
+      // All keys share one list, which only one tab at a time may change.
       if (lock === null || !(await locks.request(STORAGE_KEY, () => rememberKey(key)))) return resolve(false);
       await effect();
       resolve(true);
@@ -43,14 +43,14 @@ export async function onceAcrossTabs(key: string, effect: () => void | Promise<v
   });
 }
 
-/** @returns Whether the key is new. Without storage, it is: then only the lock protects. */
+/** Stores a key. @returns Whether it is new. Without storage every key is new, and only the lock prevents repeats. */
 function rememberKey(key: string): boolean {
   try {
     const { localStorage } = platform;
     const stored: unknown = JSON.parse(localStorage?.getItem(STORAGE_KEY) ?? "[]");
     const keys = Array.isArray(stored) ? stored : [];
     if (keys.includes(key)) return false;
-    localStorage?.setItem(STORAGE_KEY, JSON.stringify([...keys, key].slice(-MAX_KEYS)));
+    localStorage?.setItem(STORAGE_KEY, JSON.stringify([...keys, key].slice(-MAX_ONCE_KEYS)));
   } catch {
     // Storage is full or forbidden.
   }

@@ -16,7 +16,7 @@ const MAX_KEPT_EVENTS = 1000;
 type Event = OrderEvent | ProductEvent;
 type Snapshot = OrderSnapshot | ProductsSnapshot;
 
-/** What a tab needs to catch up with another one. */
+/** What a tab needs to catch up with another tab. */
 export interface CatchUp {
   /** The state at `position`, as in a first frame. */
   snapshot: Snapshot;
@@ -28,8 +28,8 @@ export interface CatchUp {
 }
 
 /**
- * A tab's copy of a shared channel. Takes outputs and catch-ups, which may repeat, overlap or be lost, and reports every
- * event once and in order. Pure, except for its own fields.
+ * A tab's copy of a shared channel. Applies outputs and catch-ups, which may repeat, overlap or be lost, and reports every
+ * event once and in order. Does no I/O.
  */
 export class ChannelReplica {
   position: Position | null;
@@ -49,7 +49,7 @@ export class ChannelReplica {
 
   /**
    * Returns what a tab at position `from` needs to catch up, or null before the first snapshot. A tab without a position
-   * gets what a new connection gets: the current state, and no earlier events.
+   * gets the same as a new connection: the current state, and no earlier events.
    */
   catchUpFor(from: Position | null): CatchUp | null {
     const { position, status } = this;
@@ -68,8 +68,8 @@ export class ChannelReplica {
 
   /**
    * Applies an output of the socket, which may be in another tab.
-   * @param after The position before the output in the tab with the socket. A hole in `seq` alone does not mean that
-   * something is missing: filters and unknown event types leave holes.
+   * @param after The position before the output in the tab with the socket. It is needed because a hole in `seq` does not
+   * mean that an event is missing: filters and unknown event types leave holes, too.
    * @returns `missing` if this tab has not reached `after`. Then the output was not applied.
    */
   apply(output: Output, after: Position | null = null): "missing" | undefined {
@@ -92,13 +92,12 @@ export class ChannelReplica {
         this.status = output.status;
         this.#report(output);
     }
-    return;
   }
 
   /**
    * Applies what is new in another tab's catch-up.
    * @returns `missing` if the catch-up begins after this tab's position, or ends before it. Then nothing was applied,
-   * and only the service may have what is missing.
+   * and only the service may still have the missing events.
    */
   catchUp({ snapshot, start, events, position, status }: CatchUp): "missing" | undefined {
     const from = this.position;
@@ -111,7 +110,6 @@ export class ChannelReplica {
     for (const event of events) this.#applyEvent(event);
     this.#moveTo(position);
     this.apply({ type: "status", status });
-    return;
   }
 
   #applySnapshot(snapshot: Snapshot): void {

@@ -26,7 +26,7 @@ export function openTabLink(share: Share): Link {
   let lockName = "";
   let lock: AbortController | null = null;
   let socket: Link | null = null;
-  /** Outputs of sockets other than the current one are ignored. */
+  /** Number of the current socket. Outputs of earlier sockets are ignored. */
   let socketNumber = 0;
   let outbox: RelayedOutput[] = [];
   let unwatchPage: (() => void) | undefined;
@@ -110,7 +110,7 @@ export function openTabLink(share: Share): Link {
       channel = new BroadcastChannel(lockName);
       channel.onmessage = ({ data }: MessageEvent<TabMessage>) => take({ type: "message", message: data });
     } catch {
-      // Also where the browser allows the page no storage.
+      // Also thrown by browsers that forbid the page to use storage.
       take({ type: "sharing_forbidden" });
     }
   }
@@ -127,10 +127,10 @@ export function openTabLink(share: Share): Link {
         if (signal.aborted) resolve();
         else take({ type: "lock_won" });
       });
-    // The API allows no signal for a lock that is stolen.
+    // The API does not allow `signal` together with `steal`.
     navigator.locks.request(lockName, shouldSteal ? { steal: true } : { signal }, hold).catch((error: unknown) => {
       if (signal.aborted) return;
-      // Any other error: locks are forbidden here, as in a sandboxed frame.
+      // Any other error means that locks are forbidden here, as in a sandboxed frame.
       const isStolen = error instanceof DOMException && error.name === "AbortError";
       take({ type: isStolen ? "lock_stolen" : "sharing_forbidden" });
     });
@@ -160,7 +160,7 @@ export function openTabLink(share: Share): Link {
     });
   }
 
-  /** Outputs that arrive together go out in one message. */
+  /** Sends outputs that arrived together in one message. */
   function relay(): void {
     post({ type: "outputs", outputs: outbox, lagMs });
     outbox = [];
@@ -177,7 +177,7 @@ export function openTabLink(share: Share): Link {
   function applyOutputs(outputs: RelayedOutput[]): void {
     for (const { output, after } of outputs) {
       // The page called `close()` from a callback.
-      if (machine.isWaiting("close")) return;
+      if (machine.isQueued("close")) return;
       if (replica.apply(output, after) === "missing") {
         take({ type: "message_missing" });
         return;
@@ -188,7 +188,7 @@ export function openTabLink(share: Share): Link {
   function fetchMissing(until: Position): void {
     openSocket(true, (output) => {
       if (output.type !== "status") replica.apply(output);
-      // The service refuses; what was missed is lost.
+      // The service refused the connection, so the missing events are lost.
       else if (output.status.state === "closed") replica.apply({ type: "gap", gap: { from: null, to: until } });
       const { position } = replica;
       if (position?.epoch !== until.epoch || position.seq >= until.seq) take({ type: "caught_up" });

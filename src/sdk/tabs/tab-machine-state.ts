@@ -7,12 +7,12 @@ import type { CatchUp } from "./replica.ts";
 
 /** See the diagram in `tab-machine.ts`. */
 export type Role =
-  /** Waits for a token, which says whose tab this is. */
+  /** Waits for a token, whose subject says which user this tab belongs to. */
   | "identifying"
-  /** Has a socket of its own, because the tab cannot share one. */
+  /** Has its own socket, because the tab cannot share one. */
   | "fallback"
   | "follower"
-  /** A follower with a temporary socket: it missed events that the other tabs do not have. */
+  /** A follower with a temporary socket: it missed events that the leader no longer has. */
   | "catching_up"
   | "leader"
   | "suspended"
@@ -23,9 +23,9 @@ export interface TabState {
   readonly id: string;
   readonly identifyTimeoutMs: number;
   readonly role: Role;
-  /** The current identification. The result of an earlier one arrives late and is ignored. */
+  /** Number of the current identification. Results of earlier ones are ignored. */
   readonly identification: number;
-  /** Whether `fallback` identifies again once it is live, because then a token is there. */
+  /** Whether `fallback` identifies again once its socket is live, because a token is available then. */
   readonly shouldIdentifyAgain: boolean;
   readonly user: string;
   readonly isVisible: boolean;
@@ -40,18 +40,18 @@ export type TabInput =
   | { type: "connect" }
   | { type: "refresh" }
   | { type: "close" }
-  /** A token arrived. @param user Its subject, or null if it names none. */
+  /** A token arrived. @param user Its subject, or null if it has none. */
   | { type: "identified"; identification: number; user: string | null }
   | { type: "token_failed"; identification: number }
   /** The browser lacks Web Locks or BroadcastChannel, or forbids this page to use them. */
   | { type: "sharing_forbidden" }
   | { type: "lock_won" }
-  /** Another tab stole the lock, because this one did not answer. */
+  /** Another tab stole the lock because this one did not respond. */
   | { type: "lock_stolen" }
   | { type: "message"; message: TabMessage }
   /** A relayed event does not follow the last one: a message was lost. */
   | { type: "message_missing" }
-  /** The other tabs do not have what this one missed. @param until What they have begins here. */
+  /** The leader no longer has the events that this tab missed. @param until Where the leader's events begin. */
   | { type: "history_missing"; until: Position }
   /** The temporary socket has reached `until`. */
   | { type: "caught_up" }
@@ -85,7 +85,7 @@ export type TabEffect =
   | { type: "refresh_socket" }
   | { type: "report_closed" };
 
-export const NO_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER };
+export const NO_TAB_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER };
 
 export function initialTabState(id: string, identifyTimeoutMs: number): TabState {
   return {
@@ -96,7 +96,7 @@ export function initialTabState(id: string, identifyTimeoutMs: number): TabState
     shouldIdentifyAgain: false,
     user: "",
     isVisible: true,
-    ...NO_DEADLINES,
+    ...NO_TAB_DEADLINES,
   };
 }
 

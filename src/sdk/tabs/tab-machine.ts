@@ -1,7 +1,7 @@
 import { NEVER } from "../connection/machine-state.ts";
 import type { Position } from "../connection/types.ts";
 import type { TabMessage } from "./messages.ts";
-import { NO_DEADLINES, type Role, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
+import { NO_TAB_DEADLINES, type Role, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
 
 /**
  * The role of a tab among the tabs that share a socket, as a pure state machine; `tab-link.ts` runs it. The tabs of one
@@ -27,7 +27,7 @@ import { NO_DEADLINES, type Role, type TabEffect, type TabInput, type TabState }
 
 /** How often a visible follower checks that the leader is alive. */
 const CHECK_LEADER_MS = 15_000;
-/** How long the leader may take to answer. A phone freezes background tabs without releasing their locks. */
+/** How long the leader may take to respond. Phones freeze background tabs without releasing their locks. */
 const LEADER_TIMEOUT_MS = 3000;
 
 /**
@@ -36,21 +36,24 @@ const LEADER_TIMEOUT_MS = 3000;
  * @returns The next state, and the effects to run in this order.
  */
 export function stepTab(state: TabState, input: TabInput, now: number): [TabState, TabEffect[]] {
-  const draft: Draft = { ...state, effects: [], now };
+  const draft: TabDraft = { ...state, effects: [], now };
   if (input.type === "visible") draft.isVisible = input.isVisible;
   const isLate = "identification" in input && input.identification !== state.identification;
-  // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
-  if (!isLate) (TRANSITIONS[state.role][input.type] as Transition | undefined)?.(draft, input);
+  // The table pairs each input type with a transition that accepts it; the compiler cannot follow that.
+  if (!isLate) (TAB_TRANSITIONS[state.role][input.type] as TabTransition | undefined)?.(draft, input);
   const { effects, now: _now, ...next } = draft;
   return [next, effects];
 }
 
-type Draft = { -readonly [K in keyof TabState]: TabState[K] } & { readonly effects: TabEffect[]; readonly now: number };
-type Transition<I extends TabInput = TabInput> = (draft: Draft, input: I) => void;
-type Transitions = { readonly [T in TabInput["type"]]?: Transition<Extract<TabInput, { type: T }>> };
+type TabDraft = { -readonly [K in keyof TabState]: TabState[K] } & {
+  readonly effects: TabEffect[];
+  readonly now: number;
+};
+type TabTransition<I extends TabInput = TabInput> = (draft: TabDraft, input: I) => void;
+type TabTransitions = { readonly [T in TabInput["type"]]?: TabTransition<Extract<TabInput, { type: T }>> };
 
-/** What each role does about each input. A role ignores the inputs that it does not list. */
-const TRANSITIONS: { readonly [R in Role]: Transitions } = {
+/** How each role handles each input. A role ignores the inputs that it does not list. */
+const TAB_TRANSITIONS: { readonly [R in Role]: TabTransitions } = {
   closed: {
     connect: identify,
   },
@@ -58,16 +61,16 @@ const TRANSITIONS: { readonly [R in Role]: Transitions } = {
     identified: takeUser,
     token_failed: fallBackForNow,
     tick: (draft) => draft.now >= draft.identifyBy && fallBackForNow(draft),
-    close,
+    close: closeTab,
   },
   fallback: {
     live: (draft) => draft.shouldIdentifyAgain && identify(draft),
     connect: reconnectSocket,
     refresh: refreshSocket,
-    close,
+    close: closeTab,
   },
   follower: {
-    message: follow,
+    message: followLeader,
     message_missing: askLeader,
     history_missing: fetchMissing,
     lock_won: lead,
@@ -77,8 +80,8 @@ const TRANSITIONS: { readonly [R in Role]: Transitions } = {
     refresh: (draft) => post(draft, { type: "refresh" }),
     tick: watchLeader,
     visible: (draft) => draft.isVisible && checkLeader(draft),
-    suspend,
-    close,
+    suspend: suspendTab,
+    close: closeTab,
   },
   catching_up: {
     message: noticeLeader,
@@ -90,24 +93,24 @@ const TRANSITIONS: { readonly [R in Role]: Transitions } = {
     refresh: (draft) => post(draft, { type: "refresh" }),
     tick: watchLeader,
     visible: (draft) => draft.isVisible && checkLeader(draft),
-    suspend,
-    close,
+    suspend: suspendTab,
+    close: closeTab,
   },
   leader: {
     message: serveFollowers,
     lock_stolen: followAgain,
     connect: reconnectSocket,
     refresh: refreshSocket,
-    suspend,
-    close,
+    suspend: suspendTab,
+    close: closeTab,
   },
   suspended: {
     resume: (draft) => join(draft, false),
-    close,
+    close: closeTab,
   },
 };
 
-function identify(draft: Draft): void {
+function identify(draft: TabDraft): void {
   leave(draft);
   draft.role = "identifying";
   draft.shouldIdentifyAgain = false;
@@ -115,8 +118,8 @@ function identify(draft: Draft): void {
   draft.effects.push({ type: "identify", identification: ++draft.identification });
 }
 
-function takeUser(draft: Draft, { user }: { user: string | null }): void {
-  // Only tabs of the same user share a socket: no user may receive what only another one may.
+function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
+  // Only tabs of the same user share a socket, so that no user receives another user's events.
   if (user === null) fallBack(draft);
   else {
     draft.user = user;
@@ -124,118 +127,118 @@ function takeUser(draft: Draft, { user }: { user: string | null }): void {
   }
 }
 
-/** There is no token yet. The socket gets its own; then the user is known, and there is one more chance to share. */
-function fallBackForNow(draft: Draft): void {
+/** Opens a socket, which requests its own token. Once it is live, the tab tries to share once more. */
+function fallBackForNow(draft: TabDraft): void {
   fallBack(draft);
   draft.shouldIdentifyAgain = draft.identification === 1;
 }
 
-function fallBack(draft: Draft): void {
+function fallBack(draft: TabDraft): void {
   leave(draft);
   draft.role = "fallback";
   draft.effects.push({ type: "open_socket" });
 }
 
-/** @param isNew Whether the tab has just been identified. */
-function join(draft: Draft, isNew: boolean): void {
+/** Joins the user's other tabs. @param isNew Whether the tab has just been identified. */
+function join(draft: TabDraft, isNew: boolean): void {
   draft.effects.push({ type: "open_channel", user: draft.user });
   startFollowing(draft, isNew);
 }
 
-function startFollowing(draft: Draft, isNew: boolean): void {
-  Object.assign(draft, NO_DEADLINES);
+function startFollowing(draft: TabDraft, isNew: boolean): void {
+  Object.assign(draft, NO_TAB_DEADLINES);
   draft.role = "follower";
   draft.checkLeaderAt = draft.now + CHECK_LEADER_MS;
   draft.effects.push({ type: "say_hello", isNew }, { type: "request_lock", shouldSteal: false });
 }
 
-function followAgain(draft: Draft): void {
+function followAgain(draft: TabDraft): void {
   draft.effects.push({ type: "close_socket" }, { type: "release_lock" });
   startFollowing(draft, false);
 }
 
-function follow(draft: Draft, { message }: { message: TabMessage }): void {
+function followLeader(draft: TabDraft, { message }: { message: TabMessage }): void {
   noticeLeader(draft, { message });
   if (message.type === "outputs") draft.effects.push({ type: "apply_outputs", message });
   if (message.type === "catch_up" && message.to === draft.id)
     draft.effects.push({ type: "apply_catch_up", catchUp: message.catchUp });
 }
 
-/** Only the leader sends these messages, so it is alive. */
-function noticeLeader(draft: Draft, { message }: { message: TabMessage }): void {
+/** Outputs and catch-ups come from the leader, so it is alive. */
+function noticeLeader(draft: TabDraft, { message }: { message: TabMessage }): void {
   if (message.type === "outputs" || message.type === "catch_up") draft.leaderAnswersBy = NEVER;
 }
 
-function askLeader(draft: Draft): void {
+function askLeader(draft: TabDraft): void {
   draft.effects.push({ type: "say_hello", isNew: false });
 }
 
-function checkLeader(draft: Draft): void {
+function checkLeader(draft: TabDraft): void {
   askLeader(draft);
   draft.leaderAnswersBy = draft.now + LEADER_TIMEOUT_MS;
   draft.checkLeaderAt = draft.now + CHECK_LEADER_MS;
 }
 
-function watchLeader(draft: Draft): void {
+function watchLeader(draft: TabDraft): void {
   if (draft.now >= draft.leaderAnswersBy) {
     draft.leaderAnswersBy = NEVER;
     draft.effects.push({ type: "release_lock" }, { type: "request_lock", shouldSteal: true });
   }
   if (draft.now < draft.checkLeaderAt) return;
   if (draft.isVisible) checkLeader(draft);
-  // A hidden tab checks when it is shown.
+  // A hidden tab checks the leader when it is shown.
   else draft.checkLeaderAt = NEVER;
 }
 
-function fetchMissing(draft: Draft, { until }: { until: Position }): void {
+function fetchMissing(draft: TabDraft, { until }: { until: Position }): void {
   draft.role = "catching_up";
   draft.effects.push({ type: "fetch_missing", until });
 }
 
-function resumeFollowing(draft: Draft): void {
+function resumeFollowing(draft: TabDraft): void {
   draft.role = "follower";
   draft.effects.push({ type: "close_socket" });
   askLeader(draft);
 }
 
-function lead(draft: Draft): void {
-  Object.assign(draft, NO_DEADLINES);
+function lead(draft: TabDraft): void {
+  Object.assign(draft, NO_TAB_DEADLINES);
   // The temporary socket, if the tab was catching up.
   draft.effects.push({ type: "close_socket" }, { type: "open_socket" });
   draft.role = "leader";
 }
 
-function serveFollowers(draft: Draft, { message }: { message: TabMessage }): void {
+function serveFollowers(draft: TabDraft, { message }: { message: TabMessage }): void {
   if (message.type === "hello") draft.effects.push({ type: "answer_hello", hello: message });
   if (message.type === "reconnect") reconnectSocket(draft);
   if (message.type === "refresh") refreshSocket(draft);
 }
 
-function post(draft: Draft, message: TabMessage): void {
+function post(draft: TabDraft, message: TabMessage): void {
   draft.effects.push({ type: "post", message });
 }
 
-function reconnectSocket(draft: Draft): void {
+function reconnectSocket(draft: TabDraft): void {
   draft.effects.push({ type: "reconnect_socket" });
 }
 
-function refreshSocket(draft: Draft): void {
+function refreshSocket(draft: TabDraft): void {
   draft.effects.push({ type: "refresh_socket" });
 }
 
-function suspend(draft: Draft): void {
+function suspendTab(draft: TabDraft): void {
   leave(draft);
   draft.role = "suspended";
 }
 
-function close(draft: Draft): void {
+function closeTab(draft: TabDraft): void {
   leave(draft);
   draft.role = "closed";
   draft.effects.push({ type: "report_closed" });
 }
 
-/** Gives up the socket, the lock and the channel: a page with any of these may not enter the back-forward cache. */
-function leave(draft: Draft): void {
-  Object.assign(draft, NO_DEADLINES);
+/** Gives up the socket, the lock and the channel: a page that has one of them cannot enter the back-forward cache. */
+function leave(draft: TabDraft): void {
+  Object.assign(draft, NO_TAB_DEADLINES);
   draft.effects.push({ type: "close_socket" }, { type: "release_lock" }, { type: "close_channel" });
 }

@@ -4,7 +4,7 @@ import { asyncApiDocument } from "../../../../src/edge/documents/asyncapi.ts";
 import { clientMessage } from "../../../../src/protocol/client-messages.ts";
 import { CLOSE_CODES } from "../../../../src/protocol/close-codes.ts";
 import { EVENTS } from "../../../../src/protocol/events.ts";
-import { schemaChecker } from "../../../support/documents.ts";
+import { schemaChecker } from "../../../support/schema-checker.ts";
 
 const document = asyncApiDocument();
 const check = schemaChecker(document, "draft-7");

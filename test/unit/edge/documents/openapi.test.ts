@@ -5,7 +5,7 @@ import { CLOSE_CODES } from "../../../../src/protocol/close-codes.ts";
 import { EVENTS } from "../../../../src/protocol/events.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../../../src/protocol/publish.ts";
 import { REFUSALS } from "../../../../src/protocol/refusals.ts";
-import { schemaChecker, step } from "../../../support/documents.ts";
+import { schemaChecker, step } from "../../../support/schema-checker.ts";
 
 const document = openApiDocument();
 const text = JSON.stringify(document);

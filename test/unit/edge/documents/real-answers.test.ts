@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EVENTS, eventTypesOf } from "../../../../src/protocol/events.ts";
-import { schemaChecker, step } from "../../../support/documents.ts";
 import { callService, listenAt, registerOrderAt } from "../../../support/node-client.ts";
+import { schemaChecker, step } from "../../../support/schema-checker.ts";
 import { mintToken } from "../../../support/tokens.ts";
 import { startTidings, type Workerd } from "../../../support/workerd.ts";
 
