@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { encodeEventFrame, type Position } from "../../protocol/frames.ts";
 import type { Storage } from "../storage.ts";
-import { type LogRow, parseStored, readFrame, readLogRow } from "./log-row.ts";
+import { type LogRow, parseStored, readLogRow, readStoredFrame } from "./log-row.ts";
 import { sameJson } from "./same-json.ts";
 
 /** What the log needs to know of an event. */
@@ -184,7 +184,7 @@ export class EventLog {
     for (let from = since; from < extent.head; from += REPLAY_ROWS) {
       for (const stored of this.#storage.read(query, from, REPLAY_ROWS)) {
         const row = readLogRow(stored);
-        const text = readFrame(stored.frame);
+        const text = readStoredFrame(stored.frame);
         if (!row || text === null) {
           // Whoever needs this row has lost something; a new epoch says so to every client that resumes.
           this.startEpoch(now);

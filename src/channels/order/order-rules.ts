@@ -30,7 +30,11 @@ export interface ChangeContext {
 }
 
 /** Applies an event; `stale` when its version is not newer than the last one applied. */
-export function applyEvent(state: OrderState, event: AcceptedEvent, context: ChangeContext): OrderChange | "stale" {
+export function applyOrderEvent(
+  state: OrderState,
+  event: AcceptedEvent,
+  context: ChangeContext,
+): OrderChange | "stale" {
   const { version, order, statusChange } = event;
   if (isStale(state, version)) return "stale";
   return {

@@ -4,7 +4,7 @@ import type { AcceptedEvent, OrderRegistration } from "../../protocol/publish.ts
 import type { OrderRefusal, Requester } from "../contract.ts";
 import type { Applied, Revocation, Subject } from "../core.ts";
 import type { Storage } from "../storage.ts";
-import { applyEvent, applyRegistration, type ChangeContext, mayListen, type OrderChange } from "./order-rules.ts";
+import { applyOrderEvent, applyRegistration, type ChangeContext, mayListen, type OrderChange } from "./order-rules.ts";
 import { fromStored, type OrderState, storedOrder, toStored, UNKNOWN_ORDER } from "./order-state.ts";
 
 /** One order's stored state, and who may listen to it. */
@@ -74,7 +74,7 @@ export class Order implements Subject {
   apply(event: AcceptedEvent, now: number): Applied | "stale" {
     if (this.isDeleted()) return "stale";
     const before = this.#draft ?? { state: this.state(), owned: [] };
-    const change = applyEvent(before.state, event, this.#context(now));
+    const change = applyOrderEvent(before.state, event, this.#context(now));
     if (change === "stale") return change;
     const { state, corrections, hasNewOwner } = change;
     this.#draft = { state, owned: hasNewOwner ? [...before.owned, state] : before.owned };
