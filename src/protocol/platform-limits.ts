@@ -1,4 +1,4 @@
-/** Limits of Cloudflare's platform that the service is built around: each number stands here once, with its source. */
+/** Limits of Cloudflare's platform that shape the service, each with its source. */
 
 /** Connections that one invocation may have waiting for response headers (Workers platform limits). */
 export const MAX_CONCURRENT_CALLS = 6;
