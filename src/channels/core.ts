@@ -29,24 +29,25 @@ export interface Subject {
   readonly kind: Kind;
   readonly hasProductFilter: boolean;
 
-  /** Returns the `data` of a first frame, besides the position. */
+  /** Returns the `data` of a first frame, without the position. */
   describe(): Record<string, unknown>;
   /** Returns why a client may not listen, or null. */
   refusalFor(identity: Identity): SocketRefusal | null;
-  /** Returns false for an order without an owner: the shop's backend may know whose it is. */
+  /** Returns false for an order without an owner, which the shop's backend may know. */
   isOwnerKnown(): boolean;
   /** Returns when everything stored is to be erased, in milliseconds since 1970; Infinity for never. */
   retainedUntil(): number;
 
   /**
    * Applies an event to the state, as one step of a delivery.
-   * @returns Events to append before it, because it changes more than it says; `stale` when its version is too old.
+   * @returns Events to append before it, for changes that it does not announce itself; `stale` when its version is too
+   * old.
    */
   apply(event: AcceptedEvent, now: number): AcceptedEvent[] | "stale";
   /** Stores what the delivery changed; called within its transaction. */
   save(): void;
-  /** Ends a stored delivery. Returns which listeners lose access by it, or null for none. */
+  /** Completes a stored delivery. Returns which listeners lose access through it, or null for none. */
   commit(): ((listener: Listener) => boolean) | null;
-  /** Discards everything in memory after a failed delivery: storage alone is certain. */
+  /** Discards everything in memory after a failed delivery, because only storage is certain. */
   rollback(): void;
 }

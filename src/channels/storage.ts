@@ -5,7 +5,7 @@ const TABLES: Record<string, string> = {
   // One JSON document per name. They are small and few, so each is rewritten as a whole.
   state: "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
   // The frame is the last column, so that scanning the others does not read the overflow pages of long frames.
-  // `request` holds what the publish said besides the event; null when it said nothing.
+  // `request` holds the publish's `version` and `order`; null without either.
   log: "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, request TEXT, frame TEXT NOT NULL)",
 };
 
@@ -19,7 +19,7 @@ export class Storage {
   #hasData: boolean | undefined;
   readonly #rows = { read: 0, written: 0 };
 
-  /** @param moreTables Tables besides those of every channel: the CREATE statement by name. */
+  /** @param moreTables Tables in addition to those of every channel: the CREATE statement by name. */
   constructor(storage: DurableObjectStorage, moreTables: Record<string, string>) {
     this.#storage = storage;
     this.#tables = { ...TABLES, ...moreTables };
@@ -68,7 +68,7 @@ export class Storage {
     this.write(this.#tables[table] ?? "");
   }
 
-  /** Runs `body` in a transaction: all of its writes are kept, or none when it throws. */
+  /** Runs `body` in a transaction, which is rolled back when `body` throws. */
   transaction<T>(body: () => T): T {
     const hadData = this.hasData();
     try {

@@ -8,7 +8,7 @@ import { messagesFor } from "./messages.ts";
 import { passes } from "./product-filter.ts";
 import { tryClose, trySend } from "./socket.ts";
 
-/** How many position frames a filtered listener receives while as many events happen as the history holds. */
+/** How many position frames a filtered listener receives per `historyLimit` events. */
 const POSITIONS_PER_HISTORY = 4;
 const ACK_REQUEST = JSON.stringify({ type: "ack_request" } satisfies AckRequestFrame);
 
@@ -30,7 +30,7 @@ export class Listeners {
   readonly #positionInterval: number;
   readonly #open = new Map<WebSocket, Listener>();
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
-  /** Sockets by user. */
+  /** Number of open sockets by subject. */
   readonly #bySubject = new Map<string, number>();
 
   /** @param historyLimit How many events a client may miss and still resume. */

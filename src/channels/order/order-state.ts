@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What is known of an order; null for what nothing has said yet. */
+/** An order's state; null for what is not known yet. */
 export interface OrderState {
   user_id: string | null;
   status: string | null;

@@ -26,7 +26,7 @@ export class Order implements Subject {
     this.#retentionMs = retentionMs;
   }
 
-  /** Returns whether anything was ever published to the order or registered. */
+  /** Returns whether the order was ever registered or published to. */
   isKnown(): boolean {
     return this.#storage.hasData();
   }
@@ -50,7 +50,7 @@ export class Order implements Subject {
     return this.admits(requester) ? null : "access_denied";
   }
 
-  /** Returns whether a requester may listen, if the order were in `state`. */
+  /** Returns whether a requester may listen to an order in this state. */
   admits(requester: Requester, state = this.state()): boolean {
     return mayListen(state, this.#orderId, requester);
   }

@@ -1,7 +1,5 @@
-/** What a product's version allows, as a pure function. */
-
 /**
- * Decides about an event by its version.
+ * Decides by its version whether a product event applies. Pure.
  * @param last The version last applied to the product; null when there was none.
  * @param version The event's; null when it has none, which always applies.
  * @returns The product's version afterwards, or `stale` when the event's is not newer.

@@ -9,7 +9,7 @@ export const PRODUCT_TABLES = {
   versions: "CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
 };
 
-/** What is known of products, which is the version last applied to each. */
+/** The stored state of all products: the version last applied to each. */
 export class Products implements Subject {
   readonly kind = "products";
   readonly hasProductFilter = true;
