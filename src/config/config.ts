@@ -4,23 +4,27 @@ import { fixOf, SETTING_NAMES, type Settings, settingsSchema } from "./schema.ts
 
 /** The validated configuration. */
 export interface Config {
-  /** Origins whose pages may connect, besides the service's own. `*` allows all. */
+  /** Origins whose pages may connect, besides the service's own. `*` allows any origin. */
   corsOrigins: ReadonlySet<string>;
   jwt: {
-    /** Verify HS* tokens; the first one signs tickets. May be empty when only the key set verifies. */
+    /** HMAC secrets that verify HS* tokens; the first one signs tickets. Empty when only the key set verifies. */
     secrets: readonly Uint8Array<ArrayBuffer>[];
     algorithms: string[];
     /** The key set that verifies all other tokens; set when such algorithms are allowed. */
     jwksUrl: string | null;
-    /** Checked if set. */
+    /** The required `iss`; null accepts any. */
     issuer: string | null;
+    /** The required `aud`; null accepts any. */
     audience: string | null;
   };
+  /** The claim that holds a user's role or roles. */
   roleClaim: string;
   adminRoles: ReadonlySet<string>;
-  /** Where to look up orders that have no owner here; without a trailing slash. */
+  /** The shop's API, which knows the owners of unregistered orders; without a trailing slash. */
   ordersApiUrl: string | null;
+  /** How many events a channel keeps for clients that resume. */
   historyLimit: number;
+  /** How long an event can be replayed. */
   historyTtlMs: number;
   /** How long a socket may be silent before it is closed. */
   idleTimeoutMs: number;
@@ -34,21 +38,23 @@ export interface Config {
   storageGeneration: number;
   /** What a plain client may be sent within a minute, in bytes. */
   plainBytesPerMinute: number;
-  /** Maximum sockets per channel. `perUser` is Infinity with `RATE_LIMITS=off`. */
+  /** Maximum sockets in one channel, for each user and in total. `perUser` is Infinity with `RATE_LIMITS=off`. */
   connections: { perUser: number; perChannel: number };
   /** False with `RATE_LIMITS=off`. */
   areRatesLimited: boolean;
-  /** Whether everyone may read order ids on the health page. */
+  /** Whether the health response lists order ids for everyone. */
   healthIsPublic: boolean;
   publishKeys: readonly PublishKey[];
-  /** The Redis from which events may also come, or null. */
+  /** The Redis that services may also publish to; null when it is not configured. */
   redis: RedisConfig | null;
 }
 
 /** Upstash Redis, over REST. */
 export interface RedisConfig {
+  /** Without a trailing slash. */
   url: string;
   token: string;
+  /** The name of the stream to read. */
   stream: string;
 }
 
@@ -62,7 +68,7 @@ export interface ConfigFault {
 
 /**
  * Reads the configuration from the environment. Blank settings count as not set.
- * @returns The configuration, or every fault at once.
+ * @returns The configuration, or every fault.
  */
 export function readConfig(env: Record<string, unknown>): { config: Config } | { faults: ConfigFault[] } {
   const texts = Object.fromEntries(SETTING_NAMES.map((name) => [name, textOf(env[name])]));
@@ -129,8 +135,8 @@ export class ConfigError extends Error {
 const configs = new WeakMap<Env, Config>();
 
 /**
- * Returns the configuration of an environment, which is read once.
- * @throws {ConfigError} with every fault at once.
+ * Returns an environment's configuration. Parses it on the first call and caches it.
+ * @throws {ConfigError} which lists every fault.
  */
 export function configOf(env: Env): Config {
   let config = configs.get(env);

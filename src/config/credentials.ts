@@ -1,8 +1,8 @@
 import * as z from "zod";
 
-/** The settings that decide who may do what, each as a schema from its text. */
+/** Schemas of the settings that control access; each parses the setting's text. */
 
-/** Scopes of publish keys, and what each allows. */
+/** The scopes of publish keys, and what each allows. */
 export const SCOPES = {
   orders: "publish to orders, register and delete them, issue tickets, disconnect their listeners",
   products: "publish to products, disconnect their listeners",
@@ -12,7 +12,9 @@ export type Scope = keyof typeof SCOPES;
 
 const ALL_SCOPES = Object.keys(SCOPES) as Scope[];
 
+/** A service's publish key. */
 export interface PublishKey {
+  /** Identifies the service in logs and metrics. */
   name: string;
   key: string;
   scopes: ReadonlySet<Scope>;
@@ -33,17 +35,17 @@ export const isAsymmetric = (algorithm: string) => ASYMMETRIC_ALGORITHMS.include
 export const MIN_JWT_SECRET_BYTES = 32;
 export const MIN_PUBLISH_KEY_LENGTH = 32;
 
-/** Splits a comma-separated list. Ignores blanks around items and empty items. */
-export const list = (text: string) =>
+/** Splits a comma-separated list, ignoring empty items and whitespace around items. */
+export const splitList = (text: string) =>
   text
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "");
 
-/** A comma-separated list of items. */
-export const listOf = <T>(item: z.ZodType<T, string>) => z.string().transform(list).pipe(z.array(item));
+/** Returns the schema of a comma-separated list of items. */
+export const listOf = <T>(item: z.ZodType<T, string>) => z.string().transform(splitList).pipe(z.array(item));
 
-const algorithmMessage = `must be some of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
+const algorithmMessage = `must be one or more of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
 export const algorithms = listOf(z.enum(JWT_ALGORITHMS, algorithmMessage)).refine(isNotEmpty, algorithmMessage);
 
 /** One secret, or several during a rotation. The first one signs tickets. */
@@ -75,7 +77,7 @@ const scopes = z
 
 // Messages never contain a key.
 const publishKeyMessage =
-  "must be name:key or name:key:scope+scope, separated by commas; a name has letters, digits, - and _, and a key no : or comma";
+  "must be name:key or name:key:scope+scope, separated by commas; names consist of letters, digits, - and _, and keys contain no : or comma";
 const publishKeyEntry = z
   .string()
   .transform((entry): unknown => entry.split(":").map((part) => part.trim()))
@@ -96,6 +98,7 @@ const publishKeyEntry = z
   )
   .transform(([name, key, scopes = ALL_SCOPES]): PublishKey => ({ name, key, scopes: new Set(scopes) }));
 
+/** At least one key; names and keys are unique. A key without scopes has all of them. */
 export const publishKeys = listOf(publishKeyEntry)
   .refine(isNotEmpty, "must be set: name:key,name:key for the services that publish")
   .refine((keys) => areUnique(keys.map(({ name }) => name)), "must not use a name twice")

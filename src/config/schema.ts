@@ -12,15 +12,15 @@ import {
   isAsymmetric,
   isHmac,
   jwksUrl,
-  list,
   listOf,
   publishKeys,
   secrets,
+  splitList,
 } from "./credentials.ts";
 
 /**
- * Every setting: its default, its bounds, and what it must be. A setting without a default is optional; `meta` has an
- * example for vars and `isSecret` for secrets.
+ * Every setting: its default, its bounds and its validation. A setting without a default is optional; `meta` holds an
+ * example for a variable, or marks a secret with `isSecret`.
  */
 
 const MAX_HISTORY_LIMIT = 100_000;
@@ -56,9 +56,9 @@ const origin = z
     "must be origins (scheme, host, port; no path), separated by commas, or *",
   );
 
-/** Former names of settings. Setting one is a fault, so that the service does not run with an unexpected default. */
+/** Former names of settings. Using one is a fault; ignoring it would run the service with an unexpected default. */
 const RENAMED = { GHOST_SECONDS: "IDLE_TIMEOUT_SECONDS" } as const;
-const renamed = (successor: string) => z.undefined(`must be renamed: it is ${successor} now`).optional();
+const renamed = (successor: string) => z.undefined(`must be renamed to ${successor}`).optional();
 
 const settings = z.object({
   BACKEND_CORS_ORIGINS: listOf(origin).prefault("").meta({ example: "https://shop.example,https://www.shop.example" }),
@@ -68,7 +68,7 @@ const settings = z.object({
   JWT_ISSUER: z.string().optional(),
   JWT_AUDIENCE: z.string().optional(),
   ROLE_CLAIM: text("role"),
-  ADMIN_ROLES: text("admin").transform(list),
+  ADMIN_ROLES: text("admin").transform(splitList),
   ORDERS_API_URL: baseUrl.optional().meta({ example: "https://api.shop.example/api/v1/orders" }),
   PUBLISH_KEYS: publishKeys.prefault("").meta({ isSecret: true }),
   UPSTASH_REDIS_REST_URL: baseUrl.optional().meta({ isSecret: true }),
@@ -80,7 +80,7 @@ const settings = z.object({
   ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   TERMINAL_STATUSES: text("delivered,cancelled,canceled,completed,refunded,returned,failed").transform((value) =>
-    list(value.toLowerCase()),
+    splitList(value.toLowerCase()),
   ),
   STORAGE_GENERATION: integer(0, 0, 999_999),
   MAX_PLAIN_BYTES_PER_MINUTE: integer(DEFAULT_PLAIN_BYTES_PER_MINUTE, 64 * 1024, 1024 ** 3),
@@ -92,8 +92,10 @@ const settings = z.object({
 });
 
 /**
- * Options of a rule across settings. It runs even when other settings are invalid, so that one error lists every fault;
- * its settings may then be invalid, too.
+ * Returns the options of a rule that spans several settings. The rule runs even when some of them are invalid, so that
+ * one error lists every fault.
+ * @param setting The setting to blame.
+ * @param example A valid value to suggest instead of the setting's usual example.
  */
 const rule = (setting: keyof z.infer<typeof settings>, error: string, example?: string) => ({
   path: [setting],
@@ -102,12 +104,13 @@ const rule = (setting: keyof z.infer<typeof settings>, error: string, example?: 
   when: () => true,
 });
 
+/** Parses all settings from text. Issues have the setting's name as their path. */
 export const settingsSchema = settings
   .refine(
     ({ JWT_ALGORITHMS, JWKS_URL }) => JWKS_URL !== undefined || JWT_ALGORITHMS.every(isHmac),
     rule(
       "JWT_ALGORITHMS",
-      `must be some of ${HMAC_ALGORITHMS.join(", ")} while JWKS_URL is not set: the others need its public keys`,
+      `must be one or more of ${HMAC_ALGORITHMS.join(", ")} while JWKS_URL is not set: the others need its public keys`,
       "HS256",
     ),
   )
@@ -128,6 +131,7 @@ export const settingsSchema = settings
     rule("UPSTASH_REDIS_REST_TOKEN", "must be set because UPSTASH_REDIS_REST_URL is"),
   );
 
+/** Valid settings by name, parsed. */
 export type Settings = z.infer<typeof settingsSchema>;
 type SettingName = keyof Settings;
 
@@ -135,8 +139,8 @@ type SettingName = keyof Settings;
 export const SETTING_NAMES = Object.keys(settings.shape) as SettingName[];
 
 /**
- * Returns how to fix a setting.
- * @param example A valid value, if another than usual.
+ * Returns how to fix a setting, as one line for an operator.
+ * @param example A valid value to suggest instead of the setting's usual example.
  */
 export function fixOf(setting: SettingName, example?: unknown): string {
   if (setting in RENAMED) return `rename ${setting} to ${RENAMED[setting as keyof typeof RENAMED]} in wrangler.toml`;

@@ -2,10 +2,10 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { METHODS } from "hono/router";
 import { configOf } from "../config/config.ts";
-import { isPageAllowed } from "./auth/origins.ts";
+import { isOriginAllowed } from "./auth/origins.ts";
 import type { HonoEnv } from "./context.ts";
 import { answerError, Refusal } from "./errors.ts";
-import { answerHeaders } from "./headers.ts";
+import { responseHeaders } from "./headers.ts";
 import { disconnect } from "./routes/disconnect.ts";
 import { asyncApi, cacheable, docs, openApi } from "./routes/documents.ts";
 import { health } from "./routes/health.ts";
@@ -16,23 +16,23 @@ import { publishBatch } from "./routes/publish-batch.ts";
 import { orderSocket, productsSocket } from "./routes/sockets.ts";
 import { createTicket } from "./routes/tickets.ts";
 
-/** The Worker's table of contents. */
+/** Every route, and what runs before it. */
 export const app = new Hono<HonoEnv>();
 
-app.use(answerHeaders);
+app.use(responseHeaders);
 
 // Clients listen. Registered before the CORS middleware, because the headers of a 101 response cannot be changed.
 app.get("/api/v1/ws/orders/:order_id", orderSocket);
 app.get("/api/v1/ws/products", productsSocket);
 
-// Anyone reads the documentation.
+// Everyone may read the documentation.
 app.get("/openapi.json", cacheable, openApi);
 app.get("/asyncapi.json", cacheable, asyncApi);
 app.get("/docs", cacheable, docs);
 
 // Non-browser callers send no Origin; skip CORS.
 const allowPages = cors({
-  origin: (origin, c: Context<HonoEnv>) => (isPageAllowed(origin, c.req.url, configOf(c.env)) ? origin : null),
+  origin: (origin, c: Context<HonoEnv>) => (isOriginAllowed(origin, c.req.url, configOf(c.env)) ? origin : null),
   allowMethods: ["GET", "POST", "PUT", "DELETE"],
   allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key"],
   exposeHeaders: ["Retry-After", "X-Request-Id"],

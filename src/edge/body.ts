@@ -6,7 +6,7 @@ import { Refusal, requireValid } from "./errors.ts";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /**
- * Reads a JSON body, at most as large as an event, and checks it by a schema.
+ * Reads a JSON body of at most `MAX_EVENT_BYTES` and checks it against a schema.
  * @throws {Refusal} 415, 413, 400 or 422.
  */
 export async function readValid<T>(request: Request, schema: z.ZodType<T>): Promise<T> {
@@ -14,13 +14,13 @@ export async function readValid<T>(request: Request, schema: z.ZodType<T>): Prom
   return requireValid(check(schema, parseJsonBody(await readBytes(request, MAX_EVENT_BYTES))));
 }
 
-/** @throws {Refusal} 415 unless the body declares itself as JSON. */
+/** @throws {Refusal} 415 unless the request's `Content-Type` is JSON. */
 export function requireJson(request: Request): void {
   const mediaType = (request.headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
   if (mediaType !== "application/json") throw new Refusal("unsupported_media_type");
 }
 
-/** @throws {Refusal} 400. */
+/** Parses JSON in UTF-8. @throws {Refusal} 400. */
 export function parseJsonBody(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(decoder.decode(bytes));
@@ -31,7 +31,7 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
 }
 
 /**
- * Reads a body of at most `maxBytes`. Counts bytes as they arrive if no length was announced.
+ * Reads a body of at most `maxBytes`. Without a `Content-Length`, counts the bytes as they arrive.
  * @throws {Refusal} 413.
  */
 export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
@@ -39,7 +39,7 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Uin
   const announced = Number(request.headers.get("Content-Length") ?? Number.NaN);
   if (announced > maxBytes) throw tooLarge();
   if (announced <= maxBytes) {
-    // The connection delivers no more than was announced (RFC 9112, section 6.2).
+    // The connection delivers no more than the announced length (RFC 9112, section 6.2).
     const bytes = new Uint8Array(await request.arrayBuffer());
     if (bytes.byteLength > maxBytes) throw tooLarge();
     return bytes;

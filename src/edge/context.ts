@@ -6,7 +6,7 @@ import { WAIT_UNTIL_MS } from "../protocol/platform-limits.ts";
 import type { CounterSnapshot, Counters } from "../telemetry/counters.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 
-/** What every route shares about its request: bindings, request id, route pattern and the isolate's counters. */
+/** What all routes share: the request's id and route pattern, and the isolate's counters. */
 
 export interface HonoEnv {
   Bindings: Env;
@@ -18,7 +18,7 @@ export interface HonoEnv {
 
 const requestIds = new WeakMap<Request, string>();
 
-/** Returns the request id of the log and of `X-Request-Id`: the Cloudflare Ray ID if there is one, else a UUID. */
+/** Returns the id of a request in the log and in `X-Request-Id`: its Cloudflare Ray ID, else a UUID. */
 export function requestIdOf(c: Context): string {
   const ray = c.req.header("CF-Ray") ?? "";
   const id = requestIds.get(c.req.raw) ?? (/^[\w-]{8,64}$/.test(ray) ? ray : crypto.randomUUID());
@@ -33,16 +33,16 @@ export function routeOf(c: Context): string {
 
 /** Half of what `waitUntil` allows, so that the last report can finish. */
 const MAX_LOOP_MS = WAIT_UNTIL_MS / 2;
-/** One per isolate: counts of one request may be reported by another. */
+/** One per isolate, so one request may report the counts of another. */
 const reporters = new WeakMap<Env, Reporter>();
 
-/** Increments counters by functions of `record.ts`, and reports to the registry soon after the response. */
+/** Increments counters through a function of `record.ts`, and reports to the registry soon after the response. */
 export function record(c: Context<HonoEnv>, increment: (counters: Counters) => void): void {
   increment(reporterOf(c.env).counts);
   flush(c);
 }
 
-/** Reports pending counts to the registry, logged errors included. */
+/** Reports pending counts, logged errors included, to the registry soon after the response. */
 export function flush(c: Context<HonoEnv>): void {
   reporterOf(c.env).schedule((promise) => afterResponse(c, promise));
 }
@@ -59,7 +59,7 @@ function reporterOf(env: Env): Reporter {
   return reporter;
 }
 
-/** Lets a promise run on after the response. Tests may call without an execution context; it then just runs. */
+/** Keeps a promise running after the response. Tests may have no execution context; the promise then simply runs. */
 function afterResponse(c: Context, promise: Promise<unknown>): void {
   try {
     c.executionCtx.waitUntil(promise);

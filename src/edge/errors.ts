@@ -13,12 +13,12 @@ import { logFault, logRefusal } from "../telemetry/log.ts";
 import { recordAuthFailure } from "../telemetry/record.ts";
 import { flush, type HonoEnv, record, requestIdOf, routeOf } from "./context.ts";
 
-/** A refused request: thrown anywhere below a route and answered by `answerError`, in one shape. */
+/** A refused request. Thrown anywhere within a route; `answerError` turns it into the response. */
 export class Refusal extends Error {
   readonly reason: HttpRefusal;
   readonly problem: Problem;
   readonly headers: Record<string, string>;
-  /** Why a credential was refused, in detail: for the log and the metrics, not for the client. */
+  /** Why a credential was refused, in detail: for the log and the metrics, never for the client. */
   readonly reasonDetail: string | undefined;
 
   constructor(
@@ -40,13 +40,13 @@ export function invalid(...errors: FieldError[]): Refusal {
   return new Refusal("validation_failed", { errors });
 }
 
-/** Returns the checked value. @throws {Refusal} 422 that names every bad field. */
+/** Returns the checked value. @throws {Refusal} 422, which names every bad field. */
 export function requireValid<T>(checked: Checked<T>): T {
   if (!checked.ok) throw invalid(...checked.errors);
   return checked.value;
 }
 
-/** Wait before a retry of a 503. */
+/** `Retry-After` of a 503. */
 const RETRY_AFTER_SECONDS = 5;
 
 /** Answers anything that a route throws as `application/problem+json` (RFC 9457). */
@@ -90,7 +90,7 @@ function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   }
   logFault("request", error, { request_id: requestIdOf(c) });
   flush(c);
-  // The platform marks errors that a later attempt may not meet (Durable Objects, error handling).
+  // The platform marks errors that a retry may avoid (Durable Objects, error handling).
   const { retryable, overloaded } = error as { retryable?: unknown; overloaded?: unknown };
   return new Refusal(retryable === true || overloaded === true ? "unavailable" : "internal_error");
 }

@@ -6,16 +6,16 @@ import { requestIdOf } from "./context.ts";
 const SECURITY_HEADERS = {
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   xFrameOptions: "DENY",
-  // Covers requests without CORS, such as images and scripts. CORS decides about the others.
+  // Blocks other sites' requests without CORS, such as images and scripts. CORS governs the rest.
   crossOriginResourcePolicy: "same-origin",
   strictTransportSecurity: "max-age=31536000",
-  // Obsolete browsers and plug-ins only.
+  // These concern HTML pages, obsolete browsers and plug-ins only.
   xDnsPrefetchControl: false,
   xDownloadOptions: false,
   xPermittedCrossDomainPolicies: false,
   xXssProtection: false,
   originAgentCluster: false,
-  // Routes may set their own.
+  // Keeps headers that a route has set.
   overwrite: false,
 };
 
@@ -27,7 +27,7 @@ const onHttp = secureHeaders({ ...SECURITY_HEADERS, strictTransportSecurity: fal
  * Adds the security headers and `X-Request-Id` to every HTTP response, errors included, and forbids caching unless the
  * route allows it. The headers of a 101 response cannot be changed.
  */
-export async function answerHeaders(c: Context, next: Next): Promise<void> {
+export async function responseHeaders(c: Context, next: Next): Promise<void> {
   await next();
   if (c.res.status === 101) return;
   c.res.headers.set("X-Request-Id", requestIdOf(c));

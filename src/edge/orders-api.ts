@@ -2,21 +2,21 @@ import * as z from "zod";
 import type { Identity } from "../channels/contract.ts";
 import { orderStub } from "../channels/directory.ts";
 import type { Env } from "../config/env.ts";
+import { orderRegistration } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
 import { Refusal } from "./errors.ts";
 
 const TIMEOUT_MS = 5000;
 
-/** The fields read from the backend's order. Some backends number their users. */
+/** The fields read from the backend's order; others are ignored. Some backends number their users. */
 const backendOrder = z.object({
-  user_id: z.union([z.string().min(1).max(256), z.int().transform(String)]),
-  status: z.string().min(1).max(64),
-  payment_status: z.string().min(1).max(64),
+  ...orderRegistration.shape,
+  user_id: z.union([orderRegistration.shape.user_id, z.int().transform(String)]),
 });
 
 /**
- * Looks up an order that has no owner here in the shop's backend: `GET {ORDERS_API_URL}/{order_id}` with the caller's
+ * Looks up an order without a known owner in the shop's backend: `GET {ORDERS_API_URL}/{order_id}` with the caller's
  * token, so that the backend authorizes the call as usual. On success, the order's object remembers the owner.
  * @returns Why the caller may not listen, or null.
  * @throws {Refusal} 503 when the backend fails or its answer is malformed.

@@ -7,8 +7,8 @@ import { type HonoEnv, record } from "./context.ts";
 import { Refusal } from "./errors.ts";
 
 /**
- * Returns whether a caller is within a rate limit. The platform counts per location and approximately, so this is a
- * fuse against loops and floods, not a quota (Workers, rate limiting binding).
+ * Returns whether a caller is within a rate limit. The platform counts approximately and per location, so a limit stops
+ * loops and floods but is no quota (Workers, rate limiting binding).
  * @param key What is counted: an address, a user, or a publish key's name.
  */
 export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<boolean> {
@@ -25,7 +25,7 @@ export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBindi
   return false;
 }
 
-/** @throws {Refusal} 429 with `Retry-After`. */
+/** Requires a caller to be within a rate limit. @throws {Refusal} 429 with `Retry-After`. */
 export async function requireWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<void> {
   if (await isWithinLimit(c, binding, key)) return;
   const { limit, periodSeconds } = RATE_LIMITS[binding];

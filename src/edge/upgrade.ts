@@ -23,12 +23,12 @@ export function answerConnect(c: Context<HonoEnv>, answer: Response | ConnectRef
 }
 
 /**
- * Refuses a handshake in a way that pages can see: accepts it, then closes the socket at once with the refusal's code
- * and title. A browser reports a failed handshake only as code 1006.
+ * Refuses a handshake so that pages learn why: accepts it, then closes the socket at once with the refusal's code and
+ * title. A browser reports a failed handshake only as code 1006.
  * @param reasonDetail Why a token was refused, in detail.
  */
 export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, reasonDetail?: string): Response {
-  const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+  const { 0: client, 1: server } = new WebSocketPair();
   server.accept();
   const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
   if (speaksSubprotocol(c.req.raw)) server.send(encodeClosingFrame(close, title));

@@ -9,8 +9,8 @@ import { deliverToChannel } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
 
 /**
- * Delivers validated events to their channels, whichever way they came in. Each channel receives its events together
- * and in order. A failing channel affects no other; with Redis, its events are queued in the stream.
+ * Delivers the events of one publish call to their channels. Each channel receives its events together and in order. A
+ * failing channel affects no other; with Redis, its events are queued in the stream.
  * @returns One outcome per event, in the order of the events.
  */
 export async function dispatch(env: Env, events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]> {
@@ -42,10 +42,9 @@ async function queueUndelivered(
   const queued: PublishOutcome[] = [];
   for (const [i, outcome] of outcomes.entries()) {
     const event = events[i];
-    const isQueueable = outcome.status === "unavailable" && event;
-    queued.push(isQueueable ? await queue(client, redis.stream, event) : outcome);
+    queued.push(event && outcome.status === "unavailable" ? await queue(client, redis.stream, event) : outcome);
   }
-  // Errors do not matter: without the doorbell, the relay finds the entries a little later.
+  // Best effort: without the doorbell, the relay finds the entries a little later.
   await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
   return queued;
 }

@@ -4,7 +4,7 @@ import { parseJson } from "./json.ts";
 import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
 import { utf8Length } from "./utf8.ts";
 
-/** Messages from clients, and how the service parses them. */
+/** The messages of clients, and how the service parses them. */
 
 const productIds = z.array(z.string().min(1).max(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
 
@@ -25,7 +25,7 @@ export function parseClientMessage(text: string): ClientMessage | null {
 
 /**
  * Parses the product filter of `?product_id=a,b,c`.
- * @returns The ids; null without a filter; `invalid` when there are too many or one is too long.
+ * @returns The ids; null without a filter; `invalid` when there are too many ids or one is too long.
  */
 export function parseProductFilter(text: string | null): string[] | null | "invalid" {
   if (text === null || text === "") return null;

@@ -23,9 +23,9 @@ interface CloseRule {
 
 export type CloseCode = keyof typeof CLOSE_RULES;
 
-/** Refused token, or revoked access. */
+/** The token was refused, or access was revoked. */
 export const UNAUTHENTICATED = 4001 satisfies CloseCode;
-/** Close reason with 4001 after access was revoked. A fresh token does not restore it. */
+/** The close reason that comes with 4001 after access was revoked. A fresh token does not restore access. */
 export const DISCONNECTED_REASON = "Disconnected by the service";
 
 export function isCloseCode(code: number): code is CloseCode {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
+import { MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./names.ts";
 
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
 
@@ -10,7 +11,7 @@ export type { EventData, EventType, OrderEventType, ProductEventType } from "./e
  * Schemas are loose: fields they do not name pass through unchanged.
  */
 
-const status = z.string().min(1).max(64);
+const status = z.string().min(1).max(MAX_STATUS_LENGTH);
 /** Python's `datetime.isoformat()` writes microseconds and no offset; the contract allows both. */
 const timestamp = z.iso.datetime({ local: true, offset: true, error: "must be an ISO 8601 date and time" });
 const quantity = z.int().min(0);
@@ -18,7 +19,7 @@ const price = z.number().min(0);
 
 const orderData = { order_id: z.string().optional(), timestamp: timestamp.optional() };
 const productData = {
-  product_id: z.string().min(1).max(128),
+  product_id: z.string().min(1).max(MAX_PRODUCT_ID_LENGTH),
   sku: z.string().max(128).nullish(),
   timestamp: timestamp.optional(),
 };

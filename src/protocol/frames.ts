@@ -2,8 +2,8 @@ import { type CloseCode, retryAfterMs } from "./close-rules.ts";
 import type { EventData, EventType } from "./event-data.ts";
 
 /**
- * Frames from the server, and the constants of the wire protocol. Browsers load this module, so the messages from
- * clients, which need the validation library, are in `client-messages.ts`.
+ * The server's frames, and the constants of the wire protocol. Browsers load this module, so clients' messages, whose
+ * schemas need the validation library, are in `client-messages.ts`.
  */
 
 /** The subprotocol that adds arrays of frames and control frames. Without it every message is one frame. */
@@ -74,6 +74,7 @@ export interface PositionFrame {
   ts: string;
 }
 
+/** @param now Milliseconds since 1970. */
 export function encodePositionFrame(seq: number, now: number): string {
   return JSON.stringify({ type: "position", data: {}, seq, ts: new Date(now).toISOString() } satisfies PositionFrame);
 }
@@ -96,7 +97,9 @@ export interface AckRequestFrame {
   type: "ack_request";
 }
 
-/** Encodes an event frame. `data` is validated JSON text and is inserted verbatim. */
+/**
+ * Encodes an event frame. `data` is validated JSON text and is inserted verbatim; `ts` is in milliseconds since 1970.
+ */
 export function encodeEventFrame(event: { type: string; data: string; id: string; seq: number; ts: number }): string {
   const rest = JSON.stringify({ id: event.id, seq: event.seq, ts: new Date(event.ts).toISOString() });
   return `{"type":"${event.type}","data":${event.data},${rest.slice(1)}`;

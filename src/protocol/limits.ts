@@ -3,14 +3,15 @@ import { MAX_EVENT_ID_LENGTH } from "./names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, MAX_JSON_DEPTH } from "./publish-call.ts";
 import type { RefusalReason } from "./refusals.ts";
 
-/** Every limit: its value, what it limits, and how the service refuses more. */
+/** Every limit: its value, what it applies to, and how the service refuses what exceeds it. */
 
 /** Token bucket for a client's messages, pings excluded: burst size and refill rate. */
 export const CLIENT_MESSAGES_BURST = 20;
 export const CLIENT_MESSAGES_PER_SECOND = 1;
 
-/** Flow control of `tidings.v1` clients: unacknowledged characters that trigger `ack_request`, or a close. */
+/** Flow control: a `tidings.v1` client with this many unacknowledged characters receives `ack_request`. */
 export const ASK_AFTER_CHARACTERS = 256 * 1024;
+/** Flow control: a `tidings.v1` client with more unacknowledged characters is closed with 4108. */
 export const MAX_UNCONFIRMED_CHARACTERS = 4 * 1024 * 1024;
 
 /**
@@ -26,7 +27,7 @@ export const DEFAULT_CONNECTIONS_PER_USER = 20;
 /** Default of `MAX_CONNECTIONS_PER_CHANNEL`: all sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;
 
-/** The rate-limit bindings of `wrangler.toml`: calls per key, location and period. */
+/** The rate-limit bindings of `wrangler.toml`: calls per key, location and period. Metrics use `name`. */
 export const RATE_LIMITS = {
   CONNECTS_PER_ADDRESS: { limit: 600, periodSeconds: 60, name: "connects_per_address" },
   CONNECTS_PER_USER: { limit: 60, periodSeconds: 60, name: "connects_per_user" },

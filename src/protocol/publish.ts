@@ -1,7 +1,16 @@
 import * as z from "zod";
 import { EVENTS, type EventType, eventTypesOf, isEventType } from "./events.ts";
 import { isRecord } from "./json.ts";
-import { type ChannelName, isEventId, MAX_EVENT_ID_LENGTH, parseChannelName, parseOrderId } from "./names.ts";
+import {
+  type ChannelName,
+  EVENT_ID_PATTERN,
+  EVENT_ID_RULE,
+  isEventId,
+  MAX_STATUS_LENGTH,
+  MAX_USER_ID_LENGTH,
+  parseChannelName,
+  parseOrderId,
+} from "./names.ts";
 import type { OrderPut, OrderRegistration } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 import { type StatusChange, statusChangeOf } from "./status-change.ts";
@@ -11,10 +20,11 @@ import { type Checked, check, findUnsafeValue } from "./validation.ts";
 
 export * from "./publish-call.ts";
 
+/** The body of `PUT /api/v1/orders/{order_id}`, and `order` in a publish. */
 export const orderRegistration = z.strictObject({
-  user_id: z.string().min(1).max(256),
-  status: z.string().min(1).max(64),
-  payment_status: z.string().min(1).max(64),
+  user_id: z.string().min(1).max(MAX_USER_ID_LENGTH),
+  status: z.string().min(1).max(MAX_STATUS_LENGTH),
+  payment_status: z.string().min(1).max(MAX_STATUS_LENGTH),
 }) satisfies z.ZodType<OrderRegistration>;
 
 const version = z.int().min(0);
@@ -25,16 +35,12 @@ export const orderPut = orderRegistration.extend({ version: version.optional() }
 export const publishRequest = z.strictObject({
   type: z.string(),
   data: z.record(z.string(), z.unknown()),
-  id: z
-    .string()
-    .refine(isEventId, `must be 1 to ${MAX_EVENT_ID_LENGTH} visible ASCII characters`)
-    .meta({ pattern: `^[!-~]{1,${MAX_EVENT_ID_LENGTH}}$` })
-    .optional(),
+  id: z.string().refine(isEventId, EVENT_ID_RULE).meta({ pattern: EVENT_ID_PATTERN }).optional(),
   version: version.optional(),
   order: orderRegistration.optional(),
 });
 
-/** A validated event: channel objects store and send it without checking it again. */
+/** A validated event, which channel objects store and send without further checks. */
 export interface AcceptedEvent {
   channel: ChannelName;
   id: string;
@@ -82,7 +88,7 @@ export function checkEvent(
   const orderId = parseChannelName(channel)?.orderId ?? null;
   const kind = orderId === null ? "products" : "order";
 
-  // The type and data are checked even when another field is bad, so that one answer names everything.
+  // The type and data are checked even when another field is bad, so that one answer names every bad field.
   const { type, data, order } = isRecord(body) ? body : {};
   if (typeof type === "string" && !(isEventType(type) && EVENTS[type].channel === kind)) {
     errors.push({ field: "type", message: `must be one of ${eventTypesOf(kind).join(", ")}` });

@@ -1,8 +1,8 @@
 import { type CloseCode, DISCONNECTED_REASON } from "./close-rules.ts";
 
 /**
- * Why the service refuses, one row per reason: the HTTP status, the close code of a socket, and the public title.
- * Titles reveal nothing that the client does not know: no token, no owner, no stack.
+ * Every reason to refuse a client, one row each: the HTTP status, the socket's close code, and the public title. Titles
+ * reveal nothing that the client does not know: no token, no owner, no stack.
  */
 export const REFUSALS = {
   origin_not_allowed: { status: null, close: 4003, title: "Origin not allowed" },
@@ -43,12 +43,13 @@ interface RefusalRow {
 }
 
 export type RefusalReason = keyof typeof REFUSALS;
-/** Refusals of sockets. */
+
+/** Reasons to refuse a socket. */
 export type SocketRefusal = {
   [R in RefusalReason]: (typeof REFUSALS)[R]["close"] extends CloseCode ? R : never;
 }[RefusalReason];
 
-/** Refusals of HTTP calls. */
+/** Reasons to refuse an HTTP call. */
 export type HttpRefusal = {
   [R in RefusalReason]: (typeof REFUSALS)[R]["status"] extends number ? R : never;
 }[RefusalReason];
@@ -74,6 +75,7 @@ export interface Problem {
   errors?: FieldError[];
 }
 
+/** Returns the error body for a refusal. */
 export function problem(reason: HttpRefusal, more: { detail?: string; errors?: FieldError[] } = {}): Problem {
   const { status, title } = REFUSALS[reason];
   return { type: `urn:tidings:problem:${reason}`, title, status, ...more };

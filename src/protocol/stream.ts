@@ -9,6 +9,7 @@ export const DOORBELL = "tidings:doorbell";
 /** The dead-letter stream: entries that cannot be delivered, each with the reason. */
 export const DEAD_LETTERS = "tidings:dead";
 
+/** An event to be added to the stream. */
 export interface StreamedEvent {
   channel: string;
   type: string;
@@ -32,7 +33,7 @@ export function entryFields(event: StreamedEvent): [name: string, value: string]
   return fields;
 }
 
-/** Returns the length of an entry's names and values in UTF-16 units. */
+/** Returns the length of an entry's names and values in UTF-16 code units. */
 export function entryLength(fields: readonly (readonly [name: string, value: string])[]): number {
   return fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
 }

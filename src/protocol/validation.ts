@@ -2,11 +2,12 @@ import type * as z from "zod";
 import { MAX_JSON_DEPTH } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 
-/** Checks of values from outside, whose failures name every bad field. */
+/** Checks of untrusted values. Failures name every bad field. */
 
+/** The checked value, or what is wrong with it. */
 export type Checked<T> = { ok: true; value: T } | { ok: false; errors: FieldError[] };
 
-/** Checks a value by a schema and names every bad field, prefixed with `prefix` if given. */
+/** Checks a value against a schema. Field names start with `prefix`, if given. */
 export function check<T>(schema: z.ZodType<T>, value: unknown, prefix = ""): Checked<T> {
   const result = schema.safeParse(value);
   if (result.success) return { ok: true, value: result.data };

@@ -11,7 +11,7 @@ export interface LogEvent {
   /** JSON text. */
   data: string;
   productId: string | null;
-  /** What the publish said besides the event, as JSON text; null when it said nothing. */
+  /** The publish's `version` and `order` as JSON text; null without either. */
   request: string | null;
 }
 
@@ -308,7 +308,7 @@ export class EventLog {
   }
 }
 
-/** Names an epoch that no other log has had. */
+/** Returns a new name for an epoch. Repeats one by chance only: 32 random bits. */
 function randomEpoch(): string {
   return crypto.randomUUID().slice(0, 8);
 }

@@ -25,7 +25,7 @@ export class Order implements Subject {
     this.#config = config;
   }
 
-  /** Returns whether the order was published to or registered, and not deleted since. */
+  /** Returns whether the order was ever registered or published to, and not erased since. */
   isKnown(): boolean {
     return this.#storage.hasData();
   }
@@ -49,7 +49,7 @@ export class Order implements Subject {
     return this.admits(requester) ? null : "access_denied";
   }
 
-  /** Returns whether a requester may listen, if the order were in `state`. */
+  /** Returns whether a requester may listen to an order in this state. */
   admits(requester: Requester, state = this.state()): boolean {
     return mayListen(state, this.#orderId, requester);
   }

@@ -12,7 +12,7 @@ export const PRODUCT_MIGRATIONS: Migrations = [
   ["CREATE TABLE gone (product TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"],
 ];
 
-/** What is known of products: the version last applied to each. */
+/** The stored state of all products: the version last applied to each. */
 export class Products implements Subject {
   readonly kind = "products";
   readonly hasProductFilter = true;

@@ -1,4 +1,4 @@
-import { list, MIN_JWT_SECRET_BYTES } from "../../config/credentials.ts";
+import { MIN_JWT_SECRET_BYTES, splitList } from "../../config/credentials.ts";
 import { DEFAULT_STREAM } from "../../protocol/stream.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import { redisUrlOf } from "../redis/url.ts";
@@ -114,9 +114,9 @@ function firstNonEmpty(...candidates: [value: string | undefined, source: string
  * which may do everything, else the first one.
  */
 function bestKeyIn(publishKeys: string | undefined): string | undefined {
-  const entries = list(publishKeys ?? "").map((entry) => entry.split(":"));
+  const entries = splitList(publishKeys ?? "").map((entry) => entry.split(":"));
   const entry = entries.find(([, , scopes]) => scopes === undefined) ?? entries[0];
   return entry?.[1] ?? entry?.[0];
 }
 
-const firstSecretIn = (secrets: string | undefined) => list(secrets ?? "")[0];
+const firstSecretIn = (secrets: string | undefined) => splitList(secrets ?? "")[0];

@@ -2,8 +2,8 @@ import type { HonoRequest } from "hono";
 import { BEARER_PROTOCOL_PREFIX, SUBPROTOCOL } from "../../protocol/frames.ts";
 
 /**
- * Finds a request's token: in `Authorization: Bearer`, else in `Sec-WebSocket-Protocol: tidings.v1, bearer.<jwt>`, else
- * in `?token=`. The first one found wins.
+ * Returns a handshake's token, or null. Looks in `Authorization: Bearer`, then in
+ * `Sec-WebSocket-Protocol: tidings.v1, bearer.<jwt>`, then in `?token=`.
  */
 export function findToken(request: HonoRequest): string | null {
   return (

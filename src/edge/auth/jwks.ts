@@ -30,13 +30,13 @@ const MAX_CLAIM_POLL_MS = 320;
 const MAX_BYTES = 64 * 1024;
 const MAX_KEYS = 50;
 
-/** What a token's header says about its key. */
+/** What a token's header states about its key. */
 export interface KeyHint {
   alg: string;
   kid?: string | undefined;
 }
 
-/** The key; or that it does not exist, that it may exist but the set must not be fetched yet, or cannot be fetched. */
+/** A key, or why there is none; `TokenReason` explains each reason. */
 export type FoundKey =
   | { ok: true; key: CryptoKey }
   | { ok: false; reason: "unknown_key" | "key_not_known_yet" | "keys_unavailable" };
@@ -100,9 +100,8 @@ export async function findPublicKey(url: string, algorithms: readonly string[], 
  * Returns whether a current set without a matching key proves that the token is invalid, which clients take as final.
  *
  * Issuers publish a key before they sign with it, so a set requested after the token arrived is proof. An older set is
- * not: a stranger who sends a made-up `kid` every 30 seconds keeps the service from fetching the set for others. A
- * token without `kid` names no key that could still be published, and a `kid` of another algorithm names a key already
- * known.
+ * not: a client that sends a made-up `kid` every 30 seconds keeps the cooldown from ending for others. A token without
+ * `kid` refers to no key that is yet to be published, and a known `kid` with another algorithm is not a new key.
  */
 function isConclusive({ keys, requestedAt }: KeySet, { kid }: KeyHint, startedAt: number): boolean {
   return kid === undefined || keys.some((key) => key.kid === kid) || requestedAt >= startedAt;
@@ -148,7 +147,7 @@ const jwks = z.object({
 async function fetchKeys(url: string, algorithms: readonly string[]): Promise<PublicKey[]> {
   const response = await fetch(url, {
     headers: { Accept: "application/jwk-set+json, application/json" },
-    // The keys decide who is let in, so they are accepted from the configured URL only.
+    // The keys decide who is let in, so only the configured URL may supply them.
     redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
@@ -165,12 +164,12 @@ async function fetchKeys(url: string, algorithms: readonly string[]): Promise<Pu
       if (key) keys.push({ kid: jwk.kid, alg, key });
     }
   }
-  // An empty set would refuse every token, and clients take that as final; it is more likely a mistake.
+  // An empty set is probably a mistake, but would refuse every token, which clients take as final.
   if (keys.length === 0) throw new Error("the key set has no public key for the algorithms of JWT_ALGORITHMS");
   return keys;
 }
 
-/** Returns null when the key is for another algorithm or use, is not public, or cannot be imported. */
+/** Imports a public key. Returns null when it is for another algorithm or use, is not public, or is malformed. */
 async function importPublicKey(jwk: z.infer<typeof jwks>["keys"][number], alg: string): Promise<CryptoKey | null> {
   if ((jwk.alg ?? alg) !== alg || (jwk.use ?? "sig") !== "sig") return null;
   try {

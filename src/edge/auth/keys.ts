@@ -17,7 +17,7 @@ export type FoundService = { ok: true; service: Service } | { ok: false; reason:
 export type KeyReason = keyof typeof DETAILS;
 
 const SEND_KEY = "Send `Authorization: Bearer <publish key>`.";
-/** What the caller reads for each reason. */
+/** The `detail` that the caller receives for each reason. */
 const DETAILS = {
   /** Neither a key nor a signature. */
   missing: SEND_KEY,
@@ -38,7 +38,7 @@ const DETAILS = {
   scope: "This publish key lacks the required scope.",
 } as const;
 
-/** Returns what a service without the required scope reads. */
+/** Returns the `detail` for a service whose key lacks a scope. */
 export const scopeDetail = (scope: Scope) => `This publish key lacks the scope \`${scope}\`.`;
 
 /** Every refusal of a service's credential: 403 for a missing scope, else 401. */

@@ -2,15 +2,15 @@ import type { Config } from "../../config/config.ts";
 
 /**
  * Returns whether a handshake's origin is allowed. Browsers always send `Origin` with a WebSocket handshake (RFC 6455,
- * section 10.2); a request without one comes from another kind of client, and its token alone decides.
+ * section 10.2). Other clients need not, and only their token decides.
  */
-export function isOriginAllowed(request: Request, config: Config): boolean {
+export function isHandshakeAllowed(request: Request, config: Config): boolean {
   const origin = request.headers.get("Origin");
-  return origin === null || isPageAllowed(origin, request.url, config);
+  return origin === null || isOriginAllowed(origin, request.url, config);
 }
 
-/** Returns whether pages of an origin may call the service at `url`: listed origins and the service's own. */
-export function isPageAllowed(origin: string, url: string, config: Config): boolean {
+/** Returns whether pages of an origin may call the service at `url`: if it is configured, or the service's own. */
+export function isOriginAllowed(origin: string, url: string, config: Config): boolean {
   return (
     config.corsOrigins.has("*") ||
     config.corsOrigins.has(origin.toLowerCase()) ||

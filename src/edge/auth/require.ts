@@ -20,7 +20,11 @@ export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise
   requireScope(await requireAnyService(c), scope);
 }
 
-/** Requires a publish key where the required scope depends on the body. The caller then calls `requireScope`. */
+/**
+ * Requires a publish key with any scope, where the required scope depends on the body. The caller must then call
+ * `requireScope`.
+ * @throws {Refusal} 401.
+ */
 export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
   const found = await findService(c.req.raw, configOf(c.env));
   if (found.ok) return remember(c, found.service);
@@ -28,7 +32,7 @@ export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
 }
 
 /** An authenticated publish call. */
-export interface Publication {
+export interface PublishCall {
   service: Service;
   body: unknown;
   /** The `webhook-id` of a signed request, which is its idempotency key; null when the key itself was presented. */
@@ -39,15 +43,15 @@ export interface Publication {
  * Requires a publish key in `Authorization: Bearer`, or a body signed with one, and reads the body.
  *
  * A signature covers the id, the timestamp and the body but not the path. A route that accepts signed bodies must
- * therefore find the target in the body, or a body could be replayed to another order.
+ * therefore find the target in the body; otherwise a body could be replayed to another order.
  * @param scope Checked before the body is read; null when it depends on the body.
  * @throws {Refusal} 401, 403, 429, 413, 415 or 400.
  */
-export async function requirePublication(
+export async function requirePublishCall(
   c: Context<HonoEnv>,
   scope: Scope | null,
   maxBytes: number,
-): Promise<Publication> {
+): Promise<PublishCall> {
   const request = c.req.raw;
   if (request.headers.has("Authorization") || !isSigned(request)) {
     const service = await requireAnyService(c);

@@ -3,7 +3,7 @@ import type { FoundService, Service } from "./keys.ts";
 import { perConfig } from "./per-config.ts";
 
 /**
- * Requests signed with a publish key instead of presenting it (Standard Webhooks,
+ * Requests that are signed with a publish key instead of presenting it (Standard Webhooks,
  * https://www.standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`, with the key's bytes as the secret.
  *
  * Uses WebCrypto rather than the `standardwebhooks` library, which hashes in JavaScript, once per key, takes text
@@ -22,7 +22,7 @@ export interface SignatureHeaders {
   id: string;
   /** Verbatim, because it is part of the signed text. */
   timestamp: string;
-  /** Those of version 1. */
+  /** The signatures of version 1. */
   signatures: Uint8Array<ArrayBuffer>[];
 }
 
@@ -31,7 +31,10 @@ export function isSigned({ headers }: Request): boolean {
   return headers.has("webhook-signature") || headers.has("webhook-timestamp") || headers.has("webhook-id");
 }
 
-/** Parses the headers and checks the timestamp, before the body is read. */
+/**
+ * Parses the headers and checks the timestamp, before the body is read.
+ * @param now Milliseconds since 1970.
+ */
 export function readSignature(
   { headers }: Request,
   now: number,

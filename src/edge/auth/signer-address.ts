@@ -14,7 +14,7 @@ import { addressOf, requireWithinLimit } from "../rate-limits.ts";
 const trustedUntil = new Map<string, number>();
 const TRUST_MS = RATE_LIMITS.CONNECTS_PER_ADDRESS.periodSeconds * 1000;
 
-/** Called before a signed body is read. @throws {Refusal} 429 with `Retry-After`. */
+/** Rate limits a signed call by address, before its body is read. @throws {Refusal} 429 with `Retry-After`. */
 export async function requireSignerWithinLimit(c: Context<HonoEnv>): Promise<void> {
   const address = addressOf(c);
   if (address === null || (trustedUntil.get(address) ?? 0) > Date.now()) return;

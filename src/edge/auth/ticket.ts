@@ -19,7 +19,7 @@ const KEY_PURPOSE = "tidings ticket 1";
 /** All tickets share their header, so they start with the same characters. */
 const TICKET_START = `${btoa(JSON.stringify(TICKET_HEADER)).replace(/=+$/, "")}.`;
 
-/** What a ticket admits to. */
+/** What a ticket grants. */
 export interface Grant {
   orderId: string;
   /** The order accepts tickets of its current generation only, which changes with the order's owner. */
@@ -34,6 +34,7 @@ const ticketClaims = z.object({
   exp: z.int(),
 });
 
+/** Returns whether a token claims to be a ticket. Nothing is verified. */
 export const isTicket = (token: string) => token.startsWith(TICKET_START);
 /** Returns whether a `typ` declares a ticket, in any case (RFC 7519, section 5.1). */
 export const isTicketType = (typ: unknown) => typeof typ === "string" && typ.toLowerCase() === TICKET_TYPE;
@@ -58,7 +59,7 @@ export async function issueTicket(
 
 /**
  * Verifies a ticket with the key of one secret.
- * @throws jose's error when the signature is another key's, or the ticket has expired.
+ * @throws jose's error when another key signed it, or when it has expired.
  */
 export async function verifyTicket(
   token: string,

@@ -13,7 +13,7 @@ export class TokenVerifier extends WorkerEntrypoint<Env> {
     const verified = await verifyToken(token, configOf(this.env));
     if (verified.ok) return verified;
     const refusal = refusalOf(verified.reason);
-    // The keys cannot be fetched now: let the client reconnect, rather than refuse a token that may be valid.
+    // While the keys cannot be fetched, the token may be valid: let the client reconnect instead of refusing it.
     return { ...verified, refusal: refusal === "unavailable" ? "going_away" : refusal };
   }
 }

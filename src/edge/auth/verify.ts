@@ -2,13 +2,15 @@ import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jo
 import type { Identity } from "../../channels/contract.ts";
 import type { Config } from "../../config/config.ts";
 import { isHmac } from "../../config/credentials.ts";
+import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 import { findPublicKey } from "./jwks.ts";
 import { perConfig } from "./per-config.ts";
 import { isTicket, isTicketType, verifyTicket } from "./ticket.ts";
 
+/** The token's bearer, or why the token was refused. */
 export type Verified = { ok: true; identity: Identity } | { ok: false; reason: TokenReason };
 
-/** Why a token was refused, in detail: for the log and the metrics. Clients receive `refusalOf` of it. */
+/** Why a token was refused, in detail: for the log and the metrics. Clients receive `refusalOf(reason)`. */
 export type TokenReason =
   | "missing"
   | "too_long"
@@ -27,10 +29,8 @@ export type TokenReason =
 
 /** Longer tokens are refused before they are parsed. */
 const MAX_TOKEN_LENGTH = 8192;
-/** Alarms cannot be set beyond 2189, and an `exp` in milliseconds instead of seconds means the year 58000. */
+/** Alarms cannot be set beyond 2189, and an `exp` in milliseconds by mistake means a year beyond 50000. */
 const LATEST_EXPIRY_MS = Date.UTC(2100);
-/** A subject is stored in its socket's attachment, where space is limited. */
-const MAX_SUBJECT_LENGTH = 256;
 /** Header, payload and signature (RFC 7515, section 3.1), without the characters that lenient decoders skip. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
@@ -87,7 +87,7 @@ async function verifyUser(token: string, config: Config, secretIndex: number, no
 function identityOf(payload: JWTPayload, config: Config): Identity {
   const { sub, exp } = payload;
   // jose has checked that both are present, but not the type and length of `sub`.
-  if (typeof sub !== "string" || sub === "" || sub.length > MAX_SUBJECT_LENGTH || exp === undefined) {
+  if (typeof sub !== "string" || sub === "" || sub.length > MAX_USER_ID_LENGTH || exp === undefined) {
     throw new TokenRejected("claim");
   }
   const roles = [payload[config.roleClaim]].flat();

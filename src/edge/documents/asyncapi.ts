@@ -1,9 +1,10 @@
 import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf, isEventType } from "../../protocol/events.ts";
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
 import { SECURITY_SCHEMES } from "./access.ts";
 import { exampleFrame, FRAME_EXAMPLES } from "./examples.ts";
 import { FRAME_SCHEMAS, frameName } from "./frame-schemas.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
+import { PARAMETERS } from "./operations.ts";
 import { ABOUT_SOCKETS, API_VERSION, LICENSE, TITLE } from "./prose.ts";
 
 /** Messages other than events. Each is named like its schema; `ping` and `pong` are plain text and have none. */
@@ -50,12 +51,7 @@ const CHANNELS = {
     ],
     up: ["subscribe", "unsubscribe", "authenticate", "ack", "ping"],
     parameters: {},
-    query: {
-      product_id: {
-        type: "string",
-        description: `Receive only these products' events: up to ${MAX_FILTER_PRODUCTS} ids, separated by commas.`,
-      },
-    },
+    query: { product_id: querySchema(PARAMETERS.product_id) },
   },
 } as const satisfies Record<string, ChannelDescription>;
 
@@ -74,9 +70,14 @@ interface ChannelDescription {
 /** The query parameters of both sockets. */
 const QUERY: JsonObject = {
   token: { type: "string", description: SECURITY_SCHEMES.token_in_query.description },
-  since: { type: "integer", minimum: 0, description: "Resume: the last `seq` that the client received." },
-  epoch: { type: "string", description: "Resume: the epoch that `since` belongs to." },
+  since: querySchema(PARAMETERS.since),
+  epoch: querySchema(PARAMETERS.epoch),
 };
+
+/** Returns a query parameter of the HTTP API as AsyncAPI describes it: a schema with a description. */
+function querySchema({ schema, description }: { schema: JsonObject; description: string }): JsonObject {
+  return { ...schema, description };
+}
 
 /** Returns the WebSocket API as AsyncAPI 3.0. */
 export function asyncApiDocument(): JsonObject {
@@ -100,7 +101,7 @@ export function asyncApiDocument(): JsonObject {
         variables: { host: { default: "tidings.example", description: "The deployment's host name." } },
         security: SECURITY,
       },
-      laptop: { host: "localhost:8000", protocol: "ws", description: "`npm run dev`", security: SECURITY },
+      local: { host: "localhost:8000", protocol: "ws", description: "`npm run dev`", security: SECURITY },
     },
     channels: Object.fromEntries(channels.map(([name, channel]) => [name, describeChannel(channel)])),
     operations: Object.fromEntries(channels.flatMap(([name, channel]) => describeOperations(name, channel))),

@@ -17,6 +17,8 @@ import { position } from "./frame-schemas.ts";
 /** Schemas of the HTTP API. Requests are documented by the schemas that validate them. */
 
 const channel = z.string().describe("`order_<order id>` or `products`");
+/** Documents describe channel names as text, because JSON Schema knows no template literals. */
+type WithTextChannel<T> = Omit<T, "channel"> & { channel: string };
 
 const problemSchema = z.object({
   type: z.string().describe("`urn:tidings:problem:<reason>`: stable, for programs."),
@@ -38,13 +40,13 @@ const publishedSchema = z.object({
     .describe("The event's position. A `duplicate` has the position of the first publish, a `stale` event none."),
   status: z.enum(["applied", "duplicate", "stale"]),
   receivers: z.int().describe("How many sockets the event was sent to."),
-}) satisfies z.ZodType<Record<keyof PublishResult, unknown> & { status: PublishResult["status"] }>;
+}) satisfies z.ZodType<WithTextChannel<PublishResult>>;
 
 const queuedSchema = z.object({
   id: z.string(),
   channel,
   status: z.literal("queued"),
-}) satisfies z.ZodType<Record<keyof Queued, unknown> & { status: Queued["status"] }>;
+}) satisfies z.ZodType<WithTextChannel<Queued>>;
 
 const orderSnapshotSchema = z.object({
   order_id: z.uuid(),

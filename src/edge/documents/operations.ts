@@ -1,11 +1,12 @@
 import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf } from "../../protocol/events.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import { EVENT_ID_PATTERN } from "../../protocol/names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import type { Access } from "./access.ts";
 import { BODY_EXAMPLES } from "./examples.ts";
 import type { BodyName } from "./http-schemas.ts";
-import type { Json } from "./json-schema.ts";
+import type { Json, JsonObject } from "./json-schema.ts";
 
 /**
  * Every HTTP call by method and path. `openapi.ts` adds what these imply: path parameters, and the refusals of bodies
@@ -44,7 +45,7 @@ interface DocumentedAnswer {
   mediaType?: string;
 }
 
-const query = (name: string, description: string, schema: Json = { type: "string" }) => ({
+const query = (name: string, description: string, schema: JsonObject = { type: "string" }) => ({
   name,
   in: "query",
   description,
@@ -64,7 +65,7 @@ export const PARAMETERS = {
     name: "Idempotency-Key",
     in: "header",
     description: "The event's id if the body has none. In a batch, event *n* gets the id `<key>/<n>`.",
-    schema: { type: "string", pattern: "^[!-~]{1,128}$" },
+    schema: { type: "string", pattern: EVENT_ID_PATTERN },
   },
   since: query("since", "Resume: the last `seq` that the client received.", { type: "integer", minimum: 0 }),
   epoch: query("epoch", "Resume: the epoch that `since` belongs to."),

@@ -45,7 +45,7 @@ export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. 
 publish with; [/docs](/docs) is the reference as a page.
 
 - **Token**: a JWT, sent as \`Authorization: Bearer <jwt>\`, as \`Sec-WebSocket-Protocol: ${SUBPROTOCOL}, bearer.<jwt>\`, or as
-  \`?token=<jwt>\`. The first one found counts. URLs end up in logs, so browsers should use the subprotocol.
+  \`?token=<jwt>\`. The first one found wins. URLs end up in logs, so browsers should use the subprotocol.
 - **First frame**: \`connection_established\`, with the current state and position. Event frames follow, one JSON object per
   message.
 - **Resume**: reconnect with the position of the last frame, \`?since=<seq>&epoch=<epoch>\`. Every missed event follows, in

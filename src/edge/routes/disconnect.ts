@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { channelStub } from "../../channels/directory.ts";
-import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { MAX_USER_ID_LENGTH, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { requireScope } from "../auth/keys.ts";
 import { requireAnyService } from "../auth/require.ts";
 import { readValid } from "../body.ts";
@@ -11,7 +11,7 @@ import { invalid } from "../errors.ts";
 /** The request body. */
 export const disconnectRequest = z.strictObject({
   channel: z.string(),
-  user_id: z.string().min(1).max(256).optional(),
+  user_id: z.string().min(1).max(MAX_USER_ID_LENGTH).optional(),
 });
 
 /** `POST /api/v1/disconnect`: closes a channel's sockets, or only one user's, with 4001. */

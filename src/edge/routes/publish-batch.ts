@@ -11,9 +11,10 @@ import {
   type PublishOutcome,
 } from "../../protocol/publish.ts";
 import { type FieldError, type Problem, problem } from "../../protocol/refusals.ts";
+import { utf8Length } from "../../protocol/utf8.ts";
 import { check } from "../../protocol/validation.ts";
 import { type Service, scopeDetail } from "../auth/keys.ts";
-import { requirePublication } from "../auth/require.ts";
+import { requirePublishCall } from "../auth/require.ts";
 import type { HonoEnv } from "../context.ts";
 import { invalid, requireValid } from "../errors.ts";
 import { failureOf, idempotencyKey, publish } from "./publish.ts";
@@ -24,19 +25,19 @@ type BatchResult = PublishOutcome | { status: "rejected"; error: Problem };
 
 /** `POST /api/v1/publish/batch`: publishes what it can. Each event has its own result. */
 export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
-  const publication = await requirePublication(c, null, MAX_BATCH_BYTES);
+  const call = await requirePublishCall(c, null, MAX_BATCH_BYTES);
   const startedAt = Date.now();
-  const { key, header } = idempotencyKey(c, publication);
-  const { events } = requireValid(check(batchRequest, publication.body));
+  const { key, header } = idempotencyKey(c, call);
+  const { events } = requireValid(check(batchRequest, call.body));
 
-  // The call's idempotency key gives each event its own.
+  // Each event's key derives from the call's.
   const idOf = (index: number) => (key === null ? crypto.randomUUID() : `${key}/${index}`);
   if (!isEventId(idOf(MAX_BATCH_EVENTS))) {
     throw invalid({ field: header, message: `must leave room for /${MAX_BATCH_EVENTS}` });
   }
-  const items = events.map((item, i) => checkItem(item, idOf(i), publication.service, startedAt));
+  const items = events.map((item, i) => checkItem(item, idOf(i), call.service, startedAt));
   const accepted = items.flatMap((item) => (item.ok ? [item.event] : []));
-  const outcomes = await publish(c, publication, accepted, items.length - accepted.length, startedAt);
+  const outcomes = await publish(c, call, accepted, items.length - accepted.length, startedAt);
 
   const inOrder = outcomes.values();
   const results = items.map((item) => (item.ok ? resultOf(inOrder.next().value) : rejected(item.problem)));
@@ -54,17 +55,11 @@ function checkItem(item: unknown, fallbackId: string, service: Service, accepted
     return { ok: false, problem: problem("access_denied", { detail: scopeDetail(scope) }) };
   }
   // Measured without the whitespace of the request's JSON.
-  if (isLargerThan(JSON.stringify(body), MAX_EVENT_BYTES)) {
+  if (utf8Length(JSON.stringify(body)) > MAX_EVENT_BYTES) {
     return invalidItem([{ field: "body", message: `is larger than ${MAX_EVENT_BYTES} bytes` }]);
   }
   const event = checkEvent(body, channel.name, fallbackId, acceptedAt);
   return event.ok ? { ok: true, event: event.value } : invalidItem(event.errors);
-}
-
-/** Returns whether a text exceeds `maxBytes` in UTF-8. A UTF-16 unit takes one to three, so few texts need encoding. */
-function isLargerThan(text: string, maxBytes: number): boolean {
-  if (text.length > maxBytes) return true;
-  return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
 }
 
 const invalidItem = (errors: FieldError[]): CheckedItem => ({

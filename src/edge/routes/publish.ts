@@ -1,7 +1,13 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { dispatch } from "../../ingress/dispatch.ts";
-import { type ChannelName, isEventId, orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import {
+  type ChannelName,
+  EVENT_ID_RULE,
+  isEventId,
+  orderChannelName,
+  PRODUCTS_CHANNEL,
+} from "../../protocol/names.ts";
 import {
   type AcceptedEvent,
   checkEvent,
@@ -12,22 +18,22 @@ import {
 import { logPublish, outcomesOf } from "../../telemetry/log.ts";
 import { recordRejected, recordUndelivered } from "../../telemetry/record.ts";
 import { KeyRefusal } from "../auth/keys.ts";
-import { type Publication, requirePublication } from "../auth/require.ts";
+import { type PublishCall, requirePublishCall } from "../auth/require.ts";
 import { type HonoEnv, record, requestIdOf } from "../context.ts";
 import { invalid, Refusal, requireValid } from "../errors.ts";
 import { orderIdParam } from "./orders.ts";
 
 /** `POST /api/v1/publish/orders/{order_id}` */
 export async function publishOrder(c: Context<HonoEnv>): Promise<Response> {
-  const publication = await requirePublication(c, "orders", MAX_EVENT_BYTES);
+  const call = await requirePublishCall(c, "orders", MAX_EVENT_BYTES);
   const orderId = orderIdParam(c);
-  if (publication.signedId !== null && !namesOrder(publication.body)) throw new KeyRefusal("unbound");
-  return publishOne(c, orderChannelName(orderId), publication);
+  if (call.signedId !== null && !namesOrder(call.body)) throw new KeyRefusal("unbound");
+  return publishOne(c, orderChannelName(orderId), call);
 }
 
 /** `POST /api/v1/publish/products`. Product event types exist on no other channel, so a signed body is bound to it. */
 export async function publishProducts(c: Context<HonoEnv>): Promise<Response> {
-  return publishOne(c, PRODUCTS_CHANNEL, await requirePublication(c, "products", MAX_EVENT_BYTES));
+  return publishOne(c, PRODUCTS_CHANNEL, await requirePublishCall(c, "products", MAX_EVENT_BYTES));
 }
 
 /** Returns whether a body names its order. `checkEvent` then requires it to be the channel's own. */
@@ -35,15 +41,15 @@ function namesOrder(body: unknown): boolean {
   return z.looseObject({ data: z.looseObject({ order_id: z.string() }) }).safeParse(body).success;
 }
 
-async function publishOne(c: Context<HonoEnv>, channel: ChannelName, publication: Publication): Promise<Response> {
+async function publishOne(c: Context<HonoEnv>, channel: ChannelName, call: PublishCall): Promise<Response> {
   const startedAt = Date.now();
-  const { key, header } = idempotencyKey(c, publication);
-  const checked = checkEvent(publication.body, channel, key ?? crypto.randomUUID(), startedAt);
-  if (!checked.ok) record(c, (counters) => recordRejected(counters, sourceOf(publication)));
+  const { key, header } = idempotencyKey(c, call);
+  const checked = checkEvent(call.body, channel, key ?? crypto.randomUUID(), startedAt);
+  if (!checked.ok) record(c, (counters) => recordRejected(counters, sourceOf(call)));
   const event = requireValid(checked);
   if (key !== null && event.id !== key) throw invalid({ field: "id", message: `differs from ${header}` });
 
-  const [outcome] = await publish(c, publication, [event], 0, startedAt);
+  const [outcome] = await publish(c, call, [event], 0, startedAt);
   const failure = failureOf(outcome);
   if (failure) throw new Refusal(failure);
   return c.json(outcome, outcome?.status === "queued" ? 202 : 200);
@@ -62,12 +68,12 @@ export function failureOf(outcome: PublishOutcome | undefined): "id_conflict" | 
  */
 export async function publish(
   c: Context<HonoEnv>,
-  publication: Publication,
+  call: PublishCall,
   events: AcceptedEvent[],
   rejected: number,
   startedAt: number,
 ): Promise<PublishOutcome[]> {
-  const source = sourceOf(publication);
+  const source = sourceOf(call);
   const outcomes = await dispatch(c.env, events, source);
   // Channels count the events that reach them.
   const isUndelivered = outcomes.some(({ status }) => status === "queued" || status === "unavailable");
@@ -85,14 +91,17 @@ export async function publish(
   return outcomes;
 }
 
-const sourceOf = ({ service }: Publication): Source => ({ via: "http", key: service.name });
+const sourceOf = ({ service }: PublishCall): Source => ({ via: "http", key: service.name });
 
-/** Returns the idempotency key of a call, which is the id of an event that has none, and the header it came in. */
-export function idempotencyKey(c: Context<HonoEnv>, { signedId }: Publication): { key: string | null; header: string } {
+/**
+ * Returns a call's idempotency key, which becomes the id of an event without one, and the header that carried it.
+ * @throws {Refusal} 422.
+ */
+export function idempotencyKey(c: Context<HonoEnv>, { signedId }: PublishCall): { key: string | null; header: string } {
   const given = c.req.header("Idempotency-Key");
   const [key, header] = signedId === null ? [given ?? null, "Idempotency-Key"] : [signedId, "webhook-id"];
   if (key !== null && !isEventId(key)) {
-    throw invalid({ field: header, message: "must be 1 to 128 visible ASCII characters" });
+    throw invalid({ field: header, message: EVENT_ID_RULE });
   }
   if (given !== undefined && given !== key) {
     throw invalid({ field: "Idempotency-Key", message: "differs from webhook-id" });

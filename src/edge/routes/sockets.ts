@@ -6,7 +6,7 @@ import { type Config, configOf } from "../../config/config.ts";
 import { parseProductFilter } from "../../protocol/client-messages.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
-import { isOriginAllowed } from "../auth/origins.ts";
+import { isHandshakeAllowed } from "../auth/origins.ts";
 import { refusalOf, verifyToken } from "../auth/verify.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { Refusal } from "../errors.ts";
@@ -26,7 +26,7 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   const request = connectRequestOf(c, identity, null);
   const answer = await requestSocket(orderStub(c.env, orderId), request);
   if (!("reason" in answer) || answer.isOwnerKnown || config.ordersApiUrl === null) return answerConnect(c, answer);
-  // Tickets mean nothing to the shop's backend.
+  // The shop's backend does not know tickets.
   if (identity.orderId !== null) return answerConnect(c, answer);
 
   const refusal = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req) ?? "", identity);
@@ -52,7 +52,7 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
  * @throws {Refusal} 503 while the token cannot be verified.
  */
 async function identifyClient(c: Context<HonoEnv>, config: Config): Promise<Identity | Response> {
-  if (!isOriginAllowed(c.req.raw, config)) return refuseSocket(c, "origin_not_allowed");
+  if (!isHandshakeAllowed(c.req.raw, config)) return refuseSocket(c, "origin_not_allowed");
   const address = addressOf(c);
   const isFlood = address !== null && !(await isWithinLimit(c, "CONNECTS_PER_ADDRESS", address));
   if (isFlood) return refuseSocket(c, "rate_limited");

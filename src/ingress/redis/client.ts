@@ -6,9 +6,9 @@ import type { RedisConfig } from "../../config/config.ts";
 const TIMEOUT_MS = 5000;
 
 /**
- * A command failed.
+ * Thrown when a command fails.
  * - `refused`: Redis answered with an error.
- * - `unavailable`: no answer, or an unintelligible one; the command may have been executed all the same.
+ * - `unavailable`: no reply, or an invalid one. The command may have been executed all the same.
  */
 export class RedisError extends Error {
   readonly kind: "refused" | "unavailable";
@@ -19,6 +19,7 @@ export class RedisError extends Error {
   }
 }
 
+/** Sends commands to Upstash Redis over REST. */
 export class RedisClient {
   readonly #redis: Redis;
 
@@ -54,8 +55,8 @@ export class RedisClient {
   }
 
   /**
-   * Calls `onMessage` for every message on a channel, once the promise has resolved. The library does not report the
-   * end of the underlying stream, so callers should renew a subscription from time to time.
+   * Calls `onMessage` for every message on a channel from the time the promise resolves. The library does not report
+   * the end of the underlying stream, so callers should renew a subscription from time to time.
    * @returns A function that ends the subscription.
    */
   async subscribe(channel: string, onMessage: () => void): Promise<() => void> {

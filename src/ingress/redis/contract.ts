@@ -1,4 +1,4 @@
-/** What the relay offers over RPC, as types alone. */
+/** What the relay offers over RPC, as types only. */
 
 export interface RelayStatus {
   redis: "healthy" | "unavailable" | "disabled";

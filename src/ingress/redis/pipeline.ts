@@ -60,7 +60,7 @@ export class Pipeline {
     });
   }
 
-  /** Does the alarm's work. */
+  /** Handles the alarm. Sets the next one first, so that a failure, which `work` logs, ends nothing. */
   async alarm(): Promise<void> {
     await this.#schedule.setNextPoll();
     await this.work().catch(() => {});

@@ -1,5 +1,4 @@
 import { parseJson } from "../../protocol/json.ts";
-import { VISIBLE_ASCII } from "../../protocol/names.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
 import { parseRetryAfter } from "./retry.ts";
@@ -44,7 +43,7 @@ export class ServiceCall {
       throw new TypeError("url must be the service's http:// or https:// address, without user, query and fragment");
     }
     // Checked here because the runtime's own error about an invalid header value would contain the key.
-    if (key === undefined || !VISIBLE_ASCII.test(key)) {
+    if (key === undefined || !/^[!-~]+$/.test(key)) {
       throw new TypeError("key must be a publish key: visible ASCII characters, without spaces or line breaks");
     }
     this.#url = parsed.href.replace(/\/+$/, "");
