@@ -89,7 +89,10 @@ export class Driver implements Link {
     clearTimeout(this.#timer);
     const at = nextTick(this.#state);
     if (at !== NEVER) {
-      this.#timer = setTimeout(() => this.#take({ type: "tick" }), Math.min(at - this.#now(), MAX_TIMER_MS));
+      this.#timer = setTimeout(
+        () => this.#take({ type: "tick" }),
+        Math.min(Math.max(0, at - this.#now()), MAX_TIMER_MS),
+      );
     }
   }
 

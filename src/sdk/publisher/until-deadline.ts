@@ -1,5 +1,5 @@
 /** The longest delay of a timer; a longer one fires immediately. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+export const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Waits for work until the deadline, whether or not the work obeys its signal: a Redis client may wait forever for an
