@@ -111,10 +111,7 @@ async function compile(directory: string, files: string[]): Promise<void> {
 }
 
 async function manifest(entries: [name: string, module: string][]): Promise<Record<string, unknown>> {
-  const { name, version, description, license, devDependencies } = JSON.parse(
-    await readFile(join(ROOT, "package.json"), "utf8"),
-  );
-  const major = (range: string) => `>=${/\d+/.exec(range)?.[0]}`;
+  const { name, version, description, license } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   return {
     name,
     version,
@@ -133,7 +130,8 @@ async function manifest(entries: [name: string, module: string][]): Promise<Reco
       "./package.json": "./package.json",
     },
     files: ["dist", "publisher.py"],
-    peerDependencies: { react: ">=18", vue: major(devDependencies.vue) },
+    // The first versions with `useSyncExternalStore`, and with `toValue` and `MaybeRefOrGetter`.
+    peerDependencies: { react: ">=18", vue: ">=3.3" },
     peerDependenciesMeta: { react: { optional: true }, vue: { optional: true } },
   };
 }
