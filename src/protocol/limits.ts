@@ -1,4 +1,4 @@
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, MAX_TOKEN_LENGTH } from "./frames.ts";
 import { MAX_EVENT_ID_LENGTH } from "./names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, MAX_JSON_DEPTH } from "./publish-call.ts";
 import type { RefusalReason } from "./refusals.ts";
@@ -103,6 +103,12 @@ export const LIMITS: LimitRow[] = [
     limit: bytes(MAX_PLAIN_BYTES_PER_OBJECT_MINUTE),
     refusal: "too_slow",
     of: ["socket"],
+  },
+  {
+    what: "a token, when connecting, in a call, and in `authenticate`",
+    limit: `${count(MAX_TOKEN_LENGTH)} characters`,
+    refusal: "token_too_long",
+    of: ["socket", "call"],
   },
   { what: "a client's message", limit: bytes(MAX_CLIENT_MESSAGE_BYTES), refusal: "protocol_error", of: ["socket"] },
   { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error", of: ["socket"] },

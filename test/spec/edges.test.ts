@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "../../src/protocol/frames.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, MAX_TOKEN_LENGTH } from "../../src/protocol/frames.ts";
 import { LIMITS, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
 import { MAX_EVENT_ID_LENGTH, MAX_PRODUCT_ID_LENGTH } from "../../src/protocol/names.ts";
 import {
@@ -13,7 +13,7 @@ import { REFUSALS, type RefusalReason } from "../../src/protocol/refusals.ts";
 import { connect, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
-import { mintToken } from "../support/tokens.ts";
+import { mintToken, tokenOfLength } from "../support/tokens.ts";
 
 /**
  * Where each limit lies: exactly so much passes, one more is refused with the documented code, and whoever else
@@ -184,6 +184,17 @@ const edges: Edge[] = [
         ofBytes(bytes, (padding) => ({ type: "subscribe", product_ids: ["p"], padding }), "€"),
         "p",
       ),
+  },
+  {
+    what: "characters of a token",
+    limit: MAX_TOKEN_LENGTH,
+    row: "a token, when connecting, in a call, and in `authenticate`",
+    at: "products",
+    attempt: async (length) => {
+      const long = await connect("products", { token: await tokenOfLength(length), query: { product_id: "p" } });
+      open.push(long);
+      return hears(long, "p");
+    },
   },
   {
     what: "products in a filter of a URL",

@@ -3,14 +3,13 @@ import type { Requester } from "../../channels/contract.ts";
 import { configOf } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
 import { parseJson, readBytes, requireJson } from "../body.ts";
-import type { HonoEnv } from "../context.ts";
-import { Refusal } from "../errors.ts";
+import { type HonoEnv, requestIdOf } from "../context.ts";
 import { requireWithinLimit } from "../rate-limits.ts";
 import { bearerToken } from "./credentials.ts";
 import { findService, KeyRefusal, requireScope, type Service } from "./keys.ts";
 import { findSigner, isSigned, readSignature } from "./signature.ts";
 import { requireSignerWithinLimit, trustSigner } from "./signer-address.ts";
-import { refusalOf, verifyToken } from "./verify.ts";
+import { tokenRefusal, verifyToken } from "./verify.ts";
 
 /**
  * Requires a publish key with a scope in `Authorization: Bearer`.
@@ -91,8 +90,8 @@ export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> 
     requireScope(remember(c, found.service), "read");
     return "service";
   }
-  const verified = await verifyToken(bearerToken(c.req.raw), config);
-  if (!verified.ok) throw new Refusal(refusalOf(verified.reason), { reasonDetail: verified.reason });
+  const verified = await verifyToken(bearerToken(c.req.raw), config, requestIdOf(c));
+  if (!verified.ok) throw tokenRefusal(verified);
   await requireWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
   return verified.identity;
 }

@@ -45,7 +45,7 @@ interface AccessRule {
   refusals: HttpRefusal[];
 }
 
-const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_expired"] as const;
+const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_too_long", "token_expired"] as const;
 
 export const ACCESS = {
   /** Public. */
