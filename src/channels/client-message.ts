@@ -37,8 +37,8 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
   if (message.type === "ack" && listeners.acknowledged(socket, message.seq)) return;
   if (!isWithinRate(core, socket, listener, now) || message.type === "ack") return;
   if (message.type === "authenticate") return authenticate(core, socket, message.token, now);
-  const products = subject.hasProductFilter ? changeFilter(listener.products, message) : "too_many";
-  if (products === "too_many") return listeners.close(socket, "protocol_error");
+  const products = subject.hasProductFilter ? changeFilter(listener.products, message) : "too_large";
+  if (products === "too_large") return listeners.close(socket, "protocol_error");
   listeners.update(socket, { products });
 }
 

@@ -1,4 +1,4 @@
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, MAX_TOKEN_LENGTH } from "./frames.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, MAX_FILTER_UNITS, MAX_TOKEN_LENGTH } from "./frames.ts";
 import { MAX_EVENT_ID_LENGTH } from "./names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, MAX_JSON_DEPTH } from "./publish-call.ts";
 import type { RefusalReason } from "./refusals.ts";
@@ -112,6 +112,12 @@ export const LIMITS: LimitRow[] = [
   },
   { what: "a client's message", limit: bytes(MAX_CLIENT_MESSAGE_BYTES), refusal: "protocol_error", of: ["socket"] },
   { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error", of: ["socket"] },
+  {
+    what: "a filter's product ids together",
+    limit: `${count(MAX_FILTER_UNITS)} UTF-16 units`,
+    refusal: "protocol_error",
+    of: ["socket"],
+  },
   { what: "an event", limit: bytes(MAX_EVENT_BYTES), refusal: "body_too_large", of: ["call"] },
   { what: "a batch", limit: bytes(MAX_BATCH_BYTES), refusal: "body_too_large", of: ["call"] },
   { what: "events in a batch", limit: count(MAX_BATCH_EVENTS), refusal: "validation_failed", of: ["call"] },

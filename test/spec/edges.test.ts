@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, MAX_TOKEN_LENGTH } from "../../src/protocol/frames.ts";
+import {
+  MAX_CLIENT_MESSAGE_BYTES,
+  MAX_FILTER_PRODUCTS,
+  MAX_FILTER_UNITS,
+  MAX_TOKEN_LENGTH,
+} from "../../src/protocol/frames.ts";
 import { LIMITS, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
 import { MAX_EVENT_ID_LENGTH, MAX_PRODUCT_ID_LENGTH } from "../../src/protocol/names.ts";
 import {
@@ -118,6 +123,14 @@ async function hears(socket: TestSocket, product: string): Promise<Fate> {
 }
 
 const products = (count: number, length = 1) => Array.from({ length: count }, (_, i) => `€${i}`.padEnd(length, "€"));
+
+/** Ids of about 80 emoji with so many UTF-16 units together. */
+function emojiIds(units: number): string[] {
+  const ids = Array.from({ length: Math.floor(units / 160) }, (_, i) => `${i + 10}${"🍵".repeat(79)}`);
+  ids.push(`${ids.pop()}${"x".repeat(units % 160)}`);
+  expect(ids.join("")).toHaveLength(units);
+  return ids;
+}
 
 /** Says one thing as a client that listens to another product. */
 async function say(message: string, product: string): Promise<Fate> {
@@ -241,6 +254,29 @@ const edges: Edge[] = [
     attempt: async (count) => {
       const ids = products(count, MAX_PRODUCT_ID_LENGTH);
       const socket = await listen("products", { product_id: ids.join() });
+      return hears(socket, String(ids.at(-1)));
+    },
+  },
+  {
+    what: "UTF-16 units of a filter's ids of emoji",
+    limit: MAX_FILTER_UNITS,
+    row: "a filter's product ids together",
+    at: "products",
+    attempt: async (units) => {
+      const ids = emojiIds(units);
+      const socket = await listen("products", { product_id: ids.join() });
+      return hears(socket, String(ids.at(-1)));
+    },
+  },
+  {
+    what: "UTF-16 units of a filter's ids of emoji that one message makes",
+    limit: MAX_FILTER_UNITS,
+    row: "a filter's product ids together",
+    at: "products",
+    attempt: async (units) => {
+      const ids = emojiIds(units);
+      const socket = await listen("products", { product_id: String(ids[0]) });
+      socket.send(JSON.stringify({ type: "subscribe", product_ids: ids }));
       return hears(socket, String(ids.at(-1)));
     },
   },
