@@ -31,6 +31,8 @@ export const RATE_LIMITS = {
   CONNECTS_PER_ADDRESS: { limit: 600, periodSeconds: 60, name: "connects_per_address" },
   CONNECTS_PER_USER: { limit: 60, periodSeconds: 60, name: "connects_per_user" },
   PUBLISHES_PER_KEY: { limit: 1000, periodSeconds: 10, name: "publishes_per_key" },
+  MANAGEMENT_PER_KEY: { limit: 1000, periodSeconds: 10, name: "management_per_key" },
+  BAD_CREDENTIALS_PER_ADDRESS: { limit: 60, periodSeconds: 60, name: "bad_credentials_per_address" },
 } as const;
 
 export type RateLimitBinding = keyof typeof RATE_LIMITS;
@@ -77,6 +79,18 @@ export const LIMITS: LimitRow[] = [
   {
     what: "publish calls per key; a batch is one call (`PUBLISHES_PER_KEY`)",
     limit: rate(RATE_LIMITS.PUBLISHES_PER_KEY),
+    refusal: "rate_limited",
+    of: ["call"],
+  },
+  {
+    what: "all other calls per key: orders, tickets, disconnect, health, metrics (`MANAGEMENT_PER_KEY`)",
+    limit: rate(RATE_LIMITS.MANAGEMENT_PER_KEY),
+    refusal: "rate_limited",
+    of: ["call"],
+  },
+  {
+    what: "calls with a wrong key, signature or token, per address (`BAD_CREDENTIALS_PER_ADDRESS`)",
+    limit: rate(RATE_LIMITS.BAD_CREDENTIALS_PER_ADDRESS),
     refusal: "rate_limited",
     of: ["call"],
   },

@@ -131,7 +131,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       examples: publishExamples(eventTypesOf("order")),
     },
     answers: PUBLISHED,
-    refusals: ["id_conflict", "rate_limited"],
+    refusals: ["id_conflict"],
   },
   "POST /api/v1/publish/products": {
     tag: "Publish",
@@ -146,7 +146,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       examples: publishExamples(eventTypesOf("products")),
     },
     answers: PUBLISHED,
-    refusals: ["id_conflict", "rate_limited"],
+    refusals: ["id_conflict"],
   },
   "POST /api/v1/publish/batch": {
     tag: "Publish",
@@ -159,7 +159,6 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     answers: {
       200: { description: "The outcome of each event.", schema: "batch_results", example: EXAMPLES.batch_results },
     },
-    refusals: ["rate_limited"],
   },
   "PUT /api/v1/orders/{order_id}": {
     tag: "Orders",
@@ -186,7 +185,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     answers: {
       200: { description: "The order's state at `seq`.", schema: "order_snapshot", example: EXAMPLES.order_snapshot },
     },
-    refusals: ["order_not_found", "rate_limited"],
+    refusals: ["order_not_found"],
   },
   "DELETE /api/v1/orders/{order_id}": {
     tag: "Orders",
@@ -224,7 +223,6 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: "Services and admins see order ids; others see the sum over all orders.",
     access: "anyone",
     answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: EXAMPLES.health } },
-    refusals: ["rate_limited"],
   },
   "GET /metrics": {
     tag: "Operate",
