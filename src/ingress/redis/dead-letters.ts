@@ -1,33 +1,16 @@
 import { DEAD_LETTERS } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
-import type { StreamEntry } from "./entry.ts";
-import type { DeadLetter, RelayStore } from "./relay-store.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import type { RelayStore } from "./relay-store.ts";
 
-/** What a dead letter keeps of an oversized entry. */
-const MAX_FIELDS = 50;
-const MAX_NAME_LENGTH = 256;
-const MAX_VALUE_LENGTH = 64 * 1024;
 /** The approximate length of the dead-letter stream. */
 const MAX_DEAD_LETTERS = 100_000;
 
-/** Makes a dead letter of an entry that may be too large to keep whole. */
-export function toDeadLetter({ id, fields }: StreamEntry, reason: string): DeadLetter {
-  const kept = fields
-    .slice(0, MAX_FIELDS)
-    .map(([name, value]): [string, string] => [name.slice(0, MAX_NAME_LENGTH), shortened(value)]);
-  return { entry: { id, fields: kept }, reason };
-}
-
-function shortened(value: string): string {
-  if (value.length <= MAX_VALUE_LENGTH) return value;
-  return `${value.slice(0, MAX_VALUE_LENGTH)}… (${value.length} characters)`;
-}
-
 /** Writes the store's dead letters to the dead-letter stream. @throws {RedisError} */
 export async function writeDeadLetters(client: RedisClient, store: RelayStore): Promise<void> {
-  for (const { row, ...letter } of store.pendingDeadLetters()) {
+  for (const { row, ...letter } of store.pendingDeadLetters(100)) {
     await writeOne(client, letter);
-    store.removeDeadLetter(row);
+    store.removeDeadLetters([row]);
   }
 }
 

@@ -6,7 +6,8 @@ import type { AcceptedEvent, PublishOutcome, Source } from "../../protocol/publi
 import { entryFields } from "../../protocol/stream.ts";
 import { logPublish, outcomesOf } from "../../telemetry/log.ts";
 import { deliver } from "../deliver.ts";
-import type { DeadLetter, RelayStore } from "./relay-store.ts";
+import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
+import type { RelayStore } from "./relay-store.ts";
 
 /** How events from the stream are counted and logged. */
 export const SOURCE: Source = { via: "redis", key: "" };
@@ -64,7 +65,7 @@ export class OutboxDelivery {
     if (this.#busy.has(channel)) return;
     this.#busy.add(channel);
     try {
-      for (let next = this.#store.oldestRow(channel); next; next = this.#store.oldestRow(channel)) {
+      for (let next = this.#store.nextRow(channel); next; next = this.#store.nextRow(channel)) {
         const refused = await this.#deliverRow(channel, next.events);
         if (refused === "unavailable") return this.#backOff(channel);
         this.#failing.delete(channel);
@@ -101,8 +102,7 @@ export class OutboxDelivery {
 function conflicts(events: AcceptedEvent[], outcomes: PublishOutcome[]): DeadLetter[] {
   return events
     .filter((_, i) => outcomes[i]?.status === "conflict")
-    .map((event) => ({
-      entry: { id: event.id, fields: entryFields(event) },
-      reason: "this id was already used for another event",
-    }));
+    .map((event) => toDeadLetter(asEntry(event), "id_conflict", "this id was already used for another event"));
 }
+
+const asEntry = (event: AcceptedEvent) => ({ id: event.id, fields: entryFields(event) });

@@ -7,6 +7,7 @@ import { Reporter } from "../../telemetry/reporter.ts";
 import { RedisClient } from "./client.ts";
 import { writeDeadLetters } from "./dead-letters.ts";
 import { Doorbell } from "./doorbell.ts";
+import type { Gap } from "./gaps.ts";
 import { OutboxDelivery, SOURCE } from "./outbox-delivery.ts";
 import { PollSchedule } from "./poll-schedule.ts";
 import { Registries } from "./registries.ts";
@@ -111,20 +112,24 @@ export class Pipeline {
         recordRejected(this.#reporter.counts, SOURCE, rejected);
         this.#scheduleReport();
       }
-      if (gap) {
-        logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
-        // Before any event after the gap is delivered.
-        await this.#notifyGap();
-      }
+      // Before any event after the gap is delivered.
+      await this.#reportGap(gap);
       hasMore = result.hasMore;
       if (this.store.state.cursor !== cursor) {
         hadEntries = true;
         await this.#deliver();
-        await this.reader.trim();
+        await this.#reportGap(await this.reader.trim());
       }
     }
+    await this.#reportGap(await this.reader.trim());
     await writeDeadLetters(this.#client, this.store);
     this.#schedule.polled(hadEntries);
+  }
+
+  async #reportGap(gap: Gap | null): Promise<void> {
+    if (!gap) return;
+    logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
+    await this.#notifyGap();
   }
 
   /**
