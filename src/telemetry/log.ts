@@ -1,4 +1,5 @@
 import { Counters } from "./counters.ts";
+import type { FaultPlace } from "./metrics.ts";
 import { recordFault } from "./record.ts";
 
 /**
@@ -72,11 +73,18 @@ export function logRefusal(line: Refused): void {
  * Logs and counts a fault: something that should not happen and that an operator may have to look into.
  * @param where The operation that failed.
  * @param fields What identifies the case, such as the channel.
+ * @param requestId The request in which it happened, if any: what its response carries in `X-Request-Id`.
  */
-export function logFault(where: string, error: unknown, fields: Record<string, string | number> = {}): void {
+export function logFault(
+  where: FaultPlace,
+  error: unknown,
+  fields: Record<string, string | number> = {},
+  requestId?: string,
+): void {
   recordFault(unreportedFaults, where);
   const { name, message } = error instanceof Error ? error : new Error(String(error));
-  print("error", "fault", { where, error: `${name}: ${message}`, ...fields });
+  const request = requestId === undefined ? {} : { request_id: requestId };
+  print("error", "fault", { where, error: `${name}: ${message}`, ...request, ...fields });
 }
 
 function print(level: "info" | "warn" | "error", event: string, fields: object): void {

@@ -15,6 +15,15 @@ export interface OutboxRow {
   events: AcceptedEvent[];
 }
 
+/** A channel that takes no events at the moment. */
+export interface FailingChannel {
+  channel: string;
+  /** When it began to fail, in milliseconds since 1970. */
+  since: number;
+  /** How often it has failed while the platform worked. */
+  tries: number;
+}
+
 /** Events of a channel share a row up to this many characters; a row may have 2 MB (Durable Objects limits). */
 const MAX_ROW_LENGTH = 512 * 1024;
 
@@ -26,6 +35,8 @@ export class RelayStore {
   readonly #storage: DurableObjectStorage;
   #state: RelayState = INITIAL;
   #memory = new ReadMemory();
+  /** Rows in the outbox by channel: counting them anew would read them. */
+  readonly #rows = new Map<string, number>();
   /** Fields that a later version has stored. */
   #unknownFields: object = {};
 
@@ -35,6 +46,14 @@ export class RelayStore {
       "CREATE TABLE IF NOT EXISTS outbox (channel TEXT, row INTEGER, events TEXT NOT NULL, PRIMARY KEY (channel, row)) WITHOUT ROWID",
     );
     storage.sql.exec("CREATE TABLE IF NOT EXISTS dead (row INTEGER PRIMARY KEY, letter TEXT NOT NULL)");
+    storage.sql.exec(
+      "CREATE TABLE IF NOT EXISTS failing (channel TEXT PRIMARY KEY, since INTEGER NOT NULL, tries INTEGER NOT NULL) WITHOUT ROWID",
+    );
+    for (const { channel, rows } of storage.sql
+      .exec("SELECT channel, count(*) AS rows FROM outbox GROUP BY channel")
+      .toArray()) {
+      this.#rows.set(String(channel), Number(rows));
+    }
     this.#load();
   }
 
@@ -71,11 +90,13 @@ export class RelayStore {
    */
   append(events: AcceptedEvent[], deadLetters: DeadLetter[], change: Partial<RelayState>, read: string[] = []): void {
     let { nextRow } = this.#state;
+    const added = new Map<string, number>();
     this.#storage.transactionSync(() => {
       for (const [channel, own] of Map.groupBy(events, (event) => event.channel)) {
         const texts = own.map((event) => JSON.stringify(event));
         for (const chunk of chunksOf(texts, MAX_ROW_LENGTH)) {
           this.#storage.sql.exec("INSERT INTO outbox VALUES (?, ?, ?)", channel, nextRow++, `[${chunk.join()}]`);
+          added.set(channel, (added.get(channel) ?? 0) + 1);
         }
       }
       for (const letter of deadLetters) {
@@ -85,19 +106,22 @@ export class RelayStore {
     });
     this.#state = { ...this.#state, ...change, nextRow };
     this.#memory.add(read);
+    for (const [channel, rows] of added) this.#rows.set(channel, this.rowsOf(channel) + rows);
   }
 
   /** Names the channels with events in the outbox. */
   waitingChannels(): string[] {
-    return this.#storage.sql
-      .exec("SELECT DISTINCT channel FROM outbox")
-      .toArray()
-      .map(({ channel }) => String(channel));
+    return [...this.#rows.keys()];
   }
 
   /** Rows in the outbox. */
   get waitingRows(): number {
-    return Number(this.#storage.sql.exec("SELECT count(*) AS rows FROM outbox").one().rows);
+    return [...this.#rows.values()].reduce((sum, rows) => sum + rows, 0);
+  }
+
+  /** Rows in the outbox that wait for a channel. */
+  rowsOf(channel: string): number {
+    return this.#rows.get(channel) ?? 0;
   }
 
   /** Events in the outbox, and when the oldest was accepted, in milliseconds since 1970; null when there is none. */
@@ -130,6 +154,30 @@ export class RelayStore {
       this.#storage.sql.exec("DELETE FROM outbox WHERE channel = ? AND row = ?", channel, row);
       if (undelivered.length > 0) this.append([], undelivered, {});
     });
+    const left = this.rowsOf(channel) - 1;
+    if (left > 0) this.#rows.set(channel, left);
+    else this.#rows.delete(channel);
+  }
+
+  /** Returns the channels that were failing when the object was last in memory. */
+  failingChannels(): FailingChannel[] {
+    return this.#storage.sql
+      .exec("SELECT channel, since, tries FROM failing")
+      .toArray()
+      .map(({ channel, since, tries }) => ({ channel: String(channel), since: Number(since), tries: Number(tries) }));
+  }
+
+  saveFailing({ channel, since, tries }: FailingChannel): void {
+    this.#storage.sql.exec(
+      "INSERT OR REPLACE INTO failing (channel, since, tries) VALUES (?, ?, ?)",
+      channel,
+      since,
+      tries,
+    );
+  }
+
+  removeFailing(channel: string): void {
+    this.#storage.sql.exec("DELETE FROM failing WHERE channel = ?", channel);
   }
 
   /** Returns the oldest dead letters that are not in Redis yet. */

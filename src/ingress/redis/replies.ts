@@ -48,6 +48,29 @@ export function parseEntries(reply: unknown): StreamEntry[] | null {
   return parsed.map(([id, words]) => ({ id, fields: pairs(words).map(([name, value = ""]) => [name, value]) }));
 }
 
+const encodedEntries = z.array(z.tuple([z.base64(), z.array(z.base64())]));
+
+/**
+ * Returns the ids of the entries that are UTF-8 throughout.
+ * @param reply The reply to `XRANGE`, with its strings in base64. Null when it has another shape.
+ */
+export function utf8EntryIds(reply: unknown): Set<string> | null {
+  const parsed = encodedEntries.safeParse(reply).data;
+  if (!parsed) return null;
+  return new Set(parsed.flatMap(([id, words]) => (words.every(isUtf8) ? [atob(id)] : [])));
+}
+
+function isUtf8(base64: string): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(
+      Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0)),
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Splits a flat list of names and values, as Redis writes maps, into pairs. */
 function pairs<T>(words: readonly T[]): [name: T, value: T | undefined][] {
   return words.flatMap((name, i): [T, T | undefined][] => (i % 2 === 0 ? [[name, words[i + 1]]] : []));

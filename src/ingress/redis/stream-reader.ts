@@ -2,12 +2,12 @@ import type { AcceptedEvent } from "../../protocol/publish.ts";
 import { entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
 import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
-import { entryTime, readEntry, type StreamEntry } from "./entry.ts";
+import { entryTime, type ReadEntry, readEntry, type StreamEntry } from "./entry.ts";
 import { countMissing, findGap, type Gap, STREAM_START } from "./gaps.ts";
 import { entryKey } from "./read-memory.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { RelayStore } from "./relay-store.ts";
-import { parseEntries, parseStreamInfo, type StreamInfo } from "./replies.ts";
+import { parseEntries, parseStreamInfo, type StreamInfo, utf8EntryIds } from "./replies.ts";
 
 /** Entries per read: few at first, because each may be megabytes, and more while they turn out to be small. */
 const MIN_BATCH = 10;
@@ -26,6 +26,8 @@ export interface ReadResult {
   rejected: number;
 }
 
+const NOT_UTF8: ReadEntry = { ok: false, code: "not_utf8", reason: "contains bytes that are not UTF-8" };
+
 type GapState = Pick<RelayState, "gaps" | "pendingGapAt">;
 
 /**
@@ -37,12 +39,20 @@ export class StreamReader {
   readonly #client: RedisClient;
   readonly #store: RelayStore;
   readonly #stream: string;
+  readonly #isFull: (channel: string) => boolean;
   #batch = MIN_BATCH;
 
-  constructor(client: RedisClient, store: RelayStore, stream: string) {
+  /** @param isFull Whether a channel may have no more events in the outbox. Further ones become dead letters. */
+  constructor(
+    client: RedisClient,
+    store: RelayStore,
+    stream: string,
+    isFull: (channel: string) => boolean = () => false,
+  ) {
     this.#client = client;
     this.#store = store;
     this.#stream = stream;
+    this.#isFull = isFull;
     client.syncToken = store.state.syncToken;
   }
 
@@ -50,8 +60,9 @@ export class StreamReader {
   async read(): Promise<ReadResult> {
     const { cursor, entriesAdded } = this.#store.state;
     const isFirstRead = cursor === STREAM_START;
+    const entries = await this.#readBatch(isFirstRead ? "-" : cursor);
     const batch = this.#batch;
-    const entries = await this.#range(isFirstRead ? "-" : cursor, batch + 1);
+    const invalid = await this.#notUtf8(entries);
     const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
     this.#batch = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(batch * BATCH_GROWTH, MAX_BATCH);
 
@@ -72,7 +83,7 @@ export class StreamReader {
       this.#store.update({ ...gapState, cursor: STREAM_START, entriesAdded: null });
       return { hasMore: true, gap, rejected: 0 };
     }
-    const rejected = this.#append(unread, gap?.lost ?? 0, info, gapState);
+    const rejected = this.#append(unread, invalid, gap?.lost ?? 0, info, gapState);
     return { hasMore: unread.length >= batch, gap, rejected };
   }
 
@@ -125,7 +136,13 @@ export class StreamReader {
    * Appends the entries that were not read before to the store, with the new cursor and what is known of a gap. Returns how
    * many are not events.
    */
-  #append(entries: StreamEntry[], lost: number, info: StreamInfo | "unknown" | null, gapState: GapState): number {
+  #append(
+    entries: StreamEntry[],
+    invalid: Set<string>,
+    lost: number,
+    info: StreamInfo | "unknown" | null,
+    gapState: GapState,
+  ): number {
     if (entries.length === 0 && lost === 0) return 0;
     const { cursor, entriesAdded, untrimmed } = this.#store.state;
     // On the first read, what the stream had removed by then counts as read: those entries were never promised.
@@ -133,15 +150,19 @@ export class StreamReader {
     const events: AcceptedEvent[] = [];
     const rejected: DeadLetter[] = [];
     const keys: string[] = [];
+    const isFull = memoized(this.#isFull);
     const now = Date.now();
     for (const entry of entries) {
       const key = entryKey(entry);
       if (this.#store.memory.has(key)) continue;
       keys.push(key);
       // The id of an entry that took an old one's id would make its event a duplicate or a conflict.
-      const read = readEntry(entry, now, this.#store.memory.hasId(entry.id) ? key : entry.id);
-      if (read.ok) events.push(read.event);
-      else rejected.push(toDeadLetter(entry, read.code, read.reason));
+      const fallbackId = this.#store.memory.hasId(entry.id) ? key : entry.id;
+      const read = invalid.has(entry.id) ? NOT_UTF8 : readEntry(entry, now, fallbackId);
+      if (!read.ok) rejected.push(toDeadLetter(entry, read.code, read.reason));
+      else if (isFull(read.event.channel))
+        rejected.push(toDeadLetter(entry, "channel_full", "too many events wait for its channel"));
+      else events.push(read.event);
     }
     const change = {
       ...gapState,
@@ -152,6 +173,27 @@ export class StreamReader {
     };
     this.#store.append(events, rejected, change, keys);
     return rejected.length;
+  }
+
+  /** Reads the next entries, and the one at the cursor. A reply that is too large for a client or a proxy fails: fewer are read. */
+  async #readBatch(start: string): Promise<StreamEntry[]> {
+    try {
+      return await this.#range(start, this.#batch + 1);
+    } catch (error) {
+      if (this.#batch === 1) throw error;
+      this.#batch = 1;
+      return this.#range(start, this.#batch + 1);
+    }
+  }
+
+  /** Returns the ids of the entries that are not UTF-8. Decoding has replaced what is not, which valid text may contain, too. */
+  async #notUtf8(entries: StreamEntry[]): Promise<Set<string>> {
+    const suspects = entries.filter(({ fields }) => fields.flat().some((text) => text.includes("\uFFFD")));
+    const [first, last] = [suspects[0], suspects.at(-1)];
+    if (!first || !last) return new Set();
+    const valid = utf8EntryIds(await this.#client.encodedCommand("XRANGE", this.#stream, first.id, last.id));
+    if (!valid) throw new RedisError("unavailable", "unexpected reply to XRANGE");
+    return new Set(suspects.map(({ id }) => id).filter((id) => !valid.has(id)));
   }
 
   async #range(start: string, count: number): Promise<StreamEntry[]> {
@@ -169,4 +211,13 @@ export class StreamReader {
       throw error;
     }
   }
+}
+
+function memoized<T>(answer: (key: string) => T): (key: string) => T {
+  const known = new Map<string, T>();
+  return (key) => {
+    const value = known.get(key) ?? answer(key);
+    known.set(key, value);
+    return value;
+  };
 }
