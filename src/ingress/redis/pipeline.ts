@@ -183,6 +183,8 @@ export class Pipeline {
     if (this.#delivery.isRetryDue) {
       this.#inBackground(async () => {
         await this.#delivery.retryDue();
+        // A pass writes the dead letters of a channel that was given up.
+        if (this.store.pendingDeadLetters(1).length > 0) await this.#run();
         await this.#plan();
       });
     }
