@@ -3,51 +3,75 @@ import { defineConfig } from "vitest/config";
 import { LOW_LIMITS } from "./test/support/low-limits.ts";
 import { TEST_ENV } from "./test/support/test-env.ts";
 
-/** No test measures time with these: a machine may be slow, and what never comes must not be waited for for ever. */
-const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
+/** Generous, because no test measures time with these: they only end tests that hang. */
+const TIMEOUTS = { testTimeout: 60_000, hookTimeout: 60_000 };
 
-/** Judges every line that the service prints while these tests run. */
-const GUARD = ["./test/support/log-guard-setup.ts"];
+type WorkersPoolOptions = Exclude<Parameters<typeof cloudflareTest>[0], CallableFunction>;
+/** The service inside workerd, configured as in wrangler.toml. */
+const workers = (miniflare: WorkersPoolOptions["miniflare"] = {}) =>
+  cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: TEST_ENV, ...miniflare } });
+
+const WORKER_SETUP = ["./test/support/leak-guard/worker-setup.ts", "./test/support/short-pauses-setup.ts"];
+
+/** SDK tests that kill the service many times or open thousands of sockets. */
+const LONG_SDK_TESTS = ["test/sdk/reconnects.test.ts", "test/sdk/storm.test.ts"];
 
 export default defineConfig({
   test: {
-    // Many of the tests that run processes of their own wait most of the time.
+    // More than the two cores, because tests that start processes mostly wait for them.
     maxWorkers: 3,
-    // Judges what the runtime prints by itself, and whatever else reaches the terminal.
-    globalSetup: ["./test/support/output-guard-setup.ts"],
-    // The service's own lines are judged where they are printed; shown, they would bury what the tests say.
+    // Every file has a runtime and storage of its own, or its own modules. Without (`isolate: false`) the run would be
+    // a third shorter, but counts, metrics and remembered payloads of one file would reach the next.
+    isolate: true,
+    // Checks the runtime's own output, and everything else that reaches the terminal.
+    globalSetup: ["./test/support/leak-guard/run-setup.ts"],
+    // Hides the service's log lines, which would bury the results; they are checked where they are printed.
     onConsoleLog: (text) => !/^\{"level":"(info|warn)"/.test(text),
     projects: [
+      // `npm test`
       {
-        // The service through its URL, inside workerd, as wrangler.toml has it.
-        plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: TEST_ENV } })],
-        test: { ...PATIENCE, name: "spec", include: ["test/spec/**/*.test.ts"], setupFiles: GUARD },
+        // The service through its URL.
+        plugins: [workers()],
+        test: { ...TIMEOUTS, name: "spec", include: ["test/spec/**/*.test.ts"], setupFiles: WORKER_SETUP },
       },
       {
-        // The same with limits so low that a test reaches them.
-        plugins: [
-          cloudflareTest({
-            wrangler: { configPath: "./wrangler.toml" },
-            miniflare: { bindings: { ...TEST_ENV, ...LOW_LIMITS.settings }, ratelimits: LOW_LIMITS.rates },
-          }),
-        ],
-        test: { ...PATIENCE, name: "limits", include: ["test/limits/**/*.test.ts"], setupFiles: GUARD },
+        // The same, with limits low enough for tests to reach them.
+        plugins: [workers({ bindings: { ...TEST_ENV, ...LOW_LIMITS.settings }, ratelimits: LOW_LIMITS.rates })],
+        test: {
+          ...TIMEOUTS,
+          name: "limits",
+          include: ["test/limits/**/*.test.ts"],
+          setupFiles: [...WORKER_SETUP, "./test/support/unending-limit-window-setup.ts"],
+        },
       },
       {
         // Pure modules, the command line and the documents, in Node.
-        test: { ...PATIENCE, name: "unit", include: ["test/unit/**/*.test.ts"] },
+        test: { ...TIMEOUTS, name: "unit", include: ["test/unit/**/*.test.ts"] },
       },
       {
         // The SDK: its pure parts, and against the service in the bare runtime.
-        test: { ...PATIENCE, name: "sdk", include: ["test/sdk/**/*.test.ts"] },
+        test: { ...TIMEOUTS, name: "sdk", include: ["test/sdk/**/*.test.ts"], exclude: LONG_SDK_TESTS },
       },
       {
-        // The SDK in a real Chromium.
-        test: { ...PATIENCE, name: "browser", include: ["test/browser/**/*.test.ts"] },
+        // The service in the bare runtime, with a real Redis: short runs.
+        test: { ...TIMEOUTS, name: "runtime", include: ["test/runtime/**/*.test.ts"] },
+      },
+
+      // `npm run test:chaos`
+      {
+        // Long runs: the bare runtime and Redis fail, are killed and restarted.
+        test: { ...TIMEOUTS, name: "chaos", include: ["test/chaos/**/*.test.ts", ...LONG_SDK_TESTS] },
       },
       {
-        // Failures of real processes: the bare runtime, killed and started again.
-        test: { ...PATIENCE, name: "chaos", include: ["test/chaos/**/*.test.ts"] },
+        // Many sockets inside workerd.
+        plugins: [workers()],
+        test: { ...TIMEOUTS, name: "load", include: ["test/load/**/*.test.ts"], setupFiles: WORKER_SETUP },
+      },
+
+      // `npm run test:browser`
+      {
+        // The SDK and the demo in a real Chromium.
+        test: { ...TIMEOUTS, name: "browser", include: ["test/browser/**/*.test.ts"] },
       },
     ],
   },

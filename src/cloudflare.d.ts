@@ -1,6 +1,6 @@
 import type { Env as TidingsEnv } from "./config/env.ts";
 
-/** Tells the platform's types what this Worker is bound to and what it exports (`ctx.exports`). */
+/** Declares this Worker's bindings and exports (`ctx.exports`) to the platform's types. */
 declare global {
   namespace Cloudflare {
     interface Env extends TidingsEnv {}

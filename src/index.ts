@@ -1,7 +1,7 @@
+/** The Worker's entry: its handlers, its Durable Object classes and its named entry point. */
 import { app } from "./edge/app.ts";
 import { watchdog } from "./ingress/watchdog.ts";
 
-/** What Cloudflare runs: the handlers and the classes of the objects. */
 export { OrderChannel } from "./channels/order/order-channel.ts";
 export { ProductsChannel } from "./channels/products/products-channel.ts";
 export { TokenVerifier } from "./edge/auth/token-verifier.ts";

@@ -1,13 +1,13 @@
-/** The least by which an earlier time must beat the planned one to be worth setting the alarm: each setting is a written row. */
+/** The alarm is moved forward at once only if that gains this much, because every `setAlarm` writes a billed row. */
 export const MIN_GAIN_MS = 60_000;
 
 /**
- * An object's one alarm, set only while something needs it. It is moved forward at once when that gains a minute or
- * more, and otherwise at most once a minute, because every setting costs a row.
+ * An object's only alarm, set while something needs it. It is moved forward at once when that gains a minute or more,
+ * and otherwise at most once a minute.
  */
 export class Alarm {
   readonly #ctx: DurableObjectState;
-  /** When it fires, in milliseconds since 1970; null when it is not set, undefined while that is unknown. */
+  /** When it fires, in milliseconds since 1970; null when it is not set, undefined before it was read from storage. */
   #time: number | null | undefined;
   #setAt = Number.NEGATIVE_INFINITY;
   #timesSet = 0;
@@ -16,7 +16,7 @@ export class Alarm {
     this.#ctx = ctx;
   }
 
-  /** How often it was set since the object woke: each is a written row. */
+  /** How often the alarm was set since the object woke; each time wrote a row. */
   get timesSet(): number {
     return this.#timesSet;
   }
@@ -24,6 +24,7 @@ export class Alarm {
   /**
    * Sets the alarm to fire at `at` or shortly after. Not awaited: the output gate holds replies until it is durable.
    * @param at Milliseconds since 1970; Infinity needs no alarm.
+   * @param minGainMs An alarm that would fire no more than this after `at` may stay as it is.
    */
   ensure(at: number, now: number, minGainMs = MIN_GAIN_MS): void {
     if (!this.#covers(at, now, minGainMs)) this.#ctx.waitUntil(this.#ensure(at, now, minGainMs));
@@ -35,7 +36,7 @@ export class Alarm {
     if (next !== Number.POSITIVE_INFINITY) await this.#set(Math.max(next, now + MIN_GAIN_MS), now);
   }
 
-  /** Its storage was deleted, and the alarm with it. */
+  /** Forgets the alarm after storage was deleted, which deletes the alarm, too. */
   reset(): void {
     this.#time = null;
   }
@@ -51,8 +52,8 @@ export class Alarm {
   #covers(at: number, now: number, minGainMs: number): boolean {
     if (at === Number.POSITIVE_INFINITY) return true;
     if (this.#time === undefined || this.#time === null) return false;
-    const isWorthARow = at <= this.#time - minGainMs || now - this.#setAt >= MIN_GAIN_MS;
-    return this.#time <= at || !isWorthARow;
+    const isWorthSetting = at <= this.#time - minGainMs || now - this.#setAt >= MIN_GAIN_MS;
+    return this.#time <= at || !isWorthSetting;
   }
 
   async #set(time: number, now: number): Promise<void> {

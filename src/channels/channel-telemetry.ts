@@ -23,8 +23,7 @@ export type ConnectionLimit = "connections_per_user" | "connections_per_channel"
 /** Stands for a close without a close frame (RFC 6455, section 7.4.1). */
 export const NO_CLOSE_CODE = 1006;
 
-/** The channel that is observed. */
-interface Place {
+interface ObservedChannel {
   ctx: DurableObjectState;
   env: Env;
   name: ChannelName;
@@ -34,9 +33,9 @@ interface Place {
 interface Callbacks {
   /** Returns the number of current listeners. */
   listeners(): number;
-  /** Called when the registry knows of a gap in the stream. `gapAt` is in milliseconds since 1970. */
+  /** Called when the registry reports a gap in the stream, found at `gapAt` in milliseconds since 1970. */
   onGap(gapAt: number): void;
-  /** Called when a report failed for good; `reportPending` retries it. */
+  /** Called when a report has failed after all retries. `reportPending` tries again. */
   onReportFailed(): void;
 }
 
@@ -50,7 +49,7 @@ export class ChannelTelemetry implements ListenersObserver {
   /** Whether the registry knows that the channel has listeners; undefined after a wake. */
   #hasReportedListeners: boolean | undefined;
 
-  constructor({ ctx, env, name, kind }: Place, { listeners, onGap, onReportFailed }: Callbacks) {
+  constructor({ ctx, env, name, kind }: ObservedChannel, { listeners, onGap, onReportFailed }: Callbacks) {
     this.#ctx = ctx;
     this.#name = name;
     this.#kind = kind;
@@ -63,7 +62,7 @@ export class ChannelTelemetry implements ListenersObserver {
     }, onReportFailed);
   }
 
-  /** Reports what could not be reported before, if anything. */
+  /** Sends a report if an earlier one failed or may have been lost. */
   reportPending(): void {
     // After a wake it is unknown whether the last report arrived; repeating it is harmless.
     if (this.#reporter.isDue || this.#hasReportedListeners === undefined) this.#report();
@@ -81,14 +80,14 @@ export class ChannelTelemetry implements ListenersObserver {
     this.#reportListeners();
   }
 
-  /** @param replayed The number of replayed events; null when history does not reach back. */
+  /** @param replayed The number of replayed events; null when the client could not resume. */
   resumed(replayed: number | null): void {
     recordResume(this.#reporter.counts, this.#kind, replayed);
   }
 
   /**
    * @param sent How many events were sent, summed over all listeners.
-   * @param source null for events that the channel made itself.
+   * @param source null for events that the channel generated itself.
    */
   delivered(
     events: AcceptedEvent[],
@@ -113,7 +112,7 @@ export class ChannelTelemetry implements ListenersObserver {
     this.#report();
   }
 
-  /** Reports the number of listeners, at once when the first one connected or the last one left. */
+  /** Reports the number of listeners: at once when the first one connects or the last one leaves. */
   #reportListeners(): void {
     this.#reporter.schedule(this.#waitUntil, this.#listeners() > 0 !== this.#hasReportedListeners);
   }

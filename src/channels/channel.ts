@@ -18,10 +18,10 @@ import { EventLog } from "./log/event-log.ts";
 import { onAlarm } from "./maintenance.ts";
 import { Storage } from "./storage.ts";
 
-/** How long after a failed report to the registry the next one is made; until then its count is wrong. */
+/** The delay before a failed report is repeated. Until then, the registry's count of this channel is wrong. */
 const REPORT_RETRY_MS = 60_000;
 
-/** What a kind of channel is built from. */
+/** What distinguishes one kind of channel from another. */
 export interface Blueprint<S extends Subject> {
   name: ChannelName;
   /** How the tables came about that only this kind of channel has. */
@@ -30,7 +30,7 @@ export interface Blueprint<S extends Subject> {
 }
 
 /**
- * The object behind one channel: what the platform and the Worker may call. Each verb is a file of its own.
+ * The object behind one channel: everything that the platform and the Worker may call. Each verb has its own file.
  *
  * RPC exposes every method of the class, so internals are fields, which it does not expose, or `#private`.
  */

@@ -8,7 +8,7 @@ import { watchToken } from "./maintenance.ts";
 
 /**
  * Handles a client's message. A message that the protocol does not define closes the socket. So does a fault, such as a
- * token verifier that is being deployed: a client that waits for an answer is told to reconnect.
+ * call to the token verifier during a deploy; the client then reconnects instead of waiting for an answer.
  */
 export async function handleMessage(
   core: Core,
@@ -36,7 +36,8 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
   if (message.type === "ack" && listeners.acknowledged(socket, message.seq)) return;
   if (!isWithinRate(core, socket, listener, now) || message.type === "ack") return;
   if (message.type === "authenticate") return authenticate(core, socket, message.token, now);
-  const products = subject.hasProductFilter ? changeFilter(listener.products, message) : "too_many";
+  if (!subject.hasProductFilter) return listeners.close(socket, "protocol_error");
+  const products = changeFilter(listener.products, message);
   if (products === "too_many") return listeners.close(socket, "protocol_error");
   listeners.update(socket, { products });
 }
@@ -56,7 +57,7 @@ function isWithinRate({ listeners, telemetry }: Core, socket: WebSocket, listene
 /** Extends the connection with a new token of the same subject, if that subject may still listen. */
 async function authenticate(core: Core, socket: WebSocket, token: string, now: number): Promise<void> {
   const { ctx, listeners, subject, telemetry } = core;
-  // Verified by the Worker's own entry point, because token libraries belong to the edge.
+  // An entry point of this Worker verifies the token, because token libraries belong to the edge.
   const verified = await ctx.exports.TokenVerifier.verify(token);
   const listener = listeners.get(socket);
   if (!listener) return;

@@ -7,7 +7,7 @@ import { watchToken } from "./maintenance.ts";
 
 /**
  * Admits a client as a listener, or refuses it. There is no `await` between reading the log and joining the listeners,
- * so no event can slip between what is replayed and what follows live.
+ * so no event can slip between the replay and the live events.
  */
 export function connect(core: Core, request: ConnectRequest, now: number): Response {
   const { subject, listeners, log, telemetry } = core;

@@ -1,11 +1,9 @@
 import type { Position } from "../protocol/frames.ts";
 import type { AcceptedEvent, OrderRegistration, PublishOutcome, Source } from "../protocol/publish.ts";
 
-/**
- * What channel objects offer over RPC, as types alone: callers need no class, and no module imports in a circle.
- */
+/** What channel objects offer over RPC, as types only, so that callers import no class and no import cycle arises. */
 
-/** Who a verified token speaks for. */
+/** The bearer of a verified token. */
 export interface Identity {
   /** The token's `sub`. */
   subject: string;
@@ -14,18 +12,18 @@ export interface Identity {
   expiresAt: number;
   /** The order a ticket admits to; null for a user's token. */
   orderId: string | null;
-  /** The generation a ticket was issued in, checked by its order; null for a user's token. */
+  /** The generation a ticket was issued in, which its order checks; null for a user's token. */
   ticketGeneration: string | null;
 }
 
-/** Who asks about an order: the bearer of a token, or one of the shop's own services. */
+/** The caller that asks for an order: the bearer of a token, or one of the shop's services. */
 export type Requester = Pick<Identity, "subject" | "isAdmin" | "orderId" | "ticketGeneration"> | "service";
 
 /** Why a requester may neither listen to an order nor read it. */
 export type OrderRefusal = "order_not_found" | "access_denied";
 
 /** An order's state, and the position in its channel that the state corresponds to. */
-export interface OrderSnapshot extends Position {
+export interface OrderResource extends Position {
   order_id: string;
   user_id: string | null;
   status: string | null;
@@ -45,9 +43,9 @@ export interface Usage {
 export type RegisterOutcome =
   | { status: "created" | "corrected" }
   /** Nothing; the order is as it was. */
-  | { status: "stale"; order: Pick<OrderSnapshot, keyof OrderRegistration> & { version: number | null } };
+  | { status: "stale"; order: Pick<OrderResource, keyof OrderRegistration> & { version: number | null } };
 
-/** What every channel object offers. */
+/** The RPC methods of every channel object. */
 export interface ChannelRpc extends Rpc.DurableObjectBranded {
   fetch(request: Request): Promise<Response>;
   /** Applies validated events and sends them to listeners. Returns one outcome per event, in the same order. */
@@ -58,10 +56,11 @@ export interface ChannelRpc extends Rpc.DurableObjectBranded {
   gap(gapAt: number): Promise<void>;
   /** Returns the number of current listeners. */
   connections(): Promise<number>;
+  /** For tests: a budget of rows for each operation is part of the design. */
   usage(): Promise<Usage>;
 }
 
-/** What an order's object offers besides. */
+/** The RPC methods of an order's object. */
 export interface OrderChannelRpc extends ChannelRpc {
   /**
    * Registers or corrects the order, or revives a deleted one, and closes listeners who lose access.
@@ -73,8 +72,9 @@ export interface OrderChannelRpc extends ChannelRpc {
    * Returns why the requester may not listen, or null. Writes nothing for a requester without access.
    */
   adopt(registration: OrderRegistration, requester: Requester): Promise<OrderRefusal | null>;
-  snapshot(requester: Requester): Promise<OrderSnapshot | OrderRefusal>;
-  /** Returns the generation that new tickets must carry, or null when the order is unknown. */
+  /** Returns the order's state and position, or why the requester may not read them. */
+  snapshot(requester: Requester): Promise<OrderResource | OrderRefusal>;
+  /** Returns the generation for new tickets, creating it if there is none; null when the order is unknown. */
   ticketGeneration(): Promise<string | null>;
   /**
    * Closes every listener and deletes everything stored but a tombstone, which makes late events stale.

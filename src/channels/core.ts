@@ -29,11 +29,11 @@ export interface Subject {
   readonly kind: Kind;
   readonly hasProductFilter: boolean;
 
-  /** Returns the `data` of a first frame, besides the position. */
+  /** Returns the `data` of a first frame, without the position. */
   describe(): Record<string, unknown>;
   /** Returns why a client may not listen, or null. */
   refusalFor(identity: Identity): SocketRefusal | null;
-  /** Returns false for an order without an owner: the shop's backend may know whose it is. */
+  /** Returns false for an order without an owner: the shop's backend may know one. */
   isRefusalFinal(): boolean;
   /** Returns when it next needs maintenance, in milliseconds since 1970; Infinity for never. */
   dueAt(): number;
@@ -44,9 +44,9 @@ export interface Subject {
   apply(event: AcceptedEvent, now: number): Applied | "stale";
   /** Stores what the delivery changed; called within its transaction. */
   save(): void;
-  /** Ends a stored delivery. Returns which listeners it revokes, or null for none. */
+  /** Completes a stored delivery. Returns which listeners it revokes, or null for none. */
   commit(): Revocation | null;
-  /** Discards everything in memory after a failed delivery: storage alone is certain. */
+  /** Discards everything in memory after a failed delivery, because only storage is certain. */
   rollback(): void;
 }
 

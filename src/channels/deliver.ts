@@ -5,7 +5,7 @@ import type { LoggedFrame } from "./log/event-log.ts";
 /**
  * Appends events and sends them to the listeners. Appending is one transaction, and the runtime holds every frame and
  * the answer until it is durable (the output gate): no listener sees what a crash could undo.
- * @param source null for events that the channel makes itself.
+ * @param source null for events that the channel generates itself.
  * @returns One outcome per event, in the order of the events.
  */
 export function deliver(core: Core, events: AcceptedEvent[], source: Source | null, now: number): PublishOutcome[] {

@@ -2,7 +2,7 @@ import type { Env } from "../config/env.ts";
 import { orderChannelName, PRODUCTS_CHANNEL, parseChannelName } from "../protocol/names.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 
-/** The addresses of all objects: no other module turns a name into a stub. */
+/** The addresses of all Durable Objects: no other module turns a name into a stub. */
 
 export function orderStub(env: Env, orderId: string) {
   return env.ORDER_CHANNEL.getByName(orderChannelName(orderId));
@@ -21,7 +21,7 @@ export function channelStub(env: Env, name: string) {
 
 /**
  * How many registries share the channels: as many as one request may call at the same time, because health and metrics
- * call them all. Changing it moves channels to registries that do not know them until they report again.
+ * call all of them. A change would move channels to registries that do not know them until they report again.
  */
 const REGISTRY_SHARDS = MAX_CONCURRENT_CALLS;
 

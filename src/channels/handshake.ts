@@ -1,9 +1,10 @@
 import * as z from "zod";
 import { isSocketRefusal, type SocketRefusal } from "../protocol/refusals.ts";
+import type { Identity } from "./contract.ts";
 
 /**
- * How the Worker asks a channel object for a socket. The request carries nothing of the client's own: what the Worker
- * verified travels in a header, and never a token or a URL.
+ * How the Worker asks a channel object for a socket. The client's own request is not forwarded, so no token or URL
+ * reaches the object; a header carries what the Worker has verified.
  */
 
 const connectRequest = z.object({
@@ -13,22 +14,22 @@ const connectRequest = z.object({
     expiresAt: z.number(),
     orderId: z.string().nullable(),
     ticketGeneration: z.string().nullable(),
-  }),
+  }) satisfies z.ZodType<Identity>,
   /** Whether the client speaks `tidings.v1`. */
   speaksV1: z.boolean(),
   /** Deliver only events of these products; null for all. */
   products: z.array(z.string()).nullable(),
-  /** The position to resume from; `invalid` when the client sent one that cannot exist, null when it sent none. */
+  /** The position to resume from; `invalid` for a malformed one, null for none. */
   resume: z.union([z.object({ epoch: z.string(), seq: z.int().min(0) }), z.literal("invalid"), z.null()]),
-  /** The request that opens the socket, for the log. */
+  /** The id of the request that opens the socket, for the log. */
   requestId: z.string(),
 });
 export type ConnectRequest = z.infer<typeof connectRequest>;
 
-/** Why a channel admits no listener. */
+/** Why a channel does not admit a listener. */
 export interface ConnectRefusal {
   reason: SocketRefusal;
-  /** False when the order has no owner here, so the shop's backend may know more. */
+  /** False for an order without an owner, which the shop's backend may know. */
   isOwnerKnown: boolean;
 }
 
@@ -40,7 +41,7 @@ const OWNER_KNOWN_HEADER = "x-tidings-owner-known";
 
 /** Asks a channel for a socket. Returns the open socket's response, or the refusal. */
 export async function requestSocket(channel: Fetcher, request: ConnectRequest): Promise<Response | ConnectRefusal> {
-  // Header values are limited to Latin-1, so everything else is escaped as JSON allows.
+  // Header values must be Latin-1. Everything beyond printable ASCII is escaped, as JSON allows.
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   const value = JSON.stringify(request).replace(/[^\x20-\x7e]/g, escaped);
   const response = await channel.fetch("https://channel/connect", {

@@ -12,7 +12,7 @@ const CHANNEL_MIGRATIONS: Migrations = [
     // One JSON document per name. They are small and few, so each is rewritten as a whole.
     "CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
     // The frame is the last column, so that scanning the others does not read the overflow pages of long frames.
-    // `request` holds what the publish said besides the event; null when it said nothing.
+    // `request` holds the publish's `version` and `order`; null without either.
     "CREATE TABLE log (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, ts INTEGER NOT NULL, product TEXT, request TEXT, frame TEXT NOT NULL)",
   ],
 ];

@@ -5,7 +5,7 @@ import type { Core } from "./core.ts";
 import { dueAction } from "./listeners/due-actions.ts";
 import type { Listener } from "./listeners/listener.ts";
 
-/** How long after failed maintenance the next attempt is made. */
+/** The delay before failed maintenance is repeated. */
 const MAINTENANCE_RETRY_MS = 60_000;
 
 /** Runs maintenance when the alarm fires. A fault is logged and leaves an alarm for the next attempt. */
@@ -20,8 +20,8 @@ export async function onAlarm(core: Core, now: number): Promise<void> {
 }
 
 /**
- * Does what is due: closes listeners whose token expired and idle sockets, warns of tokens about to expire, empties an
- * expired log. The next alarm is set first, so that no failure can leave the channel without one.
+ * Performs what is due: closes idle sockets and those whose token has expired, warns clients whose token is about to
+ * expire, and empties an expired log. Sets the next alarm first, so that no failure leaves the channel without one.
  */
 async function maintain(core: Core, now: number): Promise<void> {
   const { listeners, log, subject, config } = core;
@@ -47,11 +47,11 @@ async function maintain(core: Core, now: number): Promise<void> {
   core.telemetry.reportPending();
 }
 
-/** Plans what a listener's token will require: the warning before it expires, and the close. */
+/** Warns a listener whose token expires soon, and sets the alarm for its next due action. */
 export function watchToken(core: Core, socket: WebSocket, listener: Listener, now: number): void {
   const { action, next } = dueAction(listener, null, core.config.idleTimeoutMs, now);
   if (action === "warn") warn(core, socket, listener);
-  // A warning that waited up to a minute for an alarm would come after the token expired.
+  // A warning that waited up to a minute for an alarm would arrive after the token has expired.
   core.alarm.ensure(next, now, listener.speaksV1 ? 0 : undefined);
 }
 

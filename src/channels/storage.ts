@@ -75,7 +75,7 @@ export class Storage {
     for (const statement of this.#migrations.flat()) if (tableCreatedBy(statement) === "log") this.#exec(statement);
   }
 
-  /** Runs `body` in a transaction: all of its writes are kept, or none when it throws. */
+  /** Runs `body` in a transaction, which is rolled back when `body` throws. */
   transaction<T>(body: () => T): T {
     const before = this.#open();
     try {

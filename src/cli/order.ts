@@ -6,11 +6,11 @@ import { orderIdArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
 import { withCommonOptions } from "./shared/options.ts";
 import { orderPath } from "./shared/paths.ts";
-import { type Answer, Service } from "./shared/service.ts";
+import { type Answer, ServiceClient } from "./shared/service.ts";
 import { type CommonOptions, publishKey, serviceUrl } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
-interface OrderOptions extends CommonOptions {
+interface OrderCommandOptions extends CommonOptions {
   user?: string;
   status?: string;
   paymentStatus?: string;
@@ -44,13 +44,13 @@ export function addOrder(program: Command, terminal: Terminal): void {
     .option("--status <status>", `its status (a new order's default: ${INITIAL_STATUS})`)
     .option("--payment-status <status>", `its payment status (a new order's default: ${INITIAL_STATUS})`)
     .option("--delete", "delete it: disconnect its listeners and erase everything stored about it")
-    .action(async (argument: string, options: OrderOptions) => {
+    .action(async (argument: string, options: OrderCommandOptions) => {
       const isNew = argument === "new";
       const changes = options.user !== undefined || options.status !== undefined || options.paymentStatus !== undefined;
       if (options.delete && changes) throw usageError("Use --delete without --user, --status and --payment-status.");
       if (isNew && options.user === undefined) throw usageError("A new order needs an owner: add --user ID.");
       const orderId = isNew ? randomUUID() : orderIdArgument(argument);
-      const service = new Service(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
 
       if (options.delete) {
         await service.call("DELETE", orderPath(orderId));
@@ -58,18 +58,22 @@ export function addOrder(program: Command, terminal: Terminal): void {
         return;
       }
       const answer = changes
-        ? await service.call("PUT", orderPath(orderId), await registration(service, orderId, options))
+        ? await service.call("PUT", orderPath(orderId), await completeRegistration(service, orderId, options))
         : await service.call("GET", orderPath(orderId));
       if (options.json) terminal.out(JSON.stringify(answer.body));
       // The id alone, so that it can be used in $( ).
       else if (isNew) terminal.out(orderId);
-      else terminal.out(describe(answer, orderId));
+      else terminal.out(describeOrder(answer, orderId));
     });
   withCommonOptions(command, EXAMPLES);
 }
 
 /** Completes the options with the order's current state, because a `PUT` replaces all of it. */
-async function registration(service: Service, orderId: string, options: OrderOptions): Promise<OrderRegistration> {
+async function completeRegistration(
+  service: ServiceClient,
+  orderId: string,
+  options: OrderCommandOptions,
+): Promise<OrderRegistration> {
   const { user, status, paymentStatus } = options;
   const answer = await service.request("GET", orderPath(orderId));
   const known = answer.status === 200 ? snapshot.parse(answer.body) : null;
@@ -82,7 +86,7 @@ async function registration(service: Service, orderId: string, options: OrderOpt
   };
 }
 
-function describe({ status, body }: Answer, orderId: string): string {
+function describeOrder({ status, body }: Answer, orderId: string): string {
   const rows = Object.entries(z.looseObject({}).parse(body)).filter(([name]) => name !== "order_id");
   const width = Math.max(...rows.map(([name]) => name.length));
   const title = status === 201 ? `Registered order ${orderId}` : `Order ${orderId}`;

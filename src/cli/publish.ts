@@ -4,21 +4,21 @@ import * as z from "zod";
 import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import type { PublishResult } from "../protocol/publish.ts";
 import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL } from "../protocol/stream.ts";
-import { type Channel, channelArgument } from "./shared/channel-argument.ts";
+import { publishPath } from "../sdk/publisher/wire.ts";
+import { type ChannelRef, channelArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
 import { wholeNumber, withCommonOptions } from "./shared/options.ts";
-import { publishPath } from "./shared/paths.ts";
-import { Service } from "./shared/service.ts";
+import { ServiceClient } from "./shared/service.ts";
 import { type CommonOptions, publishKey, redisStream, redisTarget, serviceUrl } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
-interface PublishOptions extends CommonOptions {
+interface PublishCommandOptions extends CommonOptions {
   id?: string;
   version?: number;
   via: "http" | "redis";
 }
 
-interface NewEvent {
+interface EventBody {
   type: string;
   data: unknown;
   id?: string;
@@ -72,22 +72,27 @@ export function addPublish(program: Command, terminal: Terminal): void {
     )
     .addOption(new Option("--via <way>", "how to send it").choices(["http", "redis"]).default("http"))
     .addHelpText("after", `${TYPES_HELP}\n${REDIS_HELP}`)
-    .action(async (channelText: string, type: string, dataText: string | undefined, options: PublishOptions) => {
+    .action(async (channelText: string, type: string, dataText: string | undefined, options: PublishCommandOptions) => {
       const channel = channelArgument(channelText);
       const data = dataText === undefined ? exampleOf(type, channel) : await readData(dataText, terminal);
       const { id, version } = options;
       const event = { type, data, ...(id !== undefined && { id }), ...(version !== undefined && { version }) };
       if (options.via === "redis") return publishViaRedis(channel, event, options, terminal);
-      const service = new Service(serviceUrl(options), publishKey(options, terminal));
-      const { body } = await service.call("POST", publishPath(channel), event);
-      terminal.out(options.json ? JSON.stringify(body) : describe(type, body));
+      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
+      const { body } = await service.call("POST", publishPath(channel.name), event);
+      terminal.out(options.json ? JSON.stringify(body) : describeResult(type, body));
     });
   withCommonOptions(command, EXAMPLES);
 }
 
-async function publishViaRedis(channel: Channel, event: NewEvent, options: PublishOptions, terminal: Terminal) {
+async function publishViaRedis(
+  channel: ChannelRef,
+  event: EventBody,
+  options: PublishCommandOptions,
+  terminal: Terminal,
+) {
   const { type, data, version } = event;
-  // An id of its own makes it safe to publish the event again after a failure.
+  // With an explicit id, the event is safe to publish again after a failure.
   const id = event.id ?? randomUUID();
   const stream = redisStream(terminal);
   const fields = {
@@ -110,7 +115,7 @@ async function publishViaRedis(channel: Channel, event: NewEvent, options: Publi
   }
 }
 
-function exampleOf(type: string, { orderId }: Channel): unknown {
+function exampleOf(type: string, { orderId }: ChannelRef): unknown {
   if (!isEventType(type)) {
     throw usageError(
       `"${type}" is not in the catalogue, so there is no example of it. Give its data, or use${types()}`,
@@ -137,7 +142,7 @@ async function readData(text: string, terminal: Terminal): Promise<unknown> {
   }
 }
 
-function describe(type: string, body: unknown): string {
+function describeResult(type: string, body: unknown): string {
   const { id, channel, seq, status, receivers } = publishResult.parse(body);
   const listeners = receivers === 1 ? "1 listener" : `${receivers ?? 0} listeners`;
   const known: Partial<Record<string, string>> = {

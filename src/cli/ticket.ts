@@ -3,7 +3,7 @@ import * as z from "zod";
 import { orderIdArgument } from "./shared/channel-argument.ts";
 import { wholeNumber, withCommonOptions } from "./shared/options.ts";
 import { orderPath } from "./shared/paths.ts";
-import { Service } from "./shared/service.ts";
+import { ServiceClient } from "./shared/service.ts";
 import { type CommonOptions, publishKey, serviceUrl } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
@@ -22,12 +22,12 @@ const ticket = z.looseObject({ token: z.string() });
 export function addTicket(program: Command, terminal: Terminal): void {
   const command = program
     .command("ticket")
-    .summary("get a guest's ticket for one order")
+    .summary("request a guest ticket for one order")
     .description("Requests a token that lets a guest listen to one order, and prints it.")
     .argument("<order_id>", "the order's UUID")
     .option("--ttl <seconds>", "how long it is valid, 60 to 604800 (default: 3600)", wholeNumber(1))
     .action(async (argument: string, options: TicketOptions) => {
-      const service = new Service(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
       const path = `${orderPath(orderIdArgument(argument))}/tickets`;
       const answer = await service.call("POST", path, options.ttl === undefined ? {} : { ttl_seconds: options.ttl });
       terminal.out(options.json ? JSON.stringify(answer.body) : ticket.parse(answer.body).token);

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { DEFAULT_TTL_SECONDS, mintToken } from "./shared/mint.ts";
+import { DEFAULT_TOKEN_TTL_SECONDS, mintToken } from "./shared/mint.ts";
 import { claimOption, wholeNumber, withCommonOptions } from "./shared/options.ts";
 import { type CommonOptions, jwtSecret } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
@@ -26,7 +26,7 @@ export function addToken(program: Command, terminal: Terminal): void {
     .description("Mints a token (JWT, HS256) like those that the shop's login issues, and prints it.")
     .option("--subject <user>", "the user it is for", "alice")
     .option("--role <role>", "the user's role; an `admin` may listen to every order")
-    .option("--ttl <seconds>", "how long it is valid", wholeNumber(1), DEFAULT_TTL_SECONDS)
+    .option("--ttl <seconds>", "how long it is valid", wholeNumber(1), DEFAULT_TOKEN_TTL_SECONDS)
     .option("--claim <name=value>", "another claim, as JSON or text; repeatable", claimOption)
     .action(async (options: TokenOptions) => {
       const { subject, role, ttl, claim } = options;

@@ -1,46 +1,36 @@
-import {
-  DEFAULT_CONNECTIONS_PER_CHANNEL,
-  DEFAULT_CONNECTIONS_PER_USER,
-  DEFAULT_PLAIN_BYTES_PER_MINUTE,
-  MOST_CONNECTIONS_PER_CHANNEL,
-} from "../protocol/limits.ts";
-import { DEFAULT_STREAM } from "../protocol/stream.ts";
-import {
-  isHmac,
-  list,
-  type PublishKey,
-  readAlgorithms,
-  readJwksUrl,
-  readPublishKeys,
-  readSecrets,
-} from "./credentials.ts";
+import type { PublishKey } from "./credentials.ts";
 import type { Env } from "./env.ts";
+import { fixOf, SETTING_NAMES, type Settings, settingsSchema } from "./schema.ts";
 
-/** The settings, checked. */
+/** The validated configuration. */
 export interface Config {
-  /** Origins whose pages may connect, besides the service's own; `*` allows all. */
+  /** Origins whose pages may connect, besides the service's own. `*` allows any origin. */
   corsOrigins: ReadonlySet<string>;
   jwt: {
-    /** They verify HS* tokens; the first one signs tickets. None when the JWKS alone verifies. */
+    /** HMAC secrets that verify HS* tokens; the first one signs tickets. Empty when only the key set verifies. */
     secrets: readonly Uint8Array<ArrayBuffer>[];
     algorithms: string[];
-    /** Where the public keys are that verify every other token; set when such algorithms are named. */
+    /** The key set that verifies all other tokens; set when such algorithms are allowed. */
     jwksUrl: string | null;
-    /** Checked when set. */
+    /** The required `iss`; null accepts any. */
     issuer: string | null;
+    /** The required `aud`; null accepts any. */
     audience: string | null;
   };
+  /** The claim that holds a user's role or roles. */
   roleClaim: string;
   adminRoles: ReadonlySet<string>;
-  /** Where an order's owner is looked up when its object has none; without a trailing slash. */
+  /** The shop's API, which knows the owners of unregistered orders; without a trailing slash. */
   ordersApiUrl: string | null;
+  /** How many events a channel keeps for clients that resume. */
   historyLimit: number;
+  /** How long an event can be replayed. */
   historyTtlMs: number;
-  /** How long a socket that should ping may show no sign of life. */
+  /** How long a socket may be silent before it is closed. */
   idleTimeoutMs: number;
-  /** How long what is stored of an order outlives its end. */
+  /** How long an order is stored after it has ended. */
   orderRetentionMs: number;
-  /** How long after its last change an order is kept, ended or not. */
+  /** How long an order is stored after its last change, ended or not. */
   orderIdleRetentionMs: number;
   /** Statuses that end an order, in lower case. */
   terminalStatuses: ReadonlySet<string>;
@@ -48,182 +38,91 @@ export interface Config {
   storageGeneration: number;
   /** What a plain client may be sent within a minute, in bytes. */
   plainBytesPerMinute: number;
-  /** How many sockets there may be in one channel; Infinity a user with `RATE_LIMITS=off`. */
+  /** Maximum sockets in one channel, for each user and in total. `perUser` is Infinity with `RATE_LIMITS=off`. */
   connections: { perUser: number; perChannel: number };
-  /** Whether anything is limited that `RATE_LIMITS=off` sets free. */
+  /** False with `RATE_LIMITS=off`. */
   areRatesLimited: boolean;
-  /** Whether anybody may read order ids on the health page. */
+  /** Whether the health response lists order ids for everyone. */
   healthIsPublic: boolean;
   publishKeys: readonly PublishKey[];
-  /** Where events may also come from; null when there is no Redis. */
+  /** The Redis that services may also publish to; null when it is not configured. */
   redis: RedisConfig | null;
 }
 
 /** Upstash Redis, over REST. */
 export interface RedisConfig {
+  /** Without a trailing slash. */
   url: string;
   token: string;
+  /** The name of the stream to read. */
   stream: string;
 }
 
-const DEFAULT_TERMINAL_STATUSES = "delivered,cancelled,canceled,completed,refunded,returned,failed";
-
-export const MAX_HISTORY_LIMIT = 100_000;
-
-/** One thing wrong with the settings. It names the setting and the way to mend it, never its value. */
+/** One invalid setting. Names the setting and its fix, never its value. */
 export interface ConfigFault {
   setting: string;
+  /** What the setting must be; starts with "must". */
   message: string;
   fix: string;
 }
 
-const setInVars = (name: string, example: string) => `set ${name} = "${example}" under [vars] in wrangler.toml`;
-const putSecret = (name: string) => `wrangler secret put ${name}`;
-
-/** Reads one setting; `undefined` and blanks mean "not set". */
-type Reader<T> = (text: string) => T | string;
-
 /**
- * Env → Config.
- * @returns The configuration, or every fault at once.
+ * Reads the configuration from the environment. Blank settings count as not set.
+ * @returns The configuration, or every fault.
  */
 export function readConfig(env: Record<string, unknown>): { config: Config } | { faults: ConfigFault[] } {
-  const faults: ConfigFault[] = [];
-
-  /** A fault is returned as text that starts with "must"; anything else is the value. */
-  const read = <T>(setting: string, fallback: string, fix: string, reader: Reader<{ value: T }>): T | undefined => {
-    const raw = env[setting];
-    const text = typeof raw === "string" && raw.trim() !== "" ? raw.trim() : fallback;
-    const result = reader(text);
-    if (typeof result === "object") return result.value;
-    faults.push({ setting, message: result, fix });
-    return undefined;
-  };
-
-  const integer = (setting: string, fallback: number, min: number, max: number) =>
-    read(setting, String(fallback), setInVars(setting, String(fallback)), (text) => {
-      const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-      return value >= min && value <= max ? { value } : `must be a whole number from ${min} to ${max}`;
-    });
-
-  const corsOrigins = read(
-    "BACKEND_CORS_ORIGINS",
-    "",
-    setInVars("BACKEND_CORS_ORIGINS", "https://shop.example,https://www.shop.example"),
-    (text) => {
-      const origins = list(text).map((origin) => origin.replace(/\/$/, ""));
-      const wrong = origins.some((origin) => origin !== "*" && URL.parse(origin)?.origin !== origin.toLowerCase());
-      return wrong
-        ? "must be origins (scheme, host, port; no path), separated by commas, or *"
-        : { value: new Set(origins.map((origin) => origin.toLowerCase())) };
-    },
-  );
-  const jwksUrl = read("JWKS_URL", "", setInVars("JWKS_URL", "https://login.shop.example/jwks.json"), readJwksUrl);
-  // A JWKS_URL that is wrong is one fault, not two.
-  const hasJwksUrl = jwksUrl !== null;
-  const algorithms = read(
-    "JWT_ALGORITHMS",
-    "HS256",
-    setInVars("JWT_ALGORITHMS", hasJwksUrl ? "RS256" : "HS256"),
-    (text) => readAlgorithms(text, hasJwksUrl),
-  );
-  const secrets = read("JWT_SECRET", "", putSecret("JWT_SECRET"), (text) =>
-    readSecrets(text, algorithms === undefined || algorithms.some(isHmac)),
-  );
-  const ordersApiUrl = read(
-    "ORDERS_API_URL",
-    "",
-    setInVars("ORDERS_API_URL", "https://api.shop.example/api/v1/orders"),
-    (text) => {
-      if (text === "") return { value: null };
-      const url = URL.parse(text);
-      const isHttp = url?.protocol === "https:" || url?.protocol === "http:";
-      return isHttp && !url.search && !url.hash
-        ? { value: text.replace(/\/+$/, "") }
-        : "must be an http(s) URL without query";
-    },
-  );
-  const publishKeys = read("PUBLISH_KEYS", "", putSecret("PUBLISH_KEYS"), readPublishKeys);
-  const redisUrl = read("UPSTASH_REDIS_REST_URL", "", putSecret("UPSTASH_REDIS_REST_URL"), (text) => {
-    const isHttp = /^https?:$/.test(URL.parse(text)?.protocol ?? "");
-    if (text === "" && env.UPSTASH_REDIS_REST_TOKEN) return "must be set, because UPSTASH_REDIS_REST_TOKEN is";
-    return text === "" || isHttp ? { value: text.replace(/\/+$/, "") } : "must be an http(s) URL";
+  const texts = Object.fromEntries(SETTING_NAMES.map((name) => [name, textOf(env[name])]));
+  const result = settingsSchema.safeParse(texts);
+  if (result.success) return { config: toConfig(result.data) };
+  const faults = SETTING_NAMES.flatMap((setting): ConfigFault[] => {
+    const issues = result.error.issues.filter(({ path }) => path[0] === setting);
+    // Several issues of one setting are one fault.
+    const message = issues[0]?.message;
+    const example = issues.map((issue) => (issue.code === "custom" ? issue.params?.example : undefined)).at(-1);
+    return message === undefined ? [] : [{ setting, message, fix: fixOf(setting, example) }];
   });
-  const redisToken = read("UPSTASH_REDIS_REST_TOKEN", "", putSecret("UPSTASH_REDIS_REST_TOKEN"), (text) =>
-    text === "" && env.UPSTASH_REDIS_REST_URL ? "must be set, because UPSTASH_REDIS_REST_URL is" : { value: text },
-  );
-  const historyLimit = integer("HISTORY_LIMIT", 1000, 1, MAX_HISTORY_LIMIT);
-  const historyTtlSeconds = integer("HISTORY_TTL_SECONDS", 86_400, 1, 365 * 86_400);
-  const idleTimeoutSeconds = integer("IDLE_TIMEOUT_SECONDS", 600, 60, 86_400);
-  const orderRetentionSeconds = integer("ORDER_RETENTION_SECONDS", 30 * 86_400, 60, 3650 * 86_400);
-  const orderIdleRetentionSeconds = integer("ORDER_IDLE_RETENTION_SECONDS", 400 * 86_400, 60, 3650 * 86_400);
-  const storageGeneration = integer("STORAGE_GENERATION", 0, 0, 999_999);
-  const plainBytesPerMinute = integer("MAX_PLAIN_BYTES_PER_MINUTE", DEFAULT_PLAIN_BYTES_PER_MINUTE, 64 * 1024, 2 ** 30);
-  const perUser = integer("MAX_CONNECTIONS_PER_USER", DEFAULT_CONNECTIONS_PER_USER, 1, MOST_CONNECTIONS_PER_CHANNEL);
-  const perChannel = integer(
-    "MAX_CONNECTIONS_PER_CHANNEL",
-    DEFAULT_CONNECTIONS_PER_CHANNEL,
-    1,
-    MOST_CONNECTIONS_PER_CHANNEL,
-  );
-  const areRatesLimited = read("RATE_LIMITS", "on", setInVars("RATE_LIMITS", "on"), (text) =>
-    text === "on" || text === "off" ? { value: text === "on" } : "must be on or off",
-  );
-  const text = (setting: string, fallback: string) => read(setting, fallback, "", (value) => ({ value })) ?? fallback;
+  return { faults };
+}
 
-  if (
-    corsOrigins === undefined ||
-    jwksUrl === undefined ||
-    secrets === undefined ||
-    algorithms === undefined ||
-    ordersApiUrl === undefined ||
-    publishKeys === undefined ||
-    redisUrl === undefined ||
-    redisToken === undefined ||
-    historyLimit === undefined ||
-    historyTtlSeconds === undefined ||
-    idleTimeoutSeconds === undefined ||
-    orderRetentionSeconds === undefined ||
-    orderIdleRetentionSeconds === undefined ||
-    storageGeneration === undefined ||
-    plainBytesPerMinute === undefined ||
-    perUser === undefined ||
-    perChannel === undefined ||
-    areRatesLimited === undefined
-  ) {
-    return { faults };
-  }
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
+}
+
+function toConfig(settings: Settings): Config {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;
+  const areRatesLimited = settings.RATE_LIMITS === "on";
   return {
-    config: {
-      corsOrigins,
-      jwt: {
-        secrets,
-        algorithms,
-        jwksUrl,
-        issuer: text("JWT_ISSUER", "") || null,
-        audience: text("JWT_AUDIENCE", "") || null,
-      },
-      roleClaim: text("ROLE_CLAIM", "role"),
-      adminRoles: new Set(list(text("ADMIN_ROLES", "admin"))),
-      ordersApiUrl,
-      historyLimit,
-      historyTtlMs: historyTtlSeconds * 1000,
-      idleTimeoutMs: idleTimeoutSeconds * 1000,
-      orderRetentionMs: orderRetentionSeconds * 1000,
-      orderIdleRetentionMs: orderIdleRetentionSeconds * 1000,
-      storageGeneration,
-      plainBytesPerMinute,
-      terminalStatuses: new Set(list(text("TERMINAL_STATUSES", DEFAULT_TERMINAL_STATUSES).toLowerCase())),
-      connections: { perUser: areRatesLimited ? perUser : Number.POSITIVE_INFINITY, perChannel },
-      areRatesLimited,
-      healthIsPublic: text("HEALTH_DETAILS", "") === "public",
-      publishKeys,
-      redis: redisUrl ? { url: redisUrl, token: redisToken, stream: text("REDIS_STREAM", DEFAULT_STREAM) } : null,
+    corsOrigins: new Set(settings.BACKEND_CORS_ORIGINS),
+    jwt: {
+      secrets: settings.JWT_SECRET,
+      algorithms: settings.JWT_ALGORITHMS,
+      jwksUrl: settings.JWKS_URL ?? null,
+      issuer: settings.JWT_ISSUER ?? null,
+      audience: settings.JWT_AUDIENCE ?? null,
     },
+    roleClaim: settings.ROLE_CLAIM,
+    adminRoles: new Set(settings.ADMIN_ROLES),
+    ordersApiUrl: settings.ORDERS_API_URL ?? null,
+    historyLimit: settings.HISTORY_LIMIT,
+    historyTtlMs: settings.HISTORY_TTL_SECONDS * 1000,
+    idleTimeoutMs: settings.IDLE_TIMEOUT_SECONDS * 1000,
+    orderRetentionMs: settings.ORDER_RETENTION_SECONDS * 1000,
+    orderIdleRetentionMs: settings.ORDER_IDLE_RETENTION_SECONDS * 1000,
+    terminalStatuses: new Set(settings.TERMINAL_STATUSES),
+    storageGeneration: settings.STORAGE_GENERATION,
+    plainBytesPerMinute: settings.MAX_PLAIN_BYTES_PER_MINUTE,
+    connections: {
+      perUser: areRatesLimited ? settings.MAX_CONNECTIONS_PER_USER : Number.POSITIVE_INFINITY,
+      perChannel: settings.MAX_CONNECTIONS_PER_CHANNEL,
+    },
+    areRatesLimited,
+    healthIsPublic: settings.HEALTH_DETAILS === "public",
+    publishKeys: settings.PUBLISH_KEYS,
+    redis: url && token ? { url, token, stream: settings.REDIS_STREAM } : null,
   };
 }
 
-/** The settings do not allow the service to run. */
+/** Thrown when the settings do not allow the service to run. */
 export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[];
   constructor(faults: readonly ConfigFault[]) {
@@ -233,19 +132,19 @@ export class ConfigError extends Error {
   }
 }
 
-const known = new WeakMap<object, Config>();
+const configs = new WeakMap<Env, Config>();
 
 /**
- * The configuration of an environment; checked once for each.
- * @throws {ConfigError} with every fault at once.
+ * Returns an environment's configuration. Parses it on the first call and caches it.
+ * @throws {ConfigError} which lists every fault.
  */
 export function configOf(env: Env): Config {
-  let config = known.get(env);
+  let config = configs.get(env);
   if (!config) {
     const result = readConfig(env);
     if ("faults" in result) throw new ConfigError(result.faults);
     config = result.config;
-    known.set(env, config);
+    configs.set(env, config);
   }
   return config;
 }

@@ -1,106 +1,113 @@
 import * as z from "zod";
 
-/** The settings that say who may do what, each read from its text. */
+/** Schemas of the settings that control access; each parses the setting's text. */
 
-/** What a publish key may be good for. */
+/** The scopes of publish keys, and what each allows. */
 export const SCOPES = {
-  orders: "publish to orders, register and delete them, make tickets, disconnect their listeners",
+  orders: "publish to orders, register and delete them, issue tickets, disconnect their listeners",
   products: "publish to products, disconnect their listeners",
   read: "read any order's snapshot, order ids on the health page, and metrics",
 } as const;
 export type Scope = keyof typeof SCOPES;
 
+const ALL_SCOPES = Object.keys(SCOPES) as Scope[];
+
+/** A service's publish key. */
 export interface PublishKey {
+  /** Identifies the service in logs and metrics. */
   name: string;
   key: string;
   scopes: ReadonlySet<Scope>;
 }
 
-/** Verified with `JWT_SECRET`. */
+/** Algorithms verified with `JWT_SECRET`. */
 export const HMAC_ALGORITHMS = ["HS256", "HS384", "HS512"] as const;
-/** Verified with the public keys at `JWKS_URL`. */
+/** Algorithms verified with the public keys at `JWKS_URL`. */
 const ASYMMETRIC_ALGORITHMS = [
   ...["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"],
   ...["ES256", "ES384", "ES512", "EdDSA", "Ed25519"],
-] as const;
+];
 const JWT_ALGORITHMS = [...HMAC_ALGORITHMS, ...ASYMMETRIC_ALGORITHMS];
+
+export const isHmac = (algorithm: string) => (HMAC_ALGORITHMS as readonly string[]).includes(algorithm);
+export const isAsymmetric = (algorithm: string) => ASYMMETRIC_ALGORITHMS.includes(algorithm);
 
 export const MIN_JWT_SECRET_BYTES = 32;
 export const MIN_PUBLISH_KEY_LENGTH = 32;
 
-/** What a reader returns: the value, or text that starts with "must" and says what is wrong. */
-type Read<T> = { value: T } | string;
-
-/** A comma-separated list, without blanks around its items. */
-export const list = (text: string) =>
+/** Splits a comma-separated list, ignoring empty items and whitespace around items. */
+export const splitList = (text: string) =>
   text
     .split(",")
     .map((item) => item.trim())
     .filter((item) => item !== "");
 
-export const isHmac = (algorithm: string) => (HMAC_ALGORITHMS as readonly string[]).includes(algorithm);
+/** Returns the schema of a comma-separated list of items. */
+export const listOf = <T>(item: z.ZodType<T, string>) => z.string().transform(splitList).pipe(z.array(item));
 
-/** `JWT_ALGORITHMS`; each of them needs something to verify with. */
-export function readAlgorithms(text: string, hasJwksUrl: boolean): Read<string[]> {
-  const value = z.array(z.enum(JWT_ALGORITHMS)).min(1).safeParse(list(text)).data;
-  if (!value) return `must be some of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
-  if (!hasJwksUrl && !value.every(isHmac)) {
-    return `must be some of ${HMAC_ALGORITHMS.join(", ")} while JWKS_URL is not set: the others need its public keys`;
-  }
-  if (hasJwksUrl && value.every(isHmac)) return "must name the algorithms of the keys at JWKS_URL, such as RS256";
-  return { value };
+const algorithmMessage = `must be one or more of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
+export const algorithms = listOf(z.enum(JWT_ALGORITHMS, algorithmMessage)).refine(isNotEmpty, algorithmMessage);
+
+/** One secret, or several during a rotation. The first one signs tickets. */
+export const secrets = listOf(
+  z
+    .string()
+    .transform((secret) => Uint8Array.from(new TextEncoder().encode(secret)))
+    .refine(
+      ({ length }) => length >= MIN_JWT_SECRET_BYTES,
+      `must be at least ${MIN_JWT_SECRET_BYTES} bytes long; in a comma-separated list, each secret`,
+    ),
+);
+
+/** The keys behind this URL decide who is let in, so nothing on the network path may be able to change them. */
+export const jwksUrl = z
+  .string()
+  .refine((text) => {
+    const url = URL.parse(text);
+    const isLocal = url !== null && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+    const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && isLocal);
+    return isSafe && !url.username && !url.password && !url.hash;
+  }, "must be an https URL without credentials or fragment; http is allowed for localhost")
+  .transform((text) => new URL(text).href);
+
+const scopes = z
+  .string()
+  .transform((text) => text.split("+"))
+  .pipe(z.array(z.enum(ALL_SCOPES, `must list scopes as name:key:scope+scope, of ${ALL_SCOPES.join(", ")}`)));
+
+// Messages never contain a key.
+const publishKeyMessage =
+  "must be name:key or name:key:scope+scope, separated by commas; names consist of letters, digits, - and _, and keys contain no : or comma";
+const publishKeyEntry = z
+  .string()
+  .transform((entry): unknown => entry.split(":").map((part) => part.trim()))
+  .pipe(
+    z.tuple(
+      [
+        z.string().regex(/^[\w-]{1,64}$/, publishKeyMessage),
+        z
+          .string()
+          .refine(
+            (key) => key.length >= MIN_PUBLISH_KEY_LENGTH && /^[\x21-\x7e]+$/.test(key),
+            `must have keys of at least ${MIN_PUBLISH_KEY_LENGTH} visible ASCII characters`,
+          ),
+        scopes.exactOptional(),
+      ],
+      publishKeyMessage,
+    ),
+  )
+  .transform(([name, key, scopes = ALL_SCOPES]): PublishKey => ({ name, key, scopes: new Set(scopes) }));
+
+/** At least one key; names and keys are unique. A key without scopes has all of them. */
+export const publishKeys = listOf(publishKeyEntry)
+  .refine(isNotEmpty, "must be set: name:key,name:key for the services that publish")
+  .refine((keys) => areUnique(keys.map(({ name }) => name)), "must not use a name twice")
+  .refine((keys) => areUnique(keys.map(({ key }) => key)), "must not use a key twice");
+
+function isNotEmpty(items: unknown[]): boolean {
+  return items.length > 0;
 }
 
-/** `JWT_SECRET`: one secret, or several while they are rotated, the one that signs first. */
-export function readSecrets(text: string, isNeeded: boolean): Read<Uint8Array<ArrayBuffer>[]> {
-  const value = list(text).map((secret) => Uint8Array.from(new TextEncoder().encode(secret)));
-  if (isNeeded && value.length === 0) return "must be set: it verifies the tokens of listeners";
-  if (value.every(({ length }) => length >= MIN_JWT_SECRET_BYTES)) return { value };
-  return value.length === 1
-    ? `must be at least ${MIN_JWT_SECRET_BYTES} bytes long`
-    : `must be secrets of at least ${MIN_JWT_SECRET_BYTES} bytes each, separated by commas`;
-}
-
-/** `JWKS_URL`: what is read from it decides who is let in, so nobody may be able to change it on its way. */
-export function readJwksUrl(text: string): Read<string | null> {
-  if (text === "") return { value: null };
-  const url = URL.parse(text);
-  const isHere = url !== null && ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  const isSafe = url?.protocol === "https:" || (url?.protocol === "http:" && isHere);
-  return isSafe && !url.username && !url.password && !url.hash
-    ? { value: url.href }
-    : "must be an https URL without credentials; http is for localhost";
-}
-
-/** `PUBLISH_KEYS`: `name:key` or `name:key:scope+scope`, separated by commas. */
-export function readPublishKeys(text: string): Read<PublishKey[]> {
-  const entries = list(text).map((entry) => entry.split(":").map((part) => part.trim()));
-  if (entries.length === 0) return "must be set: name:key,name:key for the services that publish";
-  const names = entries.map(([name = ""]) => name);
-  if (entries.some(({ length }) => length < 2) || names.some((name) => !/^[\w-]{1,64}$/.test(name))) {
-    return "must be name:key,name:key with names of letters, digits, - and _";
-  }
-  if (entries.some(([, key = ""]) => key.length < MIN_PUBLISH_KEY_LENGTH || !/^[\x21-\x7e]+$/.test(key))) {
-    return `must have keys of at least ${MIN_PUBLISH_KEY_LENGTH} visible ASCII characters`;
-  }
-  if (new Set(names).size < names.length) return "must not use a name twice";
-  if (new Set(entries.map(([, key]) => key)).size < names.length) return "must not use a key twice";
-  const keys: PublishKey[] = [];
-  for (const [name = "", key = "", scopes, ...more] of entries) {
-    const read = scopes === undefined ? { value: ALL_SCOPES } : readScopes(scopes);
-    // What a key itself holds is in no message.
-    if (read === null || more.length > 0) {
-      return `must name scopes as name:key:scope+scope, of ${[...ALL_SCOPES].join(", ")}; a key holds no : and no comma`;
-    }
-    keys.push({ name, key, scopes: read.value });
-  }
-  return { value: keys };
-}
-
-const ALL_SCOPES: ReadonlySet<Scope> = new Set(Object.keys(SCOPES) as Scope[]);
-
-function readScopes(text: string): { value: ReadonlySet<Scope> } | null {
-  const isScope = (name: string): name is Scope => Object.hasOwn(SCOPES, name);
-  const names = text.split("+");
-  return names.every(isScope) ? { value: new Set(names) } : null;
+function areUnique(texts: string[]): boolean {
+  return new Set(texts).size === texts.length;
 }

@@ -2,7 +2,7 @@ import type { ChannelRpc, OrderChannelRpc } from "../channels/contract.ts";
 import type { RelayRpc } from "../ingress/redis/contract.ts";
 import type { RegistryRpc } from "../registry/contract.ts";
 
-/** What the platform passes in: bindings as objects, settings as text. `wrangler.toml` and the README explain each. */
+/** What the platform passes in: bindings as objects, settings as text. Explained in `wrangler.toml` and the README. */
 export interface Env {
   ORDER_CHANNEL: DurableObjectNamespace<OrderChannelRpc>;
   PRODUCTS_CHANNEL: DurableObjectNamespace<ChannelRpc>;
@@ -10,12 +10,12 @@ export interface Env {
   STREAM_RELAY: DurableObjectNamespace<RelayRpc>;
   /** Identifies the deployment. */
   CF_VERSION_METADATA?: { id: string };
-  /** Receives every count as a data point, when bound. */
+  /** Receives every count as a data point, if bound. */
   ANALYTICS?: AnalyticsEngineDataset;
-  /** Each allows a number of calls per key and period; an unbound limiter limits nothing. */
+  /** Rate limits, each a number of calls per key and period. An unbound limiter limits nothing. */
   CONNECTS_PER_ADDRESS?: RateLimit;
   CONNECTS_PER_USER?: RateLimit;
   PUBLISHES_PER_KEY?: RateLimit;
-  /** Read settings through `configOf` only: any of them may be missing or invalid. */
+  /** Settings may be missing or invalid: read them through `configOf` only. */
   [setting: string]: unknown;
 }

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { mintToken } from "../cli/shared/mint.ts";
 import { HEALTH_PATH, orderPath } from "../cli/shared/paths.ts";
-import { Service } from "../cli/shared/service.ts";
+import { ServiceClient } from "../cli/shared/service.ts";
 import { DEFAULT_URL, jwtSecret, publishKey, redisStream } from "../cli/shared/settings.ts";
 import type { Demo } from "./welcome.ts";
 import type { Wrangler } from "./wrangler.ts";
@@ -29,7 +29,7 @@ export async function prepareDemo(
   const sources = { env: {}, cwd };
   const key = publishKey({ url: DEFAULT_URL }, sources);
   const secret = jwtSecret({ url: DEFAULT_URL }, sources).value;
-  const service = new Service(url, key);
+  const service = new ServiceClient(url, key);
   let hasExited = false;
   void wrangler.exited.then(() => {
     hasExited = true;
@@ -55,7 +55,7 @@ export async function prepareDemo(
   };
 }
 
-async function untilHealthy(service: Service, hasExited: () => boolean): Promise<void> {
+async function untilHealthy(service: ServiceClient, hasExited: () => boolean): Promise<void> {
   const deadline = Date.now() + HEALTH_TIMEOUT_MS;
   while (!hasExited()) {
     try {

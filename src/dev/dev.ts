@@ -11,7 +11,7 @@ import { openRedisIngress, type RedisIngress } from "./redis-ingress.ts";
 import { welcome } from "./welcome.ts";
 import { startWrangler } from "./wrangler.ts";
 
-/** `npm run dev`: settings, a bridge to the local Redis, `wrangler dev`, and a demo order with everything to try it. */
+/** `npm run dev`: settings, a bridge to the local Redis, `wrangler dev`, and a demo order. */
 
 /** @param args Passed on to `wrangler dev`. @returns The exit code: wrangler's, once it has run. */
 async function dev(args: string[], terminal: Terminal): Promise<number> {
@@ -37,7 +37,7 @@ async function dev(args: string[], terminal: Terminal): Promise<number> {
   }
 }
 
-/** Fails early for settings in `.dev.vars` that the service would refuse at every request. */
+/** Fails early for settings in `.dev.vars` that would make the service refuse every request. */
 function refuseBadSettings(cwd: string): void {
   const settings = readDevVars(cwd);
   const result = readConfig(settings);

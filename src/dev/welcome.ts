@@ -1,6 +1,7 @@
-import { publishPath, socketPath } from "../cli/shared/paths.ts";
+import { socketPath } from "../cli/shared/paths.ts";
 import { DEFAULT_URL } from "../cli/shared/settings.ts";
 import { DOORBELL } from "../protocol/stream.ts";
+import { publishPath } from "../sdk/publisher/wire.ts";
 import type { RedisIngress } from "./redis-ingress.ts";
 
 /** What a developer can try once the local service runs. */
@@ -54,7 +55,7 @@ Follow the order in another terminal:
 
 Publish to it:
   npx tidings publish ${orderId} order_shipped${at}
-  curl -X POST ${url}${publishPath(order)} \\
+  curl -X POST ${url}${publishPath(order.name)} \\
     -H "Authorization: Bearer ${publishKey}" -H "Content-Type: application/json" \\
     -d '{"type":"order_status_changed","data":{"old_status":"pending","new_status":"processing"}}'
 ${throughRedis(demo)}

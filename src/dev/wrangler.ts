@@ -29,7 +29,7 @@ export function startWrangler(cwd: string, args: string[]): Wrangler {
     cwd,
     env: { ...process.env, ...QUIET_ENVIRONMENT },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    // A process group of its own: Ctrl-C reaches the launcher alone, and the whole group can be killed.
+    // Its own process group: Ctrl-C reaches only the launcher, and the whole group can be killed.
     detached: HAS_PROCESS_GROUPS,
   });
   const { promise: ready, resolve: setReady } = Promise.withResolvers<{ host: string; port: number } | null>();

@@ -2,44 +2,37 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { METHODS } from "hono/router";
 import { configOf } from "../config/config.ts";
-import type { Env } from "../config/env.ts";
-import { isPageAllowed } from "./auth/policy.ts";
+import { isOriginAllowed } from "./auth/origins.ts";
+import type { HonoEnv } from "./context.ts";
 import { answerError, Refusal } from "./errors.ts";
-import { answerHeaders } from "./headers.ts";
+import { responseHeaders } from "./headers.ts";
 import { disconnect } from "./routes/disconnect.ts";
 import { asyncApi, cacheable, docs, openApi } from "./routes/documents.ts";
 import { health } from "./routes/health.ts";
 import { metrics } from "./routes/metrics.ts";
 import { deleteOrder, getOrder, putOrder } from "./routes/orders.ts";
-import { publishBatch, publishOrder, publishProducts } from "./routes/publish.ts";
+import { publishOrder, publishProducts } from "./routes/publish.ts";
+import { publishBatch } from "./routes/publish-batch.ts";
 import { orderSocket, productsSocket } from "./routes/sockets.ts";
 import { createTicket } from "./routes/tickets.ts";
 
-export interface HonoEnv {
-  Bindings: Env;
-  Variables: {
-    /** The name of the publish key that the request came with, as soon as that is known. */
-    key?: string;
-  };
-}
-
-/** The Worker's table of contents. */
+/** Every route, and what runs before it. */
 export const app = new Hono<HonoEnv>();
 
-app.use(answerHeaders);
+app.use(responseHeaders);
 
-// Browsers listen. Headers of a 101 answer cannot be changed, so sockets stay clear of the CORS middleware.
+// Clients listen. Registered before the CORS middleware, because the headers of a 101 response cannot be changed.
 app.get("/api/v1/ws/orders/:order_id", orderSocket);
 app.get("/api/v1/ws/products", productsSocket);
 
-// Everybody reads.
+// Everyone may read the documentation.
 app.get("/openapi.json", cacheable, openApi);
 app.get("/asyncapi.json", cacheable, asyncApi);
 app.get("/docs", cacheable, docs);
 
-// Who is no page, as services are, needs none of it.
+// Non-browser callers send no Origin; skip CORS.
 const allowPages = cors({
-  origin: (origin, c: Context<HonoEnv>) => (isPageAllowed(origin, c.req.url, configOf(c.env)) ? origin : null),
+  origin: (origin, c: Context<HonoEnv>) => (isOriginAllowed(origin, c.req.url, configOf(c.env)) ? origin : null),
   allowMethods: ["GET", "POST", "PUT", "DELETE"],
   allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key"],
   exposeHeaders: ["Retry-After", "X-Request-Id"],
@@ -47,7 +40,7 @@ const allowPages = cors({
 });
 app.use((c, next) => (c.req.header("Origin") === undefined ? next() : allowPages(c, next)));
 
-// Operators look.
+// Operators monitor.
 app.get("/api/v1/ws/health", health);
 app.get("/metrics", metrics);
 
@@ -57,18 +50,18 @@ app.post("/api/v1/publish/products", publishProducts);
 app.post("/api/v1/publish/batch", publishBatch);
 app.post("/api/v1/disconnect", disconnect);
 
-// Services say whose an order is; its owner may read it.
+// Services register orders; owners read theirs.
 app.put("/api/v1/orders/:order_id", putOrder);
 app.get("/api/v1/orders/:order_id", getOrder);
 app.delete("/api/v1/orders/:order_id", deleteOrder);
 
-// Services let guests listen to one order.
+// Services issue tickets for guests.
 app.post("/api/v1/orders/:order_id/tickets", createTicket);
 
 app.notFound((c) => answerError(noRoute(c), c));
 app.onError(answerError);
 
-/** A path that other methods have gets 405 and their names (RFC 9110, section 15.5.6); any other path 404. */
+/** Returns 405 with `Allow` if the path exists for other methods (RFC 9110, section 15.5.6), else 404. */
 function noRoute(c: Context): Refusal {
   const allowed = METHODS.map((method) => method.toUpperCase()).filter((method) => hasRoute(method, c.req.path));
   if (allowed.length === 0) return new Refusal("not_found");
@@ -78,6 +71,6 @@ function noRoute(c: Context): Refusal {
 }
 
 function hasRoute(method: string, path: string): boolean {
-  // Middleware is registered for every method and path; it is no route.
+  // Ignores middleware, which matches every method and path.
   return app.router.match(method, path)[0].some(([[, route]]) => route.method === method);
 }

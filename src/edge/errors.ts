@@ -8,50 +8,67 @@ import {
   REFUSALS,
   type RefusalReason,
 } from "../protocol/refusals.ts";
+import type { Checked } from "../protocol/validation.ts";
 import { logFault, logRefusal } from "../telemetry/log.ts";
-import type { HonoEnv } from "./app.ts";
-import { count, flush, requestIdOf, routeOf } from "./observe.ts";
+import { recordAuthFailure } from "../telemetry/record.ts";
+import { flush, type HonoEnv, record, requestIdOf, routeOf } from "./context.ts";
 
-/** A request is refused: thrown anywhere below a route, answered here, in one shape. */
+/** A refused request. Thrown anywhere within a route; `answerError` turns it into the response. */
 export class Refusal extends Error {
   readonly reason: HttpRefusal;
   readonly problem: Problem;
   readonly headers: Record<string, string>;
-  /** What exactly was wrong with a credential: for the log and the metrics, not for the client. */
-  readonly fault: string | undefined;
+  /** Why a credential was refused, in detail: for the log and the metrics, never for the client. */
+  readonly reasonDetail: string | undefined;
 
   constructor(
     reason: HttpRefusal,
-    more: { detail?: string; errors?: FieldError[]; headers?: Record<string, string>; fault?: string } = {},
+    more: { detail?: string; errors?: FieldError[]; headers?: Record<string, string>; reasonDetail?: string } = {},
   ) {
-    const { headers = {}, fault, ...rest } = more;
+    const { headers = {}, reasonDetail, ...rest } = more;
     super(REFUSALS[reason].title);
     this.name = "Refusal";
     this.reason = reason;
     this.problem = problem(reason, rest);
     this.headers = headers;
-    this.fault = fault;
+    this.reasonDetail = reasonDetail;
   }
 }
 
-/** How long a client is asked to wait when something is down, in seconds. */
+/** Returns the refusal of a request with bad fields: 422. */
+export function invalid(...errors: FieldError[]): Refusal {
+  return new Refusal("validation_failed", { errors });
+}
+
+/** Returns the checked value. @throws {Refusal} 422, which names every bad field. */
+export function requireValid<T>(checked: Checked<T>): T {
+  if (!checked.ok) throw invalid(...checked.errors);
+  return checked.value;
+}
+
+/** `Retry-After` of a 503. */
 const RETRY_AFTER_SECONDS = 5;
 
-/** Whatever a route throws becomes an `application/problem+json` answer (RFC 9457). */
+/** Answers anything that a route throws as `application/problem+json` (RFC 9457). */
 export function answerError(error: unknown, c: Context<HonoEnv>): Response {
-  const refusal = refusalOf(error, c);
+  const refusal = toRefusal(error, c);
   const code = REFUSALS[refusal.reason].status;
-  noteRefusal(c, refusal.reason, code, refusal.fault);
-  return answerRefusal(refusal, c);
+  recordRefusal(c, refusal.reason, code, refusal.reasonDetail);
+  return respond(refusal, c);
 }
 
 /**
- * Logs and counts that somebody was told no; of a service the line has its key's name.
- * @param code The HTTP status, or the code that the socket was closed with.
- * @param fault What exactly was wrong with a credential, if that was it.
+ * Logs and counts a refusal, with the name of the publish key if one was presented.
+ * @param code The HTTP status or the WebSocket close code.
+ * @param reasonDetail Why a credential was refused, in detail.
  */
-export function noteRefusal(c: Context<HonoEnv>, reason: RefusalReason, code: number, fault?: string): void {
-  const key = c.get("key");
+export function recordRefusal(
+  c: Context<HonoEnv>,
+  reason: RefusalReason,
+  code: number,
+  reasonDetail: string | undefined,
+): void {
+  const key = c.get("keyName");
   logRefusal({
     request_id: requestIdOf(c),
     method: c.req.method,
@@ -59,12 +76,12 @@ export function noteRefusal(c: Context<HonoEnv>, reason: RefusalReason, code: nu
     reason,
     code,
     ...(key !== undefined && { key }),
-    ...(fault !== undefined && { fault }),
+    ...(reasonDetail !== undefined && { reason_detail: reasonDetail }),
   });
-  if (fault !== undefined) count(c, "tidings_auth_failures_total", { reason: fault });
+  if (reasonDetail !== undefined) record(c, (counters) => recordAuthFailure(counters, reasonDetail));
 }
 
-function refusalOf(error: unknown, c: Context<HonoEnv>): Refusal {
+function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof ConfigError) {
     logFault("configuration", error);
@@ -73,13 +90,13 @@ function refusalOf(error: unknown, c: Context<HonoEnv>): Refusal {
   }
   logFault("request", error, { request_id: requestIdOf(c) });
   flush(c);
-  // The platform marks what a later try may mend (Durable Objects, error handling).
+  // The platform marks errors that a retry may avoid (Durable Objects, error handling).
   const { retryable, overloaded } = error as { retryable?: unknown; overloaded?: unknown };
   return new Refusal(retryable === true || overloaded === true ? "unavailable" : "internal_error");
 }
 
-function answerRefusal({ reason, problem, headers }: Refusal, c: Context): Response {
-  // `c.body` keeps the headers that middleware has set, CORS among them.
+function respond({ reason, problem, headers }: Refusal, c: Context): Response {
+  // `c.body` keeps the headers that middleware has set, such as CORS.
   return c.body(JSON.stringify(problem), REFUSALS[reason].status, {
     "Content-Type": "application/problem+json",
     ...(problem.status === 401 && { "WWW-Authenticate": "Bearer" }),

@@ -1,33 +1,33 @@
 import type { Context, Next } from "hono";
 import { secureHeaders } from "hono/secure-headers";
-import { requestIdOf } from "./observe.ts";
+import { requestIdOf } from "./context.ts";
 
-/** Nothing of an answer is to be run, framed or sniffed; a page of ours brings a policy of its own. */
-const HEADERS = {
+/** No response may be executed, framed or sniffed. The documentation page sets its own policy. */
+const SECURITY_HEADERS = {
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   xFrameOptions: "DENY",
-  // For requests without CORS, images and scripts among them. Who may read is CORS' matter and stays so.
+  // Blocks other sites' requests without CORS, such as images and scripts. CORS governs the rest.
   crossOriginResourcePolicy: "same-origin",
   strictTransportSecurity: "max-age=31536000",
-  // For browsers and plug-ins that are gone.
+  // These concern HTML pages, obsolete browsers and plug-ins only.
   xDnsPrefetchControl: false,
   xDownloadOptions: false,
   xPermittedCrossDomainPolicies: false,
   xXssProtection: false,
   originAgentCluster: false,
-  // A route's own header counts.
+  // Keeps headers that a route has set.
   overwrite: false,
 };
 
-const onHttps = secureHeaders(HEADERS);
-/** It must not be said over http (RFC 6797, section 7.2). */
-const onHttp = secureHeaders({ ...HEADERS, strictTransportSecurity: false });
+const onHttps = secureHeaders(SECURITY_HEADERS);
+/** HSTS must not be sent over HTTP (RFC 6797, section 7.2). */
+const onHttp = secureHeaders({ ...SECURITY_HEADERS, strictTransportSecurity: false });
 
 /**
- * Every HTTP answer gets its security headers, refusals too, says what it is called in the log, and is kept by no cache unless its route says otherwise.
- * A 101 is left as it is: its headers cannot be changed.
+ * Adds the security headers and `X-Request-Id` to every HTTP response, errors included, and forbids caching unless the
+ * route allows it. The headers of a 101 response cannot be changed.
  */
-export async function answerHeaders(c: Context, next: Next): Promise<void> {
+export async function responseHeaders(c: Context, next: Next): Promise<void> {
   await next();
   if (c.res.status === 101) return;
   c.res.headers.set("X-Request-Id", requestIdOf(c));

@@ -2,7 +2,7 @@ import type { RelayStatus } from "../ingress/redis/contract.ts";
 import type { Overview } from "../registry/contract.ts";
 import type { RelayProblem } from "../telemetry/metrics.ts";
 
-/** The health page's answer, in the original service's shape. */
+/** The health response, in the original service's shape. */
 export interface Health {
   status: "healthy" | "degraded";
   redis_status: "healthy" | "unavailable" | "disabled";
@@ -11,18 +11,18 @@ export interface Health {
   active_channels: string[];
   total_connections: number;
   channel_details: Record<string, number>;
-  /** Only there, and true, when there are more channels than are listed; `total_connections` counts them all. */
+  /** Present when not every channel is listed. `total_connections` counts them all. */
   truncated?: true;
 }
 
-/** How many channels are listed by name. */
 export const MAX_LISTED_CHANNELS = 1000;
 
 export type RelayHealth = Pick<RelayStatus, "redis" | "problems">;
 
 /**
- * @param overviews Of every registry; null for one that could not be asked, which is a degraded service.
- * @param isPrivileged Whether the requester may read order ids; for others all orders are summed as `orders`.
+ * Combines the registries' overviews into the health response.
+ * @param overviews One per registry; null for one that did not respond, which makes the service `degraded`.
+ * @param isPrivileged Whether the requester may read order ids. For others, all orders are summed as `orders`.
  */
 export function healthOf(
   overviews: (Overview | null)[],

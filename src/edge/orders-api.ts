@@ -2,24 +2,24 @@ import * as z from "zod";
 import type { Identity } from "../channels/contract.ts";
 import { orderStub } from "../channels/directory.ts";
 import type { Env } from "../config/env.ts";
+import { orderRegistration } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
 import { Refusal } from "./errors.ts";
 
 const TIMEOUT_MS = 5000;
 
-/** What is read of the backend's own order; a backend may count its users with integers. */
+/** The fields read from the backend's order; others are ignored. Some backends number their users. */
 const backendOrder = z.object({
-  user_id: z.union([z.string().min(1).max(256), z.int().transform(String)]),
-  status: z.string().min(1).max(64),
-  payment_status: z.string().min(1).max(64),
+  ...orderRegistration.shape,
+  user_id: z.union([orderRegistration.shape.user_id, z.int().transform(String)]),
 });
 
 /**
- * Asks the shop's own backend about an order that has no owner here: `GET {ORDERS_API_URL}/{order_id}` with the
- * caller's token, so that the backend decides as it does for every other call.
- * @returns Why the caller may not listen, or null: the order's object knows the owner now.
- * @throws {Refusal} 503 when the backend does not answer as it should.
+ * Looks up an order without a known owner in the shop's backend: `GET {ORDERS_API_URL}/{order_id}` with the caller's
+ * token, so that the backend authorizes the call as usual. On success, the order's object remembers the owner.
+ * @returns Why the caller may not listen, or null.
+ * @throws {Refusal} 503 when the backend fails or its answer is malformed.
  */
 export async function lookUpOrder(
   env: Env,
@@ -30,7 +30,7 @@ export async function lookUpOrder(
 ): Promise<SocketRefusal | null> {
   const response = await fetch(`${ordersApiUrl}/${orderId}`, {
     headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
-    // A redirect could carry the token to another host.
+    // A redirect could send the token to another host.
     redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch((error: unknown) => fail(error));
@@ -38,7 +38,7 @@ export async function lookUpOrder(
   if (response.status === 401 || response.status === 403) return "access_denied";
   if (response.status !== 200) return fail(new Error(`status ${response.status}`));
   const order = backendOrder.safeParse(await response.json().catch(() => null));
-  if (!order.success) return fail(new Error("its answer lacks user_id, status or payment_status"));
+  if (!order.success) return fail(new Error("the response lacks user_id, status or payment_status"));
   return orderStub(env, orderId).adopt(order.data, identity);
 }
 

@@ -3,12 +3,12 @@ import type { ConnectRefusal } from "../channels/handshake.ts";
 import type { CloseCode } from "../protocol/close-rules.ts";
 import { encodeClosingFrame, SUBPROTOCOL } from "../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
-import type { HonoEnv } from "./app.ts";
+import { recordConnectionRefused } from "../telemetry/record.ts";
 import { speaksSubprotocol } from "./auth/credentials.ts";
-import { noteRefusal, Refusal } from "./errors.ts";
-import { count } from "./observe.ts";
+import { type HonoEnv, record } from "./context.ts";
+import { Refusal, recordRefusal } from "./errors.ts";
 
-/** @throws {Refusal} 426 when the request asks for no WebSocket. */
+/** @throws {Refusal} 426 unless the request asks for a WebSocket. */
 export function requireUpgrade(c: Context): void {
   if (c.req.header("Upgrade")?.toLowerCase() === "websocket") return;
   throw new Refusal("upgrade_required", {
@@ -17,28 +17,28 @@ export function requireUpgrade(c: Context): void {
   });
 }
 
-/** What the client gets of it: the open socket, or one that is closed at once. */
+/** Answers a handshake with the channel's socket, or refuses it. */
 export function answerConnect(c: Context<HonoEnv>, answer: Response | ConnectRefusal): Response {
   return "reason" in answer ? refuseSocket(c, answer.reason) : withSubprotocol(c, answer);
 }
 
 /**
- * Says no in a way that a browser can see. It shows a page nothing of a failed handshake but code 1006, so the
- * handshake succeeds and the socket is closed at once, with the code and its public sentence.
- * @param fault What exactly was wrong with the token, if that was it.
+ * Refuses a handshake so that pages learn why: accepts it, then closes the socket at once with the refusal's code and
+ * title. A browser reports a failed handshake only as code 1006.
+ * @param reasonDetail Why a token was refused, in detail.
  */
-export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, fault?: string): Response {
-  const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
+export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, reasonDetail?: string): Response {
+  const { 0: client, 1: server } = new WebSocketPair();
   server.accept();
   const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
   if (speaksSubprotocol(c.req.raw)) server.send(encodeClosingFrame(close, title));
   server.close(close, title);
-  noteRefusal(c, reason, close, fault);
-  count(c, "tidings_connections_refused_total", { reason });
+  recordRefusal(c, reason, close, reasonDetail);
+  record(c, (counters) => recordConnectionRefused(counters, reason));
   return withSubprotocol(c, new Response(null, { status: 101, webSocket: client }));
 }
 
-/** A client that offered `tidings.v1` gets it echoed: a browser drops a connection that ignores its offer. */
+/** Echoes an offered `tidings.v1`: browsers drop a connection that does not select one of the offered subprotocols. */
 function withSubprotocol(c: Context, response: Response): Response {
   if (!speaksSubprotocol(c.req.raw)) return response;
   const headers = new Headers(response.headers);

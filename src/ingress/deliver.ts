@@ -7,7 +7,7 @@ import { logFault } from "../telemetry/log.ts";
 const MAX_ATTEMPTS = 3;
 const BASE_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 1000;
-/** A channel that has not answered by then counts as unreachable. It may still apply the events: ids make a retry safe. */
+/** After this time, a channel counts as unreachable. It may still apply the events; their ids make a retry safe. */
 const TIMEOUT_MS = 10_000;
 
 export type Delivery =
@@ -16,7 +16,7 @@ export type Delivery =
   | { isDelivered: false; isOwnFailure: boolean };
 
 /** Delivers as `attemptDelivery` does; the events of a channel that cannot be reached are `unavailable`. */
-export async function deliver(
+export async function deliverToChannel(
   env: Env,
   channel: string,
   events: AcceptedEvent[],

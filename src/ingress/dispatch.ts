@@ -5,13 +5,13 @@ import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { DOORBELL, entryFields } from "../protocol/stream.ts";
 import { logFault } from "../telemetry/log.ts";
-import { deliver } from "./deliver.ts";
+import { deliverToChannel } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
 
 /**
- * Delivers validated events to their channels, whichever way they came in. Each channel receives its events together
- * and in order. A failing channel affects no other; with Redis, its events are queued in the stream.
- * @param requestId The request that published them, for the log.
+ * Delivers the events of one publish call to their channels. Each channel receives its events together and in order. A
+ * failing channel affects no other; with Redis, its events are queued in the stream.
+ * @param requestId The publish call, for the log.
  * @returns One outcome per event, in the order of the events.
  */
 export async function dispatch(
@@ -26,12 +26,8 @@ export async function dispatch(
     channels,
     async ([channel, indexed]) => {
       const own = indexed.map(([, event]) => event);
-      const delivered = await queueUndelivered(
-        env,
-        own,
-        await deliver(env, channel, own, source, requestId),
-        requestId,
-      );
+      const outcomesOfChannel = await deliverToChannel(env, channel, own, source, requestId);
+      const delivered = await queueUndelivered(env, own, outcomesOfChannel, requestId);
       for (const [i, outcome] of delivered.entries()) {
         const index = indexed[i]?.[0];
         if (index !== undefined) outcomes[index] = outcome;
@@ -54,10 +50,10 @@ async function queueUndelivered(
   const queued: PublishOutcome[] = [];
   for (const [i, outcome] of outcomes.entries()) {
     const event = events[i];
-    const isQueueable = outcome.status === "unavailable" && event;
+    const isQueueable = event && outcome.status === "unavailable";
     queued.push(isQueueable ? await queue(client, redis.stream, event, requestId) : outcome);
   }
-  // Errors do not matter: without the doorbell, the relay finds the entries a little later.
+  // Best effort: without the doorbell, the relay finds the entries a little later.
   await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
   return queued;
 }

@@ -5,8 +5,8 @@ import { logFault } from "../telemetry/log.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 
 /**
- * The cron trigger, once a minute: revives a relay that has lost its alarm, and has it read what arrived while there
- * were no listeners.
+ * Handles the cron trigger, once a minute: wakes the relay, which may have lost its alarm, and which does not poll
+ * while there are no listeners.
  */
 export async function watchdog(_: ScheduledController, env: Env, ctx: ExecutionContext): Promise<void> {
   try {

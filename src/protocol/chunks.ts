@@ -1,7 +1,7 @@
-/** Splits texts into runs, in order, of at most so many characters each; one that is longer alone stays whole. */
+/** Splits texts into chunks, in order, of at most `maxLength` characters. A longer text is a chunk of its own. */
 export function chunksOf(texts: string[], maxLength: number): string[][] {
   const chunks: string[][] = [];
-  // The first one begins a run.
+  // Over the limit, so that the first text starts a chunk.
   let length = maxLength + 1;
   for (const text of texts) {
     if (length + text.length > maxLength) {
@@ -9,6 +9,7 @@ export function chunksOf(texts: string[], maxLength: number): string[][] {
       length = 0;
     }
     chunks.at(-1)?.push(text);
+    // Plus one for the separator.
     length += text.length + 1;
   }
   return chunks;

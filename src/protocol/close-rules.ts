@@ -1,7 +1,7 @@
 /**
- * Every code with which the service closes a socket. Decades as Pusher's channels protocol has them:
- * 40xx stop, 41xx come back after a back-off, 42xx come back now. 4000 to 4004 are the original service's.
- * What each one means to a person is in `close-codes.ts`: a browser need not load that.
+ * Every code with which the service closes a socket. The decades follow Pusher's channels protocol: 40xx stop, 41xx
+ * reconnect after a back-off, 42xx reconnect now. 4000 to 4004 are the original service's.
+ * `close-codes.ts` explains them to people; browsers do not load that.
  */
 export const CLOSE_RULES = {
   4000: { name: "invalid_order_id", retry: "never" },
@@ -17,25 +17,25 @@ export const CLOSE_RULES = {
 
 interface CloseRule {
   name: string;
-  /** Whether a client may connect again by itself: `never`, after a `backoff`, or `now` (with jitter). */
+  /** When a client may reconnect automatically: `never`, after a `backoff`, or `now` (with jitter). */
   retry: "never" | "backoff" | "now";
 }
 
 export type CloseCode = keyof typeof CLOSE_RULES;
 
-/** The code of a token that is not taken, and of a right that was withdrawn. */
+/** The token was refused, or access was revoked. */
 export const UNAUTHENTICATED = 4001 satisfies CloseCode;
-/** The reason beside 4001 when somebody's right to listen was withdrawn: no fresh token mends that. */
+/** The close reason that comes with 4001 after access was revoked. A fresh token does not restore access. */
 export const DISCONNECTED_REASON = "Disconnected by the service";
 
 export function isCloseCode(code: number): code is CloseCode {
   return Object.hasOwn(CLOSE_RULES, code);
 }
 
-/** Whether a client comes back by itself after a close: `never`, after a `backoff`, or `now` (with jitter). */
-export function retryOf(code: number): "never" | "backoff" | "now" {
+/** Returns when a client may reconnect automatically after a close. */
+export function retryOf(code: number): CloseRule["retry"] {
   if (isCloseCode(code)) return CLOSE_RULES[code].retry;
-  // A code of a newer service: its decade says enough. Codes below 4000 are of the network and of restarts.
+  // Unknown codes of a newer service follow their decade. Codes below 4000 come from the network and restarts.
   if (code >= 4000 && code < 4100) return "never";
   return code >= 4200 && code < 4300 ? "now" : "backoff";
 }

@@ -1,14 +1,14 @@
 /**
- * The events as types alone: what programs are written against, without the library that checks what comes from
- * outside. `events.ts` has the schemas; it does not compile while one of them says anything else than is said here.
+ * The events as types, without the validation library. `events.ts` has the schemas, and does not compile unless each
+ * matches its type here.
  */
 
 interface AnyOrderData {
-  /** Filled in by the service when it is missing. */
+  /** Filled in by the service if missing. */
   order_id?: string | undefined;
   /** ISO 8601, with or without an offset. */
   timestamp?: string | undefined;
-  /** Fields that the catalogue does not name pass through unchanged. */
+  /** Other fields pass through unchanged. */
   [field: string]: unknown;
 }
 
@@ -18,7 +18,7 @@ interface AnyProductData {
   sku?: string | null | undefined;
   /** ISO 8601, with or without an offset. */
   timestamp?: string | undefined;
-  /** Fields that the catalogue does not name pass through unchanged. */
+  /** Other fields pass through unchanged. */
   [field: string]: unknown;
 }
 
@@ -31,7 +31,7 @@ interface ProductNameData extends AnyProductData {
   name?: string | null | undefined;
 }
 
-/** The `data` of each event that an order's channel carries, as it is published. */
+/** The `data` of each event of an order's channel, as published. */
 export interface OrderEvents {
   order_status_changed: OrderStatusData;
   payment_status_changed: OrderStatusData;
@@ -40,7 +40,7 @@ export interface OrderEvents {
   order_cancelled: AnyOrderData & { reason?: string | null | undefined };
 }
 
-/** The `data` of each event that the products' channel carries. */
+/** The `data` of each event of the products channel, as published. */
 export interface ProductEvents {
   product_created: ProductNameData;
   product_updated: ProductNameData;
@@ -56,8 +56,8 @@ export type OrderEventType = keyof OrderEvents;
 export type ProductEventType = keyof ProductEvents;
 export type EventType = OrderEventType | ProductEventType;
 
-/** The `data` of one type of event as it is published. */
+/** The `data` of one type of event, as published. */
 export type PublishedData<T extends EventType> = (OrderEvents & ProductEvents)[T];
-/** The `data` of one type of event as it arrives: an order event always has its `order_id` then. */
+/** The `data` of one type of event, as received: order events then always have their `order_id`. */
 export type EventData<T extends EventType> = PublishedData<T> &
   (T extends OrderEventType ? { order_id: string } : unknown);

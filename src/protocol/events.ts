@@ -1,47 +1,48 @@
 import * as z from "zod";
 import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
+import { MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./names.ts";
 
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
 
 /**
- * The catalogue: the eleven events that Tidings carries, each with its schema, summary and example.
- * Validation, types, test data and the README's tables are all read from here.
+ * The event catalogue: each event's schema, summary and example. Validation, documents and the README's tables come
+ * from here.
  *
- * Every schema is loose: fields it does not name pass through unchanged.
+ * Schemas are loose: fields they do not name pass through unchanged.
  */
 
-const status = z.string().min(1).max(64);
-/** Python's `datetime.isoformat()` writes no offset and up to six decimals; both are part of the contract. */
+const status = z.string().min(1).max(MAX_STATUS_LENGTH);
+/** Python's `datetime.isoformat()` writes microseconds and no offset; the contract allows both. */
 const timestamp = z.iso.datetime({ local: true, offset: true, error: "must be an ISO 8601 date and time" });
 const quantity = z.int().min(0);
 const price = z.number().min(0);
 
 const orderData = { order_id: z.string().optional(), timestamp: timestamp.optional() };
 const productData = {
-  product_id: z.string().min(1).max(128),
+  product_id: z.string().min(1).max(MAX_PRODUCT_ID_LENGTH),
   sku: z.string().max(128).nullish(),
   timestamp: timestamp.optional(),
 };
 
-const EXAMPLE_ORDER = "123e4567-e89b-12d3-a456-426614174000";
+export const EXAMPLE_ORDER = "123e4567-e89b-12d3-a456-426614174000";
 const EXAMPLE_TIME = "2026-11-22T10:15:30.123456";
 
 export const EVENTS = {
   order_status_changed: {
     channel: "order",
-    summary: "The order's status is another one.",
+    summary: "The order's status changed.",
     data: z.looseObject({ ...orderData, old_status: status.nullish(), new_status: status }),
     example: { order_id: EXAMPLE_ORDER, old_status: "pending", new_status: "processing", timestamp: EXAMPLE_TIME },
   },
   payment_status_changed: {
     channel: "order",
-    summary: "The order's payment status is another one.",
+    summary: "The order's payment status changed.",
     data: z.looseObject({ ...orderData, old_status: status.nullish(), new_status: status }),
     example: { order_id: EXAMPLE_ORDER, old_status: "pending", new_status: "paid", timestamp: EXAMPLE_TIME },
   },
   order_shipped: {
     channel: "order",
-    summary: "The order is on its way; its status becomes `shipped`.",
+    summary: "The order was shipped; its status becomes `shipped`.",
     data: z.looseObject({
       ...orderData,
       tracking_number: z.string().max(256).nullish(),
@@ -56,49 +57,49 @@ export const EVENTS = {
   },
   order_delivered: {
     channel: "order",
-    summary: "The order has arrived; its status becomes `delivered`.",
+    summary: "The order was delivered; its status becomes `delivered`.",
     data: z.looseObject(orderData),
     example: { order_id: EXAMPLE_ORDER, timestamp: EXAMPLE_TIME },
   },
   order_cancelled: {
     channel: "order",
-    summary: "The order is called off; its status becomes `cancelled`.",
+    summary: "The order was cancelled; its status becomes `cancelled`.",
     data: z.looseObject({ ...orderData, reason: z.string().nullish() }),
     example: { order_id: EXAMPLE_ORDER, reason: "Out of stock", timestamp: EXAMPLE_TIME },
   },
   product_created: {
     channel: "products",
-    summary: "A product is new in the shop.",
+    summary: "A product was added.",
     data: z.looseObject({ ...productData, name: z.string().nullish() }),
     example: { product_id: "p-42", sku: "MUG-BLUE", name: "Blue mug", timestamp: EXAMPLE_TIME },
   },
   product_updated: {
     channel: "products",
-    summary: "A product's description changed.",
+    summary: "A product's details changed.",
     data: z.looseObject({ ...productData, name: z.string().nullish() }),
     example: { product_id: "p-42", sku: "MUG-BLUE", name: "Blue mug, 300 ml", timestamp: EXAMPLE_TIME },
   },
   product_deleted: {
     channel: "products",
-    summary: "A product is gone from the shop.",
+    summary: "A product was removed.",
     data: z.looseObject(productData),
     example: { product_id: "p-42", sku: "MUG-BLUE", timestamp: EXAMPLE_TIME },
   },
   inventory_updated: {
     channel: "products",
-    summary: "A product's stock is another number.",
+    summary: "A product's stock level changed.",
     data: z.looseObject({ ...productData, old_quantity: quantity.nullish(), new_quantity: quantity }),
     example: { product_id: "p-42", sku: "MUG-BLUE", old_quantity: 10, new_quantity: 5, timestamp: EXAMPLE_TIME },
   },
   price_updated: {
     channel: "products",
-    summary: "A product's price is another number.",
+    summary: "A product's price changed.",
     data: z.looseObject({ ...productData, old_price: price.nullish(), new_price: price }),
     example: { product_id: "p-42", sku: "MUG-BLUE", old_price: 12.5, new_price: 9.99, timestamp: EXAMPLE_TIME },
   },
   product_status_changed: {
     channel: "products",
-    summary: "A product's availability is another one.",
+    summary: "A product's status changed.",
     data: z.looseObject({ ...productData, old_status: status.nullish(), new_status: status }),
     example: {
       product_id: "p-42",
@@ -111,7 +112,7 @@ export const EVENTS = {
 } as const satisfies Catalogue;
 
 interface EventDefinition<Kind extends ChannelKind, Data> {
-  /** Which kind of channel carries it. */
+  /** The kind of channel that carries it. */
   channel: Kind;
   /** One sentence, Markdown. */
   summary: string;
@@ -120,7 +121,7 @@ interface EventDefinition<Kind extends ChannelKind, Data> {
   example: Record<string, unknown>;
 }
 
-/** Every event of `event-data.ts`, with a schema of just that data. */
+/** Every event of `event-data.ts`, with a schema of exactly that data. */
 type Catalogue = { [T in OrderEventType]: EventDefinition<"order", OrderEvents[T]> } & {
   [T in ProductEventType]: EventDefinition<"products", ProductEvents[T]>;
 };
@@ -131,7 +132,7 @@ export function isEventType(value: unknown): value is EventType {
   return typeof value === "string" && Object.hasOwn(EVENTS, value);
 }
 
-/** The types that a kind of channel carries, in the catalogue's order. */
+/** Returns the event types of a kind of channel, in the catalogue's order. */
 export function eventTypesOf(kind: ChannelKind): EventType[] {
   return Object.keys(EVENTS)
     .filter(isEventType)

@@ -1,31 +1,33 @@
 import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
 import { MAX_EVENT_ID_LENGTH } from "./names.ts";
-import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, MAX_JSON_DEPTH } from "./publish.ts";
+import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, MAX_JSON_DEPTH } from "./publish-call.ts";
 import type { RefusalReason } from "./refusals.ts";
 
-/** Everything that has a bound: its number, what it bounds, and how more than that is refused. */
+/** Every limit: its value, what it applies to, and how the service refuses what exceeds it. */
 
-/** Messages of a client, besides pings: so many at once, and so many more a second. */
+/** Token bucket for a client's messages, pings excluded: burst size and refill rate. */
 export const CLIENT_MESSAGES_BURST = 20;
 export const CLIENT_MESSAGES_PER_SECOND = 1;
 
-/** What a `tidings.v1` client was sent before it is asked how far it has read, and before it counts as too slow. */
+/** Flow control: a `tidings.v1` client with this many unacknowledged characters receives `ack_request`. */
 export const ASK_AFTER_CHARACTERS = 256 * 1024;
+/** Flow control: a `tidings.v1` client with more unacknowledged characters is closed with 4108. */
 export const MAX_UNCONFIRMED_CHARACTERS = 4 * 1024 * 1024;
 
-/** What a plain client may be sent within a minute, since it cannot acknowledge: `MAX_PLAIN_BYTES_PER_MINUTE`. */
+/**
+ * Default of `MAX_PLAIN_BYTES_PER_MINUTE`: what a plain client may be sent within a minute. Nothing tells whether it
+ * reads, because it cannot acknowledge.
+ */
 export const DEFAULT_PLAIN_BYTES_PER_MINUTE = 4 * 1024 * 1024;
 /** What all plain clients of one object may be sent within a minute; beyond it the largest consumers are closed first. */
 export const MAX_PLAIN_BYTES_PER_OBJECT_MINUTE = 64 * 1024 * 1024;
 
-/** Of one user in one channel: `MAX_CONNECTIONS_PER_USER`. */
+/** Default of `MAX_CONNECTIONS_PER_USER`: one user's sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_USER = 20;
-/** Of everybody in one channel: `MAX_CONNECTIONS_PER_CHANNEL`. */
+/** Default of `MAX_CONNECTIONS_PER_CHANNEL`: all sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;
-/** An object holds no more sockets (Durable Objects limits). */
-export const MOST_CONNECTIONS_PER_CHANNEL = 32_768;
 
-/** Calls that the rate-limit bindings of `wrangler.toml` allow, each to one key in one location. */
+/** The rate-limit bindings of `wrangler.toml`: calls per key, location and period. Metrics use `name`. */
 export const RATE_LIMITS = {
   CONNECTS_PER_ADDRESS: { limit: 600, periodSeconds: 60, name: "connects_per_address" },
   CONNECTS_PER_USER: { limit: 60, periodSeconds: 60, name: "connects_per_user" },
@@ -38,7 +40,7 @@ interface LimitRow {
   what: string;
   limit: string;
   refusal: RefusalReason;
-  /** Who meets it: a socket with a close code, an HTTP call with a status. */
+  /** Where the limit applies: sockets are refused with a close code, HTTP calls with a status. */
   of: ("socket" | "call")[];
 }
 
@@ -47,7 +49,7 @@ const bytes = (value: number) => (value % 1024 ** 2 === 0 ? `${value / 1024 ** 2
 const rate = ({ limit, periodSeconds }: { limit: number; periodSeconds: number }) =>
   `${count(limit)} in ${periodSeconds} s`;
 
-/** For the documents. */
+/** The documented limits. */
 export const LIMITS: LimitRow[] = [
   {
     what: "a user's sockets in one channel (`MAX_CONNECTIONS_PER_USER`)",
@@ -62,31 +64,31 @@ export const LIMITS: LimitRow[] = [
     of: ["socket"],
   },
   {
-    what: "attempts to connect, looks at the open health page, and signed calls before a good one, from one address (`CONNECTS_PER_ADDRESS`)",
+    what: "connection attempts, unauthenticated health requests, and signed calls before a valid signature, per address (`CONNECTS_PER_ADDRESS`)",
     limit: rate(RATE_LIMITS.CONNECTS_PER_ADDRESS),
     refusal: "rate_limited",
     of: ["socket", "call"],
   },
   {
-    what: "attempts of one user to connect, and calls with the user's token (`CONNECTS_PER_USER`)",
+    what: "connection attempts and calls with a user's token, per user (`CONNECTS_PER_USER`)",
     limit: rate(RATE_LIMITS.CONNECTS_PER_USER),
     refusal: "rate_limited",
     of: ["socket", "call"],
   },
   {
-    what: "publish calls with one key; a batch is one (`PUBLISHES_PER_KEY`)",
+    what: "publish calls per key; a batch is one call (`PUBLISHES_PER_KEY`)",
     limit: rate(RATE_LIMITS.PUBLISHES_PER_KEY),
     refusal: "rate_limited",
     of: ["call"],
   },
   {
-    what: "a client's messages, besides pings",
-    limit: `${CLIENT_MESSAGES_BURST} at once, then ${CLIENT_MESSAGES_PER_SECOND} a second`,
+    what: "a client's messages, pings excluded",
+    limit: `${CLIENT_MESSAGES_BURST} at once, then ${CLIENT_MESSAGES_PER_SECOND} per second`,
     refusal: "rate_limited",
     of: ["socket"],
   },
   {
-    what: "characters on their way to a `tidings.v1` client, besides a replay",
+    what: "unacknowledged characters sent to a `tidings.v1` client, replays excluded",
     limit: count(MAX_UNCONFIRMED_CHARACTERS),
     refusal: "too_slow",
     of: ["socket"],

@@ -1,4 +1,4 @@
-/** Ids and channel names: how they are written, and how they are read from outside. */
+/** Ids and channel names: their canonical forms, and parsers for untrusted text. */
 
 /** `order_<order id>` or `products`. */
 export type ChannelName = `order_${string}` | "products";
@@ -6,11 +6,13 @@ export type ChannelName = `order_${string}` | "products";
 export const PRODUCTS_CHANNEL = "products";
 export const MAX_EVENT_ID_LENGTH = 128;
 export const MAX_PRODUCT_ID_LENGTH = 128;
+/** Also bounds a token's `sub`, which is compared with it. */
+export const MAX_USER_ID_LENGTH = 256;
+export const MAX_STATUS_LENGTH = 64;
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
-/** @returns The order id in lower case, as it is written everywhere, or null when it is no UUID (RFC 9562, any version). */
+/** Returns an order id in its canonical lower case, or null for anything but a UUID (RFC 9562, any version). */
 export function parseOrderId(text: string): string | null {
   const id = text.toLowerCase();
   return UUID.test(id) ? id : null;
@@ -20,7 +22,7 @@ export function orderChannelName(orderId: string): ChannelName {
   return `order_${orderId}`;
 }
 
-/** @returns The channel that a name from outside means, in its one spelling, or null. */
+/** Returns a channel's canonical name and its order id, if it has one; null for anything but a channel name. */
 export function parseChannelName(text: string): { name: ChannelName; orderId: string | null } | null {
   if (text === PRODUCTS_CHANNEL) return { name: PRODUCTS_CHANNEL, orderId: null };
   if (!text.startsWith("order_")) return null;
@@ -28,7 +30,14 @@ export function parseChannelName(text: string): { name: ChannelName; orderId: st
   return orderId === null ? null : { name: orderChannelName(orderId), orderId };
 }
 
-/** An event id travels in headers and logs, so it is 1 to 128 visible ASCII characters. */
+/** What an event id must be: visible ASCII only, because ids appear in headers and logs. */
+export const EVENT_ID_RULE = `must be 1 to ${MAX_EVENT_ID_LENGTH} visible ASCII characters`;
+/** The same rule as a regular expression, for documents. */
+export const EVENT_ID_PATTERN = `^[!-~]{1,${MAX_EVENT_ID_LENGTH}}$`;
+// Marked as pure so that bundles without it drop it.
+const EVENT_ID = /* @__PURE__ */ new RegExp(EVENT_ID_PATTERN);
+
+/** Returns whether a text is an event id (`EVENT_ID_RULE`). */
 export function isEventId(text: string): boolean {
-  return text.length <= MAX_EVENT_ID_LENGTH && VISIBLE_ASCII.test(text);
+  return EVENT_ID.test(text);
 }

@@ -1,4 +1,4 @@
-/** Limits of Cloudflare's platform that the service is built around: each number stands here once, with its source. */
+/** Limits of the platforms that the code runs on, Cloudflare's first: each number stands here once, with its source. */
 
 /** Connections that one invocation may have waiting for response headers (Workers platform limits). */
 export const MAX_CONCURRENT_CALLS = 6;
@@ -8,3 +8,5 @@ export const MAX_SOCKETS_PER_OBJECT = 32_768;
 export const MAX_DATA_POINTS_PER_INVOCATION = 250;
 /** How long `waitUntil` keeps a request alive after its response (Workers runtime API). */
 export const WAIT_UNTIL_MS = 30_000;
+/** The longest delay of a timer; a longer one fires at once (HTML standard: a signed 32-bit number). */
+export const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -1,39 +1,46 @@
 import * as z from "zod";
 import { EVENTS, type EventType, eventTypesOf, isEventType } from "./events.ts";
-import { type ChannelName, isEventId, MAX_EVENT_ID_LENGTH, parseChannelName, parseOrderId } from "./names.ts";
+import { isRecord } from "./json.ts";
+import {
+  type ChannelName,
+  EVENT_ID_PATTERN,
+  EVENT_ID_RULE,
+  isEventId,
+  MAX_STATUS_LENGTH,
+  MAX_USER_ID_LENGTH,
+  parseChannelName,
+  parseOrderId,
+} from "./names.ts";
 import type { OrderPut, OrderRegistration } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 import { type StatusChange, statusChangeOf } from "./status-change.ts";
+import { type Checked, check, findUnsafeValue } from "./validation.ts";
 
-/** What a service may publish, and the one door through which every event comes in, whichever way it came. */
+/** What a service may publish, and the validation that every event passes, whether it arrives over HTTP or Redis. */
 
 export * from "./publish-call.ts";
-export const MAX_JSON_DEPTH = 32;
 
+/** The body of `PUT /api/v1/orders/{order_id}`, and `order` in a publish. */
 export const orderRegistration = z.strictObject({
-  user_id: z.string().min(1).max(256),
-  status: z.string().min(1).max(64),
-  payment_status: z.string().min(1).max(64),
+  user_id: z.string().min(1).max(MAX_USER_ID_LENGTH),
+  status: z.string().min(1).max(MAX_STATUS_LENGTH),
+  payment_status: z.string().min(1).max(MAX_STATUS_LENGTH),
 }) satisfies z.ZodType<OrderRegistration>;
 
 const version = z.int().min(0);
 
 export const orderPut = orderRegistration.extend({ version: version.optional() }) satisfies z.ZodType<OrderPut>;
 
-/** The body of a publish, whichever type of event it has; what its `data` must be is the catalogue's matter. */
+/** The body of a publish. The catalogue (`events.ts`) defines `data` for each type. */
 export const publishRequest = z.strictObject({
   type: z.string(),
   data: z.record(z.string(), z.unknown()),
-  id: z
-    .string()
-    .refine(isEventId, `must be 1 to ${MAX_EVENT_ID_LENGTH} visible ASCII characters`)
-    .meta({ pattern: `^[!-~]{1,${MAX_EVENT_ID_LENGTH}}$` })
-    .optional(),
+  id: z.string().refine(isEventId, EVENT_ID_RULE).meta({ pattern: EVENT_ID_PATTERN }).optional(),
   version: version.optional(),
   order: orderRegistration.optional(),
 });
 
-/** An event that passed the door: a channel object stores and sends it without looking at it again. */
+/** A validated event, which channel objects store and send without further checks. */
 export interface AcceptedEvent {
   channel: ChannelName;
   id: string;
@@ -41,32 +48,33 @@ export interface AcceptedEvent {
   /** JSON text, an object. */
   data: string;
   version: number | null;
-  /** `version` and `order` as JSON text, null when there is neither: with `type` and `data`, what a repeated id is compared by. */
+  /**
+   * `version` and `order` as JSON text, or null without either. With `type` and `data`, it distinguishes a repeated
+   * publish from another event with the same id.
+   */
   request: string | null;
-  /** Set on product events. */
+  /** Set for product events. */
   productId: string | null;
-  /** Set when the publish registers its order, too. */
+  /** Set when the publish also registers its order. */
   order: OrderRegistration | null;
   statusChange: StatusChange;
-  /** When it came to the door, or to the stream, in milliseconds since 1970. */
+  /** When the event arrived over HTTP or in the stream, in milliseconds since 1970. */
   acceptedAt: number;
 }
 
-/** Which way events came in, for what is counted and logged. */
+/** Where events came from, for counters and the log. */
 export interface Source {
   via: "http" | "redis";
-  /** The name of the publish key; empty when they came through Redis. */
+  /** The publish key's name; empty for Redis. */
   key: string;
 }
 
-export type Checked<T> = { ok: true; value: T } | { ok: false; errors: FieldError[] };
-
 /**
- * Checks one event, from the HTTP door or any other.
- * @param body The parsed JSON: `{type, data, id?, version?, order?}`.
- * @param channel Where it is to go, in its one spelling (see `parseChannelName`).
- * @param fallbackId Its id when the body brings none.
- * @param acceptedAt Milliseconds since 1970.
+ * Validates one event.
+ * @param body Parsed JSON: `{type, data, id?, version?, order?}`.
+ * @param channel The channel's canonical name (see `parseChannelName`).
+ * @param fallbackId The event's id if the body has none.
+ * @param acceptedAt In milliseconds since 1970.
  * @returns The event, or every bad field by name.
  */
 export function checkEvent(
@@ -80,7 +88,7 @@ export function checkEvent(
   const orderId = parseChannelName(channel)?.orderId ?? null;
   const kind = orderId === null ? "products" : "order";
 
-  // The type and data are judged even when another field is bad, so that one answer names everything.
+  // The type and data are checked even when another field is bad, so that one answer names every bad field.
   const { type, data, order } = isRecord(body) ? body : {};
   if (typeof type === "string" && !(isEventType(type) && EVENTS[type].channel === kind)) {
     errors.push({ field: "type", message: `must be one of ${eventTypesOf(kind).join(", ")}` });
@@ -90,7 +98,7 @@ export function checkEvent(
   }
   if (!isRecord(data)) return { ok: false, errors };
 
-  const unsafe = findUnsafe(data, "data");
+  const unsafe = findUnsafeValue(data, "data");
   if (unsafe) return { ok: false, errors: [...errors, unsafe] };
   if (isEventType(type)) {
     const checked = check(EVENTS[type].data, data, "data");
@@ -117,55 +125,4 @@ export function checkEvent(
       acceptedAt,
     },
   };
-}
-
-/** Checks a value by a schema and names every bad field, below `prefix` when it is given. */
-export function check<T>(schema: z.ZodType<T>, value: unknown, prefix = ""): Checked<T> {
-  const result = schema.safeParse(value);
-  if (result.success) return { ok: true, value: result.data };
-  const errors = result.error.issues.flatMap((issue): FieldError[] => {
-    const field = fieldName([...(prefix ? [prefix] : []), ...issue.path]);
-    if (issue.code !== "unrecognized_keys") return [{ field, message: issue.message }];
-    return issue.keys.map((key) => ({
-      field: field === "body" ? key : `${field}.${key}`,
-      message: "is not known here",
-    }));
-  });
-  return { ok: false, errors };
-}
-
-function fieldName(path: PropertyKey[]): string {
-  if (path.length === 0) return "body";
-  return path
-    .map((part, i) => (typeof part === "number" ? `[${part}]` : `${i > 0 ? "." : ""}${String(part)}`))
-    .join("");
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/**
- * What JSON can say but no listener could read as it was meant: keys that reach an object's prototype in careless
- * code, numbers that JavaScript would silently change, and nesting that exhausts a parser's stack.
- */
-function findUnsafe(value: unknown, field: string, depth = 1): FieldError | null {
-  if (typeof value === "number") {
-    if (!Number.isFinite(value)) return { field, message: "is too large a number" };
-    if (Number.isInteger(value) && !Number.isSafeInteger(value)) {
-      return { field, message: "is an integer beyond 2^53, which JavaScript would change: send it as a string" };
-    }
-    return null;
-  }
-  if (typeof value !== "object" || value === null) return null;
-  if (depth > MAX_JSON_DEPTH) return { field, message: `is nested deeper than ${MAX_JSON_DEPTH} levels` };
-  for (const [key, item] of Object.entries(value)) {
-    const name = Array.isArray(value) ? `${field}[${key}]` : `${field}.${key}`;
-    if (key === "__proto__" || key === "constructor" || key === "prototype") {
-      return { field: name, message: "is not an allowed key" };
-    }
-    const found = findUnsafe(item, name, depth + 1);
-    if (found) return found;
-  }
-  return null;
 }

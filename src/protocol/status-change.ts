@@ -1,14 +1,14 @@
 import type { EventType } from "./event-data.ts";
 
-/** What an order's snapshot learns from an event; absent fields stay as they are. */
+/** Changes to an order's snapshot. Absent fields stay unchanged. */
 export interface StatusChange {
   status?: string;
   payment_status?: string;
 }
 
 /**
- * What an order's snapshot learns from an event.
- * @param data The event's `data`, already validated by the catalogue.
+ * Returns what an event changes in its order's snapshot.
+ * @param data The event's validated `data`.
  */
 export function statusChangeOf(type: EventType, data: Record<string, unknown>): StatusChange {
   switch (type) {

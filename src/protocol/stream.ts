@@ -1,14 +1,15 @@
 import type { OrderRegistration } from "./publish-call.ts";
 
-/** How an event is written to the Redis stream, by the service itself and by whoever publishes through Redis. */
+/** The format of the Redis stream, for the service and for publishers that write to Redis. */
 
-/** The stream, where `REDIS_STREAM` names no other. */
+/** The stream's name unless `REDIS_STREAM` is set. */
 export const DEFAULT_STREAM = "tidings:events";
-/** A message on this channel, whatever it says, has the stream read at once. */
+/** Any message on this pub/sub channel makes the service read the stream at once. */
 export const DOORBELL = "tidings:doorbell";
-/** Entries that nobody can deliver, each with the reason. */
+/** The dead-letter stream: entries that cannot be delivered, each with the reason. */
 export const DEAD_LETTERS = "tidings:dead";
 
+/** An event to be added to the stream. */
 export interface StreamedEvent {
   channel: string;
   type: string;
@@ -19,7 +20,7 @@ export interface StreamedEvent {
   order: OrderRegistration | null;
 }
 
-/** The fields of an event's entry, in their order. */
+/** Returns the fields of an event's stream entry, in order. */
 export function entryFields(event: StreamedEvent): [name: string, value: string][] {
   const fields: [string, string][] = [
     ["channel", event.channel],
@@ -32,7 +33,7 @@ export function entryFields(event: StreamedEvent): [name: string, value: string]
   return fields;
 }
 
-/** How long an entry is, names and values, in UTF-16 units. */
+/** Returns the length of an entry's names and values in UTF-16 code units. */
 export function entryLength(fields: readonly (readonly [name: string, value: string])[]): number {
   return fields.reduce((sum, [name, value]) => sum + name.length + value.length, 0);
 }

@@ -13,8 +13,8 @@ import { Presence } from "./presence.ts";
 import { RelayWaker } from "./relay-waker.ts";
 
 /**
- * Knows how many listeners channels have and what was counted, from their reports. Several registries share the
- * channels (`registryStubs`), so that no single object has to know all of them.
+ * Keeps the number of listeners of each channel, and the counters, as reported by channels. The channels are spread
+ * over several registries (`registryStubs`), so that no single object has to know all of them.
  */
 export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
   readonly #presence: Presence;

@@ -1,7 +1,7 @@
 import type { CounterSnapshot } from "../telemetry/counters.ts";
 import type { Kind } from "../telemetry/metrics.ts";
 
-/** What a registry offers over RPC, as types alone. */
+/** What a registry offers over RPC, as types only. */
 
 /** Listener counts by channel name; channels without listeners are absent. */
 export type ChannelCounts = Record<string, number>;
@@ -19,7 +19,7 @@ export interface Overview {
 
 export interface RegistryRpc extends Rpc.DurableObjectBranded {
   /**
-   * Records a channel's listener count and what it has counted since its last report.
+   * Records a channel's number of listeners, and adds what it has counted since its last report.
    * Returns when the last stream gap was found, in milliseconds since 1970; 0 when there was none.
    */
   report(channel: string, listeners: number, counted: CounterSnapshot): Promise<number>;
@@ -33,7 +33,7 @@ export interface RegistryRpc extends Rpc.DurableObjectBranded {
    * `gapAt` is in milliseconds since 1970.
    */
   notifyGap(gapAt: number): Promise<void>;
-  /** Lists at most `maxChannels` channels by name. */
+  /** Returns the totals, and at most `maxChannels` channels by name. */
   overview(maxChannels: number): Promise<Overview>;
   /** Returns everything counted so far and the current totals. */
   metrics(): Promise<{ counted: CounterSnapshot; kinds: Totals }>;

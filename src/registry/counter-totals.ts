@@ -3,7 +3,7 @@ import { type CounterSnapshot, Counters, counterSnapshot } from "../telemetry/co
 /** Stored key. */
 const COUNTED = "counted";
 
-/** Everything that has ever been counted in this registry's share of the service, saved as one row. */
+/** Everything ever counted in this registry's share of the service, saved as one row. */
 export class CounterTotals {
   readonly #kv: SyncKvStorage;
   readonly #totals = new Counters();

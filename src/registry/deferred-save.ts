@@ -1,9 +1,9 @@
-/** The first change is saved at once, later ones at most this often: every saved row costs. */
+/** The first change is saved at once, later ones at most this often, because every written row costs. */
 const SAVE_INTERVAL_MS = 5000;
 
 /**
- * Combines changes that follow each other closely into one save. While a save is pending, the runtime does not let the
- * object hibernate; a crash loses what was not saved yet.
+ * Combines changes in quick succession into one save. While a save is pending, the object does not hibernate; a crash
+ * loses what was not saved yet.
  */
 export class DeferredSave {
   readonly #save: () => void;

@@ -9,8 +9,8 @@ export class GapNotifier {
   readonly #kv: SyncKvStorage;
   readonly #notifyChannel: (channel: string, gapAt: number) => Promise<void>;
   /**
-   * The gap last announced, and the channels not notified yet. In memory only: channels ignore a gap they know of, so after
-   * an eviction a repeat may notify all of them again.
+   * The gap last announced, and the channels not notified yet. In memory only: channels ignore a gap they know of, so a
+   * repeat after an eviction may notify all of them again.
    */
   #current: { gapAt: number; pending: Set<string> } | null = null;
 

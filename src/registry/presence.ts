@@ -30,11 +30,11 @@ interface PresenceOptions {
   versionId: string;
   /** Asks a channel for its current number of listeners. */
   askChannel: (channel: string) => Promise<number>;
-  /** Has `save` called within a few seconds. */
+  /** Schedules a call of `save` within a few seconds. */
   saveSoon: () => void;
 }
 
-/** Knows how many listeners each channel has, as reported by the channels and confirmed when a count is old. */
+/** The number of listeners of each channel, as reported by the channels, and confirmed once a count is old. */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #counts = new Map<string, KnownCount>();
@@ -57,12 +57,12 @@ export class Presence {
     this.#deployment = saved && this.#isDeploymentSaved ? saved : { id: versionId, since: Date.now() };
   }
 
-  /** Whether no channel is known to have listeners. */
+  /** Whether no channel has listeners, as far as is known. */
   get isEmpty(): boolean {
     return this.#counts.size === 0;
   }
 
-  /** Names the channels that are known to have listeners. */
+  /** The names of the channels that have listeners, as far as is known. */
   get channels(): string[] {
     return [...this.#counts.keys()];
   }
@@ -99,7 +99,7 @@ export class Presence {
     return { kinds, channels };
   }
 
-  /** Writes what has changed: a row for each channel. */
+  /** Writes what has changed, one row per channel. */
   save(): void {
     const { kv } = this.#options;
     for (const channel of this.#unsavedChannels) {
@@ -112,7 +112,7 @@ export class Presence {
     this.#isDeploymentSaved = true;
   }
 
-  /** Confirms old counts. Simultaneous readers share one round, because every question wakes a channel. */
+  /** Confirms old counts. Simultaneous readers share one round, because asking wakes the channels. */
   #confirm(): Promise<void> {
     this.#confirmation ??= this.#confirmOldest().finally(() => {
       this.#confirmation = null;
@@ -141,7 +141,7 @@ export class Presence {
 
   async #confirmOne(channel: string, known: KnownCount): Promise<void> {
     const listeners = await this.#options.askChannel(channel);
-    // A report that arrived while the question was out is newer than this answer.
+    // A report that arrived while waiting for this answer is newer.
     if (this.#counts.get(channel) !== known) return;
     this.#set(channel, listeners);
     // Saved even if unchanged, so that the channel is not asked again when this object wakes.

@@ -1,4 +1,4 @@
-/** How often reports of listeners wake the relay again, which revives one that has lost its alarm. */
+/** How often reports of listeners wake the relay, which revives a relay that has lost its alarm. */
 const WAKE_INTERVAL_MS = 30_000;
 
 /** Wakes the stream relay while there are listeners. */

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path";
 import { buildDemo } from "./demo/build-demo.ts";
 
 /**
- * Builds the static files that Cloudflare serves into `dist/site`. Runs as `npm run build`, which wrangler calls, too.
+ * Builds the static files that Cloudflare serves, in `dist/site`. Runs as `npm run build`, which wrangler also calls.
  * `--without-demo` leaves out the demo page; the files of `/docs` are always built.
  */
 
@@ -14,7 +14,7 @@ const SITE = resolve(import.meta.dirname, "../../dist/site");
 const SWAGGER_UI_FILES = ["swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-bundle.js.LICENSE.txt"];
 
 /** Cloudflare serves these files without calling the Worker, which sets the same headers itself (`src/edge/headers.ts`). */
-const HEADERS = `/*
+const HEADERS_FILE = `/*
   X-Content-Type-Options: nosniff
   X-Frame-Options: DENY
   Referrer-Policy: no-referrer
@@ -22,11 +22,11 @@ const HEADERS = `/*
   Content-Security-Policy: default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
 `;
 
-/** Builds the site. @param site The output folder; its previous contents are deleted. */
+/** Builds the site. @param site The output folder, default `dist/site`; its previous contents are deleted. */
 export async function buildSite(site = SITE, { hasDemo = true } = {}): Promise<void> {
   await rm(site, { recursive: true, force: true });
   await mkdir(site, { recursive: true });
-  await writeFile(join(site, "_headers"), HEADERS);
+  await writeFile(join(site, "_headers"), HEADERS_FILE);
   await buildReference(join(site, "docs-ui"));
   if (hasDemo) await buildDemo(site);
 }

@@ -17,7 +17,7 @@ export interface ConnectionEnd {
   seconds: number | null;
 }
 
-/** Events were published: one line for each call, or for each part of the stream that one channel received. */
+/** Events were published: one line per call, or per delivery from the stream to a channel. */
 export interface Publish {
   /** Empty for events from Redis. */
   request_id: string;

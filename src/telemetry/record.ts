@@ -3,7 +3,7 @@ import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.
 import type { Counters } from "./counters.ts";
 import type { FaultPlace, Kind } from "./metrics.ts";
 
-/** The only code that increments metrics: every counter and histogram has one owner here. */
+/** The only code that increments metrics. Each counter and histogram is incremented in one place. */
 
 /** Codes that clients close with (RFC 6455, section 7.4.1). 1006 stands for a close without a close frame. */
 const CLIENT_CLOSE_CODES = [1000, 1001, 1005, 1006];

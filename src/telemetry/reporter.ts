@@ -11,7 +11,7 @@ const BASE_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8000;
 
 /**
- * Reports what was counted: the first change at once, those that follow it closely together. No timer runs while
+ * Reports what was counted: the first change at once, and changes in quick succession together. No timer runs while
  * there is nothing to report, so an idle object can hibernate.
  */
 export class Reporter {
@@ -28,8 +28,8 @@ export class Reporter {
   /**
    * @param send Sends a report; when it throws, the report is retried.
    * @param onGiveUp Called after the last retry failed.
-   * @param maxLoopMs How long one `waitUntil` keeps sending what is counted meanwhile. Later counts wait for the next
-   * call of `schedule`.
+   * @param maxLoopMs For how long one `waitUntil` may keep sending reports. Later counts wait for the next call of
+   * `schedule`.
    */
   constructor(
     send: (counted: CounterSnapshot) => Promise<void>,
@@ -47,7 +47,7 @@ export class Reporter {
   }
 
   /**
-   * Has a report sent.
+   * Schedules a report.
    * @param waitUntil Keeps the caller's request or object alive until then.
    * @param isUrgent Whether to send now instead of waiting for more changes.
    */

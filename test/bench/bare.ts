@@ -2,14 +2,14 @@ import { DurableObject } from "cloudflare:workers";
 
 interface BareEnv {
   BARE_CHANNEL: DurableObjectNamespace<BareChannel>;
-  /** `yes`: what is sent is stored first, in one row. */
+  /** `yes`: stores each message in one row before sending it. */
   STORES: string;
 }
 
 /**
- * The yardstick: the least that an object with hibernating sockets can do. It checks nothing, keeps nothing unless it
- * is told to, and sends what it is posted to everyone. Reached as the service's channels are: through a Worker, one
- * object a name.
+ * The baseline: the least that an object with hibernating sockets can do. It checks nothing, stores nothing unless
+ * configured to, and sends every posted text to all sockets. Like the service, it is reached through a Worker, with one
+ * object per name.
  */
 export class BareChannel extends DurableObject<BareEnv> {
   override async fetch(request: Request): Promise<Response> {
@@ -28,7 +28,7 @@ export class BareChannel extends DurableObject<BareEnv> {
     return new Response(null, { status: 101, webSocket: client });
   }
 
-  /** Without this the runtime leaves a closing client without an answer until it evicts the object. */
+  /** Completes the close; otherwise the runtime would answer the client only when it evicts the object. */
   override webSocketClose(socket: WebSocket): void {
     socket.close();
   }

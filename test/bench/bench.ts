@@ -10,23 +10,23 @@ import {
 } from "./measures.ts";
 import { TARGETS, type Target, type TargetName } from "./targets.ts";
 
-/** Speed, side by side with what else there is: `npm run bench`. */
+/** Measures speed side by side with peers: `npm run bench`. */
 
 const HELP = `Usage: npm run bench -- [--quick] [--json] [--only NAME]
 
-Runs the service and its peers on this machine, lets them take turns, and compares them with the budgets. A ratio is
-the median of the ratios of neighbouring rounds. Timing is a matter of the machine, so a missed budget is printed and
-is no failure; a frame that is lost or comes twice is one (exit code 1).
+Runs the service and its peers on this machine in turns, and compares them with the budgets. Each ratio is the median
+of the ratios of neighbouring rounds. Because timing depends on the machine, a missed budget is printed and is not a
+failure; a frame that is lost or delivered twice is (exit code 1).
 
-The peers: a bare Durable Object on the same runtime, which does nothing but send; the same one when it stores one row
-for every event, because the service stores what it sends and waits for the disk; and a Node server with the ws
-package behind Redis pub/sub, which stores nothing and checks nothing. The storage is in TMPDIR: on a file system in
-memory (Linux: TMPDIR=/dev/shm) the figures leave this machine's disk out.
+The peers are a bare Durable Object on the same runtime that only sends; the same object storing one row per event,
+because the service stores every event and waits for the disk; and a Node server with the ws package behind Redis
+pub/sub, which stores and checks nothing. Storage is in TMPDIR: a file system in memory (Linux: TMPDIR=/dev/shm)
+excludes the disk from the figures.
 
-  --quick       fewer and shorter rounds: for a look, not for a figure
-  --json        the result as JSON on standard output
-  --only NAME   one measure: fan-out, burst, connections or latency
-  --help        this text`;
+  --quick       fewer and shorter rounds, for a rough idea
+  --json        print the result as JSON on standard output
+  --only NAME   one measurement: fan-out, burst, connections or latency
+  --help        print this text`;
 
 const { values: options } = parseArgs({
   options: {
@@ -45,7 +45,7 @@ interface Benchmark {
   name: string;
   title: string;
   unit: string;
-  /** What it is compared with; null where there is no budget. */
+  /** The peers to compare with; null where there is no budget. */
   peers: Partial<Record<TargetName, Budget | null>>;
   rounds: number;
   prepare(target: Target): Promise<Measure>;
@@ -54,7 +54,7 @@ interface Benchmark {
 const BENCHMARKS: Benchmark[] = [
   {
     name: "fan-out",
-    title: "fan-out, one frame a message, 1,000 sockets",
+    title: "fan-out, one frame per message, 1,000 sockets",
     unit: "deliveries/s",
     peers: { bare: { atLeast: 0.95 }, node: null },
     rounds: quick ? 3 : 9,
@@ -106,7 +106,7 @@ async function run(benchmark: Benchmark, targetOf: (name: TargetName) => Promise
     const target = await targetOf(name);
     if (target) measures.push({ name, measure: await benchmark.prepare(target), rounds: [] });
   }
-  // The first round of each warms up what compiles itself while it runs; it does not count.
+  // The first round lets the JIT compiler warm up and does not count.
   for (let i = 0; i <= benchmark.rounds; i++) {
     const values: string[] = [];
     for (const { name, measure, rounds } of measures) {
@@ -133,7 +133,7 @@ function summarize(rounds: Round[]): Summary {
   return {
     median: median(values),
     rounds: values,
-    // The system counts coarsely, so the mean says more than the median.
+    // The mean, because the system measures in coarse steps.
     serverMicros: micros.length > 0 ? micros.reduce((sum, value) => sum + value, 0) / micros.length : null,
     clientBusy: median(rounds.map(({ clientBusy }) => clientBusy)),
   };
@@ -178,7 +178,7 @@ async function main(): Promise<void> {
 
 if (options.help) console.log(HELP);
 else {
-  // An exit ends what was started; a signal alone would leave it running.
+  // Exiting ends the child processes; a signal alone would leave them running.
   for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
   await main().catch((error: unknown) => {
     console.error(error instanceof Error ? error.message : error);

@@ -4,24 +4,24 @@ import type { ClientMessage } from "../../src/protocol/client-messages.ts";
 import type { AckRequestFrame } from "../../src/protocol/frames.ts";
 
 /**
- * The client's side of a benchmark. Its sockets read no more of the WebSocket protocol (RFC 6455) than counting takes,
- * on plain TCP, so that the client needs a fraction of the time that the server needs.
+ * The client side of a benchmark. Its sockets parse only as much of the WebSocket protocol (RFC 6455) as counting
+ * needs, on plain TCP, so that the client is much faster than the server.
  */
 
 const OPCODE_TEXT = 1;
 const OPCODE_CLOSE = 8;
-/** A frame's header without mask, at its longest: 2 bytes and a 64-bit length. */
+/** The longest frame header without a mask: 2 bytes and a 64-bit length. */
 const MAX_HEADER_BYTES = 10;
-/** A client's close frame, code 1000. A mask is obligatory; one of zeros leaves the payload as it is. */
+/** A client's close frame with code 1000. Clients must mask (RFC 6455, section 5.3); a zero mask keeps the payload. */
 const CLOSE_FRAME = Buffer.from([0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8]);
-/** The service's question how far a client has read. No other message is that short. */
+/** The length of an `ack_request`; no other message is that short. */
 const ACK_REQUEST_BYTES = JSON.stringify({ type: "ack_request" } satisfies AckRequestFrame).length;
-/** The answer: everything, because what was sent before the question has come before it. */
+/** Acknowledges everything, because all earlier messages have arrived before the request. */
 const ACK = JSON.stringify({ type: "ack", seq: Number.MAX_SAFE_INTEGER } satisfies ClientMessage);
 const ACK_FRAME = Buffer.concat([Buffer.from([0x81, 0x80 | ACK.length, 0, 0, 0, 0]), Buffer.from(ACK)]);
 /** How long a server may take to answer a close frame. */
 const CLOSE_TIMEOUT_MS = 1000;
-/** Any valid nonce will do: nobody checks the answer to it here. */
+/** Any valid nonce; the answer to it is not checked. */
 const HANDSHAKE_KEY = Buffer.alloc(16).toString("base64");
 
 /** A WebSocket that counts what it receives. */
@@ -30,17 +30,17 @@ export class CountingSocket {
   /** Payload bytes of all messages. */
   bytes = 0;
   onMessage: () => void = () => {};
-  /** Gets the text of each message, before `onMessage`. Without it nothing but counting is done. */
+  /** Receives the text of each message, before `onMessage`. Without it, messages are only counted. */
   onText: ((text: string) => void) | null = null;
-  /** What came of the text of the message at hand. */
+  /** The chunks of the current message. */
   #text: Buffer[] = [];
   readonly #socket: Socket;
   readonly #opened = Promise.withResolvers<this>();
   readonly #closed = Promise.withResolvers<void>();
   #isUpgraded = false;
-  /** What came of a header that is not whole yet. */
+  /** An incomplete frame header. */
   #rest: Buffer = Buffer.alloc(0);
-  /** Payload bytes that still belong to the frame at hand. */
+  /** Payload bytes of the current frame that are still missing. */
   #missing = 0;
   #length = 0;
   #opcode = 0;
@@ -48,8 +48,8 @@ export class CountingSocket {
   /**
    * Connects.
    * @param subprotocol The one to offer, if any.
-   * @returns The socket when its first message has come.
-   * @throws when it is refused or closed before.
+   * @returns The socket, after its first message.
+   * @throws when it is refused or closed before that.
    */
   static open(url: string, path: string, subprotocol?: string): Promise<CountingSocket> {
     return new CountingSocket(new URL(url), path, subprotocol).#opened.promise;
@@ -70,7 +70,7 @@ export class CountingSocket {
     });
   }
 
-  /** Closes. Resolves when the server has answered, or has had time enough to. */
+  /** Closes the socket. Resolves when the server has answered, or after a time limit. */
   close(): Promise<void> {
     this.#socket.write(CLOSE_FRAME);
     const timer = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
@@ -106,15 +106,15 @@ export class CountingSocket {
         }
         offset += length;
       }
-      const taken = Math.min(this.#missing, data.length - offset);
-      if (this.onText) this.#text.push(data.subarray(offset, offset + taken));
-      this.#missing -= taken;
-      offset += taken;
+      const length = Math.min(this.#missing, data.length - offset);
+      if (this.onText) this.#text.push(data.subarray(offset, offset + length));
+      this.#missing -= length;
+      offset += length;
       if (this.#missing === 0 && this.#opcode === OPCODE_TEXT) this.#countMessage();
     }
   }
 
-  /** @returns The header's length, or 0 when it is not whole yet. */
+  /** @returns The header's length, or 0 while it is incomplete. */
   #readHeader(data: Buffer, offset: number): number {
     const left = data.length - offset;
     if (left < 2) return 0;
@@ -122,7 +122,7 @@ export class CountingSocket {
     const length = short === 127 ? MAX_HEADER_BYTES : short === 126 ? 4 : 2;
     if (left < length) return 0;
     this.#opcode = data.readUInt8(offset) & 0x0f;
-    // A close frame's code decides what went wrong, so it has to be here whole: two bytes that come with the header.
+    // The close code, two bytes, arrives together with the header.
     if (this.#opcode === OPCODE_CLOSE)
       this.#fail(`closed with ${left >= 4 ? data.readUInt16BE(offset + 2) : "no code"}`);
     this.#length =
@@ -145,7 +145,7 @@ export class CountingSocket {
     this.onMessage();
   }
 
-  /** Before the first message it is why there is none; after that a socket that ends shows in what is missing. */
+  /** Explains why there is no first message; a later end shows as missing messages. */
   #fail(reason: string): void {
     this.#opened.reject(new Error(`no first message: ${reason}`));
     this.#socket.destroy();
@@ -161,7 +161,7 @@ export interface HttpCall {
   body?: string;
 }
 
-/** @returns The answer's body. @throws when the status is none of success. */
+/** @returns The answer's body. @throws when the status is not 2xx. */
 export async function call(url: string, { method, path, headers = {}, body = "" }: HttpCall): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const length = { "Content-Length": Buffer.byteLength(body) };
@@ -185,7 +185,7 @@ export async function call(url: string, { method, path, headers = {}, body = "" 
   return promise;
 }
 
-/** Does `work` for 0 … `count` − 1, at most `concurrency` at a time, in order of start. */
+/** Runs `work` for 0 … `count` − 1, at most `concurrency` at a time. @returns The results in order. */
 export async function inParallel<T>(count: number, concurrency: number, work: (i: number) => Promise<T>): Promise<T[]> {
   const results = new Array<T>(count);
   let next = 0;

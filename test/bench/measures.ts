@@ -3,14 +3,14 @@ import * as z from "zod";
 import { CountingSocket, inParallel } from "./load-client.ts";
 import { PUBLISHES_AT_ONCE, type Target } from "./targets.ts";
 
-/** What is measured, one round at a time, so that a caller can let two targets take turns. */
+/** The measurements, one round at a time, so that targets can take turns. */
 
 export interface Round {
-  /** Deliveries or connections a second, or milliseconds. */
+  /** Deliveries or connections per second, or milliseconds. */
   value: number;
-  /** Microseconds of the server's processor for one delivery, connection or event; null where the system does not tell. */
+  /** Processor time of the server per operation, in microseconds; null where the system does not report it. */
   serverMicros: number | null;
-  /** Share of the time in which this process, the client, was busy: near 1, it measures itself. */
+  /** Share of the time that this process, the client, was busy; near 1 it measures itself. */
   clientBusy: number;
 }
 
@@ -20,7 +20,7 @@ export interface Measure {
 }
 
 const HANDSHAKES_AT_ONCE = 32;
-/** Frames that have not come by then are lost. */
+/** Frames that have not arrived by then are lost. */
 const DELIVERY_TIMEOUT_MS = 60_000;
 
 interface Load {
@@ -28,7 +28,7 @@ interface Load {
   events: number;
 }
 
-/** Deliveries/s to many sockets, each event published by itself, from the first publish to the last frame. */
+/** Measures deliveries/s to many sockets, with single publishes, from the first publish to the last frame. */
 export async function measureFanOut(target: Target, load: Load): Promise<Measure> {
   const channel = await target.openChannel(load.sockets);
   const publish = (first: number, count: number) =>
@@ -36,7 +36,7 @@ export async function measureFanOut(target: Target, load: Load): Promise<Measure
   return measureDeliveries(target, load, await listen(target, channel.socketPaths), publish);
 }
 
-/** The same in the way that the target is best at. */
+/** Measures the same with the fastest way of publishing that the target has. */
 export async function measureBurst(target: Target, load: Load): Promise<Measure> {
   const { socketPaths, burstSubprotocol, burst } = await target.openChannel(load.sockets);
   return measureDeliveries(target, load, await listen(target, socketPaths, burstSubprotocol), burst);
@@ -50,13 +50,13 @@ function measureDeliveries(
 ): Measure {
   const deliveries = sockets * events;
   const round = async () => {
-    const { value: seconds, ...busy } = await timed(target, deliveries, () => listeners.hear(events, publish));
+    const { value: seconds, ...busy } = await timed(target, deliveries, () => listeners.receive(events, publish));
     return { ...busy, value: deliveries / seconds };
   };
   return { round, close: listeners.close };
 }
 
-/** Connections/s, from the first handshake to the last socket's first frame. Each round has a channel of its own. */
+/** Measures connections/s, from the first handshake to the last socket's first frame, on a new channel per round. */
 export async function measureConnections(target: Target, sizes: { connections: number }): Promise<Measure> {
   const round = async () => {
     const { socketPaths } = await target.openChannel(sizes.connections);
@@ -70,14 +70,14 @@ export async function measureConnections(target: Target, sizes: { connections: n
   return { round, close: async () => {} };
 }
 
-/** Milliseconds from a publish to its frame at the one listener: the median of a round's samples. */
+/** Measures milliseconds from a publish to its frame at the only listener: the median of a round. */
 export async function measureLatency(target: Target, sizes: { samples: number }): Promise<Measure> {
   const channel = await target.openChannel(1);
   const listeners = await listen(target, channel.socketPaths);
   const round = async () => {
     const samples: number[] = [];
     const { serverMicros, clientBusy } = await timed(target, sizes.samples, async () => {
-      for (let i = 0; i < sizes.samples; i++) samples.push(await listeners.hear(1, (seq) => channel.publish(seq)));
+      for (let i = 0; i < sizes.samples; i++) samples.push(await listeners.receive(1, (seq) => channel.publish(seq)));
     });
     return { serverMicros, clientBusy, value: median(samples) };
   };
@@ -92,40 +92,40 @@ export function median(values: number[]): number {
 
 interface Listeners {
   /**
-   * Publishes so many events and waits until every socket has them all.
-   * @param publish Gets the first one's `seq`, and how many.
+   * Publishes events and waits until every socket has received all of them.
+   * @param publish Takes the first event's `seq` and the number of events.
    * @returns Milliseconds from the first publish to the last message.
-   * @throws when one is lost, comes twice or in another order, at whichever socket.
+   * @throws when a socket misses an event, or receives one twice or out of order.
    */
-  hear(count: number, publish: (first: number, count: number) => Promise<unknown>): Promise<number>;
+  receive(count: number, publish: (first: number, count: number) => Promise<unknown>): Promise<number>;
   close(): Promise<void>;
 }
 
 const numbered = z.object({ seq: z.int() });
 const framesOf = (text: string) => z.array(numbered).parse([JSON.parse(text)].flat());
 
-/** Sockets that listen to a new channel. The first one reads what comes; the others must get as much as that one. */
+/** Opens sockets on a new channel. The first one parses its messages; the others must receive as many bytes. */
 async function listen(target: Target, paths: string[], subprotocol?: string): Promise<Listeners> {
   const sockets = await openSockets(target, paths, subprotocol);
   const [reader] = sockets;
-  if (!reader) throw new Error("nobody listens");
+  if (!reader) throw new Error("there are no listeners");
   let seq = 0;
-  /** Messages that have come, and how many will be when every socket has all of them; that is known late. */
-  let came = 0;
+  /** Received messages, and the expected total, which is known when the first socket has all of them. */
+  let received = 0;
   let expected = Number.NaN;
   let last = 0;
   let done = Promise.withResolvers<number>();
 
   reader.onText = (text) => {
     for (const frame of framesOf(text)) {
-      if (frame.seq !== seq + 1) done.reject(new Error(`event ${frame.seq} came after ${seq}`));
+      if (frame.seq !== seq + 1) done.reject(new Error(`event ${frame.seq} arrived after ${seq}`));
       seq = frame.seq;
     }
     if (seq === last) expected = (reader.messages - 1) * sockets.length;
   };
   for (const socket of sockets) {
     socket.onMessage = () => {
-      if (++came === expected) done.resolve(performance.now());
+      if (++received === expected) done.resolve(performance.now());
     };
   }
   const check = () => {
@@ -138,12 +138,13 @@ async function listen(target: Target, paths: string[], subprotocol?: string): Pr
   };
 
   return {
-    async hear(count, publish) {
+    async receive(count, publish) {
       const first = last + 1;
       last += count;
       expected = Number.NaN;
       done = Promise.withResolvers<number>();
-      const lost = () => done.reject(new Error(`not all of ${count} events came to all of ${sockets.length} sockets`));
+      const lost = () =>
+        done.reject(new Error(`not all of ${count} events arrived at all of ${sockets.length} sockets`));
       const timer = setTimeout(lost, DELIVERY_TIMEOUT_MS);
       const start = performance.now();
       const [end] = await Promise.all([done.promise, publish(first, count)]).finally(() => clearTimeout(timer));
@@ -163,7 +164,7 @@ async function openSockets(target: Target, paths: string[], subprotocol?: string
   );
 }
 
-/** @returns Seconds taken, and who was how busy meanwhile. */
+/** Runs `work`. @returns The seconds it took, and the processor use of server and client. */
 async function timed(target: Target, operations: number, work: () => Promise<unknown>): Promise<Round> {
   const serverBefore = processorMicros(target.pids);
   const clientBefore = process.cpuUsage();
@@ -179,7 +180,7 @@ async function timed(target: Target, operations: number, work: () => Promise<unk
   };
 }
 
-/** Processor time of some processes so far, in steps of 10 ms (Linux, proc(5): utime and stime in ticks of 1/100 s). */
+/** Processor time of some processes, in microseconds (Linux, proc(5): utime and stime, in ticks of 1/100 s). */
 function processorMicros(pids: number[]): number | null {
   try {
     const ticks = pids.map((pid) => {

@@ -3,9 +3,9 @@ import { createClient } from "@redis/client";
 import { type WebSocket as Listener, WebSocketServer } from "ws";
 
 /**
- * What the service replaces, at its barest: a Node server whose sockets get what is published in Redis, each path a
- * channel. It checks nothing and keeps nothing. Its argument is the URL of the Redis; its parent process hears of the
- * address where it listens.
+ * A minimal version of what the service replaces: a Node server that forwards Redis pub/sub messages to its sockets,
+ * with one channel per path. It checks and stores nothing. Its argument is the URL of Redis; it sends its own address
+ * to the parent process.
  */
 
 const [url = ""] = process.argv.slice(2);
@@ -32,5 +32,5 @@ new WebSocketServer({ server }).on("connection", (socket, { url = "/" }) => {
   socket.send('{"type":"connection_established"}');
 });
 server.listen(0, "127.0.0.1", () => process.send?.(server.address()));
-// Nobody is left to talk to.
+// The parent process has ended.
 process.once("disconnect", () => process.exit());

@@ -5,32 +5,32 @@ import { join } from "node:path";
 import { createClient } from "@redis/client";
 import * as z from "zod";
 import { encodeEventFrame, SUBPROTOCOL } from "../../src/protocol/frames.ts";
-import { endProcess, endWithThisProcess } from "../support/child.ts";
+import { endProcess, endWithThisProcess } from "../support/processes.ts";
 import { hasRedis, startRedis } from "../support/redis.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, startWorkerd } from "../support/workerd.ts";
 import { call, inParallel } from "./load-client.ts";
 
-/** What is measured: the service and its peers, behind one face. */
+/** The service and its peers, behind one interface. */
 
 export interface Target {
   url: string;
-  /** The processes that do the work. */
+  /** The server processes. */
   pids: number[];
-  /** A channel of its own that `listeners` clients may listen to, each with its own credentials. */
+  /** Creates a channel for `listeners` clients, each with its own credentials. */
   openChannel(listeners: number): Promise<BenchChannel>;
   stop(): Promise<void>;
 }
 
 export interface BenchChannel {
-  /** The path for each listener's socket. */
+  /** The path of each listener's socket. */
   socketPaths: string[];
-  /** Publishes the event that is to have this `seq`. All targets send the same text for it. */
+  /** Publishes the event with this `seq`. All targets send the same text for it. */
   publish(seq: number): Promise<unknown>;
-  /** Publishes so many events, from this `seq` on, in the way that this target is best at. */
+  /** Publishes `count` events from this `seq` on, in the fastest way that the target has. */
   burst(first: number, count: number): Promise<unknown>;
-  /** What clients offer that want a burst in the way that this target is best at. */
+  /** The subprotocol that clients offer to receive a burst in the fastest way. */
   burstSubprotocol?: string;
 }
 
@@ -42,7 +42,7 @@ export const TARGETS = {
 } as const;
 export type TargetName = keyof typeof TARGETS;
 
-/** How many publishes wait for their answer at a time. */
+/** Concurrent publishes. */
 export const PUBLISHES_AT_ONCE = 4;
 const EVENTS_IN_BATCH = 250;
 const EVENT_TYPE = "order_status_changed";
@@ -54,13 +54,13 @@ function eventOf(orderId: string, seq: number) {
   return { type: EVENT_TYPE, id: `bench-${String(seq).padStart(8, "0")}`, data };
 }
 
-/** The text that the service sends for an event, for the peers that make none of their own. */
+/** The text that the service sends for an event, for peers that do not build frames. */
 function frameOf(orderId: string, seq: number): string {
   const event = eventOf(orderId, seq);
   return encodeEventFrame({ ...event, data: JSON.stringify(event.data), seq, ts: PUBLISH_TIME });
 }
 
-/** @param stores Whether it stores each frame in a row before it sends it, as whoever promises durability must. */
+/** @param stores Whether it stores each frame in a row before sending it, as durability requires. */
 async function startBareTarget(stores: boolean): Promise<Target> {
   const worker = await startWorkerd({
     entry: "test/bench/bare.ts",
@@ -84,7 +84,7 @@ async function startBareTarget(stores: boolean): Promise<Target> {
   };
 }
 
-/** Order channels, because they check and store the most: the owner, the snapshot, the log. */
+/** Measures order channels, because they check and store the most: the owner, the snapshot and the history. */
 async function startTidingsTarget(): Promise<Target> {
   const worker = await startTidings({ RATE_LIMITS: "off" });
   const headers = { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json" };
@@ -97,7 +97,7 @@ async function startTidingsTarget(): Promise<Target> {
     async openChannel(listeners) {
       const id = randomUUID();
       await post(`orders/${id}`, { user_id: "bench", status: "pending", payment_status: "pending" }, "PUT");
-      // Each listener has a token that the service has not seen before, as different users have.
+      // Each listener has a token of its own, as different users do.
       const tokens = Array.from({ length: listeners }, (_, jti) =>
         mintToken({ subject: "bench", expiresIn: 3600, claims: { jti: `${id}-${jti}` } }),
       );
@@ -119,7 +119,7 @@ async function startTidingsTarget(): Promise<Target> {
   };
 }
 
-/** @returns null when there is no Redis for it, which is said. */
+/** @returns Null, with a warning, when Redis is not installed. */
 async function startNodeTarget(): Promise<Target | null> {
   if (!hasRedis("Node ws and Redis pub/sub, side by side")) return null;
   const redis = await startRedis();
@@ -144,7 +144,7 @@ async function startNodeTarget(): Promise<Target | null> {
       return {
         socketPaths: new Array<string>(listeners).fill(path),
         publish,
-        // The client sends what it is given in one go together.
+        // The client sends commands of the same tick in one write.
         burst: (first, count) => Promise.all(Array.from({ length: count }, (_, i) => publish(first + i))),
       };
     },

@@ -3,17 +3,17 @@ import type { PublishResult } from "../../src/protocol/publish.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 
-/** Idle costs nothing. The runtime itself decides here when to hibernate: after ten seconds without work. */
+/** In the bare runtime, which hibernates an object after ten seconds without work. */
 
 const SOCKETS = 100;
 const IDLE_MS = 15_000;
 let service: Workerd;
 beforeAll(async () => {
-  service = await startTidings({}, "test/chaos/observed-worker.ts");
+  service = await startTidings({}, "test/support/workers/logged-wakes.ts");
 });
 afterAll(() => service.stop());
 
-test("after 15 s without work a channel with 100 open sockets is hibernating, and its next event reaches all 100", {
+test("[promise 6] after 15 s without work a channel with 100 open sockets has hibernated, and its next event reaches all 100", {
   timeout: 60_000,
 }, async () => {
   const order = await registerOrderAt(service.url);
@@ -31,7 +31,7 @@ test("after 15 s without work a channel with 100 open sockets is hibernating, an
   });
   expect(await response.json()).toMatchObject({ seq: 1, receivers: SOCKETS } satisfies Partial<PublishResult>);
   for (const listener of listeners) expect((await listener.receive(1))[0]?.seq).toBe(1);
-  // It came to life anew for this event: until then it was in no memory, and nothing but the event had woken it.
+  // The object was constructed again for this event, and for nothing before it.
   expect(wakes()).toEqual([`woke order_${order} with 0 sockets`, `woke order_${order} with ${SOCKETS} sockets`]);
   const alarm = service.log
     .match(/^alarm (\d+)$/gm)

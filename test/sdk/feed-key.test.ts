@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { feedKey } from "../../src/sdk/hooks/feed-kinds.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** Hooks that want the same share a connection, and no others. */
+/** Which hooks share a connection. */
 
 const getToken = () => "";
 
@@ -15,13 +15,13 @@ describe("a connection is shared", () => {
     );
   });
 
-  test("by hooks with getToken, as long as they say the same user", () => {
+  test("by hooks with getToken, if they pass the same user", () => {
     expect(feedKey("products", { getToken })).toBe(feedKey("products", { getToken: () => "another function" }));
     expect(feedKey("products", { getToken, user: "alice" })).toBe(feedKey("products", { getToken, user: "alice" }));
     expect(feedKey("products", { getToken, user: "alice" })).not.toBe(feedKey("products", { getToken, user: "bob" }));
   });
 
-  test("whatever the order of the products, and by nobody without a token, an id, or a product", () => {
+  test("whatever the order of the products; without a token, an id or a product there is none", () => {
     const pair = (...productIds: string[]) => feedKey("products", { getToken, productIds });
     expect(pair("a", "b")).toBe(pair("b", "a", "b"));
     for (const key of [feedKey(null, { getToken }), feedKey("x", {}), pair()]) expect(key).toBeNull();

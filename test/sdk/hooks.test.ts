@@ -7,7 +7,7 @@ import { registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 
-/** What the hooks do that takes no browser to see. */
+/** What hooks do, as far as it can be tested without a browser. */
 
 let service: Workerd;
 beforeAll(async () => {
@@ -15,19 +15,19 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-test("a component's getToken is asked with the first try, which succeeds", async () => {
+test("the first attempt already uses the component's getToken", async () => {
   const orderId = await registerOrderAt(service.url);
   const getToken = vi.fn(() => mintToken());
   const states: string[] = [];
   const options = {
     url: service.url,
     getToken,
-    // A retry would come as late as it can.
+    // A retry would come too late for this test.
     tuning: { firstBackoffMs: 1_000_000, maxBackoffMs: 1_000_000 },
     onStatus: ({ state }: { state: string }) => void states.push(state),
   };
   const key = feedKey(orderId, options) ?? "";
-  const end = orderKind.use(key, orderId, { options: () => options, onChange() {} });
+  const end = orderKind.subscribe(key, orderId, { options: () => options, onChange() {} });
   await eventually(() => expect(states).toEqual(["live"]));
   expect(getToken).toHaveBeenCalledTimes(1);
   end();
@@ -38,7 +38,7 @@ interface TestNode {
   parent: TestNode | null;
 }
 
-/** Vue with a page of plain objects, of which only the tree is kept. */
+/** Renders a Vue app into plain objects that keep only the tree. */
 function vueApp(render: () => unknown) {
   const node = (): TestNode => ({ children: [], parent: null });
   const { createApp } = createRenderer<TestNode, TestNode>({
@@ -61,12 +61,12 @@ function vueApp(render: () => unknown) {
   createApp(defineComponent(() => render as () => null)).mount(node());
 }
 
-test("a Vue store follows its arguments, also when the component that made it is gone", async () => {
+test("a Vue store follows its arguments even after the component that created it is unmounted", async () => {
   const [first, second] = [await registerOrderAt(service.url), await registerOrderAt(service.url)];
   const token = await mintToken();
   const orderId = ref(first);
   const isShown = ref(true);
-  // As a store library does it: whoever asks first makes the store, in a scope of the store's own.
+  // Like store libraries: the first component to need the store creates it, in a scope of its own.
   const scope = effectScope(true);
   let store: ReturnType<typeof orderUpdates> | undefined;
   const useStore = () => {

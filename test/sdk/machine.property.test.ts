@@ -14,35 +14,35 @@ import {
 
 import { upTo } from "./support/listener.ts";
 
-/** What holds in every life of a connection: whatever the service, the network and the page do, in whatever order. */
+/** What holds for every connection, whatever the service, the network and the page do, in whatever order. */
 
 const EPOCH = "e1";
 
-/** A service and a network in memory, around the machine under test: time passes when it is told to. */
+/** A service, a network and a clock in memory, around the machine under test. */
 class World {
   state: State;
   now = 1_700_000_000_000;
-  /** Every event published so far is 1 … `published`. */
+  /** The events published so far are 1 … `published`. */
   published = 0;
-  /** Where the first frame of all said that the channel stands. */
-  beganAt: number | undefined;
+  /** The position in the very first frame. */
+  startedAt: number | undefined;
   readonly delivered: number[] = [];
   readonly attempts: number[] = [];
   readonly gaps: Effect[] = [];
-  /** What is open now, and how far it has been told. */
+  /** The open sockets, and the last `seq` sent to each. */
   readonly open = new Map<number, number>();
   maxOpen = 0;
-  afterEnd: Effect[] = [];
+  afterClose: Effect[] = [];
   tokens: number[] = [];
   tokenEnds = 0;
   readonly #random: () => number;
-  isWell = true;
-  /** The oldest event that the service can still replay comes after this one. */
+  isHealthy = true;
+  /** The service can replay the events after this one. */
   forgotten = 0;
 
   constructor(random: () => number) {
     this.#random = random;
-    this.state = initialState({ position: null, products: null, wasLive: false, tuning: {} });
+    this.state = initialState({ position: null, filter: null, wasLive: false, tuning: {} });
   }
 
   take(input: Input): void {
@@ -52,7 +52,7 @@ class World {
     if (before.position && state.position && before.position.epoch === state.position.epoch)
       expect(state.position.seq).toBeGreaterThanOrEqual(before.position.seq);
     for (const effect of effects) this.#run(effect);
-    if (before.phase === "closed" && state.phase === "closed") this.afterEnd.push(...effects);
+    if (before.phase === "closed" && state.phase === "closed") this.afterClose.push(...effects);
     this.maxOpen = Math.max(this.maxOpen, this.open.size);
   }
 
@@ -67,7 +67,7 @@ class World {
     if (effect.type === "gap") this.gaps.push(effect);
   }
 
-  /** Every request for a token is answered, by a provider that keeps one for a while. */
+  /** Answers every token request, from a provider that caches its token. */
   giveTokens(): void {
     for (const request of this.tokens.splice(0)) {
       if (this.now >= this.tokenEnds) this.tokenEnds = this.now + 600_000;
@@ -75,7 +75,7 @@ class World {
     }
   }
 
-  /** The token ends before its time, once between two successes: its provider has another one. */
+  /** The token expires early, at most once between two successes, and the provider has a new one. */
   endToken(): void {
     if (this.state.refused !== null) return;
     this.now++;
@@ -87,25 +87,25 @@ class World {
     this.published += count;
   }
 
-  set(isWell: boolean): void {
-    this.isWell = isWell;
+  set(isHealthy: boolean): void {
+    this.isHealthy = isHealthy;
   }
 
   frame(seq: number, type = "order_shipped"): object {
     return { type, data: { order_id: "o" }, id: `event-${seq}`, seq, ts: new Date(this.now).toISOString() };
   }
 
-  /** Whatever is open gets what the service has for it, `limit` frames at most. */
+  /** Sends each open socket what the service has for it, at most `limit` frames. */
   pump(limit = NEVER): void {
-    for (const [socket, told] of [...this.open]) {
+    for (const [socket, sent] of [...this.open]) {
       const frames: unknown[] = [];
-      let since = told;
-      if (this.state.phase === "opening") {
-        const resumed = told < 0 ? null : told >= this.forgotten;
+      let since = sent;
+      if (this.state.phase === "connecting") {
+        const resumed = sent < 0 ? null : sent >= this.forgotten;
         const data = { epoch: EPOCH, seq: this.published, resumed };
         frames.push({ type: "connection_established", data, ts: new Date(this.now).toISOString() });
         if (!resumed) since = this.published;
-        this.beganAt ??= since;
+        this.startedAt ??= since;
       }
       while (since < this.published && frames.length < limit) frames.push(this.frame(++since));
       this.open.set(socket, since);
@@ -117,10 +117,10 @@ class World {
     const [socket] = this.open.keys();
     if (socket === undefined) return;
     this.open.clear();
-    this.take({ type: "closed", socket, code, reason });
+    this.take({ type: "socket_closed", socket, code, reason });
   }
 
-  /** Time passes; deadlines ring, up to `late` ms after they are due. */
+  /** Lets time pass; ticks come up to `late` ms after they are due. */
   pass(ms: number, late = 0): void {
     const until = this.now + ms;
     for (;;) {
@@ -128,12 +128,12 @@ class World {
       if (at > until) break;
       this.now = Math.max(this.now, at);
       this.take({ type: "tick" });
-      if (this.isWell) this.answer();
+      if (this.isHealthy) this.answer();
     }
     this.now = until;
   }
 
-  /** A service that is well gives tokens, answers pings, and sends what it has. */
+  /** What a healthy service does: provides tokens, answers pings, and sends what it has. */
   answer(): void {
     this.giveTokens();
     this.pump();
@@ -156,13 +156,13 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       for (const request of world.tokens.splice(0)) world.take({ type: "token_failed", request });
     }),
   },
-  { weight: 1, arbitrary: fc.boolean().map((isWell) => (world: World) => world.set(isWell)) },
+  { weight: 1, arbitrary: fc.boolean().map((isHealthy) => (world: World) => world.set(isHealthy)) },
   {
     weight: 2,
     arbitrary: fc
       .constantFrom<Input>(
-        { type: "sleep" },
-        { type: "wake" },
+        { type: "suspend" },
+        { type: "resume" },
         { type: "connect" },
         { type: "refresh" },
         { type: "tick" },
@@ -173,17 +173,17 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       )
       .map((input) => (world: World) => world.take(input)),
   },
-  // What an old socket or an old request for a token says comes late.
+  // Late answers of earlier sockets and token requests.
   {
     weight: 1,
     arbitrary: fc.nat(5).map((back) => (world: World) => {
       const socket = world.state.socket - 1 - back;
       world.take({ type: "frame", socket, frame: world.frame(999) });
-      world.take({ type: "closed", socket, code: 4003, reason: "" });
+      world.take({ type: "socket_closed", socket, code: 4003, reason: "" });
       world.take({ type: "token", request: world.state.request - 1 - back, token: "old", expiresAt: NEVER });
     }),
   },
-  // Frames that came already, and nonsense.
+  // Repeated frames, and nonsense.
   {
     weight: 1,
     arbitrary: fc.nat(5).map((back) => (world: World) => {
@@ -195,15 +195,15 @@ const move: fc.Arbitrary<Move> = fc.oneof(
   },
 );
 const retryCodes = closeCodes.filter((code) => retryOf(code) !== "never");
-const breakOff = fc.oneof(
+const interrupt = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...retryCodes).map((code) => (world: World) => world.close(code)) },
   { weight: 1, arbitrary: fc.constant((world: World) => world.endToken()) },
 );
 const refuse = fc.constantFrom(...closeCodes).map((code) => (world: World) => world.close(code));
 const lives = (more: fc.Arbitrary<Move>) =>
   fc.array(fc.oneof({ weight: 8, arbitrary: move }, { weight: 1, arbitrary: more }), { maxLength: 80 });
-/** Also a chance that is always the same. */
-const chance = fc.oneof(
+/** Includes generators that always return the same number. */
+const randomness = fc.oneof(
   fc.constantFrom(0, 0.5, 1 - Number.EPSILON).map((value) => () => value),
   fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })).map((stream) => () => {
     return stream.next().value ?? 0;
@@ -217,30 +217,30 @@ const run = (random: () => number, moves: Move[]) => {
 };
 const check = (more: fc.Arbitrary<Move>, property: (world: World) => void) =>
   fc.assert(
-    fc.property(chance, lives(more), (random, moves) => property(run(random, moves))),
+    fc.property(randomness, lives(more), (random, moves) => property(run(random, moves))),
     { numRuns: 500 },
   );
 
-describe("in every life of a connection", () => {
-  test("there are never two sockets at once", () =>
+describe("for every connection", () => {
+  test("at most one socket is open", () =>
     check(refuse, ({ maxOpen }) => {
       expect(maxOpen).toBeLessThan(2);
     }));
 
-  test("every event is delivered once, in order, and the position never goes back", () =>
-    check(breakOff, ({ delivered, gaps, beganAt }) => {
+  test("every event is delivered once, in order, and the position never decreases", () =>
+    check(interrupt, ({ delivered, gaps, startedAt }) => {
       expect(gaps).toEqual([]);
-      const first = Number(beganAt) + 1;
+      const first = Number(startedAt) + 1;
       expect(delivered).toEqual(delivered.length === 0 ? [] : upTo(first + delivered.length - 1, first));
     }));
 
-  test("nothing happens after a code that says stop, until the page begins anew", () =>
+  test("nothing happens after a final close code until the page reconnects", () =>
     fc.assert(
-      fc.property(chance, lives(breakOff), lives(refuse), (random, moves, later) => {
+      fc.property(randomness, lives(interrupt), lives(refuse), (random, moves, later) => {
         const world = run(random, moves);
         world.take({ type: "connect" });
-        world.isWell = true;
-        world.take({ type: "wake" });
+        world.isHealthy = true;
+        world.take({ type: "resume" });
         world.pass(300_000);
         world.close(4003);
         expect(world.state.status).toMatchObject({ state: "closed", reason: { code: 4003, userMustAct: true } });
@@ -251,27 +251,27 @@ describe("in every life of a connection", () => {
         };
         for (const one of later) one(world);
         expect(world.attempts).toHaveLength(attempts);
-        expect(world.afterEnd).toEqual([]);
+        expect(world.afterClose).toEqual([]);
       }),
       { numRuns: 200 },
     ));
 
-  test("a minute sees a bounded number of tries, whatever chance and the page do", () =>
-    check(breakOff, ({ attempts }) => {
+  test("the number of attempts per minute is bounded, whatever the page and the random numbers do", () =>
+    check(interrupt, ({ attempts }) => {
       for (const [i, at] of attempts.entries()) {
         const within = attempts.slice(i).filter((other) => other < at + 60_000).length;
-        // One a second, and one more for every time that it had been live for a while.
+        // One per second, plus one for every time the connection was live for a while.
         expect(within).toBeLessThanOrEqual(60 + 12 + 1);
       }
     }));
 
-  const luck: [number, number][] = [
+  const bounds: [number, number][] = [
     [0, 62],
     [0.5, 9],
     [1 - Number.EPSILON, 7],
   ];
-  for (const [value, most] of luck) {
-    test(`a service that breaks off everything at once is tried at most ${most} times a minute, with luck ${value}`, () => {
+  for (const [value, most] of bounds) {
+    test(`a service that closes every socket at once is tried at most ${most} times a minute, with random number ${value}`, () => {
       for (const code of retryCodes) {
         for (const hasFirstFrame of [false, true]) {
           const world = run(() => value, []);
@@ -290,20 +290,20 @@ describe("in every life of a connection", () => {
     });
   }
 
-  test("it is live again when the service is well, and has missed nothing", () =>
-    check(breakOff, (world) => {
-      world.isWell = true;
+  test("it is live again once the service is healthy, and has missed nothing", () =>
+    check(interrupt, (world) => {
+      world.isHealthy = true;
       world.take({ type: "online", isOnline: true });
       world.take({ type: "visible", isVisible: true });
-      world.take({ type: "wake" });
+      world.take({ type: "resume" });
       world.pass(180_000);
       world.answer();
       expect(world.state.status).toMatchObject({ state: "live", isStale: false });
       expect(world.state.position).toEqual({ epoch: EPOCH, seq: world.published });
-      expect(world.delivered).toEqual(upTo(world.published, Number(world.beganAt) + 1));
+      expect(world.delivered).toEqual(upTo(world.published, Number(world.startedAt) + 1));
     }));
 
-  test("the same inputs give the same life, and the state that was given is left alone", () =>
+  test("the same inputs lead to the same state, and no state is modified", () =>
     fc.assert(
       fc.property(lives(refuse), (moves) => {
         const freeze = (world: World) => Object.freeze(world.state);

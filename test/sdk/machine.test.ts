@@ -12,19 +12,19 @@ import {
 } from "../../src/sdk/connection/machine-state.ts";
 import { DEFAULT_TUNING } from "../../src/sdk/connection/tuning.ts";
 
-/** What a connection does about each thing that happens to it, one at a time. */
+/** What a connection does about each input, one at a time. */
 
 const { heartbeatMs, heartbeatTimeoutMs, wakeTimeoutMs, connectTimeoutMs, stableMs, staleMs, slowBackoffMs } =
   DEFAULT_TUNING;
 
-/** A machine with a clock of its own; chance is always one half. */
+/** A machine with its own clock. Random numbers are always 0.5. */
 class Machine {
   state: State;
   now = Date.parse("2026-11-22T10:00:00Z");
   effects: Effect[] = [];
 
-  constructor(products: string[] | null = null) {
-    this.state = initialState({ position: null, products, wasLive: false, tuning: {} });
+  constructor(filter: string[] | null = null) {
+    this.state = initialState({ position: null, filter, wasLive: false, tuning: {} });
   }
 
   take(input: Input): Effect[] {
@@ -34,13 +34,13 @@ class Machine {
     return effects;
   }
 
-  /** Time passes at once, as for a device that slept; then the deadline rings. */
+  /** Moves the clock at once, as if the device had slept, then ticks. */
   after(ms: number): Effect[] {
     this.now += ms;
     return this.take({ type: "tick" });
   }
 
-  /** To the next deadline. */
+  /** Moves the clock to the next deadline. */
   next(): Effect[] {
     return this.after(Math.max(0, nextTick(this.state) - this.now));
   }
@@ -59,7 +59,7 @@ class Machine {
   }
 
   close(code: number, reason = ""): Effect[] {
-    return this.take({ type: "closed", socket: this.state.socket, code, reason });
+    return this.take({ type: "socket_closed", socket: this.state.socket, code, reason });
   }
 
   established(seq = 0, resumed: boolean | null = null, epoch = "e", serverTime = this.now): object {
@@ -71,7 +71,7 @@ class Machine {
     return { type: "product_updated", data, id: String(seq), seq, ts: new Date(time).toISOString(), ...more };
   }
 
-  /** Live, and for long enough to count as a success. */
+  /** Brings the machine live for long enough to count as a success. */
   live(token = "t", expiresAt = NEVER): this {
     this.take({ type: this.state.phase === "idle" ? "connect" : "tick" });
     this.token(token, expiresAt);
@@ -86,11 +86,11 @@ const kinds = (effects: Effect[]) => effects.map(({ type }) => type);
 const sent = (effects: Effect[]) => effects.flatMap((effect) => (effect.type === "send" ? [effect.text] : []));
 
 describe("a token", () => {
-  test("that is slow to come is given up, and asked for again after a back-off", () => {
+  test("that is late is given up, and requested again after a back-off", () => {
     const m = machine();
     expect(kinds(m.take({ type: "connect" }))).toEqual(["get_token"]);
     expect(kinds(m.after(connectTimeoutMs))).toEqual(["status"]);
-    expect(m.state.phase).toBe("waiting");
+    expect(m.state.phase).toBe("backoff");
     const late = { type: "token", request: 1, token: "t", expiresAt: NEVER } as const;
     expect(m.take(late)).toEqual([]);
     expect(kinds(m.next())).toEqual(["get_token"]);
@@ -107,7 +107,7 @@ describe("a token", () => {
     expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: "Token expired" } });
   });
 
-  test("that is the refused one again is not tried again", () => {
+  test("that is the refused one again is not tried", () => {
     const m = machine();
     m.take({ type: "connect" });
     m.token("old");
@@ -117,7 +117,7 @@ describe("a token", () => {
     expect(m.state.status).toMatchObject({ state: "closed", reason: { userMustAct: true } });
   });
 
-  test("that was not refused itself is tried again when its socket breaks, whatever became of the one before", () => {
+  test("that was not refused itself is reused when its socket closes, even after another one was refused", () => {
     const m = machine();
     m.take({ type: "connect" });
     m.token("old");
@@ -137,7 +137,7 @@ describe("a token", () => {
     expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: "Token expired" } });
   });
 
-  test("that is fresh is not renewed at once because the clock was set forward: the service says when", () => {
+  test("that is fresh is not replaced just because the clock was set forward: the service says when", () => {
     const m = machine();
     m.take({ type: "connect" });
     const serverTime = m.now;
@@ -147,7 +147,7 @@ describe("a token", () => {
     m.pong();
     m.token("2", serverTime + 1_200_000);
     expect(m.state.refreshAt).toBe(NEVER);
-    // By how much it was, the next event tells.
+    // The next event shows by how much.
     m.frames(m.event(1, {}, serverTime + 60_000));
     expect(m.state.lagMs).toBe(0);
     const hint = { type: "token_expiring", data: { expires_at: new Date(serverTime + 1_200_000).toISOString() } };
@@ -155,14 +155,14 @@ describe("a token", () => {
     expect(m.state.refreshAt).toBeLessThan(NEVER);
   });
 
-  test("is of no use to one whose right was withdrawn", () => {
+  test("does not help a client that was disconnected by the service", () => {
     const m = machine().live();
     m.close(4001, DISCONNECTED_REASON);
     expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: DISCONNECTED_REASON } });
     expect(nextTick(m.state)).toBe(NEVER);
   });
 
-  test("is renewed before its own end, by the service's clock, without a hint", () => {
+  test("is replaced before it expires, by the service's clock, without a hint", () => {
     const m = machine();
     m.take({ type: "connect" });
     // Our clock is an hour ahead.
@@ -176,7 +176,7 @@ describe("a token", () => {
     expect(m.state.refreshAt).toBe(m.now + 600_000);
   });
 
-  test("is renewed when the service says that it expires, but not in the first half of its life", () => {
+  test("is replaced when the service says that it expires, but not in the first half of its lifetime", () => {
     const m = machine();
     m.take({ type: "connect" });
     m.token("old", m.now + 20_000);
@@ -184,13 +184,13 @@ describe("a token", () => {
     m.frames(m.established(), hint);
     expect(m.state.refreshAt).toBe(m.now + 10_000);
     m.after(10_000);
-    // Whose provider hands out the same one until it ends is asked again a little later.
+    // A provider that caches the token until it expires is called again a little later.
     expect(sent(m.token("old", m.now + 10_000))).toEqual([]);
     expect(m.state.refreshAt).toBeGreaterThanOrEqual(m.now + 1000);
     expect(m.state.refreshAt).toBeLessThan(m.now + 10_000);
   });
 
-  test("that cannot be fetched while live leaves the connection alone", () => {
+  test("that cannot be replaced leaves the connection live", () => {
     const m = machine().live("t");
     m.take({ type: "refresh" });
     m.take({ type: "token_failed", request: m.state.request });
@@ -201,7 +201,7 @@ describe("a token", () => {
 });
 
 describe("a page with another token", () => {
-  test("is not refused for the one before, wherever the connection is", () => {
+  test("is not closed because of the previous one, whatever the phase", () => {
     const fetching = machine();
     fetching.take({ type: "connect" });
     const { request } = fetching.state;
@@ -214,20 +214,20 @@ describe("a page with another token", () => {
     opening.token("old");
     const { socket } = opening.state;
     expect(kinds(opening.take({ type: "refresh" }))).toContain("drop");
-    opening.take({ type: "closed", socket, code: 4003, reason: "" });
+    opening.take({ type: "socket_closed", socket, code: 4003, reason: "" });
     expect(kinds(opening.next())).toContain("get_token");
   });
 });
 
 describe("a silent socket", () => {
-  test("is asked, and dead when it does not answer", () => {
+  test("is pinged, and is dead if it does not answer", () => {
     const m = machine().live();
     expect(sent(m.after(heartbeatMs - stableMs))).toEqual([PING]);
     expect(kinds(m.after(heartbeatTimeoutMs))).toEqual(["drop", "status"]);
     expect(m.state.status.state).toBe("recovering");
   });
 
-  test("lives when it answers", () => {
+  test("stays open if it answers", () => {
     const m = machine().live();
     m.after(heartbeatMs - stableMs);
     m.pong();
@@ -235,7 +235,7 @@ describe("a silent socket", () => {
     expect(m.state.phase).toBe("live");
   });
 
-  test("has more time as long as anything comes: the answer is behind it", () => {
+  test("has more time as long as messages arrive, because the pong is queued behind them", () => {
     const m = machine().live();
     m.after(heartbeatMs - stableMs);
     for (let seq = 1; seq <= 10; seq++) {
@@ -248,7 +248,7 @@ describe("a silent socket", () => {
     expect(m.state.phase).toBe("live");
   });
 
-  test("is dead, too, when all that comes is what the device had not read before it slept", () => {
+  test("is dead if all that arrives was received before the device slept", () => {
     const m = machine().live();
     m.after(heartbeatMs - stableMs);
     m.after(3_600_000);
@@ -261,23 +261,23 @@ describe("a silent socket", () => {
     expect(kinds(looked.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
   });
 
-  test("is asked once more when the device slept through the answer's time, and then given up", () => {
+  test("is pinged once more if the device slept through the timeout, and then given up", () => {
     const m = machine().live();
     m.after(heartbeatMs - stableMs);
     expect(sent(m.after(3_600_000))).toContain(PING);
     expect(m.state.phase).toBe("live");
     m.after(60_000);
-    expect(m.state.phase).toBe("waiting");
+    expect(m.state.phase).toBe("backoff");
   });
 
-  test("is asked at once when somebody looks again, and given little time", () => {
+  test("is pinged at once when the page is shown, with a short timeout", () => {
     const m = machine().live();
     m.take({ type: "visible", isVisible: false });
     expect(sent(m.take({ type: "visible", isVisible: true }))).toEqual([PING]);
     expect(kinds(m.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
   });
 
-  test("is given little time, too, when the device slept past the time to ask, but not in a tab with slow timers", () => {
+  test("has a short timeout if the device slept past the ping, but not in a hidden tab with slow timers", () => {
     const m = machine().live();
     expect(sent(m.after(3_600_000))).toContain(PING);
     expect(kinds(m.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
@@ -287,7 +287,7 @@ describe("a silent socket", () => {
     expect(hidden.after(wakeTimeoutMs)).toEqual([]);
   });
 
-  test("that shows no first frame is given up", () => {
+  test("without a first frame is given up", () => {
     const m = machine();
     m.take({ type: "connect" });
     m.token();
@@ -296,27 +296,27 @@ describe("a silent socket", () => {
   });
 });
 
-test("what was closed for long is stale, and stays so until it is live again", () => {
+test("a connection that was closed for long is stale until it is live again", () => {
   const m = machine().live();
-  m.take({ type: "stop" });
+  m.take({ type: "close" });
   m.now += 3_600_000;
   m.take({ type: "connect" });
   expect(m.state.status).toEqual({ state: "recovering", isStale: true });
 });
 
 describe("a page", () => {
-  test("that is put away closes its socket, and resumes when it comes back", () => {
+  test("that is frozen closes its socket, and reconnects when it is resumed", () => {
     const m = machine().live();
     m.frames(m.event(1));
-    expect(kinds(m.take({ type: "sleep" }))).toEqual(["drop", "status"]);
+    expect(kinds(m.take({ type: "suspend" }))).toEqual(["drop", "status"]);
     expect(nextTick({ ...m.state, status: { state: "recovering", isStale: true } })).toBe(NEVER);
-    m.take({ type: "wake" });
+    m.take({ type: "resume" });
     expect(nextTick(m.state)).toBeLessThanOrEqual(m.now + 500);
     m.next();
     expect(m.token()).toContainEqual(expect.objectContaining({ type: "open", position: { epoch: "e", seq: 1 } }));
   });
 
-  test("without a network is in no hurry, and says so; with one it comes back soon", () => {
+  test("without a network is offline and retries slowly; once online it reconnects soon", () => {
     const m = machine().live();
     m.take({ type: "online", isOnline: false });
     m.after(wakeTimeoutMs);
@@ -327,7 +327,7 @@ describe("a page", () => {
     expect(m.state.status.state).toBe("recovering");
   });
 
-  test("that nobody looks at stops hurrying after some tries", () => {
+  test("that is hidden retries slowly after three failures", () => {
     const m = machine().live();
     m.take({ type: "visible", isVisible: false });
     const waits: number[] = [];
@@ -340,14 +340,14 @@ describe("a page", () => {
     expect(waits).toEqual([500, 1000, 2000, 45_000, 45_000]);
   });
 
-  test("knows when what it shows is stale", () => {
+  test("knows when its view is stale", () => {
     const m = machine().live();
     m.close(1006);
     expect(m.state.status).toEqual({ state: "recovering", isStale: false });
     const since = m.now;
     while (m.now < since + staleMs) m.next();
     expect(m.state.status).toEqual({ state: "recovering", isStale: true });
-    while (m.state.phase !== "token") m.next();
+    while (m.state.phase !== "authorizing") m.next();
     m.token();
     m.frames(m.established(0, true));
     expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: true });
@@ -355,7 +355,7 @@ describe("a page", () => {
 });
 
 describe("a success is a first frame and some time", () => {
-  test("a service that greets and breaks off is tried less and less often", () => {
+  test("a service that accepts and then closes is retried less and less often", () => {
     const m = machine().live();
     const waits: number[] = [];
     for (let i = 0; i < 4; i++) {
@@ -371,7 +371,7 @@ describe("a success is a first frame and some time", () => {
     expect(m.state.phaseEndsAt - m.now).toBe(500);
   });
 
-  test("one that asks us to come back now is tried sooner, but with jitter", () => {
+  test("a service that asks for a reconnect now is retried sooner, but with jitter", () => {
     const m = machine().live();
     m.close(4200);
     expect(m.state.phaseEndsAt - m.now).toBe(250);
@@ -379,13 +379,13 @@ describe("a success is a first frame and some time", () => {
 });
 
 describe("events", () => {
-  test("of a type that this version does not know are counted and not passed on", () => {
+  test("of an unknown type move the position and are not delivered", () => {
     const m = machine().live();
     expect(kinds(m.frames(m.event(1, { type: "order_teleported" }), m.event(2)))).toEqual(["position", "event"]);
     expect(m.state.position?.seq).toBe(2);
   });
 
-  test("behind a hole are asked for again; when they do not come, the gap is told", () => {
+  test("after a missing one are requested again; if it stays missing, a gap is reported", () => {
     const m = machine().live();
     expect(kinds(m.frames(m.event(1), m.event(3)))).toEqual(["event", "drop", "status"]);
     m.next();
@@ -395,13 +395,13 @@ describe("events", () => {
     expect(m.state.position?.seq).toBe(3);
   });
 
-  test("that a filter leaves out are no hole", () => {
+  test("that a filter drops are not missing", () => {
     const m = machine(["p"]).live();
     expect(kinds(m.frames(m.event(5), m.event(9, { data: { product_id: "q" } })))).toEqual(["event", "position"]);
     expect(m.state.position?.seq).toBe(9);
   });
 
-  test("that are replayed make it live when the last one has come", () => {
+  test("that are replayed make the connection live once the last one has arrived", () => {
     const m = machine().live();
     m.close(1006);
     m.next();
@@ -412,7 +412,7 @@ describe("events", () => {
     expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: true });
   });
 
-  test("that are lost because the channel began anew are a gap, on a live connection, too", () => {
+  test("lost in a new epoch are a gap, even on a live connection", () => {
     const m = machine().live();
     m.frames(m.event(1));
     const gap = { from: { epoch: "e", seq: 1 }, to: { epoch: "f", seq: 0 } };
@@ -423,13 +423,13 @@ describe("events", () => {
     expect(kinds(m.frames(m.event(1)))).toEqual(["event"]);
   });
 
-  test("are confirmed when the service asks", () => {
+  test("are acknowledged when the service asks", () => {
     const m = machine().live();
     m.frames(m.event(1));
     expect(sent(m.frames({ type: "ack_request" }))).toEqual(['{"type":"ack","seq":1}']);
   });
 
-  test("have a lag that a wrong clock does not change", () => {
+  test("have a lag that does not depend on a wrong clock", () => {
     const m = machine();
     m.take({ type: "connect" });
     m.token();
@@ -439,44 +439,44 @@ describe("events", () => {
     expect(m.state.lagMs).toBe(700);
   });
 
-  test("without a time that can be read change nothing of the clock", () => {
+  test("without a readable timestamp do not affect the clock skew", () => {
     const m = machine().live();
     m.frames({ ...m.event(1), ts: "soon" });
-    expect([m.state.position?.seq, m.state.lagMs, m.state.skewMs]).toEqual([1, 0, 0]);
+    expect([m.state.position?.seq, m.state.lagMs, m.state.clockSkewMs]).toEqual([1, 0, 0]);
   });
 });
 
 describe("a filter", () => {
-  test("that changes while the socket opens is set right after the first frame", () => {
+  test("that changes while the socket opens is sent after the first frame", () => {
     const m = machine(["a", "b"]);
     m.take({ type: "connect" });
     m.token();
-    m.take({ type: "filter", productIds: ["c"], isAdded: true });
-    m.take({ type: "filter", productIds: ["a"], isAdded: false });
+    m.take({ type: "filter", filter: ["a", "b", "c"] });
+    m.take({ type: "filter", filter: ["b", "c"] });
     expect(sent(m.frames(m.established()))).toEqual([
       '{"type":"unsubscribe","product_ids":["a"]}',
       '{"type":"subscribe","product_ids":["c"]}',
     ]);
   });
 
-  test("that changes often is sent once, and only what has changed in the end", () => {
+  test("that changes often is sent once, as the difference", () => {
     const m = machine(["a"]).live();
-    for (const id of ["b", "c", "d"]) expect(m.take({ type: "filter", productIds: [id], isAdded: true })).toEqual([]);
-    m.take({ type: "filter", productIds: ["c"], isAdded: false });
+    for (const filter of ["ab", "abc", "abcd", "abd"])
+      expect(m.take({ type: "filter", filter: [...filter] })).toEqual([]);
     expect(sent(m.next())).toEqual(['{"type":"subscribe","product_ids":["b","d"]}']);
-    // Until the service knows, it sends what the page does not want any more.
-    m.take({ type: "filter", productIds: ["a"], isAdded: false });
+    // Until the service knows the change, it still sends the removed product.
+    m.take({ type: "filter", filter: ["b", "d"] });
     expect(kinds(m.frames(m.event(1, { data: { product_id: "a" } })))).toEqual(["position"]);
     expect(sent(m.next())).toEqual(['{"type":"unsubscribe","product_ids":["a"]}']);
   });
 
-  test("is sent in messages that the service takes", () => {
+  test("is sent in messages that the service accepts", () => {
     const m = machine([]).live();
     const ids = Array.from({ length: 50 }, (_, i) => String(i).padStart(128, "ü"));
-    m.take({ type: "filter", productIds: ids, isAdded: true });
+    m.take({ type: "filter", filter: ids });
     const texts = sent(m.next());
     for (const text of texts) expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(4096);
-    // What stands for no product in the URL makes room.
+    // The placeholder for the empty filter is removed first, to make room.
     expect(texts.flatMap((text) => JSON.parse(text).product_ids)).toEqual(["-", ...ids]);
     expect(texts.map((text) => JSON.parse(text).type)).toEqual([
       "unsubscribe",

@@ -5,35 +5,35 @@ import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 import { listenToOrder, seqsOf, upTo } from "./support/listener.ts";
 
-/** Many breaks in a row, with publishing going on. */
+/** Many interruptions in a row while events are published. */
 
-const BREAKS = 50;
+const INTERRUPTIONS = 50;
 let service: Workerd;
 beforeAll(async () => {
   service = await startTidings({ HISTORY_LIMIT: "100000" });
 });
 afterAll(() => service.stop());
 
-test(`${BREAKS} breaks, half of them kill -9, with publishing going on: no event missed, none twice`, {
+test(`${INTERRUPTIONS} interruptions, half of them kill -9, while events are published: none is missed or repeated`, {
   timeout: 240_000,
 }, async () => {
   const id = await registerOrderAt(service.url);
-  let tries = 0;
-  const { connection, heard } = listenToOrder(service.url, id, {
+  let attempts = 0;
+  const { connection, received } = listenToOrder(service.url, id, {
     getToken: () => {
-      tries++;
+      attempts++;
       return mintToken();
     },
-    // A machine that is busy makes a process slow to start; the test is about what is heard, not about when.
+    // The process may start slowly on a busy machine. The test is about what is received, not when.
     tuning: { firstBackoffMs: 500, minRetryMs: 100, maxBackoffMs: 2000 },
   });
-  await heard.reaches("live");
+  await received.reaches("live");
 
   let last = 0;
   let isPublishing = true;
   const publishing = (async () => {
     for (let n = 0; isPublishing; n++) {
-      // A publisher that hears nothing repeats itself, with the same id.
+      // Without an answer, the publisher repeats the event with the same id.
       for (let answer = 0; answer !== 200; ) {
         const body = { type: "order_shipped", data: {}, id: `event-${n}` };
         const response = await callService(service.url, "POST", `publish/orders/${id}`, body).catch(() => null);
@@ -44,23 +44,23 @@ test(`${BREAKS} breaks, half of them kill -9, with publishing going on: no event
     }
   })();
 
-  for (let i = 0; i < BREAKS; i++) {
-    const lives = heard.states.filter((state) => state === "live").length;
+  for (let i = 0; i < INTERRUPTIONS; i++) {
+    const lives = received.states.filter((state) => state === "live").length;
     if (i % 2 === 0) await service.restart();
-    // A page that goes into the back-forward cache and comes back breaks the connection, too; in Node, closing does.
+    // In place of a page that enters and leaves the back-forward cache.
     else {
       connection.close();
       connection.reconnect();
     }
-    await eventually(() => expect(heard.states.filter((state) => state === "live").length).toBeGreaterThan(lives));
+    await eventually(() => expect(received.states.filter((state) => state === "live").length).toBeGreaterThan(lives));
   }
   isPublishing = false;
   await publishing;
   await eventually(() => expect(connection.position?.seq).toBe(last));
-  expect(seqsOf(heard.events)).toEqual(upTo(last));
-  expect(heard.gaps).toEqual([]);
+  expect(seqsOf(received.events)).toEqual(upTo(last));
+  expect(received.gaps).toEqual([]);
   connection.close();
-  console.log(`${BREAKS} breaks, ${tries} tries, ${last} events`);
-  // While a process starts, a few tries fail.
-  expect(tries).toBeLessThanOrEqual(BREAKS * 4);
+  console.log(`${INTERRUPTIONS} interruptions, ${attempts} attempts, ${last} events`);
+  // A few attempts fail while the process starts.
+  expect(attempts).toBeLessThanOrEqual(INTERRUPTIONS * 4);
 });

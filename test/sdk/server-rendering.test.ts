@@ -6,7 +6,7 @@ import { renderToString as renderVue } from "vue/server-renderer";
 import { useOrderUpdates as useReact } from "../../src/sdk/hooks/react.ts";
 import { useOrderUpdates as useVue } from "../../src/sdk/hooks/vue.ts";
 
-/** A server renders pages and listens to nothing. */
+/** On a server, hooks render but do not connect. */
 
 const { WebSocket: Native } = globalThis;
 afterEach(() => {
@@ -14,7 +14,7 @@ afterEach(() => {
 });
 
 const ORDER = crypto.randomUUID();
-/** Fails the test that opens a socket or asks for a token. */
+/** Records every socket and every token request. */
 const forbid = () => {
   const used: string[] = [];
   globalThis.WebSocket = new Proxy(Native, {

@@ -5,7 +5,7 @@ import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 import { listenToOrder, listenToProducts, memoryStorage, publishAt, seqsOf, upTo } from "./support/listener.ts";
 
-/** The SDK against the service, over real sockets. */
+/** The SDK against the real service, over real sockets. */
 
 let service: Workerd;
 beforeAll(async () => {
@@ -32,204 +32,206 @@ const stock = (product_id: string) =>
   publishAt(service.url, "products", "inventory_updated", { product_id, new_quantity: 5 });
 
 describe("listening to an order", () => {
-  test("tells how it stands, then every event", async () => {
+  test("delivers the current state, then every event", async () => {
     const id = await registerOrderAt(service.url);
-    const { connection, heard } = order(id.toUpperCase());
-    expect(await heard.reaches("live")).toEqual({ state: "live", isStale: false, recovered: false });
-    expect(heard.snapshots).toEqual([
+    const { connection, received } = order(id.toUpperCase());
+    expect(await received.reaches("live")).toEqual({ state: "live", isStale: false, recovered: false });
+    expect(received.snapshots).toEqual([
       expect.objectContaining({ order_id: id, current_status: "pending", seq: 0, resumed: null }),
     ]);
     await ship(id);
-    await eventually(() => expect(heard.events).toHaveLength(1));
-    expect(heard.events[0]).toMatchObject({ type: "order_shipped", seq: 1, data: { order_id: id, carrier: "UPS" } });
-    expect(connection.position).toEqual({ epoch: heard.snapshots[0]?.epoch, seq: 1 });
+    await eventually(() => expect(received.events).toHaveLength(1));
+    expect(received.events[0]).toMatchObject({ type: "order_shipped", seq: 1, data: { order_id: id, carrier: "UPS" } });
+    expect(connection.position).toEqual({ epoch: received.snapshots[0]?.epoch, seq: 1 });
     expect(connection.lagMs).toBeGreaterThanOrEqual(0);
-    expect(heard.gaps).toEqual([]);
+    expect(received.gaps).toEqual([]);
   });
 
-  test("nothing is heard after close until it is begun anew, and the service forgets the socket", async () => {
+  test("close() ends delivery until reconnect(), and the service removes the socket", async () => {
     const id = await registerOrderAt(service.url);
-    const { connection, heard } = order(id);
-    await heard.reaches("live");
+    const { connection, received } = order(id);
+    await received.reaches("live");
     connection.close();
     expect(connection.status).toMatchObject({ state: "closed", reason: { code: 1000, userMustAct: false } });
     const { receivers } = (await (
       await callService(service.url, "POST", `publish/orders/${id}`, { type: "order_shipped", data: {} })
     ).json()) as { receivers: number };
     expect(receivers).toBe(0);
-    // Whoever tells of a new token may not know that it is closed.
+    // The code that refreshes tokens may not know that the connection is closed.
     connection.refreshToken();
     await ship(id);
     expect(connection.status.state).toBe("closed");
     connection.reconnect();
-    expect(await heard.reaches("live")).toMatchObject({ recovered: true });
-    await eventually(() => expect(seqsOf(heard.events)).toEqual([1, 2]));
+    expect(await received.reaches("live")).toMatchObject({ recovered: true });
+    await eventually(() => expect(seqsOf(received.events)).toEqual([1, 2]));
   });
 
-  test("the position is that of the last event told, also within a message of many", async () => {
+  test("the position is that of the last event delivered, even within a message of many", async () => {
     const id = await registerOrderAt(service.url);
     const storage = memoryStorage();
-    const told: { seq: number; position: number | undefined; stored: number }[] = [];
-    const { connection, heard } = order(id, {
+    const delivered: { seq: number; position: number | undefined; stored: number }[] = [];
+    const { connection, received } = order(id, {
       storage,
       onEvent({ seq }) {
         const [stored = "{}"] = storage.kept.values();
-        told.push({ seq, position: connection.position?.seq, stored: JSON.parse(stored).seq });
-        // What is behind it in the same message comes after the next connect.
+        delivered.push({ seq, position: connection.position?.seq, stored: JSON.parse(stored).seq });
+        // The rest of the message is delivered after the next connect.
         if (seq === 3) connection.close();
       },
     });
-    await heard.reaches("live");
+    await received.reaches("live");
     const events = upTo(10).map(() => ({ channel: `order_${id}`, type: "order_shipped", data: {} }));
     await callService(service.url, "POST", "publish/batch", { events });
-    await heard.reaches("closed");
+    await received.reaches("closed");
     connection.reconnect();
-    await eventually(() => expect(seqsOf(told)).toEqual(upTo(10)));
-    for (const { seq, position, stored } of told)
+    await eventually(() => expect(seqsOf(delivered)).toEqual(upTo(10)));
+    for (const { seq, position, stored } of delivered)
       expect({ seq, position, stored }).toEqual({ seq, position: seq, stored: seq - 1 });
-    expect(heard.gaps).toEqual([]);
+    expect(received.gaps).toEqual([]);
   });
 
-  test("what the shop says instead of a token, such as an error page, ends nothing", async () => {
+  test("anything but a token from getToken, such as an error page, is retried", async () => {
     const id = await registerOrderAt(service.url);
-    // The last one is what a page gets that takes `token` from an answer without it, where no compiler looks.
+    // `undefined` is what untyped code gets from `answer.token` if the answer has no token.
     const noToken = undefined as unknown as string;
     const answers = ["<html>503 Service Unavailable</html>", "", noToken, mintToken, '{"detail":"no"}', mintToken];
     const getToken = vi.fn(async () => {
       const answer = answers.shift();
       return typeof answer === "function" ? answer() : (answer ?? noToken);
     });
-    const { connection, heard } = order(id, { getToken, tuning: { refreshLeadMs: 100 } });
-    await heard.reaches("live");
+    const { connection, received } = order(id, { getToken, tuning: { refreshLeadMs: 100 } });
+    await received.reaches("live");
     connection.refreshToken();
     await eventually(() => expect(getToken).toHaveBeenCalledTimes(6));
     await ship(id);
-    await eventually(() => expect(heard.events).toHaveLength(1));
-    expect(heard.states).toEqual(["live"]);
+    await eventually(() => expect(received.events).toHaveLength(1));
+    expect(received.states).toEqual(["live"]);
   });
 
-  test("refusals that a retry cannot mend stop it, and say what they are", async () => {
+  test("final refusals close the connection with their reason", async () => {
     const id = await registerOrderAt(service.url, "bob");
-    const strange = order(id);
-    expect((await strange.heard.reaches("closed")).reason).toEqual({
+    const foreign = order(id);
+    expect((await foreign.received.reaches("closed")).reason).toEqual({
       code: 4003,
       name: "access_denied",
       message: "Access denied",
       userMustAct: true,
     });
     const missing = order(crypto.randomUUID());
-    expect((await missing.heard.reaches("closed")).reason).toMatchObject({ code: 4004, userMustAct: false });
+    expect((await missing.received.reaches("closed")).reason).toMatchObject({ code: 4004, userMustAct: false });
   });
 });
 
-describe("coming back", () => {
-  test("after kill -9 with events published meanwhile: none missed, none twice", async () => {
+describe("a reconnect", () => {
+  test("after kill -9 delivers the events published meanwhile, once", async () => {
     const id = await registerOrderAt(service.url);
-    const { heard } = order(id);
-    await heard.reaches("live");
+    const { received } = order(id);
+    await received.reaches("live");
     await ship(id);
-    await eventually(() => expect(heard.events).toHaveLength(1));
+    await eventually(() => expect(received.events).toHaveLength(1));
     await service.restart();
     for (let i = 0; i < 5; i++) await ship(id);
-    await eventually(() => expect(heard.events).toHaveLength(6));
+    await eventually(() => expect(received.events).toHaveLength(6));
     await ship(id);
-    await eventually(() => expect(seqsOf(heard.events)).toEqual(upTo(7)));
-    expect(await heard.reaches("live")).toMatchObject({ recovered: true });
-    expect(heard.states).toEqual(["live", "recovering", "live"]);
-    expect(heard.gaps).toEqual([]);
+    await eventually(() => expect(seqsOf(received.events)).toEqual(upTo(7)));
+    expect(await received.reaches("live")).toMatchObject({ recovered: true });
+    expect(received.states).toEqual(["live", "recovering", "live"]);
+    expect(received.gaps).toEqual([]);
   });
 
-  test("before the first event, too: the position of the first frame is asked for", async () => {
+  test("before the first event continues from the position of the first frame", async () => {
     const id = await registerOrderAt(service.url);
-    const { heard } = order(id);
-    await heard.reaches("live");
+    const { received } = order(id);
+    await received.reaches("live");
     await service.kill();
     await service.restart();
     await ship(id);
-    await eventually(() => expect(seqsOf(heard.events)).toEqual([1]));
+    await eventually(() => expect(seqsOf(received.events)).toEqual([1]));
   });
 
-  test("when the device's clock is set back an hour meanwhile", async () => {
+  test("is not delayed when the device's clock is set back an hour", async () => {
     const id = await registerOrderAt(service.url);
-    const { heard } = order(id, { token: await mintToken(), getToken: undefined });
-    await heard.reaches("live");
+    const { received } = order(id, { token: await mintToken(), getToken: undefined });
+    await received.reaches("live");
     await service.kill();
-    await heard.reaches("recovering");
+    await received.reaches("recovering");
     const { now } = Date;
     onTestFinished(() => void vi.restoreAllMocks());
     vi.spyOn(Date, "now").mockImplementation(() => now() - 3_600_000);
     await service.restart();
-    await heard.reaches("live");
+    await received.reaches("live");
   });
 
-  test("in another page, with the position that was stored", async () => {
+  test("in another page continues from the stored position", async () => {
     const id = await registerOrderAt(service.url);
     const kept = new Map<string, string>();
     const storage = { getItem: (key: string) => kept.get(key) ?? null, setItem: kept.set.bind(kept) };
     const first = order(id, { storage });
-    await first.heard.reaches("live");
+    await first.received.reaches("live");
     first.connection.close();
     await ship(id);
     const second = order(id, { storage });
-    expect(await second.heard.reaches("live")).toMatchObject({ recovered: true });
-    expect(seqsOf(second.heard.events)).toEqual([1]);
+    expect(await second.received.reaches("live")).toMatchObject({ recovered: true });
+    expect(seqsOf(second.received.events)).toEqual([1]);
     expect(JSON.stringify([...kept])).not.toContain(await mintToken());
   });
 
-  test("with a position of another epoch: the gap is told, and how things stand", async () => {
+  test("with a position of another epoch reports a gap and the current state", async () => {
     const id = await registerOrderAt(service.url);
     await ship(id);
-    const { heard } = order(id, { position: { epoch: "gone", seq: 7 } });
-    await heard.reaches("live");
-    expect(heard.gaps).toEqual([{ from: { epoch: "gone", seq: 7 }, to: { epoch: heard.snapshots[0]?.epoch, seq: 1 } }]);
-    expect(heard.snapshots[0]).toMatchObject({ current_status: "shipped", resumed: false });
+    const { received } = order(id, { position: { epoch: "gone", seq: 7 } });
+    await received.reaches("live");
+    expect(received.gaps).toEqual([
+      { from: { epoch: "gone", seq: 7 }, to: { epoch: received.snapshots[0]?.epoch, seq: 1 } },
+    ]);
+    expect(received.snapshots[0]).toMatchObject({ current_status: "shipped", resumed: false });
   });
 });
 
 describe("listening to products", () => {
-  test("a filter can grow and shrink, and outlives a reconnect", async () => {
-    const { connection, heard } = products({ productIds: ["a"] });
-    await heard.reaches("live");
-    const hears = async (expected: string[]) => {
-      const before = heard.events.length;
+  test("a filter can grow and shrink, and survives a reconnect", async () => {
+    const { connection, received } = products({ productIds: ["a"] });
+    await received.reaches("live");
+    const receives = async (expected: string[]) => {
+      const before = received.events.length;
       for (const product of ["a", "b", "c"]) await stock(product);
-      const heardOf = () => heard.events.slice(before).map(({ data }) => data.product_id);
-      await eventually(() => expect(heardOf()).toEqual(expected));
+      const receivedProducts = () => received.events.slice(before).map(({ data }) => data.product_id);
+      await eventually(() => expect(receivedProducts()).toEqual(expected));
     };
-    // A message of the client has no answer; its effect is what can be seen.
-    const untilHeard = (product: string) =>
+    // The service does not acknowledge filter changes; only their effect is visible.
+    const untilReceived = (product: string) =>
       eventually(async () => {
         const seq = await stock(product);
-        await vi.waitFor(() => expect(heard.events.at(-1)?.seq).toBe(seq), { timeout: 500 });
+        await vi.waitFor(() => expect(received.events.at(-1)?.seq).toBe(seq), { timeout: 500 });
       });
-    await hears(["a"]);
+    await receives(["a"]);
     connection.subscribe(["c"]);
-    await untilHeard("c");
-    await hears(["a", "c"]);
+    await untilReceived("c");
+    await receives(["a", "c"]);
     connection.unsubscribe(["a"]);
-    await hears(["c"]);
-    const comesBack = async () => {
-      const lives = heard.states.filter((state) => state === "live").length;
+    await receives(["c"]);
+    const reconnects = async () => {
+      const lives = received.states.filter((state) => state === "live").length;
       await service.restart();
-      await eventually(() => expect(heard.states.filter((state) => state === "live").length).toBeGreaterThan(lives));
+      await eventually(() => expect(received.states.filter((state) => state === "live").length).toBeGreaterThan(lives));
     };
-    await comesBack();
-    await hears(["c"]);
-    // Nothing is left; and nothing is heard of what happens until something is asked for again.
+    await reconnects();
+    await receives(["c"]);
+    // With an empty filter, nothing is received until a product is added.
     connection.unsubscribe(["c"]);
-    await comesBack();
+    await reconnects();
     for (const product of ["a", "b", "c", "-"]) await stock(product);
-    const before = heard.events.length;
+    const before = received.events.length;
     connection.subscribe(["b"]);
-    await untilHeard("b");
-    expect(new Set(heard.events.slice(before).map(({ data }) => data.product_id))).toEqual(new Set(["b"]));
-    expect(heard.gaps).toEqual([]);
+    await untilReceived("b");
+    expect(new Set(received.events.slice(before).map(({ data }) => data.product_id))).toEqual(new Set(["b"]));
+    expect(received.gaps).toEqual([]);
   });
 
-  test("whose filter was quiet while more happened than the history has: it resumes all the same", async () => {
+  test("with a quiet filter resume even after more events than the history keeps", async () => {
     const storage = memoryStorage();
-    const { connection, heard } = products({ productIds: ["quiet"], storage });
-    await heard.reaches("live");
+    const { connection, received } = products({ productIds: ["quiet"], storage });
+    await received.reaches("live");
     const busy = Array.from({ length: 600 }, () => ({
       ...{ channel: "products", type: "product_updated", data: { product_id: "busy" } },
     }));
@@ -237,45 +239,45 @@ describe("listening to products", () => {
     await eventually(() => expect(connection.position?.seq).toBeGreaterThan(1000));
     await service.restart();
     const seq = await stock("quiet");
-    await eventually(() => expect(seqsOf(heard.events)).toEqual([seq]));
-    await eventually(() => expect(heard.status).toMatchObject({ state: "live", recovered: true }));
-    expect(heard.gaps).toEqual([]);
-    // The page is loaded anew.
+    await eventually(() => expect(seqsOf(received.events)).toEqual([seq]));
+    await eventually(() => expect(received.status).toMatchObject({ state: "live", recovered: true }));
+    expect(received.gaps).toEqual([]);
+    // The page is reloaded.
     for (let i = 0; i < 2; i++) await callService(service.url, "POST", "publish/batch", { events: busy });
     await eventually(() => expect(connection.position?.seq).toBeGreaterThan(seq + 1000));
     connection.close();
     const reloaded = products({ productIds: ["quiet"], storage });
-    expect(await reloaded.heard.reaches("live")).toMatchObject({ recovered: true });
-    expect(reloaded.heard.gaps).toEqual([]);
+    expect(await reloaded.received.reaches("live")).toMatchObject({ recovered: true });
+    expect(reloaded.received.gaps).toEqual([]);
   });
 
-  test("positions of different filters are kept apart", async () => {
+  test("positions of different filters are stored separately", async () => {
     const storage = memoryStorage();
     const [a, b] = [products({ productIds: ["a"], storage }), products({ productIds: ["b"], storage })];
-    await Promise.all([a.heard.reaches("live"), b.heard.reaches("live")]);
+    await Promise.all([a.received.reaches("live"), b.received.reaches("live")]);
     a.connection.close();
     const missed = await stock("a");
-    const heard = await stock("b");
-    await eventually(() => expect(seqsOf(b.heard.events)).toEqual([heard]));
+    const received = await stock("b");
+    await eventually(() => expect(seqsOf(b.received.events)).toEqual([received]));
     const reloaded = products({ productIds: ["a"], storage });
-    await eventually(() => expect(seqsOf(reloaded.heard.events)).toEqual([missed]));
-    expect(reloaded.heard.gaps).toEqual([]);
+    await eventually(() => expect(seqsOf(reloaded.received.events)).toEqual([missed]));
+    expect(reloaded.received.gaps).toEqual([]);
   });
 
-  test("more than 50 products are refused at once", () => {
+  test("more than 50 products throw", () => {
     expect(() => products({ productIds: upTo(51).map(String) })).toThrow(RangeError);
   });
 });
 
-test("who began with no product may take as many as a filter has", async () => {
-  const { connection, heard } = listenToProducts(service.url, { productIds: [] });
-  await heard.reaches("live");
+test("a connection that started with an empty filter may add 50 products", async () => {
+  const { connection, received } = listenToProducts(service.url, { productIds: [] });
+  await received.reaches("live");
   const ids = Array.from({ length: 50 }, (_, i) => `full-${i}`);
   connection.subscribe(ids);
   await eventually(async () => {
     await publishAt(service.url, "products", "product_deleted", { product_id: "full-49" });
-    expect(heard.events.length).toBeGreaterThan(0);
+    expect(received.events.length).toBeGreaterThan(0);
   });
-  expect(heard.states).toEqual(["live"]);
+  expect(received.states).toEqual(["live"]);
   connection.close();
 });

@@ -3,20 +3,20 @@ import * as vue from "../../src/sdk/hooks/vue.ts";
 import { connectOrder, connectProducts, type OrderEvent, type Status } from "../../src/sdk/index.ts";
 import { sharedTabs } from "../../src/sdk/tabs/tabs.ts";
 
-/** What must compile does, and what must not does not. Nothing here runs: `tsc` is the test. */
+/** Types are tested by compiling this file: correct uses compile, wrong ones do not. Nothing here runs. */
 
 export function orderTypes(event: OrderEvent, getToken: () => Promise<string>): void {
   if (event.type === "order_shipped") event.data.tracking_number satisfies string | null | undefined;
   if (event.type === "order_status_changed") event.data.new_status satisfies string;
   event.data.order_id satisfies string;
   event.seq satisfies number;
-  // @ts-expect-error: quantities are of products
+  // @ts-expect-error: only product events have quantities
   event.data.new_quantity;
-  // @ts-expect-error: only what was shipped has a tracking number
+  // @ts-expect-error: only `order_shipped` has a tracking number
   event.data.tracking_number;
   // @ts-expect-error: there is no such event
   event.type === "order_teleported";
-  // @ts-expect-error: product events do not come on an order's channel
+  // @ts-expect-error: an order's channel has no product events
   event.type === "inventory_updated";
 
   const connection = connectOrder("id", { getToken, token: undefined, shared: sharedTabs() });
@@ -25,11 +25,11 @@ export function orderTypes(event: OrderEvent, getToken: () => Promise<string>): 
   connection.subscribe(["p"]);
   // @ts-expect-error: an order has no filter
   connectOrder("id", { getToken, productIds: ["p"] });
-  // @ts-expect-error: the position is read only
+  // @ts-expect-error: the position is read-only
   connection.position = null;
   // @ts-expect-error: milliseconds are numbers
   connectOrder("id", { getToken, tuning: { heartbeatMs: "25s" } });
-  // @ts-expect-error: getToken gives a string
+  // @ts-expect-error: getToken returns a string
   connectOrder("id", { getToken: () => 7 });
 }
 
@@ -41,7 +41,7 @@ export function productTypes(getToken: () => string): void {
       if (event.type === "inventory_updated") event.data.new_quantity satisfies number;
       // @ts-expect-error: only an inventory update has a quantity
       event.data.new_quantity;
-      // @ts-expect-error: orders have a status of their own channel
+      // @ts-expect-error: the products channel has no order events
       if (event.type === "order_shipped") return;
     },
     onSnapshot(snapshot) {
@@ -58,7 +58,7 @@ export function productTypes(getToken: () => string): void {
 export function statusTypes(status: Status): void {
   if (status.state === "closed") status.reason.userMustAct satisfies boolean;
   if (status.state === "live") status.recovered satisfies boolean;
-  // @ts-expect-error: only what is closed has a reason
+  // @ts-expect-error: only the closed status has a reason
   status.reason;
   // @ts-expect-error: there is no such state
   status.state === "open";
@@ -70,9 +70,9 @@ export function UseReact({ orderId, token }: { orderId: string | undefined; toke
   products.get("p")?.new_quantity satisfies number | undefined;
   error?.userMustAct satisfies boolean | undefined;
   status satisfies Status["state"] | "idle";
-  // @ts-expect-error: it may not be there yet
+  // @ts-expect-error: the order is null at first
   order.status;
-  // @ts-expect-error: what is shown cannot be changed
+  // @ts-expect-error: the view is read-only
   products.delete("p");
   return order?.status ?? null;
 }
@@ -80,7 +80,7 @@ export function UseReact({ orderId, token }: { orderId: string | undefined; toke
 export function useVue(orderId: string | undefined): string | null {
   const { order, isConnected } = vue.useOrderUpdates(() => orderId, { getToken: () => "token" });
   isConnected.value satisfies boolean;
-  // @ts-expect-error: refs of what is shown are read only
+  // @ts-expect-error: refs are read-only
   isConnected.value = true;
   return order.value?.payment_status ?? null;
 }

@@ -8,7 +8,7 @@ import {
 } from "../../src/sdk/hooks/views.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent } from "../../src/sdk/index.ts";
 
-/** What a page shows follows from first frames and events. */
+/** The views that snapshots and events add up to. */
 
 const snapshot = (more: Partial<OrderSnapshot> = {}): OrderSnapshot => ({
   order_id: "o",
@@ -37,19 +37,19 @@ const stock = (product_id: string, new_quantity: number): ProductEvent => ({
 });
 
 describe("an order", () => {
-  test("is as the first frame says, and as events change it", () => {
+  test("has the state of the snapshot, and changes with events", () => {
     const view = withOrderEvent(withSnapshot(null, snapshot()), shipped(4));
     expect(view).toMatchObject({ status: "shipped", payment_status: "paid", tracking_number: "1Z", carrier: "UPS" });
     expect(view.timeline.map(({ seq }) => seq)).toEqual([4]);
   });
 
-  test("does not go back when events that the first frame knows of are replayed after it", () => {
+  test("does not go back when events that the snapshot includes are replayed", () => {
     const view = withOrderEvent(withSnapshot(null, snapshot({ current_status: "delivered", seq: 9 })), shipped(8));
     expect(view).toMatchObject({ status: "delivered", tracking_number: "1Z" });
     expect(view.timeline).toHaveLength(1);
   });
 
-  test("keeps what a first frame does not say, and a bounded timeline", () => {
+  test("keeps fields that a snapshot lacks, and a bounded timeline", () => {
     let view = withSnapshot(null, snapshot({ seq: 0 }));
     for (let seq = 1; seq <= MAX_TIMELINE + 5; seq++) view = withOrderEvent(view, shipped(seq));
     view = withSnapshot(view, snapshot({ current_status: "delivered", seq: 200 }));
@@ -60,7 +60,7 @@ describe("an order", () => {
 });
 
 describe("products", () => {
-  test("hold what events said of each", () => {
+  test("hold what events reported about each", () => {
     const before = new Map();
     const price = {
       ...stock("a", 0),
@@ -74,7 +74,7 @@ describe("products", () => {
     expect(before.size).toBe(0);
   });
 
-  test("are bounded: those that nothing happened to for longest go", () => {
+  test("are bounded: the least recently changed are dropped", () => {
     const many = Array.from({ length: MAX_PRODUCTS + 1 }, (_, i) => stock(`p${i}`, i));
     const products = withProductEvents(new Map(), [...many, stock("p1", 7)]);
     expect(products.size).toBe(MAX_PRODUCTS);

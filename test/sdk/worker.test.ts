@@ -4,7 +4,7 @@ import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, startWorkerd, type Workerd } from "../support/workerd.ts";
 
-/** The SDK inside a Worker: there is no page, no `document`, and sockets are the runtime's. */
+/** The SDK inside a Worker, where there is no page and the sockets are the runtime's. */
 
 let service: Workerd;
 let worker: Workerd;
@@ -36,7 +36,7 @@ test("a Worker listens to an order", async () => {
   expect(position).toMatchObject({ seq: 1 });
 });
 
-test("a Worker is told why it may not", async () => {
+test("a Worker learns why it was refused", async () => {
   const response = await ask(await registerOrderAt(service.url), await mintToken({ subject: "mallory" }));
   expect([response.status, await response.text()]).toEqual([502, "Error: access_denied"]);
 });

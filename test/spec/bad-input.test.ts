@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { Problem } from "../../src/protocol/refusals.ts";
-import { connect, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { connect, listen, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** Bad input gets the right 4xx, named field by field, and nothing is sent to any socket. */
+/** Bad input is answered with the right 4xx that names every bad field, and no socket receives anything. */
 
 async function problemOf(response: Response): Promise<Problem> {
   expect(response.headers.get("Content-Type")).toBe("application/problem+json");
@@ -25,14 +25,14 @@ describe("an event", async () => {
   });
 
   const refused: [name: string, path: string, body: unknown, status: number, fields: string[]][] = [
-    ["that is no object", `orders/${order}`, [], 422, ["body"]],
+    ["that is not an object", `orders/${order}`, [], 422, ["body"]],
     ["that is null", `orders/${order}`, null, 422, ["body"]],
-    ["without anything", `orders/${order}`, {}, 422, ["data", "type"]],
-    ["of an unknown type", `orders/${order}`, { ...event, type: "order_eaten" }, 422, ["type"]],
-    ["of a type every object has", `orders/${order}`, { ...event, type: "toString" }, 422, ["type"]],
-    ["of a type that is no text", `orders/${order}`, { ...event, type: 7 }, 422, ["type"]],
-    ["of a product, to an order", `orders/${order}`, inventory({ new_quantity: 1 }), 422, ["type"]],
-    ["of an order, to products", "products", event, 422, ["type"]],
+    ["that is empty JSON", `orders/${order}`, {}, 422, ["data", "type"]],
+    ["with an unknown type", `orders/${order}`, { ...event, type: "order_eaten" }, 422, ["type"]],
+    ["with a type that every object inherits", `orders/${order}`, { ...event, type: "toString" }, 422, ["type"]],
+    ["with a type that is not text", `orders/${order}`, { ...event, type: 7 }, 422, ["type"]],
+    ["for products, sent to an order", `orders/${order}`, inventory({ new_quantity: 1 }), 422, ["type"]],
+    ["for an order, sent to products", "products", event, 422, ["type"]],
     ["with data that is a list", `orders/${order}`, { ...event, data: [] }, 422, ["data"]],
     [
       "with another order's id",
@@ -58,16 +58,16 @@ describe("an event", async () => {
     ],
     ["with an id of 129 characters", `orders/${order}`, { ...event, id: "x".repeat(129) }, 422, ["id"]],
     ["with an id that has a space", `orders/${order}`, { ...event, id: "a b" }, 422, ["id"]],
-    ["with a version that is no integer", `orders/${order}`, { ...event, version: 1.5 }, 422, ["version"]],
+    ["with a version that is not an integer", `orders/${order}`, { ...event, version: 1.5 }, 422, ["version"]],
     [
-      "with half an order",
+      "with an incomplete order",
       `orders/${order}`,
       { ...event, order: { user_id: "alice" } },
       422,
       ["order.payment_status", "order.status"],
     ],
     [
-      "with an order, to products",
+      "with an order, sent to products",
       "products",
       { ...inventory({ new_quantity: 1 }), order: { user_id: "a", status: "b", payment_status: "c" } },
       422,
@@ -75,7 +75,13 @@ describe("an event", async () => {
     ],
     ["without product_id", "products", { type: "product_deleted", data: {} }, 422, ["data.product_id"]],
     ["with a negative quantity", "products", inventory({ new_quantity: -1 }), 422, ["data.new_quantity"]],
-    ["with a quantity that is no integer", "products", inventory({ new_quantity: 1.5 }), 422, ["data.new_quantity"]],
+    [
+      "with a quantity that is not an integer",
+      "products",
+      inventory({ new_quantity: 1.5 }),
+      422,
+      ["data.new_quantity"],
+    ],
     ["with a quantity as text", "products", inventory({ new_quantity: "5" }), 422, ["data.new_quantity"]],
     [
       "with a bad old quantity",
@@ -92,14 +98,14 @@ describe("an event", async () => {
       ["data.new_price"],
     ],
     [
-      "with a price beyond any number",
+      "with a price beyond JSON's numbers",
       "products",
       '{"type":"price_updated","data":{"product_id":"p","new_price":1e999}}',
       422,
       ["data.new_price"],
     ],
     [
-      "with a number no listener could read",
+      "with an integer beyond the safe range",
       "products",
       '{"type":"product_deleted","data":{"product_id":"p","serial":12345678901234567890}}',
       422,
@@ -120,14 +126,14 @@ describe("an event", async () => {
       ["data.constructor"],
     ],
     [
-      "nested too deep",
+      "nested too deeply",
       "products",
       `{"type":"product_deleted","data":{"product_id":"p","a":${nested(40)}}}`,
       422,
       [`data.a${"[0]".repeat(31)}`],
     ],
     [
-      "nested to exhaust the stack",
+      "nested deeply enough to exhaust the stack",
       "products",
       `{"type":"product_deleted","data":{"product_id":"p","a":${nested(30_000)}}}`,
       422,
@@ -135,7 +141,7 @@ describe("an event", async () => {
     ],
     ["that is broken JSON", `orders/${order}`, '{"type":', 400, []],
     ["that is empty", `orders/${order}`, "", 400, []],
-    ["that is no UTF-8", `orders/${order}`, "\u0000BINARY", 400, []],
+    ["that is not UTF-8", `orders/${order}`, "\u0000BINARY", 400, []],
     [
       "of more than 64 KB",
       `orders/${order}`,
@@ -143,7 +149,7 @@ describe("an event", async () => {
       413,
       [],
     ],
-    ["to an order id that is no UUID", "orders/123", event, 400, ["order_id"]],
+    ["to an order id that is not a UUID", "orders/123", event, 400, ["order_id"]],
     ["to a broken percent-encoding", "orders/%E0%A4%A", event, 400, ["order_id"]],
     ["to an order id with a line break", `orders/${order}%0A`, event, 400, ["order_id"]],
   ];
@@ -170,7 +176,7 @@ describe("an event", async () => {
     });
   }
 
-  test("of 64 KB less a little is taken, as are fields nobody knows", async () => {
+  test("of just under 64 KB with unknown fields is accepted", async () => {
     const data = { new_status: "processing", note: "x".repeat(65_000), deep: JSON.parse(nested(30)) };
     expect((await publish(`orders/${order}`, { ...event, data })).status).toBe("applied");
   });
@@ -178,11 +184,11 @@ describe("an event", async () => {
 
 describe("a batch", () => {
   const bad: [string, unknown, number][] = [
-    ["that is no object", [], 422],
+    ["that is not an object", [], 422],
     ["without events", {}, 422],
-    ["with events that are no list", { events: {} }, 422],
-    ["with no event at all", { events: [] }, 422],
-    ["with a field nobody knows", { events: [{}], mode: "fast" }, 422],
+    ["with events that are not a list", { events: {} }, 422],
+    ["with an empty list of events", { events: [] }, 422],
+    ["with an unknown field", { events: [{}], mode: "fast" }, 422],
     ["of more than 1 MB", { events: [{ channel: "products", data: "x".repeat(1024 * 1024) }] }, 413],
     ["that is broken JSON", "{", 400],
   ];
@@ -194,7 +200,7 @@ describe("a batch", () => {
     });
   }
 
-  test("with one event of more than 64 KB refuses that one alone", async () => {
+  test("[promise 5] rejects only the event of more than 64 KB", async () => {
     const product = (note: string) => ({
       channel: "products",
       type: "product_deleted",
@@ -209,7 +215,7 @@ describe("a batch", () => {
 
 describe("a request", () => {
   const cases: [string, string, RequestInit, number][] = [
-    ["to a path nobody knows", "/api/v2/ws/products", {}, 404],
+    ["to an unknown path", "/api/v2/ws/products", {}, 404],
     ["with a wrong method", "/api/v1/publish/products", { method: "GET" }, 405],
     ["with a wrong method on a socket", "/api/v1/ws/products", { method: "POST" }, 405],
     ["for a socket without an upgrade", "/api/v1/ws/products", {}, 426],
@@ -224,7 +230,7 @@ describe("a request", () => {
     });
   }
 
-  test("405 names the methods that would do", async () => {
+  test("with a wrong method: 405 lists the allowed methods", async () => {
     const response = await request("/api/v1/orders/x", { method: "PATCH" });
     expect(response.status).toBe(405);
     expect(response.headers.get("Allow")?.split(", ").sort()).toEqual(["DELETE", "GET", "HEAD", "PUT"]);
@@ -238,7 +244,7 @@ describe("a request", () => {
     });
   }
 
-  test("whose Content-Length lies is measured by what comes", async () => {
+  test("without a Content-Length is refused as soon as it exceeds the limit", async () => {
     let chunks = 0;
     const body = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -256,23 +262,23 @@ describe("a request", () => {
   });
 });
 
-describe("a bad client message closes that socket only, with 4005", () => {
+describe("[promise 5] a bad client message closes only its own socket, with 4005:", () => {
   const messages: [string, string | ArrayBuffer][] = [
-    ["no JSON", "hello"],
+    ["text that is not JSON", "hello"],
     ["an unknown type", '{"type":"publish"}'],
-    ["JSON that is no object", "7"],
-    ["no list of products", '{"type":"subscribe"}'],
+    ["JSON that is not an object", "7"],
+    ["a subscribe without product_ids", '{"type":"subscribe"}'],
     ["an empty list", '{"type":"subscribe","product_ids":[]}'],
     ["51 products", JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: 51 }, (_, i) => `p${i}`) })],
     ["a product id of 129 characters", JSON.stringify({ type: "subscribe", product_ids: ["x".repeat(129)] })],
     ["more than 4 KB", JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "x".repeat(4096) })],
     [
-      "more than 4 KB of few characters",
+      "more than 4 KB of multi-byte characters",
       JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "€".repeat(1400) }),
     ],
     ["bytes", new Uint8Array([1, 2, 3]).buffer],
-    ["nearly a ping", "ping "],
-    ["what exhausts the stack", nested(2000)],
+    ["a ping with a space", "ping "],
+    ["JSON nested deeply enough to exhaust the stack", nested(2000)],
   ];
   for (const [name, message] of messages) {
     test(name, async () => {
@@ -287,15 +293,13 @@ describe("a bad client message closes that socket only, with 4005", () => {
   }
 
   test("a product filter at an order", async () => {
-    const socket = await connect(`orders/${await registerOrder()}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${await registerOrder()}`);
     socket.send('{"type":"subscribe","product_ids":["a"]}');
     expect((await socket.closed()).code).toBe(4005);
   });
 
-  test("the fifty-first product of a filter that grew", async () => {
-    const socket = await connect("products", { token: await mintToken() });
-    await socket.frame();
+  test("a subscribe that adds the fifty-first product", async () => {
+    const socket = await listen("products");
     const subscribe = (from: number, count: number) =>
       socket.send(
         JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: count }, (_, i) => `p${from + i}`) }),

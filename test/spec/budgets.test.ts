@@ -2,10 +2,18 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { advanceClock, stopClock } from "../support/clock.ts";
-import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import {
+  connect,
+  listen,
+  orderObject,
+  productsObject,
+  publish,
+  registerOrder,
+  serviceRequest,
+} from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** Money is a budget: rows written cost $1.00 a million, rows read $0.001. The figures are printed. */
+/** Rows cost money: $1.00 per million written, $0.001 per million read. The measured figures are printed. */
 
 interface Usage {
   rowsRead: number;
@@ -26,8 +34,8 @@ async function costOf(usage: () => Promise<Usage>, action: () => Promise<unknown
 
 const report = (what: string, cost: number, unit: string) => console.log(`${what}: ${cost} ${unit}`);
 
-describe("rows written per published event, trimming and dedupe included: at most 2", () => {
-  test("an order's status, with id and version", async () => {
+describe("a published event writes at most 2 rows, trimming and deduplication included:", () => {
+  test("an order status with id and version", async () => {
     const id = await registerOrder();
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     const events = 50;
@@ -45,7 +53,7 @@ describe("rows written per published event, trimming and dedupe included: at mos
     expect(cost.alarmsSet).toBeLessThanOrEqual(1);
   });
 
-  test("a product's stock with a version, in a log that is full", { timeout: 30_000 }, async () => {
+  test("a stock level with a version, in a full history", { timeout: 30_000 }, async () => {
     const stock = (n: number) => ({
       channel: "products",
       type: "inventory_updated",
@@ -63,7 +71,7 @@ describe("rows written per published event, trimming and dedupe included: at mos
         () => productsObject().usage(),
         () => batch(from),
       );
-      report("product event, log full", cost.rowsWritten / 1000, "rows written");
+      report("product event, history full", cost.rowsWritten / 1000, "rows written");
       expect(cost.rowsWritten / 1000).toBeLessThanOrEqual(2);
     }
   });
@@ -83,14 +91,14 @@ describe("rows written per published event, trimming and dedupe included: at mos
   });
 });
 
-describe("storage writes per connection: 0 rows, and at most one alarm row a channel a minute of activity", () => {
+describe("[promise 6] a connection writes no row, and a channel sets its alarm at most once per minute of activity:", () => {
   test("100 listeners of one order", async () => {
     const id = await registerOrder();
     const token = await mintToken();
     const cost = await costOf(
       () => orderObject(id).usage(),
       async () => {
-        for (let n = 0; n < 100; n++) await (await connect(`orders/${id}`, { token })).frame();
+        for (let n = 0; n < 100; n++) await listen(`orders/${id}`, { token });
       },
     );
     report("100 connections", cost.rowsWritten, "rows written");
@@ -99,13 +107,13 @@ describe("storage writes per connection: 0 rows, and at most one alarm row a cha
     expect(cost.alarmsSet).toBeLessThanOrEqual(1);
   });
 
-  test("tokens that end ever sooner set it no more than once a minute they gain", async () => {
+  test("50 connections whose tokens expire ever sooner set the alarm once", async () => {
     const id = await registerOrder();
     const cost = await costOf(
       () => orderObject(id).usage(),
       async () => {
         for (let n = 0; n < 50; n++) {
-          await (await connect(`orders/${id}`, { token: await mintToken({ expiresIn: 400 - n }) })).frame();
+          await listen(`orders/${id}`, { token: await mintToken({ expiresIn: 400 - n }) });
         }
       },
     );
@@ -113,12 +121,12 @@ describe("storage writes per connection: 0 rows, and at most one alarm row a cha
   });
 });
 
-test("an alarm that rings for tokens that end one after another is set about once a minute", async () => {
+test("[promise 6] the alarm for tokens that expire one after another is set about once a minute", async () => {
   stopClock();
   const id = await registerOrder();
   for (let n = 0; n < 50; n++) {
     const headers = { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken({ expiresIn: 200 + n })}` };
-    await (await connect(`orders/${id}`, { headers })).frame();
+    await listen(`orders/${id}`, { headers });
   }
   const cost = await costOf(
     () => orderObject(id).usage(),
@@ -131,12 +139,12 @@ test("an alarm that rings for tokens that end one after another is set about onc
     },
   );
   vi.useRealTimers();
-  report("50 tokens ending in 50 s, over 300 s", cost.alarmsSet, "alarms set");
+  report("50 tokens expiring within 50 s, over 300 s", cost.alarmsSet, "alarms set");
   expect(cost.alarmsSet).toBeLessThanOrEqual(5);
   expect(await orderObject(id).connections()).toBe(0);
 });
 
-test("a channel with a full history answers a resume in one storage pass", { timeout: 30_000 }, async () => {
+test("a resume from a full history reads each event once", { timeout: 30_000 }, async () => {
   const id = await registerOrder();
   const stub = env.ORDER_CHANNEL.getByName(`order_${id}`);
   const position = (await (await connect(`orders/${id}`, { token: await mintToken() })).frame()).data;
@@ -149,7 +157,7 @@ test("a channel with a full history answers a resume in one storage pass", { tim
   expect(await socket.frames(1000)).toHaveLength(1000);
   const { rowsRead, rowsWritten } = await orderObject(id).usage();
   report("resume of 1,000 events after a wake", rowsRead, "rows read");
-  // Besides the events: what tables there are, the order, the channel, and where the log begins and ends.
+  // The 10 extra rows: the list of tables, the order, the channel, and both ends of the history.
   expect(rowsRead).toBeLessThanOrEqual(1000 + 10);
   expect(rowsWritten).toBe(0);
 });

@@ -2,11 +2,11 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import type { Problem } from "../../src/protocol/refusals.ts";
-import { hush } from "../support/printed.ts";
+import { silence } from "../support/leak-guard/console.ts";
 import { ORIGIN } from "../support/service.ts";
 
-test("wrong configuration is refused at the first request: all faults at once, each with the command that mends it", async () => {
-  const logged = hush();
+test("a misconfigured service answers 503 and lists every invalid setting with its fix", async () => {
+  const logged = silence();
   const broken = { ...env, JWT_SECRET: "too-short-to-tell", PUBLISH_KEYS: "", HISTORY_LIMIT: "many" };
   for (const path of ["/api/v1/ws/health", "/api/v1/publish/products", "/api/v1/ws/products"]) {
     const method = path.includes("publish") ? "POST" : "GET";

@@ -15,7 +15,7 @@ const versionsOf = (product: string) =>
     storage.sql.exec("SELECT version FROM versions WHERE product = ?", product).toArray(),
   );
 
-test("an event that is late for a deleted product is stale; after the history's span its version is gone", async () => {
+test("[promise 8] an event that is late for a deleted product is stale; after the history's span its version is gone", async () => {
   stopClock();
   const product_id = crypto.randomUUID();
   const stock = (version: number) =>

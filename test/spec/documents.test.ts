@@ -11,7 +11,7 @@ const DOCUMENTS = [
 
 for (const [path, mediaType] of DOCUMENTS) {
   describe(`GET ${path}`, () => {
-    test("is open to all, pages of any origin too", async () => {
+    test("is open to all callers and origins", async () => {
       const response = await request(path, { headers: { Origin: "https://anything.example" } });
       expect(response.status).toBe(200);
       expect(response.headers.get("Content-Type")).toBe(mediaType);
@@ -19,7 +19,7 @@ for (const [path, mediaType] of DOCUMENTS) {
       expect((await response.text()).length).toBeGreaterThan(500);
     });
 
-    test("may be kept, and asking again costs no body", async () => {
+    test("may be cached, and revalidation returns no body", async () => {
       const first = await request(path);
       expect(first.headers.get("Cache-Control")).toMatch(/^public, max-age=\d+$/);
       const again = await request(path, { headers: { "If-None-Match": String(first.headers.get("ETag")) } });
@@ -30,26 +30,26 @@ for (const [path, mediaType] of DOCUMENTS) {
       expect((await request(path, { headers: { "If-None-Match": '"another"' } })).status).toBe(200);
     });
 
-    test("needs no settings", async () => {
+    test("works on a misconfigured service", async () => {
       const response = await app.fetch(new Request(`${ORIGIN}${path}`), { ...env, JWT_SECRET: "" });
       expect(response.status).toBe(200);
     });
   });
 }
 
-test("every route is in openapi.json, and nothing else", async () => {
+test("openapi.json describes exactly the routes of the service", async () => {
   const { paths } = await (await request("/openapi.json")).json<{ paths: Record<string, Record<string, unknown>> }>();
   const described = Object.entries(paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
-  // Middleware is registered for every method; it is no route.
+  // Middleware is registered for every method and is not a route.
   const routes = app.routes
     .filter(({ method }) => method !== "ALL")
     .map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
   expect(described.sort()).toEqual([...new Set(routes)].sort());
 });
 
-test("every socket of openapi.json is a channel of asyncapi.json", async () => {
+test("asyncapi.json has a channel for every socket of openapi.json", async () => {
   const { paths } = await (await request("/openapi.json")).json<{ paths: Record<string, Record<string, unknown>> }>();
   const { channels } = await (await request("/asyncapi.json")).json<{
     channels: Record<string, { address: string }>;

@@ -10,7 +10,7 @@ import { mintToken } from "../support/tokens.ts";
 const positionOf = async () =>
   (await (await connect("products", { token: await mintToken() })).frame()).data as { epoch: string; seq: number };
 
-describe("the products' first epoch", () => {
+describe("[promise 3] the products' first epoch", () => {
   test("stays from the first listener on, without any event", async () => {
     const { epoch } = await positionOf();
     await evictDurableObject(productsObject(), { webSockets: "close" });
@@ -26,7 +26,7 @@ describe("the products' first epoch", () => {
   });
 });
 
-test("STORAGE_GENERATION is part of every epoch: once it is raised, no earlier position is resumed", async () => {
+test("[promise 3] STORAGE_GENERATION is part of every epoch: once it is raised, no earlier position is resumed", async () => {
   await runInDurableObject(orderObject(crypto.randomUUID()), (_, ctx) => {
     const storage = new Storage(ctx.storage, []);
     const open = (generation: number) => new EventLog(storage, { maxEvents: 10, ttlMs: 1000, generation });

@@ -5,19 +5,19 @@ import { expect, test } from "vitest";
 import { EventLog } from "../../src/channels/log/event-log.ts";
 import { Storage } from "../../src/channels/storage.ts";
 
-/** The log on real storage, against a list in memory: limits go up and down, time passes, memory is lost. */
+/** The history on real storage against a list in memory, while limits change, time passes and the object restarts. */
 
 const TTL_MS = 1000;
 
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant("append" as const), count: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("pass" as const), ms: fc.integer({ min: -200, max: 700 }) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.integer({ min: -200, max: 700 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("wake" as const), maxEvents: fc.integer({ min: 1, max: 8 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("undo" as const), count: fc.integer({ min: 1, max: 4 }) }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("upkeep" as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("expire" as const) }) },
 );
 
-test("what a log gives back is all that came after a position, or nothing", { timeout: 120_000 }, async () => {
+test("[promise 3] the history returns every event after a position, or nothing", { timeout: 120_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
       const stub = env.ORDER_CHANNEL.getByName(`order_${crypto.randomUUID()}`);
@@ -40,15 +40,15 @@ test("what a log gives back is all that came after a position, or nothing", { ti
           head = seq;
           const ts = Math.max(now, kept.at(-1)?.ts ?? lastTs);
           lastTs = ts;
-          const isWorn = kept.length >= maxEvents || (kept[0] && kept[0].ts <= now - TTL_MS);
-          if (isWorn) kept.shift();
+          const isOldestDropped = kept.length >= maxEvents || (kept[0] && kept[0].ts <= now - TTL_MS);
+          if (isOldestDropped) kept.shift();
           kept.push({ seq, id, ts });
           kept = kept.slice(-maxEvents);
         };
         let lastTs = 0;
         for (const step of steps) {
           if (step.do === "append") for (let i = 0; i < step.count; i++) append();
-          if (step.do === "pass") now += step.ms;
+          if (step.do === "wait") now += step.ms;
           if (step.do === "wake") {
             maxEvents = step.maxEvents;
             history = open();
@@ -65,7 +65,7 @@ test("what a log gives back is all that came after a position, or nothing", { ti
               ({ kept, head, lastTs } = before);
             }
           }
-          if (step.do === "upkeep") {
+          if (step.do === "expire") {
             history.dropExpired(now);
             if (kept.length > 0 && lastTs + TTL_MS <= now) {
               kept = [];

@@ -21,7 +21,7 @@ async function orderWithGap() {
   return { id, event, before };
 }
 
-describe("after a gap", () => {
+describe("[promise 4] after a gap", () => {
   test("a repeated publish is still a duplicate, with the position it had", async () => {
     const { id, event, before } = await orderWithGap();
     expect(await publish(`orders/${id}`, event)).toMatchObject({ status: "duplicate", seq: before.seq });

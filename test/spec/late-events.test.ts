@@ -1,97 +1,61 @@
-import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { afterEach, describe, expect, test, vi } from "vitest";
-import { advanceClock, stopClock } from "../support/clock.ts";
-import { connect, orderObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import { evictDurableObject } from "cloudflare:test";
+import { describe, expect, test } from "vitest";
+import { connect, listen, orderObject, productsObject, publish, registerOrder } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** State never goes backwards unnoticed: neither by a late registration nor after an order was deleted. */
+/** An event whose `version` is not above the last one is answered `stale`, and neither stored nor sent. */
 
-afterEach(() => {
-  vi.useRealTimers();
+describe("[promise 8] an order", () => {
+  test("rejects events at or below its last version as stale, and delivers none of them, also after hibernation", async () => {
+    const id = await registerOrder();
+    const socket = await listen(`orders/${id}`);
+    const change = (version: number, new_status: string) =>
+      publish(`orders/${id}`, {
+        type: "order_status_changed",
+        data: { new_status },
+        version,
+        id: `v${version}-${new_status}`,
+      });
+    expect(await change(5, "packed")).toMatchObject({ status: "applied", seq: 1 });
+    expect(await change(4, "pending")).toMatchObject({ status: "stale", seq: null, receivers: 0 });
+    expect(await change(5, "pending")).toMatchObject({ status: "stale" });
+    expect(await change(5, "packed")).toMatchObject({ status: "duplicate", seq: 1 });
+    await evictDurableObject(orderObject(id));
+    expect(await change(5, "again")).toMatchObject({ status: "stale" });
+    expect(await change(7, "shipped")).toMatchObject({ status: "applied", seq: 2 });
+    expect((await socket.settle()).map((text) => JSON.parse(text).data.new_status)).toEqual(["packed", "shipped"]);
+    const late = await connect(`orders/${id}`, { token: await mintToken() });
+    expect((await late.frame()).data).toMatchObject({ current_status: "shipped", seq: 2 });
+  });
+
+  test("applies an event without a version at any time", async () => {
+    const id = await registerOrder();
+    await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 9 });
+    expect((await publish(`orders/${id}`, { type: "order_delivered", data: {} })).status).toBe("applied");
+    expect((await publish(`orders/${id}`, { type: "order_cancelled", data: {}, version: 9 })).status).toBe("stale");
+  });
+
+  test("does not change owner through a stale event's registration", async () => {
+    const id = await registerOrder("alice");
+    await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 2 });
+    const order = { user_id: "mallory", status: "pending", payment_status: "pending" };
+    await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 1, order });
+    expect((await (await connect(`orders/${id}`, { token: await mintToken() })).frame()).type).toBe(
+      "connection_established",
+    );
+  });
 });
 
-const put = (id: string, body: Record<string, unknown>) => serviceRequest("PUT", `/api/v1/orders/${id}`, body);
-const get = async (id: string) => (await serviceRequest("GET", `/api/v1/orders/${id}`)).json<Record<string, unknown>>();
-const pending = { user_id: "alice", status: "pending", payment_status: "pending" };
-
-describe("PUT with a version", () => {
-  test("that is late changes nothing and is told the order as it is", async () => {
-    const id = crypto.randomUUID();
-    expect((await put(id, { ...pending, version: 1 })).status).toBe(201);
-    await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 5 });
-    const late = await put(id, { ...pending, user_id: "mallory", version: 1 });
-    expect(late.status).toBe(200);
-    expect(await late.json()).toEqual({ order_id: id, ...pending, status: "shipped", version: 5, stale: true });
-    expect(await get(id)).toMatchObject({ user_id: "alice", status: "shipped", seq: 1 });
-  });
-
-  test("makes a later event with an older version stale", async () => {
-    const id = crypto.randomUUID();
-    await put(id, { ...pending, version: 7 });
-    expect((await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 7 })).status).toBe("stale");
-    expect((await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 8 })).status).toBe("applied");
-  });
-
-  test("that is not a version is refused", async () => {
-    for (const version of [-1, 1.5, "1", null]) {
-      expect((await put(crypto.randomUUID(), { ...pending, version })).status, String(version)).toBe(422);
-    }
-  });
-});
-
-describe("a deleted order", () => {
-  const remove = async (id: string) =>
-    expect((await serviceRequest("DELETE", `/api/v1/orders/${id}`)).status).toBe(204);
-  const contentsOf = (id: string) =>
-    runInDurableObject(orderObject(id), (_, { storage }) => {
-      const names = storage.sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'").toArray();
-      return names.map(({ name }) => [name, storage.sql.exec(`SELECT * FROM ${name}`).toArray()]);
-    });
-
-  test("leaves the time of its deletion and nothing else", async () => {
-    const id = await registerOrder();
-    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
-    await remove(id);
-    expect(await contentsOf(id)).toEqual([["tombstone", [{ deleted_at: expect.any(Number) }]]]);
-  });
-
-  test("is not recreated by a late event, with or without a version or a registration", async () => {
-    const id = await registerOrder();
-    await remove(id);
-    for (const more of [{}, { version: 9 }, { order: pending }, { id: "late" }]) {
-      const result = await publish(`orders/${id}`, { type: "order_shipped", data: {}, ...more });
-      expect(result).toMatchObject({ status: "stale", seq: null });
-      await evictDurableObject(orderObject(id));
-    }
-    expect((await serviceRequest("GET", `/api/v1/orders/${id}`)).status).toBe(404);
-    expect((await serviceRequest("DELETE", `/api/v1/orders/${id}`)).status).toBe(404);
-    expect((await serviceRequest("POST", `/api/v1/orders/${id}/tickets`, {})).status).toBe(404);
-    expect((await (await connect(`orders/${id}`, { token: await mintToken() })).closed()).code).toBe(4004);
-    expect(await contentsOf(id)).toHaveLength(1);
-  });
-
-  test("is revived by PUT, in a new epoch", async () => {
-    const id = await registerOrder();
-    const before = await get(id);
-    await remove(id);
-    expect((await put(id, { ...pending, version: 1 })).status).toBe(201);
-    const after = await get(id);
-    expect(after).toMatchObject({ status: "pending", seq: 0 });
-    expect(after.epoch).not.toBe(before.epoch);
-    expect((await publish(`orders/${id}`, { type: "order_shipped", data: {} })).status).toBe("applied");
-  });
-
-  test("is forgotten after the history's span, by one alarm", async () => {
-    stopClock();
-    const id = await registerOrder();
-    await remove(id);
-    advanceClock(86_400_000 - 1000);
-    await runDurableObjectAlarm(orderObject(id));
-    expect((await publish(`orders/${id}`, { type: "order_shipped", data: {} })).status).toBe("stale");
-    advanceClock(120_000);
-    expect(await runDurableObjectAlarm(orderObject(id))).toBe(true);
-    expect(await contentsOf(id)).toEqual([]);
-    const alarm = await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
-    expect(alarm).toBe(null);
+describe("[promise 8] products", () => {
+  test("each have a version of their own, also after hibernation", async () => {
+    const [a, b] = [crypto.randomUUID(), crypto.randomUUID()];
+    const stock = (product_id: string, version: number, new_quantity = version) =>
+      publish("products", { type: "inventory_updated", data: { product_id, new_quantity }, version });
+    expect((await stock(a, 3)).status).toBe("applied");
+    expect((await stock(b, 1)).status).toBe("applied");
+    expect((await stock(a, 2)).status).toBe("stale");
+    await evictDurableObject(productsObject());
+    expect((await stock(a, 3, 0)).status).toBe("stale");
+    expect((await stock(b, 2)).status).toBe("applied");
   });
 });

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import { eventually } from "../support/eventually.ts";
-import { listenToPrinted, type Printed } from "../support/printed.ts";
+import { capturePrinted, type Printed } from "../support/leak-guard/console.ts";
 import {
   type ConnectOptions,
   connect,
@@ -15,16 +15,16 @@ import {
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** What happens can be read in the log: one line each, under the name that the answer has. */
+/** One log line per connection, publish, refusal and fault, with the request id of the answer. */
 
-/** Texts that tell who it is and what it is about, if they come to the log. */
+/** Personal data and a payload, recognizable if they are ever logged. */
 const USER = "ingeborg.of.the.log";
 const PAYLOAD = 'a "quoted" wish for the log';
 const token = await mintToken({ subject: USER });
 
 let printed: Printed[];
 beforeEach(() => {
-  printed = listenToPrinted();
+  printed = capturePrinted();
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -37,37 +37,52 @@ afterEach(() => {
   }
 });
 
-/** Every line about one request; the others are of what the test did besides. */
-const about = (requestId: string | null) =>
+/** The log lines of one request. */
+const linesOf = (requestId: string | null) =>
   printed.map(({ text }) => JSON.parse(text)).filter(({ request_id }) => request_id === requestId);
-const nameOf = (answer: Response) => {
+const publishLine = (request_id: string | null, fields: object) => ({
+  level: "info",
+  event: "publish",
+  request_id,
+  via: "http",
+  key: "shop",
+  ms: expect.any(Number),
+  ...fields,
+});
+const refusalLine = (request_id: string | null, fields: object) => ({
+  level: "warn",
+  event: "refusal",
+  request_id,
+  ...fields,
+});
+const requestIdOf = (answer: Response) => {
   const requestId = answer.headers.get("X-Request-Id");
   expect(requestId).toMatch(/^[\w-]{8,64}$/);
   return requestId;
 };
-/** A handshake's answer has no header of ours, so it gets a name as Cloudflare gives it. */
+/** A handshake's answer has no request id, so the connection uses the one that Cloudflare sets. */
 function connectAs(ray: string, path: string, options: ConnectOptions = {}) {
   return connect(path, { token, ...options, headers: { "CF-Ray": ray, ...options.headers } });
 }
 
-describe("a connection's end is one line", () => {
+describe("the end of a connection is one line", () => {
   for (const [who, code, close] of [
-    ["a client that leaves", 1000, "client"],
-    ["a client that is sent away", 4004, "service"],
+    ["closed by the client", 1000, "client"],
+    ["closed by the service", 4004, "service"],
   ] as const) {
-    test(`of ${who}: channel, code and seconds, under the name of the request that opened it`, async () => {
+    test(`with channel, code, seconds and the id of the request that opened it: ${who}`, async () => {
       const id = await registerOrder(USER);
       const ray = `ray-${crypto.randomUUID()}`;
       const socket = await connectAs(ray, `orders/${id}`);
       await socket.frame();
-      expect(about(ray)).toEqual([]);
+      expect(linesOf(ray)).toEqual([]);
       if (close === "client") socket.close();
       else await serviceRequest("DELETE", `/api/v1/orders/${id}`);
       await socket.closed();
       await eventually(async () => expect(await orderObject(id).connections()).toBe(0));
-      // Whatever else it had to say about it, it has said by the end of this.
+      // Any further line about it would have been logged by the end of this publish.
       await publish(`orders/${id}`, { type: "order_shipped", data: {} });
-      expect(about(ray)).toEqual([
+      expect(linesOf(ray)).toEqual([
         {
           level: "info",
           event: "connection_end",
@@ -82,116 +97,87 @@ describe("a connection's end is one line", () => {
 });
 
 describe("a publish is one line", () => {
-  test("of one event: the key's name, the channel, what became of it, and how long it took", async () => {
+  test("with the key's name, the channel, the outcome and the duration", async () => {
     const id = await registerOrder(USER);
     const event = { type: "order_cancelled", data: { reason: PAYLOAD } };
     const answer = await serviceRequest("POST", `/api/v1/publish/orders/${id}`, event);
     expect(answer.status).toBe(200);
-    const requestId = nameOf(answer);
-    expect(about(requestId)).toEqual([
-      {
-        level: "info",
-        event: "publish",
-        request_id: requestId,
-        via: "http",
-        key: "shop",
-        channel: `order_${id}`,
-        events: 1,
-        outcomes: { applied: 1 },
-        ms: expect.any(Number),
-      },
+    const requestId = requestIdOf(answer);
+    expect(linesOf(requestId)).toEqual([
+      publishLine(requestId, { channel: `order_${id}`, events: 1, outcomes: { applied: 1 } }),
     ]);
   });
 
-  test("of a batch, however many events it has: what became of how many", async () => {
+  test("for a whole batch, with the number of events per outcome", async () => {
     const id = await registerOrder(USER);
     const event = { channel: `order_${id}`, type: "order_cancelled", data: { reason: PAYLOAD }, id: "once" };
     const other = { channel: "products", type: "product_updated", data: { product_id: "p", name: PAYLOAD } };
     const bad = { ...other, data: { name: PAYLOAD } };
     const answer = await serviceRequest("POST", "/api/v1/publish/batch", { events: [event, event, other, bad] });
     expect(answer.status).toBe(200);
-    const requestId = nameOf(answer);
-    expect(about(requestId)).toEqual([
-      {
-        level: "info",
-        event: "publish",
-        request_id: requestId,
-        via: "http",
-        key: "shop",
-        channel: null,
-        events: 4,
-        outcomes: { applied: 2, duplicate: 1, rejected: 1 },
-        ms: expect.any(Number),
-      },
+    const requestId = requestIdOf(answer);
+    expect(linesOf(requestId)).toEqual([
+      publishLine(requestId, { channel: null, events: 4, outcomes: { applied: 2, duplicate: 1, rejected: 1 } }),
     ]);
   });
 });
 
 describe("a refusal is one line", () => {
-  test("of a request: the route without ids, the reason, and nothing of what was sent", async () => {
+  test("with the route without ids and the reason, and nothing that was sent", async () => {
     const id = await registerOrder(USER);
     const body = { type: "order_cancelled", data: { reason: PAYLOAD }, version: PAYLOAD };
     const answer = await serviceRequest("POST", `/api/v1/publish/orders/${id}`, body);
     expect(answer.status).toBe(422);
-    const requestId = nameOf(answer);
-    expect(about(requestId)).toEqual([
-      {
-        level: "warn",
-        event: "refusal",
-        request_id: requestId,
+    const requestId = requestIdOf(answer);
+    expect(linesOf(requestId)).toEqual([
+      refusalLine(requestId, {
         method: "POST",
         route: "/api/v1/publish/orders/:order_id",
         reason: "validation_failed",
         code: 422,
         key: "shop",
-      },
+      }),
     ]);
   });
 
-  test("of a key that is none: what exactly was wrong with it, and not the key", async () => {
+  test("that says what is wrong with a key, without the key", async () => {
     const headers = { Authorization: `Bearer ${PUBLISH_KEY}x` };
     const answer = await serviceRequest("POST", "/api/v1/publish/products", {}, headers);
     expect(answer.status).toBe(401);
-    const requestId = nameOf(answer);
-    expect(about(requestId)).toEqual([
-      {
-        level: "warn",
-        event: "refusal",
-        request_id: requestId,
+    const requestId = requestIdOf(answer);
+    expect(linesOf(requestId)).toEqual([
+      refusalLine(requestId, {
         method: "POST",
         route: "/api/v1/publish/products",
         reason: "key_invalid",
         code: 401,
-        fault: expect.any(String),
-      },
+        reason_detail: expect.any(String),
+      }),
     ]);
   });
 
-  for (const [what, bad, fault, code, reason] of [
-    ["a token that has ended", () => mintToken({ subject: USER, expiresIn: -60 }), true, 4001, "token_expired"],
-    ["somebody else's order", async () => token, false, 4003, "access_denied"],
+  for (const [what, bad, hasDetail, code, reason] of [
+    ["an expired token", () => mintToken({ subject: USER, expiresIn: -60 }), true, 4001, "token_expired"],
+    ["another user's order", async () => token, false, 4003, "access_denied"],
   ] as const) {
-    test(`of a socket, for ${what}: the code that it was closed with`, async () => {
+    test(`with the close code of a socket: ${what}`, async () => {
       const ray = `ray-${crypto.randomUUID()}`;
-      const socket = await connectAs(ray, `orders/${await registerOrder("somebody")}`, { token: await bad() });
+      const socket = await connectAs(ray, `orders/${await registerOrder("someone")}`, { token: await bad() });
       expect((await socket.closed()).code).toBe(code);
-      expect(about(ray)).toEqual([
-        {
-          level: "warn",
-          event: "refusal",
-          request_id: ray,
+      expect(linesOf(ray)).toEqual([
+        refusalLine(ray, {
           method: "GET",
           route: "/api/v1/ws/orders/:order_id",
           reason,
           code,
-          ...(fault && { fault: expect.any(String) }),
-        },
+          ...(hasDetail && { reason_detail: expect.any(String) }),
+        }),
       ]);
     });
   }
 });
 
-test("a fault is one line: where, and the error; the request that it struck has its own", async () => {
+test("a fault is one line with its place and error, besides the line of the refused request", async () => {
   const broken = {
     ...env.ORDER_CHANNEL,
     getByName: () => {
@@ -202,8 +188,8 @@ test("a fault is one line: where, and the error; the request that it struck has 
   const request = new Request(`${ORIGIN}/api/v1/orders/${crypto.randomUUID()}`, { headers });
   const answer = await app.fetch(request, { ...env, ORDER_CHANNEL: broken });
   expect(answer.status).toBe(500);
-  const requestId = nameOf(answer);
-  expect(about(requestId)).toEqual([
+  const requestId = requestIdOf(answer);
+  expect(linesOf(requestId)).toEqual([
     {
       level: "error",
       event: "fault",
@@ -211,15 +197,12 @@ test("a fault is one line: where, and the error; the request that it struck has 
       error: "TypeError: it fails for the test",
       request_id: requestId,
     },
-    {
-      level: "warn",
-      event: "refusal",
-      request_id: requestId,
+    refusalLine(requestId, {
       method: "GET",
       route: "/api/v1/orders/:order_id",
       reason: "internal_error",
       code: 500,
       key: "shop",
-    },
+    }),
   ]);
 });

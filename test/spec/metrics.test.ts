@@ -4,7 +4,7 @@ import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { MAX_BATCH_EVENTS } from "../../src/protocol/publish.ts";
 import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
 import { eventually } from "../support/eventually.ts";
-import { metricValue, parseMetrics } from "../support/scrape.ts";
+import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { connect, hibernateAll, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -22,7 +22,7 @@ async function listen(id: string, query: Record<string, string> = {}) {
   return { socket, position: (await socket.frame()).data };
 }
 
-/** Metrics of the Redis stream have their tests beside a real Redis (`test/chaos/metrics.test.ts`). */
+/** Metrics of the Redis stream are tested with a real Redis (`test/chaos/stream-metrics.test.ts`). */
 type OfRedis =
   | "tidings_redis_up"
   | "tidings_relay_lag_entries"
@@ -36,38 +36,38 @@ interface Cause {
   what: string;
   labels: Record<string, string>;
   happens: () => Promise<unknown>;
-  /** How much it moves the metric. */
+  /** The change of the metric. */
   by: number;
 }
 
-/** What makes each metric move; the compiler sees to it that none is missing. */
+/** What changes each metric; the type makes sure that none is missing. */
 const CAUSES: Record<Exclude<MetricName, OfRedis>, Cause> = {
   tidings_connections: {
-    what: "somebody listens to an order",
+    what: "a client listens to an order",
     labels: { kind: "order" },
     happens: async () => listen(await registerOrder()),
     by: 1,
   },
   tidings_channels: {
-    what: "somebody is the first to listen to an order",
+    what: "the first client listens to an order",
     labels: { kind: "order" },
     happens: async () => listen(await registerOrder()),
     by: 1,
   },
   tidings_connections_opened_total: {
-    what: "a page listens to products",
+    what: "a client listens to products",
     labels: { kind: "products" },
     happens: async () => (await connect("products", { token })).frame(),
     by: 1,
   },
   tidings_connections_closed_total: {
-    what: "a client goes",
+    what: "a client closes",
     labels: { kind: "order", code: "1000" },
     happens: async () => (await listen(await registerOrder())).socket.close(1000),
     by: 1,
   },
   tidings_connections_refused_total: {
-    what: "somebody asks for an order that there is not",
+    what: "a client asks for an unknown order",
     labels: { reason: "order_not_found" },
     happens: async () => (await connect(`orders/${crypto.randomUUID()}`, { token })).closed(),
     by: 1,
@@ -89,13 +89,13 @@ const CAUSES: Record<Exclude<MetricName, OfRedis>, Cause> = {
     by: 1,
   },
   tidings_events_rejected_total: {
-    what: "a batch has events that do not pass",
+    what: "a batch has two invalid events",
     labels: { via: "http", key: "shop" },
     happens: () => serviceRequest("POST", "/api/v1/publish/batch", { events: [{}, { channel: "products" }] }),
     by: 2,
   },
   tidings_deliveries_total: {
-    what: "two listeners get an event",
+    what: "two listeners receive an event",
     labels: { kind: "order" },
     happens: async () => {
       const id = await registerOrder();
@@ -111,13 +111,13 @@ const CAUSES: Record<Exclude<MetricName, OfRedis>, Cause> = {
     by: 1,
   },
   tidings_resumes_total: {
-    what: "a listener comes back with a position that means nothing",
+    what: "a listener reconnects with an unknown position",
     labels: { kind: "order", outcome: "not_recovered" },
     happens: async () => listen(await registerOrder(), { since: "3", epoch: "another" }),
     by: 1,
   },
   tidings_replayed_events_total: {
-    what: "a listener comes back and missed two events",
+    what: "a listener reconnects and missed two events",
     labels: { kind: "order" },
     happens: async () => {
       const id = await registerOrder();
@@ -141,7 +141,7 @@ const CAUSES: Record<Exclude<MetricName, OfRedis>, Cause> = {
     by: 1,
   },
   tidings_auth_failures_total: {
-    what: "a token has ended",
+    what: "a token has expired",
     labels: { reason: "expired" },
     happens: async () => (await connect("products", { token: await mintToken({ expiresIn: -1 }) })).closed(),
     by: 1,
@@ -161,14 +161,14 @@ const CAUSES: Record<Exclude<MetricName, OfRedis>, Cause> = {
 
 describe("GET /metrics", () => {
   for (const [metric, { what, labels, happens, by }] of Object.entries(CAUSES) as [MetricName, Cause][]) {
-    test(`${metric} moves by ${by} when ${what}`, async () => {
+    test(`${metric} changes by ${by} when ${what}`, async () => {
       const before = metricValue(await scrape(), metric, labels);
       await happens();
       await eventually(async () => expect(metricValue(await scrape(), metric, labels)).toBe(before + by));
     });
   }
 
-  test("what channels could not be reached for is counted as such", async () => {
+  test("events for unreachable channels are counted as unavailable", async () => {
     const labels = { outcome: "unavailable" };
     const before = metricValue(await scrape(), "tidings_events_published_total", labels);
     const failing = vi.spyOn(OrderChannel.prototype, "deliver").mockRejectedValue(new Error("it fails for the test"));
@@ -179,12 +179,12 @@ describe("GET /metrics", () => {
     });
   });
 
-  test("every metric is named, with its type, also before anything happened to it", async () => {
+  test("every metric is listed with its type, even before its first change", async () => {
     const text = await (await serviceRequest("GET", "/metrics")).text();
     for (const [name, { type }] of Object.entries(METRICS)) expect(text).toContain(`# TYPE ${name} ${type}\n`);
   });
 
-  test("a histogram's buckets add up: each holds all that is below its bound", async () => {
+  test("the buckets of a histogram are cumulative", async () => {
     await publish(`orders/${await registerOrder()}`, shipped);
     await eventually(async () => {
       const buckets = (await scrape()).filter(({ name }) => name === "tidings_publish_to_send_seconds_bucket");
@@ -210,7 +210,7 @@ describe("GET /metrics", () => {
     expect(await counters()).toEqual(before);
   });
 
-  test("what strangers say makes no series of its own: codes and reasons are from lists", async () => {
+  test("clients cannot create series: an unknown close code is counted as other", async () => {
     const { socket } = await listen(await registerOrder());
     socket.close(4999);
     await eventually(async () => {
@@ -220,7 +220,7 @@ describe("GET /metrics", () => {
     });
   });
 
-  test("a batch as large as may be costs a report, not one an event", async () => {
+  test("a batch of maximum size costs one report, not one per event", async () => {
     const id = await registerOrder();
     const labels = { type: "order_delivered", outcome: "applied" };
     const before = metricValue(await scrape(), "tidings_events_published_total", labels);
@@ -235,7 +235,7 @@ describe("GET /metrics", () => {
     report.mockRestore();
   });
 
-  test("it is for services only", async () => {
+  test("only services may read metrics", async () => {
     expect((await request("/metrics")).status).toBe(401);
     expect((await request("/metrics", { headers: { Authorization: `Bearer ${token}` } })).status).toBe(401);
     const response = await serviceRequest("GET", "/metrics");
@@ -243,7 +243,7 @@ describe("GET /metrics", () => {
     expect(response.headers.get("Cache-Control")).toBe("no-store");
   });
 
-  test("a registry that does not answer makes it 503, because counters must not go back", async () => {
+  test("a registry that fails makes the answer 503, because counters must never decrease", async () => {
     const { ChannelRegistry } = await import("../../src/registry/channel-registry.ts");
     const failing = vi
       .spyOn(ChannelRegistry.prototype, "metrics")
@@ -254,7 +254,7 @@ describe("GET /metrics", () => {
     expect(response.headers.get("Retry-After")).toBe("5");
   });
 
-  test("Workers Analytics Engine gets a data point a series, when it is bound", async () => {
+  test("Workers Analytics Engine receives one data point per series when it is bound", async () => {
     const { writeDataPoints } = await import("../../src/telemetry/analytics.ts");
     const { Counters } = await import("../../src/telemetry/counters.ts");
     const points: unknown[] = [];

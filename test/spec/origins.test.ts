@@ -5,19 +5,19 @@ import { connect, ORIGIN, registerOrder, request } from "../support/service.ts";
 import { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** `BACKEND_CORS_ORIGINS`, comma-separated: whose pages may use the service. */
+/** `BACKEND_CORS_ORIGINS`: the origins whose pages may use the service. */
 
 describe("a socket", () => {
   const cases: [string, Record<string, string>, number | null][] = [
-    ["from an origin of the list", { Origin: "https://shop.example" }, null],
-    ["from another origin of the list", { Origin: "http://localhost:3000" }, null],
+    ["from a listed origin", { Origin: "https://shop.example" }, null],
+    ["from another listed origin", { Origin: "http://localhost:3000" }, null],
     ["from the service's own origin", { Origin: ORIGIN }, null],
-    ["without an origin: no browser", {}, null],
+    ["without an origin, as non-browser clients connect", {}, null],
     ["from a foreign origin", { Origin: "https://evil.example" }, 4003],
-    ["from an origin that only begins like one", { Origin: "https://shop.example.evil.example" }, 4003],
-    ["from the list's host on another scheme", { Origin: "http://shop.example" }, 4003],
-    ["from the list's host on another port", { Origin: "https://shop.example:8443" }, 4003],
-    ["from a page without an origin", { Origin: "null" }, 4003],
+    ["from an origin that begins like a listed one", { Origin: "https://shop.example.evil.example" }, 4003],
+    ["from a listed host with another scheme", { Origin: "http://shop.example" }, 4003],
+    ["from a listed host on another port", { Origin: "https://shop.example:8443" }, 4003],
+    ["from an opaque origin", { Origin: "null" }, 4003],
   ];
   for (const [name, headers, code] of cases) {
     test(`${name}: ${code ?? "open"}`, async () => {
@@ -30,7 +30,7 @@ describe("a socket", () => {
     });
   }
 
-  test("* allows every page", async () => {
+  test("* allows every origin", async () => {
     const socket = new TestSocket(
       await app.fetch(
         new Request(`${ORIGIN}/api/v1/ws/products?token=${await mintToken()}`, {
@@ -44,7 +44,7 @@ describe("a socket", () => {
 });
 
 describe("CORS on the HTTP routes", () => {
-  test("a page of the list may read answers, refusals too", async () => {
+  test("a page of a listed origin may read answers, including refusals", async () => {
     const headers = { Origin: "https://shop.example" };
     for (const path of ["/api/v1/ws/health", `/api/v1/orders/${crypto.randomUUID()}`, "/nowhere"]) {
       const response = await request(path, { headers });
@@ -53,7 +53,7 @@ describe("CORS on the HTTP routes", () => {
     }
   });
 
-  test("a preflight names the methods and headers", async () => {
+  test("a preflight lists the methods and headers", async () => {
     const response = await request("/api/v1/publish/products", {
       method: "OPTIONS",
       headers: { Origin: "https://shop.example", "Access-Control-Request-Method": "POST" },
@@ -64,7 +64,7 @@ describe("CORS on the HTTP routes", () => {
     expect(response.headers.get("Access-Control-Allow-Credentials")).toBeNull();
   });
 
-  test("a foreign page may not", async () => {
+  test("a page of another origin may not read answers", async () => {
     const response = await request("/api/v1/ws/health", { headers: { Origin: "https://evil.example" } });
     expect(response.headers.get("Access-Control-Allow-Origin")).toBeNull();
   });

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { connect, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { connect, listen, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
 const STATUS = { type: "order_status_changed", data: { old_status: "pending", new_status: "processing" } };
 
 describe("POST /api/v1/publish/orders/{order_id}", () => {
-  test("answers with id, channel, seq, status and how many it was sent to", async () => {
+  test("answers with id, channel, seq, status and the number of receivers", async () => {
     const id = await registerOrder();
     const sockets = [await connect(`orders/${id}`, { token: await mintToken() })];
     sockets.push(await connect(`orders/${id}`, { token: await adminToken() }));
@@ -20,7 +20,7 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
     });
   });
 
-  test("counts only listeners that are there", async () => {
+  test("counts only connected listeners", async () => {
     const id = await registerOrder();
     const [one, two] = [
       await connect(`orders/${id}`, { token: await mintToken() }),
@@ -32,25 +32,23 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
     expect((await publish(`orders/${id}`, STATUS)).receivers).toBe(1);
   });
 
-  test("order_id is filled in when the publisher leaves it out", async () => {
+  test("adds order_id to data when the publisher leaves it out", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await publish(`orders/${id}`, STATUS);
     expect((await socket.frame()).data.order_id).toBe(id);
   });
 
-  test("order ids are lower-cased, whatever case came in", async () => {
+  test("lower-cases order ids", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     const data = { ...STATUS.data, order_id: id.toUpperCase() };
     const result = await publish(`orders/${id.toUpperCase()}`, { ...STATUS, data });
     expect(result.channel).toBe(`order_${id}`);
     expect((await socket.frame()).data.order_id).toBe(id);
   });
 
-  test("an order nobody registered is accepted; only admins may listen", async () => {
+  test("accepts an unregistered order, to which only admins may listen", async () => {
     const id = crypto.randomUUID();
     expect(await publish(`orders/${id}`, STATUS)).toMatchObject({ status: "applied", seq: 1, receivers: 0 });
     const admin = await connect(`orders/${id}`, { token: await adminToken() });
@@ -59,7 +57,7 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
     expect((await user.closed()).code).toBe(4003);
   });
 
-  test("`order` registers it in the same call; the event's status counts", async () => {
+  test("registers the order with `order` in the same call, and the event's status wins", async () => {
     const id = crypto.randomUUID();
     const order = { user_id: "alice", status: "pending", payment_status: "paid" };
     await publish(`orders/${id}`, { ...STATUS, order });
@@ -67,7 +65,7 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
     expect((await socket.frame()).data).toMatchObject({ current_status: "processing", payment_status: "paid", seq: 1 });
   });
 
-  test("the snapshot's statuses follow the events", async () => {
+  test("updates the statuses of the snapshot", async () => {
     const id = await registerOrder("alice", { status: "pending", payment_status: "pending" });
     const statuses = async () => {
       const socket = await connect(`orders/${id}`, { token: await mintToken() });
@@ -87,20 +85,18 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
     }
   });
 
-  test("what is published to one order reaches no other", async () => {
+  test("reaches no other order", async () => {
     const [mine, other] = [await registerOrder(), await registerOrder()];
-    const socket = await connect(`orders/${other}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${other}`);
     await publish(`orders/${mine}`, STATUS);
     expect(await socket.settle()).toEqual([]);
   });
 });
 
-describe("the same id twice is applied once", () => {
-  test("by `id`: the second is a duplicate with the first answer's seq, and nobody sees it", async () => {
+describe("[promise 4] a second publish with the same id", () => {
+  test("is answered as a duplicate with the first seq and delivers nothing", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
     const again = await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
@@ -108,24 +104,23 @@ describe("the same id twice is applied once", () => {
     expect(await socket.settle()).toHaveLength(2);
   });
 
-  test("by the Idempotency-Key header", async () => {
+  test("is recognized by the Idempotency-Key header, too", async () => {
     const id = await registerOrder();
     const headers = { "Idempotency-Key": "key-1" };
     expect(await publish(`orders/${id}`, STATUS, headers)).toMatchObject({ id: "key-1", status: "applied" });
     expect(await publish(`orders/${id}`, STATUS, headers)).toMatchObject({ id: "key-1", status: "duplicate", seq: 1 });
   });
 
-  test("the same body with its keys in another order is the same body", async () => {
+  test("may have its JSON keys in another order", async () => {
     const id = await registerOrder();
     await publish(`orders/${id}`, { id: "e", type: "order_shipped", data: { carrier: "UPS", parts: { a: 1, b: 2 } } });
     const other = { data: { parts: { b: 2, a: 1 }, carrier: "UPS" }, type: "order_shipped", id: "e" };
     expect((await publish(`orders/${id}`, other)).status).toBe("duplicate");
   });
 
-  test("with another body it is refused (409), and nobody sees it", async () => {
+  test("and another body is refused (409) and delivers nothing", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`);
     await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
     const response = await serviceRequest("POST", `/api/v1/publish/orders/${id}`, {
       ...STATUS,
@@ -137,7 +132,7 @@ describe("the same id twice is applied once", () => {
     expect(await socket.settle()).toHaveLength(1);
   });
 
-  test("with another version or another order it is another body, too", async () => {
+  test("and another version or order is refused (409), too", async () => {
     const id = await registerOrder();
     await publish(`orders/${id}`, { ...STATUS, id: "evt-1" });
     const order = { user_id: "bob", status: "pending", payment_status: "pending" };
@@ -153,7 +148,7 @@ describe("the same id twice is applied once", () => {
     expect((await publish(`orders/${id}`, { ...STATUS, id: "evt-2", version: 1, order })).status).toBe("duplicate");
   });
 
-  test("a body's id that differs from the header's is refused", async () => {
+  test("is refused (422) when the body's id differs from the header's", async () => {
     const id = await registerOrder();
     const response = await serviceRequest(
       "POST",
@@ -167,14 +162,14 @@ describe("the same id twice is applied once", () => {
 });
 
 describe("POST /api/v1/publish/batch", () => {
-  test("goes on past a bad event; each has its own result, in the order of the events", async () => {
+  test("[promise 5] applies the good events and rejects the bad ones; each has its own result, in order", async () => {
     const [one, two] = [await registerOrder(), await registerOrder()];
     const product_id = crypto.randomUUID();
     const response = await serviceRequest("POST", "/api/v1/publish/batch", {
       events: [
         { channel: `order_${one}`, ...STATUS },
         { channel: `order_${two}`, ...STATUS },
-        { channel: "order_of_somebody", ...STATUS },
+        { channel: "order_of_someone", ...STATUS },
         { channel: `order_${one}`, type: "price_updated", data: { new_price: -1 } },
         { channel: "products", type: "inventory_updated", data: { product_id, new_quantity: 3 }, id: "stock-1" },
         { channel: `order_${one}`, type: "order_shipped", data: {} },
@@ -201,7 +196,7 @@ describe("POST /api/v1/publish/batch", () => {
     ]);
   });
 
-  test("an Idempotency-Key makes the whole call safe to repeat", async () => {
+  test("[promise 4] is safe to repeat with an Idempotency-Key", async () => {
     const id = await registerOrder();
     const events = [1, 2, 3].map((n) => ({ channel: `order_${id}`, type: "order_shipped", data: { n } }));
     const send = async () => {
@@ -218,7 +213,7 @@ describe("POST /api/v1/publish/batch", () => {
     expect(await send()).toEqual(["duplicate 1", "duplicate 2", "duplicate 3"]);
   });
 
-  test("a key that leaves no room for the number of an event is refused", async () => {
+  test("refuses an Idempotency-Key too long to append the number of an event", async () => {
     const events = [{ channel: "products", type: "product_deleted", data: { product_id: "p" } }];
     const send = (length: number) =>
       serviceRequest("POST", "/api/v1/publish/batch", { events }, { "Idempotency-Key": "k".repeat(length) });
@@ -226,13 +221,13 @@ describe("POST /api/v1/publish/batch", () => {
     expect((await send(123)).status).toBe(200);
   });
 
-  test("a key of an object's prototype is refused as it is in a single publish", async () => {
+  test("refuses __proto__ as a key, like a single publish", async () => {
     const event = '{"channel":"products","type":"product_deleted","data":{"product_id":"p"},"__proto__":{}}';
     const response = await serviceRequest("POST", "/api/v1/publish/batch", `{"events":[${event}]}`);
     expect(await response.json()).toMatchObject({ results: [{ status: "rejected", error: { status: 422 } }] });
   });
 
-  test("a thousand events are taken; one more is refused whole", async () => {
+  test("accepts a thousand events and refuses one more as a whole", async () => {
     const id = await registerOrder();
     const event = { channel: `order_${id}`, type: "order_shipped", data: {} };
     const thousand = await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(1000).fill(event) });
@@ -243,12 +238,11 @@ describe("POST /api/v1/publish/batch", () => {
     expect(more.status).toBe(422);
   });
 
-  test("a tidings.v1 client gets a channel's events as one array", async () => {
+  test("[promise 2] sends a channel's events to a tidings.v1 client as one array", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, {
+    const socket = await listen(`orders/${id}`, {
       headers: { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken()}` },
     });
-    await socket.frame();
     const events = [1, 2, 3].map((n) => ({ channel: `order_${id}`, type: "order_shipped", data: { n } }));
     await serviceRequest("POST", "/api/v1/publish/batch", { events });
     expect(JSON.parse(await socket.text())).toMatchObject([{ seq: 1 }, { seq: 2 }, { seq: 3 }]);
@@ -262,7 +256,7 @@ describe("credentials", () => {
     expect((await publish(`orders/${id}`, STATUS, headers)).status).toBe("applied");
   });
 
-  test("a publish key in the query is no credential", async () => {
+  test("a publish key in the query is ignored", async () => {
     const id = await registerOrder();
     const path = `/api/v1/publish/orders/${id}?token=test-publish-key-0123456789abcdef-shop`;
     const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(STATUS) };

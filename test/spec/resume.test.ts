@@ -1,10 +1,18 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
-import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import {
+  connect,
+  listen,
+  orderObject,
+  productsObject,
+  publish,
+  registerOrder,
+  serviceRequest,
+} from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** Come back with your position: all that was missed, once; or resumed:false. Never a silent gap. */
+/** A client that reconnects with its position receives every missed event once, or resumed:false. */
 
 const v1 = async () => ({ "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken()}` });
 const publishNumbered = async (id: string, from: number, to: number) => {
@@ -23,8 +31,8 @@ async function positionOf(path: string): Promise<{ epoch: string; seq: number }>
   return { epoch: String(epoch), seq: Number(seq) };
 }
 
-describe("?since=&epoch=", () => {
-  test("every event after `since`, in order, once, then live ones", async () => {
+describe("[promise 3] ?since=&epoch=", () => {
+  test("replays every event after `since` once, in order, and then live events", async () => {
     const id = await registerOrder();
     const { epoch } = await positionOf(`orders/${id}`);
     await publishNumbered(id, 1, 5);
@@ -40,7 +48,7 @@ describe("?since=&epoch=", () => {
     expect(await socket.settle()).toEqual([]);
   });
 
-  test("nothing was missed: resumed, and no replay", async () => {
+  test("is resumed without a replay when nothing was missed", async () => {
     const id = await registerOrder();
     await publishNumbered(id, 1, 2);
     const { epoch, seq } = await positionOf(`orders/${id}`);
@@ -49,7 +57,7 @@ describe("?since=&epoch=", () => {
     expect(await socket.settle()).toEqual([]);
   });
 
-  test("the position is there before the first event was ever published: products, too", async () => {
+  test("works with a position from before the first event, also for products", async () => {
     const { epoch, seq } = await positionOf("products");
     expect(seq).toBe(0);
     await evictDurableObject(productsObject(), { webSockets: "close" });
@@ -59,7 +67,7 @@ describe("?since=&epoch=", () => {
     expect((await socket.frame()).seq).toBe(1);
   });
 
-  test("after hibernation and after a deploy, too", async () => {
+  test("works after hibernation and after a deploy", async () => {
     const id = await registerOrder();
     const { epoch } = await positionOf(`orders/${id}`);
     await publishNumbered(id, 1, 2);
@@ -71,7 +79,7 @@ describe("?since=&epoch=", () => {
     }
   });
 
-  test("a tidings.v1 client gets the replay as arrays", async () => {
+  test("replays arrays of frames to a tidings.v1 client", async () => {
     const id = await registerOrder();
     const { epoch } = await positionOf(`orders/${id}`);
     await publishNumbered(id, 1, 3);
@@ -80,7 +88,7 @@ describe("?since=&epoch=", () => {
     expect(JSON.parse(await socket.text())).toMatchObject([{ seq: 1 }, { seq: 2 }, { seq: 3 }]);
   });
 
-  test("no event slips between replay and live, even when publishes arrive during the replay", async () => {
+  test("[promise 2] loses no event between replay and live, while events are published", async () => {
     const id = await registerOrder();
     const { epoch } = await positionOf(`orders/${id}`);
     await publishNumbered(id, 1, 50);
@@ -97,7 +105,7 @@ describe("?since=&epoch=", () => {
     }
   });
 
-  test("a tidings.v1 client with a filter is told the position, before the history leaves it behind", async () => {
+  test("sends a filtered tidings.v1 client its position before the history moves past it", async () => {
     const publishBusy = async (count: number) => {
       const event = { channel: "products", type: "product_updated", data: { product_id: "busy" } };
       await serviceRequest("POST", "/api/v1/publish/batch", JSON.stringify({ events: Array(count).fill(event) }));
@@ -116,19 +124,18 @@ describe("?since=&epoch=", () => {
     const back = await connect("products", { headers: await v1(), query: since });
     expect((await back.frame()).data.resumed).toBe(true);
     expect(await back.frame()).toMatchObject({ type: "position", seq: last + 1 });
-    const nobodyElse = await connect("products", {
+    const unfiltered = await listen("products", {
       headers: await v1(),
       query: { since: String(last), epoch: String(epoch) },
     });
-    await nobodyElse.frame();
-    expect((await nobodyElse.frame()).type).toBe("product_updated");
-    for (const one of [plain, socket, back, nobodyElse]) {
+    expect((await unfiltered.frame()).type).toBe("product_updated");
+    for (const one of [plain, socket, back, unfiltered]) {
       expect(await one.settle()).toEqual([]);
       one.close();
     }
   });
 
-  test("products resume honours the product filter", async () => {
+  test("replays to a filtered client only its products", async () => {
     const [mine, other] = [crypto.randomUUID(), crypto.randomUUID()];
     const { epoch, seq } = await positionOf("products");
     for (const product_id of [mine, other, mine]) {
@@ -141,10 +148,10 @@ describe("?since=&epoch=", () => {
   });
 });
 
-describe("resumed:false, no replay, never an error", () => {
-  const strange = ["-1", "abc", "", "1.5", "1e1", "6", "99999999999999999999", "0x1", " 1", "١"];
-  for (const since of strange) {
-    test(`since=${JSON.stringify(since)}`, async () => {
+describe("[promise 3] resumed:false, without a replay or an error,", () => {
+  const invalid = ["-1", "abc", "", "1.5", "1e1", "6", "99999999999999999999", "0x1", " 1", "١"];
+  for (const since of invalid) {
+    test(`for since=${JSON.stringify(since)}`, async () => {
       const id = await registerOrder();
       await publishNumbered(id, 1, 5);
       const { epoch } = await positionOf(`orders/${id}`);
@@ -155,7 +162,7 @@ describe("resumed:false, no replay, never an error", () => {
     });
   }
 
-  test("another epoch, or none", async () => {
+  test("for another epoch or none", async () => {
     const id = await registerOrder();
     await publishNumbered(id, 1, 2);
     for (const epoch of ["", "another", "0"]) {
@@ -165,7 +172,9 @@ describe("resumed:false, no replay, never an error", () => {
     }
   });
 
-  test("history no longer reaches back: all or nothing, never partial", { timeout: 20_000 }, async () => {
+  test("when the history no longer reaches back: all or nothing, never a partial replay", {
+    timeout: 20_000,
+  }, async () => {
     const id = await registerOrder();
     const { epoch } = await positionOf(`orders/${id}`);
     const event = { channel: `order_${id}`, type: "order_shipped", data: {} };
@@ -181,7 +190,7 @@ describe("resumed:false, no replay, never an error", () => {
     expect(await rest.settle()).toHaveLength(1000);
   });
 
-  test("more than 8 MB were missed: less memory than a replay of it would take", { timeout: 20_000 }, async () => {
+  test("when more than 8 MB were missed, which a replay would hold in memory", { timeout: 20_000 }, async () => {
     const id = await registerOrder();
     const { epoch } = await positionOf(`orders/${id}`);
     const event = { channel: `order_${id}`, type: "order_shipped", data: { note: "x".repeat(60_000) } };
@@ -193,7 +202,7 @@ describe("resumed:false, no replay, never an error", () => {
     expect(await socket.settle()).toHaveLength(120);
   });
 
-  test("an event is too old to be replayed after HISTORY_TTL_SECONDS", async () => {
+  test("when a missed event is older than HISTORY_TTL_SECONDS", async () => {
     const id = await registerOrder();
     const { epoch } = await positionOf(`orders/${id}`);
     await publishNumbered(id, 1, 3);

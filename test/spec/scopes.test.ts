@@ -4,7 +4,7 @@ import type { Problem } from "../../src/protocol/refusals.ts";
 import { ORIGIN, registerOrder, serviceRequest } from "../support/service.ts";
 import { SCOPED_KEYS } from "../support/test-env.ts";
 
-/** A publish key is good for its scopes, and out of them it is refused with the scope that is missing. */
+/** A publish key may do what its scopes allow; other calls are refused with the name of the missing scope. */
 
 const event = { type: "order_shipped", data: {} };
 const inventory = { type: "inventory_updated", data: { product_id: "p", new_quantity: 3 } };
@@ -12,7 +12,7 @@ const registration = { user_id: "alice", status: "pending", payment_status: "pen
 const at = (path: string) => new URL(path, `${ORIGIN}/api/v1/`).pathname;
 const bearer = (scope: Scope) => ({ Authorization: `Bearer ${SCOPED_KEYS[scope]}` });
 
-describe("every call of a service needs one scope", async () => {
+describe("every service call needs one scope:", async () => {
   const order = await registerOrder();
   const doomed = await registerOrder();
   const calls: [method: string, path: string, body: unknown, needs: Scope][] = [
@@ -43,7 +43,7 @@ describe("every call of a service needs one scope", async () => {
   }
 });
 
-test("a batch goes on past an event that the key is not good for", async () => {
+test("[promise 5] a batch rejects only the events outside the scopes of the key", async () => {
   const order = await registerOrder();
   const events = [
     { channel: "products", ...inventory },

@@ -1,11 +1,11 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
-import { hush } from "../support/printed.ts";
+import { silence } from "../support/leak-guard/console.ts";
 import { ORIGIN, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** What every HTTP answer says to browsers, whatever it answers. */
+/** Security headers of every HTTP answer. */
 const HEADERS = {
   "X-Content-Type-Options": "nosniff",
   "X-Frame-Options": "DENY",
@@ -21,20 +21,20 @@ const registration = { user_id: "alice", status: "pending", payment_status: "pen
 const orderPath = () => `/api/v1/orders/${crypto.randomUUID()}`;
 
 const answers: [name: string, status: number, answer: () => Promise<Response>][] = [
-  ["what was asked for", 200, () => request("/api/v1/ws/health")],
-  ["what a page asked for", 200, () => request("/api/v1/ws/health", page)],
-  ["what was made", 201, () => serviceRequest("PUT", orderPath(), registration)],
-  ["nothing", 204, async () => serviceRequest("DELETE", `/api/v1/orders/${await registerOrder()}`)],
+  ["a read", 200, () => request("/api/v1/ws/health")],
+  ["a read by a page", 200, () => request("/api/v1/ws/health", page)],
+  ["a creation", 201, () => serviceRequest("PUT", orderPath(), registration)],
+  ["a deletion", 204, async () => serviceRequest("DELETE", `/api/v1/orders/${await registerOrder()}`)],
   ["a preflight", 204, () => request("/api/v1/publish/products", preflight)],
   ["a bad body", 422, () => serviceRequest("POST", "/api/v1/publish/products", {})],
-  ["no credentials", 401, () => request(orderPath())],
-  ["no such order", 404, () => serviceRequest("GET", orderPath())],
-  ["no such path", 404, () => request("/none")],
-  ["no such method", 405, () => request("/api/v1/publish/products")],
+  ["missing credentials", 401, () => request(orderPath())],
+  ["an unknown order", 404, () => serviceRequest("GET", orderPath())],
+  ["an unknown path", 404, () => request("/none")],
+  ["a wrong method", 405, () => request("/api/v1/publish/products")],
   ["a socket's path without a handshake", 426, () => request("/api/v1/ws/products")],
 ];
 
-describe("an answer is not to be run, framed, sniffed or kept:", () => {
+describe("browsers may not execute, frame, sniff or store the answer to", () => {
   for (const [name, status, answer] of answers) {
     test(`${name} (${status})`, async () => {
       const response = await answer();
@@ -45,8 +45,8 @@ describe("an answer is not to be run, framed, sniffed or kept:", () => {
     });
   }
 
-  test("a service without its settings (503)", async () => {
-    hush();
+  test("a request to a misconfigured service (503)", async () => {
+    silence();
     for (const path of ["/api/v1/ws/health", "/api/v1/ws/products"]) {
       const headers = { Upgrade: "websocket" };
       const response = await app.fetch(new Request(`${ORIGIN}${path}`, { headers }), { ...env, JWT_SECRET: "" });
@@ -56,7 +56,7 @@ describe("an answer is not to be run, framed, sniffed or kept:", () => {
   });
 });
 
-test("the page of the documents runs the service's own scripts, and no others", async () => {
+test("the documents page may only run scripts of the service itself", async () => {
   const { headers } = await request("/docs");
   expect(Object.fromEntries(headers)).toMatchObject(lowerCased(HEADERS));
   const policy = String(headers.get("Content-Security-Policy"));
@@ -65,13 +65,13 @@ test("the page of the documents runs the service's own scripts, and no others", 
   expect(policy).not.toContain("unsafe");
 });
 
-test("over http, nothing is said of https", async () => {
+test("answers over plain http have no Strict-Transport-Security", async () => {
   const response = await app.fetch(new Request("http://localhost:8000/docs"), env);
   expect(response.headers.get("Strict-Transport-Security")).toBeNull();
   expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
 });
 
-test("a handshake is left as it is", async () => {
+test("a WebSocket handshake has no security headers", async () => {
   for (const token of [await mintToken(), "bad"]) {
     const response = await request(`/api/v1/ws/products?token=${token}`, { headers: { Upgrade: "websocket" } });
     expect(response.status).toBe(101);

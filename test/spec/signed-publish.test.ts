@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Problem } from "../../src/protocol/refusals.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
-import { connect, publish, registerOrder, request } from "../support/service.ts";
-import { type SigningOptions, signatureOf } from "../support/signing.ts";
+import { listen, publish, registerOrder, request } from "../support/service.ts";
 import { PUBLISH_KEY, SCOPED_KEYS } from "../support/test-env.ts";
 import { mintToken } from "../support/tokens.ts";
+import { type SigningOptions, signatureOf } from "../support/webhook-signature.ts";
 
-/** A service may sign a publish with its key instead of sending the key (Standard Webhooks). */
+/** A service may sign a publish with its key instead of sending the key (Standard Webhooks specification). */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -22,18 +22,17 @@ const shipped = (order_id: string, carrier = "UPS") => ({ type: "order_shipped",
 const inventory = { type: "inventory_updated", data: { product_id: "p", new_quantity: 3 } };
 const fieldsOf = async (response: Response) => (await response.json<Problem>()).errors?.map(({ field }) => field);
 
-describe("a signed request publishes", () => {
-  test("to an order, and its webhook-id is the event's id", async () => {
+describe("a signed request is accepted", () => {
+  test("for an order, and its webhook-id becomes the event id", async () => {
     const order = await registerOrder();
-    const socket = await connect(`orders/${order}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${order}`);
     const response = await signed(`publish/orders/${order}`, shipped(order), { id: "msg_1" });
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({ id: "msg_1", status: "applied", receivers: 1 });
     expect(await socket.frame()).toMatchObject({ id: "msg_1", type: "order_shipped" });
   });
 
-  test("to products, and as a batch whose events get the id and their number", async () => {
+  test("for products, and for a batch, whose event ids are the webhook-id and a number", async () => {
     const order = await registerOrder();
     expect((await signed("publish/products", inventory)).status).toBe(200);
     const events = [
@@ -49,7 +48,7 @@ describe("a signed request publishes", () => {
     });
   });
 
-  test("when one of several signatures is right, as while a key is rotated", async () => {
+  test("when one of several signatures is valid, as during a key rotation", async () => {
     const order = await registerOrder();
     const body = JSON.stringify(shipped(order));
     const headers = signatureOf(body, { id: "msg_2" });
@@ -58,7 +57,7 @@ describe("a signed request publishes", () => {
     expect((await post(`publish/orders/${order}`, body, several)).status).toBe(200);
   });
 
-  test("signed 300 s ago or ahead, but not 301 s", async () => {
+  test("up to 300 s before or after its timestamp, but not at 301 s", async () => {
     stopClock();
     const statuses: number[] = [];
     for (const at of [-300, 300, -301, 301]) {
@@ -67,18 +66,17 @@ describe("a signed request publishes", () => {
     expect(statuses).toEqual([200, 200, 401, 401]);
   });
 
-  test("body by body as bytes: what is no ASCII counts as it was sent", async () => {
+  test("with a body outside ASCII, because the bytes are signed", async () => {
     const order = await registerOrder();
     const response = await signed(`publish/orders/${order}`, shipped(order, "Päckchen & Söhne 📦"));
     expect(response.status).toBe(200);
   });
 });
 
-describe("a captured request that is sent again", () => {
-  test("is a duplicate, and nobody sees it", async () => {
+describe("a replayed signed request", () => {
+  test("[promise 4] is answered as a duplicate and delivers nothing", async () => {
     const order = await registerOrder();
-    const socket = await connect(`orders/${order}`, { token: await mintToken() });
-    await socket.frame();
+    const socket = await listen(`orders/${order}`);
     const body = JSON.stringify(shipped(order));
     const headers = signatureOf(body);
     expect(await (await post(`publish/orders/${order}`, body, headers)).json()).toMatchObject({ status: "applied" });
@@ -86,7 +84,7 @@ describe("a captured request that is sent again", () => {
     expect(await socket.settle()).toHaveLength(1);
   });
 
-  test("is too old after five minutes", async () => {
+  test("is refused after five minutes", async () => {
     stopClock();
     const body = JSON.stringify(inventory);
     const headers = signatureOf(body);
@@ -95,16 +93,15 @@ describe("a captured request that is sent again", () => {
     expect((await post("publish/products", body, headers)).status).toBe(401);
   });
 
-  test("with another body that its service signed for the same id is a conflict (409)", async () => {
+  test("with the same id and another signed body is a conflict (409)", async () => {
     const order = await registerOrder();
     expect((await signed(`publish/orders/${order}`, shipped(order, "UPS"), { id: "same" })).status).toBe(200);
     expect((await signed(`publish/orders/${order}`, shipped(order, "DHL"), { id: "same" })).status).toBe(409);
   });
 
-  test("to another order's path is refused, because the body names its own", async () => {
+  test("is refused on another order's path, because the body names its order", async () => {
     const [mine, other] = [await registerOrder("alice"), await registerOrder("bob")];
-    const socket = await connect(`orders/${other}`, { token: await mintToken({ subject: "bob" }) });
-    await socket.frame();
+    const socket = await listen(`orders/${other}`, { token: await mintToken({ subject: "bob" }) });
     const body = JSON.stringify(shipped(mine));
     const response = await post(`publish/orders/${other}`, body, signatureOf(body));
     expect(response.status).toBe(422);
@@ -112,7 +109,7 @@ describe("a captured request that is sent again", () => {
     expect(await socket.settle()).toEqual([]);
   });
 
-  test("to any other path is refused", async () => {
+  test("is refused on any other path", async () => {
     const order = await registerOrder();
     const bodies: [string, unknown][] = [
       [`publish/orders/${order}`, shipped(order)],
@@ -129,7 +126,7 @@ describe("a captured request that is sent again", () => {
   });
 });
 
-describe("what a signature does not bind is refused (401)", () => {
+describe("a signature that does not cover the call is refused (401):", () => {
   test("an order publish whose body does not name the order", async () => {
     const order = await registerOrder();
     const response = await signed(`publish/orders/${order}`, { type: "order_shipped", data: {} });
@@ -155,8 +152,8 @@ describe("what a signature does not bind is refused (401)", () => {
   });
 });
 
-describe("ids", () => {
-  test("Idempotency-Key and the body's id have to agree with webhook-id", async () => {
+describe("the webhook-id", () => {
+  test("must agree with Idempotency-Key and the body's id", async () => {
     const body = JSON.stringify(inventory);
     const both = { ...signatureOf(body, { id: "one" }), "Idempotency-Key": "two" };
     const response = await post("publish/products", body, both);
@@ -167,7 +164,7 @@ describe("ids", () => {
     expect((await post("publish/products", body, same)).status).toBe(200);
   });
 
-  test("a webhook-id that is no event id is refused", async () => {
+  test("must be a valid event id", async () => {
     for (const id of ["a b", "x".repeat(129)]) {
       const response = await signed("publish/products", inventory, { id });
       expect([response.status, await fieldsOf(response)]).toEqual([422, ["webhook-id"]]);
@@ -175,7 +172,7 @@ describe("ids", () => {
   });
 });
 
-test("a signature is worth what its key is: 403 out of scope, event by event in a batch", async () => {
+test("a signature has the scopes of its key: 403 outside of them, per event in a batch", async () => {
   const order = await registerOrder();
   const key = SCOPED_KEYS.products;
   expect((await signed("publish/products", inventory, { key })).status).toBe(200);
@@ -193,12 +190,12 @@ test("a signature is worth what its key is: 403 out of scope, event by event in 
   });
 });
 
-test("a body that is too large is refused before anybody reads it for a signature", async () => {
+test("an oversized body is refused before its signature is checked", async () => {
   const response = await signed("publish/products", { ...inventory, padding: "x".repeat(70_000) });
   expect(response.status).toBe(413);
 });
 
-test("a key that is sent counts, whatever is signed beside it", async () => {
+test("an Authorization header takes precedence over a signature", async () => {
   const order = await registerOrder();
   const body = JSON.stringify({ type: "order_shipped", data: {} });
   const headers = { ...signatureOf(body, { key: "x".repeat(40) }), Authorization: `Bearer ${PUBLISH_KEY}` };

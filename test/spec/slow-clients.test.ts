@@ -1,11 +1,11 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { ASK_AFTER_CHARACTERS, CLIENT_MESSAGES_BURST, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
-import { connect, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
+import { connect, listen, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** A client that reads too slowly, or not at all, fills no memory: it is asked, and closed when it does not answer. */
+/** Flow control: a client that reads too slowly is asked to acknowledge, and closed when it does not. */
 
 const NOTE_CHARACTERS = 50_000;
 const EVENTS_A_BATCH = 16;
@@ -14,7 +14,7 @@ const token = await mintToken();
 const listenV1 = (id: string, query: Record<string, string> = {}) =>
   connect(`orders/${id}`, { query, headers: { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${token}` } });
 
-/** Publishes large events until this many characters have gone out. @returns How many events that were. */
+/** Publishes large events of at least this many characters in total. @returns The number of events. */
 async function publishMuch(id: string, characters: number): Promise<number> {
   let events = 0;
   while (events * NOTE_CHARACTERS < characters) {
@@ -26,15 +26,19 @@ async function publishMuch(id: string, characters: number): Promise<number> {
   return events;
 }
 
-/** Reads until so many events have come, and what came right behind them; answers every question when it should. */
-async function read(socket: TestSocket, count: number, answers: boolean): Promise<{ seqs: number[]; asked: number }> {
+/** Reads so many events and everything sent right after them; acknowledges every request if it should. */
+async function read(
+  socket: TestSocket,
+  count: number,
+  acknowledges: boolean,
+): Promise<{ seqs: number[]; asked: number }> {
   const seqs: number[] = [];
   let asked = 0;
   const take = (text: string) => {
     for (const frame of [JSON.parse(text)].flat() as Frame[]) {
       if (frame.type === "ack_request") asked++;
       else seqs.push(frame.seq);
-      if (frame.type === "ack_request" && answers) socket.send(JSON.stringify({ type: "ack", seq: seqs.at(-1) }));
+      if (frame.type === "ack_request" && acknowledges) socket.send(JSON.stringify({ type: "ack", seq: seqs.at(-1) }));
     }
   };
   while (seqs.length < count) take(await socket.text());
@@ -43,7 +47,7 @@ async function read(socket: TestSocket, count: number, answers: boolean): Promis
 }
 
 describe("a tidings.v1 client", () => {
-  test("that answers stays, however much it is sent, and its answers are not counted as messages", async () => {
+  test("that acknowledges stays open, however much it is sent, and its acks do not count as messages", async () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     await socket.frame();
@@ -59,7 +63,7 @@ describe("a tidings.v1 client", () => {
     socket.close();
   });
 
-  test("that does not answer is closed with 4108, and misses nothing when it comes back", async () => {
+  test("[promise 3] [promise 5] that does not acknowledge is closed with 4108, and misses nothing when it reconnects", async () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     const { epoch } = (await socket.frame()).data;
@@ -71,7 +75,7 @@ describe("a tidings.v1 client", () => {
     back.close();
   });
 
-  test("is asked once, until it has answered; an answer nobody asked for is a message like any other", async () => {
+  test("is asked once until it acknowledges, and unsolicited acks count as messages", async () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     await socket.frame();
@@ -81,7 +85,7 @@ describe("a tidings.v1 client", () => {
     expect((await socket.closed()).code).toBe(4129);
   });
 
-  test("that answers after the object has hibernated is not closed for it", async () => {
+  test("may acknowledge after the object has hibernated", async () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     await socket.frame();
@@ -93,10 +97,9 @@ describe("a tidings.v1 client", () => {
   });
 });
 
-test("a plain client is never asked, because it could not answer", async () => {
+test("a plain client is never asked to acknowledge, because it could not", async () => {
   const id = await registerOrder();
-  const socket = await connect(`orders/${id}`, { token });
-  await socket.frame();
+  const socket = await listen(`orders/${id}`, { token });
   const { asked } = await read(socket, await publishMuch(id, MAX_UNCONFIRMED_CHARACTERS + ASK_AFTER_CHARACTERS), false);
   expect(asked).toBe(0);
   socket.close();

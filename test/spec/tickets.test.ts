@@ -5,12 +5,21 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { connect, ORIGIN, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import {
+  connect,
+  listen,
+  ORIGIN,
+  orderObject,
+  publish,
+  registerOrder,
+  request,
+  serviceRequest,
+} from "../support/service.ts";
 import { PUBLISH_KEY, TEST_ENV } from "../support/test-env.ts";
 import { outcomeOf, TestSocket } from "../support/test-socket.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
-/** Tickets let guests, who have no account, listen to one order. */
+/** Tickets let guests without an account listen to one order. */
 
 afterEach(() => {
   vi.useRealTimers();
@@ -32,7 +41,7 @@ const give = (id: string, user_id: string) =>
   serviceRequest("PUT", `/api/v1/orders/${id}`, { user_id, status: "pending", payment_status: "pending" });
 
 describe("a ticket", () => {
-  test("listens to its order, whoever owns it, and reads where it stands, but not whose it is", async () => {
+  test("may listen to its order and read the status, but not the owner", async () => {
     const id = await registerOrder("alice");
     const { token } = await ticketFor(id);
     const socket = await connect(`orders/${id}`, { token });
@@ -43,16 +52,15 @@ describe("a ticket", () => {
     expect(await response.json()).toMatchObject({ order_id: id, status: "shipped", user_id: null });
   });
 
-  test("works for an order that nobody owns, and goes on when its first owner becomes known", async () => {
+  test("works for an order without an owner, and stays valid when the first owner becomes known", async () => {
     const id = crypto.randomUUID();
     await publish(`orders/${id}`, SHIPPED);
-    const socket = await connect(`orders/${id}`, { token: (await ticketFor(id)).token });
-    await socket.frame();
+    await listen(`orders/${id}`, { token: (await ticketFor(id)).token });
     await give(id, "alice");
     expect((await publish(`orders/${id}`, SHIPPED)).receivers).toBe(1);
   });
 
-  test("is good for an hour, or for as long as was asked", async () => {
+  test("is valid for an hour, or for ttl_seconds", async () => {
     stopClock();
     const id = await registerOrder();
     const secondsLeft = async (body: unknown) => {
@@ -63,14 +71,13 @@ describe("a ticket", () => {
     expect(await secondsLeft({})).toBe(3600);
     expect(await secondsLeft({ ttl_seconds: 60 })).toBe(60);
     expect(await secondsLeft({ ttl_seconds: 604_800 })).toBe(604_800);
-    const socket = await connect(`orders/${id}`, { token: (await ticketFor(id, { ttl_seconds: 60 })).token });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: (await ticketFor(id, { ttl_seconds: 60 })).token });
     advanceClock(60_000);
     expect((await publish(`orders/${id}`, SHIPPED)).receivers).toBe(0);
     expect(await socket.closed()).toEqual({ code: 4001, reason: "Token expired" });
   });
 
-  test("is asked for with sense", async () => {
+  test("is refused for an invalid ttl_seconds, order or caller", async () => {
     const id = await registerOrder();
     for (const ttl_seconds of [59, 604_801, 0, -1, 60.5, "3600", null]) {
       expect((await ticketsOf(id, { ttl_seconds })).status).toBe(422);
@@ -84,7 +91,7 @@ describe("a ticket", () => {
     );
   });
 
-  test("asking for one of an order that nobody knows writes nothing", async () => {
+  test("[promise 7] a request for a ticket to an unknown order stores nothing", async () => {
     const id = crypto.randomUUID();
     await ticketsOf(id);
     const tables = await runInDurableObject(
@@ -94,7 +101,7 @@ describe("a ticket", () => {
     expect(tables).toBe(0);
   });
 
-  test("says nothing of the order's owner", async () => {
+  test("does not contain the owner", async () => {
     const id = await registerOrder("alice@shop.example");
     const { token, subject } = await ticketFor(id);
     expect(decodeJwt(token)).toMatchObject({ sub: subject, order: id });
@@ -103,8 +110,8 @@ describe("a ticket", () => {
   });
 });
 
-describe("a ticket is for its order alone", () => {
-  test("no other order, no products, no operator's view", async () => {
+describe("a ticket is valid for its order only:", () => {
+  test("not for another order, products, or health details", async () => {
     const [id, other] = [await registerOrder("alice"), await registerOrder("alice")];
     const { token } = await ticketFor(id);
     expect((await (await connect(`orders/${other}`, { token })).closed()).code).toBe(4003);
@@ -117,7 +124,7 @@ describe("a ticket is for its order alone", () => {
     expect(health).not.toContain(id);
   });
 
-  test("it is never shown to the shop's backend", async () => {
+  test("it is never sent to the shop's backend", async () => {
     const fetched = vi.spyOn(globalThis, "fetch");
     const id = crypto.randomUUID();
     await publish(`orders/${id}`, SHIPPED);
@@ -131,7 +138,7 @@ describe("a ticket is for its order alone", () => {
     vi.restoreAllMocks();
   });
 
-  test("an owner who is called like a ticket does not let that ticket in", async () => {
+  test("a user id that equals a ticket's subject does not admit the ticket", async () => {
     const [id, other] = [await registerOrder(), await registerOrder()];
     const { token, subject } = await ticketFor(id);
     await give(other, subject);
@@ -139,7 +146,7 @@ describe("a ticket is for its order alone", () => {
   });
 });
 
-describe("a ticket ends early", () => {
+describe("a ticket is revoked", () => {
   for (const [name, change] of [
     ["registered", (id: string) => give(id, "bob")],
     [
@@ -148,11 +155,10 @@ describe("a ticket ends early", () => {
         publish(`orders/${id}`, { ...SHIPPED, order: { user_id: "bob", status: "new", payment_status: "paid" } }),
     ],
   ] as const) {
-    test(`when another owner is ${name}: its sockets are closed, it is refused, and new ones are not`, async () => {
+    test(`when another owner is ${name}: its sockets are closed, it is refused, and new tickets are valid`, async () => {
       const id = await registerOrder("alice");
       const { token } = await ticketFor(id);
-      const socket = await connect(`orders/${id}`, { token });
-      await socket.frame();
+      const socket = await listen(`orders/${id}`, { token });
       await change(id);
       expect(await socket.closed()).toEqual({ code: 4003, reason: "Access denied" });
       await expect(socket.text()).rejects.toThrow("no message came");
@@ -164,17 +170,16 @@ describe("a ticket ends early", () => {
     });
   }
 
-  test("but not when the same owner's order is corrected", async () => {
+  test("not when the order is corrected for the same owner", async () => {
     const id = await registerOrder("alice");
     const { token } = await ticketFor(id);
-    const socket = await connect(`orders/${id}`, { token });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token });
     await serviceRequest("PUT", `/api/v1/orders/${id}`, { user_id: "alice", status: "packed", payment_status: "paid" });
     expect(await socket.frame()).toMatchObject({ data: { new_status: "packed" } });
     expect((await (await connect(`orders/${id}`, { token })).frame()).type).toBe("connection_established");
   });
 
-  test("when its order is deleted, even if an order of that id comes again", async () => {
+  test("when its order is deleted, even if an order with that id is registered again", async () => {
     const id = await registerOrder("alice");
     const { token } = await ticketFor(id);
     await serviceRequest("DELETE", `/api/v1/orders/${id}`);
@@ -190,10 +195,9 @@ describe("on an open connection", () => {
   const attachmentOf = (id: string) =>
     runInDurableObject(orderObject(id), (_, state) => state.getWebSockets()[0]?.deserializeAttachment());
 
-  test("a fresh ticket of the same order keeps it, across hibernation, under its own subject", async () => {
+  test("a new ticket for the same order extends it across hibernation, and its subject replaces the old one", async () => {
     const id = await registerOrder();
-    const socket = await connect(`orders/${id}`, { token: (await ticketFor(id, { ttl_seconds: 60 })).token });
-    await socket.frame();
+    const socket = await listen(`orders/${id}`, { token: (await ticketFor(id, { ttl_seconds: 60 })).token });
     const fresh = await ticketFor(id);
     socket.send(authenticate(fresh.token));
     await eventually(async () => expect((await attachmentOf(id)).subject).toBe(fresh.subject));
@@ -204,7 +208,7 @@ describe("on an open connection", () => {
     expect((await socket.closed()).code).toBe(4001);
   });
 
-  test("a ticket of another order closes it, a user's token too, and a ticket closes a user's", async () => {
+  test("a ticket for another order closes it, and so does switching between ticket and user token", async () => {
     const [id, other] = [await registerOrder("alice"), await registerOrder("alice")];
     const tickets = [await ticketFor(id), await ticketFor(other)];
     const cases: [string, string][] = [
@@ -213,18 +217,16 @@ describe("on an open connection", () => {
       [await mintToken(), tickets[0]?.token ?? ""],
     ];
     for (const [token, next] of cases) {
-      const socket = await connect(`orders/${id}`, { token });
-      await socket.frame();
+      const socket = await listen(`orders/${id}`, { token });
       socket.send(authenticate(next));
       expect(await socket.closed()).toEqual({ code: 4001, reason: "Invalid token" });
     }
   });
 });
 
-test("a socket that a version without tickets left behind stays open", async () => {
+test("a socket of a version without tickets stays open", async () => {
   const id = await registerOrder("alice");
-  const socket = await connect(`orders/${id}`, { token: await mintToken() });
-  await socket.frame();
+  const socket = await listen(`orders/${id}`);
   await runInDurableObject(orderObject(id), (_, state) => {
     for (const open of state.getWebSockets()) {
       const { orderId: _orderId, series: _series, ...older } = open.deserializeAttachment();
@@ -245,7 +247,7 @@ describe("while JWT_SECRET is rotated", () => {
     return outcomeOf(await app.fetch(new Request(url, init), there));
   };
 
-  test("what the older secret signed is good for as long as it is listed; the first one signs", async () => {
+  test("tokens signed with an older secret are valid while it is listed, and the first secret signs", async () => {
     const id = await registerOrder("alice");
     const old = [await mintToken(), (await ticketFor(id)).token];
     const rotated = secrets(`${NEXT}, ${TEST_ENV.JWT_SECRET}`);
@@ -264,7 +266,7 @@ describe("while JWT_SECRET is rotated", () => {
     for (const token of fresh) expect(await connectWith(secrets(NEXT), id, token)).toBe("connection_established");
   });
 
-  test("an end is an end, whichever secret signed it", async () => {
+  test("an expired token is expired, whichever secret signed it", async () => {
     const id = await registerOrder("alice");
     const there = secrets(`${NEXT},${TEST_ENV.JWT_SECRET}`);
     const url = `${ORIGIN}/api/v1/orders/${id}`;

@@ -26,18 +26,18 @@ describe("credentials, first found wins", () => {
     expect(socket.headers.get("Sec-WebSocket-Protocol")).toBeNull();
   });
 
-  test("a bad token in the first place is not mended by a good one in the next", async () => {
+  test("a bad token in the first place is refused, even with a good one in the next", async () => {
     const socket = await connect("products", { token: await mintToken(), headers: { Authorization: "Bearer bad" } });
     expect((await socket.closed()).code).toBe(4001);
   });
 });
 
-describe("an exp that nobody meant", () => {
+describe("an implausible exp", () => {
   for (const [name, exp] of [
     ["in milliseconds", Date.now() + 3_600_000],
     ["beyond any number", 1e300],
   ] as const) {
-    test(`${name} is taken, and the channel's upkeep goes on for the others`, async () => {
+    test(`${name} is accepted, and the channel's alarm still fires in time for others`, async () => {
       const id = await registerOrder();
       const odd = await connect(`orders/${id}`, { token: await mintToken({ claims: { exp } }) });
       expect((await odd.frame()).type).toBe("connection_established");
@@ -49,14 +49,14 @@ describe("an exp that nobody meant", () => {
   }
 });
 
-describe("issuer and audience are checked when they are configured", () => {
+describe("a configured issuer and audience", () => {
   const strict = { ...env, JWT_ISSUER: "https://login.shop.example", JWT_AUDIENCE: "tidings" };
   const cases: [string, Record<string, unknown>][] = [
-    ["both right", { iss: "https://login.shop.example", aud: "tidings" }],
-    ["the audience in a list", { iss: "https://login.shop.example", aud: ["web", "tidings"] }],
+    ["match", { iss: "https://login.shop.example", aud: "tidings" }],
+    ["match, with the audience in a list", { iss: "https://login.shop.example", aud: ["web", "tidings"] }],
   ];
   for (const [name, claims] of cases) {
-    test(`${name}: accepted`, async () => {
+    test(`${name}: the token is accepted`, async () => {
       const token = await mintToken({ claims });
       const url = `${ORIGIN}/api/v1/ws/products?token=${token}`;
       const socket = new TestSocket(await app.fetch(new Request(url, { headers: { Upgrade: "websocket" } }), strict));
@@ -66,7 +66,7 @@ describe("issuer and audience are checked when they are configured", () => {
 });
 
 describe("over HTTP", () => {
-  test("a bad token is 401 with a challenge, and says no more than that", async () => {
+  test("a bad token is answered 401 with a challenge and no details", async () => {
     const id = await registerOrder();
     const response = await request(`/api/v1/orders/${id}`, {
       headers: {

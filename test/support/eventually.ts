@@ -3,7 +3,7 @@ import { vi } from "vitest";
 /**
  * Waits until a condition holds, however slow the machine is.
  * @param condition Throws while it does not hold, as `expect` does.
- * @param timeout In milliseconds, where what is waited for takes its time by itself.
+ * @param timeout In milliseconds; longer where the service itself needs longer.
  */
 export function eventually<T>(condition: () => T | Promise<T>, timeout = 15_000): Promise<T> {
   return vi.waitFor(condition, { timeout, interval: 50 });

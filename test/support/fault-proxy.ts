@@ -1,26 +1,26 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import { listenOnLoopback } from "./loopback.ts";
 
-/** What goes wrong between the service and Redis. */
+/** A failure between the service and Redis. */
 export type Fault =
   | "none"
-  /** Answers 500 without asking. */
+  /** Answers 500 without forwarding. */
   | "500"
-  /** Answers 401 without asking. */
+  /** Answers 401 without forwarding. */
   | "401"
   /** Never answers. */
   | "hang"
-  /** Asks, and passes on half of the answer as if it were all. */
+  /** Forwards, and returns half of the answer as if it were complete. */
   | "truncate"
-  /** Asks, and drops the connection instead of answering. */
+  /** Forwards, and drops the connection instead of answering. */
   | "lose reply";
 
-/** Stands between a client and an HTTP server, and lets things go wrong. */
+/** An HTTP proxy that injects failures. */
 export class FaultProxy {
   fault: Fault = "none";
-  /** How many requests met a fault since it was last set to 0. */
+  /** Requests that met a fault since a test last set this to 0. */
   faults = 0;
-  /** Whether a request is one that meets the fault; by default all but subscriptions do. */
+  /** Selects the requests that meet the fault; by default all but subscriptions. */
   applies: (body: string, path: string) => boolean = (_, path) => !path.startsWith("/subscribe");
   /** Longer replies are answered with an error, as by a service that limits them. */
   maxReplyLength = Number.POSITIVE_INFINITY;
@@ -36,12 +36,12 @@ export class FaultProxy {
     return listenOnLoopback(this.#server);
   }
 
-  /** How many subscriptions are open. */
+  /** The number of open subscriptions. */
   get subscriptions(): number {
     return this.#streams.size;
   }
 
-  /** Cuts every subscription in the middle of an event. */
+  /** Ends every subscription in the middle of an event. */
   cutSubscriptions(): void {
     for (const stream of this.#streams) {
       stream.write("data: mess");

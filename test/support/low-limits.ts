@@ -1,4 +1,4 @@
-/** Limits so low that a test reaches them. */
+/** Settings of the project `limits`, low enough for tests to reach. */
 export const CONNECTIONS_PER_USER = 3;
 export const CONNECTIONS_PER_CHANNEL = 5;
 export const CONNECTS_PER_ADDRESS = 6;

@@ -1,11 +1,11 @@
-import { rememberPayload } from "./log-guard.ts";
+import { rememberPayload } from "./leak-guard/rules.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
 import type { Frame } from "./test-socket.ts";
 import { mintToken, type TokenOptions } from "./tokens.ts";
 
-/** Clients of a service that runs in a process of its own, over real sockets. */
+/** Clients in Node, over real sockets, of a service in the bare runtime. */
 
-/** A request of a service: JSON, with the publish key. */
+/** Sends a request as a service: JSON, with the publish key. */
 export function callService(url: string, method: string, path: string, body?: unknown): Promise<Response> {
   rememberPayload(body);
   return fetch(`${url}/api/v1/${path}`, {
@@ -15,7 +15,7 @@ export function callService(url: string, method: string, path: string, body?: un
   });
 }
 
-/** A new order that belongs to `user`. */
+/** Registers a new order that belongs to `user`. @returns Its id. */
 export async function registerOrderAt(url: string, user = "alice"): Promise<string> {
   const id = crypto.randomUUID();
   const order = { user_id: user, status: "pending", payment_status: "pending" };
@@ -29,10 +29,10 @@ export interface ListenOptions extends TokenOptions {
   speaksV1?: boolean;
 }
 
-/** A listener over a real socket; it keeps every event frame it gets. */
+/** A listener that keeps every event frame it receives. */
 export class NodeListener {
   readonly frames: Frame[] = [];
-  /** The `data` of every later `connection_established`: the channel began a new epoch. */
+  /** The `data` of every later `connection_established`, which announces a new epoch. */
   readonly again: Frame["data"][] = [];
   readonly closed = Promise.withResolvers<{ code: number; reason: string }>();
   readonly #socket: WebSocket;
@@ -58,7 +58,7 @@ export class NodeListener {
       this.#established.reject(new Error(`closed with ${code} ${reason}`));
       this.closed.resolve({ code, reason });
     });
-    // Who waits for it hears of a failure; who does not must not end the process.
+    // A failure that no test awaits must not end the process.
     this.#established.promise.catch(() => {});
   }
 
@@ -67,7 +67,7 @@ export class NodeListener {
     return this.#established.promise;
   }
 
-  /** Waits until so many event frames have come. */
+  /** Waits until so many event frames have been received. */
   async receive(count: number): Promise<Frame[]> {
     while (this.frames.length < count) {
       const woken = Promise.withResolvers<void>();

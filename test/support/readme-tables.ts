@@ -5,6 +5,7 @@ import { EVENTS } from "../../src/protocol/events.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
 import { METRICS } from "../../src/telemetry/metrics.ts";
+import { allProofs, PROMISES } from "./promises.ts";
 
 /** Generates the README's tables from the source. `npm run docs` writes them; a test compares them. */
 
@@ -15,7 +16,17 @@ const table = (headings: string[], rows: string[][]): string =>
 
 const RETRY = { never: "no", backoff: "after a back-off", now: "immediately, with jitter" };
 
+/** Links to the test files that prove a promise. */
+const proofsOf = (promise: string): string => {
+  const files = new Set(allProofs().flatMap((proof) => (proof.promise === Number(promise) ? [proof.file] : [])));
+  return [...files].map((file) => `[${file.slice("test/".length, -".test.ts".length)}](${file})`).join(", ");
+};
+
 const TABLES: Record<string, string> = {
+  promises: table(
+    ["", "promise", "proved by the tests in"],
+    Object.entries(PROMISES).map(([number, { title }]) => [number, title, proofsOf(number)]),
+  ),
   events: table(
     ["type", "channel", "meaning", "example `data`"],
     Object.entries(EVENTS).map(([type, { channel, summary, example }]) => [

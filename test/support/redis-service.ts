@@ -1,9 +1,9 @@
 import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
-import { rememberPayload } from "./log-guard.ts";
+import { rememberPayload } from "./leak-guard/rules.ts";
 import { type RedisOptions, type RedisServer, startRedis } from "./redis.ts";
 import { startTidings, type Workerd } from "./workerd.ts";
 
-/** The service with a Redis of its own, and Upstash's protocol between them. */
+/** The service in the bare runtime with a Redis of its own, connected by the local Upstash bridge. */
 
 export const STREAM = "tidings:events";
 export const DEAD = "tidings:dead";
@@ -19,7 +19,7 @@ export interface RedisServiceOptions {
   redis?: RedisOptions;
   vars?: Record<string, string>;
   entry?: string;
-  /** What stands between the service and the bridge; given the bridge's URL, it returns its own. */
+  /** Starts a proxy between the service and the bridge: takes the bridge's URL and returns its own. */
   between?: (bridgeUrl: string) => Promise<string>;
 }
 
@@ -37,12 +37,25 @@ export async function startRedisService(options: RedisServiceOptions = {}): Prom
   return { redis, bridge, service, stop };
 }
 
-/** Adds an entry and rings, as any service would. @returns The entry's id. */
+/** Adds an entry and rings the doorbell, as any service would. @returns The entry's id. */
 export async function xadd(redis: RedisServer, fields: Record<string, string>): Promise<string> {
   rememberPayload(fields);
   const id = await redis.cli("XADD", STREAM, "*", ...Object.entries(fields).flat());
   await redis.cli("PUBLISH", "tidings:doorbell", "1");
   return id;
+}
+
+/** Adds many equal entries at once, without ringing the doorbell. */
+export async function xaddMany(
+  redis: RedisServer,
+  count: number,
+  channel: string,
+  type: string,
+  data = "{}",
+): Promise<void> {
+  const script =
+    "for n = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'channel', ARGV[2], 'type', ARGV[3], 'data', ARGV[4]) end";
+  await redis.cli("EVAL", script, "1", STREAM, String(count), channel, type, data);
 }
 
 export interface DeadLetterEntry {
@@ -53,7 +66,7 @@ export interface DeadLetterEntry {
   entry: Record<string, string>;
 }
 
-/** What is on the dead-letter stream. */
+/** @returns The entries of the dead-letter stream. */
 export async function deadLetters(redis: RedisServer): Promise<DeadLetterEntry[]> {
   const entries: [id: string, words: string[]][] = JSON.parse(await redis.cli("--json", "XRANGE", DEAD, "-", "+"));
   return entries.map(([id, words]) => {

@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
-import { endProcess, endWithThisProcess, hasExited } from "./child.ts";
+import { areInstalled } from "./optional-programs.ts";
+import { endProcess, endWithThisProcess, hasExited } from "./processes.ts";
 
-/** A Redis of the tests' own: the real one, on a free port of this machine, which can be killed and started again. */
+/** A real Redis for the tests, on a free port of this machine, which tests can kill and restart. */
 
 const START_TIMEOUT_MS = 15_000;
 const RETRY_MS = 20;
@@ -17,25 +18,21 @@ const MAX_LOG_LENGTH = 16 * 1024;
 const PROGRAMS = ["redis-server", "redis-cli"];
 
 export interface RedisOptions {
-  /** One that is free when it is not given. */
+  /** Default: a free one. */
   port?: number;
-  /** Where it stores its data; one of its own, removed at the end, when it is not given. */
+  /** Where it stores its data. Default: a temporary directory, removed at the end. */
   dir?: string;
-  /** How often its log is forced to the disk. Without it nothing is stored, and a kill loses everything. */
+  /** How often its log is synced to disk. Default: nothing is stored, so a kill loses everything. */
   appendfsync?: "everysec" | "always";
 }
 
 /**
- * Whether Redis is installed. When it is not, says what goes untested for that; in CI that is an error.
+ * Whether Redis is installed; see `areInstalled`.
  * @example describe.skipIf(!hasRedis("the bridge"))("the bridge", () => …)
  */
 export function hasRedis(untested: string): boolean {
   const missing = PROGRAMS.filter((program) => spawnSync(program, ["--version"]).status !== 0);
-  if (missing.length === 0) return true;
-  const message = `NOT TESTED: ${untested}. It needs ${missing.join(" and ")} (Debian: redis-server, macOS: brew install redis).`;
-  if (process.env.CI === "true") throw new Error(message);
-  console.warn(`\n${message}\n`);
-  return false;
+  return areInstalled(missing, untested, "Debian: redis-server, macOS: brew install redis");
 }
 
 /** Starts a Redis and waits until it answers. */
@@ -56,7 +53,7 @@ export class RedisServer {
   readonly dir: string;
   readonly #options: RedisOptions;
   #process: ChildProcess | undefined;
-  /** Kept from the first start on, so that clients can come back. */
+  /** Stays the same after the first start, so that clients can reconnect. */
   #port: number;
   #log = "";
 
@@ -79,23 +76,23 @@ export class RedisServer {
     return this.#process.pid;
   }
 
-  /** Runs `redis-cli`. @returns What it printed, without the last line break. */
+  /** Runs `redis-cli`. @returns Its output, without the final newline. */
   async cli(...args: string[]): Promise<string> {
     const { stdout } = await promisify(execFile)("redis-cli", ["-h", "127.0.0.1", "-p", String(this.#port), ...args]);
     return stdout.trimEnd();
   }
 
-  /** Ends the process with a signal, and waits until it has gone. Signals that do not end a process: `signal()`. */
+  /** Ends the process with a signal and waits until it has exited. For other signals there is `signal()`. */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     await endProcess(this.#process, signal);
   }
 
-  /** Sends a signal and does not wait: `SIGSTOP` makes a Redis that accepts connections and never answers. */
+  /** Sends a signal without waiting: after `SIGSTOP` Redis accepts connections but never answers. */
   signal(signal: NodeJS.Signals): void {
     this.#process?.kill(signal);
   }
 
-  /** Starts it again on the same port with what it stored; ends it first when it runs. */
+  /** Starts Redis (again) on the same port with its stored data; kills it first if it runs. */
   async restart(): Promise<void> {
     await this.kill();
     this.#port ||= await freePort();
@@ -115,7 +112,7 @@ export class RedisServer {
     await this.#untilReady(child);
   }
 
-  /** Ends it and removes what it stored, unless the directory was given. */
+  /** Kills Redis and removes its data, unless the directory was given. */
   async stop(): Promise<void> {
     await this.kill();
     if (this.#options.dir === undefined) await rm(this.dir, { recursive: true, force: true });
@@ -132,7 +129,7 @@ export class RedisServer {
     }
   }
 
-  /** Whether this very process answers, and not one that took the port before it. */
+  /** Whether this process answers, and not another one that took the port. */
   async #answers(child: ChildProcess): Promise<boolean> {
     try {
       return (
@@ -151,7 +148,7 @@ export class RedisServer {
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
-  // A TCP server's address is never text.
+  // Only servers on pipes have text addresses.
   const { port } = server.address() as AddressInfo;
   server.close();
   await once(server, "close");

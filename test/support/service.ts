@@ -5,11 +5,12 @@ import { channelStub, registryStubs } from "../../src/channels/directory.ts";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
 import type { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { eventually } from "./eventually.ts";
-import { rememberPayload } from "./log-guard.ts";
+import { rememberPayload } from "./leak-guard/rules.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
 import { TestSocket } from "./test-socket.ts";
+import { mintToken } from "./tokens.ts";
 
-/** The service, through its URL. */
+/** Calls the service inside workerd through its URL, and evicts its objects. */
 
 export const ORIGIN = "https://tidings.example";
 
@@ -18,7 +19,7 @@ export async function request(path: string, init?: RequestInit): Promise<Respons
   return exports.default.fetch(new Request(`${ORIGIN}${path}`, init));
 }
 
-/** A request of a service: JSON, with the publish key. */
+/** Sends a request as a service: JSON, with the publish key. */
 export async function serviceRequest(
   method: string,
   path: string,
@@ -32,7 +33,7 @@ export async function serviceRequest(
   });
 }
 
-/** Publishes and expects it to be taken. */
+/** Publishes and expects a 200. */
 export async function publish(path: string, body: unknown, headers: HeadersInit = {}): Promise<PublishResult> {
   const response = await serviceRequest("POST", `/api/v1/publish/${path}`, body, headers);
   const answer = await response.json<PublishResult>();
@@ -40,7 +41,7 @@ export async function publish(path: string, body: unknown, headers: HeadersInit 
   return answer;
 }
 
-/** A new order that belongs to `user`. */
+/** Registers a new order that belongs to `user`. @returns Its id. */
 export async function registerOrder(user = "alice", more: Partial<OrderRegistration> = {}): Promise<string> {
   const id = crypto.randomUUID();
   const body = { user_id: user, status: "pending", payment_status: "pending", ...more };
@@ -66,13 +67,21 @@ export async function connect(
   return new TestSocket(response);
 }
 
-/** What happens when nobody does anything: every object hibernates, as soon as no timer holds it; sockets stay open. */
+/** Opens a WebSocket and takes its first frame; without a token or headers it is Alice's. */
+export async function listen(path: string, options: ConnectOptions = {}): Promise<TestSocket> {
+  const isAnonymous = options.token === undefined && options.headers === undefined;
+  const socket = await connect(path, isAnonymous ? { ...options, token: await mintToken() } : options);
+  expect((await socket.frame()).type).toBe("connection_established");
+  return socket;
+}
+
+/** Hibernates every object, as the runtime does when nothing happens; sockets stay open. */
 export async function hibernateAll(): Promise<void> {
   for (const registry of registryStubs(env)) await eventually(() => expectSaved(registry));
   await evictAllDurableObjects();
 }
 
-/** A registry waits for a while before it writes down what it knows, and does not hibernate before that. */
+/** A registry pauses before it saves its counts, and does not hibernate before that. */
 async function expectSaved(registry: DurableObjectStub<ChannelRegistry>): Promise<void> {
   const { known, saved } = await runInDurableObject(registry, async (instance, { storage }) => {
     const { counted } = await instance.metrics();
@@ -87,11 +96,13 @@ async function expectSaved(registry: DurableObjectStub<ChannelRegistry>): Promis
   expect(saved).toEqual(known);
 }
 
-/** What a deploy does: the version is another one, every object starts anew, and every socket drops without a word. */
+/** Does what a deploy does: the version changes, every object restarts, and every socket closes without a close event. */
 export async function deploy(): Promise<void> {
   for (const registry of registryStubs(env)) {
-    await runInDurableObject(registry, (_, { storage }) => storage.kv.put("version", { id: "the last one", since: 0 }));
-    // The test runtime drops the sockets of objects that run, and no others'.
+    await runInDurableObject(registry, (_, { storage }) =>
+      storage.kv.put("version", { id: "the previous version", since: 0 }),
+    );
+    // The test runtime only drops the sockets of running objects.
     for (const channel of Object.keys((await registry.overview(Number.POSITIVE_INFINITY)).channels)) {
       await channelStub(env, channel)?.connections();
     }

@@ -1,9 +1,9 @@
 import { connect, createServer, type Socket } from "node:net";
 import { listenOnLoopback } from "./loopback.ts";
 
-/** Stands between a client and a server and lets the network between them fail; it knows nothing of what is said. */
+/** A TCP proxy that simulates network failures. */
 export class TcpProxy {
-  /** While true, nothing gets through, either way, and nobody is told: as with a radio that lost its tower. */
+  /** While true, drops everything silently in both directions, like a phone without reception. */
   isDead = false;
   readonly #target: URL;
   readonly #server = createServer((client) => this.#accept(client));
@@ -29,23 +29,23 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     const server = connect(Number(this.#target.port), this.#target.hostname);
-    // What was swallowed once is missing for good: this connection stays dead when the network lives again.
+    // A connection that lost bytes stays dead when the network recovers.
     let isDead = false;
     for (const [from, to] of [
       [client, server],
       [server, client],
     ] as const) {
       this.#sockets.add(from);
-      const goesOn = () => {
+      const isAlive = () => {
         isDead ||= this.isDead;
         return !isDead;
       };
-      from.on("data", (bytes) => goesOn() && to.write(bytes));
-      from.on("end", () => goesOn() && to.end());
+      from.on("data", (bytes) => isAlive() && to.write(bytes));
+      from.on("end", () => isAlive() && to.end());
       from.on("error", () => {});
       from.on("close", () => {
         this.#sockets.delete(from);
-        if (goesOn()) to.destroy();
+        if (isAlive()) to.destroy();
       });
     }
   }

@@ -1,11 +1,11 @@
-/** A publish key for each scope, besides two that may do everything. */
+/** A publish key for each scope; two more keys have every scope. */
 export const SCOPED_KEYS = {
   orders: "test-publish-key-0123456789abcdef-desk",
   products: "test-publish-key-0123456789abcdef-stocktaker",
   read: "test-publish-key-0123456789abcdef-reader",
 };
 
-/** The settings that the tests run with; random-looking, and good for nothing else. */
+/** The settings of the service under test; the secrets are made up. */
 export const TEST_ENV = {
   // Tests publish more than a client reads in a minute; `test/limits` has the limit itself.
   MAX_PLAIN_BYTES_PER_MINUTE: String(64 * 1024 * 1024),
@@ -19,7 +19,7 @@ export const TEST_ENV = {
   ].join(","),
   BACKEND_CORS_ORIGINS: "https://shop.example,http://localhost:3000",
   HEALTH_DETAILS: "",
-  // Most tests connect as often as they please; those of the limits have settings of their own.
+  // Most tests connect without limits; those in `test/limits` have their own settings.
   RATE_LIMITS: "off",
 };
 

@@ -1,4 +1,4 @@
-/** How long a test waits for what comes at once, however slow the machine is. */
+/** How long a test waits for a message; generous for slow machines. */
 const PATIENCE_MS = 15_000;
 
 export interface Frame {
@@ -9,9 +9,9 @@ export interface Frame {
   ts: string;
 }
 
-/** A client's end of a WebSocket, in workerd: it queues what comes, so that a test can ask for it afterwards. */
+/** The client side of a WebSocket in workerd; queues messages until a test takes them. */
 export class TestSocket {
-  /** Of the 101 answer. */
+  /** Headers of the 101 answer. */
   readonly headers: Headers;
   readonly #socket: WebSocket;
   readonly #queue: string[] = [];
@@ -34,31 +34,31 @@ export class TestSocket {
     });
   }
 
-  /** The next message as it is. */
+  /** Takes the next message as text. */
   async text(): Promise<string> {
     await this.#until(() => this.#queue.length > 0, "no message came");
     return String(this.#queue.shift());
   }
 
-  /** The next message, one frame. */
+  /** Takes the next message, which is one frame. */
   async frame(): Promise<Frame> {
     return JSON.parse(await this.text());
   }
 
-  /** The next so many messages, one frame each. */
+  /** Takes the next `count` messages, one frame each. */
   async frames(count: number): Promise<Frame[]> {
     const frames: Frame[] = [];
     while (frames.length < count) frames.push(await this.frame());
     return frames;
   }
 
-  /** How the server closed; the test fails when it does not. */
+  /** Waits until the server closes the socket. */
   async closed(): Promise<{ code: number; reason: string }> {
     await this.#until(() => this.#close !== undefined, "it was not closed");
     return this.#close as { code: number; reason: string };
   }
 
-  /** Sends `ping` and takes the answer: whatever was sent before it has come by then. @returns What came before. */
+  /** Sends `ping` and waits for `pong`. @returns The messages received before it, which is everything sent earlier. */
   async settle(): Promise<string[]> {
     this.send("ping");
     const before: string[] = [];
@@ -66,7 +66,7 @@ export class TestSocket {
     return before;
   }
 
-  /** What has come and was not asked for yet. */
+  /** Takes all received messages without waiting. */
   drain(): string[] {
     return this.#queue.splice(0);
   }
@@ -99,7 +99,7 @@ export class TestSocket {
   }
 }
 
-/** What became of a connection: the first frame's type, the close code, or the HTTP status of a handshake that failed. */
+/** @returns The type of the first frame, the close code, or the HTTP status of a failed handshake. */
 export async function outcomeOf(response: Response): Promise<string | number> {
   if (response.status !== 101) return response.status;
   const socket = new TestSocket(response);

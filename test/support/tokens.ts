@@ -4,15 +4,15 @@ import { TEST_ENV } from "./test-env.ts";
 export interface TokenOptions {
   subject?: string;
   role?: string;
-  /** Seconds from now; negative for one that has ended. */
+  /** Seconds from now; negative for an expired token. */
   expiresIn?: number;
-  /** Claims besides, or instead. */
+  /** Additional claims; they override the others. */
   claims?: Record<string, unknown>;
   secret?: string;
   algorithm?: string;
 }
 
-/** Mints a token that the service under test takes, unless an option makes it bad. */
+/** Mints a token that the service under test accepts, unless an option makes it invalid. */
 export function mintToken(options: TokenOptions = {}): Promise<string> {
   const {
     subject = "alice",

@@ -10,31 +10,31 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import * as z from "zod";
-import { endProcess, endWithThisProcess } from "./child.ts";
-import { JudgedOutput } from "./judged-output.ts";
+import { GuardedOutput } from "./leak-guard/process-output.ts";
+import { endProcess, endWithThisProcess } from "./processes.ts";
 import { TEST_ENV } from "./test-env.ts";
 
 /**
- * A Worker on the bare runtime, without the proxy of `wrangler dev`, which costs time and hides the process. What it
- * stores is on disk, so that it can be killed and started again.
+ * A Worker on the bare runtime, without the proxy of `wrangler dev`, which costs time and hides the process. Its storage
+ * is on disk, so that tests can kill and restart it.
  */
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
-/** How long the runtime may take until it listens; it takes about 0.1 s. */
+/** Time limit for a start, which normally takes 0.1 s. */
 const START_TIMEOUT_MS = 15_000;
-/** How much of what the runtime printed an error shows. */
+/** How much of the output an error shows. */
 const MAX_LOG_LENGTH = 64 * 1024;
 
 export interface WorkerdOptions {
-  /** The Worker's module, from the top of the project. */
+  /** The Worker's module, relative to the project root. */
   entry: string;
   /** Text bindings by name. */
   bindings?: Record<string, string>;
-  /** The object classes, each with the name of its binding; all of them have SQLite storage. */
+  /** Binding names by object class; all classes have SQLite storage. */
   durableObjects?: Record<string, string>;
 }
 
-/** What is read of `wrangler.toml`; the types of wrangler's own reader are in a package that it does not bring along. */
+/** The part of `wrangler.toml` used here; the types of wrangler's reader are in a package that is not installed. */
 const wranglerConfig = z
   .object({
     compatibility_date: z.string(),
@@ -44,7 +44,7 @@ const wranglerConfig = z
   })
   .parse(readWranglerConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true }));
 
-/** What the runtime writes to its control descriptor, a line of JSON, when it listens for requests. */
+/** The line of JSON that the runtime writes to its control descriptor when it listens. */
 const listenMessage = z.object({ event: z.literal("listen"), socket: z.literal("http"), port: z.int() });
 
 /** Builds a Worker and runs it with the compatibility date and flags of `wrangler.toml`. */
@@ -71,8 +71,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
 }
 
 /**
- * Runs the service as `wrangler.toml` has it, with the tests' settings and then `vars` on top.
- * @param entry A module that exports what the service does, where a test has to see more of it.
+ * Runs the service as configured in `wrangler.toml`, with the settings of the tests and then `vars` on top.
+ * @param entry A module with the exports of the service, for tests that modify it.
  */
 export function startTidings(vars: Record<string, string> = {}, entry = "src/index.ts"): Promise<Workerd> {
   const { durable_objects: objects, vars: defaults } = wranglerConfig;
@@ -83,15 +83,15 @@ export function startTidings(vars: Record<string, string> = {}, entry = "src/ind
   });
 }
 
-/** A runtime of ours, started with `startWorkerd` or `startTidings`. */
+/** A runtime process, started with `startWorkerd` or `startTidings`. */
 export class Workerd {
-  /** Where its configuration, its script and, in `storage`, its objects' data are; gone after `stop`. */
+  /** Holds its configuration, its script and, in `storage`, the data of its objects; removed by `stop`. */
   readonly directory: string;
   readonly #options: WorkerdOptions;
-  /** What each process printed. */
-  readonly #outputs: JudgedOutput[] = [];
+  /** The output of each process. */
+  readonly #outputs: GuardedOutput[] = [];
   #process: ChildProcess | undefined;
-  /** Chosen by the system at the first start and kept after that, so that clients can come back. */
+  /** Chosen by the system at the first start; stays the same after that, so that clients can reconnect. */
   #port = 0;
   #log = "";
 
@@ -105,7 +105,7 @@ export class Workerd {
   }
 
   get process(): ChildProcess {
-    if (!this.#process) throw new Error("workerd does not run");
+    if (!this.#process) throw new Error("workerd is not running");
     return this.#process;
   }
 
@@ -113,17 +113,17 @@ export class Workerd {
     return Number(this.process.pid);
   }
 
-  /** The end of what it printed since the first start. */
+  /** The last 64 KB of output since the first start. */
   get log(): string {
     return this.#log;
   }
 
-  /** Ends the process, and only that: what it stored stays. */
+  /** Ends the process; its storage stays. */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     await endProcess(this.#process, signal);
   }
 
-  /** Starts the process again on the same port with the same storage; ends it first when it runs. */
+  /** Starts the process (again) on the same port with the same storage; kills it first if it runs. */
   async restart(): Promise<void> {
     await this.kill();
     await writeFile(join(this.directory, "config.capnp"), runtimeConfig(this.#options));
@@ -133,14 +133,14 @@ export class Workerd {
       { cwd: this.directory, stdio: ["ignore", "pipe", "pipe", "pipe"] },
     );
     this.#process = child;
-    this.#outputs.push(new JudgedOutput(child));
+    this.#outputs.push(new GuardedOutput(child));
     endWithThisProcess(child);
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (text) => this.#keepLog(String(text)));
     this.#port = await this.#listening(child);
   }
 
   /**
-   * Ends the process and removes everything it stored.
+   * Ends the process and removes its storage.
    * @throws when it printed a token, a key or a payload.
    */
   async stop(): Promise<void> {
@@ -149,13 +149,13 @@ export class Workerd {
     for (const output of this.#outputs) await output.expectClean("workerd");
   }
 
-  /** The port, as soon as the runtime says that it listens. */
+  /** @returns The port, as soon as the runtime listens. */
   async #listening(child: ChildProcess): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const fail = (reason: string) => reject(new Error(`workerd ${reason}. It printed:\n${this.#log || "nothing"}`));
     const timer = setTimeout(() => fail(`did not listen within ${START_TIMEOUT_MS} ms`), START_TIMEOUT_MS);
     child.once("error", (error) => fail(`could not be started: ${error.message}`));
-    // "close" comes after the last byte of stderr, "exit" may come before it.
+    // "close" comes after the last byte of stderr; "exit" may come before it.
     child.once("close", (code, signal) => fail(`ended at its start with ${signal ?? code}`));
     const messages = createInterface(child.stdio[3] as Readable);
     messages.on("line", (line) => {
@@ -177,12 +177,12 @@ export class Workerd {
   }
 }
 
-/** The runtime that the installed wrangler runs, so that there is one. */
+/** The runtime of the installed wrangler, so that there is only one version. */
 function workerdBinary(): string {
   return createRequire(import.meta.resolve("wrangler"))("workerd").default;
 }
 
-/** The configuration in Cap'n Proto's text format, in which a string is written as in C. */
+/** The configuration in Cap'n Proto's text format, where strings are escaped as in C. */
 function runtimeConfig({ bindings = {}, durableObjects = {} }: WorkerdOptions): string {
   const text = (value: string) => JSON.stringify(value).replace(/\\u00([0-9a-f]{2})/g, "\\x$1");
   const list = (items: string[]) => `[${items.join(", ")}]`;
@@ -190,11 +190,11 @@ function runtimeConfig({ bindings = {}, durableObjects = {} }: WorkerdOptions): 
   const allBindings = [
     ...classes.map(([className, name]) => `(name=${text(name)}, durableObjectNamespace=${text(className)})`),
     ...Object.entries(bindings).map(([name, value]) => `(name=${text(name)}, text=${text(value)})`),
-    // To the service every start is a deployment: the sockets of the one before are gone.
+    // Every start is a new deployment to the service, because all sockets are gone.
     `(name="CF_VERSION_METADATA", json=${text(JSON.stringify({ id: randomUUID() }))})`,
   ];
   const namespaces = classes.map(([name]) => `(className=${text(name)}, uniqueKey=${text(name)}, enableSql=true)`);
-  // Backends that tests put up are on this machine, which the runtime's default network does not let a Worker reach.
+  // The backends of tests run on this machine, which the default network does not let a Worker reach.
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [

@@ -1,98 +1,171 @@
+import { execFileSync } from "node:child_process";
 import { globSync, readFileSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import { describe, expect, test } from "vitest";
+import { cyclesIn, type Import, importsIn } from "../support/module-graph.ts";
 
-/** Who may import whom, so that a newcomer knows where to look and a change stays where it belongs. */
+/** The direction of dependencies: where to look for something, and how far a change can reach. */
 
-const root = join(import.meta.dirname, "../..");
-const files = globSync("src/**/*.{ts,tsx}", { cwd: root });
+const SRC = join(import.meta.dirname, "../../src");
+const files = globSync("**/*.{ts,tsx}", { cwd: SRC });
+const imports = files.flatMap((file) => importsIn(file, readFileSync(join(SRC, file), "utf8")));
+const show = ({ file, target }: Import) => `${file} imports ${target}`;
+/** The longest of some path prefixes that a file begins with. */
+const folderOf = (file: string, folders: string[]) =>
+  folders.filter((folder) => file.startsWith(folder)).sort((a, b) => b.length - a.length)[0];
 
-interface Import {
-  file: string;
-  /** A path below `src/`, or a package. */
-  from: string;
-  isType: boolean;
-}
+const CONTRACTS = ["channels/contract.ts", "registry/contract.ts", "ingress/redis/contract.ts"];
+const SHARED = ["protocol/", "telemetry/", "config/", "channels/directory.ts", ...CONTRACTS];
+/** What each folder may import of ours, besides itself. Nothing imports site, cli, dev or test, but dev uses cli. */
+const MAY_IMPORT: Record<string, string[]> = {
+  "protocol/": [],
+  "telemetry/": ["protocol/"],
+  "config/": ["protocol/", ...CONTRACTS],
+  "channels/": ["protocol/", "telemetry/", "config/", ...CONTRACTS],
+  "registry/": SHARED,
+  "ingress/": SHARED,
+  "edge/": [...SHARED, "channels/handshake.ts", "ingress/dispatch.ts"],
+  "sdk/": ["protocol/"],
+  "cli/": ["protocol/", "config/", "sdk/", "edge/health.ts"],
+  "dev/": ["protocol/", "config/", "cli/", "sdk/publisher/"],
+  "site/": ["protocol/"],
+  "site/demo/page/": ["protocol/", "sdk/", "telemetry/metrics.ts"],
+  // The Worker's entry and the types of its bindings.
+  "index.ts": ["channels/", "edge/", "ingress/", "registry/"],
+  "cloudflare.d.ts": ["config/env.ts", "index.ts"],
+};
 
-const imports = files.flatMap((file): Import[] => {
-  const source = readFileSync(join(root, file), "utf8");
-  return [...source.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from\s+"([^"]+)"/gm)].map(
-    ([, isType, name = ""]) => ({
-      file: relative("src", file),
-      from: name.startsWith(".") ? relative("src", join(dirname(file), name)) : name,
-      isType: isType !== undefined,
-    }),
-  );
-});
+/** The only files that may import a library. */
+const ENTRIES: [library: RegExp, files: RegExp][] = [
+  // One folder each: what tokens are is one concern, and so are the routes.
+  [/^jose$/, /^(edge\/auth|cli)\//],
+  [/^hono\b/, /^edge\//],
+  [/^@upstash\/redis\b/, /^(ingress\/redis\/client\.ts|cli\/)/],
+  [/^(redis|@redis\/client)$/, /^(cli\/redis|dev\/bridge)\//],
+  [/^react\b/, /^(sdk\/hooks\/react\.ts|site\/demo\/page\/)/],
+  [/^vue$/, /^sdk\/hooks\/vue\.ts/],
+  [/^cloudflare:/, /^(edge|channels|registry|ingress)\//],
+  [/^node:/, /^(cli|dev|site|sdk\/package)\//],
+];
 
-const importsOf = (folder: string) => imports.filter(({ file }) => file.startsWith(folder));
-const isOurs = ({ from }: Import) => files.includes(join("src", from));
-const show = ({ file, from }: Import) => `${file} imports ${from}`;
+/** Which environment each folder is compiled for. */
+const ENVIRONMENTS: Record<string, { types: string[]; dom: boolean }> = {
+  "": { types: ["@cloudflare/workers-types"], dom: false },
+  "protocol/": { types: [], dom: false },
+  "sdk/": { types: [], dom: true },
+  "sdk/package/": { types: ["node"], dom: false },
+  "cli/": { types: ["node"], dom: false },
+  "dev/": { types: ["node"], dom: false },
+  "site/": { types: ["node"], dom: false },
+  "site/demo/page/": { types: [], dom: true },
+};
 
-/** The imports of `folder` that point at ours, outside what `allowed` names. */
-function forbidden(folder: string, allowed: string[], ignoreTypes = false): string[] {
-  return importsOf(folder)
-    .filter(isOurs)
-    .filter(({ from, isType }) => !(ignoreTypes && isType) && !allowed.some((path) => from.startsWith(path)))
-    .map(show);
-}
-
-describe("the direction of dependencies", () => {
-  test("the list is not empty", () => expect(imports.length).toBeGreaterThan(50));
-
-  test("protocol imports nothing of ours and nothing of the platform", () => {
-    expect(forbidden("protocol/", ["protocol/"])).toEqual([]);
-    expect(importsOf("protocol/").filter(({ from }) => /^(cloudflare:|node:)/.test(from))).toEqual([]);
+describe("imports", () => {
+  test("are found, in every file that has some", () => {
+    expect(imports.length).toBeGreaterThan(files.length);
+    const unknown = imports.filter(({ target }) => /\.tsx?$/.test(target) && !files.includes(target));
+    expect(unknown.map(show)).toEqual([]);
   });
 
-  test("sdk imports protocol only", () => expect(forbidden("sdk/", ["sdk/", "protocol/"])).toEqual([]));
+  test("have no cycles, type-only imports included", () => expect(cyclesIn(imports)).toEqual([]));
 
-  test("channels never import edge or ingress", () =>
-    expect(forbidden("channels/", ["channels/", "protocol/", "telemetry/", "config/"])).toEqual([]));
-
-  test("ingress knows the channels' addresses, not their classes", () =>
-    expect(
-      forbidden("ingress/", ["ingress/", "protocol/", "telemetry/", "config/", "channels/directory.ts"], true),
-    ).toEqual([]));
-
-  test("edge knows ingress/dispatch and the channels' addresses and handshake", () =>
-    expect(
-      forbidden(
-        "edge/",
-        [
-          "edge/",
-          "protocol/",
-          "telemetry/",
-          "config/",
-          "channels/directory.ts",
-          "channels/handshake.ts",
-          "channels/contract.ts",
-          "ingress/dispatch.ts",
-        ],
-        true,
-      ),
-    ).toEqual([]));
-
-  test("the demo page knows the SDK, what travels, and the metrics' names", () =>
-    expect(
-      forbidden("site/demo/page/", ["site/demo/page/", "sdk/", "protocol/close-", "telemetry/metrics.ts"]),
-    ).toEqual([]));
-
-  test("nothing imports demo, cli or test", () =>
-    expect(
-      imports
-        .filter(({ file, from }) => /^(\.\.|site\/|cli\/|dev\/)/.test(from) && !/^(site|cli|dev)\//.test(file))
-        .map(show),
-    ).toEqual([]));
-
-  // What tokens are, how their keys are found and how tickets are made is one concern: a folder, not a file.
-  const oneDoor: [string, RegExp, RegExp][] = [
-    ["jose", /^jose/, /^(edge\/auth\/|cli\/)/],
-    ["Upstash", /^@upstash/, /^(ingress\/redis\/client\.ts|cli\/)/],
-    ["Hono", /^hono/, /^edge\//],
-  ];
-  for (const [name, library, door] of oneDoor) {
-    test(`${name} enters through one place`, () =>
-      expect(imports.filter(({ file, from }) => library.test(from) && !door.test(file)).map(show)).toEqual([]));
+  for (const [folder, allowed] of Object.entries(MAY_IMPORT)) {
+    test(`of ${folder} reach ${allowed.join(", ") || "nothing of ours"}`, () => {
+      const forbidden = imports.filter(
+        ({ file, target }) =>
+          folderOf(file, Object.keys(MAY_IMPORT)) === folder &&
+          files.includes(target) &&
+          ![folder, ...allowed].some((path) => target.startsWith(path)),
+      );
+      expect(forbidden.map(show)).toEqual([]);
+    });
   }
+
+  test("have a rule for every file", () =>
+    expect(files.filter((file) => !folderOf(file, Object.keys(MAY_IMPORT)))).toEqual([]));
+
+  test("of an object class are in src/index.ts alone", () => {
+    const index = imports.filter(({ file }) => file === "index.ts");
+    const classes = index
+      .map(({ target }) => target)
+      .filter((file) =>
+        /extends (DurableObject|WorkerEntrypoint|Channel)\b/.test(readFileSync(join(SRC, file), "utf8")),
+      );
+    expect(classes.length).toBeGreaterThanOrEqual(5);
+    const others = imports.filter(({ file, target }) => file !== "index.ts" && classes.includes(target));
+    expect(others.map(show)).toEqual([]);
+  });
+
+  for (const [library, entry] of ENTRIES) {
+    test(`of ${library.source} are in ${entry.source} alone`, () => {
+      const uses = imports.filter(({ target }) => library.test(target));
+      expect(uses.length).toBeGreaterThan(0);
+      expect(uses.filter(({ file }) => !entry.test(file)).map(show)).toEqual([]);
+    });
+  }
+});
+
+describe("the tests above find", () => {
+  test("each way of writing an import", () => {
+    const source = [
+      'import type { A } from "./a.ts";',
+      'import {\n  b,\n} from "../b.ts";',
+      'export * from "./c.ts";',
+      'export type { D } from "./d.ts";',
+      'import "./e.ts";',
+      'const f = await import("./f.ts");',
+      'type G = typeof import("./g.ts");',
+      'import { h } from "jose";',
+      '// import { no } from "./comment.ts";',
+      '/** import("./comment.ts") */',
+    ].join("\n");
+    expect(importsIn("x/file.ts", source).map(({ target }) => target)).toEqual([
+      "x/a.ts",
+      "b.ts",
+      "x/c.ts",
+      "x/d.ts",
+      "x/e.ts",
+      "x/f.ts",
+      "x/g.ts",
+      "jose",
+    ]);
+  });
+
+  test("a cycle, and nothing else", () => {
+    const graph = (text: string) => text.split(" ").map((edge) => ({ file: String(edge[0]), target: String(edge[1]) }));
+    expect(cyclesIn(graph("ab bc ca cd de"))).toEqual([["a", "b", "c"]]);
+    expect(cyclesIn(graph("ab ba xy yx bx"))).toEqual([
+      ["x", "y"],
+      ["a", "b"],
+    ]);
+    expect(cyclesIn(graph("aa"))).toEqual([["a"]]);
+    expect(cyclesIn(graph("ab ac bd cd"))).toEqual([]);
+  });
+
+  test("a cycle of types in our own sources", () => {
+    const seeded = importsIn("protocol/events.ts", 'export type X = import("../edge/app.ts").App;');
+    expect(cyclesIn([...imports, ...seeded]).flat()).toContain("protocol/events.ts");
+  });
+});
+
+test("every source file is compiled by one project, with the types of the environment it runs in", {
+  timeout: 120_000,
+}, () => {
+  interface Project {
+    compilerOptions: { types?: string[]; lib?: string[] };
+    files: string[];
+  }
+  const tsc = join(SRC, "../node_modules/.bin/tsc");
+  const compiled: { file: string; types: string[]; dom: boolean }[] = [];
+  for (const config of globSync("**/tsconfig.json", { cwd: SRC })) {
+    const folder = join(SRC, config, "..");
+    const shown = execFileSync(tsc, ["--showConfig", "-p", folder], { encoding: "utf8" });
+    const { compilerOptions, files } = JSON.parse(shown) as Project;
+    const { types = [], lib = [] } = compilerOptions;
+    for (const file of files)
+      compiled.push({ file: relative(SRC, join(folder, file)), types, dom: lib.includes("dom") });
+  }
+  const expected = files.map((file) => ({ file, ...ENVIRONMENTS[folderOf(file, Object.keys(ENVIRONMENTS)) ?? ""] }));
+  const byFile = (a: { file: string }, b: { file: string }) => a.file.localeCompare(b.file);
+  expect(compiled.sort(byFile)).toEqual(expected.sort(byFile));
 });

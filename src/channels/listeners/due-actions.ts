@@ -7,9 +7,9 @@ export type DueAction = "close_expired" | "close_idle" | "warn";
 
 /**
  * Decides what is due for a listener now, and when something will be due next. Pure; times are in milliseconds since 1970.
- * @param pingedAt Its last ping, or null. A plain client may never ping, so only a client that has pinged, or that speaks
- * `tidings.v1` and therefore must, is idle when it stops. The others are closed when their token expires.
- * @param idleTimeoutMs How long a socket may go without a sign of life.
+ * @param pingedAt Its last ping, or null. A plain client need not ping, so the idle timeout applies only to clients
+ * that have pinged and to `tidings.v1` clients, which must. Others are closed when their token expires.
+ * @param idleTimeoutMs How long a socket may go without a ping or message.
  * @param lookAheadMs Warnings due within this time count as due now.
  * @returns The action, and the time of the next one once this one is done.
  */

@@ -3,7 +3,7 @@ import { CLIENT_MESSAGES_BURST } from "../../protocol/limits.ts";
 import type { Identity } from "../contract.ts";
 import type { ConnectRequest } from "../handshake.ts";
 
-/** What a channel keeps with each socket, so that it survives hibernation. No token and no URL. */
+/** What a channel stores with each socket, where it survives hibernation. Contains no token and no URL. */
 export interface Listener extends Identity {
   /** Whether the client speaks `tidings.v1` and may receive arrays of frames. */
   speaksV1: boolean;
@@ -17,7 +17,7 @@ export interface Listener extends Identity {
   isWarned: boolean;
   /** Tokens in its bucket: the messages it may send at once. */
   messageTokens: number;
-  /** The request that opened the socket, for the log. */
+  /** The id of the request that opened the socket, for the log. */
   requestId: string;
 }
 

@@ -10,7 +10,7 @@ import { PlainBudget } from "./plain-budget.ts";
 import { passes } from "./product-filter.ts";
 import { tryClose, trySend } from "./socket.ts";
 
-/** How many position frames a filtered listener receives while as many events happen as the history holds. */
+/** How many position frames a filtered listener receives per `historyLimit` events. */
 const POSITIONS_PER_HISTORY = 4;
 const ACK_REQUEST = JSON.stringify({ type: "ack_request" } satisfies AckRequestFrame);
 

@@ -9,7 +9,7 @@ export function passes(filter: ProductFilter, { productId }: LoggedFrame): boole
 }
 
 /**
- * Applies `subscribe` or `unsubscribe` to a filter. A listener of everything that subscribes to a product receives only
+ * Applies `subscribe` or `unsubscribe` to a filter. An unfiltered listener that subscribes to a product receives only
  * that product from then on; one that unsubscribes still receives everything, because a filter cannot exclude.
  * @returns The new filter, or `too_many`.
  */

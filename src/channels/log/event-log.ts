@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { encodeEventFrame, type Position } from "../../protocol/frames.ts";
 import type { Storage } from "../storage.ts";
-import { type LogRow, parseStored, readFrame, readLogRow } from "./log-row.ts";
+import { type LogRow, parseStored, readLogRow, readStoredFrame } from "./log-row.ts";
 import { sameJson } from "./same-json.ts";
 
 /** What the log needs to know of an event. */
@@ -11,7 +11,7 @@ export interface LogEvent {
   /** JSON text. */
   data: string;
   productId: string | null;
-  /** What the publish said besides the event, as JSON text; null when it said nothing. */
+  /** The publish's `version` and `order` as JSON text; null without either. */
   request: string | null;
 }
 
@@ -184,7 +184,7 @@ export class EventLog {
     for (let from = since; from < extent.head; from += REPLAY_ROWS) {
       for (const stored of this.#storage.read(query, from, REPLAY_ROWS)) {
         const row = readLogRow(stored);
-        const text = readFrame(stored.frame);
+        const text = readStoredFrame(stored.frame);
         if (!row || text === null) {
           // Whoever needs this row has lost something; a new epoch says so to every client that resumes.
           this.startEpoch(now);
@@ -308,7 +308,7 @@ export class EventLog {
   }
 }
 
-/** Names an epoch that no other log has had. */
+/** Returns a new name for an epoch. Repeats one by chance only: 32 random bits. */
 function randomEpoch(): string {
   return crypto.randomUUID().slice(0, 8);
 }

@@ -16,7 +16,7 @@ export function readLogRow({ seq, ts }: Record<string, SqlStorageValue>): LogRow
 }
 
 /** Returns a stored frame; null when it cannot be one. */
-export function readFrame(frame: SqlStorageValue | undefined): string | null {
+export function readStoredFrame(frame: SqlStorageValue | undefined): string | null {
   return typeof frame === "string" && frame.startsWith("{") && frame.endsWith("}") ? frame : null;
 }
 

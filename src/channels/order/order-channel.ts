@@ -2,7 +2,7 @@ import type { Env } from "../../config/env.ts";
 import { parseChannelName } from "../../protocol/names.ts";
 import type { OrderRegistration } from "../../protocol/publish.ts";
 import { Channel } from "../channel.ts";
-import type { OrderChannelRpc, OrderRefusal, OrderSnapshot, RegisterOutcome, Requester } from "../contract.ts";
+import type { OrderChannelRpc, OrderRefusal, OrderResource, RegisterOutcome, Requester } from "../contract.ts";
 import { deliver } from "../deliver.ts";
 import { erase } from "../maintenance.ts";
 import { Order } from "./order.ts";
@@ -55,7 +55,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     return null;
   }
 
-  async snapshot(requester: Requester): Promise<OrderSnapshot | OrderRefusal> {
+  async snapshot(requester: Requester): Promise<OrderResource | OrderRefusal> {
     const { subject: order, log, name } = this.core;
     const refusal = order.refusalFor(requester);
     if (refusal) return refusal;

@@ -11,7 +11,7 @@ import type { OrderState } from "./order-state.ts";
 /** What an event or a registration does to an order. */
 export interface OrderChange {
   state: OrderState;
-  /** Events that tell listeners what the event itself does not say. */
+  /** Events that announce changes which the event itself does not. */
   corrections: AcceptedEvent[];
   /** Whether another user owns the order now: listeners may have lost access, and may not replay what came before. */
   hasNewOwner: boolean;
@@ -30,7 +30,11 @@ export interface ChangeContext {
 }
 
 /** Applies an event; `stale` when its version is not newer than the last one applied. */
-export function applyEvent(state: OrderState, event: AcceptedEvent, context: ChangeContext): OrderChange | "stale" {
+export function applyOrderEvent(
+  state: OrderState,
+  event: AcceptedEvent,
+  context: ChangeContext,
+): OrderChange | "stale" {
   const { version, order, statusChange } = event;
   if (isStale(state, version)) return "stale";
   return {

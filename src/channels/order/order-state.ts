@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-/** What is known of an order; null for what nothing has said yet. Times are in milliseconds since 1970. */
+/** An order's state; null for what is not known yet. Times are in milliseconds since 1970. */
 export interface OrderState {
   user_id: string | null;
   status: string | null;

@@ -4,7 +4,7 @@ import type { AcceptedEvent, OrderRegistration } from "../../protocol/publish.ts
 import type { OrderRefusal, Requester } from "../contract.ts";
 import type { Applied, Revocation, Subject } from "../core.ts";
 import type { Storage } from "../storage.ts";
-import { applyEvent, applyRegistration, type ChangeContext, mayListen, type OrderChange } from "./order-rules.ts";
+import { applyOrderEvent, applyRegistration, type ChangeContext, mayListen, type OrderChange } from "./order-rules.ts";
 import { fromStored, type OrderState, storedOrder, toStored, UNKNOWN_ORDER } from "./order-state.ts";
 
 /** One order's stored state, and who may listen to it. */
@@ -25,7 +25,7 @@ export class Order implements Subject {
     this.#config = config;
   }
 
-  /** Returns whether the order was published to or registered, and not deleted since. */
+  /** Returns whether the order was ever registered or published to, and not erased since. */
   isKnown(): boolean {
     return this.#storage.hasData();
   }
@@ -49,7 +49,7 @@ export class Order implements Subject {
     return this.admits(requester) ? null : "access_denied";
   }
 
-  /** Returns whether a requester may listen, if the order were in `state`. */
+  /** Returns whether a requester may listen to an order in this state. */
   admits(requester: Requester, state = this.state()): boolean {
     return mayListen(state, this.#orderId, requester);
   }
@@ -74,7 +74,7 @@ export class Order implements Subject {
   apply(event: AcceptedEvent, now: number): Applied | "stale" {
     if (this.isDeleted()) return "stale";
     const before = this.#draft ?? { state: this.state(), owned: [] };
-    const change = applyEvent(before.state, event, this.#context(now));
+    const change = applyOrderEvent(before.state, event, this.#context(now));
     if (change === "stale") return change;
     const { state, corrections, hasNewOwner } = change;
     this.#draft = { state, owned: hasNewOwner ? [...before.owned, state] : before.owned };

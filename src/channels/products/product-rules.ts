@@ -10,7 +10,7 @@ export interface ProductState {
  * Applies an event to its product, as a pure function.
  * @returns The product's state afterwards; `stale` when the event's version is not newer than the last one applied.
  */
-export function applyEvent(
+export function applyProductEvent(
   { version: last }: ProductState,
   { type, version }: Pick<AcceptedEvent, "type" | "version">,
   now: number,

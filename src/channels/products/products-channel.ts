@@ -3,7 +3,7 @@ import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { Channel } from "../channel.ts";
 import { PRODUCT_MIGRATIONS, Products } from "./products.ts";
 
-/** Everything that happens to products, and everyone who listens to it. There is one such object. */
+/** The products channel: the history of all product events, and all their listeners. There is one such object. */
 export class ProductsChannel extends Channel<Products> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, {

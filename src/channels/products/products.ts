@@ -4,7 +4,7 @@ import type { Identity } from "../contract.ts";
 import type { Applied, Subject } from "../core.ts";
 import type { Migrations } from "../layout.ts";
 import type { Storage } from "../storage.ts";
-import { applyEvent, type ProductState } from "./product-rules.ts";
+import { applyProductEvent, type ProductState } from "./product-rules.ts";
 
 export const PRODUCT_MIGRATIONS: Migrations = [
   ["CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID"],
@@ -12,7 +12,7 @@ export const PRODUCT_MIGRATIONS: Migrations = [
   ["CREATE TABLE gone (product TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"],
 ];
 
-/** What is known of products: the version last applied to each. */
+/** The stored state of all products: the version last applied to each. */
 export class Products implements Subject {
   readonly kind = "products";
   readonly hasProductFilter = true;
@@ -69,7 +69,7 @@ export class Products implements Subject {
     if (event.productId === null || (event.version === null && event.type !== "product_deleted")) return applied;
     const known = this.#draft.get(event.productId);
     const stored = known?.stored ?? this.#read(event.productId);
-    const state = applyEvent(known?.state ?? stored, event, now);
+    const state = applyProductEvent(known?.state ?? stored, event, now);
     if (state === "stale") return state;
     if (state.version !== null) this.#draft.set(event.productId, { stored, state });
     return applied;

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
-import { Service } from "../shared/service.ts";
+import { ServiceClient } from "../shared/service.ts";
 import { type CommonOptions, jwtSecret, publishKey, serviceUrl } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { type BenchResult, runBench } from "./run.ts";
@@ -23,7 +23,7 @@ export function addBench(program: Command, terminal: Terminal): void {
     .command("bench")
     .summary("measure a running service")
     .description(
-      "Registers an order of its own, opens sockets to it, and publishes events one by one and in batches. Prints\n" +
+      "Registers a temporary order, opens sockets to it, and publishes events one by one and in batches. Prints\n" +
         "connections per second, deliveries per second, and the latency from publish to listener. The results include\n" +
         "this machine and the network in between.",
     )
@@ -31,7 +31,7 @@ export function addBench(program: Command, terminal: Terminal): void {
     .option("--events <number>", "how many events in batches, and a tenth of that one by one", wholeNumber(10), 1000)
     .option("--batch <number>", `how many events per batch, at most ${MAX_BATCH_EVENTS}`, wholeNumber(1), 100)
     .action(async (options: BenchOptions) => {
-      const service = new Service(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
       const { sockets, events } = options;
       const batch = Math.min(options.batch, MAX_BATCH_EVENTS);
       const secret = jwtSecret(options, terminal);

@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import pMap from "p-map";
+import { orderChannelName } from "../../protocol/names.ts";
+import { BATCH_PATH, publishPath } from "../../sdk/publisher/wire.ts";
 import { mintToken } from "../shared/mint.ts";
-import { BATCH_PATH, orderPath, publishPath } from "../shared/paths.ts";
-import type { Service } from "../shared/service.ts";
+import { orderPath } from "../shared/paths.ts";
+import type { ServiceClient } from "../shared/service.ts";
 import type { Setting } from "../shared/settings.ts";
 import { BenchListener } from "./listener.ts";
 
@@ -10,7 +12,7 @@ const CONCURRENT_CONNECTS = 32;
 
 export interface BenchSetup {
   /** Holds the publish key. */
-  service: Service;
+  service: ServiceClient;
   /** Signs the listeners' tokens. */
   secret: Setting;
   sockets: number;
@@ -28,7 +30,7 @@ export interface BenchResult {
 }
 
 /**
- * Measures a service with an order of its own, which it deletes afterwards.
+ * Measures a service with a temporary order, which it deletes afterwards.
  * @param report Called as each step begins.
  */
 export async function runBench(setup: BenchSetup, report: (step: string) => void): Promise<BenchResult> {
@@ -47,7 +49,7 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
 
     const single = Math.ceil(events / 10);
     report(`Publishing ${single} events one by one …`);
-    const path = publishPath({ name: `order_${orderId}`, orderId });
+    const path = publishPath(orderChannelName(orderId));
     const times: number[] = [];
     for (let n = 1; n <= single; n++) {
       const all = Promise.all(listeners.map((listener) => listener.received(n)));
@@ -60,7 +62,7 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
     const burstMs = await timed(async () => {
       const all = Promise.all(listeners.map((listener) => listener.received(single + events)));
       for (let sent = 0; sent < events; sent += batch)
-        await publishBatch(service, orderId, Math.min(batch, events - sent));
+        await sendBatch(service, orderId, Math.min(batch, events - sent));
       await all;
     });
     return {
@@ -74,7 +76,7 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
   }
 }
 
-/** Connects as an admin of its own, because the number of connections per user is limited. */
+/** Connects as a different admin each time, because connections per user are limited. */
 async function listen({ service, secret }: BenchSetup, orderId: string, n: number): Promise<BenchListener> {
   const { token } = await mintToken({ subject: `bench-${orderId}-${n}`, role: "admin" }, secret.value);
   const listener = new BenchListener(service.url, orderId, token);
@@ -84,8 +86,8 @@ async function listen({ service, secret }: BenchSetup, orderId: string, n: numbe
 
 const eventOf = (n: number) => ({ type: "order_status_changed", data: { new_status: `step-${n}` } });
 
-async function publishBatch(service: Service, orderId: string, size: number): Promise<void> {
-  const events = Array.from({ length: size }, (_, n) => ({ channel: `order_${orderId}`, ...eventOf(n) }));
+async function sendBatch(service: ServiceClient, orderId: string, size: number): Promise<void> {
+  const events = Array.from({ length: size }, (_, n) => ({ channel: orderChannelName(orderId), ...eventOf(n) }));
   await service.call("POST", BATCH_PATH, { events });
 }
 

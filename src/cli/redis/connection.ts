@@ -1,9 +1,9 @@
 import { once, setMaxListeners } from "node:events";
 import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 
-/** How long connecting may take, and how long an answer. */
-export const TIMEOUT_MS = 2000;
-/** Between attempts to reconnect. No back-off: this is the only client of a Redis that usually runs on this machine. */
+/** The timeout of connecting, and of each answer. */
+export const REDIS_TIMEOUT_MS = 2000;
+/** The pause between attempts to reconnect. No back-off: this is the only client, and Redis is usually on this machine. */
 const RETRY_MS = 50;
 
 export type RedisCommand = [name: string, ...args: (string | Buffer)[]];
@@ -14,8 +14,8 @@ export type Reply = null | number | string | Buffer | ErrorReply | Reply[];
 /** Redis is unreachable or too slow. It may nevertheless have run the commands. */
 export class RedisUnavailable extends Error {}
 
-/** A connection that reconnects by itself. Every call settles within two seconds. */
-export interface Connection {
+/** A connection that reconnects automatically. Every call settles within two seconds. */
+export interface RedisConnection {
   /**
    * Runs commands in order.
    * @returns One reply per command, errors included.
@@ -31,13 +31,13 @@ export interface Connection {
   close(): void;
 }
 
-export function openConnection(redisUrl: string): Connection {
+export function openConnection(redisUrl: string): RedisConnection {
   const client = createClient({
     url: redisUrl,
     // Upstash's results have the shapes of RESP2, and bytes stay bytes.
     RESP: 2,
     commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
-    socket: { reconnectStrategy: RETRY_MS, connectTimeout: TIMEOUT_MS },
+    socket: { reconnectStrategy: RETRY_MS, connectTimeout: REDIS_TIMEOUT_MS },
     // Fail while disconnected, instead of queueing commands that would run after their caller has given up.
     disableOfflineQueue: true,
   });
@@ -81,7 +81,7 @@ export function openConnection(redisUrl: string): Connection {
 /** Runs work that has to finish within two seconds. @throws {RedisUnavailable} with the reason as its cause. */
 export async function inTime<T>(work: () => Promise<T>): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
+  const timer = setTimeout(() => reject(new Error(`no answer within ${REDIS_TIMEOUT_MS} ms`)), REDIS_TIMEOUT_MS);
   try {
     return await Promise.race([work(), timeout]);
   } catch (cause) {

@@ -33,12 +33,12 @@ export async function addThroughUpstash(
     return { id: added.result, heardBy: doorbell.result ?? null };
   } catch (error) {
     if (error instanceof CommandError) throw error;
-    throw failureOf(error, url.value, `${url.source} and ${token.source}`, entry);
+    throw upstashFailure(error, url.value, `${url.source} and ${token.source}`, entry);
   }
 }
 
 /** Maps the library's errors. Their messages may contain the whole command, or an HTML page in place of an answer. */
-function failureOf(error: unknown, url: string, settings: string, entry: NewEntry): CommandError {
+function upstashFailure(error: unknown, url: string, settings: string, entry: NewEntry): CommandError {
   const { name, message, cause } = error instanceof Error ? error : new Error(String(error));
   const reply = message.split(", command was:")[0] ?? "";
   if (name === "UpstashError" && /unauthorized|WRONGPASS|NOPERM/i.test(reply)) {

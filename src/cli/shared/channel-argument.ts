@@ -7,14 +7,14 @@ import {
 } from "../../protocol/names.ts";
 import { usageError } from "./command-error.ts";
 
-export interface Channel {
+export interface ChannelRef {
   name: ChannelName;
   /** Null for the products channel. */
   orderId: string | null;
 }
 
 /** Parses a channel's name, or a bare order id. @throws {CommandError} for anything else. */
-export function channelArgument(text: string): Channel {
+export function channelArgument(text: string): ChannelRef {
   const orderId = parseOrderId(text);
   const channel = orderId === null ? parseChannelName(text) : { name: orderChannelName(orderId), orderId };
   if (channel) return channel;

@@ -1,6 +1,6 @@
 import { SignJWT } from "jose";
 
-export const DEFAULT_TTL_SECONDS = 3600;
+export const DEFAULT_TOKEN_TTL_SECONDS = 3600;
 
 export interface TokenRequest {
   subject: string;
@@ -22,7 +22,7 @@ export interface MintedToken {
  * @param now Milliseconds since 1970.
  */
 export async function mintToken(request: TokenRequest, secret: string, now = Date.now()): Promise<MintedToken> {
-  const { subject, role, ttlSeconds = DEFAULT_TTL_SECONDS, claims = {} } = request;
+  const { subject, role, ttlSeconds = DEFAULT_TOKEN_TTL_SECONDS, claims = {} } = request;
   const issuedAt = Math.floor(now / 1000);
   const expiresAt = issuedAt + ttlSeconds;
   const token = await new SignJWT({ ...claims, ...(role !== undefined && { role }) })

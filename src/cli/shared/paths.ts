@@ -1,18 +1,12 @@
-import type { Channel } from "./channel-argument.ts";
+import type { ChannelRef } from "./channel-argument.ts";
 
 /** The paths of the service that the command line calls, below the service's URL. */
 
 export const HEALTH_PATH = "/api/v1/ws/health";
-export const BATCH_PATH = "/api/v1/publish/batch";
 
 export const orderPath = (orderId: string) => `/api/v1/orders/${orderId}`;
 
 /** Returns the path where listeners connect. */
-export function socketPath({ orderId }: Channel): string {
+export function socketPath({ orderId }: ChannelRef): string {
   return orderId === null ? "/api/v1/ws/products" : `/api/v1/ws/orders/${orderId}`;
-}
-
-/** Returns the path where publishers post an event. */
-export function publishPath({ orderId }: Channel): string {
-  return orderId === null ? "/api/v1/publish/products" : `/api/v1/publish/orders/${orderId}`;
 }

@@ -19,7 +19,7 @@ const problemBody = z.object({
 });
 
 /** A client of the service's HTTP interface. */
-export class Service {
+export class ServiceClient {
   readonly url: string;
   readonly #key: Setting | null;
 
@@ -97,11 +97,11 @@ function describeProblem({ status, body }: Answer): string {
 function unreachable(url: string, error: unknown): CommandError {
   return new CommandError(
     EXIT.unreachable,
-    `Cannot reach ${url}: ${reasonFor(error)}. Start the service with \`npm run dev\`, or set its address with --url.`,
+    `Cannot reach ${url}: ${fetchFailure(error)}. Start the service with \`npm run dev\`, or set its address with --url.`,
   );
 }
 
-function reasonFor(error: unknown): string {
+function fetchFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.name === "TimeoutError") return `no answer within ${TIMEOUT_MS / 1000} s`;
   // `fetch` only says "fetch failed". The reason is its cause: for a host with several addresses, an AggregateError

@@ -1,4 +1,4 @@
-import { list, MIN_JWT_SECRET_BYTES } from "../../config/credentials.ts";
+import { MIN_JWT_SECRET_BYTES, splitList } from "../../config/credentials.ts";
 import { DEFAULT_STREAM } from "../../protocol/stream.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import { redisUrlOf } from "../redis/url.ts";
@@ -6,7 +6,7 @@ import { usageError } from "./command-error.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** The service's address and credentials: from options, else the environment, else `.dev.vars` in this directory. */
+/** The service's address, from `--url`, and its credentials: from options, else the environment, else `.dev.vars`. */
 
 export const DEFAULT_URL = "http://localhost:8000";
 
@@ -76,7 +76,7 @@ export function jwtSecret(options: CommonOptions, sources: Sources): Setting {
 /** A Redis that speaks Upstash's REST protocol, or one that speaks its own. */
 export type RedisTarget = { kind: "upstash"; url: Setting; token: Setting } | { kind: "redis"; url: string };
 
-/** Returns the Redis with the stream that the service reads. @throws {CommandError} for a bad or incomplete setting. */
+/** Returns the Redis that the service reads from. @throws {CommandError} for an invalid or incomplete setting. */
 export function redisTarget(sources: Sources): RedisTarget {
   const url = setting("UPSTASH_REDIS_REST_URL", sources);
   const token = setting("UPSTASH_REDIS_REST_TOKEN", sources);
@@ -114,9 +114,9 @@ function firstNonEmpty(...candidates: [value: string | undefined, source: string
  * which may do everything, else the first one.
  */
 function bestKeyIn(publishKeys: string | undefined): string | undefined {
-  const entries = list(publishKeys ?? "").map((entry) => entry.split(":"));
+  const entries = splitList(publishKeys ?? "").map((entry) => entry.split(":"));
   const entry = entries.find(([, , scopes]) => scopes === undefined) ?? entries[0];
   return entry?.[1] ?? entry?.[0];
 }
 
-const firstSecretIn = (secrets: string | undefined) => list(secrets ?? "")[0];
+const firstSecretIn = (secrets: string | undefined) => splitList(secrets ?? "")[0];

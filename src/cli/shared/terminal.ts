@@ -7,7 +7,7 @@ export interface Terminal {
   cwd: string;
   /** Prints a line of results to standard output. */
   out(line: string): void;
-  /** Prints a remark or an error to standard error, so that a pipe receives results only. */
+  /** Prints a note or an error to standard error, so that a pipe receives only results. */
   note(line: string): void;
   readInput(): Promise<string>;
   /** Calls back on Ctrl-C, SIGTERM and SIGHUP. @returns A function that removes the handler. */

@@ -21,7 +21,7 @@ const healthShape: z.ZodType<Health> = z.object({
   channel_details: z.record(z.string(), z.int()),
 });
 
-export interface Listeners {
+export interface SmokeListeners {
   owner: SmokeListener;
   admin: SmokeListener;
   products: SmokeListener;
@@ -66,7 +66,7 @@ export async function checkRefusals(run: SmokeRun, check: Check): Promise<void> 
 }
 
 /** Connects the listeners of the later checks. @returns Null when one of them failed. */
-export async function connectListeners(run: SmokeRun, check: Check): Promise<Listeners | null> {
+export async function connectListeners(run: SmokeRun, check: Check): Promise<SmokeListeners | null> {
   const ofOrder = (listener: SmokeListener) => async () => {
     const { order_id, current_status, payment_status } = await listener.established();
     expectEqual(
@@ -82,7 +82,7 @@ export async function connectListeners(run: SmokeRun, check: Check): Promise<Lis
     await listener.settle();
     return listener;
   };
-  const isWelcome = "gets the first frame, and pong for ping";
+  const isWelcome = "receives the first frame, and pong for ping";
   const owner = await check(
     `the owner ${isWelcome}`,
     ofOrder(await run.listen("owner", socketPath(run.order), { subject: run.owner })),

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import * as z from "zod";
 import { type EventType, eventTypesOf } from "../../protocol/events.ts";
 import { type StatusChange, statusChangeOf } from "../../protocol/status-change.ts";
-import type { Listeners } from "./access-checks.ts";
+import type { SmokeListeners } from "./access-checks.ts";
 import { CheckFailure, expectEqual } from "./check.ts";
 import type { SmokeListener } from "./listener.ts";
 import type { SmokeRun } from "./run.ts";
@@ -12,7 +12,7 @@ import type { SmokeRun } from "./run.ts";
 const publishAnswer = z.looseObject({ status: z.string(), seq: z.number(), receivers: z.number() });
 const problemAnswer = z.looseObject({ errors: z.array(z.looseObject({ field: z.string() })) });
 
-export async function checkBadEvent(run: SmokeRun, { products }: Listeners): Promise<void> {
+export async function checkBadEvent(run: SmokeRun, { products }: SmokeListeners): Promise<void> {
   const id = randomUUID();
   const { status, body } = await run.publish(
     "inventory_updated",
@@ -26,7 +26,7 @@ export async function checkBadEvent(run: SmokeRun, { products }: Listeners): Pro
   if (products.events.some((event) => event.id === id)) throw new CheckFailure("it was delivered to a listener");
 }
 
-export async function checkDelivery(run: SmokeRun, type: EventType, listeners: Listeners): Promise<void> {
+export async function checkDelivery(run: SmokeRun, type: EventType, listeners: SmokeListeners): Promise<void> {
   const answer = await run.publish(type);
   expectEqual(answer.status, 200, "status of the publish");
   const { status, seq } = publishAnswer.parse(answer.body);
@@ -41,7 +41,7 @@ export async function checkDelivery(run: SmokeRun, type: EventType, listeners: L
   }
 }
 
-function audienceOf(run: SmokeRun, type: EventType, { owner, admin, products }: Listeners): SmokeListener[] {
+function audienceOf(run: SmokeRun, type: EventType, { owner, admin, products }: SmokeListeners): SmokeListener[] {
   return run.channelOf(type) === run.order ? [owner, admin] : [products];
 }
 
@@ -51,7 +51,7 @@ export async function checkDuplicate(run: SmokeRun): Promise<void> {
   expectEqual(publishAnswer.parse(answer.body).status, "duplicate", "result of the publish");
 }
 
-export async function checkOnce(run: SmokeRun, listeners: Listeners): Promise<void> {
+export async function checkOnce(run: SmokeRun, listeners: SmokeListeners): Promise<void> {
   const types = [...eventTypesOf("order"), ...eventTypesOf("products")];
   for (const listener of Object.values<SmokeListener>({ ...listeners })) {
     await listener.settle();
@@ -70,13 +70,13 @@ export async function checkState(run: SmokeRun): Promise<void> {
 }
 
 /** Without an answer to its close frame, a browser's socket stays in CLOSING until a timeout, and ends with 1006. */
-export async function checkCloseHandshake({ bystander }: Listeners): Promise<void> {
+export async function checkCloseHandshake({ bystander }: SmokeListeners): Promise<void> {
   bystander.close();
   const { code } = await bystander.closed("the service did not answer the close frame");
   expectEqual(code, 1000, "close code (1006: the service did not answer the close frame)");
 }
 
-export async function checkDeletion(run: SmokeRun, { owner, admin }: Listeners): Promise<void> {
+export async function checkDeletion(run: SmokeRun, { owner, admin }: SmokeListeners): Promise<void> {
   expectEqual((await run.service.call("DELETE", run.orderPath)).status, 204, "status of the DELETE");
   for (const listener of [owner, admin])
     expectEqual((await listener.closed()).code, 4004, `close code at the ${listener.name}`);

@@ -1,22 +1,23 @@
 import { randomUUID } from "node:crypto";
 import { EVENTS, type EventType } from "../../protocol/events.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
-import { type Channel, channelArgument } from "../shared/channel-argument.ts";
+import { publishPath } from "../../sdk/publisher/wire.ts";
+import { type ChannelRef, channelArgument } from "../shared/channel-argument.ts";
 import { mintToken } from "../shared/mint.ts";
-import { orderPath, publishPath, socketPath } from "../shared/paths.ts";
-import { type Answer, Service } from "../shared/service.ts";
+import { orderPath, socketPath } from "../shared/paths.ts";
+import { type Answer, ServiceClient } from "../shared/service.ts";
 import type { Setting } from "../shared/settings.ts";
 import { SmokeListener } from "./listener.ts";
 
 export interface SmokeSetup {
   /** Holds the publish key. */
-  service: Service;
+  service: ServiceClient;
   /** Signs the listeners' tokens. */
   secret: Setting;
   timeoutMs: number;
 }
 
-/** One smoke test: names that no shop and no other run uses, and ways to listen and publish under them. */
+/** One smoke test: names that no shop or other run uses, and methods that listen and publish under these names. */
 export class SmokeRun {
   readonly id = randomUUID().slice(0, 8);
   readonly owner = `smoke-owner-${this.id}`;
@@ -24,7 +25,7 @@ export class SmokeRun {
   readonly order = channelArgument(randomUUID());
   readonly orderPath = orderPath(this.order.orderId ?? "");
   readonly products = channelArgument(PRODUCTS_CHANNEL);
-  readonly service: Service;
+  readonly service: ServiceClient;
   readonly timeoutMs: number;
   readonly secret: Setting;
   readonly #listeners: SmokeListener[] = [];
@@ -56,7 +57,7 @@ export class SmokeRun {
   listenToProduct = (name: string, productId: string) =>
     this.listen(name, socketPath(this.products), { subject: `smoke-customer-${this.id}` }, { product_id: productId });
 
-  channelOf(type: EventType): Channel {
+  channelOf(type: EventType): ChannelRef {
     return EVENTS[type].channel === "order" ? this.order : this.products;
   }
 
@@ -75,12 +76,12 @@ export class SmokeRun {
     id = this.eventId(type),
     service = this.service,
   ): Promise<Answer> {
-    return service.request("POST", publishPath(this.channelOf(type)), { type, data, id });
+    return service.request("POST", publishPath(this.channelOf(type).name), { type, data, id });
   }
 
   /** Returns a client of the same service with a wrong publish key. */
-  withWrongKey(): Service {
-    return new Service(this.service.url, { value: `wrong-${randomUUID()}`, source: "the smoke test" });
+  withWrongKey(): ServiceClient {
+    return new ServiceClient(this.service.url, { value: `wrong-${randomUUID()}`, source: "the smoke test" });
   }
 
   /** Closes the sockets and deletes the order. */

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
-import { Service } from "../shared/service.ts";
+import { ServiceClient } from "../shared/service.ts";
 import { type CommonOptions, jwtSecret, publishKey, serviceUrl } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import type { Check } from "./check.ts";
@@ -30,13 +30,13 @@ export function addSmoke(program: Command, terminal: Terminal): void {
     .command("smoke")
     .summary("test a running service end to end")
     .description(
-      "Registers an order of its own, connects as owner, admin, stranger and customer, publishes one event of every\n" +
-        "type, and checks who receives what. Safe for production: it deletes its order afterwards, and its product\n" +
+      "Registers a temporary order, connects as owner, admin, stranger and customer, publishes one event of every\n" +
+        "type, and checks who receives what. Safe in production: it deletes its order afterwards, and its product\n" +
         "events are about a product that no shop has.",
     )
     .option("--timeout <seconds>", "how long to wait for each frame", wholeNumber(1), 10)
     .action(async (options: SmokeOptions) => {
-      const service = new Service(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
       const secret = jwtSecret(options, terminal);
       const results: CheckResult[] = [];
       const check = checkInto(results, (result) => !options.json && terminal.out(lineOf(result)));

@@ -7,7 +7,7 @@ const MAX_DATA_LENGTH = 160;
 const REDUNDANT_FIELDS = ["order_id", "timestamp"];
 const LONGEST_TYPE = Math.max(...Object.keys(EVENTS).map((type) => type.length));
 
-/** Formats an event as one line: seq, time, type, and its data in short. */
+/** Formats an event as one line: seq, time, type, and shortened data. */
 export function eventLine({
   seq,
   ts,

@@ -64,7 +64,7 @@ export async function follow(target: FollowTarget, report: FollowReport, signal:
   let isLive = false;
   /** Events that are replayed after a reconnect. */
   let replay: { since: Position; count: number } | null = null;
-  /** Reported with the snapshot or event that the SDK delivers right after it, which tells what kind of gap it is. */
+  /** Not reported until the snapshot or event right after it, which shows what kind of gap it is. */
   let gap: Gap | null = null;
 
   const { url, orderId, productIds, position, getToken } = target;

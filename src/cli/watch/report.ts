@@ -2,7 +2,7 @@ import type { Terminal } from "../shared/terminal.ts";
 import { eventLine } from "./event-line.ts";
 import type { FollowReport } from "./follow.ts";
 
-/** Prints what happens: events, or with `--json` frames, as results; everything else as remarks. */
+/** Prints events (with `--json`, frames) as results, and everything else as notes. */
 export function reportTo(terminal: Terminal, isJson: boolean): FollowReport {
   return {
     event: (event) => terminal.out(isJson ? JSON.stringify(event) : eventLine(event)),

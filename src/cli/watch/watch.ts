@@ -4,13 +4,13 @@ import { parseProductFilter } from "../../protocol/client-messages.ts";
 import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 import type { Position } from "../../sdk/index.ts";
-import { type Channel, channelArgument } from "../shared/channel-argument.ts";
+import { type ChannelRef, channelArgument } from "../shared/channel-argument.ts";
 import { describeClosing, remedyFor } from "../shared/closing.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { mintToken } from "../shared/mint.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { HEALTH_PATH } from "../shared/paths.ts";
-import { Service } from "../shared/service.ts";
+import { ServiceClient } from "../shared/service.ts";
 import { type CommonOptions, jwtSecret, type Setting, serviceUrl } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { type Followed, type FollowTarget, follow } from "./follow.ts";
@@ -51,7 +51,7 @@ export function addWatch(program: Command, terminal: Terminal): void {
     .option("--product-id <ids>", `only these products: up to ${MAX_FILTER_PRODUCTS} ids, separated by commas`)
     .action(async (channelText: string, options: WatchOptions) => {
       const channel = channelArgument(channelText);
-      const service = new Service(serviceUrl(options), null);
+      const service = new ServiceClient(serviceUrl(options), null);
       const secret = options.token === undefined ? jwtSecret(options, terminal) : null;
       const target: FollowTarget = {
         url: service.url,
@@ -62,7 +62,7 @@ export function addWatch(program: Command, terminal: Terminal): void {
       };
       const followed = await followUntilInterrupted(target, service, terminal, options.json === true);
       if (followed.position) terminal.note(summaryOf(followed, followed.position, channel));
-      if (followed.end.type !== "interrupted") throw await failureOf(followed.end, service, secret);
+      if (followed.end.type !== "interrupted") throw await endError(followed.end, service, secret);
     });
   withCommonOptions(command, EXAMPLES);
 }
@@ -70,7 +70,7 @@ export function addWatch(program: Command, terminal: Terminal): void {
 /** @throws {CommandError} when there is no service at the URL. */
 async function followUntilInterrupted(
   target: FollowTarget,
-  service: Service,
+  service: ServiceClient,
   terminal: Terminal,
   isJson: boolean,
 ): Promise<Followed> {
@@ -92,7 +92,7 @@ async function followUntilInterrupted(
   }
 }
 
-function productFilter({ productId }: WatchOptions, channel: Channel): string[] | null {
+function productFilter({ productId }: WatchOptions, channel: ChannelRef): string[] | null {
   if (productId === undefined) return null;
   if (channel.orderId !== null) throw usageError("--product-id is for the products channel.");
   const filter = parseProductFilter(productId);
@@ -111,7 +111,7 @@ function tokenSource({ token, subject, role }: WatchOptions, secret: Setting | n
     return async () => token;
   }
   const user = subject === undefined ? { subject: "tidings-watch", role: role ?? "admin" } : { subject, role };
-  // The SDK gives up when a refused token comes again, so two tokens minted in the same second have to differ.
+  // The SDK gives up if it gets a refused token again, so tokens minted within the same second must differ.
   const mint = () => mintToken({ ...user, claims: { jti: randomUUID() } }, secret?.value ?? "");
   return async () => (await mint()).token;
 }
@@ -122,21 +122,21 @@ function startPosition({ since, epoch }: WatchOptions): Position | null {
   throw usageError("--since and --epoch go together: a position counts within its epoch.");
 }
 
-function summaryOf({ events, connections }: Followed, { seq, epoch }: Position, channel: Channel): string {
+function summaryOf({ events, connections }: Followed, { seq, epoch }: Position, channel: ChannelRef): string {
   const command = `npx tidings watch ${channel.name} --since ${seq} --epoch ${epoch}`;
   return `${countOf(events, "event")} in ${countOf(connections, "connection")}. To go on from here: ${command}`;
 }
 
-/** Explains an end that the user did not ask for. */
-async function failureOf(
+/** Explains why following ended, other than by Ctrl-C. */
+async function endError(
   end: Exclude<Followed["end"], { type: "interrupted" }>,
-  service: Service,
+  service: ServiceClient,
   secret: Setting | null,
 ): Promise<CommandError> {
   if (end.type === "closed") {
     const { code, message } = end.reason;
     const closing = { code, reason: message };
-    // The user can be wrong about the secret, but not about a token that was minted a moment ago.
+    // The secret may be wrong; the token itself cannot be, because it was minted a moment ago.
     const remedy =
       code === UNAUTHENTICATED && secret
         ? `The token was signed with ${secret.source}: is that the JWT_SECRET of ${service.url}?`

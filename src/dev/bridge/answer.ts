@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ErrorReply } from "@redis/client";
-import type { Connection, RedisCommand, Reply } from "../../cli/redis/connection.ts";
-import { nameOf, percentDecoded, readCommand, readCommands, readPathCommand, refusalOf } from "./command.ts";
-import { Refusal, readBody, readJson, sendJson } from "./http.ts";
-import { type Encoding, type Outcome, outcomeOf } from "./reply.ts";
+import type { RedisCommand, RedisConnection, Reply } from "../../cli/redis/connection.ts";
+import { nameOf, percentDecoded, readCommand, readCommands, readPathCommand, restErrorOf } from "./command.ts";
+import { BridgeRefusal, readBody, readJson, sendJson } from "./http.ts";
+import { type CommandOutcome, type Encoding, outcomeOf } from "./reply.ts";
 import { streamMessages } from "./subscription.ts";
 
 /** One request, and what it takes to answer it. */
@@ -12,14 +12,14 @@ export interface Exchange {
   response: ServerResponse;
   url: URL;
   redisUrl: string;
-  connection: Connection;
+  connection: RedisConnection;
   /** Counts a command that is about to be sent to Redis. */
   count(name: string): void;
 }
 
 /**
  * Answers a request of Upstash's REST protocol: a subscription, a pipeline, a transaction or a single command.
- * @throws {Refusal | ErrorReply | RedisUnavailable}
+ * @throws {BridgeRefusal | ErrorReply | RedisUnavailable}
  */
 export async function answer(exchange: Exchange): Promise<void> {
   const { request, response, url, connection, count } = exchange;
@@ -31,15 +31,15 @@ export async function answer(exchange: Exchange): Promise<void> {
   const isPost = request.method === "POST" && rest.length === 0;
   if (isPost && first === "pipeline") {
     const commands = readCommands(readJson(body));
-    if (!commands) throw new Refusal(400, "ERR failed to parse pipeline request");
-    const allowed = commands.filter((command) => refusalOf(command) === null);
+    if (!commands) throw new BridgeRefusal(400, "ERR failed to parse pipeline request");
+    const allowed = commands.filter((command) => restErrorOf(command) === null);
     for (const command of allowed) count(nameOf(command));
     const replies = allowed.length > 0 ? await connection.run(allowed) : [];
     return sendJson(response, 200, pipelineOutcomes(commands, replies, encoding));
   }
   if (isPost && first === "multi-exec") {
     const commands = readCommands(readJson(body));
-    if (!commands) throw new Refusal(400, "ERR failed to parse multi-exec request");
+    if (!commands) throw new BridgeRefusal(400, "ERR failed to parse multi-exec request");
     for (const command of commands) expectAllowed(command);
     for (const command of commands) count(nameOf(command));
     const replies = await connection.transact(commands);
@@ -50,7 +50,7 @@ export async function answer(exchange: Exchange): Promise<void> {
 
   const command =
     first === "" ? readCommand(readJson(body)) : readPathCommand([first, ...rest], url.searchParams, body);
-  if (!command) throw new Refusal(400, "ERR failed to parse command");
+  if (!command) throw new BridgeRefusal(400, "ERR failed to parse command");
   expectAllowed(command);
   count(nameOf(command));
   const [reply = null] = await connection.run([command]);
@@ -65,23 +65,24 @@ function answerSubscription(
   path: string[],
 ): Promise<void> {
   const [channel, ...others] = path;
-  if (!channel || others.length > 0) throw new Refusal(400, `ERR wrong number of arguments for '${kind}' command`);
+  if (!channel || others.length > 0)
+    throw new BridgeRefusal(400, `ERR wrong number of arguments for '${kind}' command`);
   count(kind.toUpperCase());
   const topic = { channel: percentDecoded(channel).toString(), isPattern: kind === "psubscribe" };
   return streamMessages(response, redisUrl, topic);
 }
 
-/** @throws {Refusal} for a command that Upstash does not run. */
+/** @throws {BridgeRefusal} for a command that Upstash does not run. */
 function expectAllowed(command: RedisCommand): void {
-  const refusal = refusalOf(command);
-  if (refusal !== null) throw new Refusal(400, refusal);
+  const refusal = restErrorOf(command);
+  if (refusal !== null) throw new BridgeRefusal(400, refusal);
 }
 
 /** Returns one outcome per command, in order. `replies` has those of the commands that were sent to Redis. */
-function pipelineOutcomes(commands: RedisCommand[], replies: Reply[], encoding: Encoding): Outcome[] {
+function pipelineOutcomes(commands: RedisCommand[], replies: Reply[], encoding: Encoding): CommandOutcome[] {
   const remaining = replies.values();
   return commands.map((command) => {
-    const refusal = refusalOf(command);
+    const refusal = restErrorOf(command);
     return refusal === null ? outcomeOf(remaining.next().value ?? null, encoding) : { error: refusal };
   });
 }

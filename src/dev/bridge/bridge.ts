@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { openConnection } from "../../cli/redis/connection.ts";
 import { answer } from "./answer.ts";
-import { failureOf, Refusal, sendJson, tokenCheck } from "./http.ts";
+import { BridgeRefusal, httpErrorOf, sendJson, tokenCheck } from "./http.ts";
 
 /**
  * Keeps idle connections open for longer than clients do. A client that reuses a connection at the moment when the
@@ -46,11 +46,11 @@ export async function startBridge({ redisUrl, token, port = 0 }: BridgeOptions):
     response.setHeader("upstash-sync-token", `bridge=${++answers}`);
     try {
       const url = new URL(request.url ?? "/", "http://bridge");
-      if (!isAllowed(request, url)) throw new Refusal(401, "Unauthorized");
+      if (!isAllowed(request, url)) throw new BridgeRefusal(401, "Unauthorized");
       await answer({ request, response, url, redisUrl, connection, count });
     } catch (error) {
       if (response.headersSent) return response.destroy();
-      const [status, message] = failureOf(error);
+      const [status, message] = httpErrorOf(error);
       sendJson(response, status, { error: message });
     }
   });

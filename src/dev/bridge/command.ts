@@ -49,7 +49,7 @@ const SERVER =
 const REFUSED = new Set(`${BLOCKING} ${CONNECTION} ${SERVER}`.split(" "));
 
 /** Returns the error for a command that Upstash does not run over REST, else null. */
-export function refusalOf(command: RedisCommand): string | null {
+export function restErrorOf(command: RedisCommand): string | null {
   const name = nameOf(command);
   if (REFUSED.has(name)) return `ERR Command is not available: '${name}'`;
   return blocks(command) ? `ERR ${name} with BLOCK is not available over REST` : null;
@@ -58,7 +58,7 @@ export function refusalOf(command: RedisCommand): string | null {
 /** Returns a command's name in capitals. */
 export const nameOf = ([name]: RedisCommand) => name.toUpperCase();
 
-/** Whether a stream is read with `BLOCK`. Looks only before `STREAMS`: a key behind it may be called "block". */
+/** Whether a command reads a stream with `BLOCK`. Looks only before `STREAMS`: a key after it may be named "block". */
 function blocks(command: RedisCommand): boolean {
   const name = nameOf(command);
   if (name !== "XREAD" && name !== "XREADGROUP") return false;

@@ -8,7 +8,7 @@ import { TOKEN_PARAMETER } from "./command.ts";
 const MAX_BODY_BYTES = 10 * 1024 * 1024;
 
 /** A request that the bridge refuses without asking Redis. */
-export class Refusal extends Error {
+export class BridgeRefusal extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {
@@ -28,33 +28,34 @@ export function tokenCheck(token: string): (request: IncomingMessage, url: URL) 
   };
 }
 
-/** @throws {Refusal} for a body that is too long. */
+/** @throws {BridgeRefusal} for a body that is too long. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of request) {
     size += chunk.length;
-    // Reads on and drops the rest, because a client that is cut off while sending never sees the answer.
+    // Keeps reading, but drops the rest: a client that is cut off while sending never sees the answer.
     if (size <= MAX_BODY_BYTES) chunks.push(chunk);
   }
-  if (size > MAX_BODY_BYTES) throw new Refusal(413, `ERR max request size exceeded. Limit: ${MAX_BODY_BYTES} bytes`);
+  if (size > MAX_BODY_BYTES)
+    throw new BridgeRefusal(413, `ERR max request size exceeded. Limit: ${MAX_BODY_BYTES} bytes`);
   return Buffer.concat(chunks);
 }
 
-/** @throws {Refusal} for a body that is not JSON. */
+/** @throws {BridgeRefusal} for a body that is not JSON. */
 export function readJson(body: Buffer): unknown {
   try {
     return JSON.parse(body.toString());
   } catch {
-    throw new Refusal(400, "ERR failed to parse command: the body is not JSON");
+    throw new BridgeRefusal(400, "ERR failed to parse command: the body is not JSON");
   }
 }
 
 /** Maps an error to the status and message that the client receives. */
-export function failureOf(error: unknown): [status: number, message: string] {
-  if (error instanceof Refusal) return [error.status, error.message];
+export function httpErrorOf(error: unknown): [status: number, message: string] {
+  if (error instanceof BridgeRefusal) return [error.status, error.message];
   if (error instanceof ErrorReply) return [400, error.message];
-  // Without the form of a Redis error, which a client would take for a refusal of its command.
+  // Must not look like a Redis error, which a client would take for a refusal of its command.
   return [500, error instanceof RedisUnavailable ? error.message : "Internal error"];
 }
 

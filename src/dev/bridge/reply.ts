@@ -2,13 +2,13 @@ import { ErrorReply } from "@redis/client";
 import type { Reply } from "../../cli/redis/connection.ts";
 
 /** A command's outcome in Upstash's REST protocol. */
-export type Outcome = { result: unknown } | { error: string };
+export type CommandOutcome = { result: unknown } | { error: string };
 
 /** How strings in results are encoded. JSON has no bytes, so clients that need them intact ask for base64. */
 export type Encoding = "utf8" | "base64";
 
 /** Converts a reply of Redis into an outcome, ready for JSON. */
-export function outcomeOf(reply: Reply, encoding: Encoding): Outcome {
+export function outcomeOf(reply: Reply, encoding: Encoding): CommandOutcome {
   if (reply instanceof ErrorReply) return { error: reply.message };
   // Upstash's client decodes every string, `PONG` and `stream` included, except this one word.
   return { result: reply === "OK" ? reply : encoded(reply, encoding) };

@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { createClient } from "@redis/client";
-import { inTime, TIMEOUT_MS } from "../../cli/redis/connection.ts";
+import { inTime, REDIS_TIMEOUT_MS } from "../../cli/redis/connection.ts";
 
 interface Topic {
   /** A channel, or a pattern of channels. */
@@ -9,8 +9,8 @@ interface Topic {
 }
 
 /**
- * Answers with a channel's messages as server-sent events, until Redis or the listener disconnects. As in
- * Redis, a listener misses what is published while it is disconnected: there are no ids and no replay.
+ * Answers with a channel's messages as server-sent events, until Redis or the listener disconnects. As in Redis itself, a
+ * disconnected listener misses messages: there are no ids and no replay.
  * @throws {RedisUnavailable} before anything was sent.
  */
 export async function streamMessages(response: ServerResponse, redisUrl: string, topic: Topic): Promise<void> {
@@ -19,13 +19,13 @@ export async function streamMessages(response: ServerResponse, redisUrl: string,
   const begin = () => {
     if (response.headersSent) return;
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
-    response.write(eventOf(isPattern ? "psubscribe" : "subscribe", channel, "1"));
+    response.write(serverSentEvent(isPattern ? "psubscribe" : "subscribe", channel, "1"));
   };
   const closed = new Promise((resolve) => response.once("close", resolve));
   const subscription = await subscribe(redisUrl, topic, (message, from) => {
     begin();
     const origin = isPattern ? ["pmessage", channel, from.toString()] : ["message", channel];
-    response.write(eventOf(...origin, message.toString()));
+    response.write(serverSentEvent(...origin, message.toString()));
   });
   begin();
   await Promise.race([subscription.ended, closed]);
@@ -33,14 +33,14 @@ export async function streamMessages(response: ServerResponse, redisUrl: string,
   response.end();
 }
 
-/** Formats a server-sent event. A line break ends a field, so each line of a text becomes a field of its own. */
-function eventOf(...parts: string[]): string {
+/** Formats a server-sent event. A line break ends a field, so each line becomes its own field. */
+function serverSentEvent(...parts: string[]): string {
   const lines = parts.join(",").split(/\r\n|\r|\n/);
   return `${lines.map((line) => `data: ${line}`).join("\n")}\n\n`;
 }
 
 /**
- * Subscribes on a connection of its own, which does not reconnect: its end tells the listener that it may have missed
+ * Subscribes on its own connection, which does not reconnect: its end tells the listener that it may have missed
  * messages.
  * @returns Once Redis has confirmed the subscription. Messages may arrive at the same moment.
  * @throws {RedisUnavailable}
@@ -54,7 +54,7 @@ async function subscribe(
   const client = createClient({
     url: redisUrl,
     RESP: 2,
-    socket: { reconnectStrategy: false, connectTimeout: TIMEOUT_MS },
+    socket: { reconnectStrategy: false, connectTimeout: REDIS_TIMEOUT_MS },
   });
   client.on("error", () => end());
   client.on("end", () => end());

@@ -2,8 +2,8 @@ import type { HonoRequest } from "hono";
 import { BEARER_PROTOCOL_PREFIX, SUBPROTOCOL } from "../../protocol/frames.ts";
 
 /**
- * The token a request brings: from `Authorization: Bearer`, else from `Sec-WebSocket-Protocol: tidings.v1,
- * bearer.<jwt>`, else from `?token=`. First found wins.
+ * Returns a handshake's token, or null. Looks in `Authorization: Bearer`, then in
+ * `Sec-WebSocket-Protocol: tidings.v1, bearer.<jwt>`, then in `?token=`.
  */
 export function findToken(request: HonoRequest): string | null {
   return (
@@ -16,12 +16,12 @@ export function findToken(request: HonoRequest): string | null {
   );
 }
 
-/** The credential of `Authorization: Bearer <credential>` (RFC 6750), or null. */
+/** Returns the credential of `Authorization: Bearer <credential>` (RFC 6750), or null. */
 export function bearerToken(request: Request): string | null {
   return /^Bearer +(\S+) *$/i.exec(request.headers.get("Authorization") ?? "")?.[1] ?? null;
 }
 
-/** Whether the client speaks `tidings.v1`; the answer then has to echo it, or a browser drops the connection. */
+/** Returns whether the client offered `tidings.v1`. */
 export function speaksSubprotocol(request: Request): boolean {
   return offeredProtocols(request).includes(SUBPROTOCOL);
 }

@@ -2,84 +2,73 @@ import type { Config } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
 import { Refusal } from "../errors.ts";
 import { bearerToken } from "./credentials.ts";
+import { perConfig } from "./per-config.ts";
 
-/** A service that has shown a publish key, or signed with one. */
+/** A service that presented a publish key or signed with one. */
 export interface Service {
   /** The key's name. */
   name: string;
   scopes: ReadonlySet<Scope>;
 }
 
-export type KnownService = { ok: true; service: Service } | { ok: false; fault: KeyFault };
+export type FoundService = { ok: true; service: Service } | { ok: false; reason: KeyReason };
 
-/** What is wrong with a service's credential: for logs and tests. `KeyRefusal` tells the caller. */
-export type KeyFault = keyof typeof DETAILS;
+/** Why a service's credential was refused, in detail: the log and the metrics record it as `key_<reason>`. */
+export type KeyReason = keyof typeof DETAILS;
 
 const SEND_KEY = "Send `Authorization: Bearer <publish key>`.";
+/** The `detail` that the caller receives for each reason. */
 const DETAILS = {
   /** Neither a key nor a signature. */
   missing: SEND_KEY,
-  /** No key is the one that came. */
+  /** Matches no configured key. */
   unknown: SEND_KEY,
-  /** A signature's headers are not all there, or not as Standard Webhooks has them. */
-  signature_malformed: "webhook-id, webhook-timestamp (seconds) and webhook-signature (v1,<base64>) go together.",
+  /** Signature headers are missing or malformed (Standard Webhooks). */
+  signature_malformed:
+    "webhook-id, webhook-timestamp (seconds) and webhook-signature (v1,<base64>) are required together.",
   /** Signed too long ago, or in the future. */
   timestamp: "webhook-timestamp is more than five minutes from now.",
-  /** No key has signed this body. */
-  signature: "No publish key has signed this id, timestamp and body.",
-  /** Signed, for a call that a signature does not bind. */
-  unsignable: `A signature says nothing of the method and path, so it is taken for publishing alone. ${SEND_KEY}`,
-  /** Signed, and the body does not name the order of the path. */
-  unbound: "A signature says nothing of the path, so a signed body has to name its order in `data.order_id`.",
-  /** A good key, for other things. */
-  scope: "This publish key is good for other things.",
+  /** Signed with no configured key. */
+  signature: "No publish key produced this signature of the id, timestamp and body.",
+  /** Signed, on a route that does not accept signatures. */
+  unsignable: `A signature does not cover the method and path, so only publish calls accept one. ${SEND_KEY}`,
+  /** Signed, and the body does not name the order in the path. */
+  unbound: "A signature does not cover the path, so a signed body must name its order in `data.order_id`.",
+  /** A valid key without the required scope. */
+  scope: "This publish key lacks the required scope.",
 } as const;
 
-/** What a service without the right scope is told. */
+/** Returns the `detail` for a service whose key lacks a scope. */
 export const scopeDetail = (scope: Scope) => `This publish key lacks the scope \`${scope}\`.`;
 
-/** A service is refused for its credential: every such refusal is one of these. */
+/** Every refusal of a service's credential: 403 for a missing scope, else 401. */
 export class KeyRefusal extends Refusal {
-  constructor(fault: KeyFault, detail: string = DETAILS[fault]) {
-    super(fault === "scope" ? "access_denied" : "key_invalid", { detail, fault: `key_${fault}` });
+  constructor(reason: KeyReason, detail: string = DETAILS[reason]) {
+    super(reason === "scope" ? "access_denied" : "key_invalid", { detail, reasonDetail: `key_${reason}` });
   }
 }
 
-/** @throws {KeyRefusal} 403 when the service's key is not good for it. */
+/** @throws {KeyRefusal} 403 when the service's key lacks the scope. */
 export function requireScope(service: Service, scope: Scope): void {
   if (!service.scopes.has(scope)) throw new KeyRefusal("scope", scopeDetail(scope));
 }
 
 /**
- * Whose publish key a request brings in `Authorization: Bearer`. Digests are compared, in constant time and all of
- * them, so that neither a key's length nor its place in the list can be measured.
+ * Finds the service whose publish key is in `Authorization: Bearer`. Compares digests, in constant time and all of
+ * them, so that timing reveals neither a key's length nor its place in the list.
  */
-export async function findService(request: Request, config: Config): Promise<KnownService> {
-  const given = bearerToken(request);
-  if (given === null) return { ok: false, fault: "missing" };
-  const [digest, known] = await Promise.all([sha256(given), digestsOf(config)]);
+export async function findService(request: Request, config: Config): Promise<FoundService> {
+  const token = bearerToken(request);
+  if (token === null) return { ok: false, reason: "missing" };
+  const [digest, known] = await Promise.all([sha256(token), keyDigests(config)]);
   let found: Service | null = null;
   for (const { service, digest: other } of known) if (crypto.subtle.timingSafeEqual(digest, other)) found = service;
-  return found ? { ok: true, service: found } : { ok: false, fault: "unknown" };
+  return found ? { ok: true, service: found } : { ok: false, reason: "unknown" };
 }
 
-interface KeyDigest {
-  service: Service;
-  digest: ArrayBuffer;
-}
-/** Values, not promises: a promise belongs to the request that made it, and is lost with that. */
-const knownDigests = new WeakMap<Config, KeyDigest[]>();
-
-async function digestsOf(config: Config): Promise<KeyDigest[]> {
-  let digests = knownDigests.get(config);
-  if (!digests) {
-    digests = await Promise.all(
-      config.publishKeys.map(async ({ key, ...service }) => ({ service, digest: await sha256(key) })),
-    );
-    knownDigests.set(config, digests);
-  }
-  return digests;
-}
+const keyDigests = perConfig(({ publishKeys }) =>
+  Promise.all(publishKeys.map(async ({ key, ...service }) => ({ service, digest: await sha256(key) }))),
+);
 
 function sha256(text: string): Promise<ArrayBuffer> {
   return crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));

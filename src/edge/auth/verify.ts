@@ -2,70 +2,73 @@ import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jo
 import type { Identity } from "../../channels/contract.ts";
 import type { Config } from "../../config/config.ts";
 import { isHmac } from "../../config/credentials.ts";
+import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 import { findPublicKey } from "./jwks.ts";
-import { isTicket, isTicketType, ticketKeyCount, verifyTicket } from "./ticket.ts";
+import { perConfig } from "./per-config.ts";
+import { isTicket, isTicketType, verifyTicket } from "./ticket.ts";
 
-export type Verified = { ok: true; identity: Identity } | { ok: false; fault: TokenFault };
+/** The token's bearer, or why the token was refused. */
+export type Verified = { ok: true; identity: Identity } | { ok: false; reason: TokenReason };
 
-/** What is wrong with a token: for logs and tests. `publicReason` tells the world less. */
-export type TokenFault =
+/** Why a token was refused, in detail: for the log and the metrics. Clients receive `refusalOf(reason)`. */
+export type TokenReason =
   | "missing"
   | "too_long"
   | "malformed"
   | "algorithm"
-  /** No key of the JWKS is the one that it names. */
+  /** The key set has no key that matches the token. */
   | "unknown_key"
-  /** No key of the JWKS as it is known is the one that it names, and it may not be asked for again yet. */
+  /** The cached key set has no matching key, and may not be fetched again yet. */
   | "key_not_known_yet"
-  /** Nothing is wrong with it that anybody could tell: the JWKS cannot be had now. */
+  /** The key set cannot be fetched now, so the token may be valid. */
   | "keys_unavailable"
   | "signature"
   | "expired"
   | "not_yet_valid"
   | "claim";
 
-/** Longer tokens are refused before anything parses them. */
-export const MAX_TOKEN_LENGTH = 8192;
-/** No alarm can be set beyond the year 2189; a token whose `exp` counts milliseconds says the year 58000. */
+/** Longer tokens are refused before they are parsed. */
+const MAX_TOKEN_LENGTH = 8192;
+/** Alarms cannot be set beyond 2189, and an `exp` in milliseconds by mistake means a year beyond 50000. */
 const LATEST_EXPIRY_MS = Date.UTC(2100);
-/** A subject is kept with its socket, where there is little room. */
-export const MAX_SUBJECT_LENGTH = 256;
-/** Header, payload and signature (RFC 7515, section 3.1), and nothing that a lenient decoder would overlook. */
+/** Header, payload and signature (RFC 7515, section 3.1), without the characters that lenient decoders skip. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** Ends a verification from within, with its reason. */
-class Fault extends Error {
-  readonly fault: TokenFault;
-  constructor(fault: TokenFault) {
-    super(fault);
-    this.fault = fault;
+/** Thrown inside a verification; `verifyToken` turns it into a result. */
+class TokenRejected extends Error {
+  readonly reason: TokenReason;
+  constructor(reason: TokenReason) {
+    super(reason);
+    this.reason = reason;
   }
 }
 
 /**
- * Verifies a user's token: signature by an algorithm of the list, `exp` and `sub` present, `nbf`, and issuer and
- * audience when they are configured (RFC 7519; RFC 8725 for the algorithm list). Or verifies a ticket. No clock
- * tolerance: a token ends when it says so. With several secrets, the first one that verifies it counts.
+ * Verifies a user's token or a ticket.
+ *
+ * A user's token needs an allowed algorithm, a valid signature, `exp`, `sub`, a past `nbf` if any, and the configured
+ * issuer and audience (RFC 7519; RFC 8725 for the algorithm list). There is no clock tolerance. With several secrets,
+ * each is tried in turn.
  */
 export async function verifyToken(token: string | null, config: Config, now = new Date()): Promise<Verified> {
-  if (!token) return { ok: false, fault: "missing" };
-  if (token.length > MAX_TOKEN_LENGTH) return { ok: false, fault: "too_long" };
-  if (!COMPACT_JWS.test(token)) return { ok: false, fault: "malformed" };
+  if (!token) return { ok: false, reason: "missing" };
+  if (token.length > MAX_TOKEN_LENGTH) return { ok: false, reason: "too_long" };
+  if (!COMPACT_JWS.test(token)) return { ok: false, reason: "malformed" };
   const verify = isTicket(token) ? verifyGuest : verifyUser;
-  let fault: TokenFault = "signature";
-  // What the secrets cannot mend ends it at once.
-  for (let index = 0; fault === "signature" && index < Math.max(config.jwt.secrets.length, 1); index++) {
+  let reason: TokenReason = "signature";
+  // Only a wrong signature is worth another attempt with the next secret.
+  for (let index = 0; reason === "signature" && index < Math.max(config.jwt.secrets.length, 1); index++) {
     try {
       return { ok: true, identity: await verify(token, config, index, now) };
     } catch (error) {
-      fault = faultOf(error);
+      reason = reasonOf(error);
     }
   }
-  return { ok: false, fault };
+  return { ok: false, reason };
 }
 
 async function verifyGuest(token: string, config: Config, secretIndex: number, now: Date): Promise<Identity> {
-  if (ticketKeyCount(config) === 0) throw new Fault("unknown_key");
+  if (config.jwt.secrets.length === 0) throw new TokenRejected("unknown_key");
   const { generation, ...grant } = await verifyTicket(token, config, secretIndex, now);
   return { ...grant, ticketGeneration: generation, isAdmin: false };
 }
@@ -83,9 +86,9 @@ async function verifyUser(token: string, config: Config, secretIndex: number, no
 
 function identityOf(payload: JWTPayload, config: Config): Identity {
   const { sub, exp } = payload;
-  // jose checks that they are there; what they are is checked here.
-  if (typeof sub !== "string" || sub === "" || sub.length > MAX_SUBJECT_LENGTH || exp === undefined) {
-    throw new Fault("claim");
+  // jose has checked that both are present, but not the type and length of `sub`.
+  if (typeof sub !== "string" || sub === "" || sub.length > MAX_USER_ID_LENGTH || exp === undefined) {
+    throw new TokenRejected("claim");
   }
   const roles = [payload[config.roleClaim]].flat();
   const isAdmin = roles.some((role) => typeof role === "string" && config.adminRoles.has(role));
@@ -99,40 +102,37 @@ function identityOf(payload: JWTPayload, config: Config): Identity {
 }
 
 /**
- * The key for a token whose algorithm is on the list. The algorithm alone chooses between the secrets and the JWKS, so
- * no public key is ever used as a secret (RFC 8725, section 2.1), whatever the header says besides.
+ * Returns the key for a token whose algorithm is allowed. The algorithm alone decides between the secrets and the key
+ * set, so a public key is never used as an HMAC secret, whatever the rest of the header says (RFC 8725, section 2.1).
  */
 async function keyFor({ alg, kid, typ }: JWTHeaderParameters, config: Config, secretIndex: number): Promise<CryptoKey> {
-  if (isTicketType(typ)) throw new Fault("claim");
-  if (isHmac(alg)) return hmacKey(config, alg, secretIndex);
-  // Its public key has been tried already; there is no other.
-  if (secretIndex > 0) throw new Fault("signature");
-  if (config.jwt.jwksUrl === null) throw new Fault("unknown_key");
+  if (isTicketType(typ)) throw new TokenRejected("claim");
+  if (isHmac(alg)) {
+    const key = (await hmacKeys(config)).get(alg)?.[secretIndex];
+    if (!key) throw new TokenRejected("unknown_key");
+    return key;
+  }
+  // The first attempt has already tried the only public key.
+  if (secretIndex > 0) throw new TokenRejected("signature");
+  if (config.jwt.jwksUrl === null) throw new TokenRejected("unknown_key");
   const found = await findPublicKey(config.jwt.jwksUrl, config.jwt.algorithms, { alg, kid });
   if (found.ok) return found.key;
-  throw new Fault(found.fault);
+  throw new TokenRejected(found.reason);
 }
 
-const hmacKeys = new WeakMap<Config, Map<string, CryptoKey>>();
-
-/** A configured secret as a key for one algorithm, made once: importing it anew costs as much as verifying with it. */
-async function hmacKey(config: Config, algorithm: string, secretIndex: number): Promise<CryptoKey> {
-  const keys = hmacKeys.get(config) ?? new Map<string, CryptoKey>();
-  hmacKeys.set(config, keys);
-  const name = `${algorithm}/${secretIndex}`;
-  let key = keys.get(name);
-  if (!key) {
-    const secret = config.jwt.secrets[secretIndex];
-    if (!secret) throw new Fault("unknown_key");
-    const hash = `SHA-${algorithm.slice("HS".length)}`;
-    key = await crypto.subtle.importKey("raw", secret, { name: "HMAC", hash }, false, ["verify"]);
-    keys.set(name, key);
+/** The secrets as keys, by algorithm. Importing a key costs as much as a verification, so it happens once. */
+const hmacKeys = perConfig(async ({ jwt: { algorithms, secrets } }) => {
+  const keys = new Map<string, CryptoKey[]>();
+  for (const name of algorithms.filter(isHmac)) {
+    const algorithm = { name: "HMAC", hash: `SHA-${name.slice("HS".length)}` };
+    const imported = secrets.map((secret) => crypto.subtle.importKey("raw", secret, algorithm, false, ["verify"]));
+    keys.set(name, await Promise.all(imported));
   }
-  return key;
-}
+  return keys;
+});
 
-function faultOf(error: unknown): TokenFault {
-  if (error instanceof Fault) return error.fault;
+function reasonOf(error: unknown): TokenReason {
+  if (error instanceof TokenRejected) return error.reason;
   if (error instanceof errors.JWTExpired) return "expired";
   if (error instanceof errors.JWTClaimValidationFailed) return error.claim === "nbf" ? "not_yet_valid" : "claim";
   if (error instanceof errors.JOSEAlgNotAllowed) return "algorithm";
@@ -140,9 +140,9 @@ function faultOf(error: unknown): TokenFault {
   return "malformed";
 }
 
-/** The public reason: whether the token is missing, ended or bad, or nobody can tell now, and no more. */
-export function publicReason(fault: TokenFault) {
-  switch (fault) {
+/** Returns the public refusal for a reason. Clients learn no more than: missing, expired, invalid, or unavailable. */
+export function refusalOf(reason: TokenReason) {
+  switch (reason) {
     case "missing":
       return "unauthenticated";
     case "expired":

@@ -1,35 +1,36 @@
-import { EVENTS, type EventType, eventTypesOf, isEventType } from "../../protocol/events.ts";
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
+import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf, isEventType } from "../../protocol/events.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
 import { SECURITY_SCHEMES } from "./access.ts";
-import { EXAMPLE_ORDER, exampleFrame, FRAME_EXAMPLES } from "./examples.ts";
+import { exampleFrame, FRAME_EXAMPLES } from "./examples.ts";
 import { FRAME_SCHEMAS, frameName } from "./frame-schemas.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
+import { PARAMETERS } from "./operations.ts";
 import { ABOUT_SOCKETS, API_VERSION, LICENSE, TITLE } from "./prose.ts";
 
-/** Messages that are no events, by name; a message has its schema's name, or is text that is no JSON. */
+/** Messages other than events. Each is named like its schema; `ping` and `pong` are plain text and have none. */
 const MESSAGES: Record<keyof typeof FRAME_EXAMPLES, string> & Record<"ping" | "pong", string> = {
-  order_established: "The first frame: the order's state as of exactly `seq`.",
-  products_established: "The first frame: where the channel stands.",
-  order_frames: `Several frames at once, oldest first. Only in \`${SUBPROTOCOL}\`.`,
-  products_frames: `Several frames at once, oldest first. Only in \`${SUBPROTOCOL}\`.`,
-  token_expiring: `The token ends in 30 to 90 seconds: \`authenticate\` with a fresh one. Only in \`${SUBPROTOCOL}\`.`,
-  position: `What the filter lets through has come up to this \`seq\`: the position to resume from. Only in \`${SUBPROTOCOL}\`, with a filter.`,
-  ack_request: `How far has the client read? Only in \`${SUBPROTOCOL}\`.`,
-  ack: "The answer: the last `seq` that came. One who never answers is closed with 4108 when too much is on its way.",
-  authenticate: "A fresh token of the same user keeps the connection beyond the end of the first one.",
-  subscribe: "Adds products to the filter; who had none hears of these only from then on.",
+  order_established: "The first frame: the order's state at exactly `seq`.",
+  products_established: "The first frame: the channel's current position.",
+  order_frames: `Several frames in one message, oldest first. Only with \`${SUBPROTOCOL}\`.`,
+  products_frames: `Several frames in one message, oldest first. Only with \`${SUBPROTOCOL}\`.`,
+  token_expiring: `The token expires in 30 to 90 seconds: send \`authenticate\` with a fresh one. Only with \`${SUBPROTOCOL}\`.`,
+  position: `Every matching event up to this \`seq\` has been sent: the position to resume from. Only with \`${SUBPROTOCOL}\` and a filter.`,
+  ack_request: `Asks the client to acknowledge what it has received. Only with \`${SUBPROTOCOL}\`.`,
+  ack: "Answers `ack_request`: the last `seq` received. A client that never answers is closed with 4108 once too much is unacknowledged.",
+  authenticate: "A fresh token of the same user: keeps the connection open beyond the first token's expiry.",
+  subscribe: "Adds products to the filter. A client without a filter receives only these products from then on.",
   unsubscribe: "Removes products from the filter.",
-  ping: "Is anybody there? It wakes nothing and costs nothing.",
+  ping: "Keep-alive. The service answers it without waking the channel.",
   pong: "The answer to `ping`.",
 };
 type MessageName = keyof typeof MESSAGES | EventType;
 
-/** What each socket carries, which way. */
+/** The messages of each socket, by direction. */
 const CHANNELS = {
   order: {
     address: "/api/v1/ws/orders/{order_id}",
-    title: "An order",
-    description: "For the order's owner, and admins.",
+    title: "Order",
+    description: "For the order's owner, admins, and guests with a ticket.",
     down: ["order_established", ...eventTypesOf("order"), "order_frames", "token_expiring", "ack_request", "pong"],
     up: ["authenticate", "ack", "ping"],
     parameters: { order_id: { description: "A UUID, in any case.", examples: [EXAMPLE_ORDER] } },
@@ -37,7 +38,7 @@ const CHANNELS = {
   },
   products: {
     address: "/api/v1/ws/products",
-    title: "All products, or some",
+    title: "Products",
     description: "For any authenticated user.",
     down: [
       "products_established",
@@ -50,12 +51,7 @@ const CHANNELS = {
     ],
     up: ["subscribe", "unsubscribe", "authenticate", "ack", "ping"],
     parameters: {},
-    query: {
-      product_id: {
-        type: "string",
-        description: `Only these products' events: ids, separated by commas, at most ${MAX_FILTER_PRODUCTS}.`,
-      },
-    },
+    query: { product_id: querySchema(PARAMETERS.product_id) },
   },
 } as const satisfies Record<string, ChannelDescription>;
 
@@ -71,14 +67,19 @@ interface ChannelDescription {
   query: JsonObject;
 }
 
-/** What both sockets take in their query. */
+/** The query parameters of both sockets. */
 const QUERY: JsonObject = {
   token: { type: "string", description: SECURITY_SCHEMES.token_in_query.description },
-  since: { type: "integer", minimum: 0, description: "Resume: the last `seq` that the client has." },
-  epoch: { type: "string", description: "Resume: the epoch that `since` counts in." },
+  since: querySchema(PARAMETERS.since),
+  epoch: querySchema(PARAMETERS.epoch),
 };
 
-/** The sockets as AsyncAPI 3.0. */
+/** Returns a query parameter of the HTTP API as AsyncAPI describes it: a schema with a description. */
+function querySchema({ schema, description }: { schema: JsonObject; description: string }): JsonObject {
+  return { ...schema, description };
+}
+
+/** Returns the WebSocket API as AsyncAPI 3.0. */
 export function asyncApiDocument(): JsonObject {
   const channels: [string, ChannelDescription][] = Object.entries(CHANNELS);
   const names = [...new Set(channels.flatMap(([, { down, up }]) => [...down, ...up]))];
@@ -97,10 +98,10 @@ export function asyncApiDocument(): JsonObject {
         host: "{host}",
         protocol: "wss",
         description: "A deployed service.",
-        variables: { host: { default: "tidings.example", description: "Where it was deployed to." } },
+        variables: { host: { default: "tidings.example", description: "The deployment's host name." } },
         security: SECURITY,
       },
-      laptop: { host: "localhost:8000", protocol: "ws", description: "`npm run dev`", security: SECURITY },
+      local: { host: "localhost:8000", protocol: "ws", description: "`npm run dev`", security: SECURITY },
     },
     channels: Object.fromEntries(channels.map(([name, channel]) => [name, describeChannel(channel)])),
     operations: Object.fromEntries(channels.flatMap(([name, channel]) => describeOperations(name, channel))),
@@ -142,13 +143,13 @@ function describeOperations(name: string, { title, down, up }: ChannelDescriptio
   const channel = { $ref: `#/channels/${name}` };
   const messages = (list: MessageName[]) => list.map((message) => ({ $ref: `#/channels/${name}/messages/${message}` }));
   return [
-    [`send_${name}`, { action: "send", channel, title: `${title}: what listeners are told`, messages: messages(down) }],
+    [`send_${name}`, { action: "send", channel, title: `${title}: messages to clients`, messages: messages(down) }],
     [
       `receive_${name}`,
       {
         action: "receive",
         channel,
-        title: `${title}: what a client may say`,
+        title: `${title}: messages from clients`,
         description: `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket with 4005.`,
         messages: messages(up),
       },
@@ -175,7 +176,7 @@ function describeMessage(name: MessageName): JsonObject {
   return { ...about, payload: schemaRef(name), examples: [{ name, payload: FRAME_EXAMPLES[name] }] };
 }
 
-/** Any one of these is enough. AsyncAPI has a type of its own for keys in headers and queries. */
+/** Any one of these suffices. AsyncAPI calls keys in headers and queries `httpApiKey`. */
 const { user_token, token_in_subprotocol, token_in_query } = SECURITY_SCHEMES;
 const ASYNC_SECURITY_SCHEMES: JsonObject = {
   user_token,

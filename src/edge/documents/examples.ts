@@ -1,10 +1,9 @@
-import { EVENTS, type EventType } from "../../protocol/events.ts";
+import { EVENTS, type EventType, EXAMPLE_ORDER } from "../../protocol/events.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { problem } from "../../protocol/refusals.ts";
 
-/** What calls and frames look like; tests hold each against its schema. */
+/** Examples of calls and frames. Tests check each against its schema. */
 
-export const EXAMPLE_ORDER = EVENTS.order_shipped.example.order_id;
 const EXAMPLE_CHANNEL = orderChannelName(EXAMPLE_ORDER);
 const EXAMPLE_EVENT_ID = "5b0d9f4e-7c1a-4f0b-9a52-3a6a0c1f2d3e";
 const EXAMPLE_EPOCH = "5f0c2b1e";
@@ -13,7 +12,7 @@ const EXAMPLE_TS = "2026-11-22T10:16:02.511Z";
 const registration = { user_id: "alice", status: "processing", payment_status: "paid" };
 const published = { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, seq: 8, status: "applied", receivers: 2 };
 
-export const EXAMPLES = {
+export const BODY_EXAMPLES = {
   published,
   queued: { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, status: "queued" },
   publish_batch: {
@@ -49,7 +48,7 @@ export const EXAMPLES = {
   },
 };
 
-/** An event's frame as listeners get it. */
+/** Returns an example of an event's frame. */
 export const exampleFrame = (type: EventType) => ({
   type,
   data: { ...EVENTS[type].example },
@@ -58,7 +57,7 @@ export const exampleFrame = (type: EventType) => ({
   ts: EXAMPLE_TS,
 });
 
-/** Frames and messages that are no events. */
+/** Frames and messages other than events. */
 export const FRAME_EXAMPLES = {
   order_established: {
     type: "connection_established",

@@ -9,23 +9,23 @@ import type {
   TokenExpiringFrame,
 } from "../../protocol/frames.ts";
 
-/** What goes over the sockets, as schemas: each frame and message by its name. */
+/** Schemas of the sockets' frames and messages, by name. */
 
-/** The schema of one type of event's frame is called so. */
+/** Returns the schema name of an event type's frame. */
 export const frameName = (type: EventType) => `${type}_frame`;
 
 const moment = z.iso.datetime().describe("ISO 8601, UTC, with milliseconds.");
 
-/** Where a channel stands. */
+/** A position in a channel. */
 export const position = {
-  epoch: z.string().describe("Which log `seq` counts in; it changes when the log begins anew."),
-  seq: z.int().min(0).describe("The last event's `seq`; 0 when there was none."),
+  epoch: z.string().describe("Identifies the log that `seq` counts in. Changes when the log is reset."),
+  seq: z.int().min(0).describe("The last event's `seq`; 0 if there was none."),
 };
 
 const resumed = z
   .boolean()
   .nullable()
-  .describe("Whether everything since the position asked for follows; null when none was asked for.");
+  .describe("Whether every event since the requested position follows; null when none was requested.");
 
 const orderEstablished = z.object({
   type: z.literal("connection_established"),
@@ -64,14 +64,14 @@ const eventFrame = (type: EventType) =>
   z.object({
     type: z.literal(type),
     data: EVENTS[type].data,
-    id: z.string().describe("The event's id; no id comes twice."),
+    id: z.string().describe("The event's id. No id is delivered twice."),
     seq: z.int().min(1).describe("1, 2, 3 … within the channel and epoch."),
     ts: moment,
   });
 
 const [subscribe, unsubscribe, authenticate, ack] = clientMessage.options;
 
-/** Several frames in one message, oldest first: only to a client that speaks `tidings.v1`. */
+/** Several frames in one message, oldest first: for `tidings.v1` clients only. */
 const framesOf = (frames: Record<string, z.ZodType>) => z.array(z.union(Object.values(frames))).min(1);
 
 const eventFrames = (types: EventType[]) =>
@@ -79,7 +79,7 @@ const eventFrames = (types: EventType[]) =>
 const orderFrames = eventFrames(eventTypesOf("order"));
 const productsFrames = eventFrames(eventTypesOf("products"));
 
-/** Every schema that the sockets need. */
+/** Every schema of the AsyncAPI document. */
 export const FRAME_SCHEMAS: Record<string, z.ZodType> = {
   ...Object.fromEntries(Object.entries(EVENTS).map(([type, { data }]) => [`${type}_data`, data])),
   ...orderFrames,

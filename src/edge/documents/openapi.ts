@@ -7,40 +7,41 @@ import { ABOUT_HTTP, API_VERSION, LICENSE, TITLE } from "./prose.ts";
 
 const PROBLEM_TYPE = "application/problem+json";
 
-/** What any call can meet that is more than a fixed document. */
+/** Refusals of every call except static documents. */
 const ANY_CALL: HttpRefusal[] = ["internal_error", "misconfigured", "unavailable"];
 const ANY_BODY: HttpRefusal[] = ["malformed_json", "body_too_large", "unsupported_media_type", "validation_failed"];
 
-/** Headers of answers: on which statuses, and what they say. */
-const HEADERS: Record<string, { isOn: (status: number) => boolean; description: string; schema: JsonObject }> = {
-  "WWW-Authenticate": {
-    isOn: (status) => status === 401,
-    description: "`Bearer`",
-    schema: { type: "string" },
-  },
-  Allow: {
-    isOn: (status) => status === 405,
-    description: "The methods that the path has.",
-    schema: { type: "string" },
-  },
-  "X-Request-Id": {
-    isOn: (status) => status !== 101,
-    description: "What the call is named in the service's log.",
-    schema: { type: "string" },
-  },
-  "Retry-After": {
-    isOn: (status) => status === 429 || status === 503,
-    description: "How long to wait, in seconds.",
-    schema: { type: "integer" },
-  },
-};
+/** Response headers, and the statuses that carry them. */
+const RESPONSE_HEADERS: Record<string, { isOn: (status: number) => boolean; description: string; schema: JsonObject }> =
+  {
+    "WWW-Authenticate": {
+      isOn: (status) => status === 401,
+      description: "`Bearer`",
+      schema: { type: "string" },
+    },
+    Allow: {
+      isOn: (status) => status === 405,
+      description: "The methods that the path supports.",
+      schema: { type: "string" },
+    },
+    "X-Request-Id": {
+      isOn: (status) => status !== 101,
+      description: "The id of the call in the service's log.",
+      schema: { type: "string" },
+    },
+    "Retry-After": {
+      isOn: (status) => status === 429 || status === 503,
+      description: "How long to wait, in seconds.",
+      schema: { type: "integer" },
+    },
+  };
 
-/** The HTTP calls as OpenAPI 3.1. */
+/** Returns the HTTP API as OpenAPI 3.1. */
 export function openApiDocument(): JsonObject {
   const paths: Record<string, JsonObject> = {};
   for (const [call, operation] of Object.entries(OPERATIONS)) {
     const [method = "", path = ""] = call.split(" ");
-    paths[path] = { ...paths[path], [method.toLowerCase()]: describe(operation, path) };
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(operation, path) };
   }
   return {
     openapi: "3.1.0",
@@ -53,14 +54,14 @@ export function openApiDocument(): JsonObject {
       parameters: PARAMETERS,
       responses: problemResponses(),
       headers: Object.fromEntries(
-        Object.entries(HEADERS).map(([name, { description, schema }]) => [name, { description, schema }]),
+        Object.entries(RESPONSE_HEADERS).map(([name, { description, schema }]) => [name, { description, schema }]),
       ),
       securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
 
-function describe(operation: Operation, path: string): JsonObject {
+function operationObject(operation: Operation, path: string): JsonObject {
   const { tag, id, summary, description, body } = operation;
   const { security } = ACCESS[operation.access];
   const inPath = path.includes("{order_id}") ? (["order_id"] as const) : [];
@@ -104,7 +105,7 @@ function answers(operation: Operation): JsonObject {
   );
 }
 
-/** All that a call can be refused with: its own reasons and those that follow from what it is. */
+/** Returns every refusal of a call: its own, and those implied by its access, path and body. */
 function refusalsOf({ tag, access, body, refusals = [] }: Operation, path: string): HttpRefusal[] {
   const hasOrderId = path.includes("{order_id}") && access !== "listener";
   return [
@@ -116,7 +117,7 @@ function refusalsOf({ tag, access, body, refusals = [] }: Operation, path: strin
   ];
 }
 
-/** By status, as a document has them: where two reasons share a status, both are its examples. */
+/** Returns the refusals by status. Reasons that share a status become its examples. */
 function refusals(reasons: HttpRefusal[]): JsonObject {
   const byStatus = Map.groupBy(reasons, (reason) => REFUSALS[reason].status);
   return Object.fromEntries(
@@ -132,7 +133,7 @@ function problemResponses(): JsonObject {
   return Object.fromEntries(reasons.map((reason) => [reason, problemResponse([reason])]));
 }
 
-/** An answer that is one of these problems. */
+/** Returns a response that is one of the problems. */
 function problemResponse(reasons: [HttpRefusal, ...HttpRefusal[]]): JsonObject {
   const example = (reason: HttpRefusal): JsonObject => {
     const { type, title, status } = problem(reason);
@@ -154,14 +155,14 @@ function problemResponse(reasons: [HttpRefusal, ...HttpRefusal[]]): JsonObject {
   };
 }
 
-/** What examples of problems have besides. */
+/** Further fields in examples of problems. */
 const PROBLEM_DETAILS: Partial<Record<HttpRefusal, JsonObject>> = {
   validation_failed: { errors: [{ field: "data.new_quantity", message: "Too small: expected number to be >=0" }] },
   invalid_order_id: { errors: [{ field: "order_id", message: "must be a UUID" }] },
 };
 
 function withHeaders(status: number): JsonObject {
-  const names = Object.entries(HEADERS).filter(([, { isOn }]) => isOn(status));
+  const names = Object.entries(RESPONSE_HEADERS).filter(([, { isOn }]) => isOn(status));
   if (names.length === 0) return {};
   return { headers: Object.fromEntries(names.map(([name]) => [name, ref("headers", name)])) };
 }

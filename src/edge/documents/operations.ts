@@ -1,28 +1,29 @@
-import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
+import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf } from "../../protocol/events.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import { EVENT_ID_PATTERN } from "../../protocol/names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import type { Access } from "./access.ts";
-import { EXAMPLE_ORDER, EXAMPLES } from "./examples.ts";
+import { BODY_EXAMPLES } from "./examples.ts";
 import type { BodyName } from "./http-schemas.ts";
-import type { Json } from "./json-schema.ts";
+import type { Json, JsonObject } from "./json-schema.ts";
 
 /**
- * Every HTTP call, once, by its method and path. What follows from these few words is added by `openapi.ts`: the
- * parameters of the path, and the refusals that come with a body, with who may call, and with being a service at all.
+ * Every HTTP call by method and path. `openapi.ts` adds what these imply: path parameters, and the refusals of bodies
+ * and credentials.
  */
 
 export const TAGS = {
-  Listen: "The WebSockets. Their frames and messages are in [asyncapi.json](/asyncapi.json).",
-  Publish: "What services say happened.",
-  Orders: "Whose an order is and where it stands.",
-  Operate: "How the service is doing, and who may stay.",
-  Documents: "What you are reading, for people and for programs.",
+  Listen: "The WebSockets. [asyncapi.json](/asyncapi.json) describes their frames and messages.",
+  Publish: "Events from the shop's services.",
+  Orders: "An order's owner, state and tickets.",
+  Operate: "Health, metrics, and disconnecting users.",
+  Documents: "This reference, for people and for programs.",
 } as const;
 
 export interface Operation {
   tag: keyof typeof TAGS;
-  /** `operationId`: what generated code calls it. */
+  /** The `operationId`, which code generators use as a name. */
   id: string;
   summary: string;
   description?: string;
@@ -30,21 +31,21 @@ export interface Operation {
   parameters?: (keyof typeof PARAMETERS)[];
   body?: { schema: BodyName; maxBytes: number; examples: Record<string, Json> };
   /** By status. */
-  answers: Record<number, Answer>;
-  /** What it refuses besides what follows from the rest. */
+  answers: Record<number, DocumentedAnswer>;
+  /** Refusals that the other fields do not imply. */
   refusals?: HttpRefusal[];
 }
 
-interface Answer {
+interface DocumentedAnswer {
   description: string;
-  /** None: there is no body, or none that a schema could describe. */
+  /** Absent without a body, or when it is not JSON. */
   schema?: BodyName;
   example?: Json;
-  /** Unless it is JSON. */
+  /** JSON if absent. */
   mediaType?: string;
 }
 
-const query = (name: string, description: string, schema: Json = { type: "string" }) => ({
+const query = (name: string, description: string, schema: JsonObject = { type: "string" }) => ({
   name,
   in: "query",
   description,
@@ -63,14 +64,14 @@ export const PARAMETERS = {
   idempotency_key: {
     name: "Idempotency-Key",
     in: "header",
-    description: "The event's id when the body brings none; in a batch, event *n* has the id `<key>/<n>`.",
-    schema: { type: "string", pattern: "^[!-~]{1,128}$" },
+    description: "The event's id if the body has none. In a batch, event *n* gets the id `<key>/<n>`.",
+    schema: { type: "string", pattern: EVENT_ID_PATTERN },
   },
-  since: query("since", "Resume: the last `seq` that the client has.", { type: "integer", minimum: 0 }),
-  epoch: query("epoch", "Resume: the epoch that `since` counts in."),
+  since: query("since", "Resume: the last `seq` that the client received.", { type: "integer", minimum: 0 }),
+  epoch: query("epoch", "Resume: the epoch that `since` belongs to."),
   product_id: query(
     "product_id",
-    `Only these products' events: ids, separated by commas, at most ${MAX_FILTER_PRODUCTS}.`,
+    `Receive only these products' events: up to ${MAX_FILTER_PRODUCTS} ids, separated by commas.`,
   ),
 };
 
@@ -79,26 +80,30 @@ const publishExamples = (types: EventType[]) =>
 
 /** The answers to a publish. */
 const PUBLISHED = {
-  200: { description: "Taken, for good.", schema: "published", example: EXAMPLES.published },
-  202: { description: "Its channel cannot be reached: it waits in Redis.", schema: "queued", example: EXAMPLES.queued },
-} as const satisfies Record<number, Answer>;
+  200: { description: "Durably accepted.", schema: "published", example: BODY_EXAMPLES.published },
+  202: {
+    description: "The channel is unreachable; the event is queued in Redis.",
+    schema: "queued",
+    example: BODY_EXAMPLES.queued,
+  },
+} as const satisfies Record<number, DocumentedAnswer>;
 
 const SOCKET_ANSWER = {
   101: {
     description:
-      "A WebSocket. A client that may not listen gets one, too, which is closed at once with a code that says why.",
+      "A WebSocket. A refused client also gets one, which is closed at once with a code that states the reason.",
   },
-} as const satisfies Record<number, Answer>;
+} as const satisfies Record<number, DocumentedAnswer>;
 
 const REPEATABLE =
-  "With an `id` (or `Idempotency-Key`) it is safe to repeat: the second time, the answer is `duplicate`.";
+  "With an `id` (or `Idempotency-Key`) the call is safe to repeat: a repeated event is answered with `duplicate`.";
 
 export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}`, Operation> = {
   "GET /api/v1/ws/orders/{order_id}": {
     tag: "Listen",
     id: "listenToOrder",
     summary: "Listen to an order",
-    description: "For its owner, admins, and guests with a ticket. A WebSocket: connect with `wss://`.",
+    description: "For its owner, admins, and guests with a ticket. Connect with `wss://`.",
     access: "listener",
     parameters: ["since", "epoch"],
     answers: SOCKET_ANSWER,
@@ -108,7 +113,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Listen",
     id: "listenToProducts",
     summary: "Listen to products",
-    description: "For any user. A WebSocket: connect with `wss://`.",
+    description: "For any user. Connect with `wss://`.",
     access: "listener",
     parameters: ["since", "epoch", "product_id"],
     answers: SOCKET_ANSWER,
@@ -117,8 +122,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
   "POST /api/v1/publish/orders/{order_id}": {
     tag: "Publish",
     id: "publishOrderEvent",
-    summary: "Publish an order's event",
-    description: `${REPEATABLE} \`order\` registers the order in the same call.`,
+    summary: "Publish an order event",
+    description: `${REPEATABLE} \`order\` also registers the order.`,
     access: "publisher",
     parameters: ["idempotency_key"],
     body: {
@@ -132,7 +137,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
   "POST /api/v1/publish/products": {
     tag: "Publish",
     id: "publishProductEvent",
-    summary: "Publish a product's event",
+    summary: "Publish a product event",
     description: REPEATABLE,
     access: "publisher",
     parameters: ["idempotency_key"],
@@ -148,12 +153,12 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Publish",
     id: "publishBatch",
     summary: "Publish many events",
-    description: `1 to ${MAX_BATCH_EVENTS} events, each at most ${MAX_EVENT_BYTES} bytes. It goes on past an event that is refused.`,
+    description: `1 to ${MAX_BATCH_EVENTS} events of at most ${MAX_EVENT_BYTES} bytes each. A rejected event does not affect the others.`,
     access: "publisher",
     parameters: ["idempotency_key"],
-    body: { schema: "publish_batch", maxBytes: MAX_BATCH_BYTES, examples: { two_events: EXAMPLES.publish_batch } },
+    body: { schema: "publish_batch", maxBytes: MAX_BATCH_BYTES, examples: { two_events: BODY_EXAMPLES.publish_batch } },
     answers: {
-      200: { description: "What became of each event.", schema: "batch_results", example: EXAMPLES.batch_results },
+      200: { description: "The outcome of each event.", schema: "batch_results", example: BODY_EXAMPLES.batch_results },
     },
     refusals: ["rate_limited"],
   },
@@ -161,26 +166,30 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Orders",
     id: "putOrder",
     summary: "Register or correct an order",
-    description: "Listeners are told of what it corrects, by an event.",
+    description: "Listeners receive an event for each corrected status.",
     access: "service",
     body: {
       schema: "order_registration",
       maxBytes: MAX_EVENT_BYTES,
-      examples: { order: EXAMPLES.order_registration },
+      examples: { order: BODY_EXAMPLES.order_registration },
     },
     answers: {
-      200: { description: "Corrected.", schema: "registered_order", example: EXAMPLES.registered_order },
-      201: { description: "Registered.", schema: "registered_order", example: EXAMPLES.registered_order },
+      200: { description: "Corrected.", schema: "registered_order", example: BODY_EXAMPLES.registered_order },
+      201: { description: "Registered.", schema: "registered_order", example: BODY_EXAMPLES.registered_order },
     },
   },
   "GET /api/v1/orders/{order_id}": {
     tag: "Orders",
     id: "getOrder",
     summary: "Read an order",
-    description: "For its owner, admins, services, and guests with a ticket, who do not read whose it is.",
+    description: "For its owner, admins, services, and guests with a ticket. Guests do not see the owner.",
     access: "requester",
     answers: {
-      200: { description: "As it stands at `seq`.", schema: "order_snapshot", example: EXAMPLES.order_snapshot },
+      200: {
+        description: "The order's state at `seq`.",
+        schema: "order_snapshot",
+        example: BODY_EXAMPLES.order_snapshot,
+      },
     },
     refusals: ["order_not_found", "rate_limited"],
   },
@@ -188,66 +197,66 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Orders",
     id: "deleteOrder",
     summary: "Delete an order",
-    description: "Its listeners are closed with 4004, and every stored byte of it is gone.",
+    description: "Closes its listeners with 4004 and erases everything stored about it.",
     access: "service",
-    answers: { 204: { description: "Gone." } },
+    answers: { 204: { description: "Deleted." } },
     refusals: ["order_not_found"],
   },
   "POST /api/v1/orders/{order_id}/tickets": {
     tag: "Orders",
     id: "createTicket",
-    summary: "Make a ticket for a guest",
+    summary: "Issue a guest ticket",
     description:
-      "A token that is good for listening to this order, and for nothing else, until the order has another owner.",
+      "A token that admits a guest to this order only. It becomes invalid when the order gets another owner.",
     access: "service",
-    body: { schema: "ticket_request", maxBytes: MAX_EVENT_BYTES, examples: { a_day: EXAMPLES.ticket_request } },
-    answers: { 201: { description: "Made.", schema: "ticket", example: EXAMPLES.ticket } },
+    body: { schema: "ticket_request", maxBytes: MAX_EVENT_BYTES, examples: { a_day: BODY_EXAMPLES.ticket_request } },
+    answers: { 201: { description: "Issued.", schema: "ticket", example: BODY_EXAMPLES.ticket } },
     refusals: ["order_not_found"],
   },
   "POST /api/v1/disconnect": {
     tag: "Operate",
     id: "disconnect",
     summary: "Close a channel's sockets",
-    description: "All of them, or one user's, with 4001.",
+    description: "Closes all of them, or one user's, with 4001.",
     access: "service",
-    body: { schema: "disconnect", maxBytes: MAX_EVENT_BYTES, examples: { one_user: EXAMPLES.disconnect } },
+    body: { schema: "disconnect", maxBytes: MAX_EVENT_BYTES, examples: { one_user: BODY_EXAMPLES.disconnect } },
     answers: { 200: { description: "Closed.", schema: "disconnected", example: { closed: 1 } } },
   },
   "GET /api/v1/ws/health": {
     tag: "Operate",
     id: "health",
-    summary: "How the service is doing",
-    description: "Order ids are for services and admins; others see the sum of all orders.",
+    summary: "Service health",
+    description: "Services and admins see order ids; others see the sum over all orders.",
     access: "anyone",
-    answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: EXAMPLES.health } },
+    answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: BODY_EXAMPLES.health } },
     refusals: ["rate_limited"],
   },
   "GET /metrics": {
     tag: "Operate",
     id: "metrics",
-    summary: "What was counted, for Prometheus",
-    description: "Counters count on across hibernation and deploys.",
+    summary: "Prometheus metrics",
+    description: "Counters survive hibernation and deploys.",
     access: "service",
     answers: { 200: { description: "Prometheus text, version 0.0.4.", mediaType: "text/plain" } },
   },
   "GET /openapi.json": {
     tag: "Documents",
     id: "openapi",
-    summary: "The HTTP calls, as OpenAPI 3.1",
+    summary: "The HTTP API as OpenAPI 3.1",
     access: "open",
     answers: { 200: { description: "This document." } },
   },
   "GET /asyncapi.json": {
     tag: "Documents",
     id: "asyncapi",
-    summary: "The sockets, as AsyncAPI 3.0",
+    summary: "The WebSockets as AsyncAPI 3.0",
     access: "open",
     answers: { 200: { description: "Every frame and message, with its schema and an example." } },
   },
   "GET /docs": {
     tag: "Documents",
     id: "docs",
-    summary: "A page to read and to try",
+    summary: "This reference as a page",
     access: "open",
     answers: { 200: { description: "The page.", mediaType: "text/html" } },
   },

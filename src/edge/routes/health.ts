@@ -4,13 +4,13 @@ import { configOf } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
 import type { Overview } from "../../registry/contract.ts";
 import { logFault } from "../../telemetry/log.ts";
-import type { HonoEnv } from "../app.ts";
 import { bearerToken } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";
+import type { HonoEnv } from "../context.ts";
 import { healthOf, MAX_LISTED_CHANNELS, type RelayHealth } from "../health.ts";
-import { addressOf, requireWithinLimit } from "../limits.ts";
+import { addressOf, requireWithinLimit } from "../rate-limits.ts";
 
-/** `GET /api/v1/ws/health`: open to all; order ids only for services and admins, or when `HEALTH_DETAILS=public`. */
+/** `GET /api/v1/ws/health`: public. Order ids need a service, an admin, or `HEALTH_DETAILS=public`. */
 export async function health(c: Context<HonoEnv>): Promise<Response> {
   const isPrivileged = configOf(c.env).healthIsPublic || (bearerToken(c.req.raw) !== null && (await isOperator(c)));
   const address = addressOf(c);

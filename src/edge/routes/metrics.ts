@@ -6,11 +6,15 @@ import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { type Kind, RELAY_PROBLEMS } from "../../telemetry/metrics.ts";
-import type { HonoEnv } from "../app.ts";
+import { recordRelayTotals } from "../../telemetry/record.ts";
 import { requireService } from "../auth/require.ts";
+import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
 
-/** `GET /metrics`: Prometheus text, for services. Should a registry not answer, it is 503: counters must not go back. */
+/**
+ * `GET /metrics`: Prometheus text, for services. Answers 503 unless every registry responds, because counters must
+ * never decrease.
+ */
 export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "read");
   const counts = new Counters();
@@ -35,14 +39,13 @@ async function addRelay(env: Env, counts: Counters, gauges: Gauge[]): Promise<vo
   if (!configOf(env).redis) return;
   const { redis, lagEntries, lagSeconds, gaps, deadLetters, problems, failingChannels } =
     await relayStub(env).metrics();
-  counts.count("tidings_dead_letters_total", {}, deadLetters);
-  counts.count("tidings_stream_gaps_total", {}, gaps);
+  recordRelayTotals(counts, { gaps, deadLetters });
   gauges.push({ name: "tidings_redis_up", labels: {}, value: redis === "healthy" ? 1 : 0 });
   gauges.push({ name: "tidings_relay_failing_channels", labels: {}, value: failingChannels });
   for (const problem of RELAY_PROBLEMS) {
     gauges.push({ name: "tidings_relay_degraded", labels: { problem }, value: problems.includes(problem) ? 1 : 0 });
   }
-  // How much waits in a Redis that does not answer, nobody knows.
+  // The lag is unknown while Redis does not respond.
   if (lagEntries !== null) gauges.push({ name: "tidings_relay_lag_entries", labels: {}, value: lagEntries });
   if (lagSeconds !== null) gauges.push({ name: "tidings_relay_lag_seconds", labels: {}, value: lagSeconds });
 }

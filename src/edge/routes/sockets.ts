@@ -5,71 +5,68 @@ import { type ConnectRequest, requestSocket } from "../../channels/handshake.ts"
 import { type Config, configOf } from "../../config/config.ts";
 import { parseProductFilter } from "../../protocol/client-messages.ts";
 import { parseOrderId } from "../../protocol/names.ts";
-import type { HonoEnv } from "../app.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
-import { isOriginAllowed } from "../auth/policy.ts";
-import { publicReason, verifyToken } from "../auth/verify.ts";
+import { isHandshakeAllowed } from "../auth/origins.ts";
+import { refusalOf, verifyToken } from "../auth/verify.ts";
+import { type HonoEnv, requestIdOf } from "../context.ts";
 import { Refusal } from "../errors.ts";
-import { addressOf, isWithinLimit } from "../limits.ts";
-import { requestIdOf } from "../observe.ts";
 import { lookUpOrder } from "../orders-api.ts";
+import { addressOf, isWithinLimit } from "../rate-limits.ts";
 import { answerConnect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 
-/** `GET /api/v1/ws/orders/{order_id}`: the order's owner or an admin listens to one order. */
+/** `GET /api/v1/ws/orders/{order_id}`: the order's owner, an admin or a guest with a ticket listens to one order. */
 export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
   const config = configOf(c.env);
-  const admitted = await admit(c, config);
-  if (admitted instanceof Response) return admitted;
-  const identity = admitted;
+  const identity = await identifyClient(c, config);
+  if (identity instanceof Response) return identity;
   const orderId = parseOrderId(c.req.param("order_id") ?? "");
   if (orderId === null) return refuseSocket(c, "invalid_order_id");
 
-  const request = connectRequest(c, identity, null);
+  const request = connectRequestOf(c, identity, null);
   const answer = await requestSocket(orderStub(c.env, orderId), request);
   if (!("reason" in answer) || answer.isOwnerKnown || config.ordersApiUrl === null) return answerConnect(c, answer);
-  // A ticket is the order's own; a backend knows nothing of it.
+  // The shop's backend does not know tickets.
   if (identity.orderId !== null) return answerConnect(c, answer);
 
   const refusal = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req) ?? "", identity);
   return refusal ? refuseSocket(c, refusal) : answerConnect(c, await requestSocket(orderStub(c.env, orderId), request));
 }
 
-/** `GET /api/v1/ws/products`: any authenticated user listens to all products, or to those of `?product_id=a,b,c`. */
+/** `GET /api/v1/ws/products`: any user listens to all products, or to those of `?product_id=a,b,c`. */
 export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
-  const identity = await admit(c, configOf(c.env));
+  const identity = await identifyClient(c, configOf(c.env));
   if (identity instanceof Response) return identity;
   if (identity.orderId !== null) return refuseSocket(c, "access_denied");
   const products = parseProductFilter(c.req.query("product_id") ?? null);
   if (products === "invalid") return refuseSocket(c, "protocol_error");
 
-  const request = connectRequest(c, identity, products);
+  const request = connectRequestOf(c, identity, products);
   return answerConnect(c, await requestSocket(productsStub(c.env), request));
 }
 
 /**
- * Origin, then token: the checks that need no channel.
- * @returns Who it is, or the answer that says no.
- * @throws {Refusal} 503 when nobody can judge the token now.
+ * Checks everything that needs no channel: origin, rate limits and token.
+ * @returns The client's identity, or the response that refuses it.
+ * @throws {Refusal} 503 while the token cannot be verified.
  */
-async function admit(c: Context<HonoEnv>, config: Config): Promise<Identity | Response> {
-  if (!isOriginAllowed(c.req.raw, config)) return refuseSocket(c, "origin_not_allowed");
+async function identifyClient(c: Context<HonoEnv>, config: Config): Promise<Identity | Response> {
+  if (!isHandshakeAllowed(c.req.raw, config)) return refuseSocket(c, "origin_not_allowed");
   const address = addressOf(c);
   const isFlood = address !== null && !(await isWithinLimit(c, "CONNECTS_PER_ADDRESS", address));
   if (isFlood) return refuseSocket(c, "rate_limited");
   const verified = await verifyToken(findToken(c.req), config);
   if (!verified.ok) {
-    const { fault } = verified;
-    const reason = publicReason(fault);
-    if (reason === "unavailable") throw new Refusal(reason, { fault });
-    return refuseSocket(c, reason, fault);
+    const refusal = refusalOf(verified.reason);
+    if (refusal === "unavailable") throw new Refusal(refusal, { reasonDetail: verified.reason });
+    return refuseSocket(c, refusal, verified.reason);
   }
-  const isCalm = await isWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
-  return isCalm ? verified.identity : refuseSocket(c, "rate_limited");
+  const isAllowed = await isWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
+  return isAllowed ? verified.identity : refuseSocket(c, "rate_limited");
 }
 
-function connectRequest(c: Context, identity: Identity, products: string[] | null): ConnectRequest {
+function connectRequestOf(c: Context, identity: Identity, products: string[] | null): ConnectRequest {
   return {
     identity,
     products,
@@ -79,7 +76,7 @@ function connectRequest(c: Context, identity: Identity, products: string[] | nul
   };
 }
 
-/** Parses the position to resume from: null when none is given, `invalid` when it cannot be a position. */
+/** Parses the position to resume from. Returns null without one, and `invalid` for a malformed one. */
 function parsePosition(since: string | undefined, epoch = ""): ConnectRequest["resume"] {
   if (since === undefined) return null;
   return /^\d{1,15}$/.test(since) ? { epoch, seq: Number(since) } : "invalid";

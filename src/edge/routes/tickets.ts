@@ -2,38 +2,36 @@ import type { Context } from "hono";
 import * as z from "zod";
 import { orderStub } from "../../channels/directory.ts";
 import { configOf } from "../../config/config.ts";
-import { check, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
-import type { HonoEnv } from "../app.ts";
 import { requireService } from "../auth/require.ts";
-import { mintTicket } from "../auth/ticket.ts";
-import { readJson } from "../body.ts";
+import { issueTicket } from "../auth/ticket.ts";
+import { readValid } from "../body.ts";
+import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
 import { orderIdParam } from "./orders.ts";
 
 const MIN_TTL_SECONDS = 60;
 const MAX_TTL_SECONDS = 7 * 86_400;
-const DEFAULT_TTL_SECONDS = 3600;
+const DEFAULT_TICKET_TTL_SECONDS = 3600;
 
-/** The body. */
+/** The request body. */
 export const ticketRequest = z.strictObject({
-  ttl_seconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TTL_SECONDS),
+  ttl_seconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TICKET_TTL_SECONDS),
 });
 
-/** `POST /api/v1/orders/{order_id}/tickets`: a token for a guest, good for listening to that one order. */
+/** `POST /api/v1/orders/{order_id}/tickets`: issues a token that lets a guest listen to that order. */
 export async function createTicket(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "orders");
   const orderId = orderIdParam(c);
   const config = configOf(c.env);
   if (config.jwt.secrets.length === 0) {
-    const message = "must be set, because it signs tickets: wrangler secret put JWT_SECRET";
+    const message = "must be set because it signs tickets: wrangler secret put JWT_SECRET";
     throw new Refusal("misconfigured", { errors: [{ field: "JWT_SECRET", message }] });
   }
-  const request = check(ticketRequest, await readJson(c.req.raw, MAX_EVENT_BYTES));
-  if (!request.ok) throw new Refusal("validation_failed", { errors: request.errors });
+  const { ttl_seconds } = await readValid(c.req.raw, ticketRequest);
 
   const generation = await orderStub(c.env, orderId).ticketGeneration();
   if (generation === null) throw new Refusal("order_not_found");
-  const expiresAt = Math.floor(Date.now() / 1000) + request.value.ttl_seconds;
-  const ticket = await mintTicket(config, { orderId, generation }, expiresAt);
+  const expiresAt = Math.floor(Date.now() / 1000) + ttl_seconds;
+  const ticket = await issueTicket(config, { orderId, generation }, expiresAt);
   return c.json({ ...ticket, expires_at: new Date(expiresAt * 1000).toISOString() }, 201);
 }

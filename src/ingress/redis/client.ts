@@ -7,9 +7,9 @@ import type { RedisConfig } from "../../config/config.ts";
 const TIMEOUT_MS = 5000;
 
 /**
- * A command failed.
+ * Thrown when a command fails.
  * - `refused`: Redis answered with an error.
- * - `unavailable`: no answer, or an unintelligible one; the command may have been executed all the same.
+ * - `unavailable`: no reply, or an invalid one. The command may have been executed all the same.
  */
 export class RedisError extends Error {
   readonly kind: "refused" | "unavailable";
@@ -42,6 +42,7 @@ class Library extends Redis {
 
 const pipelineReplies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
 
+/** Sends commands to Upstash Redis over REST. */
 export class RedisClient {
   readonly #redis: Library;
   /** For replies as bytes: the library's own decoding replaces what is not UTF-8. */
@@ -106,8 +107,8 @@ export class RedisClient {
   }
 
   /**
-   * Calls `onMessage` for every message on a channel, once the promise has resolved. The library does not report the
-   * end of the underlying stream, so callers should renew a subscription from time to time.
+   * Calls `onMessage` for every message on a channel from the time the promise resolves. The library does not report
+   * the end of the underlying stream, so callers should renew a subscription from time to time.
    * @returns A function that ends the subscription.
    */
   async subscribe(channel: string, onMessage: () => void): Promise<() => void> {

@@ -1,6 +1,6 @@
 import type { RelayProblem } from "../../telemetry/metrics.ts";
 
-/** What the relay offers over RPC, as types alone. */
+/** What the relay offers over RPC, as types only. */
 
 export interface RelayStatus {
   redis: "healthy" | "unavailable" | "disabled";

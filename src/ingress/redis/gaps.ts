@@ -15,7 +15,7 @@ export interface ReadPosition {
   entriesAdded: number;
 }
 
-export type Gap =
+export type StreamGap =
   /** This many entries were removed before they were read; reading goes on at the cursor. */
   | { kind: "trimmed"; lost: number }
   /**
@@ -29,7 +29,7 @@ export type Gap =
  * remove the oldest, and XDEL removes any and notes the highest id in `max-deleted-entry-id`.
  * @param info null when the stream does not exist.
  */
-export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): Gap | null {
+export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): StreamGap | null {
   if (cursor === STREAM_START) return null;
   if (!info) return { kind: "flushed" };
   if (info.entriesAdded < entriesAdded || compareIds(info.lastId, cursor) < 0) return { kind: "recreated" };

@@ -8,7 +8,7 @@ import { Reporter } from "../../telemetry/reporter.ts";
 import { RedisClient, RedisError } from "./client.ts";
 import { writeDeadLetters } from "./dead-letters.ts";
 import { Doorbell } from "./doorbell.ts";
-import type { Gap } from "./gaps.ts";
+import type { StreamGap } from "./gaps.ts";
 import { OutboxDelivery, SOURCE } from "./outbox-delivery.ts";
 import { PollSchedule } from "./poll-schedule.ts";
 import { Registries } from "./registries.ts";
@@ -78,7 +78,7 @@ export class Pipeline {
     });
   }
 
-  /** Does the alarm's work. */
+  /** Handles the alarm. Sets the next one first, so that a failure, which `work` logs, ends nothing. */
   async alarm(): Promise<void> {
     await this.#schedule.setNextPoll();
     await this.work().catch(() => {});
@@ -157,7 +157,7 @@ export class Pipeline {
     }
   }
 
-  async #reportGap(gap: Gap | null): Promise<void> {
+  async #reportGap(gap: StreamGap | null): Promise<void> {
     if (!gap) return;
     logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
     await this.#notifyGap();

@@ -3,7 +3,7 @@ import { entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
 import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
 import { entryTime, type ReadEntry, readEntry, type StreamEntry } from "./entry.ts";
-import { countMissing, findGap, type Gap, STREAM_START } from "./gaps.ts";
+import { countMissing, findGap, STREAM_START, type StreamGap } from "./gaps.ts";
 import { entryKey } from "./read-memory.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { RelayStore } from "./relay-store.ts";
@@ -21,7 +21,7 @@ const TRIM_AFTER_MS = 60_000;
 export interface ReadResult {
   /** Whether more may be waiting in the stream. */
   hasMore: boolean;
-  gap: Gap | null;
+  gap: StreamGap | null;
   /** How many of the entries read are not events; they became dead letters. */
   rejected: number;
 }
@@ -104,7 +104,7 @@ export class StreamReader {
    * Removes the entries that were read from the stream, once there are enough of them or the last trim was long ago.
    * Returns a gap when entries after the cursor turn out to be missing.
    */
-  async trim(): Promise<Gap | null> {
+  async trim(): Promise<StreamGap | null> {
     const { cursor, entriesAdded, untrimmed, trimmedAt } = this.#store.state;
     const isDue = untrimmed >= TRIM_AFTER_ENTRIES || (untrimmed > 0 && Date.now() - trimmedAt >= TRIM_AFTER_MS);
     if (!isDue) return null;
@@ -120,12 +120,12 @@ export class StreamReader {
     return gap;
   }
 
-  #gapState(gap: Gap | null): GapState {
+  #gapState(gap: StreamGap | null): GapState {
     const { gaps, pendingGapAt } = this.#store.state;
     return gap ? { gaps: gaps + 1, pendingGapAt: Date.now() } : { gaps, pendingGapAt };
   }
 
-  #gapSince(info: StreamInfo | "unknown" | null): Gap | null {
+  #gapSince(info: StreamInfo | "unknown" | null): StreamGap | null {
     const { cursor, entriesAdded } = this.#store.state;
     // The loss cannot be counted, so it has to be assumed.
     if (info === "unknown" || (info && entriesAdded === null)) return { kind: "recreated" };

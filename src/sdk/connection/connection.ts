@@ -1,95 +1,109 @@
-import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
-import { Driver } from "./driver.ts";
-import { NO_PRODUCT, without } from "./filter.ts";
-import type { Link, OpenDriver, Output } from "./output.ts";
-import { globals } from "./page.ts";
-import type {
-  Connection,
-  OrderOptions,
-  OrderSnapshot,
-  Position,
-  ProductsConnection,
-  ProductsOptions,
-  ProductsSnapshot,
-  Status,
-} from "./types.ts";
+import { openLink } from "./driver.ts";
+import type { Link, OpenLink, Output } from "./link.ts";
+import type { Connection, OrderOptions, ProductsConnection, ProductsOptions } from "./options.ts";
+import { platform } from "./page.ts";
+import { loadPosition, savePosition } from "./position.ts";
+import { filterParams, type ProductFilter, withoutProducts, withProducts } from "./product-filter.ts";
+import type { Position, Status } from "./types.ts";
 
 /**
- * Listens to an order.
+ * Connects to an order's channel.
  * @example
  * const connection = connectOrder(orderId, {
  *   async getToken() {
  *     const response = await fetch("/api/token");
- *     if (!response.ok) throw new Error("no token");
+ *     if (!response.ok) throw new Error(`no token: ${response.status}`);
  *     return response.text();
  *   },
  *   onSnapshot: ({ current_status }) => showStatus(current_status),
  *   onEvent: (event) => event.type === "order_shipped" && showTracking(event.data.tracking_number),
  * });
- * @throws {TypeError} without a token, or without a URL where there is no page.
+ * @throws {TypeError} without `getToken` or `token`, or without `url` outside a browser.
  */
 export function connectOrder(orderId: string, options: OrderOptions): Connection {
-  // The channel tells which events come.
-  const told = options as Told;
-  return connect(`orders/${encodeURIComponent(orderId)}`, orderChannelName(orderId.toLowerCase()), told, null);
+  const path = `orders/${encodeURIComponent(orderId)}`;
+  // An order's channel carries order events only.
+  return connectChannel(path, orderChannelName(orderId.toLowerCase()), options as ChannelOptions, null);
 }
 
 /**
- * Listens to all products, or to those of `productIds`.
- * @throws {TypeError} without a token, or without a URL where there is no page.
+ * Connects to the products channel.
+ * @example
+ * const connection = connectProducts({ getToken, productIds: ["p-42"], onEvent: showProductEvent });
+ * connection.subscribe(["p-43"]);
+ * @throws {TypeError} without `getToken` or `token`, or without `url` outside a browser.
  * @throws {RangeError} for more than 50 products.
  */
 export function connectProducts(options: ProductsOptions): ProductsConnection {
   const { productIds } = options;
-  return connect(PRODUCTS_CHANNEL, PRODUCTS_CHANNEL, options as Told, productIds ? limited(productIds).sort() : null);
+  const filter = productIds ? withProducts(null, productIds).sort() : null;
+  // The products channel carries product events only.
+  return connectChannel(PRODUCTS_CHANNEL, PRODUCTS_CHANNEL, options as ChannelOptions, filter);
 }
 
-/** The options of both kinds of channel. */
-type Told = Omit<OrderOptions & ProductsOptions, "onEvent" | "onSnapshot"> & {
+/** The options of either channel. */
+type ChannelOptions = Omit<OrderOptions, "onEvent" | "onSnapshot"> & {
   onEvent?: (event: Extract<Output, { type: "event" }>["event"]) => void;
-  onSnapshot?: (snapshot: OrderSnapshot | ProductsSnapshot) => void;
+  onSnapshot?: (snapshot: Extract<Output, { type: "snapshot" }>["snapshot"]) => void;
 };
 
-function connect(path: string, channel: string, options: Told, products: readonly string[] | null): ProductsConnection {
+function connectChannel(
+  path: string,
+  channel: string,
+  options: ChannelOptions,
+  initialFilter: ProductFilter,
+): ProductsConnection {
   const { token, storage, tuning = {}, shared } = options;
   const getToken = options.getToken ?? (token === undefined ? undefined : () => token);
-  const origin = options.url ?? globals.location?.origin;
+  const origin = options.url ?? platform.location?.origin;
   if (!getToken || !origin) throw new TypeError(`Tidings needs ${getToken ? "url" : "getToken"}`);
   const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}/api/v1/ws/${path}`;
-  // Also of the position: what another filter let through says nothing of this one's events.
-  const name = `${base}?${query(null, products)}`;
+  const urlOf = (since: Position | null, products: ProductFilter) =>
+    `${base}?${new URLSearchParams({
+      ...(since && { since: String(since.seq), epoch: since.epoch }),
+      ...filterParams(products),
+    })}`;
+  // Includes the filter: a position reached with one filter may lie beyond events that another filter lets through.
+  const name = urlOf(null, initialFilter);
   const storageKey = `tidings:${name}`;
+  let filter = initialFilter;
   let status: Status = { state: "connecting", isStale: false };
-  let filter = products;
   let saved: Position | null | undefined;
+  /** Undefined while the first outputs arrive. */
+  let link: Link | undefined;
 
-  const onOutput = (output: Output): void => {
+  const deliver = (output: Output): void => {
     if (output.type === "status") {
       status = output.status;
-      tell(options.onStatus, status);
-    } else if (output.type === "event") tell(options.onEvent, output.event);
-    else if (output.type === "snapshot") tell(options.onSnapshot, output.snapshot);
-    else if (output.type === "gap") tell(options.onGap, output.gap);
+      options.onStatus?.(status);
+    } else if (output.type === "event") options.onEvent?.(output.event);
+    else if (output.type === "snapshot") options.onSnapshot?.(output.snapshot);
+    else if (output.type === "gap") options.onGap?.(output.gap);
+  };
+  const onOutput = (output: Output): void => {
+    try {
+      deliver(output);
+    } catch (error) {
+      // An error in a page's callback must not stop the connection.
+      console.error(error);
+    }
+    // After the callback: an event whose callback never ran is delivered again on the next page.
     const position = link?.position;
-    if (storage && position && position !== saved) save(storage, storageKey, position);
+    if (storage && position && position !== saved) savePosition(storage, storageKey, position);
     saved = position;
   };
-  const freshToken = async () => getToken();
-  const open: OpenDriver = (position, wasLive, onDriverOutput) =>
-    new Driver(
-      { position, products: filter, wasLive, tuning },
-      (since, wanted) => `${base}?${query(since, wanted)}`,
-      freshToken,
-      onDriverOutput,
-    );
-  const position = options.position ?? load(storage, storageKey);
-  // Outputs may come before `link` is there; then there is no position to save yet.
-  let link: Link | undefined;
-  link = shared
-    ? shared({ name, tuning, getToken: freshToken, position, open, onOutput })
+  const open: OpenLink = (from, wasLive, onLinkOutput) =>
+    openLink({ position: from, filter, wasLive, tuning }, urlOf, getToken, onLinkOutput);
+  const position = options.position ?? loadPosition(storage, storageKey);
+  const active = shared
+    ? shared({ name, tuning, getToken, position, open, onOutput })
     : open(position, false, onOutput);
-  const linked = link;
+  link = active;
+  const setFilter = (next: ProductFilter) => {
+    active.setFilter(next);
+    filter = next;
+  };
 
   return {
     channel,
@@ -97,61 +111,15 @@ function connect(path: string, channel: string, options: Told, products: readonl
       return status;
     },
     get position() {
-      return linked.position;
+      return active.position;
     },
     get lagMs() {
-      return linked.lagMs;
+      return active.lagMs;
     },
-    close: () => linked.close(),
-    reconnect: () => linked.reconnect(),
-    refreshToken: () => linked.refreshToken(),
-    subscribe(productIds) {
-      filter = limited([...(filter ?? []), ...productIds]);
-      linked.filter(productIds, true);
-    },
-    unsubscribe(productIds) {
-      filter &&= without(filter, productIds);
-      linked.filter(productIds, false);
-    },
+    close: active.close,
+    reconnect: active.reconnect,
+    refreshToken: active.refreshToken,
+    subscribe: (productIds) => setFilter(withProducts(filter, productIds)),
+    unsubscribe: (productIds) => setFilter(withoutProducts(filter, productIds)),
   };
-}
-
-function query(position: Position | null, products: readonly string[] | null): URLSearchParams {
-  return new URLSearchParams({
-    ...(position && { since: String(position.seq), epoch: position.epoch }),
-    ...(products && { product_id: products.join() || NO_PRODUCT }),
-  });
-}
-
-function limited(productIds: readonly string[]): string[] {
-  const ids = [...new Set(productIds)];
-  if (ids.length > MAX_FILTER_PRODUCTS) throw new RangeError(`A filter has at most ${MAX_FILTER_PRODUCTS} products`);
-  return ids;
-}
-
-/** A page's own mistake in a callback must not stop what comes after it. */
-function tell<T>(callback: ((value: T) => void) | undefined, value: T): void {
-  try {
-    callback?.(value);
-  } catch (error) {
-    console.error(error);
-  }
-}
-
-function load(storage: Told["storage"], key: string): Position | null {
-  try {
-    const { epoch, seq } = JSON.parse(storage?.getItem(key) ?? "null");
-    return typeof epoch === "string" && Number.isSafeInteger(seq) ? { epoch, seq } : null;
-  } catch {
-    // Nothing is there, it is somebody else's, or the browser forbids it.
-    return null;
-  }
-}
-
-function save(storage: NonNullable<Told["storage"]>, key: string, position: Position): void {
-  try {
-    storage.setItem(key, JSON.stringify(position));
-  } catch {
-    // The storage is full or forbidden: then the position lives as long as the page.
-  }
 }

@@ -1,152 +1,109 @@
+import type { CloseCode } from "../../protocol/close-rules.ts";
 import { BEARER_PROTOCOL_PREFIX, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
+import type { Link, Output } from "./link.ts";
 import { step } from "./machine.ts";
 import { type Effect, type Input, initialState, NEVER, nextTick, type Start, type State } from "./machine-state.ts";
-import type { Link, Output } from "./output.ts";
+import type { GetToken } from "./options.ts";
 import { watchPage } from "./page.ts";
+import type { ProductFilter } from "./product-filter.ts";
+import { runMachine } from "./runner.ts";
 import { claimOf } from "./token.ts";
 import type { Position } from "./types.ts";
 
-/** Those that a token consists of (RFC 7515, section 7.1). */
+/** RFC 7515, section 7.1: base64url parts, separated by dots. */
 const JWT_CHARACTERS = /^[\w.-]+$/;
-/** `WebSocket.OPEN`, which not every runtime has. */
+/** `WebSocket.OPEN`, which some runtimes lack. */
 const OPEN = 1;
-/** Longer timers fire at once (a signed 32-bit number of milliseconds). */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const PROTOCOL_ERROR = 4005 satisfies CloseCode;
 
-/** One connection with a real socket, a real clock and real timers around the state machine. */
-export class Driver implements Link {
-  #state: State;
-  readonly #socketUrl: (position: Position | null, products: readonly string[] | null) => string;
-  readonly #getToken: () => Promise<string>;
-  readonly #onOutput: (output: Output) => void;
-  #socket: WebSocket | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #unwatch: (() => void) | undefined;
-  readonly #inputs: Input[] = [];
-  #isBusy = false;
-  #lastNow = 0;
-  #ahead = 0;
+/** Opens a connection: runs its state machine with a real socket, clock and page. */
+export function openLink(
+  start: Start,
+  socketUrl: (position: Position | null, filter: ProductFilter) => string,
+  getToken: GetToken,
+  onOutput: (output: Output) => void,
+): Link {
+  let socket: WebSocket | null = null;
+  let unwatchPage: (() => void) | undefined;
+  const machine = runMachine<State, Input, Effect>(initialState(start), step, nextTick, run);
+  const { take } = machine;
 
-  constructor(
-    start: Start,
-    socketUrl: (position: Position | null, products: readonly string[] | null) => string,
-    getToken: () => Promise<string>,
-    onOutput: (output: Output) => void,
-  ) {
-    this.#state = initialState(start);
-    this.#socketUrl = socketUrl;
-    this.#getToken = getToken;
-    this.#onOutput = onOutput;
-    this.reconnect();
-  }
-
-  get position(): Position | null {
-    return this.#state.position;
-  }
-
-  get lagMs(): number | null {
-    return this.#state.lagMs;
-  }
-
-  close(): void {
-    this.#unwatch?.();
-    this.#unwatch = undefined;
-    this.#take({ type: "stop" });
-  }
-
-  reconnect(): void {
-    this.#unwatch ??= watchPage((input) => this.#take(input));
-    this.#take({ type: "connect" });
-  }
-
-  refreshToken(): void {
-    // What the page closed is over: whoever tells of tokens may outlive whoever listened.
-    if (this.#unwatch) this.#take({ type: "refresh" });
-  }
-
-  filter(productIds: readonly string[], isAdded: boolean): void {
-    this.#take({ type: "filter", productIds, isAdded });
-  }
-
-  /** Milliseconds since 1970. When the device's clock is set back, what is planned must not wait until it is there again. */
-  #now(): number {
-    this.#ahead = Math.max(this.#ahead, this.#lastNow - Date.now());
-    this.#lastNow = Date.now() + this.#ahead;
-    return this.#lastNow;
-  }
-
-  /** One input after the other: what a page does while it is told something comes after that. */
-  #take(input: Input): void {
-    this.#inputs.push(input);
-    if (this.#isBusy) return;
-    this.#isBusy = true;
-    for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) {
-      const [state, effects] = step(this.#state, next, this.#now(), Math.random);
-      this.#state = state;
-      for (const effect of effects) this.#run(effect);
-    }
-    this.#isBusy = false;
-    clearTimeout(this.#timer);
-    const at = nextTick(this.#state);
-    if (at !== NEVER) {
-      this.#timer = setTimeout(() => this.#take({ type: "tick" }), Math.min(at - this.#now(), MAX_TIMER_MS));
-    }
-  }
-
-  #run(effect: Effect): void {
+  function run(effect: Effect): void {
     switch (effect.type) {
       case "get_token":
-        this.#fetchToken(effect.request);
+        void fetchToken(effect.request);
         return;
       case "open":
-        this.#open(effect);
+        openSocket(effect);
         return;
       case "send":
-        if (this.#socket?.readyState === OPEN) this.#socket.send(effect.text);
+        if (socket?.readyState === OPEN) socket.send(effect.text);
         return;
       case "drop":
-        this.#socket?.close(1000);
-        this.#socket = null;
+        socket?.close(1000);
+        socket = null;
         return;
       default:
-        // A page that closed the connection while it was told something hears nothing more.
-        if (!this.#inputs.some(({ type }) => type === "stop")) this.#onOutput(effect);
+        // After the page called `close()` from a callback, it receives nothing more.
+        if (!machine.isQueued("close")) onOutput(effect);
     }
   }
 
-  async #fetchToken(request: number): Promise<void> {
+  async function fetchToken(request: number): Promise<void> {
     try {
-      const token: unknown = await this.#getToken();
-      // An error page, for instance, or what is not in it: the service could only say that it should not come back.
+      const token: unknown = await getToken();
+      // The text of an error page, for example: the service would refuse it for good, but the next call may succeed.
       if (typeof token !== "string" || !JWT_CHARACTERS.test(token)) throw new TypeError();
-      const expiresAt = Number(claimOf(token, "exp")) * 1000 || NEVER;
-      this.#take({ type: "token", request, token, expiresAt });
+      take({ type: "token", request, token, expiresAt: Number(claimOf(token, "exp")) * 1000 || NEVER });
     } catch {
-      this.#take({ type: "token_failed", request });
+      take({ type: "token_failed", request });
     }
   }
 
-  #open({ socket: id, token, position, products }: Extract<Effect, { type: "open" }>): void {
+  function openSocket({ socket: id, token, position, filter }: Extract<Effect, { type: "open" }>): void {
     try {
-      const url = this.#socketUrl(position, products);
-      const socket = new WebSocket(url, [SUBPROTOCOL, BEARER_PROTOCOL_PREFIX + token]);
-      this.#socket = socket;
+      socket = new WebSocket(socketUrl(position, filter), [SUBPROTOCOL, BEARER_PROTOCOL_PREFIX + token]);
       socket.addEventListener("message", ({ data }) => {
-        if (data === PONG) this.#take({ type: "pong", socket: id });
-        // One by one: the position is that of the last event that the page was told of.
-        else for (const frame of framesOf(String(data))) this.#take({ type: "frame", socket: id, frame });
+        if (data === PONG) take({ type: "pong", socket: id });
+        // One input per frame, so that the position is always that of the event just delivered.
+        else for (const frame of parseFrames(String(data))) take({ type: "frame", socket: id, frame });
       });
-      socket.addEventListener("close", ({ code, reason }) => this.#take({ type: "closed", socket: id, code, reason }));
+      socket.addEventListener("close", ({ code, reason }) => take({ type: "socket_closed", socket: id, code, reason }));
     } catch {
-      // The error would show the token. Trying the same again does not help.
-      const reason = "No WebSocket URL";
-      this.#take({ type: "closed", socket: id, code: 4005, reason });
+      // The URL is invalid; retrying does not help. The error itself is dropped because it contains the token.
+      take({ type: "socket_closed", socket: id, code: PROTOCOL_ERROR, reason: "Invalid WebSocket URL" });
     }
   }
+
+  function reconnect(): void {
+    unwatchPage ??= watchPage(take);
+    take({ type: "connect" });
+  }
+  reconnect();
+
+  return {
+    get position() {
+      return machine.state.position;
+    },
+    get lagMs() {
+      return machine.state.lagMs;
+    },
+    close() {
+      unwatchPage?.();
+      unwatchPage = undefined;
+      take({ type: "close" });
+    },
+    reconnect,
+    refreshToken() {
+      // After `close()`, a new token must not open the connection again.
+      if (unwatchPage) take({ type: "refresh" });
+    },
+    setFilter: (filter) => take({ type: "filter", filter }),
+  };
 }
 
-/** The frames of a message; none of one that is no JSON. */
-function framesOf(text: string): unknown[] {
+/** Returns the frames of a message, or none if it is not JSON. */
+function parseFrames(text: string): unknown[] {
   try {
     return [JSON.parse(text)].flat();
   } catch {

@@ -1,24 +1,26 @@
-import type { Output } from "./output.ts";
+import type { Output } from "./link.ts";
+import type { ProductFilter } from "./product-filter.ts";
 import { DEFAULT_TUNING, type Tuning } from "./tuning.ts";
 import type { Position, Status } from "./types.ts";
 
-/** What the state machine of a connection knows, is told, and asks for. */
+/** The state, inputs and effects of the connection's state machine. */
 
-/** No deadline. */
+/** A deadline that is not set. */
 export const NEVER = Number.POSITIVE_INFINITY;
 
-/** What rings in a connection's life, in milliseconds since 1970; `NEVER` when nothing is planned. */
+/** When the machine acts without another input: milliseconds since 1970, or `NEVER`. */
 export interface Deadlines {
-  /** The next try, or the end of patience with a token or a socket. */
+  /** When to retry (`backoff`), or when to give up on the token (`authorizing`) or the first frame (`connecting`). */
   phaseEndsAt: number;
   pingAt: number;
   pongBy: number;
+  /** When the connection has been live long enough to count as a success. */
   stableAt: number;
-  /** When a fresh token is fetched, and by when it has to be there. */
+  /** When to fetch a fresh token, and when to give up on it. */
   refreshAt: number;
   refreshBy: number;
-  /** When the service is told of changes to the filter. */
-  filterAt: number;
+  /** When to send filter changes to the service. */
+  sendFilterAt: number;
 }
 
 export const NO_DEADLINES: Readonly<Deadlines> = {
@@ -28,90 +30,92 @@ export const NO_DEADLINES: Readonly<Deadlines> = {
   stableAt: NEVER,
   refreshAt: NEVER,
   refreshBy: NEVER,
-  filterAt: NEVER,
+  sendFilterAt: NEVER,
 };
+
+/** See the diagram in `machine.ts`. */
+export type Phase = "idle" | "backoff" | "authorizing" | "connecting" | "live" | "suspended" | "closed";
 
 export interface State extends Readonly<Deadlines> {
   readonly tuning: Tuning;
-  /** `waiting` for the next try, for the `token`, for the first frame (`opening`); `asleep` with the page. */
-  readonly phase: "idle" | "waiting" | "token" | "opening" | "live" | "asleep" | "closed";
+  readonly phase: Phase;
+  /** The last status reported to the page. */
   readonly status: Status;
   readonly position: Position | null;
-  /** The filter as the page wants it, and as the socket was opened with; null for everything. */
-  readonly products: readonly string[] | null;
-  readonly openedWith: readonly string[] | null;
-  /** Which request for a token, and which socket, counts: what older ones say is too late. No socket has this number
-   * while none is open. */
+  /** The filter the page wants, and the one the service knows. */
+  readonly filter: ProductFilter;
+  readonly sentFilter: ProductFilter;
+  /**
+   * Numbers of the current token request and the current socket. Inputs with an older number are late and ignored. While
+   * no socket is open, no socket has this number.
+   */
   readonly request: number;
   readonly socket: number;
-  /** Tries since the last success, and when the last one began. */
-  readonly attempt: number;
+  /** Failed attempts since the last success, and when the last attempt began. */
+  readonly failures: number;
   readonly attemptAt: number;
-  /** The token in use, and the one that the service refused since the last success, with what it said. */
   readonly token: string | null;
+  /** The token that the service refused since the last success, and the service's reason. */
   readonly refused: { readonly token: string | null; readonly reason: string } | null;
   readonly wasLive: boolean;
   readonly isRecovered: boolean;
-  /** The events up to this `seq` are being replayed. */
+  /** Events up to this `seq` are being replayed. */
   readonly replayUntil: number;
-  /** The `seq` before a hole that made it come back. */
-  readonly holeAfter: number | null;
+  /** The `seq` before a missing event, if the connection was reopened to fetch that event. */
+  readonly missingAfter: number | null;
   readonly isOnline: boolean;
   readonly isVisible: boolean;
-  /** How many times it sent a `ping` that is not answered yet, and how long it waits for a sign of life meanwhile. */
-  readonly pings: number;
-  readonly patienceMs: number;
-  /** When the token came (our clock) and ends (the service's clock); `NEVER` when that is not known. */
+  /** Pings not answered yet, and how long to wait for the pong, in milliseconds. */
+  readonly pendingPings: number;
+  readonly pongTimeoutMs: number;
+  /** When the token arrived (our clock) and expires (the service's clock; `NEVER` when unknown). */
   readonly tokenAt: number;
-  readonly tokenEnds: number;
-  /** The smallest (our clock − the service's clock) on this connection. */
-  readonly skewMs: number;
+  readonly tokenExpiresAt: number;
+  /** The smallest difference between our clock and a frame's timestamp on this connection. */
+  readonly clockSkewMs: number;
   readonly lagMs: number | null;
-
-  /** Since when it is not live; `NEVER` while it is. */
-  readonly notLiveSince: number;
+  /** When the status becomes stale; `NEVER` while the connection is live. */
+  readonly staleAt: number;
 }
 
 export type Input =
-  /** Begins, also after a stop; or tries now instead of later. */
+  /** Connect or retry now. */
   | { type: "connect" }
-  | { type: "stop" }
-  /** The page has another token. */
+  | { type: "close" }
+  /** The page has a new token. */
   | { type: "refresh" }
-  /** @param expiresAt The token's own `exp`, in milliseconds since 1970, or `NEVER` when it cannot be read. */
+  /** @param expiresAt The token's `exp` in milliseconds since 1970, or `NEVER` when it has none. */
   | { type: "token"; request: number; token: string; expiresAt: number }
   | { type: "token_failed"; request: number }
   | { type: "frame"; socket: number; frame: unknown }
-  /** The answer to the oldest `ping`. */
   | { type: "pong"; socket: number }
-  | { type: "closed"; socket: number; code: number; reason: string }
-  /** A deadline has come. */
+  | { type: "socket_closed"; socket: number; code: number; reason: string }
+  /** A deadline has passed. */
   | { type: "tick" }
+  | { type: "filter"; filter: ProductFilter }
+  | PageInput;
+
+/** What happens to the page. */
+export type PageInput =
   | { type: "online"; isOnline: boolean }
   | { type: "visible"; isVisible: boolean }
-  /** The page is put away (back-forward cache, frozen tab), and comes back. */
-  | { type: "sleep" }
-  | { type: "wake" }
-  | { type: "filter"; productIds: readonly string[]; isAdded: boolean };
+  /** The browser freezes the page or puts it into the back-forward cache, and later resumes it. */
+  | { type: "suspend" }
+  | { type: "resume" };
 
 export type Effect =
   | { type: "get_token"; request: number }
-  | {
-      type: "open";
-      socket: number;
-      token: string;
-      position: Position | null;
-      products: readonly string[] | null;
-    }
+  | { type: "open"; socket: number; token: string; position: Position | null; filter: ProductFilter }
   | { type: "send"; text: string }
-  /** Close the socket and forget it. */
+  /** Close the socket and ignore it from now on. */
   | { type: "drop" }
   | Output;
 
+/** How a connection starts. */
 export interface Start {
   position: Position | null;
-  products: readonly string[] | null;
-  /** Whether a connection that this one goes on from was live. */
+  filter: ProductFilter;
+  /** Whether it continues a connection that was live, in this tab or another. */
   wasLive: boolean;
   tuning: Partial<Tuning>;
 }
@@ -123,34 +127,32 @@ export function initialState({ tuning, wasLive, ...start }: Start): State {
     tuning: { ...DEFAULT_TUNING, ...tuning },
     phase: "idle",
     status: { state: wasLive ? "recovering" : "connecting", isStale: false },
-    openedWith: null,
+    sentFilter: null,
     request: 0,
     socket: 0,
-    attempt: 0,
-    attemptAt: -NEVER,
+    failures: 0,
+    attemptAt: 0,
     token: null,
     refused: null,
     wasLive,
     isRecovered: false,
     replayUntil: 0,
-    holeAfter: null,
+    missingAfter: null,
     isOnline: true,
     isVisible: true,
-    pings: 0,
-    patienceMs: 0,
+    pendingPings: 0,
+    pongTimeoutMs: 0,
     tokenAt: 0,
-    tokenEnds: NEVER,
-    skewMs: 0,
+    tokenExpiresAt: NEVER,
+    clockSkewMs: 0,
     lagMs: null,
-    notLiveSince: NEVER,
+    staleAt: NEVER,
   };
 }
 
-/** When the machine wants its next `tick`, in milliseconds since 1970; `NEVER` when nothing is due. */
+/** Returns when the machine needs its next `tick`, in milliseconds since 1970, or `NEVER`. */
 export function nextTick(state: State): number {
-  const { notLiveSince, status, tuning } = state;
-  const staleAt = status.isStale ? NEVER : notLiveSince + tuning.staleMs;
-  // The object has the keys of its type, and no others.
+  // `Object.keys` is typed `string[]`; this object has exactly the keys of its type.
   const deadlines = Object.keys(NO_DEADLINES) as (keyof Deadlines)[];
-  return Math.min(staleAt, ...deadlines.map((name) => state[name]));
+  return Math.min(state.status.isStale ? NEVER : state.staleAt, ...deadlines.map((name) => state[name]));
 }

@@ -1,46 +1,34 @@
-/** What a page tells of itself. All of it is missing in Node and Workers, and nothing is read when this is loaded. */
+import type { PageInput } from "./machine-state.ts";
 
-interface PageGlobals {
-  addEventListener(type: string, listener: () => void, options: { signal: AbortSignal }): void;
-  document: Pick<PageGlobals, "addEventListener"> & { visibilityState: string };
-  navigator: { onLine?: boolean };
-  location: { origin: string };
-}
+/** The browser page that a connection runs in, if any. */
 
-// The types of Workers, Node and browsers disagree about what is global; all of it is optional here.
-export const globals = globalThis as unknown as Partial<PageGlobals>;
-
-/** What happens to a page, in the words of the state machine. */
-export type PageInput =
-  | { type: "online"; isOnline: boolean }
-  | { type: "visible"; isVisible: boolean }
-  | { type: "sleep" | "wake" };
+/** Global objects, all optional: Node, Bun and Workers have only some of them. */
+export const platform: Partial<typeof globalThis> = globalThis;
 
 /**
- * Watches the page.
- * @returns What ends that.
+ * Reports whether the page is online and visible, now and at every change, and when it is suspended and resumed.
+ * @returns A function that stops the reports.
  */
 export function watchPage(onInput: (input: PageInput) => void): () => void {
-  const { document, navigator } = globals;
-  const watching = new AbortController();
-  const on = (target: typeof globals, name: string, listener: () => void) =>
-    target.addEventListener?.(name, listener, watching);
-  const online = (isOnline: boolean) => onInput({ type: "online", isOnline });
-  const visible = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
-  const sleep = () => onInput({ type: "sleep" });
-  const wake = () => onInput({ type: "wake" });
-  on(globals, "online", () => online(true));
-  on(globals, "offline", () => online(false));
-  // A page in the back-forward cache may keep no socket.
-  on(globals, "pagehide", sleep);
-  on(globals, "pageshow", wake);
-  if (document) {
-    on(document, "freeze", sleep);
-    on(document, "resume", wake);
-    on(document, "visibilitychange", visible);
-  }
-  // Both, because they may have changed since the page was watched last.
-  visible();
-  online(navigator?.onLine !== false);
-  return () => watching.abort();
+  const { document, navigator } = platform;
+  const stop = new AbortController();
+  // `stop` serves as options: it has a `signal`.
+  const on = (target: Partial<EventTarget> | undefined, type: string, listener: () => void) =>
+    target?.addEventListener?.(type, listener, stop);
+  const reportOnline = (isOnline: boolean) => onInput({ type: "online", isOnline });
+  const reportVisible = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
+  const suspend = () => onInput({ type: "suspend" });
+  const resume = () => onInput({ type: "resume" });
+  on(platform, "online", () => reportOnline(true));
+  on(platform, "offline", () => reportOnline(false));
+  // A page with an open socket cannot enter the back-forward cache.
+  on(platform, "pagehide", suspend);
+  on(platform, "pageshow", resume);
+  // Page Lifecycle API: Chrome freezes background tabs.
+  on(document, "freeze", suspend);
+  on(document, "resume", resume);
+  on(document, "visibilitychange", reportVisible);
+  reportVisible();
+  reportOnline(navigator?.onLine !== false);
+  return () => stop.abort();
 }

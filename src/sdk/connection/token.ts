@@ -1,6 +1,8 @@
 /**
- * One claim of a JWT, unverified: that is the service's business. It says when to fetch a fresh token, and whose
- * connection may be shared; for that it is good enough that text beyond ASCII comes as its bytes, a character each.
+ * Reads one claim of a JWT without verifying it, which is the service's job. The SDK needs `exp` to fetch a new token
+ * in time, and `sub` to let only tabs of the same user share a socket. Non-ASCII text is returned as its UTF-8 bytes, one
+ * character per byte.
+ * @returns The claim, or undefined if the token is malformed or has no such claim.
  */
 export function claimOf(token: string, name: "exp" | "sub"): unknown {
   try {

@@ -1,26 +1,35 @@
-/** The times a connection goes by, in milliseconds. */
+/** The timings of a connection, in milliseconds. */
 export interface Tuning {
-  /** The first retry comes at a random moment within this time; each further one within twice the time before. */
+  /**
+   * Back-off before the first retry: a random delay up to this long. The limit doubles with every failure (full
+   * jitter). Default: 1 second.
+   */
   firstBackoffMs: number;
-  /** … but never more than this. */
+  /** The most that the back-off's limit grows to. Default: 30 seconds. */
   maxBackoffMs: number;
-  /** Between two tries that fail, at least this. */
+  /** The minimum time between the starts of two attempts. The first automatic retry is exempt. Default: 1 second. */
   minRetryMs: number;
-  /** Without a network, or in a hidden tab after some tries, a retry takes between half of this and all of it. */
+  /**
+   * Back-off without a network, and in a hidden tab after three failures: a random delay between half of this and all
+   * of it. Default: 60 seconds.
+   */
   slowBackoffMs: number;
-  /** So long a connection must live after its first frame to count as a success. */
+  /** How long a connection must be live to count as a success, which resets the back-off. Default: 5 seconds. */
   stableMs: number;
-  /** How long a token may take, and then the socket with its first frame. */
+  /** How long to wait for a token, and then for the first frame. Default: 10 seconds. */
   connectTimeoutMs: number;
-  /** A `ping` is sent so often; a service closes who never does. */
+  /** The time between two pings. The service closes sockets that stay silent for 10 minutes. Default: 25 seconds. */
   heartbeatMs: number;
-  /** The connection is dead when nothing came so long after a `ping`. */
+  /** How long the socket may stay silent after a `ping` before it counts as dead. Default: 10 seconds. */
   heartbeatTimeoutMs: number;
-  /** The same after a device or tab woke up, when somebody is looking. */
+  /** The same after the device woke up, or the page was resumed or shown again. Default: 3 seconds. */
   wakeTimeoutMs: number;
-  /** A fresh token is fetched so long before the old one ends, but never before half of its life. */
+  /**
+   * How long before a token expires to fetch a new one, but never in the first half of its lifetime. Default: 30
+   * seconds.
+   */
   refreshLeadMs: number;
-  /** After so long without being live, what is shown is stale. */
+  /** How long a connection may be down before its status is stale. Default: 10 seconds. */
   staleMs: number;
 }
 

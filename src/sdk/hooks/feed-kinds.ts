@@ -2,130 +2,120 @@ import { connectOrder, connectProducts } from "../connection/connection.ts";
 import { claimOf } from "../connection/token.ts";
 import type { OrderEvent, ProductEvent } from "../connection/types.ts";
 import {
-  type AnyOptions,
-  type Consumer,
   Feed,
+  type FeedOptions,
   type OrderHookOptions,
   type OrderUpdates,
   type ProductsHookOptions,
   type ProductUpdates,
-  type Told,
+  type Subscriber,
   type Updates,
 } from "./feed.ts";
 import { type ProductMap, withOrderEvent, withProductEvents, withSnapshot } from "./views.ts";
 
-/** The two kinds of feed, and how a hook finds its own. */
+/** The feeds of orders and products, and how hooks find the feed they share. */
 
-const NOTHING = {
+const NOTHING_YET = {
   isConnected: false,
   isStale: false,
   recovered: false,
   lastEvent: null,
   lagMs: null,
   gap: null,
+  error: null,
 } as const;
-const IDLE = { ...NOTHING, status: "idle", error: null } as const;
-const CONNECTING = { ...NOTHING, status: "connecting", error: null } as const;
 const NO_PRODUCTS: ProductMap = new Map();
+const IDLE_ORDER: OrderUpdates = { ...NOTHING_YET, status: "idle", order: null };
+const CONNECTING_ORDER: OrderUpdates = { ...IDLE_ORDER, status: "connecting" };
+const IDLE_PRODUCTS: ProductUpdates = { ...NOTHING_YET, status: "idle", products: NO_PRODUCTS };
+const CONNECTING_PRODUCTS: ProductUpdates = { ...IDLE_PRODUCTS, status: "connecting" };
 
-const feeds = new Map<string, Feed<OrderUpdates> | Feed<ProductUpdates>>();
-
-/** What a hook wants, so that every hook that wants the same gets the same; null when there is nothing to connect to. */
+/** Identifies the feed that a hook needs; hooks with the same key share it. @returns Null if there is nothing to open. */
 export function feedKey(
-  channel: string | null | undefined,
-  { url, token, getToken, productIds, user }: AnyOptions,
+  id: string | null | undefined,
+  { url, token, getToken, productIds, user }: FeedOptions<never>,
 ): string | null {
-  if (!channel || !(token || getToken) || productIds?.length === 0) return null;
-  // Another token of the same user is no reason for another connection.
+  if (!id || !(token || getToken) || productIds?.length === 0) return null;
+  // A new token of the same user keeps the connection.
   const owner = user ?? (token ? (claimOf(token, "sub") ?? token) : "");
-  return JSON.stringify([channel.toLowerCase(), url ?? "", owner, productIds && [...new Set(productIds)].sort()]);
+  return JSON.stringify([id.toLowerCase(), url ?? "", owner, productIds && [...new Set(productIds)].sort()]);
 }
 
-/** The options that a hook was called with; the original service's hooks took a token. */
+/** Returns a hook's options. Like the original service's hooks, it may be called with a token instead. */
 export function hookOptions<O extends OrderHookOptions | ProductsHookOptions>(
   options: O | string | null | undefined,
 ): O {
-  // A token alone, or nothing, is a set of options of either kind.
+  // All fields of either kind of options are optional, so `token` alone is valid.
   return typeof options === "object" && options !== null ? options : ({ token: options } as O);
 }
 
-const IDLE_ORDER: OrderUpdates = { ...IDLE, order: null };
-const CONNECTING_ORDER: OrderUpdates = { ...CONNECTING, order: null };
-const IDLE_PRODUCTS: ProductUpdates = { ...IDLE, products: NO_PRODUCTS };
-const CONNECTING_PRODUCTS: ProductUpdates = { ...CONNECTING, products: NO_PRODUCTS };
-
-/** One kind of feed, as the hooks of every framework use it. */
-export interface Kind<V> {
-  /** What is shown; the same object as long as nothing changed. */
+/** One kind of feed, for the hooks of every framework. A null key means that there is no feed. */
+export interface FeedKind<E, V> {
+  /** Returns the current view: the same object as long as nothing changes. */
   view(key: string | null): V;
-  /** Shown by a server, which connects to nothing. */
+  /** Returns the view before the first frame, which is also what a server renders. */
   initial(key: string | null): V;
-  /** @returns What ends the use. */
-  use(key: string, id: string, consumer: Consumer): () => void;
-  renew(key: string | null, token: string | null | undefined): void;
+  /** Subscribes a component and opens the feed if necessary. @returns A function that unsubscribes. */
+  subscribe(key: string, id: string, subscriber: Subscriber<E>): () => void;
+  setToken(key: string | null, token: string | null | undefined): void;
   reconnect(key: string | null): void;
 }
 
-function kindOf<V extends Updates<Told>>(
+function feedKind<E, V extends Updates<E>>(
   idle: V,
   connecting: V,
-  make: (id: string, options: AnyOptions, onUnused: () => void) => Feed<V>,
-): Kind<V> {
-  // A key names its channel, and a channel has one kind of feed.
-  const find = (key: string | null) => feeds.get(key ?? "") as Feed<V> | undefined;
+  open: (id: string, options: FeedOptions<E>, onUnused: () => void) => Feed<E, V>,
+): FeedKind<E, V> {
+  const feeds = new Map<string, Feed<E, V>>();
+  const find = (key: string | null) => (key === null ? undefined : feeds.get(key));
   const initial = (key: string | null) => (key === null ? idle : connecting);
   return {
     initial,
     view: (key) => find(key)?.view ?? initial(key),
-    use(key, id, consumer) {
-      const feed = find(key) ?? make(id, consumer.options(), () => feeds.delete(key));
-      feeds.set(key, feed as unknown as Feed<OrderUpdates>);
-      return feed.use(consumer);
+    subscribe(key, id, subscriber) {
+      const feed = find(key) ?? open(id, subscriber.options(), () => feeds.delete(key));
+      feeds.set(key, feed);
+      return feed.subscribe(subscriber);
     },
-    renew: (key, token) => find(key)?.renew(token),
+    setToken: (key, token) => find(key)?.setToken(token),
     reconnect: (key) => find(key)?.reconnect(),
   };
 }
 
-export const orderKind: Kind<OrderUpdates> = kindOf(
+export const orderKind: FeedKind<OrderEvent, OrderUpdates> = feedKind(
   IDLE_ORDER,
   CONNECTING_ORDER,
   (id, options, onUnused) =>
-    new Feed(
+    new Feed<OrderEvent, OrderUpdates>(
       CONNECTING_ORDER,
       options,
-      (told, feed) =>
+      (connectOptions, feed) =>
         connectOrder(id, {
-          ...told,
+          ...connectOptions,
           onSnapshot: (snapshot) => feed.update((view) => ({ ...view, order: withSnapshot(view.order, snapshot) })),
         }),
-      (view, events) => {
-        // An order's channel carries an order's events.
-        const order = view.order && (events as readonly OrderEvent[]).reduce(withOrderEvent, view.order);
-        return { ...view, order };
-      },
+      (view, events) => ({ ...view, order: view.order && events.reduce(withOrderEvent, view.order) }),
       onUnused,
     ),
 );
 
-export const productsKind: Kind<ProductUpdates> = kindOf(
+export const productsKind: FeedKind<ProductEvent, ProductUpdates> = feedKind(
   IDLE_PRODUCTS,
   CONNECTING_PRODUCTS,
   (_, options, onUnused) =>
-    new Feed(
+    new Feed<ProductEvent, ProductUpdates>(
       CONNECTING_PRODUCTS,
       options,
-      (told, feed) =>
+      (connectOptions, feed) =>
         connectProducts({
-          ...told,
+          ...connectOptions,
           onGap(gap) {
-            // What events said may not be the last word any more: a page loads its products anew.
+            // The lost events may have changed any product, so the view starts over; the page reloads its own data.
             feed.update((view) => ({ ...view, products: NO_PRODUCTS }));
-            told.onGap(gap);
+            connectOptions.onGap(gap);
           },
         }),
-      // The products channel carries products' events.
-      (view, events) => ({ ...view, products: withProductEvents(view.products, events as readonly ProductEvent[]) }),
+      (view, events) => ({ ...view, products: withProductEvents(view.products, events) }),
       onUnused,
     ),
 );

@@ -1,115 +1,113 @@
-import type {
-  ClosedReason,
-  Connection,
-  Gap,
-  OrderEvent,
-  OrderOptions,
-  ProductEvent,
-  ProductsOptions,
-  Status,
-} from "../connection/types.ts";
+import type { Connection, OrderOptions, ProductsOptions } from "../connection/options.ts";
+import type { ClosedReason, Gap, OrderEvent, ProductEvent, Status } from "../connection/types.ts";
 import type { OrderView, ProductMap } from "./views.ts";
 
-/**
- * What the hooks share: one connection for all components that want the same, opened by the first one and closed a
- * little after the last one, so that StrictMode's second mount and a quick change of pages find it open.
- */
+/** The connection behind the hooks, shared by all components that need the same channel. */
 
-/** How long a connection outlives the last component that used it. */
+/**
+ * How long a connection stays open without subscribers. React's StrictMode mounts twice, and page changes unmount one
+ * component before they mount the next.
+ */
 export const LINGER_MS = 1000;
 
 /** What both hooks return, besides the order or the products. */
 export interface Updates<E> {
-  /** `idle` without an id or a token: there is no connection. */
+  /** `idle` if there is nothing to connect to: no id, no token, or no products. */
   readonly status: Status["state"] | "idle";
+  /** Whether `status` is `live`. */
   readonly isConnected: boolean;
-  /** It was not live for some time: what is shown may be old. */
+  /** Whether the view may be out of date, because the connection has been down for a while. */
   readonly isStale: boolean;
-  /** Whether the last break was bridged: everything that was missed has come. */
+  /** Whether the last interruption ended with every missed event delivered. */
   readonly recovered: boolean;
   readonly lastEvent: E | null;
-  /** How old the last event was when it came, in milliseconds; null before the first one. */
+  /** How late the last event arrived, in milliseconds; null before the first one. */
   readonly lagMs: number | null;
-  /** The last gap: events that cannot be had. Load the state anew when this changes. */
+  /** The last gap, where events were lost. Reload the state when this changes. */
   readonly gap: Gap | null;
-  /** Why the connection is over; null while it is not. */
+  /** Why the connection closed for good; null unless `status` is `closed`. */
   readonly error: ClosedReason | null;
 }
 
 export interface OrderUpdates extends Updates<OrderEvent> {
-  /** Null before the first frame. */
+  /** The order's current state; null before the first frame. */
   readonly order: OrderView | null;
 }
 
 export interface ProductUpdates extends Updates<ProductEvent> {
-  /** The products that something happened to since this began, by id. */
+  /** Every product that has had an event since the connection opened, by product id. */
   readonly products: ProductMap;
 }
 
-/** The options of a hook. A string is a token. `getToken` may be another function each time: the last one counts. */
+/** Options of a hook. Callbacks and `getToken` may be new functions on every render; the latest are used. */
 export type HookOptions<O> = Omit<O, "onSnapshot" | "token"> & {
   token?: string | null | undefined;
-  /** Whose updates these are, where `getToken` brings the tokens: another user is another connection. */
+  /**
+   * Identifies the user, if tokens come from `getToken`. Components share a connection only if they pass the same user.
+   */
   user?: string | undefined;
 };
 export type OrderHookOptions = HookOptions<OrderOptions>;
 export type ProductsHookOptions = HookOptions<ProductsOptions>;
 
-/** A component that uses a connection. */
-export interface Consumer {
-  /** Its options as of now. */
-  options(): AnyOptions;
-  /** Something of what it shows has changed. */
-  onChange(): void;
-}
-
 /** The options of either hook. */
-export type AnyOptions = Omit<ProductsHookOptions, "onEvent"> & { onEvent?: ((event: never) => void) | undefined };
-export type Told = OrderEvent | ProductEvent;
+export type FeedOptions<E> = Omit<ProductsHookOptions, "onEvent"> & { onEvent?: ((event: E) => void) | undefined };
 
-/** What a feed connects with: it hears everything itself. */
-export type ConnectOptions = Omit<ProductsOptions, "onEvent" | "onGap"> & {
-  onEvent(event: Told): void;
+/** The options that a feed passes to its connection. */
+export type FeedConnectOptions<E> = Omit<ProductsOptions, "onEvent" | "onGap"> & {
+  onEvent(event: E): void;
   onGap(gap: Gap): void;
 };
 
-/** One connection, what has come of it, and who uses it. */
-export class Feed<V extends Updates<Told>> {
+/** A component that uses a feed. */
+export interface Subscriber<E> {
+  /** Returns the component's latest options. */
+  options(): FeedOptions<E>;
+  /** Called when the view has changed. */
+  onChange(): void;
+}
+
+/** One connection, the view that its events build up, and the components that show it. */
+export class Feed<E, V extends Updates<E>> {
   view: V;
-  readonly #fold: (view: V, events: readonly Told[]) => V;
-  readonly #consumers = new Set<Consumer>();
+  readonly #applyEvents: (view: V, events: readonly E[]) => V;
+  readonly #subscribers = new Set<Subscriber<E>>();
   readonly #connection: Connection;
   readonly #onUnused: () => void;
   #token: string | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
-  #events: Told[] = [];
-  #isChanged = false;
+  /** Events that are not in the view yet. */
+  #events: E[] = [];
+  #isChangeScheduled = false;
 
+  /**
+   * @param initial The view before the first frame.
+   * @param onUnused Called before the connection closes.
+   */
   constructor(
-    empty: V,
-    options: AnyOptions,
-    connect: (options: ConnectOptions, feed: Feed<V>) => Connection,
-    fold: (view: V, events: readonly Told[]) => V,
+    initial: V,
+    options: FeedOptions<E>,
+    connect: (options: FeedConnectOptions<E>, feed: Feed<E, V>) => Connection,
+    applyEvents: (view: V, events: readonly E[]) => V,
     onUnused: () => void,
   ) {
-    this.view = empty;
-    this.#fold = fold;
+    this.view = initial;
+    this.#applyEvents = applyEvents;
     this.#onUnused = onUnused;
     this.#token = options.token ?? undefined;
     this.#connection = connect(
       {
         ...options,
         token: undefined,
-        getToken: () => this.#freshToken(),
-        onEvent: (event: Told) => {
+        getToken: () => this.#getToken(),
+        onEvent: (event) => {
           this.#events.push(event);
-          this.#changed();
-          // Which events come follows from the channel, which follows from the hook.
-          this.#tell(({ onEvent }) => (onEvent as ((event: Told) => void) | undefined)?.(event));
+          this.#scheduleChange();
+          this.#notify(({ onEvent }) => onEvent?.(event));
         },
         onGap: (gap) => {
           this.update((view) => ({ ...view, gap }));
-          this.#tell(({ onGap }) => onGap?.(gap));
+          this.#notify(({ onGap }) => onGap?.(gap));
         },
         onStatus: (status) => {
           this.update((view) => ({
@@ -120,21 +118,21 @@ export class Feed<V extends Updates<Told>> {
             recovered: status.state === "live" ? status.recovered : view.recovered,
             error: status.state === "closed" ? status.reason : null,
           }));
-          this.#tell(({ onStatus }) => onStatus?.(status));
+          this.#notify(({ onStatus }) => onStatus?.(status));
         },
       },
       this,
     );
   }
 
-  /** @returns What ends the use. */
-  use(consumer: Consumer): () => void {
+  /** Adds a component. @returns A function that removes it. */
+  subscribe(subscriber: Subscriber<E>): () => void {
     clearTimeout(this.#linger);
-    this.#consumers.add(consumer);
-    this.renew(consumer.options().token);
+    this.#subscribers.add(subscriber);
+    this.setToken(subscriber.options().token);
     return () => {
-      this.#consumers.delete(consumer);
-      if (this.#consumers.size > 0) return;
+      this.#subscribers.delete(subscriber);
+      if (this.#subscribers.size > 0) return;
       this.#linger = setTimeout(() => {
         this.#onUnused();
         this.#connection.close();
@@ -142,8 +140,8 @@ export class Feed<V extends Updates<Told>> {
     };
   }
 
-  /** The page has another token of the same user. */
-  renew(token: string | null | undefined): void {
+  /** Replaces the token with another one of the same user. */
+  setToken(token: string | null | undefined): void {
     if (!token || token === this.#token) return;
     this.#token = token;
     this.#connection.refreshToken();
@@ -153,50 +151,48 @@ export class Feed<V extends Updates<Told>> {
     this.#connection.reconnect();
   }
 
-  /** Changes what is shown. */
   update(change: (view: V) => V): void {
-    // Events that came before are part of what is changed.
-    this.view = change(this.#folded());
-    this.#changed();
+    this.#applyPendingEvents();
+    this.view = change(this.view);
+    this.#scheduleChange();
   }
 
-  /** Whatever comes in one go is shown in one go. */
-  #changed(): void {
-    if (this.#isChanged) return;
-    this.#isChanged = true;
+  /** Notifies components once for all changes that arrive together. */
+  #scheduleChange(): void {
+    if (this.#isChangeScheduled) return;
+    this.#isChangeScheduled = true;
     queueMicrotask(() => {
-      this.#isChanged = false;
-      this.view = this.#folded();
-      for (const { onChange } of this.#consumers) onChange();
+      this.#isChangeScheduled = false;
+      this.#applyPendingEvents();
+      for (const { onChange } of this.#subscribers) onChange();
     });
   }
 
-  #folded(): V {
+  #applyPendingEvents(): void {
     const lastEvent = this.#events.at(-1);
-    if (!lastEvent) return this.view;
-    const view = { ...this.#fold(this.view, this.#events), lastEvent, lagMs: this.#connection.lagMs };
+    if (lastEvent === undefined) return;
+    this.view = { ...this.#applyEvents(this.view, this.#events), lastEvent, lagMs: this.#connection.lagMs };
     this.#events = [];
-    return view;
   }
 
-  async #freshToken(): Promise<string> {
-    // The first one to use this comes right after it was made.
+  async #getToken(): Promise<string> {
+    // Called while the connection is being created, before the first component has subscribed.
     await null;
-    for (const consumer of this.#consumers) {
-      const { getToken } = consumer.options();
+    for (const subscriber of this.#subscribers) {
+      const { getToken } = subscriber.options();
       if (getToken) return getToken();
     }
-    // The one that came last: a component that came earlier may still have an old one.
+    // The token set last, because some components may still have an older one.
     if (this.#token) return this.#token;
-    throw new Error("nobody has a token");
+    throw new Error("No component has a token");
   }
 
-  #tell(say: (options: AnyOptions) => void): void {
-    for (const consumer of this.#consumers) {
+  #notify(call: (options: FeedOptions<E>) => void): void {
+    for (const subscriber of this.#subscribers) {
       try {
-        say(consumer.options());
+        call(subscriber.options());
       } catch (error) {
-        // One component's mistake is not the others'.
+        // An error in one component's callback must not affect the others.
         console.error(error);
       }
     }

@@ -1,22 +1,22 @@
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import type { AnyOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
-import { feedKey, hookOptions, type Kind, orderKind, productsKind } from "./feed-kinds.ts";
+import type { FeedOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
+import { type FeedKind, feedKey, hookOptions, orderKind, productsKind } from "./feed-kinds.ts";
 
-/** React hooks (18 and later). Nothing is connected while rendering, on a server or in a browser. */
+/** React hooks (React 18 and later). They connect after mounting, so never on a server. */
 
 export type { OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
 export type { OrderView, ProductMap, ProductView } from "./views.ts";
 
-/** What a page can do besides looking. */
+/** What a hook returns besides the view. */
 export interface Controls {
-  /** Tries now; begins anew after it was closed. */
+  /** Retries now instead of waiting for the back-off. Opens a closed connection again. */
   reconnect(): void;
 }
 
 /**
- * An order as it stands, while the component is mounted. All components that want the same share one connection.
- * @param orderId Without one, nothing is connected.
- * @param options A token, or options; they may be another object on each render.
+ * Follows an order while the component is mounted. Components that follow the same order share one connection.
+ * @param orderId Without an id, the hook stays idle.
+ * @param options A token, or options, which may be a new object on every render.
  * @example
  * const { order, isConnected, isStale } = useOrderUpdates(orderId, { getToken });
  */
@@ -28,8 +28,8 @@ export function useOrderUpdates(
 }
 
 /**
- * The products that something happened to, while the component is mounted.
- * @param options A token, or options. Other `productIds` are another connection.
+ * Follows products while the component is mounted.
+ * @param options A token, or options. Changing `productIds` opens another connection.
  * @example
  * const { products } = useProductUpdates({ getToken, productIds: ["p-42"] });
  * const stock = products.get("p-42")?.new_quantity ?? product.quantity;
@@ -38,7 +38,11 @@ export function useProductUpdates(options: ProductsHookOptions | string | null |
   return useFeed(productsKind, "products", hookOptions<ProductsHookOptions>(options));
 }
 
-function useFeed<V extends object>(kind: Kind<V>, id: string | null | undefined, options: AnyOptions): V & Controls {
+function useFeed<E, V extends object>(
+  kind: FeedKind<E, V>,
+  id: string | null | undefined,
+  options: FeedOptions<E>,
+): V & Controls {
   const key = feedKey(id, options);
   const latest = useRef(options);
   useEffect(() => {
@@ -46,7 +50,7 @@ function useFeed<V extends object>(kind: Kind<V>, id: string | null | undefined,
   });
   const subscribe = useCallback(
     (onChange: () => void) =>
-      key === null || !id ? () => {} : kind.use(key, id, { options: () => latest.current, onChange }),
+      key === null || !id ? () => {} : kind.subscribe(key, id, { options: () => latest.current, onChange }),
     [kind, key, id],
   );
   const view = useSyncExternalStore(
@@ -55,6 +59,6 @@ function useFeed<V extends object>(kind: Kind<V>, id: string | null | undefined,
     () => kind.initial(key),
   );
   const { token } = options;
-  useEffect(() => kind.renew(key, token), [kind, key, token]);
+  useEffect(() => kind.setToken(key, token), [kind, key, token]);
   return useMemo(() => ({ ...view, reconnect: () => kind.reconnect(key) }), [kind, key, view]);
 }

@@ -1,27 +1,27 @@
 import { statusChangeOf } from "../../protocol/status-change.ts";
 import type { OrderEvent, OrderSnapshot, Position, ProductEvent } from "../connection/types.ts";
 
-/** What a page shows: states that follow from first frames and events. Pure, and the same for React and Vue. */
+/** The views that snapshots and events build up. Pure, and the same for React and Vue. */
 
-/** So many of the newest events a view keeps. */
+/** The view of an order keeps this many of the newest events. */
 export const MAX_TIMELINE = 100;
-/** So many products a view keeps: those that something happened to last. */
+/** The view keeps this many products: those with the most recent events. */
 export const MAX_PRODUCTS = 10_000;
 
-/** An order as it stands; null for what nobody said. */
+/** The current state of an order. Fields are null while unknown. */
 export interface OrderView {
   readonly order_id: string;
   readonly status: string | null;
   readonly payment_status: string | null;
   readonly tracking_number: string | null;
   readonly carrier: string | null;
-  /** The events that came, oldest first. */
+  /** The events received, oldest first; at most the newest 100. */
   readonly timeline: readonly OrderEvent[];
-  /** The state is the order's as of this position: events up to it change nothing but the timeline. */
+  /** The position of `status` and `payment_status`. Replayed events up to it only extend the timeline. */
   readonly asOf: Position;
 }
 
-/** The order after a first frame. */
+/** Returns the view after a snapshot. */
 export function withSnapshot(view: OrderView | null, snapshot: OrderSnapshot): OrderView {
   const { order_id, current_status, payment_status, epoch, seq } = snapshot;
   return {
@@ -36,7 +36,7 @@ export function withSnapshot(view: OrderView | null, snapshot: OrderSnapshot): O
   };
 }
 
-/** The order after an event. */
+/** Returns the view after an event. */
 export function withOrderEvent(view: OrderView, event: OrderEvent): OrderView {
   const shipped = event.type === "order_shipped" ? event.data : null;
   return {
@@ -48,7 +48,7 @@ export function withOrderEvent(view: OrderView, event: OrderEvent): OrderView {
   };
 }
 
-/** What events said of a product; only what they said is there. */
+/** The latest values that events reported about a product. A field is missing until an event reports it. */
 export interface ProductView {
   readonly product_id: string;
   readonly sku?: string | null | undefined;
@@ -64,16 +64,16 @@ export interface ProductView {
 }
 export type ProductMap = ReadonlyMap<string, ProductView>;
 
-/** The products after some events; the map that was given stays as it is. */
+/** Returns the products after some events, as a new map. */
 export function withProductEvents(products: ProductMap, events: readonly ProductEvent[]): ProductMap {
   const next = new Map(products);
   for (const event of events) {
-    const { timestamp: _, ...said } = event.data;
+    const { timestamp: _, ...fields } = event.data;
     const id = event.data.product_id;
     const before = next.get(id);
-    // What happened last goes to the end, so that the beginning is what can go.
+    // Maps keep insertion order: the least recently changed products come first, and are dropped first.
     next.delete(id);
-    next.set(id, { ...before, ...said, isDeleted: event.type === "product_deleted", lastEvent: event });
+    next.set(id, { ...before, ...fields, isDeleted: event.type === "product_deleted", lastEvent: event });
   }
   for (const id of next.keys()) {
     if (next.size <= MAX_PRODUCTS) break;

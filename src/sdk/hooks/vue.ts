@@ -10,25 +10,25 @@ import {
   toValue,
   watch,
 } from "vue";
-import type { AnyOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
-import { feedKey, hookOptions, type Kind, orderKind, productsKind } from "./feed-kinds.ts";
+import type { FeedOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
+import { type FeedKind, feedKey, hookOptions, orderKind, productsKind } from "./feed-kinds.ts";
 
-/** Vue composables (3.3 and later). Nothing is connected on a server. */
+/** Vue composables (Vue 3.3 and later). They connect after mounting, so never on a server. */
 
 export type { OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
 export type { OrderView, ProductMap, ProductView } from "./views.ts";
 
-/** Each field as a ref of its own, so that they can be taken apart. */
+/** One read-only ref per field, so that the result can be destructured. */
 export type Refs<V> = { readonly [K in keyof V]: ComputedRef<V[K]> } & {
-  /** Tries now; begins anew after it was closed. */
+  /** Retries now instead of waiting for the back-off. Opens a closed connection again. */
   reconnect(): void;
 };
 
 /**
- * An order as it stands, until the component is unmounted (or its effect scope disposed of). All components that want
- * the same share one connection.
- * @param orderId A string, a ref or a getter. Without an id, nothing is connected.
- * @param options A token, or options; a ref or a getter when they change.
+ * Follows an order until the component is unmounted or the effect scope is disposed of. Components that follow the same
+ * order share one connection.
+ * @param orderId A string, ref or getter. Without an id, the composable stays idle.
+ * @param options A token, or options; a ref or getter if they change.
  * @example
  * const { order, isConnected, isStale } = useOrderUpdates(() => props.orderId, { getToken });
  */
@@ -40,8 +40,8 @@ export function useOrderUpdates(
 }
 
 /**
- * The products that something happened to, until the component is unmounted.
- * @param options A token, or options; a ref or a getter when they change. Other `productIds` are another connection.
+ * Follows products until the component is unmounted or the effect scope is disposed of.
+ * @param options A token, or options; a ref or getter if they change. Changing `productIds` opens another connection.
  * @example
  * const { products } = useProductUpdates({ getToken, productIds: ["p-42"] });
  * const stock = computed(() => products.value.get("p-42")?.new_quantity);
@@ -52,38 +52,38 @@ export function useProductUpdates(
   return useFeed(productsKind, "products", () => hookOptions<ProductsHookOptions>(toValue(options)));
 }
 
-function useFeed<V extends object>(
-  kind: Kind<V>,
+function useFeed<E, V extends object>(
+  kind: FeedKind<E, V>,
   id: MaybeRefOrGetter<string | null | undefined>,
-  options: () => AnyOptions,
+  options: () => FeedOptions<E>,
 ): Refs<V> {
   const key = computed(() => feedKey(toValue(id), options()));
   const view = shallowRef(kind.initial(key.value));
-  let leave = () => {};
-  const join = () => {
-    leave();
-    const [wanted, channel] = [key.value, toValue(id)];
+  let unsubscribe = () => {};
+  const subscribe = () => {
+    unsubscribe();
+    const [current, currentId] = [key.value, toValue(id)];
     const onChange = () => {
-      view.value = kind.view(wanted);
+      view.value = kind.view(current);
     };
-    leave = wanted !== null && channel ? kind.use(wanted, channel, { options, onChange }) : () => {};
+    unsubscribe = current !== null && currentId ? kind.subscribe(current, currentId, { options, onChange }) : () => {};
     onChange();
   };
-  const begin = () => {
-    watch(key, join, { immediate: true });
+  const start = () => {
+    watch(key, subscribe, { immediate: true });
     watch(
       () => options().token,
-      (token) => kind.renew(key.value, token),
+      (token) => kind.setToken(key.value, token),
     );
   };
-  // A server renders components and never mounts them. What a component makes may outlive it, as a store does.
+  // A server renders components but never mounts them. The scope may outlive the component, as a store's scope does.
   const scope = getCurrentScope();
-  if (getCurrentInstance()) onMounted(() => (scope ? scope.run(begin) : begin()));
-  else begin();
-  onScopeDispose(() => leave());
+  if (getCurrentInstance()) onMounted(() => (scope ? scope.run(start) : start()));
+  else start();
+  onScopeDispose(() => unsubscribe());
 
   const fields = Object.keys(view.value) as (keyof V)[];
   const refs = fields.map((field) => [field, computed(() => view.value[field])]);
-  // One ref a field, as the type says.
+  // `Object.fromEntries` loses the types of the fields.
   return { ...Object.fromEntries(refs), reconnect: () => kind.reconnect(key.value) } as Refs<V>;
 }

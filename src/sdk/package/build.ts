@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
 import { copyFile, glob, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -16,7 +15,7 @@ const ROOT = join(import.meta.dirname, "../../..");
 const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
 const DEFAULT_DIRECTORY = "dist/package";
 
-/** The package's entries and their modules. */
+/** The package's entries, and their modules below `src`. */
 const ENTRIES: Record<string, string> = {
   "tidings/client": "sdk/index",
   "tidings/client/tabs": "sdk/tabs/tabs",
@@ -29,7 +28,7 @@ const README = `# Tidings
 
 Real-time order and product updates in browsers: an SDK for pages, and publishers for services.
 
-In a page, the SDK reconnects by itself and delivers every missed event once. If history no longer reaches back, it
+In a page, the SDK reconnects automatically and delivers every missed event once. If the history no longer has them, it
 calls \`onGap\`:
 
 \`\`\`ts
@@ -62,9 +61,9 @@ await publisher.publishOrderUpdate(orderId, "order_shipped", { carrier: "UPS", t
 For Python, copy \`publisher.py\` from this package to \`tidings.py\` in your project.
 `;
 
-/** Builds the package and returns its entries. Entries without a module are left out. */
+/** Builds the package and returns the names of its entries. */
 export async function buildPackage(directory: string): Promise<string[]> {
-  const entries = Object.entries(ENTRIES).filter(([, module]) => existsSync(join(ROOT, "src", `${module}.ts`)));
+  const entries = Object.entries(ENTRIES);
   await rm(directory, { recursive: true, force: true });
   await mkdir(directory, { recursive: true });
   await compile(
@@ -111,10 +110,7 @@ async function compile(directory: string, files: string[]): Promise<void> {
 }
 
 async function manifest(entries: [name: string, module: string][]): Promise<Record<string, unknown>> {
-  const { name, version, description, license, devDependencies } = JSON.parse(
-    await readFile(join(ROOT, "package.json"), "utf8"),
-  );
-  const major = (range: string) => `>=${/\d+/.exec(range)?.[0]}`;
+  const { name, version, description, license } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   return {
     name,
     version,
@@ -133,7 +129,8 @@ async function manifest(entries: [name: string, module: string][]): Promise<Reco
       "./package.json": "./package.json",
     },
     files: ["dist", "publisher.py"],
-    peerDependencies: { react: ">=18", vue: major(devDependencies.vue) },
+    // `useSyncExternalStore` came with React 18, `toValue` with Vue 3.3.
+    peerDependencies: { react: ">=18", vue: ">=3.3" },
     peerDependenciesMeta: { react: { optional: true }, vue: { optional: true } },
   };
 }

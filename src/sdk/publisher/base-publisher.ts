@@ -10,17 +10,17 @@ import type {
 } from "./events.ts";
 import { PublishError, withIds } from "./publish-error.ts";
 
-/** A publisher's way to the service. */
+/** How a publisher sends events to the service. */
 export interface Transport<Answer> {
   /** @throws {PublishError} when the event is refused, or cannot be published in time. */
   one(event: OutgoingEvent): Promise<Answer>;
   /** @returns One promise per event, in order. It rejects when the fate of its event is unknown. */
   many(events: OutgoingEvent[]): Promise<Answer | Rejected>[];
-  /** Sends waiting events immediately. */
+  /** Sends events that wait for a batch, without further delay. */
   sendNow(): void;
 }
 
-/** What both publishers share, whatever their transport. */
+/** The part of a publisher that does not depend on its transport. */
 export class BasePublisher<Answer extends PublishAnswer> implements Publisher<Answer> {
   readonly #transport: Transport<Answer>;
   readonly #inFlight = new Set<Promise<unknown>>();
@@ -101,7 +101,7 @@ type NewEvent = Pick<OutgoingEvent, "channel" | "type"> & { data: unknown } & Or
 /** Encodes the data immediately, so that later changes to it do not change the event. */
 function outgoing({ channel, type, data, id, version, order }: NewEvent): OutgoingEvent {
   if (typeof data !== "object" || data === null) throw new TypeError("data must be an object");
-  // Chosen before the first try, so that the service recognises every retry as the same event.
+  // Assigned before the first attempt, so that the service recognises every retry as the same event.
   const eventId = id ?? crypto.randomUUID();
   return { channel, type, data: JSON.stringify(data), id: eventId, version: version ?? null, order: order ?? null };
 }

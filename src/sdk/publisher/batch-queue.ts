@@ -10,7 +10,7 @@ import { BATCH_PATH, eventJson, isAnswer } from "./wire.ts";
 export interface BatchOptions {
   /** The most events per call, 1 to 1,000. Default 100. */
   maxEvents?: number | undefined;
-  /** The longest that an event waits for others, in milliseconds. Default 20. */
+  /** How long an event may wait for others, in milliseconds. Default 20. */
   maxDelayMs?: number | undefined;
 }
 
@@ -23,7 +23,7 @@ interface QueuedEvent {
   json: string;
   /** Including the comma that follows it. */
   bytes: number;
-  /** When the event is given up, in milliseconds since 1970. */
+  /** When to give up on the event, in milliseconds since 1970. */
   deadline: number;
   resolve(result: PublishAnswer | Rejected): void;
   reject(error: unknown): void;
@@ -77,7 +77,7 @@ export class BatchQueue {
     this.#isSending = false;
   }
 
-  /** Removes the next call's events: as many as the limits allow, and at least one. The service refuses one too large. */
+  /** Removes the events of the next call: as many as fit, but at least one. The service refuses an event that is too large. */
   #takeBatch(): QueuedEvent[] {
     let bytes = EMPTY_BODY_BYTES;
     let count = 0;
@@ -93,7 +93,7 @@ export class BatchQueue {
 
   /** Sends a batch, then again the events whose channel was unreachable, until each event is settled. Never throws. */
   async #send(batch: QueuedEvent[]): Promise<void> {
-    // The newest event has the latest deadline, so no event is given up early.
+    // The newest event has the latest deadline, so the batch never gives up on an event early.
     const deadline = batch.at(-1)?.deadline ?? 0;
     let pending = batch;
     let refusals = new Map<QueuedEvent, Problem>();

@@ -6,9 +6,9 @@ import type { Problem } from "../../protocol/refusals.ts";
 /** The interface of a publisher: what it takes and what it returns. */
 
 export interface PublishOptions {
-  /** The event's id, 1 to 128 visible ASCII characters. An id is applied once. Default: a new UUID. */
+  /** The event's id, 1 to 128 visible ASCII characters. The service applies each id once. Default: a new UUID. */
   id?: string | undefined;
-  /** An integer from 0 that grows per order or product. An event not above the last version is `stale` and dropped. */
+  /** An integer from 0 that grows per order or product. Unless it exceeds the last one applied, the event is `stale`. */
   version?: number | undefined;
 }
 
@@ -74,7 +74,7 @@ export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
   close(): Promise<void>;
 }
 
-/** An event on its way. Every try carries the same id. */
+/** An encoded event. Every attempt to send it uses the same id. */
 export interface OutgoingEvent {
   channel: ChannelName;
   type: string;

@@ -32,13 +32,13 @@ export type { PublishRequest, ServiceOptions } from "./service-call.ts";
 export { createStreamPublisher, type StreamPublisherOptions, type StreamRedis } from "./stream-publisher.ts";
 
 export interface PublisherOptions extends ServiceOptions, RetryOptions {
-  /** Collects events that are published at nearly the same time into one call. Default: one call per event. */
+  /** Combines events that are published at nearly the same time into one call. Default: one call per event. */
   batch?: BatchOptions | undefined;
 }
 
 /**
- * Creates a publisher over HTTP. It retries network errors, 5xx and 429 with the same id, so that an event is applied
- * once; any other refusal is thrown immediately.
+ * Creates a publisher over HTTP. It retries network errors, 5xx and 429 with the same id, so that the event is applied
+ * once, and throws any other refusal immediately.
  *
  * In a Worker, create a publisher with `batch` for each request, and pass `publisher.flush()` to `ctx.waitUntil`.
  *

@@ -2,9 +2,9 @@ import { fullJitter } from "../../protocol/backoff.ts";
 import { PublishError } from "./publish-error.ts";
 
 export interface RetryOptions {
-  /** How often an event is tried at most. Default 5. */
+  /** The maximum number of attempts per event. Default 5. */
   maxTries?: number | undefined;
-  /** How long after the call an event is given up, in milliseconds. Default 30,000. */
+  /** How long to keep trying, in milliseconds from the call. Default 30,000. */
   deadlineMs?: number | undefined;
 }
 
@@ -15,10 +15,10 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
 
 /**
- * Retries until a try succeeds, fails for good, or tries or time run out. Waits with full jitter between tries, on top
- * of the time that the service asks for.
- * @param deadline The time of the last possible try, in milliseconds since 1970.
- * @param attempt Throws a `PublishError` whose `isRetryable` allows another try.
+ * Retries until an attempt succeeds or fails for good, or until attempts or time run out. Between attempts it waits for
+ * the time that the service asks for, plus full jitter.
+ * @param deadline When to give up, in milliseconds since 1970.
+ * @param attempt Throws a `PublishError`, whose `isRetryable` decides whether to try again.
  */
 export async function withRetries<T>(maxTries: number, deadline: number, attempt: () => Promise<T>): Promise<T> {
   for (let failures = 0; ; failures++) {
@@ -27,7 +27,7 @@ export async function withRetries<T>(maxTries: number, deadline: number, attempt
     } catch (error) {
       if (!(error instanceof PublishError) || !error.isRetryable || failures + 1 >= maxTries) throw error;
       const waitMs = (error.retryAfterMs ?? 0) + fullJitter(failures, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
-      // Fail now rather than after a wait for a try that will not be made.
+      // Fail now if the next attempt would come too late.
       if (Date.now() + waitMs >= deadline) throw error;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }

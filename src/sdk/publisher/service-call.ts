@@ -1,18 +1,18 @@
+import { parseJson } from "../../protocol/json.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
 import { parseRetryAfter } from "./retry.ts";
 import { untilDeadline } from "./until-deadline.ts";
 
 export interface ServiceOptions {
-  /** The service, for example `https://tidings.example.workers.dev`. An unset variable is refused. */
+  /** The service, for example `https://tidings.example.workers.dev`. Undefined throws: the variable is not set. */
   url: string | undefined;
-  /** One of the service's `PUBLISH_KEYS`, without its name. For servers only. An unset variable is refused. */
+  /** One of the service's `PUBLISH_KEYS`, without its name. For servers only. Undefined throws, as for `url`. */
   key: string | undefined;
-  /** The longest that one try may take, in milliseconds. Default 15,000. */
+  /** The maximum duration of one attempt, in milliseconds. Default 15,000. */
   timeoutMs?: number | undefined;
   /**
-   * Adds headers, or replaces the publisher's own. Called for each try; a failure, or a try's timeout, counts as a
-   * failed try.
+   * Adds headers, or replaces the publisher's own. Called for each attempt; if it fails or times out, so does the attempt.
    */
   headers?: ((request: PublishRequest) => Record<string, string> | Promise<Record<string, string>>) | undefined;
   /** Sends the requests. Default `fetch`; in a Worker, a service binding: `(...args) => env.TIDINGS.fetch(...args)`. */
@@ -27,9 +27,8 @@ export interface PublishRequest {
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
-const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
-/** Sends requests to the service, one try at a time. */
+/** Sends requests to the service, without retries. */
 export class ServiceCall {
   readonly #url: string;
   readonly #key: string;
@@ -44,7 +43,7 @@ export class ServiceCall {
       throw new TypeError("url must be the service's http:// or https:// address, without user, query and fragment");
     }
     // Checked here because the runtime's own error about an invalid header value would contain the key.
-    if (key === undefined || !VISIBLE_ASCII.test(key)) {
+    if (key === undefined || !/^[!-~]+$/.test(key)) {
       throw new TypeError("key must be a publish key: visible ASCII characters, without spaces or line breaks");
     }
     this.#url = parsed.href.replace(/\/+$/, "");
@@ -57,7 +56,7 @@ export class ServiceCall {
 
   /**
    * Sends a request once and returns the answer's JSON.
-   * @param deadline When the request is given up, in milliseconds since 1970.
+   * @param deadline When to give up on the request, in milliseconds since 1970.
    * @throws {PublishError} for everything but a 2xx answer with JSON.
    */
   async post(path: string, body: string, deadline: number): Promise<unknown> {
@@ -116,14 +115,6 @@ export class ServiceCall {
   /** Removes the key from text that may end up in an error: a proxy may have echoed the request's headers. */
   #withoutKey(text: string): string {
     return text.replaceAll(this.#key, "[key]");
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }
 

@@ -30,8 +30,8 @@ export interface StreamPublisherOptions extends RetryOptions {
 }
 
 /**
- * Creates a publisher that writes to the Redis stream. Its answer means that the event is in the stream: the service
- * validates the event when it reads it, and moves one that it cannot deliver to `tidings:dead`.
+ * Creates a publisher that writes to the Redis stream. Its result says only that the event is in the stream: the service
+ * validates events when it reads them, and moves those that it cannot deliver to `tidings:dead`.
  */
 export function createStreamPublisher(options: StreamPublisherOptions): Publisher<Queued> {
   const { redis, stream = DEFAULT_STREAM, maxTries = DEFAULT_MAX_TRIES, deadlineMs = DEFAULT_DEADLINE_MS } = options;
@@ -45,7 +45,7 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
       });
     }
     try {
-      // A try whose answer is lost may have written the entry. Both entries have the event's id, which is applied once.
+      // An attempt whose response was lost may have written the entry. A second entry is harmless: it has the same id.
       await withRetries(maxTries, deadline, () => untilDeadline(deadline, () => xadd(fields)).catch(throwPublishError));
     } catch (error) {
       throw error instanceof PublishError ? withIds(error, [event.id]) : error;
@@ -73,8 +73,8 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
     },
     many(events) {
       const deadline = Date.now() + deadlineMs;
-      // One after the other, because the order in the stream is the order of delivery. After a failed write, no later
-      // event is written.
+      // One at a time, because the order in the stream is the order of delivery. After a failed write, no later event is
+      // written.
       let previous: Promise<unknown> = Promise.resolve();
       const added = events.map((event) => {
         const result = previous
@@ -96,7 +96,7 @@ function rejected(error: unknown, id: string): Rejected {
   return { id, status: "rejected", error: { type: "about:blank", title: error.message, status: CONTENT_TOO_LARGE } };
 }
 
-/** Errors that a retry will meet again, unlike "LOADING" or "READONLY". */
+/** Errors that a retry cannot fix, unlike "LOADING" or "READONLY". */
 const PERMANENT_ERROR = /\b(ERR|WRONGTYPE|WRONGPASS|NOAUTH|NOPERM|Unauthorized)\b/;
 
 function throwPublishError(error: unknown): never {

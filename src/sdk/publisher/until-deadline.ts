@@ -1,9 +1,8 @@
-/** The longest delay of a timer; a longer one fires immediately. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 
 /**
- * Waits for work until the deadline, whether or not the work obeys its signal: a Redis client may wait forever for an
- * unreachable Redis, and so may a function that the user supplies.
+ * Waits for work until the deadline, even if the work ignores its signal: a Redis client may wait forever for an
+ * unreachable Redis, and so may a function supplied by the user.
  * @param deadline Milliseconds since 1970.
  * @param work Its signal aborts at the deadline. Its result after that is ignored.
  * @throws {DOMException} a `TimeoutError` at the deadline.

@@ -7,13 +7,13 @@ Copy this file into your project as ``tidings.py`` and set TIDINGS_URL and TIDIN
     await publish_order_update(order.id, "order_shipped", {"carrier": "UPS", "tracking_number": "1Z999"})
     await publish_product_update("price_updated", {"product_id": product.id, "new_price": product.price})
 
-Code that cannot await uses a ``Tidings``:
+Synchronous code uses ``Tidings``:
 
     tidings = Tidings("https://tidings.example.workers.dev", key)
     tidings.publish_order_update(order.id, "order_delivered", {})
 
 ``data`` may contain Decimal, datetime, UUID, Enum, dataclasses and pydantic models. Every event gets its id before the
-first try, and the service applies an id once, so retries are safe: network errors, 5xx and 429 are retried with
+first attempt, and the service applies each id once, so retries are safe: network errors, 5xx and 429 are retried with
 growing, random waits. Any other refusal raises a ``PublishError`` immediately.
 """
 
@@ -67,6 +67,7 @@ class PublishError(Exception):
     errors        every bad field: ``[{"field": …, "message": …}]``
     ids           the ids of the events that failed; publishing them again with these ids is safe
     is_retryable  whether publishing again later, with the same ids, can succeed
+    retry_after   how long the service asks to wait, in seconds; 0 if it does not say
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class PublishError(Exception):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Publishing: from code that blocks, from code that awaits, and with the environment's settings
+# Publishing: synchronous, asynchronous, and with settings from the environment
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -98,9 +99,9 @@ class Tidings:
 
     url        the service; default: TIDINGS_URL in the environment
     key        one of its publish keys, without its name; default: TIDINGS_KEY in the environment
-    timeout    the longest that one try may take, in seconds
-    max_tries  how often an event is tried at most
-    deadline   how long after the call an event is given up, in seconds
+    timeout    the maximum duration of one attempt, in seconds
+    max_tries  the maximum number of attempts per event
+    deadline   how long to keep trying, in seconds from the call
     """
 
     def __init__(
@@ -142,8 +143,8 @@ class Tidings:
         order_id    the order's UUID
         event_type  ``order_status_changed``, ``payment_status_changed``, ``order_shipped``, ``order_delivered`` or
                     ``order_cancelled``
-        id          the event's id; an id is applied once; default: a new UUID
-        version     an integer that grows per order; an event not above the last version is ``stale`` and dropped
+        id          the event's id; the service applies each id once; default: a new UUID
+        version     an integer that grows per order; unless it exceeds the last one applied, the event is ``stale``
         order       registers the order in the same call: ``{"user_id", "status", "payment_status"}``
         Raises PublishError when the event is refused, or cannot be published in time.
         """
@@ -170,9 +171,9 @@ class Tidings:
     def publish_batch(self, events: Sequence[Mapping[str, Any]]) -> List[Result]:
         """Publishes many events, in order per channel: ``{"channel": "order_<id>" or "products", "type", "data", …}``.
 
-        Returns one result per event, in their order. A refused event stops no other event; its result is
+        Returns one result per event, in the same order. A refused event does not affect the others; its result is
         ``{"id", "status": "rejected", "error"}``.
-        Raises PublishError when a whole call fails; later events have not been sent then.
+        Raises PublishError when a whole call fails; later events are not sent.
         """
         return self._prepare_batch(_batch(events))(self._deadline_from_now())
 
@@ -180,7 +181,7 @@ class Tidings:
         return f"Tidings({self._url!r})"
 
     def _deadline_from_now(self) -> float:
-        """Returns when a call that starts now is given up, on the clock of ``time.monotonic()``."""
+        """Returns when to give up on a call that starts now, on the clock of ``time.monotonic()``."""
         return time.monotonic() + self._deadline
 
     def _prepare(self, path: str, event: _Event) -> Callable[[float], Result]:
@@ -239,7 +240,7 @@ class Tidings:
         return [result for result in results if result is not None]
 
     def _with_retries(self, deadline: float, attempt: Callable[[], _T]) -> _T:
-        """Retries until a try succeeds, fails for good, or tries or time run out."""
+        """Retries until an attempt succeeds or fails for good, or until attempts or time run out."""
         failures = 0
         while True:
             try:
@@ -248,7 +249,7 @@ class Tidings:
                 if not error.is_retryable or failures + 1 >= self._max_tries:
                     raise
                 wait = error.retry_after + _full_jitter(failures)
-                # Fail now rather than after a wait for a try that will not be made.
+                # Fail now if the next attempt would come too late.
                 if time.monotonic() + wait >= deadline:
                     raise
             failures += 1
@@ -297,11 +298,11 @@ class Tidings:
 
 
 class AsyncTidings:
-    """A ``Tidings`` whose methods are awaited. Takes the same parameters. Needs no closing.
+    """A ``Tidings`` with coroutine methods. Takes the same parameters. Needs no closing.
 
-    It sends from threads of its own, at most 16 per service, so that a service that does not answer delays nothing else
-    in the program. The deadline counts from the call; a call that gets no free thread by then is not sent. The
-    interpreter's exit waits for running calls, at most until their deadline.
+    It sends from its own threads, at most 16 per service, so that a service that does not respond delays nothing else in
+    the program. A call that gets no free thread before its deadline is not sent. At exit, the interpreter waits for
+    running calls, at most until their deadlines.
     """
 
     def __init__(self, url: Optional[str] = None, key: Optional[str] = None, **options: Any) -> None:
@@ -377,9 +378,9 @@ _Call = concurrent.futures.Future
 
 
 class _Threads:
-    """The threads that send to one service. A thread ends when no call waits, so that nothing needs closing.
+    """The threads that send to one service. A thread ends when no call is waiting, so nothing needs closing.
 
-    ``concurrent.futures`` would not do: the interpreter waits for its threads at exit, however long they take. These
+    ``concurrent.futures`` does not fit: at exit, the interpreter waits for its threads, however long they take. These
     threads are daemons.
     """
 
@@ -428,15 +429,15 @@ class _Threads:
             del call, work
 
     def _forget(self, call: _Call) -> None:
-        """Removes a finished call, or a cancelled one, which must not wait until a thread is free."""
+        """Removes a call that has finished, or was cancelled before a thread was free."""
         _deadlines.pop(call, None)
         with self._lock:
             self._waiting.pop(call, None)
 
 
-#: By URL, so that a service that does not answer takes no thread of another service.
+#: By URL, so that a service that does not respond uses no thread of another service.
 _threads: Dict[str, _Threads] = {}
-#: Of every call that is waiting or running.
+#: The deadline of every call that is waiting or running.
 _deadlines: Dict[_Call, float] = {}
 
 
@@ -458,7 +459,7 @@ def _forget_threads() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    # A forked process inherits these dictionaries, but none of the threads.
+    # A forked process inherits these dictionaries, but not the threads.
     os.register_at_fork(after_in_child=_forget_threads)
 
 
@@ -468,7 +469,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _event(event_type: str, data: Any, *, id: Optional[str] = None, **more: Any) -> _Event:
-    """Returns an event ready to encode, with the id that every try carries."""
+    """Returns an event ready to encode, with the id that every attempt uses."""
     optional = {name: value for name, value in more.items() if value is not None}
     return {**optional, "type": _plain(event_type), "data": data, "id": id or str(uuid.uuid4())}
 

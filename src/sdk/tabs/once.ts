@@ -1,39 +1,41 @@
-import { platform } from "./tab-platform.ts";
+import { platform } from "../connection/page.ts";
 
-/** How long the lock of a side effect is kept: tabs hear of an event within milliseconds of each other. */
-const ONCE_MS = 10_000;
-/** So many side effects are remembered beyond that. */
-const MAX_ONCE = 100;
-const ONCE_KEY = "tidings:once";
+/** How long to hold the lock of a side effect, in which time every running tab receives the event. */
+const HOLD_MS = 10_000;
+/** How many keys to remember after that, for tabs that were frozen and receive the event later. */
+const MAX_ONCE_KEYS = 100;
+const STORAGE_KEY = "tidings:once";
 
 /**
- * Does something in one tab only, although every tab hears of it: a sound, a notification.
- * @param key Names what it is about, such as an event's `id`.
- * @returns Whether it was done here. Where a browser has or allows no Web Locks, always.
+ * Runs a side effect, such as a sound or a notification, in one tab only, although every tab receives the event.
+ * @param key Identifies the side effect, such as the event's `id`.
+ * @param effect Runs in the first tab that calls this.
+ * @returns Whether the effect ran in this tab. Without Web Locks, it runs in every tab.
+ * @throws Whatever `effect` throws.
  * @example
  * onEvent: (event) => onceAcrossTabs(event.id, () => new Notification("Your order is on its way"))
  */
 export async function onceAcrossTabs(key: string, effect: () => void | Promise<void>): Promise<boolean> {
-  const locks = platform().navigator?.locks;
+  const locks = platform.navigator?.locks;
   if (!locks) {
     await effect();
     return true;
   }
   return new Promise((resolve, reject) => {
-    let isAllowed = false;
-    const body = async (lock: unknown) => {
-      isAllowed = true;
-      // What is remembered is one list: one tab at a time.
-      if (lock === null || !(await locks.request(ONCE_KEY, {}, () => rememberOnce(key)))) return resolve(false);
+    let areLocksAllowed = false;
+    const runOnce = async (lock: Lock | null) => {
+      areLocksAllowed = true;
+      // All keys share one list, which only one tab at a time may change.
+      if (lock === null || !(await locks.request(STORAGE_KEY, () => rememberKey(key)))) return resolve(false);
       await effect();
       resolve(true);
-      await new Promise((done) => setTimeout(done, ONCE_MS));
+      await new Promise((done) => setTimeout(done, HOLD_MS));
     };
     locks
-      .request(`${ONCE_KEY}:${key}`, { ifAvailable: true }, body)
+      .request(`${STORAGE_KEY}:${key}`, { ifAvailable: true }, runOnce)
       .catch(async (error) => {
-        // A sandboxed frame has locks, and may use none.
-        if (isAllowed) return reject(error);
+        if (areLocksAllowed) return reject(error);
+        // A sandboxed frame has locks but may not use them.
         await effect();
         resolve(true);
       })
@@ -41,16 +43,16 @@ export async function onceAcrossTabs(key: string, effect: () => void | Promise<v
   });
 }
 
-/** A tab that slept hears of an event long after the lock is gone. @returns Whether the key is new. */
-function rememberOnce(key: string): boolean {
+/** Stores a key. @returns Whether it is new. Without storage every key is new, and only the lock prevents repeats. */
+function rememberKey(key: string): boolean {
   try {
-    const { localStorage } = platform();
-    const known: unknown = JSON.parse(localStorage?.getItem(ONCE_KEY) ?? "[]");
-    const keys = Array.isArray(known) ? known : [];
+    const { localStorage } = platform;
+    const stored: unknown = JSON.parse(localStorage?.getItem(STORAGE_KEY) ?? "[]");
+    const keys = Array.isArray(stored) ? stored : [];
     if (keys.includes(key)) return false;
-    localStorage?.setItem(ONCE_KEY, JSON.stringify([...keys, key].slice(-MAX_ONCE)));
+    localStorage?.setItem(STORAGE_KEY, JSON.stringify([...keys, key].slice(-MAX_ONCE_KEYS)));
   } catch {
-    // No storage: the lock alone has to do.
+    // Storage is full or forbidden.
   }
   return true;
 }

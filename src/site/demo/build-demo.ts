@@ -26,7 +26,7 @@ export async function buildDemo(site: string): Promise<void> {
     define: {
       // Leaves out React's development checks.
       "process.env.NODE_ENV": '"production"',
-      CATALOGUE: JSON.stringify(catalogue()),
+      CATALOGUE: JSON.stringify(pageCatalogue()),
     },
     legalComments: "linked",
     logLevel: "warning",
@@ -34,7 +34,7 @@ export async function buildDemo(site: string): Promise<void> {
 }
 
 /** Returns the parts of the event catalogue that the page shows (`page/service/catalogue.ts`), without its schemas. */
-function catalogue() {
+function pageCatalogue() {
   return Object.fromEntries(
     Object.entries(EVENTS).map(([type, { channel, summary, example }]) => [type, { channel, summary, example }]),
   );

@@ -1,4 +1,4 @@
-// Renders /openapi.json. In a file of its own because the page's content security policy forbids inline scripts.
+// Renders /openapi.json. A separate file, because the page's content security policy forbids inline scripts.
 globalThis.SwaggerUIBundle({
   url: "/openapi.json",
   dom_id: "#docs",

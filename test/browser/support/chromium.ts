@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type Browser, type BrowserContext, chromium } from "playwright-core";
-import { endProcess } from "../../support/child.ts";
+import { endProcess } from "../../support/processes.ts";
 
 /** Finds and starts Chromium for the tests. */
 

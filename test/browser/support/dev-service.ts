@@ -3,8 +3,8 @@ import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { endProcess, endWithThisProcess } from "../../support/child.ts";
-import { JudgedOutput, WELCOME } from "../../support/judged-output.ts";
+import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
+import { endProcess, endWithThisProcess } from "../../support/processes.ts";
 import { TEST_ENV } from "../../support/test-env.ts";
 
 /** Runs `npm run dev` in a copy of the project, with the tests' secrets and a state of its own. */
@@ -35,7 +35,7 @@ export async function startDevService(): Promise<DevService> {
     env: { ...process.env, REDIS_URL: NO_REDIS },
   });
   endWithThisProcess(child);
-  const output = new JudgedOutput(child, WELCOME);
+  const output = new GuardedOutput(child, WELCOME);
   const stop = async () => {
     await endProcess(child, "SIGTERM");
     rmSync(folder, { recursive: true, force: true });

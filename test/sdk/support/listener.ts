@@ -16,14 +16,14 @@ import { eventually } from "../../support/eventually.ts";
 import { callService } from "../../support/node-client.ts";
 import { mintToken } from "../../support/tokens.ts";
 
-/** Keeps everything that a connection says. */
-export class Heard<E, S> {
+/** Records everything that a connection reports. */
+export class Recorder<E, S> {
   readonly events: E[] = [];
   readonly snapshots: S[] = [];
   readonly gaps: Gap[] = [];
   readonly statuses: Status[] = [];
 
-  /** The options that tell this one. */
+  /** Pass these to the connection. */
   readonly options = {
     onEvent: (event: E) => void this.events.push(event),
     onSnapshot: (snapshot: S) => void this.snapshots.push(snapshot),
@@ -43,34 +43,34 @@ export class Heard<E, S> {
   async reaches<T extends Status["state"]>(state: T): Promise<Extract<Status, { state: T }>> {
     const is = (status: Status | undefined): status is Extract<Status, { state: T }> => status?.state === state;
     return eventually(() => {
-      if (!is(this.status)) throw new Error(`it is ${JSON.stringify(this.status)}, not ${state}`);
+      if (!is(this.status)) throw new Error(`the status is ${JSON.stringify(this.status)}, not ${state}`);
       return this.status;
     });
   }
 }
 
-/** An order's owner, listening. */
+/** Connects to an order as its owner. */
 export function listenToOrder(url: string, orderId: string, options: Partial<OrderOptions> = {}) {
-  const heard = new Heard<OrderEvent, OrderSnapshot>();
-  const connection: Connection = connectOrder(orderId, { url, getToken: mintToken, ...heard.options, ...options });
-  return { connection, heard };
+  const received = new Recorder<OrderEvent, OrderSnapshot>();
+  const connection: Connection = connectOrder(orderId, { url, getToken: mintToken, ...received.options, ...options });
+  return { connection, received };
 }
 
-/** Somebody who listens to products. */
+/** Connects to the products channel. */
 export function listenToProducts(url: string, options: Partial<ProductsOptions> = {}) {
-  const heard = new Heard<ProductEvent, ProductsSnapshot>();
-  const connection: ProductsConnection = connectProducts({ url, getToken: mintToken, ...heard.options, ...options });
-  return { connection, heard };
+  const received = new Recorder<ProductEvent, ProductsSnapshot>();
+  const connection: ProductsConnection = connectProducts({ url, getToken: mintToken, ...received.options, ...options });
+  return { connection, received };
 }
 
-/** Publishes and waits for the answer. @returns Its `seq`. */
+/** Publishes an event and waits for the answer. @returns The event's `seq`. */
 export async function publishAt(url: string, path: string, type: string, data: object): Promise<number> {
   const response = await callService(url, "POST", `publish/${path}`, { type, data });
   if (response.status !== 200) throw new Error(`not published: ${response.status}`);
   return ((await response.json()) as { seq: number }).seq;
 }
 
-/** A `sessionStorage` for one test. */
+/** Replaces `sessionStorage` in one test. */
 export function memoryStorage() {
   const kept = new Map<string, string>();
   return { kept, getItem: (key: string) => kept.get(key) ?? null, setItem: kept.set.bind(kept) };

@@ -1,6 +1,6 @@
 import { connectOrder } from "../../../src/sdk/index.ts";
 
-/** A Worker that listens to an order with the SDK: `?url=…&order=…&token=…`. It answers with the first event. */
+/** A Worker that connects to an order with the SDK and answers with the first event: `?url=…&order=…&token=…`. */
 export default {
   async fetch(request: Request): Promise<Response> {
     const { searchParams } = new URL(request.url);

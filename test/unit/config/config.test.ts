@@ -15,7 +15,7 @@ function configWith(env: Record<string, unknown>) {
 }
 
 describe("defaults", () => {
-  test("two secrets are enough", () => {
+  test("only the two secrets are required", () => {
     const { jwt, ...config } = configWith({});
     expect(jwt).toMatchObject({ algorithms: ["HS256"], jwksUrl: null, issuer: null, audience: null });
     expect(jwt.secrets).toHaveLength(1);
@@ -40,18 +40,18 @@ describe("defaults", () => {
     });
   });
 
-  test("blank means not set", () => {
+  test("a blank setting counts as not set", () => {
     expect(configWith({ ADMIN_ROLES: " ", JWT_ISSUER: "", HISTORY_LIMIT: "" })).toMatchObject({ historyLimit: 1000 });
   });
 });
 
-describe("lists are separated by commas, with or without blanks", () => {
-  test("origins, in any case, with or without a trailing slash", () => {
+describe("comma-separated lists, with or without blanks", () => {
+  test("of origins, in any case, with or without a trailing slash", () => {
     const { corsOrigins } = configWith({ BACKEND_CORS_ORIGINS: "http://localhost:3000, https://Shop.Example/" });
     expect(corsOrigins).toEqual(new Set(["http://localhost:3000", "https://shop.example"]));
   });
 
-  test("roles, algorithms and keys", () => {
+  test("of roles, algorithms, keys and secrets", () => {
     const config = configWith({
       ADMIN_ROLES: "admin, staff",
       JWT_ALGORITHMS: "HS256,HS512",
@@ -66,16 +66,16 @@ describe("lists are separated by commas, with or without blanks", () => {
   });
 });
 
-describe("a JWKS", () => {
+describe("JWKS_URL", () => {
   const JWKS_URL = "https://login.example/jwks.json?policy=a";
 
-  test("verifies without any JWT_SECRET, when no algorithm needs one", () => {
+  test("makes JWT_SECRET optional when no algorithm needs it", () => {
     const { jwt } = configWith({ JWKS_URL, JWT_ALGORITHMS: "RS256,ES256,EdDSA,PS256", JWT_SECRET: "" });
     expect(jwt).toMatchObject({ jwksUrl: JWKS_URL, secrets: [] });
     expect(faultsOf({ JWKS_URL, JWT_ALGORITHMS: "HS256,RS256", JWT_SECRET: "" })).toEqual(["JWT_SECRET"]);
   });
 
-  test("goes with algorithms that it can verify", () => {
+  test("requires an algorithm that its keys can verify", () => {
     expect(faultsOf({ JWKS_URL })).toEqual(["JWT_ALGORITHMS"]);
     expect(faultsOf({ JWKS_URL, JWT_ALGORITHMS: "HS512" })).toEqual(["JWT_ALGORITHMS"]);
   });
@@ -92,25 +92,25 @@ describe("a JWKS", () => {
     ["login.example", false],
   ];
   for (const [url, isGood] of urls) {
-    test(`at ${url} is ${isGood ? "taken" : "refused"}`, () =>
+    test(`${isGood ? "accepts" : "refuses"} ${url}`, () =>
       expect(faultsOf({ JWKS_URL: url, JWT_ALGORITHMS: "RS256" })).toEqual(isGood ? [] : ["JWKS_URL"]));
   }
 });
 
-describe("refused", () => {
+describe("a configuration is refused for", () => {
   const bad: [string, Record<string, unknown>][] = [
     ["no JWT_SECRET", { JWT_SECRET: undefined }],
     ["a JWT_SECRET of 31 bytes", { JWT_SECRET: "s".repeat(31) }],
     ["a second JWT_SECRET of 31 bytes", { JWT_SECRET: `${"s".repeat(32)},${"s".repeat(31)}` }],
-    ["a PUBLISH_KEYS scope that nobody knows", { PUBLISH_KEYS: `a:${"1".repeat(32)}:everything` }],
-    ["a PUBLISH_KEYS scope that every object has", { PUBLISH_KEYS: `a:${"1".repeat(32)}:toString` }],
+    ["an unknown PUBLISH_KEYS scope", { PUBLISH_KEYS: `a:${"1".repeat(32)}:everything` }],
+    ["a PUBLISH_KEYS scope named like a property of every object", { PUBLISH_KEYS: `a:${"1".repeat(32)}:toString` }],
     ["an empty PUBLISH_KEYS scope", { PUBLISH_KEYS: `a:${"1".repeat(32)}:` }],
     ["a PUBLISH_KEYS key with a colon", { PUBLISH_KEYS: `a:${"1".repeat(32)}:x:orders` }],
-    ["a PUBLISH_KEYS key twice", { PUBLISH_KEYS: `a:${"1".repeat(32)}:read,b:${"1".repeat(32)}` }],
+    ["a repeated PUBLISH_KEYS key", { PUBLISH_KEYS: `a:${"1".repeat(32)}:read,b:${"1".repeat(32)}` }],
     ["no PUBLISH_KEYS", { PUBLISH_KEYS: " , " }],
     ["a PUBLISH_KEYS entry without a name", { PUBLISH_KEYS: "k".repeat(40) }],
     ["a PUBLISH_KEYS key of 31 characters", { PUBLISH_KEYS: `shop:${"k".repeat(31)}` }],
-    ["a PUBLISH_KEYS name twice", { PUBLISH_KEYS: `a:${"1".repeat(32)},a:${"2".repeat(32)}` }],
+    ["a repeated PUBLISH_KEYS name", { PUBLISH_KEYS: `a:${"1".repeat(32)},a:${"2".repeat(32)}` }],
     ["BACKEND_CORS_ORIGINS with a path", { BACKEND_CORS_ORIGINS: "https://shop.example/app" }],
     ["BACKEND_CORS_ORIGINS without a scheme", { BACKEND_CORS_ORIGINS: "shop.example" }],
     ["JWT_ALGORITHMS with none", { JWT_ALGORITHMS: "none" }],
@@ -118,6 +118,8 @@ describe("refused", () => {
     ["HISTORY_LIMIT 0", { HISTORY_LIMIT: "0" }],
     ["HISTORY_LIMIT 1e3", { HISTORY_LIMIT: "1e3" }],
     ["HISTORY_TTL_SECONDS -1", { HISTORY_TTL_SECONDS: "-1" }],
+    ["RATE_LIMITS other than on or off", { RATE_LIMITS: "none" }],
+    ["UPSTASH_REDIS_REST_TOKEN without its URL", { UPSTASH_REDIS_REST_URL: "", UPSTASH_REDIS_REST_TOKEN: "t" }],
     ["ORDERS_API_URL of another scheme", { ORDERS_API_URL: "ftp://api.example/orders" }],
     ["ORDERS_API_URL with a query", { ORDERS_API_URL: "https://api.example/orders?x=1" }],
   ];
@@ -125,11 +127,38 @@ describe("refused", () => {
     test(name, () => expect(faultsOf(env)).toEqual([Object.keys(env)[0]]));
   }
 
-  test("all at once, and no value is repeated", () => {
+  test("all its faults at once, without repeating a value", () => {
     const result = readConfig({ JWT_SECRET: "my-secret", PUBLISH_KEYS: "my-key", HISTORY_LIMIT: "my-limit" });
     expect(result).toMatchObject({
       faults: [{ setting: "JWT_SECRET" }, { setting: "PUBLISH_KEYS" }, { setting: "HISTORY_LIMIT" }],
     });
     expect(JSON.stringify(result)).not.toMatch(/my-/);
   });
+
+  test("faults across settings beside faults of single ones", () => {
+    const env = { JWT_SECRET: "", JWT_ALGORITHMS: "none", HISTORY_LIMIT: "0", UPSTASH_REDIS_REST_URL: "no url" };
+    expect(faultsOf(env)).toEqual([
+      "JWT_ALGORITHMS",
+      "JWT_SECRET",
+      "UPSTASH_REDIS_REST_URL",
+      "UPSTASH_REDIS_REST_TOKEN",
+      "HISTORY_LIMIT",
+    ]);
+  });
+});
+
+describe("a renamed setting", () => {
+  test("is a fault that names its successor", () => {
+    expect(readConfig({ ...GOOD, GHOST_SECONDS: "60" })).toEqual({
+      faults: [
+        {
+          setting: "GHOST_SECONDS",
+          message: expect.stringMatching(/^must .*IDLE_TIMEOUT_SECONDS/),
+          fix: expect.stringContaining("IDLE_TIMEOUT_SECONDS"),
+        },
+      ],
+    });
+  });
+
+  test("may stay blank", () => expect(faultsOf({ GHOST_SECONDS: "" })).toEqual([]));
 });

@@ -7,8 +7,8 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readDevVars } from "../../../src/cli/shared/dev-vars.ts";
 import { isPortTaken } from "../../../src/dev/port.ts";
-import { JudgedOutput, WELCOME } from "../../support/judged-output.ts";
-import { rememberSecret } from "../../support/log-guard.ts";
+import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
+import { rememberSecret } from "../../support/leak-guard/rules.ts";
 import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
 
 /** `npm run dev` as a whole: a real `wrangler dev` in a copy of the project, with its own `.dev.vars` and state. */
@@ -23,7 +23,7 @@ const NO_REDIS = "redis://127.0.0.1:9";
 class Program {
   readonly process: ChildProcess;
   /** Checks everything it prints, except the welcome, for secrets. */
-  readonly judged: JudgedOutput;
+  readonly judged: GuardedOutput;
   output = "";
   #wake = () => {};
 
@@ -36,7 +36,7 @@ class Program {
       cwd: folder,
       env: { ...Object.fromEntries(env), REDIS_URL: redis?.url ?? NO_REDIS },
     });
-    this.judged = new JudgedOutput(this.process, WELCOME);
+    this.judged = new GuardedOutput(this.process, WELCOME);
     for (const stream of [this.process.stdout, this.process.stderr]) {
       stream?.on("data", (chunk) => {
         this.output += chunk;

@@ -5,13 +5,13 @@ import { REFUSALS } from "../../../src/protocol/refusals.ts";
 describe("close codes", () => {
   const decades = { 40: "never", 41: "backoff", 42: "now" };
   for (const [code, { retry }] of Object.entries(CLOSE_CODES)) {
-    test(`${code} has its decade's rule: ${retry}`, () => {
+    test(`${code} follows the rule of its decade: ${retry}`, () => {
       expect(decades[code.slice(0, 2) as unknown as keyof typeof decades]).toBe(retry);
     });
   }
 
   for (const [reason, { title, close }] of Object.entries(REFUSALS)) {
-    test(`the sentence of ${reason} fits into a close frame`, () => {
+    test(`the title of ${reason} fits into a close frame`, () => {
       expect(new TextEncoder().encode(title).length).toBeLessThanOrEqual(123);
       if (close !== null) expect(CLOSE_CODES).toHaveProperty(String(close));
     });

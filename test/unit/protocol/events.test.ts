@@ -8,7 +8,7 @@ import { checkEvent } from "../../../src/protocol/publish.ts";
 
 const ORDER = "123e4567-e89b-12d3-a456-426614174000";
 
-/** JSON as a publisher may send it: no number that JavaScript would change, no key that careless code trips over. */
+/** JSON that validation accepts: without numbers that JavaScript would change and without prototype keys. */
 const json = fc.jsonValue({ maxDepth: 4 }).map((value) => JSON.parse(JSON.stringify(value), harmless) as unknown);
 
 function harmless(key: string, value: unknown): unknown {
@@ -27,13 +27,13 @@ describe("the catalogue", () => {
   for (const type of Object.keys(EVENTS).filter(isEventType)) {
     const channel: ChannelName = EVENTS[type].channel === "order" ? orderChannelName(ORDER) : "products";
 
-    test(`${type}: its example passes the door and comes out as it went in`, () => {
+    test(`${type}: its example is accepted and delivered unchanged`, () => {
       const checked = checkEvent({ type, data: EVENTS[type].example }, channel, "id", NOW);
       expect(checked).toMatchObject({ ok: true, value: { type, channel, id: "id" } });
       if (checked.ok) expect(JSON.parse(checked.value.data)).toEqual(EVENTS[type].example);
     });
 
-    test(`${type}: fields it does not name pass through unchanged`, () => {
+    test(`${type}: unknown fields pass through unchanged`, () => {
       fc.assert(
         fc.property(
           fc.dictionary(
@@ -49,7 +49,7 @@ describe("the catalogue", () => {
       );
     });
 
-    test(`${type}: whatever stands in a named field, the answer is an event or a list of fields`, () => {
+    test(`${type}: any value in a known field yields an event or an error for that field`, () => {
       const keys = Object.keys(EVENTS[type].example);
       fc.assert(
         fc.property(fc.constantFrom(...keys), json, (key, value) => {
@@ -60,7 +60,7 @@ describe("the catalogue", () => {
     });
   }
 
-  test("anything at all at the door is an answer, never a fault", () => {
+  test("validation never throws, whatever the body", () => {
     fc.assert(
       fc.property(fc.anything({ withBigInt: false }), (body) => {
         const checked = checkEvent(body, "products", "id", NOW);
@@ -71,7 +71,7 @@ describe("the catalogue", () => {
 });
 
 describe("names", () => {
-  test("an order id is a UUID in any case, and comes out in lower case", () => {
+  test("an order id is a UUID in any case, and is normalised to lower case", () => {
     fc.assert(
       fc.property(fc.uuid(), (id) => {
         expect(parseOrderId(id.toUpperCase())).toBe(id);
@@ -80,7 +80,7 @@ describe("names", () => {
     );
   });
 
-  test("nothing else is a channel", () => {
+  test("anything else is not a channel name", () => {
     for (const name of [
       "",
       "orders",
@@ -97,7 +97,7 @@ describe("names", () => {
 });
 
 describe("frames", () => {
-  test("whatever the data and the id, a frame is one JSON object with the five fields", () => {
+  test("a frame is one JSON object with its five fields, whatever the data and the id", () => {
     fc.assert(
       fc.property(fc.dictionary(fc.string(), json), fc.string(), fc.nat(), (data, id, seq) => {
         const frame = encodeEventFrame({ type: "order_shipped", data: JSON.stringify(data), id, seq, ts: 0 });
@@ -106,7 +106,7 @@ describe("frames", () => {
     );
   });
 
-  test("any text from a client is a message of the protocol or null", () => {
+  test("any text from a client parses to a message or null", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ maxLength: 5000 }), fc.json()), (text) => {
         expect(parseClientMessage(text)?.type ?? null).toBeOneOf([null, "subscribe", "unsubscribe"]);
@@ -114,7 +114,7 @@ describe("frames", () => {
     );
   });
 
-  test("a product filter: ids by commas, blanks around them ignored, each once", () => {
+  test("a product filter is a comma-separated list; blanks and duplicates are ignored", () => {
     expect(parseProductFilter(null)).toBeNull();
     expect(parseProductFilter("")).toBeNull();
     expect(parseProductFilter(" a, b,,a ")).toEqual(["a", "b"]);

@@ -5,6 +5,7 @@ import {
   PublishError,
   type PublisherOptions,
 } from "../../../src/sdk/publisher/publisher.ts";
+import { FAIL_FOR_AN_HOUR } from "../../support/failing-orders.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
@@ -111,7 +112,7 @@ describe("publishBatch", () => {
 });
 
 test("an unreachable channel is retried alone and stops no other", async () => {
-  const failing = await startTidings({ FAIL_UNTIL: String(Date.now() + 3_600_000) }, "test/chaos/failing-worker.ts");
+  const failing = await startTidings(FAIL_FOR_AN_HOUR, "test/support/workers/failing-orders.ts");
   const between = new FaultProxy(failing.url);
   between.applies = (body) => {
     bodies.push(body);

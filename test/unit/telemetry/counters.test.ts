@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Counters, parseSeries } from "../../../src/telemetry/counters.ts";
 import { exposition } from "../../../src/telemetry/exposition.ts";
 import { METRICS } from "../../../src/telemetry/metrics.ts";
-import { metricValue, parseMetrics } from "../../support/scrape.ts";
+import { metricValue, parseMetrics } from "../../support/metrics.ts";
 
 describe("counters", () => {
   test("add up, however the counts are split into reports", () => {

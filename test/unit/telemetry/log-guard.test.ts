@@ -3,9 +3,9 @@ import { globSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { JudgedOutput, WELCOME } from "../../support/judged-output.ts";
-import { leakIn, rememberPayload, rememberSecret } from "../../support/log-guard.ts";
-import { hush, judgeAll, leaks } from "../../support/printed.ts";
+import { guardConsole, leaks, silence } from "../../support/leak-guard/console.ts";
+import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
+import { leakIn, rememberPayload, rememberSecret } from "../../support/leak-guard/rules.ts";
 import { PUBLISH_KEY, TEST_ENV } from "../../support/test-env.ts";
 import { mintToken } from "../../support/tokens.ts";
 
@@ -62,13 +62,13 @@ describe("the log guard finds", () => {
 describe("the console guard", () => {
   test("checks everything printed, including objects' fields and messages hidden from the terminal", () => {
     vi.spyOn(console, "info").mockImplementation(() => {});
-    judgeAll();
+    guardConsole();
     const found = () => leaks.splice(0).length;
     for (const words of [["the key %s", PUBLISH_KEY], [{ key: PUBLISH_KEY }], [new Error(PUBLISH_KEY)]]) {
       console.info(...words);
       expect(found()).toBe(1);
     }
-    hush();
+    silence();
     console.error(PUBLISH_KEY);
     expect(found()).toBe(1);
     console.info("the service is ready");
@@ -99,43 +99,43 @@ describe("the process guard", () => {
 
   test("finds a key on stdout and stderr, and names the process", async () => {
     for (const stream of ["stdout", "stderr"] as const) {
-      const output = new JudgedOutput(printing([`${PUBLISH_KEY}\n`, "bye\n"], stream));
+      const output = new GuardedOutput(printing([`${PUBLISH_KEY}\n`, "bye\n"], stream));
       await expect(output.expectClean("the program")).rejects.toThrow("the program printed a secret");
     }
   });
 
   test("finds a key that arrives in two pieces, also without a line break at the end", async () => {
-    const output = new JudgedOutput(printing([`the key ${half}`, otherHalf]));
+    const output = new GuardedOutput(printing([`the key ${half}`, otherHalf]));
     await expect(output.expectClean("it")).rejects.toThrow("a secret");
   });
 
   test("accepts a log line that arrives in pieces", async () => {
     const text = line({ where: "upkeep", error: "Error: no" });
-    const output = new JudgedOutput(printing([text.slice(0, 30), text.slice(30), "\n", text.slice(0, 20)]));
+    const output = new GuardedOutput(printing([text.slice(0, 30), text.slice(30), "\n", text.slice(0, 20)]));
     await output.expectClean("it");
   });
 
   test("allows secrets in the welcome, but not before or after it", async () => {
     const welcome = `Tidings is at http://localhost:8000\n  ${PUBLISH_KEY}\n  npx tidings smoke\n`;
-    await new JudgedOutput(printing(["ready\n", welcome, "bye\n"]), WELCOME).expectClean("it");
+    await new GuardedOutput(printing(["ready\n", welcome, "bye\n"]), WELCOME).expectClean("it");
     for (const pieces of [
       [`${PUBLISH_KEY}\n`, welcome],
       [welcome, `${PUBLISH_KEY}\n`],
     ]) {
-      const output = new JudgedOutput(printing(pieces), WELCOME);
+      const output = new GuardedOutput(printing(pieces), WELCOME);
       await expect(output.expectClean("it")).rejects.toThrow("a secret");
     }
   });
 
   test("fails when a welcome never ends", async () => {
-    const output = new JudgedOutput(printing(["Tidings is at http://localhost:8000\n", "bye\n"]), WELCOME);
+    const output = new GuardedOutput(printing(["Tidings is at http://localhost:8000\n", "bye\n"]), WELCOME);
     await expect(output.expectClean("it")).rejects.toThrow("it never ended what may hold secrets");
   });
 
   test("reports nothing for a program that could not be started", async () => {
     const child = spawn("/no/such/program");
     child.once("error", () => {});
-    await new JudgedOutput(child).expectClean("it");
+    await new GuardedOutput(child).expectClean("it");
   });
 });
 
@@ -149,7 +149,7 @@ describe("the check of everything a run printed", () => {
   function judge(text: string) {
     const file = join(folder, "printed.txt");
     writeFileSync(file, text);
-    const { status, stderr } = spawnSync(process.execPath, ["test/support/judge-output.ts", file], {
+    const { status, stderr } = spawnSync(process.execPath, ["test/support/leak-guard/check-file.ts", file], {
       cwd: PROJECT,
       encoding: "utf8",
     });

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { logConnectionEnd, logFault, logPublish, logRefusal } from "../../../src/telemetry/log.ts";
-import { leakIn } from "../../support/log-guard.ts";
+import { leakIn } from "../../support/leak-guard/rules.ts";
 
 describe("the log", () => {
   test("prints one JSON object per line, with its level and only known fields", () => {

@@ -9,17 +9,6 @@ const ROOT = join(import.meta.dirname, "../../..");
 const OWNER = "src/telemetry/record.ts";
 
 describe("every counter and histogram", () => {
-  /** Files that still increment metrics by name. To be emptied: they should call `record.ts`. */
-  const EXCEPTIONS: Record<string, string[]> = {
-    tidings_auth_failures_total: ["src/edge/errors.ts"],
-    tidings_connections_refused_total: ["src/edge/upgrade.ts"],
-    tidings_dead_letters_total: ["src/edge/routes/metrics.ts"],
-    tidings_events_published_total: ["src/edge/routes/publish.ts"],
-    tidings_events_rejected_total: ["src/edge/routes/publish.ts"],
-    tidings_rate_limited_total: ["src/edge/limits.ts"],
-    tidings_stream_gaps_total: ["src/edge/routes/metrics.ts"],
-  };
-
   // The site reads metrics, and the catalogue defines them.
   const sources = globSync("src/**/*.{ts,tsx}", { cwd: ROOT })
     .filter((file) => !file.startsWith("src/site/") && file !== "src/telemetry/metrics.ts")
@@ -29,7 +18,7 @@ describe("every counter and histogram", () => {
   for (const name of counted) {
     test(`${name} is incremented in record.ts alone`, () => {
       const files = sources.filter(({ text }) => text.includes(name)).map(({ file }) => file);
-      expect(files.sort()).toEqual([...(EXCEPTIONS[name] ?? []), OWNER].sort());
+      expect(files).toEqual([OWNER]);
     });
   }
 });

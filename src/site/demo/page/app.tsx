@@ -5,19 +5,19 @@ import { PublishForm } from "./components/publish-form.tsx";
 import { ScreenReaderUpdates } from "./components/screen-reader-updates.tsx";
 import { SimulatedShoppers } from "./components/shoppers.tsx";
 import { ThemeToggle } from "./components/theme.tsx";
-import { addressOf, useView, VIEW_NAMES, VIEWS, type View } from "./router.ts";
+import { hashOf, useView, VIEW_NAMES, VIEWS, type View } from "./router.ts";
 import { useConnections } from "./state/connections.tsx";
 import { activeToken, useCredentials } from "./state/credentials.ts";
 import { AccessView } from "./views/access.tsx";
 import { ConnectionsView } from "./views/connections.tsx";
 import { MetricsView } from "./views/metrics.tsx";
-import { OrderView } from "./views/order.tsx";
+import { OrderDetailsView } from "./views/order.tsx";
 import { PublishView } from "./views/publish.tsx";
 import { ShopView } from "./views/shop.tsx";
 
 const VIEW_COMPONENTS: Record<View, () => React.ReactNode> = {
   shop: ShopView,
-  order: OrderView,
+  order: OrderDetailsView,
   publish: PublishView,
   connections: ConnectionsView,
   metrics: MetricsView,
@@ -60,10 +60,10 @@ function Header({ view, onSkip }: { view: View; onSkip: () => void }) {
   const credentials = useCredentials();
   return (
     <header>
-      <a className="skip" href={addressOf(view)} onClick={onSkip}>
+      <a className="skip" href={hashOf(view)} onClick={onSkip}>
         Skip to content
       </a>
-      <a className="brand" href={addressOf("shop")}>
+      <a className="brand" href={hashOf("shop")}>
         <Icon name="tide" />
         Tidings
         <span className="muted">demo</span>
@@ -75,7 +75,7 @@ function Header({ view, onSkip }: { view: View; onSkip: () => void }) {
             <StatusPill label="order" updates={order} />
           </>
         ) : (
-          <a className="pill" href={addressOf("access")}>
+          <a className="pill" href={hashOf("access")}>
             Add a token
           </a>
         )}
@@ -92,7 +92,7 @@ function Navigation({ view }: { view: View }) {
   return (
     <nav aria-label="Views">
       {VIEW_NAMES.map((name) => (
-        <a key={name} href={addressOf(name)} aria-current={name === view ? "page" : undefined}>
+        <a key={name} href={hashOf(name)} aria-current={name === view ? "page" : undefined}>
           <Icon name={name} />
           {VIEWS[name]}
         </a>

@@ -1,4 +1,4 @@
-// First, so that it sees every socket that the page opens.
+// Imported first, so that it observes every socket that the page opens.
 import "./state/sockets.ts";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";

@@ -14,9 +14,9 @@ export type View = keyof typeof VIEWS;
 // `Object.keys` returns `string[]`; the keys are those of VIEWS.
 export const VIEW_NAMES = Object.keys(VIEWS) as View[];
 
-export const addressOf = (view: View) => `#/${view}`;
+export const hashOf = (view: View) => `#/${view}`;
 
-const viewAt = (hash: string): View => VIEW_NAMES.find((view) => hash === addressOf(view)) ?? "shop";
+const viewAt = (hash: string): View => VIEW_NAMES.find((view) => hash === hashOf(view)) ?? "shop";
 
 /** Follows the view named in the address bar. */
 export function useView(): View {

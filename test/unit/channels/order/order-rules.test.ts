@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
-  applyEvent,
+  applyOrderEvent,
   applyRegistration,
   type ChangeContext,
   mayListen,
@@ -21,7 +21,7 @@ function event(type: string, more: Record<string, unknown> = {}, data: Record<st
 }
 
 function changeBy(state: OrderState, ...args: Parameters<typeof event>): OrderChange {
-  const change = applyEvent(state, event(...args), context);
+  const change = applyOrderEvent(state, event(...args), context);
   if (change === "stale") throw new Error("stale");
   return change;
 }
@@ -55,15 +55,15 @@ describe("an event changes an order's state", () => {
   test("unless its version is not newer: then it is stale", () => {
     const versioned = { ...pending, version: 5 };
     for (const version of [0, 4, 5]) {
-      expect(applyEvent(versioned, event("order_shipped", { version }), context)).toBe("stale");
+      expect(applyOrderEvent(versioned, event("order_shipped", { version }), context)).toBe("stale");
     }
-    expect(applyEvent(versioned, event("order_shipped", { version: 6 }), context)).not.toBe("stale");
+    expect(applyOrderEvent(versioned, event("order_shipped", { version: 6 }), context)).not.toBe("stale");
   });
 
   test("and the first terminal status starts retention, until another status ends it", () => {
     const delivered = changeBy(pending, "order_delivered").state;
     expect(delivered.endedAt).toBe(1000);
-    const later = applyEvent(delivered, event("order_cancelled"), { ...context, now: 2000 });
+    const later = applyOrderEvent(delivered, event("order_cancelled"), { ...context, now: 2000 });
     expect(later !== "stale" && later.state.endedAt).toBe(1000);
     expect(changeBy(delivered, "order_shipped").state.endedAt).toBe(null);
   });
@@ -80,7 +80,7 @@ describe("a registration beside an event", () => {
 
   test("needs no correction where it changes nothing, or where no listener can know the state", () => {
     expect(changeBy({ ...pending, payment_status: "paid" }, "order_shipped", { order }).corrections).toEqual([]);
-    const first = applyEvent(UNKNOWN_ORDER, event("order_shipped", { order }), { ...context, isKnown: false });
+    const first = applyOrderEvent(UNKNOWN_ORDER, event("order_shipped", { order }), { ...context, isKnown: false });
     expect(first !== "stale" && first.corrections).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { applyEvent } from "../../../../src/channels/products/product-rules.ts";
+import { applyProductEvent } from "../../../../src/channels/products/product-rules.ts";
 
 const NOW = 1000;
 const event = (version: number | null, type: "inventory_updated" | "product_deleted" = "inventory_updated") => ({
@@ -16,7 +16,7 @@ describe("an event's version", () => {
     ["an event without a version applies and leaves the product's version as it is", 3, null, 3],
     ["an event without a version applies to a product without one", null, null, null],
   ])("%s", (_, last, version, expected) => {
-    const after = applyEvent({ version: last, goneAt: null }, event(version), NOW);
+    const after = applyProductEvent({ version: last, goneAt: null }, event(version), NOW);
     expect(after === "stale" ? after : after.version).toBe(expected);
   });
 });
@@ -25,11 +25,11 @@ describe("a deleted product", () => {
   const gone = { version: 5, goneAt: NOW };
 
   test("keeps its version, so that a late event stays stale", () => {
-    expect(applyEvent({ version: 4, goneAt: null }, event(5, "product_deleted"), NOW)).toEqual(gone);
-    expect(applyEvent(gone, event(4), NOW)).toBe("stale");
+    expect(applyProductEvent({ version: 4, goneAt: null }, event(5, "product_deleted"), NOW)).toEqual(gone);
+    expect(applyProductEvent(gone, event(4), NOW)).toBe("stale");
   });
 
   test("exists again with a newer event", () => {
-    expect(applyEvent(gone, event(6), NOW)).toEqual({ version: 6, goneAt: null });
+    expect(applyProductEvent(gone, event(6), NOW)).toEqual({ version: 6, goneAt: null });
   });
 });

@@ -5,26 +5,26 @@ import { CLOSE_CODES } from "../../../../src/protocol/close-codes.ts";
 import { EVENTS } from "../../../../src/protocol/events.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../../../src/protocol/publish.ts";
 import { REFUSALS } from "../../../../src/protocol/refusals.ts";
-import { schemaChecker, step } from "../../../support/documents.ts";
+import { schemaChecker, step } from "../../../support/schema-checker.ts";
 
 const document = openApiDocument();
 const text = JSON.stringify(document);
 const check = schemaChecker(document, "draft-2020-12");
 
-/** Every object in the document with the place it is at. */
+/** Yields every object in the document with its JSON pointer. */
 function* walk(value: unknown, place = ""): Generator<[string, Record<string, unknown>]> {
   if (typeof value !== "object" || value === null) return;
   yield [place, value as Record<string, unknown>];
   for (const [name, item] of Object.entries(value)) yield* walk(item, place + step(name));
 }
 
-test("it is valid, as OpenAPI's own parser reads it", async () => {
-  // The parser writes into what it reads.
+test("is valid OpenAPI", async () => {
+  // A copy, because the parser modifies its input.
   const result = await validate(JSON.parse(text));
   expect(result).toMatchObject({ valid: true, warnings: [] });
 });
 
-describe("it has", () => {
+describe("has", () => {
   test("every event, with its example and its schema", () => {
     for (const [type, { example, summary }] of Object.entries(EVENTS)) {
       expect(text).toContain(JSON.stringify({ type, data: example }));
@@ -32,7 +32,7 @@ describe("it has", () => {
     }
   });
 
-  test("every problem, once, with its status and a sentence", () => {
+  test("every problem with its status and title", () => {
     const problems = Object.entries(REFUSALS).filter(([, { status }]) => status !== null);
     const { responses } = document.components as { responses: Record<string, unknown> };
     expect(Object.keys(responses).sort()).toEqual(problems.map(([reason]) => reason).sort());
@@ -48,7 +48,7 @@ describe("it has", () => {
     }
   });
 
-  test("every close code: what happened and what to do", () => {
+  test("every close code with its meaning and remedy", () => {
     const { description } = document.info as { description: string };
     for (const [code, { meaning, todo }] of Object.entries(CLOSE_CODES)) {
       const [, section = ""] = description.split(new RegExp(`^### ${code} .*$`, "m"));
@@ -64,7 +64,7 @@ describe("it has", () => {
   });
 });
 
-test("every example is what its schema says", () => {
+test("every example matches its schema", () => {
   let count = 0;
   for (const [place, { schema, example, examples }] of walk(document)) {
     if (schema === undefined) continue;
@@ -77,7 +77,7 @@ test("every example is what its schema says", () => {
   expect(count).toBeGreaterThan(50);
 });
 
-test("what a service refuses, its schema refuses", () => {
+test("the schema rejects what the service rejects", () => {
   const publish = "/components/schemas/publish_product_event";
   expect(check(publish, { type: "inventory_updated", data: { product_id: "p", new_quantity: 5, more: true } })).toEqual(
     [],

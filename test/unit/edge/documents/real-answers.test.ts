@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { EVENTS, eventTypesOf } from "../../../../src/protocol/events.ts";
-import { schemaChecker, step } from "../../../support/documents.ts";
 import { callService, listenAt, registerOrderAt } from "../../../support/node-client.ts";
+import { schemaChecker, step } from "../../../support/schema-checker.ts";
 import { mintToken } from "../../../support/tokens.ts";
 import { startTidings, type Workerd } from "../../../support/workerd.ts";
 
-/** A running service is held against the documents that it gives of itself. */
+/** Compares a running service with its own documents. */
 
 let service: Workerd;
 let openApi: {
@@ -15,7 +15,7 @@ let check: Record<"http" | "sockets", ReturnType<typeof schemaChecker>>;
 beforeAll(async () => {
   service = await startTidings();
   const read = async (name: string) => (await fetch(`${service.url}/${name}.json`)).json();
-  // What it must be is another test's matter.
+  // Another test checks its shape.
   openApi = (await read("openapi")) as typeof openApi;
   check = {
     http: schemaChecker(openApi, "draft-2020-12"),
@@ -30,7 +30,7 @@ const registration = { user_id: "alice", status: "pending", payment_status: "pen
 const shipped = { type: "order_shipped", data: { carrier: "UPS" }, id: "one" };
 const price = { type: "price_updated", data: { product_id: "p", new_price: 1 } };
 
-describe("answers are as openapi.json has them", () => {
+describe("responses match openapi.json", () => {
   const calls: [method: string, path: string, template: string, body: unknown, status: number][] = [
     ["PUT", `orders/${ORDER}`, "orders/{order_id}", registration, 201],
     ["PUT", `orders/${ORDER}`, "orders/{order_id}", registration, 200],
@@ -72,14 +72,14 @@ describe("answers are as openapi.json has them", () => {
   }
 });
 
-describe("frames are as asyncapi.json has them", () => {
+describe("frames match asyncapi.json", () => {
   const expectMessage = (name: string, value: unknown) =>
     expect(check.sockets(`/components/messages/${name}/payload`, value), name).toEqual([]);
 
   for (const kind of ["order", "products"] as const) {
-    test(`on the socket of ${kind}`, async () => {
+    test(`on the ${kind} socket`, async () => {
       const order = await registerOrderAt(service.url);
-      const [socket, door] = kind === "order" ? [`orders/${order}`, `orders/${order}`] : ["products", "products"];
+      const [socket, target] = kind === "order" ? [`orders/${order}`, `orders/${order}`] : ["products", "products"];
       const first = Promise.withResolvers<unknown>();
       const raw = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/ws/${socket}?token=${await mintToken()}`);
       raw.addEventListener("message", ({ data }) => first.resolve(JSON.parse(data)));
@@ -90,7 +90,7 @@ describe("frames are as asyncapi.json has them", () => {
       const types = eventTypesOf(kind);
       for (const type of types) {
         const data = { ...EVENTS[type].example, order_id: order };
-        await callService(service.url, "POST", `publish/${door}`, { type, data });
+        await callService(service.url, "POST", `publish/${target}`, { type, data });
       }
       const frames = await listener.receive(types.length);
       for (const frame of frames) expectMessage(frame.type, frame);

@@ -10,7 +10,7 @@ const WHOLE_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_00
 interface ChartProps {
   title: string;
   unit: string;
-  /** Whether values are whole numbers. */
+  /** Whether the values are whole numbers. Default: false. */
   isWhole?: boolean;
   /** Seconds since 1970. */
   times: readonly number[];
@@ -108,7 +108,7 @@ function plotOptions(container: HTMLElement, labels: string[], isWhole: boolean)
   };
 }
 
-/** Covers at least a minute, so that the first points do not move as later ones arrive. */
+/** Returns the range of the time axis. It covers at least a minute, so that the first points stay in place. */
 function timeSpan(from: number | null, to: number | null): [number, number] {
   const end = to ?? Date.now() / 1000;
   return [Math.min(from ?? end, end - MIN_SPAN_SECONDS), end];

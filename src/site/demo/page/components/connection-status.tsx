@@ -1,11 +1,11 @@
 import { CLOSE_CODES } from "../../../../protocol/close-codes.ts";
 import { isCloseCode, retryOf } from "../../../../protocol/close-rules.ts";
 import type { Controls, OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
-import { addressOf } from "../router.ts";
+import { hashOf } from "../router.ts";
 
-type Updates = OrderUpdates | ProductUpdates;
+type AnyUpdates = OrderUpdates | ProductUpdates;
 
-const TONES: Record<Updates["status"], "good" | "busy" | "bad" | "quiet"> = {
+const TONES: Record<AnyUpdates["status"], "good" | "busy" | "bad" | "quiet"> = {
   idle: "quiet",
   connecting: "busy",
   live: "good",
@@ -14,7 +14,7 @@ const TONES: Record<Updates["status"], "good" | "busy" | "bad" | "quiet"> = {
   closed: "bad",
 };
 
-export function StatusPill({ label, updates }: { label?: string; updates: Updates }) {
+export function StatusPill({ label, updates }: { label?: string; updates: AnyUpdates }) {
   const { status } = updates;
   return (
     <span className="pill" data-tone={TONES[status]} data-channel={label} data-status={status}>
@@ -25,12 +25,12 @@ export function StatusPill({ label, updates }: { label?: string; updates: Update
   );
 }
 
-/** Shown where a view needs a connection and the visitor has no token. */
+/** Shown in views that need a connection while the visitor has no token. */
 export function NoTokenNote() {
   return (
     <p className="note" data-tone="warn">
-      Not connected: this page has no token. <a href={addressOf("access")}>Add a token</a>, or open the demo address
-      that <code>npm run dev</code> prints.
+      Not connected: this page has no token. <a href={hashOf("access")}>Add a token</a>, or open the demo address that{" "}
+      <code>npm run dev</code> prints.
     </p>
   );
 }
@@ -67,7 +67,7 @@ function withCode(text: string) {
 }
 
 /** Explains why a connection is closed, stale or incomplete. Renders nothing while all is well. */
-export function ConnectionProblem({ updates }: { updates: Updates & Controls }) {
+export function ConnectionProblem({ updates }: { updates: AnyUpdates & Controls }) {
   const { error, gap, isStale, reconnect } = updates;
   if (error) {
     return (
@@ -80,7 +80,7 @@ export function ConnectionProblem({ updates }: { updates: Updates & Controls }) 
         </p>
         {error.userMustAct ? (
           <p>
-            <a href={addressOf("access")}>Paste a new token</a>. Create one with{" "}
+            <a href={hashOf("access")}>Paste a new token</a>. Create one with{" "}
             <code>npx tidings token --subject alice</code>.
           </p>
         ) : (
@@ -94,7 +94,7 @@ export function ConnectionProblem({ updates }: { updates: Updates & Controls }) 
   if (isStale) {
     return (
       <p className="note" data-tone="warn">
-        Disconnected for a while: the data below may be out of date.
+        Disconnected for a while. The data below may be out of date.
       </p>
     );
   }

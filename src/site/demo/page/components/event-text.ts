@@ -16,21 +16,21 @@ export function eventText(event: OrderEvent | ProductEvent): string {
     case "order_cancelled":
       return `Cancelled${event.data.reason ? `: ${event.data.reason}` : ""}`;
     case "product_created":
-      return `${nameOf(event.data)} was added`;
+      return `${productName(event.data)} was added`;
     case "product_updated":
-      return `${nameOf(event.data)} was updated`;
+      return `${productName(event.data)} was updated`;
     case "product_deleted":
-      return `${nameOf(event.data)} was removed`;
+      return `${productName(event.data)} was removed`;
     case "inventory_updated":
-      return `${nameOf(event.data)}: stock is ${event.data.new_quantity}${was(event.data.old_quantity)}`;
+      return `${productName(event.data)}: stock is ${event.data.new_quantity}${was(event.data.old_quantity)}`;
     case "price_updated":
-      return `${nameOf(event.data)}: price is ${event.data.new_price}${was(event.data.old_price)}`;
+      return `${productName(event.data)}: price is ${event.data.new_price}${was(event.data.old_price)}`;
     case "product_status_changed":
-      return `${nameOf(event.data)}: status is ${event.data.new_status}${was(event.data.old_status)}`;
+      return `${productName(event.data)}: status is ${event.data.new_status}${was(event.data.old_status)}`;
   }
 }
 
-const nameOf = (data: { product_id: string; sku?: unknown; name?: unknown }) =>
+const productName = (data: { product_id: string; sku?: unknown; name?: unknown }) =>
   String(data.name ?? data.sku ?? data.product_id);
 const was = (old: unknown) => (old === undefined || old === null ? "" : ` (was ${String(old)})`);
 

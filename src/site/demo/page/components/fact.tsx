@@ -1,12 +1,12 @@
 interface FactProps {
   name: string;
-  /** Shown as a dash when there is none. */
+  /** Null and undefined are shown as a dash. */
   value: string | number | null | undefined;
   tone?: "good" | "warn" | "bad" | undefined;
   className?: string;
 }
 
-/** A name and its value, in a description list. */
+/** A name and its value. Must be inside a `<dl>`. */
 export function Fact({ name, value, tone, className }: FactProps) {
   return (
     <div className={className}>

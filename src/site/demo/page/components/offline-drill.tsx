@@ -1,11 +1,11 @@
 import { useEffect, useRef, useState } from "react";
-import { publish } from "../service/publish.ts";
+import { publishEvent } from "../service/publish.ts";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
 import { goOffline, goOnline } from "../state/sockets.ts";
 import { useStore } from "../state/store.ts";
 
-const EVENTS = 5;
+const EVENTS_PER_DRILL = 5;
 const OFFLINE_MS = 5000;
 
 type Stage = { name: "ready" } | { name: "offline" | "online"; published: number[] };
@@ -39,9 +39,9 @@ export function OfflineDrill() {
   };
 
   const publishAll = async (published: number[]) => {
-    for (let i = 1; key && i <= EVENTS; i++) {
+    for (let i = 1; key && i <= EVENTS_PER_DRILL; i++) {
       const data = { product_id: "p-08", sku: "NOTE-A5", new_quantity: 100 + i };
-      const { body } = await publish({ type: "inventory_updated", data }, "", key);
+      const { body } = await publishEvent({ type: "inventory_updated", data }, "", key);
       if (typeof body.seq !== "number") continue;
       published.push(body.seq);
       productsLog.expectUpTo(body.seq);
@@ -65,7 +65,7 @@ export function OfflineDrill() {
       <p>
         Both sockets close and the browser reports that it is offline, for at least {OFFLINE_MS / 1000} seconds.
         {key
-          ? ` Meanwhile, the page publishes ${EVENTS} events over HTTP.`
+          ? ` Meanwhile, the page publishes ${EVENTS_PER_DRILL} events over HTTP.`
           : " Add a publish key to publish events during the outage."}
       </p>
       <button
@@ -74,7 +74,7 @@ export function OfflineDrill() {
         onClick={run}
         disabled={stage.name === "offline" || !products.isConnected}
       >
-        Go offline{key ? ` and publish ${EVENTS} events` : ""}
+        Go offline{key ? ` and publish ${EVENTS_PER_DRILL} events` : ""}
       </button>
       <p
         className="drill-report"

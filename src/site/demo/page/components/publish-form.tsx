@@ -1,18 +1,18 @@
 import { useState } from "react";
 import type { EventType } from "../../../../sdk/index.ts";
-import { addressOf } from "../router.ts";
+import { hashOf } from "../router.ts";
 import { catalogue, EVENT_TYPES } from "../service/catalogue.ts";
-import { curlCommand, type EventDraft, publish, type ServiceResponse } from "../service/publish.ts";
+import { curlCommand, type EventDraft, publishEvent, type ServiceResponse } from "../service/publish.ts";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
-import { PublishResult } from "./publish-result.tsx";
+import { PublishResponse } from "./publish-result.tsx";
 
 /** Publishes any event of the catalogue, as a shop's backend would. */
 export function PublishForm() {
   const { order, key } = useCredentials();
   const { orderLog, productsLog } = useConnections();
   const [type, setType] = useState<EventType>("inventory_updated");
-  const [text, setText] = useState(() => exampleOf("inventory_updated", order));
+  const [text, setText] = useState(() => exampleJson("inventory_updated", order));
   const [id, setId] = useState("");
   const [version, setVersion] = useState("");
   const [response, setResponse] = useState<ServiceResponse | null>(null);
@@ -23,12 +23,12 @@ export function PublishForm() {
   const draft: EventDraft = { type, data, ...(id && { id }), ...(version && { version: Number(version) }) };
   const choose = (next: EventType) => {
     setType(next);
-    setText(exampleOf(next, order));
+    setText(exampleJson(next, order));
     setResponse(null);
   };
   const submit = async () => {
     setBusy(true);
-    const received = await publish(draft, order, key);
+    const received = await publishEvent(draft, order, key);
     setBusy(false);
     setResponse(received);
     const { seq } = received.body;
@@ -46,7 +46,7 @@ export function PublishForm() {
       <h2>Publish an event</h2>
       {!key && (
         <p className="note" data-tone="warn">
-          Publishing needs a publish key. <a href={addressOf("access")}>Add a key</a>
+          Publishing needs a publish key. <a href={hashOf("access")}>Add a key</a>
         </p>
       )}
       <label>
@@ -110,7 +110,7 @@ export function PublishForm() {
             This is not valid JSON. Correct it to publish.
           </p>
         ) : response ? (
-          <PublishResult response={response} />
+          <PublishResponse response={response} />
         ) : (
           <p className="empty">Publish an event to see the response here.</p>
         )}
@@ -140,7 +140,7 @@ function CurlCommand({ command }: { command: string }) {
 }
 
 /** Returns the catalogue's example with this page's order id and the current time. */
-function exampleOf(type: EventType, order: string): string {
+function exampleJson(type: EventType, order: string): string {
   const { example } = catalogue[type];
   const own = { ...("order_id" in example && order && { order_id: order }), timestamp: new Date().toISOString() };
   return JSON.stringify({ ...example, ...own }, null, 2);

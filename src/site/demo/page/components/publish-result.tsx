@@ -2,14 +2,14 @@ import type { ServiceResponse } from "../service/publish.ts";
 import { Fact } from "./fact.tsx";
 
 const OUTCOMES: Record<string, string> = {
-  applied: "applied: stored and sent to listeners",
+  applied: "applied: stored and sent to the listeners",
   duplicate: "duplicate: this id was published before, so nothing is sent",
   stale: "stale: a later version was published before, so nothing is sent",
   queued: "queued: the channel is unreachable, so the event waits in Redis",
 };
 
 /** Shows the service's response to a publish. */
-export function PublishResult({ response: { status, body } }: { response: ServiceResponse }) {
+export function PublishResponse({ response: { status, body } }: { response: ServiceResponse }) {
   if (status >= 200 && status < 300) {
     const outcome = String(body.status);
     return (
@@ -18,8 +18,8 @@ export function PublishResult({ response: { status, body } }: { response: Servic
           <strong>{status}</strong> {OUTCOMES[outcome] ?? outcome}
         </p>
         <dl className="facts">
-          <Fact name="seq" value={text(body.seq)} />
-          <Fact name="receivers" value={text(body.receivers)} />
+          <Fact name="seq" value={asText(body.seq)} />
+          <Fact name="receivers" value={asText(body.receivers)} />
         </dl>
       </div>
     );
@@ -27,7 +27,7 @@ export function PublishResult({ response: { status, body } }: { response: Servic
   return (
     <div className="note" data-tone="bad" data-outcome="rejected">
       <p>
-        <strong>{status || "No response"}</strong> {text(body.title)}
+        <strong>{status || "No response"}</strong> {asText(body.title)}
       </p>
       {body.errors && (
         <ul>
@@ -42,4 +42,4 @@ export function PublishResult({ response: { status, body } }: { response: Servic
   );
 }
 
-const text = (value: unknown) => (value === undefined || value === null ? null : String(value));
+const asText = (value: unknown) => (value === undefined || value === null ? null : String(value));

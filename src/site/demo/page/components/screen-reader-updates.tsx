@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import { useConnections } from "../state/connections.tsx";
 import { eventText } from "./event-text.ts";
 
-/** In a burst of events, only the last one is read out. */
+/** How long to wait for further events: of a burst, only the last one is read out. */
 const QUIET_MS = 800;
 
 /** Announces the latest event to screen readers. */

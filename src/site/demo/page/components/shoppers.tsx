@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import { publish } from "../service/publish.ts";
+import { publishEvent } from "../service/publish.ts";
 import type { ChannelLog } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
@@ -9,14 +9,14 @@ import { Store, useStore } from "../state/store.ts";
 const PURCHASE_INTERVAL_MS = 700;
 const RESTOCK_QUANTITY = 25;
 
-/** Outside the views, so that shoppers keep buying while the visitor looks at the charts. */
+/** Kept outside the views, so that shoppers keep buying while the visitor looks at the charts. */
 const isEnabled = new Store(false);
 
 /** Publishes the sale of one item, as the shop's backend would. Restocks the product if it is sold out. */
 export async function sellOne({ id, sku, quantity }: Product, key: string, log: ChannelLog): Promise<void> {
   const old = quantity ?? 0;
   const data = { product_id: id, sku, old_quantity: old, new_quantity: old > 0 ? old - 1 : RESTOCK_QUANTITY };
-  const { body } = await publish({ type: "inventory_updated", data }, "", key);
+  const { body } = await publishEvent({ type: "inventory_updated", data }, "", key);
   if (typeof body.seq === "number") log.expectUpTo(body.seq);
 }
 

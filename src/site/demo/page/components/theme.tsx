@@ -8,7 +8,7 @@ type Theme = (typeof THEMES)[number];
 const STORAGE_KEY = "tidings-demo:theme";
 const ICONS: Record<Theme, IconName> = { auto: "auto", light: "sun", dark: "moon" };
 
-const theme = new Store<Theme>(readStored());
+const theme = new Store<Theme>(readTheme());
 const systemScheme = matchMedia("(prefers-color-scheme: dark)");
 const isSystemDark = new Store(systemScheme.matches);
 systemScheme.addEventListener("change", ({ matches }) => isSystemDark.set(matches));
@@ -20,7 +20,7 @@ export function useIsDark(): boolean {
   return chosen === "auto" ? isDarkSystem : chosen === "dark";
 }
 
-function readStored(): Theme {
+function readTheme(): Theme {
   try {
     return THEMES.find((one) => one === localStorage.getItem(STORAGE_KEY)) ?? "auto";
   } catch {

@@ -11,6 +11,6 @@ export interface CatalogueEntry {
 }
 
 export const catalogue = CATALOGUE;
-/** In the catalogue's order. */
-// `Object.keys` returns `string[]`; the build takes the keys from the catalogue that EventType comes from.
+/** All event types, in the catalogue's order. */
+// `Object.keys` returns `string[]`; the keys are the catalogue's, and so are those of `EventType`.
 export const EVENT_TYPES = Object.keys(catalogue) as EventType[];

@@ -4,7 +4,7 @@ import { type Buckets, bucketsOf, parseMetrics, quantile, type Scrape, total } f
 export const POLL_MS = 3000;
 /** Ten minutes of points. */
 const MAX_POINTS = 200;
-/** One minute: quantiles cover the last minute. */
+/** One minute of points, which quantiles cover. */
 const QUANTILE_POINTS = 20;
 
 export interface MetricsPoint {
@@ -18,7 +18,7 @@ export interface MetricsPoint {
   scrape: Scrape;
 }
 
-export interface Health {
+export interface HealthSummary {
   status: string;
   redis_status: string;
   total_connections: number;
@@ -26,8 +26,8 @@ export interface Health {
 
 export interface ServiceMetrics {
   points: readonly MetricsPoint[];
-  health: Health | null;
-  /** Why the last poll returned no metrics; null if it did. */
+  health: HealthSummary | null;
+  /** Why the last poll returned no metrics; null if it succeeded. */
   problem: string | null;
 }
 
@@ -63,7 +63,7 @@ export function useServiceMetrics(key: string): ServiceMetrics {
   return metrics;
 }
 
-async function loadHealth(signal: AbortSignal): Promise<Health> {
+async function loadHealth(signal: AbortSignal): Promise<HealthSummary> {
   return (await fetch("/api/v1/ws/health", { signal })).json();
 }
 

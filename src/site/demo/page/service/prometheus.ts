@@ -2,16 +2,16 @@ import type { MetricName } from "../../../../telemetry/metrics.ts";
 
 /** Parses the parts of Prometheus' text format that the charts need. */
 
-export interface Sample {
+export interface ParsedSample {
   labels: Record<string, string>;
   value: number;
 }
 
 /** Samples by metric name. */
-export type Scrape = ReadonlyMap<string, Sample[]>;
+export type Scrape = ReadonlyMap<string, ParsedSample[]>;
 
 export function parseMetrics(text: string): Scrape {
-  const scrape = new Map<string, Sample[]>();
+  const scrape = new Map<string, ParsedSample[]>();
   for (const line of text.split("\n")) {
     const [, name, labels = "", value] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
     if (name === undefined) continue;

@@ -24,22 +24,22 @@ export interface ServiceResponse {
   };
 }
 
-export function publishPath(type: EventType, orderId: string): string {
+export function eventPath(type: EventType, orderId: string): string {
   const target = catalogue[type].channel === "order" ? `orders/${encodeURIComponent(orderId)}` : "products";
   return `/api/v1/publish/${target}`;
 }
 
-export function publish(draft: EventDraft, orderId: string, key: string): Promise<ServiceResponse> {
-  return send("POST", publishPath(draft.type, orderId), draft, key);
+export function publishEvent(draft: EventDraft, orderId: string, key: string): Promise<ServiceResponse> {
+  return callWithKey("POST", eventPath(draft.type, orderId), draft, key);
 }
 
 /** Registers the order, or resets it to pending; its listeners receive the change as events. */
 export function resetOrder(orderId: string, owner: string, key: string): Promise<ServiceResponse> {
   const order = { user_id: owner, status: "pending", payment_status: "pending" };
-  return send("PUT", `/api/v1/orders/${encodeURIComponent(orderId)}`, order, key);
+  return callWithKey("PUT", `/api/v1/orders/${encodeURIComponent(orderId)}`, order, key);
 }
 
-async function send(method: string, path: string, body: unknown, key: string): Promise<ServiceResponse> {
+async function callWithKey(method: string, path: string, body: unknown, key: string): Promise<ServiceResponse> {
   try {
     const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
     const response = await fetch(path, { method, headers, body: JSON.stringify(body) });
@@ -49,10 +49,10 @@ async function send(method: string, path: string, body: unknown, key: string): P
   }
 }
 
-/** Returns the same call as a shell command. It reads the key from the environment, so it is safe to share. */
+/** Returns the same call as a shell command. The command reads the key from the environment, so it is safe to share. */
 export function curlCommand(draft: EventDraft, orderId: string): string {
   const body = JSON.stringify(draft).replaceAll("'", "'\\''");
-  return `curl -X POST ${location.origin}${publishPath(draft.type, orderId)} \\
+  return `curl -X POST ${location.origin}${eventPath(draft.type, orderId)} \\
   -H "Authorization: Bearer $PUBLISH_KEY" -H "Content-Type: application/json" \\
   -d '${body}'`;
 }

@@ -2,7 +2,7 @@ import type { Gap, OrderEvent, Position, PositionStorage, ProductEvent, Status }
 import { DeliveryCounter, type DeliveryCounts } from "./delivery-counter.ts";
 import { Store } from "./store.ts";
 
-const MAX_EVENTS = 100;
+const MAX_LOGGED_EVENTS = 100;
 const MAX_STATUS_CHANGES = 12;
 
 export interface ChannelLogView {
@@ -26,7 +26,7 @@ export class ChannelLog extends Store<ChannelLogView> {
 
   readonly onEvent = (event: OrderEvent | ProductEvent): void => {
     this.#counter.receive(event.seq);
-    this.#update({ events: [event, ...this.get().events].slice(0, MAX_EVENTS) });
+    this.#update({ events: [event, ...this.get().events].slice(0, MAX_LOGGED_EVENTS) });
   };
 
   readonly onGap = (gap: Gap): void => {
@@ -49,7 +49,7 @@ export class ChannelLog extends Store<ChannelLogView> {
   }
 
   /**
-   * Storage for the SDK's position, which lets the page show it.
+   * Returns storage for the SDK's position, from which the page also learns the position to show.
    * @param startingPosition Returns the position that the connection starts from.
    */
   storage(startingPosition: () => Position | null): PositionStorage {

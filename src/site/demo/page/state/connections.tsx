@@ -34,7 +34,7 @@ export function ConnectionsProvider({ children }: { children: ReactNode }) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the logs start over for another order or user
   const logs = useMemo(() => ({ order: new ChannelLog(), products: new ChannelLog() }), [orderId, user]);
 
-  // The hooks stay disconnected (null) until the starting position is known.
+  // Null keeps a hook idle until its starting position is known.
   const orderStart = useStartingPosition(orderId && token ? `${orderId} ${user}` : null, () =>
     orderStartingPosition(orderId, token),
   );

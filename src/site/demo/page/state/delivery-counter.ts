@@ -1,8 +1,8 @@
 import type { Position } from "../../../../sdk/index.ts";
 
 /**
- * Checks delivery independently of the SDK: counts the events that the page received against those that exist. The
- * `seq` of events is 1, 2, 3 … within an epoch, so a missing or repeated event shows.
+ * Checks delivery independently of the SDK by comparing the events that the page received with those that exist. The
+ * `seq` of events is 1, 2, 3 … within an epoch, which reveals missing and repeated events.
  */
 export class DeliveryCounter {
   #epoch: string | null = null;
@@ -37,7 +37,7 @@ export class DeliveryCounter {
   receive(seq: number): void {
     if (this.#received.has(seq)) this.#duplicates++;
     this.#received.add(seq);
-    // When the first frame and later events share one message, the reported position is that of the last event.
+    // If the first frame and events share a message, the first position reported may be that of the last event.
     this.#start = Math.min(this.#start, seq - 1);
     this.expectUpTo(seq);
   }

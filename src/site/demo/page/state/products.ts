@@ -19,7 +19,7 @@ export interface Product {
   /** In euros; null while unknown. */
   price: number | null;
   status: string;
-  /** The change that the last event made to the stock or the price, and its direction. */
+  /** The last event's change of stock or price; null if it changed neither. */
   lastChange: { seq: number; field: "quantity" | "price"; isUp: boolean } | null;
 }
 

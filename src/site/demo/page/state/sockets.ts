@@ -2,7 +2,7 @@ import { Store } from "./store.ts";
 
 /**
  * Observes every WebSocket of the page from outside the SDK: attempts, messages, the last close. It can also break
- * connections, as networks do. Must be imported before anything connects.
+ * connections, as a network does. Must be imported before anything connects.
  */
 
 export interface SocketStats {
@@ -16,7 +16,7 @@ export interface SocketStats {
 
 const NO_STATS: SocketStats = { attempts: 0, openedAt: null, lastClose: null, messages: 0 };
 
-/** By channel. */
+/** Statistics by channel name. */
 export const socketStats = new Store<ReadonlyMap<string, SocketStats>>(new Map());
 export const statsOf = (stats: ReadonlyMap<string, SocketStats>, channel: string) => stats.get(channel) ?? NO_STATS;
 
@@ -40,7 +40,7 @@ class ObservedWebSocket extends WebSocket {
 }
 globalThis.WebSocket = ObservedWebSocket;
 
-/** Breaks connections without telling the SDK. @param channel Only this channel's; all by default. */
+/** Closes sockets behind the SDK's back. @param channel Only this channel's sockets; default: all. */
 export function dropSockets(channel?: string): void {
   for (const [webSocket, socket] of openSockets) {
     if (channel !== undefined && socket.channel !== channel) continue;

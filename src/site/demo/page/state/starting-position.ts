@@ -34,7 +34,7 @@ export function productsStartingPosition(token: string): Promise<Position | null
 /**
  * Loads a starting position once per key.
  * @param key Identifies the channel and the user; null loads nothing.
- * @returns Null until the load has ended. Its `position` is null when the load failed.
+ * @returns Null while loading. `position` is null if loading failed.
  */
 export function useStartingPosition(
   key: string | null,

@@ -1,5 +1,5 @@
 import { useId } from "react";
-import { addressOf } from "../router.ts";
+import { hashOf } from "../router.ts";
 import { decodeToken, saveCredentials, useCredentials } from "../state/credentials.ts";
 
 /** A form for the visitor's credentials. */
@@ -9,14 +9,14 @@ export function AccessView() {
     const given = new FormData(form);
     const text = (name: string) => String(given.get(name) ?? "").trim();
     saveCredentials({ order: text("order"), customer: text("customer"), admin: text("admin"), key: text("key") });
-    location.hash = addressOf("shop");
+    location.hash = hashOf("shop");
   };
   return (
     <>
       <h1>Access</h1>
       <p className="lead">
-        What you paste is kept in this tab's <code>sessionStorage</code> and sent only to this service. The address that{" "}
-        <code>npm run dev</code> prints fills in all of it.
+        These values stay in this tab's <code>sessionStorage</code> and are sent only to this service. The address that{" "}
+        <code>npm run dev</code> prints fills them all in.
       </p>
       <form
         className="card access"
@@ -29,7 +29,7 @@ export function AccessView() {
           name="order"
           label="Order id"
           value={credentials.order}
-          note="UUID of the order to follow."
+          note="The UUID of the order to follow."
           command="npx tidings order new --user alice"
         />
         <Field
@@ -52,8 +52,8 @@ export function AccessView() {
           name="key"
           label="Publish key"
           value={credentials.key}
-          note="One of the keys in PUBLISH_KEYS. Publishes events and reads the metrics."
-          command="npx wrangler secret put PUBLISH_KEYS"
+          note="One of the keys in PUBLISH_KEYS, without its name. Publishes events and reads the metrics."
+          command="openssl rand -hex 24"
           isSecret
         />
         <p className="row">
@@ -65,8 +65,9 @@ export function AccessView() {
           </button>
         </p>
         <p className="hint">
-          On a machine other than the service's own, the commands need <code>--url {location.origin}</code> and a
-          secret: <code>--secret</code> for tokens, <code>--key</code> for orders.
+          The <code>tidings</code> commands call <code>http://localhost:8000</code> with the secrets in{" "}
+          <code>.dev.vars</code>. For another service, add <code>--url {location.origin}</code>, and{" "}
+          <code>--secret</code> for tokens or <code>--key</code> for orders.
         </p>
       </form>
     </>

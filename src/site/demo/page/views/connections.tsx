@@ -18,8 +18,8 @@ export function ConnectionsView() {
     <>
       <h1>Connections</h1>
       <p className="lead">
-        Drop a connection: the SDK reconnects with its position and receives the events it missed. The page checks this
-        with counters of its own, based on <code>seq</code>.
+        Drop a connection: the SDK reconnects with its position and receives the events it missed. The page verifies
+        this with its own counters, based on <code>seq</code>.
       </p>
       {!activeToken(credentials) && <NoTokenNote />}
       <OfflineDrill />
@@ -33,14 +33,14 @@ export function ConnectionsView() {
   );
 }
 
-interface CardProps {
+interface ConnectionCardProps {
   name: string;
   channel: string;
   updates: (OrderUpdates | ProductUpdates) & Controls;
   log: ChannelLog;
 }
 
-function ConnectionCard({ name, channel, updates, log }: CardProps) {
+function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
   const stats = statsOf(useStore(socketStats), channel);
   const { position, counts, statusChanges } = useStore(log);
   const { isConnected, recovered, lagMs, status, reconnect } = updates;
@@ -75,7 +75,7 @@ function ConnectionCard({ name, channel, updates, log }: CardProps) {
   );
 }
 
-/** Received against expected: shows that no event is missing and none arrived twice. */
+/** Received and expected events: shows whether any is missing or arrived twice. */
 function DeliveryCountsRow({ counts: { received, expected, missed, duplicates } }: { counts: DeliveryCounts }) {
   return (
     <dl className="counts" data-counts={`${received}/${expected}/${missed}/${duplicates}`}>

@@ -1,13 +1,14 @@
 import { useMemo } from "react";
+import type { MetricName } from "../../../../telemetry/metrics.ts";
 import { Chart } from "../components/chart.tsx";
 import { Fact } from "../components/fact.tsx";
 import { ShoppersSwitch } from "../components/shoppers.tsx";
-import { addressOf } from "../router.ts";
+import { hashOf } from "../router.ts";
 import { latencies, POLL_MS, rates, type ServiceMetrics, useServiceMetrics } from "../service/metrics.ts";
 import { total } from "../service/prometheus.ts";
 import { useCredentials } from "../state/credentials.ts";
 
-/** The service as its operators see it, from the two endpoints that a monitoring system would poll. */
+/** The operator's view of the service, from the two endpoints that a monitoring system would poll. */
 export function MetricsView() {
   const { key } = useCredentials();
   const metrics = useServiceMetrics(key);
@@ -39,11 +40,11 @@ export function MetricsView() {
       </div>
       <p className="lead">
         <code>GET /metrics</code> and <code>GET /api/v1/ws/health</code>, polled every {POLL_MS / 1000} seconds while
-        this view is visible. Channels report their counters with a short delay.
+        this view is open. Channels report their counters with a short delay.
       </p>
       {problem && (
         <p className="note" data-tone="warn">
-          {problem} {key === "" && <a href={addressOf("access")}>Add a key</a>}
+          {problem} {key === "" && <a href={hashOf("access")}>Add a key</a>}
         </p>
       )}
       <Tiles metrics={metrics} />
@@ -58,8 +59,8 @@ export function MetricsView() {
 
 function Tiles({ metrics: { health, points } }: { metrics: ServiceMetrics }) {
   const scrape = points.at(-1)?.scrape;
-  const counter = (...args: Parameters<typeof total> extends [unknown, ...infer Rest] ? Rest : never) =>
-    scrape && total(scrape, ...args).toLocaleString("en");
+  const counter = (name: MetricName, labels?: Record<string, string>) =>
+    scrape && total(scrape, name, labels).toLocaleString("en");
   return (
     <dl className="tiles">
       <Tile name="Service" value={health?.status} tone={health?.status === "healthy" ? "good" : "warn"} />

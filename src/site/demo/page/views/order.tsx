@@ -2,7 +2,7 @@ import { useState } from "react";
 import { ConnectionProblem, NoTokenNote, StatusPill } from "../components/connection-status.tsx";
 import { eventText, formatTime } from "../components/event-text.ts";
 import { Fact } from "../components/fact.tsx";
-import { addressOf } from "../router.ts";
+import { hashOf } from "../router.ts";
 import { resetOrder, type ServiceResponse } from "../service/publish.ts";
 import { formatPosition } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
@@ -11,8 +11,8 @@ import { useStore } from "../state/store.ts";
 
 const STEPS = ["pending", "processing", "shipped", "delivered"];
 
-/** One order as its owner sees it: `useOrderUpdates`, with the order's earlier events. */
-export function OrderView() {
+/** The owner's view of one order: `useOrderUpdates`, with the order's earlier events. */
+export function OrderDetailsView() {
   const { order: updates, orderLog } = useConnections();
   const { position } = useStore(orderLog);
   const credentials = useCredentials();
@@ -29,7 +29,7 @@ export function OrderView() {
         {credentials.order ? (
           <code className="id">{credentials.order}</code>
         ) : (
-          <a href={addressOf("access")}>Add an order id</a>
+          <a href={hashOf("access")}>Add an order id</a>
         )}
       </p>
       {!activeToken(credentials) && <NoTokenNote />}
@@ -75,7 +75,7 @@ export function OrderView() {
   );
 }
 
-/** Switches between the customer's and the admin's token: both may listen to the order. */
+/** Switches between the customer's and the admin's token, both of which may listen to the order. */
 function ListenAs() {
   const { customer, admin, as } = useCredentials();
   if (!customer || !admin) return null;

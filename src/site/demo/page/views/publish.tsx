@@ -2,14 +2,14 @@ import { eventText, formatTime } from "../components/event-text.ts";
 import { useConnections } from "../state/connections.tsx";
 import { useStore } from "../state/store.ts";
 
-const MAX_EVENTS = 60;
+const MAX_SHOWN_EVENTS = 60;
 
 /** The events that this page receives, beside the form that publishes them. */
 export function PublishView() {
   const { orderLog, productsLog } = useConnections();
   const events = [...useStore(orderLog).events, ...useStore(productsLog).events]
     .sort((a, b) => b.ts.localeCompare(a.ts) || b.seq - a.seq)
-    .slice(0, MAX_EVENTS);
+    .slice(0, MAX_SHOWN_EVENTS);
   return (
     <>
       <h1>Received events</h1>

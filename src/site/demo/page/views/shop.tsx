@@ -21,8 +21,8 @@ export function ShopView() {
         <ShoppersSwitch />
       </div>
       <p className="lead">
-        Stock and prices update as events arrive. Open this page in a second window, or publish from a shell: all
-        windows show the same.
+        Stock and prices update as events arrive. Open this page in a second window, or publish from a shell: every
+        window shows the same state.
       </p>
       {!activeToken(credentials) && <NoTokenNote />}
       <ConnectionProblem updates={updates} />
@@ -40,13 +40,13 @@ export function ShopView() {
   );
 }
 
-interface CardProps {
+interface ProductCardProps {
   product: Product;
   newSince: number;
   onSell: (() => void) | undefined;
 }
 
-function ProductCard({ product, newSince, onSell }: CardProps) {
+function ProductCard({ product, newSince, onSell }: ProductCardProps) {
   const { id, sku, name, quantity, price, status, lastChange } = product;
   const stock = stockText(quantity);
   const action = quantity === 0 ? "Restock" : "Sell one";
@@ -93,7 +93,7 @@ interface LiveValueProps {
   children: ReactNode;
 }
 
-/** A value that flashes when an event changes it: each change creates a new element, which starts the animation. */
+/** A value that flashes when an event changes it. A new `key` for each change restarts the animation. */
 function LiveValue({ field, change, newSince, children }: LiveValueProps) {
   const direction = change?.isUp ? "went-up" : "went-down";
   const newness = change && change.seq > newSince ? "is-new" : "";
@@ -104,7 +104,7 @@ function LiveValue({ field, change, newSince, children }: LiveValueProps) {
   );
 }
 
-/** Returns the `seq` after which events are news: those from before the view opened must not flash. */
+/** Returns the `seq` after which events are new: changes from before the view was opened must not flash. */
 function useNewSince({ isConnected, lastEvent }: ProductUpdates): number {
   const [since, setSince] = useState<number | null>(null);
   if (since === null && isConnected) setSince(lastEvent?.seq ?? 0);

@@ -1,0 +1,150 @@
+import * as z from "zod";
+import {
+  DEFAULT_CONNECTIONS_PER_CHANNEL,
+  DEFAULT_CONNECTIONS_PER_USER,
+  DEFAULT_PLAIN_BYTES_PER_MINUTE,
+} from "../protocol/limits.ts";
+import { MAX_SOCKETS_PER_OBJECT } from "../protocol/platform-limits.ts";
+import { DEFAULT_STREAM } from "../protocol/stream.ts";
+import {
+  algorithms,
+  HMAC_ALGORITHMS,
+  isAsymmetric,
+  isHmac,
+  jwksUrl,
+  listOf,
+  publishKeys,
+  secrets,
+  splitList,
+} from "./credentials.ts";
+
+/**
+ * Every setting: its default, its bounds and its validation. A setting without a default is optional; `meta` holds an
+ * example for a variable, or marks a secret with `isSecret`.
+ */
+
+const MAX_HISTORY_LIMIT = 100_000;
+const DAY_SECONDS = 86_400;
+
+const text = (fallback: string) => z.string().default(fallback);
+
+const integer = (fallback: number, min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return z
+    .string()
+    .regex(/^\d+$/, message)
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, message)
+    .prefault(String(fallback))
+    .meta({ example: String(fallback) });
+};
+
+/** An http(s) URL to which paths are appended, without its trailing slashes. */
+const baseUrl = z
+  .string()
+  .refine((text) => {
+    const url = URL.parse(text);
+    return /^https?:$/.test(url?.protocol ?? "") && !url?.search && !url?.hash;
+  }, "must be an http(s) URL without query or fragment")
+  .transform((text) => text.replace(/\/+$/, ""));
+
+const origin = z
+  .string()
+  .transform((text) => text.replace(/\/$/, "").toLowerCase())
+  .refine(
+    (text) => text === "*" || URL.parse(text)?.origin === text,
+    "must be origins (scheme, host, port; no path), separated by commas, or *",
+  );
+
+/** Former names of settings. Using one is a fault; ignoring it would run the service with an unexpected default. */
+const RENAMED = { GHOST_SECONDS: "IDLE_TIMEOUT_SECONDS" } as const;
+const renamed = (successor: string) => z.undefined(`must be renamed to ${successor}`).optional();
+
+const settings = z.object({
+  BACKEND_CORS_ORIGINS: listOf(origin).prefault("").meta({ example: "https://shop.example,https://www.shop.example" }),
+  JWKS_URL: jwksUrl.optional().meta({ example: "https://login.shop.example/jwks.json" }),
+  JWT_ALGORITHMS: algorithms.prefault("HS256").meta({ example: "RS256" }),
+  JWT_SECRET: secrets.prefault("").meta({ isSecret: true }),
+  JWT_ISSUER: z.string().optional(),
+  JWT_AUDIENCE: z.string().optional(),
+  ROLE_CLAIM: text("role"),
+  ADMIN_ROLES: text("admin").transform(splitList),
+  ORDERS_API_URL: baseUrl.optional().meta({ example: "https://api.shop.example/api/v1/orders" }),
+  PUBLISH_KEYS: publishKeys.prefault("").meta({ isSecret: true }),
+  UPSTASH_REDIS_REST_URL: baseUrl.optional().meta({ isSecret: true }),
+  UPSTASH_REDIS_REST_TOKEN: z.string().optional().meta({ isSecret: true }),
+  REDIS_STREAM: text(DEFAULT_STREAM),
+  HISTORY_LIMIT: integer(1000, 1, MAX_HISTORY_LIMIT),
+  HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
+  IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
+  ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
+  ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
+  TERMINAL_STATUSES: text("delivered,cancelled,canceled,completed,refunded,returned,failed").transform((value) =>
+    splitList(value.toLowerCase()),
+  ),
+  STORAGE_GENERATION: integer(0, 0, 999_999),
+  MAX_PLAIN_BYTES_PER_MINUTE: integer(DEFAULT_PLAIN_BYTES_PER_MINUTE, 64 * 1024, 1024 ** 3),
+  MAX_CONNECTIONS_PER_USER: integer(DEFAULT_CONNECTIONS_PER_USER, 1, MAX_SOCKETS_PER_OBJECT),
+  MAX_CONNECTIONS_PER_CHANNEL: integer(DEFAULT_CONNECTIONS_PER_CHANNEL, 1, MAX_SOCKETS_PER_OBJECT),
+  RATE_LIMITS: z.enum(["on", "off"], "must be on or off").default("on").meta({ example: "on" }),
+  HEALTH_DETAILS: z.string().optional(),
+  GHOST_SECONDS: renamed(RENAMED.GHOST_SECONDS),
+});
+
+/**
+ * Returns the options of a rule that spans several settings. The rule runs even when some of them are invalid, so that
+ * one error lists every fault.
+ * @param setting The setting to blame.
+ * @param example A valid value to suggest instead of the setting's usual example.
+ */
+const rule = (setting: keyof z.infer<typeof settings>, error: string, example?: string) => ({
+  path: [setting],
+  error,
+  params: { example },
+  when: () => true,
+});
+
+/** Parses all settings from text. Issues have the setting's name as their path. */
+export const settingsSchema = settings
+  .refine(
+    ({ JWT_ALGORITHMS, JWKS_URL }) => JWKS_URL !== undefined || JWT_ALGORITHMS.every(isHmac),
+    rule(
+      "JWT_ALGORITHMS",
+      `must be one or more of ${HMAC_ALGORITHMS.join(", ")} while JWKS_URL is not set: the others need its public keys`,
+      "HS256",
+    ),
+  )
+  .refine(
+    ({ JWT_ALGORITHMS, JWKS_URL }) => JWKS_URL === undefined || !JWT_ALGORITHMS.every(isHmac),
+    rule("JWT_ALGORITHMS", "must include the algorithms of the keys at JWKS_URL, such as RS256"),
+  )
+  .refine(
+    ({ JWT_ALGORITHMS, JWT_SECRET }) => JWT_SECRET.length > 0 || JWT_ALGORITHMS.every(isAsymmetric),
+    rule("JWT_SECRET", "must be set: it verifies the tokens of listeners"),
+  )
+  .refine(
+    ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }) => url !== undefined || token === undefined,
+    rule("UPSTASH_REDIS_REST_URL", "must be set because UPSTASH_REDIS_REST_TOKEN is"),
+  )
+  .refine(
+    ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }) => token !== undefined || url === undefined,
+    rule("UPSTASH_REDIS_REST_TOKEN", "must be set because UPSTASH_REDIS_REST_URL is"),
+  );
+
+/** Valid settings by name, parsed. */
+export type Settings = z.infer<typeof settingsSchema>;
+type SettingName = keyof Settings;
+
+/** Every setting's name, in the order in which faults are listed. */
+export const SETTING_NAMES = Object.keys(settings.shape) as SettingName[];
+
+/**
+ * Returns how to fix a setting, as one line for an operator.
+ * @param example A valid value to suggest instead of the setting's usual example.
+ */
+export function fixOf(setting: SettingName, example?: unknown): string {
+  if (setting in RENAMED) return `rename ${setting} to ${RENAMED[setting as keyof typeof RENAMED]} in wrangler.toml`;
+  const meta = settings.shape[setting].meta() ?? {};
+  if (meta.isSecret) return `wrangler secret put ${setting}`;
+  return `set ${setting} = "${example ?? meta.example}" under [vars] in wrangler.toml`;
+}

@@ -1,0 +1,48 @@
+import type { Context } from "hono";
+import { configOf } from "../config/config.ts";
+import { RATE_LIMITS, type RateLimitBinding } from "../protocol/limits.ts";
+import { logFault } from "../telemetry/log.ts";
+import { recordRateLimited } from "../telemetry/record.ts";
+import { type HonoEnv, record } from "./context.ts";
+import { Refusal } from "./errors.ts";
+
+/**
+ * Returns whether a caller is within a rate limit. The platform counts approximately and per location, so a limit stops
+ * loops and floods but is no quota (Workers, rate limiting binding).
+ * @param key What is counted: an address, a user, or a publish key's name.
+ */
+export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<boolean> {
+  const limiter = c.env[binding];
+  if (!limiter || !configOf(c.env).areRatesLimited) return true;
+  const { success } = await limiter.limit({ key }).catch((error: unknown) => {
+    // Fails open: authorization is decided elsewhere, and a broken limiter must not take the service down.
+    logFault("rate_limit", error);
+    return { success: true };
+  });
+  if (success) return true;
+  const keyName = binding === "PUBLISHES_PER_KEY" ? key : undefined;
+  record(c, (counters) => recordRateLimited(counters, RATE_LIMITS[binding].name, keyName));
+  return false;
+}
+
+/** Requires a caller to be within a rate limit. @throws {Refusal} 429 with `Retry-After`. */
+export async function requireWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<void> {
+  if (await isWithinLimit(c, binding, key)) return;
+  const { limit, periodSeconds } = RATE_LIMITS[binding];
+  throw new Refusal("rate_limited", {
+    detail: `At most ${limit} calls per ${periodSeconds} seconds.`,
+    headers: { "Retry-After": String(periodSeconds) },
+  });
+}
+
+/**
+ * Returns the client's address as Cloudflare reports it, or null without Cloudflare in front. For IPv6 it is the /64
+ * network, because one customer usually has all of its addresses (RFC 4291, section 2.5.1).
+ */
+export function addressOf(c: Context): string | null {
+  const address = c.req.header("CF-Connecting-IP") ?? null;
+  if (!address?.includes(":") || address.includes(".")) return address;
+  const [before = [], after = []] = address.split("::").map((half) => half.split(":").filter((group) => group !== ""));
+  const zeros = new Array<string>(Math.max(8 - before.length - after.length, 0)).fill("0");
+  return [...before, ...zeros, ...after].slice(0, 4).join(":");
+}

@@ -1,0 +1,41 @@
+import type { ProductFilter } from "./product-filter.ts";
+import type { Tuning } from "./tuning.ts";
+import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot, Status } from "./types.ts";
+
+/** The interface between the page's `Connection` and its socket, which may be in another tab. */
+
+/** What a link reports. */
+export type Output =
+  | { type: "event"; event: OrderEvent | ProductEvent }
+  | { type: "snapshot"; snapshot: OrderSnapshot | ProductsSnapshot }
+  | { type: "gap"; gap: Gap }
+  /** The position moved past events that are not delivered. */
+  | { type: "position"; position: Position }
+  | { type: "status"; status: Status };
+
+/** A connection without its public callbacks, with its own socket (`driver.ts`) or a shared one (`tabs/tab-link.ts`). */
+export interface Link {
+  readonly position: Position | null;
+  readonly lagMs: number | null;
+  readonly close: () => void;
+  readonly reconnect: () => void;
+  readonly refreshToken: () => void;
+  readonly setFilter: (filter: ProductFilter) => void;
+}
+
+/** Opens a link with its own socket, which continues from a position. */
+export type OpenLink = (position: Position | null, wasLive: boolean, onOutput: (output: Output) => void) => Link;
+
+/** What `sharedTabs()` receives from a connection. */
+export interface Share {
+  /** Identifies the service, the channel and the filter. Connections share a socket only under the same name. */
+  name: string;
+  getToken: () => string | Promise<string>;
+  tuning: Partial<Tuning>;
+  position: Position | null;
+  open: OpenLink;
+  onOutput: (output: Output) => void;
+}
+
+/** Shares one socket between tabs. `sharedTabs()` from `tidings/client/tabs` returns one. */
+export type SharedTabs = (share: Share) => Link;

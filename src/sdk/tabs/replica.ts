@@ -1,0 +1,167 @@
+import { statusChangeOf } from "../../protocol/status-change.ts";
+import type { Output } from "../connection/link.ts";
+import type {
+  Gap,
+  OrderEvent,
+  OrderSnapshot,
+  Position,
+  ProductEvent,
+  ProductsSnapshot,
+  Status,
+} from "../connection/types.ts";
+
+/** How many events a tab keeps for other tabs, as many as the service keeps for an order. */
+const MAX_KEPT_EVENTS = 1000;
+
+type Event = OrderEvent | ProductEvent;
+type Snapshot = OrderSnapshot | ProductsSnapshot;
+
+/** What a tab needs to catch up with another tab. */
+export interface CatchUp {
+  /** The state at `position`, as in a first frame. */
+  snapshot: Snapshot;
+  /** The events after `start`, up to `position`. */
+  start: Position;
+  events: Event[];
+  position: Position;
+  status: Status;
+}
+
+/**
+ * A tab's copy of a shared channel. Applies outputs and catch-ups, which may repeat, overlap or be lost, and reports every
+ * event once and in order. Does no I/O.
+ */
+export class ChannelReplica {
+  position: Position | null;
+  status: Status = { state: "connecting", isStale: false };
+  readonly #report: (output: Output) => void;
+  /** The last snapshot, updated by later events. */
+  #snapshot: Snapshot | null = null;
+  /** The events received after `#start`. */
+  #events: Event[] = [];
+  #start: Position | null;
+
+  constructor(position: Position | null, report: (output: Output) => void) {
+    this.position = position;
+    this.#start = position;
+    this.#report = report;
+  }
+
+  /**
+   * Returns what a tab at position `from` needs to catch up, or null before the first snapshot. A tab without a position
+   * gets the same as a new connection: the current state, and no earlier events.
+   */
+  catchUpFor(from: Position | null): CatchUp | null {
+    const { position, status } = this;
+    const [snapshot, start] = [this.#snapshot, this.#start];
+    if (!snapshot || !start || !position) return null;
+    const isCovered = from !== null && isAtOrAfter(from, start);
+    const since = from ? (isCovered ? from : start) : position;
+    return {
+      snapshot: { ...snapshot, resumed: from && isCovered },
+      start: since,
+      events: this.#events.filter(({ seq }) => seq > since.seq),
+      position,
+      status,
+    };
+  }
+
+  /**
+   * Applies an output of the socket, which may be in another tab.
+   * @param after The position before the output in the tab with the socket. It is needed because a hole in `seq` does not
+   * mean that an event is missing: filters and unknown event types leave holes, too.
+   * @returns `missing` if this tab has not reached `after`. Then the output was not applied.
+   */
+  apply(output: Output, after: Position | null = null): "missing" | undefined {
+    const { position } = this;
+    switch (output.type) {
+      case "event":
+      case "position":
+        if (after && position && !isAtOrAfter(position, after)) return "missing";
+        if (output.type === "event") this.#applyEvent(output.event);
+        else this.#moveTo(output.position);
+        return;
+      case "gap":
+        this.#applyGap(output.gap);
+        return;
+      case "snapshot":
+        this.#applySnapshot(output.snapshot);
+        return;
+      case "status":
+        if (JSON.stringify(output.status) === JSON.stringify(this.status)) return;
+        this.status = output.status;
+        this.#report(output);
+    }
+  }
+
+  /**
+   * Applies what is new in another tab's catch-up.
+   * @returns `missing` if the catch-up begins after this tab's position, or ends before it. Then nothing was applied,
+   * and only the service may still have the missing events.
+   */
+  catchUp({ snapshot, start, events, position, status }: CatchUp): "missing" | undefined {
+    const from = this.position;
+    const isNew = this.#snapshot === null;
+    if (from && from.epoch !== start.epoch) {
+      this.#applyGap({ from, to: start });
+      this.#applySnapshot(snapshot);
+    } else if (from && (from.seq < start.seq || (isNew && from.seq > snapshot.seq))) return "missing";
+    else if (isNew) this.#applySnapshot(snapshot);
+    for (const event of events) this.#applyEvent(event);
+    this.#moveTo(position);
+    this.apply({ type: "status", status });
+  }
+
+  #applySnapshot(snapshot: Snapshot): void {
+    const { epoch, seq } = snapshot;
+    // A tab that has a position in this epoch receives the events in between.
+    if (this.position?.epoch !== epoch) this.position = { epoch, seq };
+    if (this.#start?.epoch !== epoch) {
+      this.#start = this.position;
+      this.#events = [];
+    }
+    this.#snapshot = snapshot;
+    this.#report({ type: "snapshot", snapshot });
+  }
+
+  #applyGap({ to }: Gap): void {
+    const from = this.position;
+    if (from && isAtOrAfter(from, to)) return;
+    this.position = to;
+    this.#start = to;
+    this.#events = [];
+    this.#report({ type: "gap", gap: { from, to } });
+  }
+
+  #applyEvent(event: Event): void {
+    const { position } = this;
+    if (!position || event.seq <= position.seq) return;
+    this.position = { ...position, seq: event.seq };
+    this.#snapshot &&= withEvent(this.#snapshot, event);
+    this.#events.push(event);
+    if (this.#events.length > MAX_KEPT_EVENTS) {
+      const dropped = this.#events.shift();
+      this.#start = { ...position, seq: Number(dropped?.seq) };
+    }
+    this.#report({ type: "event", event });
+  }
+
+  #moveTo(to: Position): void {
+    const { position } = this;
+    if (position?.epoch !== to.epoch || position.seq >= to.seq) return;
+    this.position = to;
+    if (this.#snapshot && this.#snapshot.seq < to.seq) this.#snapshot = { ...this.#snapshot, seq: to.seq };
+    this.#report({ type: "position", position: to });
+  }
+}
+
+const isAtOrAfter = (position: Position, other: Position) =>
+  position.epoch === other.epoch && position.seq >= other.seq;
+
+/** The snapshot after an event. */
+function withEvent(snapshot: Snapshot, { type, data, seq }: Event): Snapshot {
+  if (seq <= snapshot.seq) return snapshot;
+  if (!("order_id" in snapshot)) return { ...snapshot, seq };
+  const { status = snapshot.current_status, payment_status = snapshot.payment_status } = statusChangeOf(type, data);
+  return { ...snapshot, current_status: status, payment_status, seq };
+}

@@ -1,0 +1,115 @@
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { registryStubs } from "../../src/channels/directory.ts";
+import { OrderChannel } from "../../src/channels/order/order-channel.ts";
+import { MAX_LISTED_CHANNELS } from "../../src/edge/health.ts";
+import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
+import { advanceClock, stopClock } from "../support/clock.ts";
+import { eventually } from "../support/eventually.ts";
+import { connectAndDisconnectAtRandom, each, serviceHealth } from "../support/listener-counts-scenario.ts";
+import { connect, deploy, hibernateAll, listen, orderObject, registerOrder } from "../support/service.ts";
+import type { TestSocket } from "../support/test-socket.ts";
+import { mintToken } from "../support/tokens.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe("the registry", () => {
+  test("health is right soon after sockets connected and disconnected at random, with evictions and a deploy", {
+    timeout: 120_000,
+  }, async () => {
+    await connectAndDisconnectAtRandom({ sockets: 300, channels: 60 });
+  });
+
+  test("divides the channels between its objects: each channel is known to one", async () => {
+    const token = await mintToken();
+    await each(Array(30).fill(null), async () => (await connect(`orders/${await registerOrder()}`, { token })).frame());
+    const known = await Promise.all(registryStubs(env).map((registry) => registry.overview(MAX_LISTED_CHANNELS)));
+    const channels = known.flatMap((overview) => Object.keys(overview.channels));
+    expect(new Set(channels).size).toBe(channels.length);
+    expect(known.filter((overview) => Object.keys(overview.channels).length > 0).length).toBeGreaterThan(1);
+  });
+});
+
+test("after a deploy there are no listeners until one connects, so the relay may sleep", async () => {
+  await deploy();
+  await listen(`orders/${await registerOrder()}`);
+  const hasListeners = async () =>
+    (await Promise.all(registryStubs(env).map((registry) => registry.hasListeners()))).some(Boolean);
+  await eventually(async () => expect(await hasListeners()).toBe(true));
+  await deploy();
+  expect(await hasListeners()).toBe(false);
+});
+
+test("a crash of every registry right after the first listener came or the last one left loses no channel", async () => {
+  await deploy();
+  const token = await mintToken();
+  const sockets = new Map<string, TestSocket>();
+  await each(Array(30).fill(null), async () => {
+    const id = await registerOrder();
+    const socket = await listen(`orders/${id}`, { token });
+    sockets.set(`order_${id}`, socket);
+  });
+  const crash = () =>
+    each(registryStubs(env), (registry) =>
+      runInDurableObject(registry, (_, { abort }) => abort("crash")).catch(() => {}),
+    );
+  const channels = async () => Object.keys((await serviceHealth()).channel_details).sort();
+  await eventually(async () => expect(await channels()).toEqual([...sockets.keys()].sort()));
+  await crash();
+  expect(await channels()).toEqual([...sockets.keys()].sort());
+  const [left, socket] = [...sockets][0] ?? [];
+  socket?.close();
+  await eventually(async () => expect(await channels()).not.toContain(left));
+  await crash();
+  expect(await channels()).toHaveLength(29);
+});
+
+test("a count that a registry could not take is reported again a minute later by the alarm", async () => {
+  const id = await registerOrder();
+  const socket = await listen(`orders/${id}`);
+  const count = async () => (await serviceHealth()).channel_details[`order_${id}`];
+  await eventually(async () => expect(await count()).toBe(1));
+  const report = vi.spyOn(ChannelRegistry.prototype, "report").mockRejectedValue(new Error("overloaded"));
+  socket.close();
+  await eventually(() => expect(report.mock.calls.length).toBeGreaterThanOrEqual(6));
+  await eventually(async () =>
+    expect(await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm())).not.toBeNull(),
+  );
+  vi.restoreAllMocks();
+  expect(await count()).toBe(1);
+  await evictDurableObject(orderObject(id));
+  await runDurableObjectAlarm(orderObject(id));
+  await eventually(async () => expect(await count()).toBeUndefined());
+});
+
+test("many health requests at once ask each channel once", async () => {
+  const token = await mintToken();
+  await each(Array(20).fill(null), async () => (await connect(`orders/${await registerOrder()}`, { token })).frame());
+  await hibernateAll();
+  const asked = vi.spyOn(OrderChannel.prototype, "connections");
+  stopClock();
+  advanceClock(13 * 3_600_000);
+  await Promise.all(Array.from({ length: 10 }, serviceHealth));
+  const { active_channels } = await serviceHealth();
+  expect(asked.mock.calls.length).toBeGreaterThanOrEqual(20);
+  expect(asked.mock.calls.length).toBeLessThanOrEqual(active_channels.length);
+});
+
+test(`health lists ${MAX_LISTED_CHANNELS} channels at most, reports that the list is truncated, and counts them all`, async () => {
+  const before = (await serviceHealth()).total_connections;
+  await each(
+    Array.from({ length: MAX_LISTED_CHANNELS + 20 }, () => `order_${crypto.randomUUID()}`),
+    (channel) => {
+      const shard = registryStubs(env)[Math.floor(Math.random() * 6)];
+      return shard ? shard.report(channel, 2, {}) : Promise.resolve();
+    },
+  );
+  const health = await serviceHealth();
+  expect(health.truncated).toBe(true);
+  expect(health.active_channels).toHaveLength(MAX_LISTED_CHANNELS);
+  expect(health.total_connections).toBe(before + 2 * (MAX_LISTED_CHANNELS + 20));
+});

@@ -1,0 +1,374 @@
+import { afterEach, describe, expect, test } from "vitest";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "../../src/protocol/frames.ts";
+import { LIMITS, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
+import { MAX_EVENT_ID_LENGTH, MAX_PRODUCT_ID_LENGTH } from "../../src/protocol/names.ts";
+import {
+  MAX_BATCH_BYTES,
+  MAX_BATCH_EVENTS,
+  MAX_EVENT_BYTES,
+  MAX_JSON_DEPTH,
+  type PublishResult,
+} from "../../src/protocol/publish.ts";
+import { REFUSALS, type RefusalReason } from "../../src/protocol/refusals.ts";
+import { connect, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
+import { PUBLISH_KEY } from "../support/test-env.ts";
+import type { Frame, TestSocket } from "../support/test-socket.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/**
+ * Every size limit exactly: the limit passes, one more is refused with the documented code, and another listener of
+ * the channel still receives every event. Limits over time are in `test/limits`.
+ */
+
+/** A channel, and another client that listens to it. */
+interface Place {
+  channel: string;
+  /** Below `ws/` and `publish/`. */
+  path: string;
+  bystander: TestSocket;
+}
+
+/** How an attempt ended: accepted, or refused with an HTTP status or a close code; and how many events it published. */
+interface Result {
+  outcome: "accepted" | number;
+  /** Events that the bystander has not read yet. */
+  events: number;
+}
+
+interface Limit {
+  /** What the limit counts. */
+  what: string;
+  limit: number;
+  /** The row of the documented table. */
+  row: string;
+  /** How it is refused, where that differs from the row. */
+  refusal?: RefusalReason;
+  at: "products" | "order";
+  attempt: (amount: number, place: Place) => Promise<Result>;
+}
+
+const bytesOf = (text: string) => new TextEncoder().encode(text).length;
+const token = await mintToken();
+const open: TestSocket[] = [];
+afterEach(() => {
+  for (const socket of open.splice(0)) socket.close();
+});
+
+async function listen(path: string, query: Record<string, string> = {}, protocol?: string): Promise<TestSocket> {
+  const headers: Record<string, string> = protocol ? { "Sec-WebSocket-Protocol": protocol } : {};
+  const socket = await connect(path, { token, query, headers });
+  open.push(socket);
+  return socket;
+}
+
+/** JSON text of an exact number of bytes: `make` embeds the padding, which is made of `character` and filled up with ASCII. */
+function ofBytes(bytes: number, make: (padding: string) => unknown, character = "x"): string {
+  const room = bytes - bytesOf(JSON.stringify(make("")));
+  const each = bytesOf(character);
+  const text = JSON.stringify(make(character.repeat(Math.floor(room / each)) + "x".repeat(room % each)));
+  expect(bytesOf(text)).toBe(bytes);
+  return text;
+}
+
+interface Rejected {
+  status: "rejected";
+  error: { status: number };
+}
+
+/** Publishes a body unchanged. */
+async function post(path: string, body: BodyInit, headers: HeadersInit = {}): Promise<Result> {
+  const answer = await request(`/api/v1/publish/${path}`, {
+    method: "POST",
+    headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json", ...headers },
+    body,
+  });
+  if (!answer.ok) return { outcome: answer.status, events: 0 };
+  const { results = [] } = await answer.json<{ results?: (PublishResult | Rejected)[] }>();
+  const rejected = results.find((result) => result.status === "rejected");
+  const events = results.filter(({ status }) => status === "applied").length;
+  return path === "batch"
+    ? { outcome: rejected?.error.status ?? "accepted", events }
+    : { outcome: "accepted", events: 1 };
+}
+
+/** A body in chunks, without a Content-Length. */
+function unannounced(text: string): ReadableStream<Uint8Array> {
+  const chunks = text.match(/.{1,1000}/g)?.values();
+  return new ReadableStream({
+    pull(controller) {
+      const { value } = chunks?.next() ?? {};
+      if (value === undefined) controller.close();
+      else controller.enqueue(new TextEncoder().encode(value));
+    },
+  });
+}
+
+/**
+ * Finds out whether a client's filter now includes a product, or whether the client is closed. Its message may be
+ * processed later than a ping sent after it, so this publishes events until one of the two happens.
+ */
+async function receives(socket: TestSocket, product: string): Promise<Result> {
+  for (let events = 0; ; events++) {
+    try {
+      const texts = await socket.settle();
+      if (texts.some((text) => JSON.parse(text).type === "product_deleted")) return { outcome: "accepted", events };
+    } catch {
+      return { outcome: (await socket.closed()).code, events };
+    }
+    await publish("products", { type: "product_deleted", data: { product_id: product } });
+  }
+}
+
+const products = (count: number, length = 1) => Array.from({ length: count }, (_, i) => `€${i}`.padEnd(length, "€"));
+
+/** Sends one message as a client that listens to another product. */
+async function sendMessage(message: string, product: string): Promise<Result> {
+  const socket = await listen("products", { product_id: "another" });
+  socket.send(message);
+  return receives(socket, product);
+}
+
+/** `data` of a given depth, alternating objects and arrays. */
+function nested(levels: number): object {
+  let data: object = {};
+  for (let level = levels - 1; level > 0; level--) data = level % 2 === 0 ? [data] : { deeper: data };
+  return data;
+}
+
+const note = (padding: string) => ({ type: "order_cancelled", data: { note: padding } });
+
+/** Sends exactly so many characters to a client that never acknowledges; a plain client beside it counts them. */
+async function sendUnconfirmed(characters: number, { path, bystander }: Place): Promise<Result> {
+  const silent = await listen(path, {}, `tidings.v1, bearer.${token}`);
+  await silent.frame();
+  let left = characters;
+  /** @returns How many characters the frame adds to the note. */
+  const publishNote = async (length: number) => {
+    await publish(path, note("x".repeat(length)));
+    const text = await bystander.text();
+    left -= text.length;
+    return text.length - length;
+  };
+  const large = MAX_EVENT_BYTES - 1024;
+  while (left > 2 * large) await publishNote(large);
+  // The last two frames have a `seq` with the same number of digits.
+  const overhead = await publishNote(Math.floor(left / 2));
+  await publishNote(left - overhead);
+  expect(left).toBe(0);
+  try {
+    await silent.settle();
+  } catch {
+    return { outcome: (await silent.closed()).code, events: 0 };
+  }
+  silent.close();
+  return { outcome: "accepted", events: 0 };
+}
+
+const limits: Limit[] = [
+  {
+    what: "bytes of a client's message",
+    limit: MAX_CLIENT_MESSAGE_BYTES,
+    row: "a client's message",
+    at: "products",
+    attempt: (bytes) =>
+      sendMessage(
+        ofBytes(bytes, (padding) => ({ type: "subscribe", product_ids: ["p"], padding })),
+        "p",
+      ),
+  },
+  {
+    what: "bytes of a client's message in multi-byte characters",
+    limit: MAX_CLIENT_MESSAGE_BYTES,
+    row: "a client's message",
+    at: "products",
+    attempt: (bytes) =>
+      sendMessage(
+        ofBytes(bytes, (padding) => ({ type: "subscribe", product_ids: ["p"], padding }), "€"),
+        "p",
+      ),
+  },
+  {
+    what: "products in a filter of a URL",
+    limit: MAX_FILTER_PRODUCTS,
+    row: "products in a filter",
+    at: "products",
+    attempt: async (count) => {
+      const ids = products(count);
+      const socket = await listen("products", { product_id: ids.join() });
+      return receives(socket, String(ids.at(-1)));
+    },
+  },
+  {
+    what: "products in a filter set by one message",
+    limit: MAX_FILTER_PRODUCTS,
+    row: "products in a filter",
+    at: "products",
+    attempt: async (count) => {
+      const ids = products(count);
+      // A client without a filter receives everything.
+      const socket = await listen("products", { product_id: String(ids[0]) });
+      socket.send(JSON.stringify({ type: "subscribe", product_ids: ids }));
+      return receives(socket, String(ids.at(-1)));
+    },
+  },
+  {
+    what: "products in a filter that grew by another message",
+    limit: MAX_FILTER_PRODUCTS,
+    row: "products in a filter",
+    at: "products",
+    attempt: async (count) => {
+      const ids = products(count);
+      const last = String(ids.pop());
+      const socket = await listen("products", { product_id: ids.join() });
+      socket.send(JSON.stringify({ type: "subscribe", product_ids: [last] }));
+      return receives(socket, last);
+    },
+  },
+  {
+    what: "products with ids of maximum length in a filter",
+    limit: MAX_FILTER_PRODUCTS,
+    row: "products in a filter",
+    at: "products",
+    attempt: async (count) => {
+      const ids = products(count, MAX_PRODUCT_ID_LENGTH);
+      const socket = await listen("products", { product_id: ids.join() });
+      return receives(socket, String(ids.at(-1)));
+    },
+  },
+  {
+    what: "bytes of an event",
+    limit: MAX_EVENT_BYTES,
+    row: "an event",
+    at: "order",
+    attempt: (bytes, { path }) => post(path, ofBytes(bytes, note)),
+  },
+  {
+    what: "bytes of an event in multi-byte characters",
+    limit: MAX_EVENT_BYTES,
+    row: "an event",
+    at: "order",
+    attempt: (bytes, { path }) => post(path, ofBytes(bytes, note, "€")),
+  },
+  {
+    what: "bytes of an event without Content-Length",
+    limit: MAX_EVENT_BYTES,
+    row: "an event",
+    at: "order",
+    attempt: (bytes, { path }) => post(path, unannounced(ofBytes(bytes, note))),
+  },
+  {
+    what: "bytes of an event in a batch",
+    limit: MAX_EVENT_BYTES,
+    row: "an event",
+    refusal: "validation_failed",
+    at: "order",
+    attempt: (bytes, { channel }) => post("batch", inBatch(channel, ofBytes(bytes, note))),
+  },
+  {
+    what: "bytes of a batch",
+    limit: MAX_BATCH_BYTES,
+    row: "a batch",
+    at: "order",
+    attempt: (bytes, { channel }) => {
+      const events = Array(16).fill({ ...note("x".repeat(MAX_EVENT_BYTES - 1024)), channel });
+      return post(
+        "batch",
+        ofBytes(bytes, (padding) => ({ events: [...events, { ...note(padding), channel }] })),
+      );
+    },
+  },
+  {
+    what: "events in a batch",
+    limit: MAX_BATCH_EVENTS,
+    row: "events in a batch",
+    at: "order",
+    attempt: (count, { channel }) =>
+      post("batch", JSON.stringify({ events: Array(count).fill({ ...note("x"), channel }) })),
+  },
+  {
+    what: "characters of an event's id",
+    limit: MAX_EVENT_ID_LENGTH,
+    row: "an event's `id`",
+    at: "order",
+    attempt: (length, { path }) => post(path, JSON.stringify({ ...note("x"), id: "~".repeat(length) })),
+  },
+  {
+    what: "characters of an Idempotency-Key",
+    limit: MAX_EVENT_ID_LENGTH,
+    row: "an event's `id`",
+    at: "order",
+    attempt: (length, { path }) => post(path, JSON.stringify(note("x")), { "Idempotency-Key": "~".repeat(length) }),
+  },
+  {
+    what: "levels of data",
+    limit: MAX_JSON_DEPTH,
+    row: "nesting of `data`",
+    at: "order",
+    attempt: (levels, { path }) => post(path, JSON.stringify({ ...note(""), data: nested(levels) })),
+  },
+  {
+    what: "characters that a tidings.v1 client has not acknowledged",
+    limit: MAX_UNCONFIRMED_CHARACTERS,
+    row: "unacknowledged characters sent to a `tidings.v1` client, replays excluded",
+    at: "order",
+    attempt: sendUnconfirmed,
+  },
+];
+
+/** One event, given as text, in a batch. */
+const inBatch = (channel: string, event: string) => `{"events":[${event.slice(0, -1)},"channel":"${channel}"}]}`;
+
+async function placeAt(at: Limit["at"]): Promise<Place> {
+  const id = at === "order" ? await registerOrder() : "";
+  const path = at === "order" ? `orders/${id}` : "products";
+  const bystander = await listen(path);
+  await bystander.frame();
+  return { channel: at === "order" ? `order_${id}` : "products", path, bystander };
+}
+
+/** The bystander receives so many events and one that is published now, and nothing else. */
+async function expectReceived({ path, bystander }: Place, events: number): Promise<void> {
+  const next =
+    path === "products"
+      ? { type: "product_deleted", data: { product_id: "next" } }
+      : { type: "order_shipped", data: {} };
+  const { id, seq } = await publish(path, next);
+  const received: Frame[] = await bystander.frames(events + 1);
+  expect(received.at(-1)?.id).toBe(id);
+  expect(received.map((frame) => frame.seq)).toEqual(received.map((_, i) => Number(seq) - events + i));
+  expect(await bystander.settle()).toEqual([]);
+}
+
+describe("[promise 5] exactly at the limit", () => {
+  for (const { what, limit, row, refusal, at, attempt } of limits) {
+    const reason = refusal ?? LIMITS.find((one) => one.what === row)?.refusal;
+    const { status = null, close = null } = reason ? REFUSALS[reason] : {};
+    const code = at === "products" || status === null ? close : status;
+    test(`${limit.toLocaleString("en")} ${what} are accepted, one more is refused with ${code}, and other listeners miss nothing`, async () => {
+      const place = await placeAt(at);
+      const most = await attempt(limit, place);
+      expect(most.outcome).toBe("accepted");
+      await expectReceived(place, most.events);
+      const tooMuch = await attempt(limit + 1, place);
+      expect(tooMuch.outcome).toBe(code);
+      await expectReceived(place, tooMuch.events);
+    });
+  }
+
+  test("every documented limit that is not about rates or connections has a test", () => {
+    const here = new Set(limits.map(({ row }) => row));
+    const elsewhere = LIMITS.filter(({ what }) => !here.has(what)).map(({ refusal }) => refusal);
+    expect(new Set(elsewhere)).toEqual(new Set(["too_many_connections", "rate_limited", "too_slow"]));
+    expect(here.size).toBe(LIMITS.length - elsewhere.length);
+  });
+});
+
+test("[promise 5] an oversized event in a batch is rejected alone; the others are applied", async () => {
+  const { channel, bystander } = await placeAt("order");
+  const large = { ...note("x".repeat(MAX_EVENT_BYTES)), channel };
+  const small = { ...note("x"), channel };
+  const answer = await serviceRequest("POST", "/api/v1/publish/batch", { events: [small, large, small] });
+  const { results } = await answer.json<{ results: { status: string }[] }>();
+  expect(results.map(({ status }) => status)).toEqual(["applied", "rejected", "applied"]);
+  expect((await bystander.frames(2)).map(({ seq }) => seq)).toEqual([1, 2]);
+});

@@ -1,0 +1,24 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+
+/** Child processes of the tests. */
+
+/** Kills a child when this process ends, however it ends. */
+export function endWithThisProcess(child: ChildProcess): void {
+  const end = () => child.kill("SIGKILL");
+  process.once("exit", end);
+  child.once("exit", () => process.off("exit", end));
+}
+
+/** Sends a signal to a running child and waits until it has exited. */
+export async function endProcess(child: ChildProcess | undefined, signal: NodeJS.Signals): Promise<void> {
+  if (!child || hasExited(child)) return;
+  const exited = once(child, "exit");
+  child.kill(signal);
+  await exited;
+}
+
+/** Whether a child has exited or never started. */
+export function hasExited(child: ChildProcess): boolean {
+  return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
