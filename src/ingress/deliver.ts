@@ -50,7 +50,7 @@ export async function attemptDelivery(
     } catch (error) {
       failures++;
       if (failures === MAX_ATTEMPTS || !isTransient(error)) {
-        logFault("deliver", error, { channel }, requestId);
+        logFault("deliver", error, { channel, request_id: requestId });
         return { isDelivered: false, isOwnFailure: isOwn(error) };
       }
       await scheduler.wait(fullJitter(failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS));

@@ -69,7 +69,7 @@ async function queue(
     await client.command("XADD", stream, "*", ...entryFields(event).flat());
     return { id, channel, status: "queued" };
   } catch (error) {
-    logFault("queue", error, { channel }, requestId);
+    logFault("queue", error, { channel, request_id: requestId });
     return { id, channel, status: "unavailable" };
   }
 }

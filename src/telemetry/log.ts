@@ -72,19 +72,17 @@ export function logRefusal(line: Refused): void {
 /**
  * Logs and counts a fault: something that should not happen and that an operator may have to look into.
  * @param where The operation that failed.
- * @param fields What identifies the case, such as the channel.
- * @param requestId The request in which it happened, if any: what its response carries in `X-Request-Id`.
+ * @param fields What identifies the case, such as the channel. A fault in a request has its `request_id`, which the
+ * response carries in `X-Request-Id`. Undefined fields are left out.
  */
 export function logFault(
   where: FaultPlace,
   error: unknown,
-  fields: Record<string, string | number> = {},
-  requestId?: string,
+  fields: Record<string, string | number | undefined> = {},
 ): void {
   recordFault(unreportedFaults, where);
   const { name, message } = error instanceof Error ? error : new Error(String(error));
-  const request = requestId === undefined ? {} : { request_id: requestId };
-  print("error", "fault", { where, error: `${name}: ${message}`, ...request, ...fields });
+  print("error", "fault", { where, error: `${name}: ${message}`, ...fields });
 }
 
 function print(level: "info" | "warn" | "error", event: string, fields: object): void {

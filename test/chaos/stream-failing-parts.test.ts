@@ -9,6 +9,7 @@ import { callService, listenAt, type NodeListener, registerOrderAt } from "../su
 import { hasRedis } from "../support/redis.ts";
 import { DEAD, deadLetters, type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
+import { TestTerminal } from "../unit/cli/test-terminal.ts";
 
 /** Promise 5: one failing channel, or one bad entry, stops nothing else. */
 
@@ -71,13 +72,20 @@ describe.skipIf(!hasRedis("channels that fail"))("[promise 5] an order that keep
     const [letter] = await deadLetters(all.redis);
     expect(letter).toMatchObject({ reason: "its channel failed too often", entry: { channel: `order_${failing}` } });
     expect(await metric(all, "tidings_relay_failing_channels")).toBe(0);
-    // It starts afresh: what comes once it works is delivered.
+    // It starts afresh: what comes once it works is delivered, and the dead letters can be retried.
     await fetch(`${all.service.url}${RECOVERY_PATH}`);
     await xadd(all.redis, { channel: `order_${failing}`, type: "order_shipped", data: "{}" });
-    await vi.waitFor(async () => {
+    const seq = async () => {
       await health(all);
-      expect((await callService(all.service.url, "GET", `orders/${failing}`)).status).toBe(200);
-    }, PATIENCE);
+      const answer = await callService(all.service.url, "GET", `orders/${failing}`);
+      return answer.status === 200 ? ((await answer.json()) as { seq: number }).seq : 0;
+    };
+    await vi.waitFor(async () => expect(await seq()).toBe(1), PATIENCE);
+    const terminal = new TestTerminal({ env: { REDIS_URL: all.redis.url } });
+    expect(await terminal.run("dead", "retry", "--all", "--channel", `order_${failing}`)).toBe(0);
+    expect(terminal.output).toBe("retried: 3000 dead letters");
+    await vi.waitFor(async () => expect(await seq()).toBe(3001), PATIENCE);
+    expect(await deadLetters(all.redis)).toEqual([]);
   });
 });
 
