@@ -19,7 +19,8 @@ export async function handleMessage(
   try {
     await handle(core, socket, text, now);
   } catch (error) {
-    logFault("message", error, { channel: core.name });
+    const request_id = core.listeners.get(socket)?.requestId ?? "";
+    logFault("message", error, { channel: core.name, request_id });
     core.listeners.close(socket, "going_away");
   }
 }
@@ -38,7 +39,7 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
   if (message.type === "authenticate") return authenticate(core, socket, message.token, now);
   if (!subject.hasProductFilter) return listeners.close(socket, "protocol_error");
   const products = changeFilter(listener.products, message);
-  if (products === "too_many") return listeners.close(socket, "protocol_error");
+  if (products === "too_large") return listeners.close(socket, "protocol_error");
   listeners.update(socket, { products });
 }
 
@@ -57,8 +58,9 @@ function isWithinRate({ listeners, telemetry }: Core, socket: WebSocket, listene
 /** Extends the connection with a new token of the same subject, if that subject may still listen. */
 async function authenticate(core: Core, socket: WebSocket, token: string, now: number): Promise<void> {
   const { ctx, listeners, subject, telemetry } = core;
+  const requestId = listeners.get(socket)?.requestId;
   // An entry point of this Worker verifies the token, because token libraries belong to the edge.
-  const verified = await ctx.exports.TokenVerifier.verify(token);
+  const verified = await ctx.exports.TokenVerifier.verify(token, requestId);
   const listener = listeners.get(socket);
   if (!listener) return;
   if (!verified.ok) {

@@ -16,6 +16,8 @@ export interface Env {
   CONNECTS_PER_ADDRESS?: RateLimit;
   CONNECTS_PER_USER?: RateLimit;
   PUBLISHES_PER_KEY?: RateLimit;
+  MANAGEMENT_PER_KEY?: RateLimit;
+  BAD_CREDENTIALS_PER_ADDRESS?: RateLimit;
   /** Settings may be missing or invalid: read them through `configOf` only. */
   [setting: string]: unknown;
 }

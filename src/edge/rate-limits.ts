@@ -3,7 +3,7 @@ import { configOf } from "../config/config.ts";
 import { RATE_LIMITS, type RateLimitBinding } from "../protocol/limits.ts";
 import { logFault } from "../telemetry/log.ts";
 import { recordRateLimited } from "../telemetry/record.ts";
-import { type HonoEnv, record } from "./context.ts";
+import { type HonoEnv, record, requestIdOf } from "./context.ts";
 import { Refusal } from "./errors.ts";
 
 /**
@@ -16,11 +16,11 @@ export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBindi
   if (!limiter || !configOf(c.env).areRatesLimited) return true;
   const { success } = await limiter.limit({ key }).catch((error: unknown) => {
     // Fails open: authorization is decided elsewhere, and a broken limiter must not take the service down.
-    logFault("rate_limit", error);
+    logFault("rate_limit", error, { request_id: requestIdOf(c) });
     return { success: true };
   });
   if (success) return true;
-  const keyName = binding === "PUBLISHES_PER_KEY" ? key : undefined;
+  const keyName = binding.endsWith("_PER_KEY") ? key : undefined;
   record(c, (counters) => recordRateLimited(counters, RATE_LIMITS[binding].name, keyName));
   return false;
 }
@@ -33,6 +33,15 @@ export async function requireWithinLimit(c: Context<HonoEnv>, binding: RateLimit
     detail: `At most ${limit} calls per ${periodSeconds} seconds.`,
     headers: { "Retry-After": String(periodSeconds) },
   });
+}
+
+/**
+ * Requires that an address has not presented too many wrong credentials. Called only when one is refused, so it never
+ * affects callers with valid ones. @throws {Refusal} 429 with `Retry-After`, in place of 401.
+ */
+export async function countBadCredential(c: Context<HonoEnv>): Promise<void> {
+  const address = addressOf(c);
+  if (address !== null) await requireWithinLimit(c, "BAD_CREDENTIALS_PER_ADDRESS", address);
 }
 
 /**

@@ -13,8 +13,16 @@ export const BEARER_PROTOCOL_PREFIX = "bearer.";
 /** The keep-alive: the service answers `ping` with `pong` without waking the channel. */
 export const PING = "ping";
 export const PONG = "pong";
-export const MAX_CLIENT_MESSAGE_BYTES = 4096;
+/** Room for an `authenticate` message with the longest token. */
+export const MAX_CLIENT_MESSAGE_BYTES = 16 * 1024;
+/** The longest token, in characters, however it arrives: when connecting, in a call, or in `authenticate`. */
+export const MAX_TOKEN_LENGTH = 8192;
 export const MAX_FILTER_PRODUCTS = 50;
+/**
+ * All ids of a filter together, in UTF-16 units (JavaScript's `length`). The runtime stores up to two bytes for each:
+ * 12,800 of the 16,384 bytes that a socket's attachment may have. 50 ids of 128 units fit.
+ */
+export const MAX_FILTER_UNITS = 6400;
 
 /** Server → client: one event. */
 export interface EventFrame<T extends EventType = EventType> {

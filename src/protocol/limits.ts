@@ -1,4 +1,4 @@
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, MAX_FILTER_UNITS, MAX_TOKEN_LENGTH } from "./frames.ts";
 import { MAX_EVENT_ID_LENGTH } from "./names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, MAX_JSON_DEPTH } from "./publish-call.ts";
 import type { RefusalReason } from "./refusals.ts";
@@ -32,6 +32,8 @@ export const RATE_LIMITS = {
   CONNECTS_PER_ADDRESS: { limit: 600, periodSeconds: 60, name: "connects_per_address" },
   CONNECTS_PER_USER: { limit: 60, periodSeconds: 60, name: "connects_per_user" },
   PUBLISHES_PER_KEY: { limit: 1000, periodSeconds: 10, name: "publishes_per_key" },
+  MANAGEMENT_PER_KEY: { limit: 1000, periodSeconds: 10, name: "management_per_key" },
+  BAD_CREDENTIALS_PER_ADDRESS: { limit: 60, periodSeconds: 60, name: "bad_credentials_per_address" },
 } as const;
 
 export type RateLimitBinding = keyof typeof RATE_LIMITS;
@@ -82,6 +84,18 @@ export const LIMITS: LimitRow[] = [
     of: ["call"],
   },
   {
+    what: "all other calls per key: orders, tickets, disconnect, health, metrics (`MANAGEMENT_PER_KEY`)",
+    limit: rate(RATE_LIMITS.MANAGEMENT_PER_KEY),
+    refusal: "rate_limited",
+    of: ["call"],
+  },
+  {
+    what: "calls with a wrong key, signature or token, per address (`BAD_CREDENTIALS_PER_ADDRESS`)",
+    limit: rate(RATE_LIMITS.BAD_CREDENTIALS_PER_ADDRESS),
+    refusal: "rate_limited",
+    of: ["call"],
+  },
+  {
     what: "a client's messages, pings excluded",
     limit: `${CLIENT_MESSAGES_BURST} at once, then ${CLIENT_MESSAGES_PER_SECOND} per second`,
     refusal: "rate_limited",
@@ -105,8 +119,20 @@ export const LIMITS: LimitRow[] = [
     refusal: "too_slow",
     of: ["socket"],
   },
+  {
+    what: "a token, when connecting, in a call, and in `authenticate`",
+    limit: `${count(MAX_TOKEN_LENGTH)} characters`,
+    refusal: "token_too_long",
+    of: ["socket", "call"],
+  },
   { what: "a client's message", limit: bytes(MAX_CLIENT_MESSAGE_BYTES), refusal: "protocol_error", of: ["socket"] },
   { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error", of: ["socket"] },
+  {
+    what: "a filter's product ids together",
+    limit: `${count(MAX_FILTER_UNITS)} UTF-16 units`,
+    refusal: "protocol_error",
+    of: ["socket"],
+  },
   { what: "an event", limit: bytes(MAX_EVENT_BYTES), refusal: "body_too_large", of: ["call"] },
   { what: "a batch", limit: bytes(MAX_BATCH_BYTES), refusal: "body_too_large", of: ["call"] },
   { what: "events in a batch", limit: count(MAX_BATCH_EVENTS), refusal: "validation_failed", of: ["call"] },

@@ -8,6 +8,7 @@ export const REFUSALS = {
   origin_not_allowed: { status: null, close: 4003, title: "Origin not allowed" },
   unauthenticated: { status: 401, close: 4001, title: "Authentication required" },
   token_invalid: { status: 401, close: 4001, title: "Invalid token" },
+  token_too_long: { status: 401, close: 4001, title: "Token too long" },
   token_expired: { status: 401, close: 4001, title: "Token expired" },
   invalid_order_id: { status: 400, close: 4000, title: "Invalid order ID format" },
   order_not_found: { status: 404, close: 4004, title: "Order not found" },

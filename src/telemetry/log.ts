@@ -47,6 +47,14 @@ export interface Refused {
   reason_detail?: string;
 }
 
+/** A key set has members that the service cannot use; it uses the others. One line for each fetch. */
+export interface KeysSkipped {
+  request_id: string;
+  where: "jwks";
+  /** Each member's place in the set, its `kid`, and why it was skipped. */
+  reason: string;
+}
+
 /** Faults of this isolate that are not reported yet. The isolate's next report, whichever object sends it, takes them. */
 export const unreportedFaults = new Counters();
 
@@ -67,6 +75,10 @@ export function logPublish(line: Publish): void {
 
 export function logRefusal(line: Refused): void {
   print("warn", "refusal", line);
+}
+
+export function logKeysSkipped(line: KeysSkipped): void {
+  print("warn", "keys_skipped", line);
 }
 
 /**

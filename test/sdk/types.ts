@@ -1,7 +1,7 @@
 import { useOrderUpdates, useProductUpdates } from "../../src/sdk/hooks/react.ts";
 import * as vue from "../../src/sdk/hooks/vue.ts";
 import { connectOrder, connectProducts, type OrderEvent, type Status } from "../../src/sdk/index.ts";
-import { sharedTabs } from "../../src/sdk/tabs/tabs.ts";
+import { onceAcrossTabs, sharedTabs } from "../../src/sdk/tabs/tabs.ts";
 
 /** Types are tested by compiling this file: correct uses compile, wrong ones do not. Nothing here runs. */
 
@@ -83,4 +83,15 @@ export function useVue(orderId: string | undefined): string | null {
   // @ts-expect-error: refs are read-only
   isConnected.value = true;
   return order.value?.payment_status ?? null;
+}
+
+/** A browser's class, which these tests have no types of. */
+declare const Notification: new (title: string) => object;
+
+export function tabTypes(id: string): void {
+  // An effect may return anything, or a promise.
+  void onceAcrossTabs(id, () => new Notification("Your order is on its way"));
+  void onceAcrossTabs(id, async () => {});
+  // @ts-expect-error: an effect is a function
+  void onceAcrossTabs(id, new Notification("Your order is on its way"));
 }

@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "../../src/protocol/frames.ts";
+import {
+  MAX_CLIENT_MESSAGE_BYTES,
+  MAX_FILTER_PRODUCTS,
+  MAX_FILTER_UNITS,
+  MAX_TOKEN_LENGTH,
+} from "../../src/protocol/frames.ts";
 import { LIMITS, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
 import { MAX_EVENT_ID_LENGTH, MAX_PRODUCT_ID_LENGTH } from "../../src/protocol/names.ts";
 import {
@@ -13,7 +18,7 @@ import { REFUSALS, type RefusalReason } from "../../src/protocol/refusals.ts";
 import { connect, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
-import { mintToken } from "../support/tokens.ts";
+import { mintToken, tokenOfLength } from "../support/tokens.ts";
 
 /**
  * Every size limit exactly: the limit passes, one more is refused with the documented code, and another listener of
@@ -121,6 +126,14 @@ async function receives(socket: TestSocket, product: string): Promise<Result> {
 
 const products = (count: number, length = 1) => Array.from({ length: count }, (_, i) => `€${i}`.padEnd(length, "€"));
 
+/** Ids of about 80 emoji with so many UTF-16 units together. */
+function emojiIds(units: number): string[] {
+  const ids = Array.from({ length: Math.floor(units / 160) }, (_, i) => `${i + 10}${"🍵".repeat(79)}`);
+  ids.push(`${ids.pop()}${"x".repeat(units % 160)}`);
+  expect(ids.join("")).toHaveLength(units);
+  return ids;
+}
+
 /** Sends one message as a client that listens to another product. */
 async function sendMessage(message: string, product: string): Promise<Result> {
   const socket = await listen("products", { product_id: "another" });
@@ -188,6 +201,17 @@ const limits: Limit[] = [
       ),
   },
   {
+    what: "characters of a token",
+    limit: MAX_TOKEN_LENGTH,
+    row: "a token, when connecting, in a call, and in `authenticate`",
+    at: "products",
+    attempt: async (length) => {
+      const long = await connect("products", { token: await tokenOfLength(length), query: { product_id: "p" } });
+      open.push(long);
+      return receives(long, "p");
+    },
+  },
+  {
     what: "products in a filter of a URL",
     limit: MAX_FILTER_PRODUCTS,
     row: "products in a filter",
@@ -232,6 +256,29 @@ const limits: Limit[] = [
     attempt: async (count) => {
       const ids = products(count, MAX_PRODUCT_ID_LENGTH);
       const socket = await listen("products", { product_id: ids.join() });
+      return receives(socket, String(ids.at(-1)));
+    },
+  },
+  {
+    what: "UTF-16 units of a filter's ids of emoji",
+    limit: MAX_FILTER_UNITS,
+    row: "a filter's product ids together",
+    at: "products",
+    attempt: async (units) => {
+      const ids = emojiIds(units);
+      const socket = await listen("products", { product_id: ids.join() });
+      return receives(socket, String(ids.at(-1)));
+    },
+  },
+  {
+    what: "UTF-16 units of a filter's ids of emoji that one message makes",
+    limit: MAX_FILTER_UNITS,
+    row: "a filter's product ids together",
+    at: "products",
+    attempt: async (units) => {
+      const ids = emojiIds(units);
+      const socket = await listen("products", { product_id: String(ids[0]) });
+      socket.send(JSON.stringify({ type: "subscribe", product_ids: ids }));
       return receives(socket, String(ids.at(-1)));
     },
   },

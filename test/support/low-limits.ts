@@ -4,6 +4,8 @@ export const CONNECTIONS_PER_CHANNEL = 5;
 export const CONNECTS_PER_ADDRESS = 6;
 export const CONNECTS_PER_USER = 5;
 export const PUBLISHES_PER_KEY = 4;
+export const MANAGEMENT_PER_KEY = 60;
+export const BAD_CREDENTIALS_PER_ADDRESS = 6;
 
 export const PLAIN_BYTES_PER_MINUTE = 64 * 1024;
 
@@ -18,5 +20,7 @@ export const LOW_LIMITS = {
     CONNECTS_PER_ADDRESS: { namespace_id: "1", simple: { limit: CONNECTS_PER_ADDRESS, period: 60 } },
     CONNECTS_PER_USER: { namespace_id: "2", simple: { limit: CONNECTS_PER_USER, period: 60 } },
     PUBLISHES_PER_KEY: { namespace_id: "3", simple: { limit: PUBLISHES_PER_KEY, period: 60 } },
+    MANAGEMENT_PER_KEY: { namespace_id: "4", simple: { limit: MANAGEMENT_PER_KEY, period: 60 } },
+    BAD_CREDENTIALS_PER_ADDRESS: { namespace_id: "5", simple: { limit: BAD_CREDENTIALS_PER_ADDRESS, period: 60 } },
   },
 } as const;

@@ -91,8 +91,9 @@ export class Listeners {
     now: number,
   ): { socket: WebSocket; response: Response } {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
-    this.#ctx.acceptWebSocket(server);
+    // First, because it may fail, and then no socket is left behind.
     writeAttachment(server, listener);
+    this.#ctx.acceptWebSocket(server);
     this.#add(server, listener);
     server.send(first);
     const sent = this.#sendTo(server, listener, missed, new Map());
@@ -146,10 +147,11 @@ export class Listeners {
   update(socket: WebSocket, change: Partial<Listener>): void {
     const listener = this.#open.get(socket);
     if (!listener) return;
+    // First, because it may fail, and then nothing has changed.
+    writeAttachment(socket, { ...listener, ...change });
     // A guest's next ticket has another subject, so the socket moves to that subject's count.
     this.#subtract(listener.subject);
-    writeAttachment(socket, Object.assign(listener, change));
-    this.#add(socket, listener);
+    this.#add(socket, Object.assign(listener, change));
   }
 
   /** Closes every socket whose listener matches. Returns how many. */

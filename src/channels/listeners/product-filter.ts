@@ -1,4 +1,4 @@
-import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import { isStorableFilter } from "../../protocol/client-messages.ts";
 import type { LoggedFrame } from "../log/event-log.ts";
 
 /** A listener's product filter: the ids whose events it receives; null for all. */
@@ -11,13 +11,13 @@ export function passes(filter: ProductFilter, { productId }: LoggedFrame): boole
 /**
  * Applies `subscribe` or `unsubscribe` to a filter. An unfiltered listener that subscribes to a product receives only
  * that product from then on; one that unsubscribes still receives everything, because a filter cannot exclude.
- * @returns The new filter, or `too_many`.
+ * @returns The new filter, or `too_large`.
  */
 export function changeFilter(
   filter: ProductFilter,
   change: { type: "subscribe" | "unsubscribe"; product_ids: string[] },
-): ProductFilter | "too_many" {
+): ProductFilter | "too_large" {
   if (change.type === "unsubscribe") return filter?.filter((id) => !change.product_ids.includes(id)) ?? null;
-  const changed = new Set([...(filter ?? []), ...change.product_ids]);
-  return changed.size <= MAX_FILTER_PRODUCTS ? [...changed] : "too_many";
+  const changed = [...new Set([...(filter ?? []), ...change.product_ids])];
+  return isStorableFilter(changed) ? changed : "too_large";
 }

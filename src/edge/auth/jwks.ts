@@ -3,7 +3,7 @@ import * as z from "zod";
 import { isHmac } from "../../config/credentials.ts";
 import { backoffCeiling } from "../../protocol/backoff.ts";
 import { parseJson } from "../../protocol/json.ts";
-import { logFault } from "../../telemetry/log.ts";
+import { logFault, logKeysSkipped } from "../../telemetry/log.ts";
 
 /**
  * The public keys at `JWKS_URL` (RFC 7517), cached in the isolate's memory.
@@ -29,6 +29,7 @@ const MIN_CLAIM_POLL_MS = 20;
 const MAX_CLAIM_POLL_MS = 320;
 const MAX_BYTES = 64 * 1024;
 const MAX_KEYS = 50;
+const MAX_LOGGED_KID_LENGTH = 64;
 
 /** What a token's header states about its key. */
 export interface KeyHint {
@@ -45,6 +46,8 @@ interface PublicKey {
   kid: string | undefined;
   alg: string;
   key: CryptoKey;
+  /** The public parameters, which tell whether two members are the same key. */
+  material: string;
 }
 
 /** The cached keys of one endpoint. Times are in milliseconds since 1970. */
@@ -71,8 +74,14 @@ function emptyKeySet(): KeySet {
 /**
  * Finds the public key that verifies a token.
  * @param algorithms The allowed algorithms. HMAC algorithms among them are ignored.
+ * @param requestId The request that the token belongs to, for the log.
  */
-export async function findPublicKey(url: string, algorithms: readonly string[], hint: KeyHint): Promise<FoundKey> {
+export async function findPublicKey(
+  url: string,
+  algorithms: readonly string[],
+  hint: KeyHint,
+  requestId: string,
+): Promise<FoundKey> {
   const startedAt = Date.now();
   const set = keySets.get(url) ?? emptyKeySet();
   keySets.set(url, set);
@@ -82,7 +91,7 @@ export async function findPublicKey(url: string, algorithms: readonly string[], 
 
   if (Date.now() >= Math.max(set.mayFetchAt, set.claimedUntil)) {
     set.claimedUntil = Date.now() + CLAIM_MS;
-    await refetch(set, url, algorithms);
+    await refetch(set, url, algorithms, requestId);
   } else if (!key || age() >= STALE_MS) {
     // Polls with this request's own timers. No jitter: looking at memory puts no load on anything.
     for (let polls = 0; Date.now() < set.claimedUntil; polls++) {
@@ -107,22 +116,30 @@ function isConclusive({ keys, requestedAt }: KeySet, { kid }: KeyHint, startedAt
   return kid === undefined || keys.some((key) => key.kid === kid) || requestedAt >= startedAt;
 }
 
-/** Returns the only key that matches, or null. Without `kid`, the algorithm must leave no choice. */
+/**
+ * Returns the only key that matches, or null. Without `kid`, the algorithm must leave no choice. A key that is listed
+ * several times is one key.
+ */
 function pick({ keys }: KeySet, { alg, kid }: KeyHint): CryptoKey | null {
   const matching = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
-  return matching.length === 1 ? (matching[0]?.key ?? null) : null;
+  const [first, ...others] = matching;
+  return first && others.every(({ material }) => material === first.material) ? first.key : null;
 }
 
-async function refetch(set: KeySet, url: string, algorithms: readonly string[]): Promise<void> {
+async function refetch(set: KeySet, url: string, algorithms: readonly string[], requestId: string): Promise<void> {
   const requestedAt = Date.now();
   try {
-    set.keys = await fetchKeys(url, algorithms);
+    const { keys, skipped } = await fetchKeys(url, algorithms);
+    if (skipped.length > 0) logKeysSkipped({ request_id: requestId, where: "jwks", reason: skipped.join("; ") });
+    // An empty set would refuse every token, and clients take that as final; it is more likely a mistake.
+    if (keys.length === 0) throw new Error("the key set has no public key for the algorithms of JWT_ALGORITHMS");
+    set.keys = keys;
     set.requestedAt = requestedAt;
     set.fetchedAt = Date.now();
     set.failures = 0;
     set.mayFetchAt = Date.now() + COOLDOWN_MS;
   } catch (error) {
-    logFault("jwks", error);
+    logFault("jwks", error, { request_id: requestId });
     // No jitter: traffic, not a timer, triggers the next fetch.
     set.mayFetchAt = Date.now() + backoffCeiling(set.failures, MIN_BACKOFF_MS, MAX_JWKS_BACKOFF_MS);
     set.failures += 1;
@@ -131,20 +148,25 @@ async function refetch(set: KeySet, url: string, algorithms: readonly string[]):
   }
 }
 
-const jwks = z.object({
-  keys: z
-    .array(
-      z.looseObject({
-        kty: z.string(),
-        kid: z.string().exactOptional(),
-        alg: z.string().exactOptional(),
-        use: z.string().exactOptional(),
-      }),
-    )
-    .max(MAX_KEYS),
-});
+/** Members are parsed one by one: one that this service cannot use must not affect the others (RFC 7517, section 5). */
+const jwks = z.object({ keys: z.array(z.unknown()).max(MAX_KEYS) });
 
-async function fetchKeys(url: string, algorithms: readonly string[]): Promise<PublicKey[]> {
+const member = z.looseObject({
+  kty: z.string("kty is not a string"),
+  kid: z.string("kid is not a string").exactOptional(),
+  alg: z.string("alg is not a string").exactOptional(),
+  use: z.string("use is not a string").exactOptional(),
+});
+type Member = z.infer<typeof member>;
+
+/** Parameters of public keys (RFC 7518, section 6; RFC 8037, section 2). */
+const PUBLIC_PARAMETERS = ["kty", "crv", "n", "e", "x", "y"] as const;
+
+/** Fetches the key set. @returns Its usable keys, and what the log says of the members it skipped. */
+async function fetchKeys(
+  url: string,
+  algorithms: readonly string[],
+): Promise<{ keys: PublicKey[]; skipped: string[] }> {
   const response = await fetch(url, {
     headers: { Accept: "application/jwk-set+json, application/json" },
     // The keys decide who is let in, so only the configured URL may supply them.
@@ -158,20 +180,44 @@ async function fetchKeys(url: string, algorithms: readonly string[]): Promise<Pu
   const parsed = jwks.safeParse(parseJson(await readText(response)));
   if (!parsed.success) throw new Error(`the response is not a key set of at most ${MAX_KEYS} keys`);
   const keys: PublicKey[] = [];
-  for (const jwk of parsed.data.keys) {
-    for (const alg of algorithms) {
-      const key = isHmac(alg) ? null : await importPublicKey(jwk, alg);
-      if (key) keys.push({ kid: jwk.kid, alg, key });
-    }
+  const skipped: string[] = [];
+  for (const [index, value] of parsed.data.keys.entries()) {
+    const read = await readMember(value, algorithms);
+    if (typeof read === "string") skipped.push(`keys[${index}]${kidOf(value)} ${read}`);
+    else keys.push(...read);
   }
-  // An empty set is probably a mistake, but would refuse every token, which clients take as final.
-  if (keys.length === 0) throw new Error("the key set has no public key for the algorithms of JWT_ALGORITHMS");
-  return keys;
+  return { keys, skipped };
 }
 
-/** Imports a public key. Returns null when it is for another algorithm or use, is not public, or is malformed. */
-async function importPublicKey(jwk: z.infer<typeof jwks>["keys"][number], alg: string): Promise<CryptoKey | null> {
-  if ((jwk.alg ?? alg) !== alg || (jwk.use ?? "sig") !== "sig") return null;
+/** Returns a member's key, once for each allowed algorithm that it serves; or why it is skipped, without its content. */
+async function readMember(value: unknown, algorithms: readonly string[]): Promise<PublicKey[] | string> {
+  const parsed = member.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return issue?.path.length === 0 ? "is not an object" : String(issue?.message);
+  }
+  const jwk = parsed.data;
+  if ((jwk.use ?? "sig") !== "sig") return "is not for signatures";
+  const keys: PublicKey[] = [];
+  for (const alg of algorithms) {
+    const key = isHmac(alg) || (jwk.alg ?? alg) !== alg ? null : await importPublicKey(jwk, alg);
+    if (key) keys.push({ kid: jwk.kid, alg, key, material: materialOf(jwk) });
+  }
+  return keys.length > 0 ? keys : "is not a public key for an algorithm of JWT_ALGORITHMS";
+}
+
+/** Returns a member's `kid` for the log, in quotes, if it has one. */
+function kidOf(value: unknown): string {
+  const { data } = z.looseObject({ kid: z.string() }).safeParse(value);
+  return data ? ` ${JSON.stringify(data.kid.slice(0, MAX_LOGGED_KID_LENGTH))}` : "";
+}
+
+function materialOf(jwk: Member): string {
+  return JSON.stringify(PUBLIC_PARAMETERS.map((name) => jwk[name]));
+}
+
+/** Returns null when the key is for another algorithm, is not public, or cannot be imported. */
+async function importPublicKey(jwk: Member, alg: string): Promise<CryptoKey | null> {
   try {
     const key = await importJWK(jwk, alg);
     return key instanceof CryptoKey && key.type === "public" ? key : null;

@@ -3,18 +3,17 @@ import type { Requester } from "../../channels/contract.ts";
 import { configOf } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
 import { parseJsonBody, readBytes, requireJson } from "../body.ts";
-import type { HonoEnv } from "../context.ts";
-import { Refusal } from "../errors.ts";
-import { requireWithinLimit } from "../rate-limits.ts";
+import { type HonoEnv, requestIdOf } from "../context.ts";
+import { countBadCredential, requireWithinLimit } from "../rate-limits.ts";
 import { bearerToken } from "./credentials.ts";
-import { findService, KeyRefusal, requireScope, type Service } from "./keys.ts";
+import { findService, type KeyReason, KeyRefusal, requireScope, type Service } from "./keys.ts";
 import { findSigner, isSigned, readSignature } from "./signature.ts";
 import { requireSignerWithinLimit, trustSigner } from "./signer-address.ts";
-import { refusalOf, verifyToken } from "./verify.ts";
+import { tokenRefusal, verifyToken } from "./verify.ts";
 
 /**
- * Requires a publish key with a scope in `Authorization: Bearer`.
- * @throws {Refusal} 401, or 403 when the key lacks the scope.
+ * Requires a publish key with a scope in `Authorization: Bearer`, for any call but a publish.
+ * @throws {Refusal} 401, 429, or 403 when the key lacks the scope.
  */
 export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise<void> {
   requireScope(await requireAnyService(c), scope);
@@ -23,12 +22,25 @@ export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise
 /**
  * Requires a publish key with any scope, where the required scope depends on the body. The caller must then call
  * `requireScope`.
- * @throws {Refusal} 401.
+ * @throws {Refusal} 401 or 429.
  */
 export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
+  const service = await requireKey(c);
+  await requireWithinLimit(c, "MANAGEMENT_PER_KEY", service.name);
+  return service;
+}
+
+async function requireKey(c: Context<HonoEnv>): Promise<Service> {
   const found = await findService(c.req.raw, configOf(c.env));
   if (found.ok) return remember(c, found.service);
-  throw new KeyRefusal(found.reason === "missing" && isSigned(c.req.raw) ? "unsignable" : found.reason);
+  if (found.reason === "missing") throw new KeyRefusal(isSigned(c.req.raw) ? "unsignable" : "missing");
+  return refuseKey(c, found.reason);
+}
+
+/** @throws {Refusal} 401, or 429 after too many wrong credentials. */
+async function refuseKey(c: Context<HonoEnv>, reason: KeyReason): Promise<never> {
+  await countBadCredential(c);
+  throw new KeyRefusal(reason);
 }
 
 /** An authenticated publish call. */
@@ -54,17 +66,17 @@ export async function requirePublishCall(
 ): Promise<PublishCall> {
   const request = c.req.raw;
   if (request.headers.has("Authorization") || !isSigned(request)) {
-    const service = await requireAnyService(c);
+    const service = await requireKey(c);
     await requireMayPublish(c, service, scope);
     requireJson(request);
     return { service, body: parseJsonBody(await readBytes(request, maxBytes)), signedId: null };
   }
   const headers = readSignature(request, Date.now());
-  if (!headers.ok) throw new KeyRefusal(headers.reason);
+  if (!headers.ok) return refuseKey(c, headers.reason);
   await requireSignerWithinLimit(c);
   const bytes = await readBytes(request, maxBytes);
   const found = await findSigner(headers.signature, bytes, configOf(c.env));
-  if (!found.ok) throw new KeyRefusal(found.reason);
+  if (!found.ok) return refuseKey(c, found.reason);
   trustSigner(c);
   const service = remember(c, found.service);
   await requireMayPublish(c, service, scope);
@@ -92,11 +104,18 @@ export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> 
   const config = configOf(c.env);
   const found = await findService(c.req.raw, config);
   if (found.ok) {
-    requireScope(remember(c, found.service), "read");
+    const service = remember(c, found.service);
+    await requireWithinLimit(c, "MANAGEMENT_PER_KEY", service.name);
+    requireScope(service, "read");
     return "service";
   }
-  const verified = await verifyToken(bearerToken(c.req.raw), config);
-  if (!verified.ok) throw new Refusal(refusalOf(verified.reason), { reasonDetail: verified.reason });
+  const verified = await verifyToken(bearerToken(c.req.raw), config, requestIdOf(c));
+  if (!verified.ok) {
+    const refusal = tokenRefusal(verified);
+    // A token that was valid once says nothing about the caller, and neither does a missing one.
+    if (refusal.reason === "token_invalid" || refusal.reason === "token_too_long") await countBadCredential(c);
+    throw refusal;
+  }
   await requireWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
   return verified.identity;
 }

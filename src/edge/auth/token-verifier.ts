@@ -7,13 +7,15 @@ import { refusalOf, type TokenReason, verifyToken } from "./verify.ts";
 
 /** Verifies the token of an `authenticate` message for a channel, which calls it as `ctx.exports.TokenVerifier`. */
 export class TokenVerifier extends WorkerEntrypoint<Env> {
+  /** @param requestId The request that opened the socket, for the log. */
   async verify(
     token: string,
+    requestId = "",
   ): Promise<{ ok: true; identity: Identity } | { ok: false; reason: TokenReason; refusal: SocketRefusal }> {
-    const verified = await verifyToken(token, configOf(this.env));
+    const verified = await verifyToken(token, configOf(this.env), requestId);
     if (verified.ok) return verified;
     const refusal = refusalOf(verified.reason);
-    // While the keys cannot be fetched, the token may be valid: let the client reconnect instead of refusing it.
-    return { ...verified, refusal: refusal === "unavailable" ? "going_away" : refusal };
+    // The keys cannot be fetched now, or the token is valid in a moment: let the client reconnect.
+    return { ok: false, reason: verified.reason, refusal: refusal === "unavailable" ? "going_away" : refusal };
   }
 }

@@ -2,13 +2,22 @@ import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jo
 import type { Identity } from "../../channels/contract.ts";
 import type { Config } from "../../config/config.ts";
 import { isHmac } from "../../config/credentials.ts";
+import { MAX_TOKEN_LENGTH } from "../../protocol/frames.ts";
 import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
+import { Refusal } from "../errors.ts";
 import { findPublicKey } from "./jwks.ts";
 import { perConfig } from "./per-config.ts";
 import { isTicket, isTicketType, verifyTicket } from "./ticket.ts";
 
 /** The token's bearer, or why the token was refused. */
-export type Verified = { ok: true; identity: Identity } | { ok: false; reason: TokenReason };
+export type Verified = { ok: true; identity: Identity } | RefusedToken;
+
+export interface RefusedToken {
+  ok: false;
+  reason: TokenReason;
+  /** For `valid_soon`: how long until the token is valid. */
+  retryAfterSeconds?: number;
+}
 
 /** Why a token was refused, in detail: for the log and the metrics. Clients receive `refusalOf(reason)`. */
 export type TokenReason =
@@ -24,11 +33,13 @@ export type TokenReason =
   | "keys_unavailable"
   | "signature"
   | "expired"
+  /** Its `nbf` is at most `MAX_NBF_AHEAD_SECONDS` ahead: the issuer's clock is. */
+  | "valid_soon"
   | "not_yet_valid"
   | "claim";
 
-/** Longer tokens are refused before they are parsed. */
-const MAX_TOKEN_LENGTH = 8192;
+/** A token whose `nbf` is no further ahead becomes valid by waiting, so refusing it is never final. */
+export const MAX_NBF_AHEAD_SECONDS = 60;
 /** Alarms cannot be set beyond 2189, and an `exp` in milliseconds by mistake means a year beyond 50000. */
 const LATEST_EXPIRY_MS = Date.UTC(2100);
 /** Header, payload and signature (RFC 7515, section 3.1), without the characters that lenient decoders skip. */
@@ -47,34 +58,49 @@ class TokenRejected extends Error {
  * Verifies a user's token or a ticket.
  *
  * A user's token needs an allowed algorithm, a valid signature, `exp`, `sub`, a past `nbf` if any, and the configured
- * issuer and audience (RFC 7519; RFC 8725 for the algorithm list). There is no clock tolerance. With several secrets,
- * each is tried in turn.
+ * issuer and audience (RFC 7519; RFC 8725 for the algorithm list). There is no clock tolerance: `exp` has no leeway,
+ * and `iat` may lie in the future. With several secrets, each is tried in turn.
+ * @param requestId The request that the token belongs to, for the log.
  */
-export async function verifyToken(token: string | null, config: Config, now = new Date()): Promise<Verified> {
+export async function verifyToken(
+  token: string | null,
+  config: Config,
+  requestId: string,
+  now = new Date(),
+): Promise<Verified> {
   if (!token) return { ok: false, reason: "missing" };
   if (token.length > MAX_TOKEN_LENGTH) return { ok: false, reason: "too_long" };
   if (!COMPACT_JWS.test(token)) return { ok: false, reason: "malformed" };
   const verify = isTicket(token) ? verifyGuest : verifyUser;
-  let reason: TokenReason = "signature";
+  let refused: RefusedToken = { ok: false, reason: "signature" };
   // Only a wrong signature is worth another attempt with the next secret.
-  for (let index = 0; reason === "signature" && index < Math.max(config.jwt.secrets.length, 1); index++) {
+  for (let index = 0; refused.reason === "signature" && index < Math.max(config.jwt.secrets.length, 1); index++) {
     try {
-      return { ok: true, identity: await verify(token, config, index, now) };
+      return { ok: true, identity: await verify(token, { config, secretIndex: index, now, requestId }) };
     } catch (error) {
-      reason = reasonOf(error);
+      refused = refusedBy(error, now);
     }
   }
-  return { ok: false, reason };
+  return refused;
 }
 
-async function verifyGuest(token: string, config: Config, secretIndex: number, now: Date): Promise<Identity> {
+/** One attempt to verify a token. */
+interface Attempt {
+  config: Config;
+  secretIndex: number;
+  now: Date;
+  requestId: string;
+}
+
+async function verifyGuest(token: string, { config, secretIndex, now }: Attempt): Promise<Identity> {
   if (config.jwt.secrets.length === 0) throw new TokenRejected("unknown_key");
   const { generation, ...grant } = await verifyTicket(token, config, secretIndex, now);
   return { ...grant, ticketGeneration: generation, isAdmin: false };
 }
 
-async function verifyUser(token: string, config: Config, secretIndex: number, now: Date): Promise<Identity> {
-  const { payload } = await jwtVerify(token, (header) => keyFor(header, config, secretIndex), {
+async function verifyUser(token: string, attempt: Attempt): Promise<Identity> {
+  const { config, now } = attempt;
+  const { payload } = await jwtVerify(token, (header) => keyFor(header, attempt), {
     algorithms: config.jwt.algorithms,
     requiredClaims: ["exp", "sub"],
     currentDate: now,
@@ -105,7 +131,10 @@ function identityOf(payload: JWTPayload, config: Config): Identity {
  * Returns the key for a token whose algorithm is allowed. The algorithm alone decides between the secrets and the key
  * set, so a public key is never used as an HMAC secret, whatever the rest of the header says (RFC 8725, section 2.1).
  */
-async function keyFor({ alg, kid, typ }: JWTHeaderParameters, config: Config, secretIndex: number): Promise<CryptoKey> {
+async function keyFor(
+  { alg, kid, typ }: JWTHeaderParameters,
+  { config, secretIndex, requestId }: Attempt,
+): Promise<CryptoKey> {
   if (isTicketType(typ)) throw new TokenRejected("claim");
   if (isHmac(alg)) {
     const key = (await hmacKeys(config)).get(alg)?.[secretIndex];
@@ -115,7 +144,7 @@ async function keyFor({ alg, kid, typ }: JWTHeaderParameters, config: Config, se
   // The first attempt has already tried the only public key.
   if (secretIndex > 0) throw new TokenRejected("signature");
   if (config.jwt.jwksUrl === null) throw new TokenRejected("unknown_key");
-  const found = await findPublicKey(config.jwt.jwksUrl, config.jwt.algorithms, { alg, kid });
+  const found = await findPublicKey(config.jwt.jwksUrl, config.jwt.algorithms, { alg, kid }, requestId);
   if (found.ok) return found.key;
   throw new TokenRejected(found.reason);
 }
@@ -131,26 +160,42 @@ const hmacKeys = perConfig(async ({ jwt: { algorithms, secrets } }) => {
   return keys;
 });
 
+function refusedBy(error: unknown, now: Date): RefusedToken {
+  if (error instanceof errors.JWTClaimValidationFailed && error.claim === "nbf" && error.reason === "check_failed") {
+    return notYetValid(error.payload, now);
+  }
+  return { ok: false, reason: reasonOf(error) };
+}
+
+/** A token becomes valid by waiting if its `nbf` is close and its `exp` is later. */
+function notYetValid({ nbf = 0, exp = 0 }: JWTPayload, now: Date): RefusedToken {
+  const secondsAhead = nbf - Math.floor(now.getTime() / 1000);
+  if (secondsAhead > MAX_NBF_AHEAD_SECONDS || exp <= nbf) return { ok: false, reason: "not_yet_valid" };
+  return { ok: false, reason: "valid_soon", retryAfterSeconds: Math.ceil(secondsAhead) };
+}
+
 function reasonOf(error: unknown): TokenReason {
   if (error instanceof TokenRejected) return error.reason;
   if (error instanceof errors.JWTExpired) return "expired";
-  if (error instanceof errors.JWTClaimValidationFailed) return error.claim === "nbf" ? "not_yet_valid" : "claim";
+  if (error instanceof errors.JWTClaimValidationFailed) return "claim";
   if (error instanceof errors.JOSEAlgNotAllowed) return "algorithm";
   if (error instanceof errors.JWSSignatureVerificationFailed) return "signature";
   return "malformed";
 }
 
-/** Returns the public refusal for a reason. Clients learn no more than: missing, expired, invalid, or unavailable. */
+/** Returns the public refusal for a reason. Clients learn no more than: missing, expired, too long, invalid, or unavailable. */
 export function refusalOf(reason: TokenReason) {
   switch (reason) {
     case "missing":
       return "unauthenticated";
     case "expired":
       return "token_expired";
+    case "too_long":
+      return "token_too_long";
     case "key_not_known_yet":
     case "keys_unavailable":
+    case "valid_soon":
       return "unavailable";
-    case "too_long":
     case "malformed":
     case "algorithm":
     case "unknown_key":
@@ -159,4 +204,10 @@ export function refusalOf(reason: TokenReason) {
     case "claim":
       return "token_invalid";
   }
+}
+
+/** Returns the HTTP refusal of a token. */
+export function tokenRefusal({ reason, retryAfterSeconds }: RefusedToken): Refusal {
+  const headers = retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) };
+  return new Refusal(refusalOf(reason), { reasonDetail: reason, headers });
 }

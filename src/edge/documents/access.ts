@@ -45,19 +45,28 @@ interface AccessRule {
   refusals: HttpRefusal[];
 }
 
-const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_expired"] as const;
+const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_too_long", "token_expired"] as const;
 
 export const ACCESS = {
   /** Public. */
   open: { security: [], refusals: [] },
   /** Public, with more detail for services and admins. */
-  anyone: { security: [[], ["publish_key"], ["user_token"]], refusals: [...TOKEN_REFUSALS, "access_denied"] },
+  anyone: {
+    security: [[], ["publish_key"], ["user_token"]],
+    refusals: [...TOKEN_REFUSALS, "access_denied", "rate_limited"],
+  },
   /** The shop's services. */
-  service: { security: [["publish_key"]], refusals: ["key_invalid", "access_denied"] },
+  service: { security: [["publish_key"]], refusals: ["key_invalid", "access_denied", "rate_limited"] },
   /** The shop's services, which may sign instead. */
-  publisher: { security: [["publish_key"], ["publish_signature"]], refusals: ["key_invalid", "access_denied"] },
+  publisher: {
+    security: [["publish_key"], ["publish_signature"]],
+    refusals: ["key_invalid", "access_denied", "rate_limited"],
+  },
   /** Services, the order's owner, guests with its ticket, and admins. */
-  requester: { security: [["publish_key"], ["user_token"]], refusals: [...TOKEN_REFUSALS, "access_denied"] },
+  requester: {
+    security: [["publish_key"], ["user_token"]],
+    refusals: [...TOKEN_REFUSALS, "access_denied", "rate_limited"],
+  },
   /** Users. Sockets are refused with a close code instead of 401. */
   listener: { security: [["user_token"], ["token_in_subprotocol"], ["token_in_query"]], refusals: [] },
 } as const satisfies Record<string, AccessRule>;

@@ -132,7 +132,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       examples: publishExamples(eventTypesOf("order")),
     },
     answers: PUBLISHED,
-    refusals: ["id_conflict", "rate_limited"],
+    refusals: ["id_conflict"],
   },
   "POST /api/v1/publish/products": {
     tag: "Publish",
@@ -147,7 +147,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       examples: publishExamples(eventTypesOf("products")),
     },
     answers: PUBLISHED,
-    refusals: ["id_conflict", "rate_limited"],
+    refusals: ["id_conflict"],
   },
   "POST /api/v1/publish/batch": {
     tag: "Publish",
@@ -160,7 +160,6 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     answers: {
       200: { description: "The outcome of each event.", schema: "batch_results", example: BODY_EXAMPLES.batch_results },
     },
-    refusals: ["rate_limited"],
   },
   "PUT /api/v1/orders/{order_id}": {
     tag: "Orders",
@@ -191,7 +190,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
         example: BODY_EXAMPLES.order_snapshot,
       },
     },
-    refusals: ["order_not_found", "rate_limited"],
+    refusals: ["order_not_found"],
   },
   "DELETE /api/v1/orders/{order_id}": {
     tag: "Orders",
@@ -229,7 +228,6 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: "Services and admins see order ids; others see the sum over all orders.",
     access: "anyone",
     answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: BODY_EXAMPLES.health } },
-    refusals: ["rate_limited"],
   },
   "GET /metrics": {
     tag: "Operate",

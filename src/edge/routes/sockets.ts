@@ -7,9 +7,8 @@ import { parseProductFilter } from "../../protocol/client-messages.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
 import { isHandshakeAllowed } from "../auth/origins.ts";
-import { refusalOf, verifyToken } from "../auth/verify.ts";
+import { refusalOf, tokenRefusal, verifyToken } from "../auth/verify.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
-import { Refusal } from "../errors.ts";
 import { lookUpOrder } from "../orders-api.ts";
 import { addressOf, isWithinLimit } from "../rate-limits.ts";
 import { answerConnect, refuseSocket, requireUpgrade } from "../upgrade.ts";
@@ -56,10 +55,10 @@ async function identifyClient(c: Context<HonoEnv>, config: Config): Promise<Iden
   const address = addressOf(c);
   const isFlood = address !== null && !(await isWithinLimit(c, "CONNECTS_PER_ADDRESS", address));
   if (isFlood) return refuseSocket(c, "rate_limited");
-  const verified = await verifyToken(findToken(c.req), config);
+  const verified = await verifyToken(findToken(c.req), config, requestIdOf(c));
   if (!verified.ok) {
     const refusal = refusalOf(verified.reason);
-    if (refusal === "unavailable") throw new Refusal(refusal, { reasonDetail: verified.reason });
+    if (refusal === "unavailable") throw tokenRefusal(verified);
     return refuseSocket(c, refusal, verified.reason);
   }
   const isAllowed = await isWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);

@@ -1,4 +1,12 @@
-import { orderChannelName, PRODUCTS_CHANNEL, parseChannelName, parseOrderId } from "../../protocol/names.ts";
+import {
+  type ChannelName,
+  orderChannelName,
+  PRODUCTS_CHANNEL,
+  parseChannelName,
+  parseOrderId,
+} from "../../protocol/names.ts";
+import type { FieldError } from "../../protocol/refusals.ts";
+import { encode, invalidFields } from "./encode.ts";
 import type {
   BatchEvent,
   OrderPublishOptions,
@@ -9,6 +17,8 @@ import type {
   Rejected,
 } from "./events.ts";
 import { PublishError, withIds } from "./publish-error.ts";
+
+const INVALID_ORDER_ID: FieldError = { field: "order_id", message: "must be a UUID" };
 
 /** How a publisher sends events to the service. */
 export interface Transport<Answer> {
@@ -30,36 +40,47 @@ export class BasePublisher<Answer extends PublishAnswer> implements Publisher<An
     this.#transport = transport;
   }
 
-  async publishOrderUpdate(
-    orderId: string,
-    type: string,
-    data: unknown,
-    options: OrderPublishOptions = {},
-  ): Promise<Answer> {
+  publishOrderUpdate(orderId: string, type: string, data: unknown, options: OrderPublishOptions = {}): Promise<Answer> {
     const id = parseOrderId(String(orderId));
-    if (id === null) {
-      throw new PublishError("order_id: must be a UUID", {
-        type: "urn:tidings:problem:invalid_order_id",
-        errors: [{ field: "order_id", message: "must be a UUID" }],
-      });
-    }
-    const event = outgoing({ ...options, channel: orderChannelName(id), type, data });
-    return this.#track(() => this.#transport.one(event));
+    return this.#publish(id === null ? null : orderChannelName(id), type, data, options);
   }
 
-  async publishProductUpdate(type: string, data: unknown, options: PublishOptions = {}): Promise<Answer> {
-    const event = outgoing({ ...options, channel: PRODUCTS_CHANNEL, type, data });
-    return this.#track(() => this.#transport.one(event));
+  publishProductUpdate(type: string, data: unknown, options: PublishOptions = {}): Promise<Answer> {
+    return this.#publish(PRODUCTS_CHANNEL, type, data, options);
+  }
+
+  /** @param channel Null for an order id that is not a UUID. */
+  async #publish(
+    channel: ChannelName | null,
+    type: string,
+    data: unknown,
+    options: OrderPublishOptions,
+  ): Promise<Answer> {
+    // Chosen before the first try, so that the service recognises every retry as the same event.
+    const id = options.id ?? crypto.randomUUID();
+    try {
+      if (channel === null) throw invalidFields([INVALID_ORDER_ID], undefined, "invalid_order_id");
+      const event = outgoing({ ...options, id, channel, type, data });
+      return await this.#track(() => this.#transport.one(event));
+    } catch (error) {
+      throw withIds(error, [id]);
+    }
   }
 
   async publishBatch(events: readonly BatchEvent[]): Promise<(Answer | Rejected)[]> {
-    const parsed = events.map(parseBatchEvent);
-    const sendable = parsed.filter((event) => "channel" in event);
-    const settled = await this.#track(() => Promise.allSettled(this.#transport.many(sendable)));
-    throwFailures(settled, sendable);
-    const answers = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])).values();
-    // Every sendable event has an answer here, because failures have been thrown.
-    return parsed.map((event) => ("channel" in event ? (answers.next().value as Answer | Rejected) : event));
+    const ids = events.map((event) => event?.id ?? crypto.randomUUID());
+    try {
+      const parsed = parseBatch(events, ids);
+      const sendable = parsed.filter((event) => "data" in event);
+      const settled = await this.#track(() => Promise.allSettled(this.#transport.many(sendable)));
+      throwFailures(settled, sendable);
+      const answers = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])).values();
+      // Every sendable event has an answer here, because failures have been thrown.
+      return parsed.map((event) => ("data" in event ? (answers.next().value as Answer | Rejected) : event));
+    } catch (error) {
+      // Nothing was sent, unless the error names the events whose fate is unknown.
+      throw error instanceof PublishError && error.ids.length > 0 ? error : withIds(error, ids);
+    }
   }
 
   async flush(): Promise<void> {
@@ -92,28 +113,49 @@ function throwFailures(settled: PromiseSettledResult<unknown>[], events: Outgoin
   );
   const [first] = failures;
   if (!first) return;
-  const ids = failures.map(({ id }) => id);
-  throw first.reason instanceof PublishError ? withIds(first.reason, ids) : first.reason;
+  throw withIds(
+    first.reason,
+    failures.map(({ id }) => id),
+  );
 }
 
-type NewEvent = Pick<OutgoingEvent, "channel" | "type"> & { data: unknown } & OrderPublishOptions;
+type NewEvent = Pick<OutgoingEvent, "channel" | "type" | "id"> & { data: unknown } & OrderPublishOptions;
 
-/** Encodes the data immediately, so that later changes to it do not change the event. */
+/**
+ * Encodes an event immediately, so that later changes to its parts do not change it, and nothing fails once others are
+ * on their way.
+ */
 function outgoing({ channel, type, data, id, version, order }: NewEvent): OutgoingEvent {
-  if (typeof data !== "object" || data === null) throw new TypeError("data must be an object");
-  // Assigned before the first attempt, so that the service recognises every retry as the same event.
-  const eventId = id ?? crypto.randomUUID();
-  return { channel, type, data: JSON.stringify(data), id: eventId, version: version ?? null, order: order ?? null };
+  if (typeof data !== "object" || data === null) throw invalidFields([{ field: "data", message: "must be an object" }]);
+  // A copy of what JSON keeps of them; `type` and `id` are text already.
+  const copy = JSON.parse(encode({ type, id, version, order }, "")) as Partial<OutgoingEvent>;
+  return { channel, type, data: encode(data, "data"), id, version: copy.version ?? null, order: copy.order ?? null };
 }
 
-function parseBatchEvent(event: BatchEvent): OutgoingEvent | Rejected {
-  const channel = parseChannelName(String(event.channel));
-  if (channel) return outgoing({ ...event, channel: channel.name });
+/** @throws {PublishError} that names every event which cannot be sent as it is. */
+function parseBatch(events: readonly BatchEvent[], ids: string[]): (OutgoingEvent | Rejected)[] {
+  const errors: FieldError[] = [];
+  const parsed = events.flatMap((event, i) => {
+    try {
+      return [parseBatchEvent(event, ids[i] ?? "")];
+    } catch (error) {
+      if (!(error instanceof PublishError)) throw error;
+      errors.push(...error.errors.map(({ field, message }) => ({ field: `events[${i}].${field}`, message })));
+      return [];
+    }
+  });
+  if (errors.length > 0) throw invalidFields(errors);
+  return parsed;
+}
+
+function parseBatchEvent(event: BatchEvent, id: string): OutgoingEvent | Rejected {
+  const channel = parseChannelName(String(event?.channel));
+  if (channel) return outgoing({ ...event, id, channel: channel.name });
   const error = {
     type: "urn:tidings:problem:validation_failed",
     title: "Some fields are not valid",
     status: 422,
     errors: [{ field: "channel", message: "must be order_<order id> or products" }],
   };
-  return { id: event.id ?? crypto.randomUUID(), status: "rejected", error };
+  return { id, status: "rejected", error };
 }

@@ -1,8 +1,9 @@
+import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import type { OutgoingEvent, PublishAnswer, Rejected } from "./events.ts";
-import { isTransientStatus, PublishError, refusalError, withIds } from "./publish-error.ts";
+import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
 import { withRetries } from "./retry.ts";
 import { isProblem, type ServiceCall } from "./service-call.ts";
 import { BATCH_PATH, eventJson, isAnswer } from "./wire.ts";
@@ -60,7 +61,7 @@ export class BatchQueue {
     this.#queuedBytes += bytes;
     const isFull = this.#queue.length >= this.#maxEvents || this.#queuedBytes >= MAX_BATCH_BYTES - EMPTY_BODY_BYTES;
     if (isFull) this.sendNow();
-    else this.#timer ??= setTimeout(() => this.sendNow(), this.#maxDelayMs);
+    else this.#timer ??= setTimeout(() => this.sendNow(), Math.min(this.#maxDelayMs, MAX_TIMER_MS));
     return promise;
   }
 
@@ -116,7 +117,7 @@ export class BatchQueue {
       for (const item of pending) {
         const refusal = refusals.get(item);
         if (refusal) item.resolve(rejected(item, refusal));
-        else item.reject(error instanceof PublishError ? withIds(error, [item.event.id]) : error);
+        else item.reject(error);
       }
     }
   }

@@ -1,6 +1,6 @@
 import type { OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "../../protocol/event-data.ts";
 import type { ChannelName } from "../../protocol/names.ts";
-import type { OrderRegistration, PublishResult, Queued } from "../../protocol/publish-call.ts";
+import type { OrderRegistration, PublishResult, Queued as QueuedEvent } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 
 /** The interface of a publisher: what it takes and what it returns. */
@@ -26,14 +26,24 @@ export type BatchEvent =
       [T in ProductEventType]: { channel: "products"; type: T; data: ProductEvents[T] } & PublishOptions;
     }[ProductEventType];
 
-/** The result of a publish: delivered to its channel, or `queued` in Redis and delivered from there. */
-export type PublishAnswer = PublishResult | Queued;
+/** An event that waits in Redis and is delivered from there. It has no position and no listeners yet. */
+export type Queued = QueuedEvent & { seq?: undefined; receivers?: undefined };
+
+/**
+ * The result of a publish: delivered to its channel, or `queued` in Redis and delivered from there. Branch on `status`,
+ * or take what you need: `seq` is null for a `stale` event, and undefined for a `queued` one.
+ * @example const { seq, status } = await publisher.publishProductUpdate("price_updated", { product_id, new_price });
+ */
+export type PublishAnswer = (PublishResult | Queued) & { error?: undefined };
 
 /** An event of a batch that the service refused; it does not affect the others. */
 export interface Rejected {
   id: string;
   status: "rejected";
   error: Problem;
+  channel?: undefined;
+  seq?: undefined;
+  receivers?: undefined;
 }
 
 /** The interface of both publishers: over HTTP, and through the Redis stream. */
@@ -63,7 +73,9 @@ export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
   /**
    * Publishes many events, in order per channel. A refused event is `rejected` in the results and stops no other event.
    * @returns One result per event, in the order of the events.
-   * @throws {PublishError} when a whole call fails; its `ids` are those of the events whose fate is unknown.
+   * @throws {PublishError} before anything is sent, when JSON cannot carry an event; its `errors` name every such event,
+   * and its `ids` are those of all events. Also when a whole call fails; its `ids` are then those of the events whose
+   * fate is unknown.
    */
   publishBatch(events: readonly BatchEvent[]): Promise<(Answer | Rejected)[]>;
 

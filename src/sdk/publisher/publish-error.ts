@@ -50,12 +50,12 @@ export function isTransientStatus(status: number): boolean {
 }
 
 /** Creates an error from the service's own explanation (RFC 9457). */
-export function refusalError(problem: Problem, more: Pick<PublishFailure, "ids" | "retryAfterMs"> = {}): PublishError {
+export function refusalError(problem: Problem, retryAfterMs: number | null = null): PublishError {
   const { status, title, detail, errors = [] } = problem;
   const fields = errors.map(({ field, message }) => `${field}: ${message}`).join("; ");
   const sentences = [`Refused (${status}): ${title}.`, ...(detail ? [detail] : []), ...(fields ? [fields] : [])];
   return new PublishError(sentences.join(" "), {
-    ...more,
+    retryAfterMs,
     status,
     type: problem.type,
     errors,
@@ -63,8 +63,9 @@ export function refusalError(problem: Problem, more: Pick<PublishFailure, "ids" 
   });
 }
 
-/** Returns the same error with the ids of these events. */
-export function withIds(error: PublishError, ids: readonly string[]): PublishError {
+/** Returns the same error with the ids of these events; any other value unchanged. */
+export function withIds(error: unknown, ids: readonly string[]): unknown {
+  if (!(error instanceof PublishError)) return error;
   const { message, status, type, errors, isRetryable, retryAfterMs, cause } = error;
   const known = { ...(status !== null && { status }), ...(type !== null && { type }) };
   return new PublishError(message, { ...known, errors, isRetryable, retryAfterMs, cause, ids });

@@ -1,8 +1,8 @@
 import { BasePublisher } from "./base-publisher.ts";
 import { type BatchOptions, BatchQueue } from "./batch-queue.ts";
 import type { OutgoingEvent, PublishAnswer, Publisher } from "./events.ts";
-import { PublishError, refusalError, withIds } from "./publish-error.ts";
-import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, withRetries } from "./retry.ts";
+import { PublishError, refusalError } from "./publish-error.ts";
+import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, refuseBadLimits, withRetries } from "./retry.ts";
 import { ServiceCall, type ServiceOptions } from "./service-call.ts";
 import { eventJson, isAnswer, publishPath } from "./wire.ts";
 
@@ -15,7 +15,7 @@ export type {
   ProductEvents,
   ProductEventType,
 } from "../../protocol/event-data.ts";
-export type { OrderRegistration, PublishResult, Queued } from "../../protocol/publish-call.ts";
+export type { OrderRegistration, PublishResult } from "../../protocol/publish-call.ts";
 export type { FieldError, Problem } from "../../protocol/refusals.ts";
 export type { BatchOptions } from "./batch-queue.ts";
 export type {
@@ -24,6 +24,7 @@ export type {
   PublishAnswer,
   Publisher,
   PublishOptions,
+  Queued,
   Rejected,
 } from "./events.ts";
 export { PublishError } from "./publish-error.ts";
@@ -37,38 +38,40 @@ export interface PublisherOptions extends ServiceOptions, RetryOptions {
 }
 
 /**
- * Creates a publisher over HTTP. It retries network errors, 5xx and 429 with the same id, so that the event is applied
- * once, and throws any other refusal immediately.
+ * Creates a publisher over HTTP. It retries network errors, 5xx and 429 with the same id, so that an event is applied
+ * once; any other refusal is thrown immediately. It waits as long as the service asks (`Retry-After`), and fails at once
+ * when that is beyond the deadline.
+ *
+ * What JSON cannot carry without change is refused before anything is sent, with the field's path: NaN, Infinity,
+ * integers beyond 2^53, BigInt, invalid dates, undefined in an array, functions, symbols, Map, Set and the like, half of
+ * a surrogate pair, and objects that contain themselves.
  *
  * In a Worker, create a publisher with `batch` for each request, and pass `publisher.flush()` to `ctx.waitUntil`.
  *
- * @throws {TypeError} for an invalid URL or key.
+ * @throws {TypeError} for an invalid URL, key or limit.
  * @example
  * const publisher = createPublisher({ url: "https://tidings.example.workers.dev", key: process.env.TIDINGS_KEY });
  * await publisher.publishOrderUpdate(order.id, "order_shipped", { carrier: "UPS", tracking_number: "1Z999" });
  */
 export function createPublisher(options: PublisherOptions): Publisher {
   const { maxTries = DEFAULT_MAX_TRIES, deadlineMs = DEFAULT_DEADLINE_MS, batch } = options;
+  refuseBadLimits({ maxTries, deadlineMs, timeoutMs: options.timeoutMs, ...batch });
   const service = new ServiceCall(options);
   const queue = new BatchQueue(service, { maxTries, deadlineMs }, batch ?? { maxEvents: Number.POSITIVE_INFINITY });
 
   async function publishAlone(event: OutgoingEvent): Promise<PublishAnswer> {
     const deadline = Date.now() + deadlineMs;
     const body = eventJson(event, false);
-    try {
-      const answer = await withRetries(maxTries, deadline, () =>
-        service.post(publishPath(event.channel), body, deadline),
-      );
-      if (isAnswer(answer)) return answer;
-      throw new PublishError("The answer is not Tidings' own: is it the service's address?");
-    } catch (error) {
-      throw error instanceof PublishError ? withIds(error, [event.id]) : error;
-    }
+    const answer = await withRetries(maxTries, deadline, () =>
+      service.post(publishPath(event.channel), body, deadline),
+    );
+    if (isAnswer(answer)) return answer;
+    throw new PublishError("The answer is not Tidings' own: is it the service's address?");
   }
 
   async function publishInBatch(event: OutgoingEvent): Promise<PublishAnswer> {
     const result = await queue.add(event);
-    if (result.status === "rejected") throw refusalError(result.error, { ids: [event.id] });
+    if (result.status === "rejected") throw refusalError(result.error);
     return result;
   }
 

@@ -73,7 +73,7 @@ export class ServiceCall {
     const answer = parseJson(text);
     if (response.ok && answer !== undefined) return answer;
     const retryAfterMs = parseRetryAfter(response.headers.get("Retry-After"), Date.now());
-    if (!response.ok && isProblem(answer)) throw refusalError(answer, { retryAfterMs });
+    if (!response.ok && isProblem(answer)) throw refusalError(answer, retryAfterMs);
     throw new PublishError(
       `${this.#url} answered with status ${response.status}, but not as Tidings does: is it the service's address?`,
       { status: response.status, isRetryable: isTransientStatus(response.status), retryAfterMs },

@@ -1,9 +1,9 @@
-import { MAX_EVENT_BYTES, type Queued } from "../../protocol/publish-call.ts";
+import { MAX_EVENT_BYTES } from "../../protocol/publish-call.ts";
 import { DEFAULT_STREAM, DOORBELL, entryFields, entryLength } from "../../protocol/stream.ts";
 import { BasePublisher } from "./base-publisher.ts";
-import type { OutgoingEvent, Publisher, Rejected } from "./events.ts";
-import { PublishError, withIds } from "./publish-error.ts";
-import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, withRetries } from "./retry.ts";
+import type { OutgoingEvent, Publisher, Queued, Rejected } from "./events.ts";
+import { PublishError } from "./publish-error.ts";
+import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, refuseBadLimits, withRetries } from "./retry.ts";
 import { untilDeadline } from "./until-deadline.ts";
 
 /** The status of an event that is too large (RFC 9110, section 15.5.14). */
@@ -30,26 +30,22 @@ export interface StreamPublisherOptions extends RetryOptions {
 }
 
 /**
- * Creates a publisher that writes to the Redis stream. Its result says only that the event is in the stream: the service
- * validates events when it reads them, and moves those that it cannot deliver to `tidings:dead`.
+ * Creates a publisher that writes to the Redis stream. Its answer means that the event is in the stream: the service
+ * validates the event when it reads it, and moves one that it cannot deliver to `tidings:dead`. What JSON cannot carry
+ * without change is refused before anything is written, as by `createPublisher`.
+ * @throws {TypeError} for an invalid limit.
  */
 export function createStreamPublisher(options: StreamPublisherOptions): Publisher<Queued> {
   const { redis, stream = DEFAULT_STREAM, maxTries = DEFAULT_MAX_TRIES, deadlineMs = DEFAULT_DEADLINE_MS } = options;
+  refuseBadLimits({ maxTries, deadlineMs });
 
   async function add(event: OutgoingEvent, deadline: number): Promise<Queued> {
     const fields = entryFields(event);
     if (entryLength(fields) > MAX_EVENT_BYTES) {
-      throw new PublishError(`The event is larger than ${MAX_EVENT_BYTES} bytes`, {
-        status: CONTENT_TOO_LARGE,
-        ids: [event.id],
-      });
+      throw new PublishError(`The event is larger than ${MAX_EVENT_BYTES} bytes`, { status: CONTENT_TOO_LARGE });
     }
-    try {
-      // An attempt whose response was lost may have written the entry. A second entry is harmless: it has the same id.
-      await withRetries(maxTries, deadline, () => untilDeadline(deadline, () => xadd(fields)).catch(throwPublishError));
-    } catch (error) {
-      throw error instanceof PublishError ? withIds(error, [event.id]) : error;
-    }
+    // A try whose answer is lost may have written the entry. Both entries have the event's id, which is applied once.
+    await withRetries(maxTries, deadline, () => untilDeadline(deadline, () => xadd(fields)).catch(throwPublishError));
     return { id: event.id, channel: event.channel, status: "queued" };
   }
 

@@ -15,7 +15,7 @@ const STORAGE_KEY = "tidings:once";
  * @example
  * onEvent: (event) => onceAcrossTabs(event.id, () => new Notification("Your order is on its way"))
  */
-export async function onceAcrossTabs(key: string, effect: () => void | Promise<void>): Promise<boolean> {
+export async function onceAcrossTabs(key: string, effect: () => unknown): Promise<boolean> {
   const locks = platform.navigator?.locks;
   if (!locks) {
     await effect();

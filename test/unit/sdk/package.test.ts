@@ -33,7 +33,8 @@ connectProducts({
 });`,
   "tidings/client/tabs": `
 import { connectOrder } from "tidings/client";
-import { sharedTabs } from "tidings/client/tabs";
+import { onceAcrossTabs, sharedTabs } from "tidings/client/tabs";
+export const once = onceAcrossTabs("id", () => new Notification("Your order is on its way"));
 export const order = connectOrder("id", { getToken: () => "token", shared: sharedTabs() });`,
   "tidings/react": `
 import { useOrderUpdates, useProductUpdates } from "tidings/react";
@@ -63,9 +64,25 @@ declare function getToken(): Promise<string>;
 declare function show(status: string | null): void;
 declare function showTracking(number: string | null | undefined): void;`;
 
+/** Names that the examples of the manual use without declaring them. */
+const MANUAL_GLOBALS = `
+import type { ReactNode } from "react";
+declare global {
+  const orderId: string, url: string, token: string, order: { id: string }, banner: { hidden: boolean };
+  const process: { env: Record<string, string | undefined> };
+  type Product = { id: string; quantity: number };
+  function getToken(): Promise<string>;
+  function reload(): void;
+  function show(...shown: (string | null | undefined)[]): void;
+  function showTracking(number: string | null | undefined): void;
+  function SignIn(): ReactNode;
+}`;
+
 let directory: string;
 let project: string;
 let entries: string[];
+/** The package as npm would publish it. */
+let tarball: string;
 
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "tidings-package-"));
@@ -77,7 +94,8 @@ beforeAll(async () => {
     cwd: join(directory, "package"),
   });
   const [{ filename }] = JSON.parse(stdout);
-  await run("tar", ["-xzf", join(directory, filename), "-C", installed, "--strip-components", "1"]);
+  tarball = join(directory, filename);
+  await run("tar", ["-xzf", tarball, "-C", installed, "--strip-components", "1"]);
   for (const name of ["react", "vue", "@types", "csstype", "@vue"]) {
     await symlink(join(ROOT, "node_modules", name), join(project, "node_modules", name));
   }
@@ -115,6 +133,7 @@ async function compilerErrors(resolution: string, include: string[]): Promise<st
     noEmit: true,
     target: "es2022",
     lib: ["es2022", "dom", "dom.iterable"],
+    jsx: "react-jsx",
     types: [],
     module: resolution === "bundler" ? "esnext" : "nodenext",
     moduleResolution: resolution,
@@ -145,6 +164,22 @@ describe("the package", () => {
     expect([...imported].filter((name) => !(name in manifest.peerDependencies))).toEqual([]);
   });
 
+  test.each([
+    ["vue", "3.2.47", false],
+    ["vue", "3.3.0", true],
+    ["react", "17.0.2", false],
+    ["react", "18.0.0", true],
+  ])("can be installed beside %s %s: %s", async (peer, version, isSupported) => {
+    const shop = join(directory, `shop-${peer}-${version}`);
+    await mkdir(join(shop, "peer"), { recursive: true });
+    await writeFile(join(shop, "peer/package.json"), JSON.stringify({ name: peer, version }));
+    await writeFile(join(shop, "package.json"), JSON.stringify({ dependencies: { tidings: `file:${tarball}` } }));
+    await run("npm", ["pack", "./peer"], { cwd: shop });
+    const installing = run("npm", ["install", "--offline", "--no-audit", `./${peer}-${version}.tgz`], { cwd: shop });
+    if (isSupported) await installing;
+    else await expect(installing).rejects.toThrow(/ERESOLVE/);
+  });
+
   test("contains the Python module, the licence, and no unexpected file", async () => {
     const files = await readdir(join(project, "node_modules/tidings"));
     expect(files.sort()).toEqual(["LICENSE", "README.md", "dist", "package.json", "publisher.py"]);
@@ -170,6 +205,19 @@ describe("the package", () => {
       await writeFile(join(project, `readme-${i}.ts`), `${README_GLOBALS}\n${code}\nexport {};`);
     }
     expect(await compilerErrors("bundler", ["readme-*.ts"])).toBe("");
+  });
+
+  test("compiles with every TypeScript example of the manual", async () => {
+    const manual = await readFile(join(ROOT, "README.md"), "utf8");
+    const examples = [...manual.matchAll(/```tsx?\n(.*?)```/gs)].map(([, code = ""]) => code);
+    expect(examples.length).toBeGreaterThan(3);
+    await writeFile(join(project, "manual-globals.ts"), MANUAL_GLOBALS);
+    for (const [i, code] of examples.entries()) {
+      const needsConnect = code.includes("connectOrder(") && !/import .*connectOrder/.test(code);
+      const imports = needsConnect ? `import { connectOrder } from "tidings/client";\n` : "";
+      await writeFile(join(project, `manual-${i}.tsx`), `${imports}${code}\nexport {};`);
+    }
+    expect(await compilerErrors("bundler", ["manual-*"])).toBe("");
   });
 
   test.each(["bundler", "nodenext"])(

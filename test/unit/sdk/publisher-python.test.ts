@@ -131,20 +131,182 @@ print("null")`,
     listener.close();
   });
 
-  test("a value without a JSON form is not sent", async () => {
+  test("what JSON cannot carry without change is refused by its path, before it is sent", async () => {
     const result = await python.run(
       `
-import decimal, json, tidings
-raised = []
-for value in (float("nan"), decimal.Decimal("Infinity"), b"bytes"):
+import decimal, fractions, json, tidings
+
+D = decimal.Decimal
+circular, deep = {}, []
+circular["parent"] = [circular]
+for _ in range(100_000):
+    deep = [deep]
+
+class Model:
+    def model_dump(self):
+        raise RuntimeError("secret")
+
+refused = []
+for value in (float("nan"), D("-Infinity"), D("sNaN"), [1, 2**53], 1e16, D("9007199254740993"), 10**5000, D("1E+999999"),
+              D("0.1234567890123456789"), D(1) / D(3), D("1E-999"), b"bytes", {"a": object()}, fractions.Fraction(1, 3), int,
+              "a\\ud83d", {"\\ud83d": 1}, {None: 1}, {1: "a", "1": "b"}, circular, deep, Model()):
     try:
-        tidings.Tidings().publish_product_update("product_updated", {"product_id": "a", "value": value})
-    except (TypeError, ValueError) as error:
-        raised.append(type(error).__name__)
+        tidings.Tidings().publish_product_update("product_updated", {"product_id": "a", "x": value}, id="mine")
+    except tidings.PublishError as error:
+        assert [error.status, error.is_retryable, error.ids] == [None, False, ["mine"]]
+        assert error.type == "urn:tidings:problem:validation_failed" and len(error.errors) == 1
+        refused.append(str(error))
+print(json.dumps(refused))`,
+      env,
+    );
+    const beyond = "is an integer beyond 2^53, which JavaScript would change: send it as a string";
+    const digits = "data.x: has more digits than JavaScript would keep: round it, or send it as a string";
+    const types = "use a number, text, list or dict";
+    expect(result).toEqual([
+      ...["data.x: is not JSON (nan)", "data.x: is not JSON (-Infinity)", "data.x: is not JSON (sNaN)"],
+      ...[`data.x[1]: ${beyond}`, `data.x: ${beyond}`, `data.x: ${beyond}`, `data.x: ${beyond}`, `data.x: ${beyond}`],
+      ...[digits, digits, digits],
+      ...[`data.x: is not JSON (bytes): ${types}`, `data.x.a: is not JSON (object): ${types}`],
+      ...[`data.x: is not JSON (Fraction): ${types}`, `data.x: is not JSON (type): ${types}`],
+      ...["data.x: is not JSON (half of a surrogate pair)", "data.x.\\ud83d: is not JSON (half of a surrogate pair)"],
+      ...["data.x: has a key that is not text (NoneType)", "data.x: has two keys that are the same text"],
+      ...["data.x.parent[0]: is not JSON (contains itself)"],
+      ...["data: is not JSON (RecursionError while it was converted)"],
+      ...["data: is not JSON (RuntimeError while it was converted)"],
+    ]);
+    expect(bodies).toEqual([]);
+  });
+
+  test("text that cannot be encoded is refused wherever it stands, and every error carries the id", async () => {
+    const result = await python.run(
+      `
+import asyncio, json, tidings
+half, ok = "a\\ud83d", "123e4567-e89b-12d3-a456-426614174000"
+sync, later = tidings.Tidings(), tidings.AsyncTidings()
+order = {"user_id": half, "status": "paid", "payment_status": "paid"}
+refused = []
+for call in (
+    lambda: sync.publish_order_update(half, "order_delivered", {}, id="mine"),
+    lambda: sync.publish_order_update("17", "order_delivered", {}, id="mine"),
+    lambda: sync.publish_order_update(ok, half, {}, id="mine"),
+    lambda: sync.publish_order_update(ok, "order_delivered", {}, id="mine", order=order),
+    lambda: sync.publish_batch([{"channel": half, "type": "product_deleted", "data": {}, "id": "mine"}]),
+    lambda: sync.publish_batch([{"channel": "products", "type": "product_deleted", "data": {}, "id": "mine", half: 1}]),
+    lambda: sync.publish_batch([{"channel": "products", "id": "mine"}]),
+    lambda: asyncio.run(later.publish_product_update("product_deleted", {"product_id": half}, id="mine")),
+):
+    try:
+        call()
+    except tidings.PublishError as error:
+        refused.append([error.errors[0]["field"], error.ids])
+for events in ([{"channel": "products", "type": half, "data": {}}], [None]):
+    try:
+        sync.publish_batch(events)
+    except tidings.PublishError as error:
+        refused.append([error.errors[0]["field"], len(error.ids[0])])
+print(json.dumps(refused))`,
+      env,
+    );
+    const fields = ["order_id", "order_id", "type", "order.user_id"];
+    const inBatch = ["events[0].channel", "events[0].a\ud83d", "events[0].type", "data.product_id"];
+    expect(result).toEqual([
+      ...[...fields, ...inBatch].map((field) => [field, ["mine"]]),
+      ...["events[0].type", "events[0]"].map((field) => [field, 36]),
+    ]);
+    expect(bodies).toEqual([]);
+  });
+
+  test("a batch with one bad event sends nothing, names it, and carries every id", async () => {
+    const result = await python.run(
+      `
+import asyncio, json, tidings
+events = [{"channel": "products", "type": "product_deleted", "data": {"product_id": str(i)}, "id": f"e{i}"} for i in range(2500)]
+events[1800]["data"]["old_price"] = float("nan")
+events[2499]["data"]["note"] = "a\\ud83d"
+raised = []
+for publish in (tidings.Tidings().publish_batch, lambda events: asyncio.run(tidings.publish_batch(events))):
+    try:
+        publish(events)
+    except tidings.PublishError as error:
+        fields = [problem["field"] for problem in error.errors]
+        raised.append([fields, error.ids == [event["id"] for event in events], error.is_retryable])
 print(json.dumps(raised))`,
       env,
     );
-    expect(result).toEqual(["ValueError", "ValueError", "TypeError"]);
+    expect(result).toEqual(new Array(2).fill([["events[1800].data.old_price", "events[2499].data.note"], true, false]));
+    expect(bodies).toEqual([]);
+  });
+
+  test("a batch whose second call fails names the ids of that call and of later ones", async () => {
+    proxy.fault = "500";
+    proxy.applies = (body) => bodies.push(body) > 1;
+    const result = await python.run(
+      `
+import json, tidings
+events = [{"channel": "products", "type": "product_deleted", "data": {"product_id": "a"}, "id": f"late-{i}"} for i in range(2100)]
+try:
+    tidings.Tidings(max_tries=1).publish_batch(events)
+except tidings.PublishError as error:
+    print(json.dumps([error.status, error.is_retryable, len(error.ids), error.ids[0], error.ids[-1]]))`,
+      env,
+    );
+    expect(result).toEqual([500, true, 1100, "late-1000", "late-2099"]);
+  });
+
+  test("pydantic models of both major versions are converted, and only once", async () => {
+    const listener = await listenAt(service.url, "products");
+    await python.run(
+      `
+import decimal, tidings
+
+class Two:
+    def __init__(self, **fields):
+        self.fields = fields
+    def model_dump(self):
+        return self.fields
+    def dict(self):
+        raise AssertionError("deprecated in pydantic 2")
+
+class One:
+    def __init__(self, **fields):
+        self.fields = fields
+    def dict(self):
+        return self.fields
+
+price = decimal.Decimal("9.90")
+tidings.Tidings().publish_product_update("product_updated", One(
+    product_id="a", two=Two(price=price, inner=[One(price=price)]), root=One(__root__=[1, One(price=price)]),
+))
+print("null")`,
+      env,
+    );
+    expect((await listener.receive(1))[0]?.data).toEqual({
+      product_id: "a",
+      two: { price: 9.9, inner: [{ price: 9.9 }] },
+      root: [1, { price: 9.9 }],
+    });
+    listener.close();
+  });
+
+  test("a call outside asyncio, as under trio, is refused before anything is sent", async () => {
+    const result = await python.run(
+      `
+import json, tidings
+refused = []
+for call in (
+    tidings.publish_product_update("product_deleted", {"product_id": "a"}, id="mine"),
+    tidings.AsyncTidings().publish_order_update("123e4567-e89b-12d3-a456-426614174000", "order_delivered", {}, id="mine"),
+    tidings.publish_batch([{"channel": "products", "type": "product_deleted", "data": {"product_id": "a"}, "id": "mine"}]),
+):
+    try:
+        # Runs the call as any event loop would.
+        call.send(None)
+    except tidings.PublishError as error:
+        refused.append([error.ids, "needs asyncio" in str(error), error.is_retryable])
+print(json.dumps(refused))`,
+      env,
+    );
+    expect(result).toEqual(new Array(3).fill([["mine"], true, false]));
     expect(bodies).toEqual([]);
   });
 
@@ -194,17 +356,75 @@ except tidings.PublishError as error:
     expect(message).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:\d+: .*refused/);
   });
 
+  test("a host name that cannot be looked up is an error that no retry repeats", async () => {
+    const [status, , , isRetryable, ids] = (await python.run(FAILING, {
+      ...env,
+      TIDINGS_URL: "http://a..b",
+    })) as unknown[];
+    expect([status, isRetryable, ids]).toEqual([null, false, ["mine"]]);
+  });
+
+  test("an answer that is not Tidings' own is an error with the ids, whatever its form", async () => {
+    const answers = [
+      "[]",
+      "{}",
+      "null",
+      '{"results":[1]}',
+      '{"results":[{"error":1}]}',
+      '{"results":[{"error":{"status":"x"}}]}',
+    ];
+    let answer = "";
+    const server = createServer((request, response) => {
+      request.resume();
+      response.writeHead(answer.startsWith("!") ? 503 : 200).end(answer.replace("!", ""));
+    });
+    const url = await listenOnLoopback(server);
+    const outcomes: unknown[] = [];
+    for (answer of [
+      ...answers,
+      '!{"status":503,"title":"t","errors":[1]}',
+      '!{"status":503,"title":"t","errors":null}',
+    ]) {
+      outcomes.push(
+        await python.run(
+          `
+import json, tidings
+tidings_ = tidings.Tidings(max_tries=1)
+outcome = []
+for publish in (lambda: tidings_.publish_product_update("product_deleted", {"product_id": "a"}, id="mine"),
+                lambda: tidings_.publish_batch([{"channel": "products", "type": "product_deleted", "data": {}, "id": "mine"}])):
+    try:
+        outcome.append([result["status"] for result in publish()])
+    except tidings.PublishError as error:
+        outcome.append(error.ids)
+print(json.dumps(outcome))`,
+          { ...env, TIDINGS_URL: url },
+        ),
+      );
+    }
+    server.close();
+    const unknown = [["mine"], ["mine"]];
+    const rejected = [["mine"], ["rejected"]];
+    expect(outcomes).toEqual([unknown, unknown, unknown, rejected, rejected, rejected, unknown, unknown]);
+  });
+
   test("missing or invalid settings are named, and not printed", async () => {
     const result = await python.run(`
 import json, tidings
 messages = []
-for arguments in (("", "k"), ("tidings.example", "k"), ("http://x", ""), ("http://x", "two words")):
+for arguments in (("", "k"), ("tidings.example", "k"), ("http://x:99999", "k"), ("http://x\\n", "k"), ("http://x", ""),
+                  ("http://x", "two words")):
     try:
         tidings.Tidings(*arguments)
     except ValueError as error:
         messages.append(str(error))
+for limit in ({"timeout": float("nan")}, {"deadline": -1}):
+    try:
+        tidings.Tidings("http://x", "k", **limit)
+    except ValueError as error:
+        messages.append(str(error))
 print(json.dumps(messages))`);
-    const named = ["TIDINGS_URL", "TIDINGS_URL", "TIDINGS_KEY", "TIDINGS_KEY"];
+    const named = [...new Array(4).fill("TIDINGS_URL"), "TIDINGS_KEY", "TIDINGS_KEY", "timeout", "deadline"];
     expect(result).toEqual(named.map((name) => expect.stringContaining(name)));
     expect(JSON.stringify(result)).not.toContain("two words");
   });

@@ -4,6 +4,7 @@ import {
   createStreamPublisher,
   type PublishAnswer,
   type Queued,
+  type Rejected,
 } from "../../../src/sdk/publisher/publisher.ts";
 
 /** Calls that must not compile. `tsc` fails where an expected error is missing. */
@@ -44,4 +45,29 @@ test("the answer's type depends on the transport", () => {
   expectTypeOf(publisher.publishProductUpdate<"product_deleted">).returns.resolves.toEqualTypeOf<PublishAnswer>();
   const stream = createStreamPublisher({ redis: { command: async () => null } });
   expectTypeOf(stream.publishProductUpdate<"product_deleted">).returns.resolves.toEqualTypeOf<Queued>();
+});
+
+test("a result's fields can be taken without branching; `status` tells the results apart", () => {
+  const stream = createStreamPublisher({ redis: { command: async () => null } });
+  // Never called: the compiler checks these.
+  const calls = async () => {
+    const { id, seq, status, receivers } = await publisher.publishProductUpdate("product_deleted", { product_id: "p" });
+    expectTypeOf({ id, seq, receivers }).toEqualTypeOf<{
+      id: string;
+      seq: number | null | undefined;
+      receivers: number | undefined;
+    }>();
+    expectTypeOf(status).toEqualTypeOf<"applied" | "duplicate" | "stale" | "queued">();
+    const { seq: none } = await stream.publishOrderUpdate("id", "order_delivered", {});
+    expectTypeOf(none).toEqualTypeOf<undefined>();
+    for (const { id, status, seq, error, channel } of await publisher.publishBatch([])) {
+      expectTypeOf(error?.title).toEqualTypeOf<string | undefined>();
+      expectTypeOf({ id, seq, status, channel }).toMatchTypeOf<{ id: string; seq: number | null | undefined }>();
+    }
+    for (const result of await publisher.publishBatch([])) {
+      if (result.status === "rejected") expectTypeOf(result).toEqualTypeOf<Rejected>();
+      if (result.status === "applied") expectTypeOf(result.seq).toEqualTypeOf<number | null>();
+    }
+  };
+  expectTypeOf(calls).toBeFunction();
 });
