@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { addBench } from "./bench/bench.ts";
+import { addDead } from "./dead/dead.ts";
 import { addOrder } from "./order.ts";
 import { addPublish } from "./publish.ts";
 import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode } from "./shared/command-error.ts";
@@ -11,7 +12,7 @@ import { addToken } from "./token.ts";
 import { addWatch } from "./watch/watch.ts";
 
 /** The commands, in the order in which the help lists them. */
-const COMMANDS = [addToken, addTicket, addOrder, addPublish, addWatch, addSmoke, addBench];
+const COMMANDS = [addToken, addTicket, addOrder, addPublish, addWatch, addSmoke, addBench, addDead];
 
 export function tidings(terminal: Terminal): Command {
   const program = new Command("tidings")

@@ -10,28 +10,48 @@ const MAX_BACKOFF_MS = 1000;
 /** After this time, a channel counts as unreachable. It may still apply the events; their ids make a retry safe. */
 const TIMEOUT_MS = 10_000;
 
-/**
- * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, because every event
- * has an id and a channel applies an id once.
- * @returns One outcome per event, in the order of the events.
- */
+export type Delivery =
+  | { isDelivered: true; outcomes: PublishOutcome[] }
+  /** `isOwnFailure`: the channel's own code failed, so the platform works. */
+  | { isDelivered: false; isOwnFailure: boolean };
+
+/** Delivers as `attemptDelivery` does; the events of a channel that cannot be reached are `unavailable`. */
 export async function deliverToChannel(
   env: Env,
   channel: string,
   events: AcceptedEvent[],
   source: Source,
+  requestId?: string,
 ): Promise<PublishOutcome[]> {
+  const delivery = await attemptDelivery(env, channel, events, source, requestId);
+  if (delivery.isDelivered) return delivery.outcomes;
+  return events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
+}
+
+/**
+ * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, because every event
+ * has an id and a channel applies an id once.
+ * @param requestId The request that published them, for the log.
+ * @returns One outcome per event, in the order of the events.
+ */
+export async function attemptDelivery(
+  env: Env,
+  channel: string,
+  events: AcceptedEvent[],
+  source: Source,
+  requestId?: string,
+): Promise<Delivery> {
   for (let failures = 0; ; ) {
     try {
       // A stub that has thrown stays broken, so each attempt uses a new one.
       const stub = channelStub(env, channel);
       if (!stub) throw new Error("not a channel name");
-      return await withTimeout(stub.deliver(events, source));
+      return { isDelivered: true, outcomes: await withTimeout(stub.deliver(events, source)) };
     } catch (error) {
       failures++;
       if (failures === MAX_ATTEMPTS || !isTransient(error)) {
-        logFault("deliver", error, { channel });
-        return events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
+        logFault("deliver", error, { channel, request_id: requestId });
+        return { isDelivered: false, isOwnFailure: isOwn(error) };
       }
       await scheduler.wait(fullJitter(failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS));
     }
@@ -42,6 +62,12 @@ export async function deliverToChannel(
 function isTransient(error: unknown): boolean {
   const { retryable, overloaded } = error as { retryable?: unknown; overloaded?: unknown };
   return retryable === true && overloaded !== true;
+}
+
+/** Whether the object's own code has thrown: the platform marks such errors as `remote`, and its own as retryable. */
+function isOwn(error: unknown): boolean {
+  const { remote, retryable, overloaded } = error as { remote?: unknown; retryable?: unknown; overloaded?: unknown };
+  return remote === true && retryable !== true && overloaded !== true;
 }
 
 async function withTimeout<T>(answer: Promise<T>): Promise<T> {

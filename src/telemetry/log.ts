@@ -1,4 +1,5 @@
 import { Counters } from "./counters.ts";
+import type { FaultPlace } from "./metrics.ts";
 import { recordFault } from "./record.ts";
 
 /**
@@ -83,9 +84,14 @@ export function logKeysSkipped(line: KeysSkipped): void {
 /**
  * Logs and counts a fault: something that should not happen and that an operator may have to look into.
  * @param where The operation that failed.
- * @param fields What identifies the case, such as the channel.
+ * @param fields What identifies the case, such as the channel. A fault in a request has its `request_id`, which the
+ * response carries in `X-Request-Id`. Undefined fields are left out.
  */
-export function logFault(where: string, error: unknown, fields: Record<string, string | number> = {}): void {
+export function logFault(
+  where: FaultPlace,
+  error: unknown,
+  fields: Record<string, string | number | undefined> = {},
+): void {
   recordFault(unreportedFaults, where);
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   print("error", "fault", { where, error: `${name}: ${message}`, ...fields });

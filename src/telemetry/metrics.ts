@@ -78,6 +78,16 @@ export const METRICS = {
     labels: [],
     help: "Age of the oldest stream entry that has not reached its channel.",
   },
+  tidings_relay_failing_channels: {
+    type: "gauge",
+    labels: [],
+    help: "Channels that have taken no events from the stream for a minute or longer, while events wait for them.",
+  },
+  tidings_relay_degraded: {
+    type: "gauge",
+    labels: ["problem"],
+    help: "1 while events from the stream are held up, by reason: channels_failing, reading_paused (too much waits) or dead_letters_waiting (they cannot be written).",
+  },
   tidings_dead_letters_total: {
     type: "counter",
     labels: [],
@@ -129,6 +139,43 @@ type OptionalLabelOf<N extends MetricName> = Extract<
   (typeof METRICS)[N],
   { optional: readonly string[] }
 >["optional"][number];
+
+/** The operations that may fail: values of the label `where` of `tidings_errors_total`, and of `where` in the log. */
+export const FAULT_PLACES = [
+  "analytics",
+  "configuration",
+  "dead_letters",
+  "deliver",
+  "doorbell",
+  "gap",
+  "health",
+  "jwks",
+  "maintenance",
+  "message",
+  "metrics",
+  "orders_api",
+  "queue",
+  "rate_limit",
+  "redis",
+  "relay",
+  "relay_outbox",
+  "relay_state",
+  "request",
+  "stream_gap",
+  "watchdog",
+] as const;
+export type FaultPlace = (typeof FAULT_PLACES)[number];
+
+/** Why the relay is degraded although Redis answers: values of the label `problem`. */
+export const RELAY_PROBLEMS = [
+  /** At least one channel has taken no events for a minute. */
+  "channels_failing",
+  /** So many events wait for channels that nothing more is read. */
+  "reading_paused",
+  /** Dead letters cannot be written. */
+  "dead_letters_waiting",
+] as const;
+export type RelayProblem = (typeof RELAY_PROBLEMS)[number];
 
 /** The kind of a channel: values of the label `kind`. */
 export type Kind = "order" | "products";

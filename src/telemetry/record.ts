@@ -1,7 +1,7 @@
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import type { Counters } from "./counters.ts";
-import type { Kind } from "./metrics.ts";
+import type { FaultPlace, Kind } from "./metrics.ts";
 
 /** The only code that increments metrics. Each counter and histogram is incremented in one place. */
 
@@ -126,6 +126,6 @@ export function recordAuthFailure(counters: Counters, reason: string): void {
 }
 
 /** Counts a fault; `logFault` calls it. */
-export function recordFault(counters: Counters, where: string): void {
+export function recordFault(counters: Counters, where: FaultPlace): void {
   counters.count("tidings_errors_total", { where });
 }

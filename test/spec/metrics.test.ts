@@ -27,6 +27,8 @@ type OfRedis =
   | "tidings_redis_up"
   | "tidings_relay_lag_entries"
   | "tidings_relay_lag_seconds"
+  | "tidings_relay_failing_channels"
+  | "tidings_relay_degraded"
   | "tidings_dead_letters_total"
   | "tidings_stream_gaps_total";
 

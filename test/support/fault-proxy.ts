@@ -22,6 +22,8 @@ export class FaultProxy {
   faults = 0;
   /** Selects the requests that meet the fault; by default all but subscriptions. */
   applies: (body: string, path: string) => boolean = (_, path) => !path.startsWith("/subscribe");
+  /** Longer replies are answered with an error, as by a service that limits them. */
+  maxReplyLength = Number.POSITIVE_INFINITY;
   readonly #target: URL;
   readonly #server = createServer((request, response) => void this.#handle(request, response));
   readonly #streams = new Set<ServerResponse>();
@@ -87,6 +89,11 @@ export class FaultProxy {
     const chunks: Buffer[] = [];
     for await (const chunk of answer) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks);
+    if (body.length > this.maxReplyLength) {
+      this.faults++;
+      response.writeHead(400, { "Content-Type": "application/json" });
+      return void response.end(JSON.stringify({ error: "ERR max response size exceeded" }));
+    }
     if (fault === "lose reply") return void response.destroy();
     const sent = fault === "truncate" ? body.subarray(0, Math.floor(body.length / 2)) : body;
     response.writeHead(answer.statusCode ?? 502, { ...answer.headers, "content-length": sent.length });

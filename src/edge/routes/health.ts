@@ -7,7 +7,7 @@ import { logFault } from "../../telemetry/log.ts";
 import { bearerToken } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";
 import type { HonoEnv } from "../context.ts";
-import { type Health, healthOf, MAX_LISTED_CHANNELS } from "../health.ts";
+import { healthOf, MAX_LISTED_CHANNELS, type RelayHealth } from "../health.ts";
 import { addressOf, requireWithinLimit } from "../rate-limits.ts";
 
 /** `GET /api/v1/ws/health`: public. Order ids need a service, an admin, or `HEALTH_DETAILS=public`. */
@@ -15,11 +15,11 @@ export async function health(c: Context<HonoEnv>): Promise<Response> {
   const isPrivileged = configOf(c.env).healthIsPublic || (bearerToken(c.req.raw) !== null && (await isOperator(c)));
   const address = addressOf(c);
   if (!isPrivileged && address !== null) await requireWithinLimit(c, "CONNECTS_PER_ADDRESS", address);
-  const [overviews, redis] = await Promise.all([
+  const [overviews, relay] = await Promise.all([
     overviewsOf(c.env, isPrivileged ? MAX_LISTED_CHANNELS : 0),
-    redisStatusOf(c.env),
+    relayHealthOf(c.env),
   ]);
-  return c.json(healthOf(overviews, redis, isPrivileged), 200, { "Cache-Control": "no-store" });
+  return c.json(healthOf(overviews, relay, isPrivileged), 200, { "Cache-Control": "no-store" });
 }
 
 function overviewsOf(env: Env, maxChannels: number): Promise<(Overview | null)[]> {
@@ -33,13 +33,13 @@ function overviewsOf(env: Env, maxChannels: number): Promise<(Overview | null)[]
   );
 }
 
-async function redisStatusOf(env: Env): Promise<Health["redis_status"]> {
-  if (!configOf(env).redis) return "disabled";
+async function relayHealthOf(env: Env): Promise<RelayHealth> {
+  if (!configOf(env).redis) return { redis: "disabled", problems: [] };
   try {
-    return (await relayStub(env).status()).redis;
+    return await relayStub(env).status();
   } catch (error) {
     logFault("health", error);
-    return "unavailable";
+    return { redis: "unavailable", problems: [] };
   }
 }
 

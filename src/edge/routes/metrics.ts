@@ -5,7 +5,7 @@ import type { Env } from "../../config/env.ts";
 import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { logFault } from "../../telemetry/log.ts";
-import type { Kind } from "../../telemetry/metrics.ts";
+import { type Kind, RELAY_PROBLEMS } from "../../telemetry/metrics.ts";
 import { recordRelayTotals } from "../../telemetry/record.ts";
 import { requireService } from "../auth/require.ts";
 import type { HonoEnv } from "../context.ts";
@@ -37,9 +37,14 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
 
 async function addRelay(env: Env, counts: Counters, gauges: Gauge[]): Promise<void> {
   if (!configOf(env).redis) return;
-  const { redis, lagEntries, lagSeconds, gaps, deadLetters } = await relayStub(env).metrics();
+  const { redis, lagEntries, lagSeconds, gaps, deadLetters, problems, failingChannels } =
+    await relayStub(env).metrics();
   recordRelayTotals(counts, { gaps, deadLetters });
   gauges.push({ name: "tidings_redis_up", labels: {}, value: redis === "healthy" ? 1 : 0 });
+  gauges.push({ name: "tidings_relay_failing_channels", labels: {}, value: failingChannels });
+  for (const problem of RELAY_PROBLEMS) {
+    gauges.push({ name: "tidings_relay_degraded", labels: { problem }, value: problems.includes(problem) ? 1 : 0 });
+  }
   // The lag is unknown while Redis does not respond.
   if (lagEntries !== null) gauges.push({ name: "tidings_relay_lag_entries", labels: {}, value: lagEntries });
   if (lagSeconds !== null) gauges.push({ name: "tidings_relay_lag_seconds", labels: {}, value: lagSeconds });

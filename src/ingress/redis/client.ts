@@ -1,4 +1,5 @@
 import { Redis } from "@upstash/redis/cloudflare";
+import * as z from "zod";
 import type { RedisConfig } from "../../config/config.ts";
 
 /** The only module that uses Upstash's library. */
@@ -19,12 +20,36 @@ export class RedisError extends Error {
   }
 }
 
+/** A command and its arguments. */
+export type Command = [name: string, ...args: (string | number)[]];
+
+/** The reply to one command of several. */
+export type Reply = { ok: true; result: unknown } | { ok: false; error: RedisError };
+
+/** The library, with the requests that it has no method for. */
+class Library extends Redis {
+  /** Sends commands that are run in order, but not as a transaction. */
+  async pipelined(commands: Command[]): Promise<unknown> {
+    return this.client.request({ path: ["pipeline"], body: commands });
+  }
+
+  /** Runs a command and leaves the strings of its reply in base64. Only with `responseEncoding: false`. */
+  async encoded(command: Command): Promise<unknown> {
+    const { result } = await this.client.request({ body: command, headers: { "Upstash-Encoding": "base64" } });
+    return result;
+  }
+}
+
+const pipelineReplies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
+
 /** Sends commands to Upstash Redis over REST. */
 export class RedisClient {
-  readonly #redis: Redis;
+  readonly #redis: Library;
+  /** For replies as bytes: the library's own decoding replaces what is not UTF-8. */
+  readonly #undecoded: Library;
 
   constructor({ url, token }: RedisConfig) {
-    this.#redis = new Redis({
+    const options = {
       url,
       token,
       // Values stay text: parsing would change large numbers and mishandle `__proto__`.
@@ -34,7 +59,9 @@ export class RedisClient {
       // Callers decide about retries. The library's own would take seconds and could repeat an XADD.
       retry: { retries: 0 },
       signal: () => AbortSignal.timeout(TIMEOUT_MS),
-    });
+    };
+    this.#redis = new Library(options);
+    this.#undecoded = new Library({ ...options, responseEncoding: false });
   }
 
   /** Upstash's token that makes reads see earlier writes on any replica; stored with the cursor. */
@@ -46,9 +73,34 @@ export class RedisClient {
   }
 
   /** Returns the reply, unparsed. @throws {RedisError} whose message contains nothing of the command. */
-  async command(...words: [string, ...(string | number)[]]): Promise<unknown> {
+  async command(...words: Command): Promise<unknown> {
     try {
       return await this.#redis.exec<unknown>(words);
+    } catch (error) {
+      throw redacted(error);
+    }
+  }
+
+  /** Runs commands in order and returns a reply for each. @throws {RedisError} when no reply can be had. */
+  async pipeline(commands: Command[]): Promise<Reply[]> {
+    try {
+      const replies = pipelineReplies.parse(await this.#redis.pipelined(commands));
+      if (replies.length !== commands.length) throw new RedisError("unavailable", "replies are missing");
+      return replies.map(({ result, error }): Reply => {
+        return error === undefined
+          ? { ok: true, result }
+          : { ok: false, error: new RedisError("refused", error.slice(0, 200)) };
+      });
+    } catch (error) {
+      throw error instanceof RedisError ? error : redacted(error);
+    }
+  }
+
+  /** Returns the reply with its strings as base64 of their bytes. @throws {RedisError} */
+  async encodedCommand(...words: Command): Promise<unknown> {
+    try {
+      this.#undecoded.readYourWritesSyncToken = this.syncToken;
+      return await this.#undecoded.encoded(words);
     } catch (error) {
       throw redacted(error);
     }

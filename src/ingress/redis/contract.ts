@@ -1,3 +1,5 @@
+import type { RelayProblem } from "../../telemetry/metrics.ts";
+
 /** What the relay offers over RPC, as types only. */
 
 export interface RelayStatus {
@@ -6,6 +8,10 @@ export interface RelayStatus {
   gaps: number;
   /** Dead letters written so far. */
   deadLetters: number;
+  /** Empty while all is well. */
+  problems: RelayProblem[];
+  /** How many channels have taken no events for a minute. */
+  failingChannels: number;
 }
 
 export interface RelayMetrics extends RelayStatus {

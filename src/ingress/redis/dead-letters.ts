@@ -1,49 +1,81 @@
+import { chunksOf } from "../../protocol/chunks.ts";
 import { DEAD_LETTERS } from "../../protocol/stream.ts";
-import { type RedisClient, RedisError } from "./client.ts";
-import type { StreamEntry } from "./entry.ts";
-import type { DeadLetter, RelayStore } from "./relay-store.ts";
+import type { Command, RedisClient, Reply } from "./client.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import type { RelayStore } from "./relay-store.ts";
 
-/** What a dead letter keeps of an oversized entry. */
-const MAX_FIELDS = 50;
-const MAX_NAME_LENGTH = 256;
-const MAX_VALUE_LENGTH = 64 * 1024;
 /** The approximate length of the dead-letter stream. */
 const MAX_DEAD_LETTERS = 100_000;
+/** Dead letters written in one pass; the rest follows in the next, so that the stream is read meanwhile. */
+const MAX_PER_PASS = 5000;
+/** Dead letters loaded at a time; each may have 64 KB or more. */
+const MAX_LOADED = 500;
+/** Characters in one request; Upstash accepts at least 1 MB. */
+const MAX_REQUEST_LENGTH = 512 * 1024;
 
-/** Makes a dead letter of an entry that may be too large to keep whole. */
-export function toDeadLetter({ id, fields }: StreamEntry, reason: string): DeadLetter {
-  const kept = fields
-    .slice(0, MAX_FIELDS)
-    .map(([name, value]): [string, string] => [name.slice(0, MAX_NAME_LENGTH), shortened(value)]);
-  return { entry: { id, fields: kept }, reason };
-}
-
-function shortened(value: string): string {
-  if (value.length <= MAX_VALUE_LENGTH) return value;
-  return `${value.slice(0, MAX_VALUE_LENGTH)}… (${value.length} characters)`;
-}
-
-/** Writes the store's dead letters to the dead-letter stream. @throws {RedisError} */
-export async function writeDeadLetters(client: RedisClient, store: RelayStore): Promise<void> {
-  for (const { row, ...letter } of store.pendingDeadLetters()) {
-    await writeOne(client, letter);
-    store.removeDeadLetter(row);
+/**
+ * Writes the store's dead letters to the dead-letter stream, many in each request.
+ * @returns Whether more are left.
+ * @throws {RedisError}
+ */
+export async function writeDeadLetters(client: RedisClient, store: RelayStore): Promise<boolean> {
+  for (let written = 0; written < MAX_PER_PASS; ) {
+    const letters = store.pendingDeadLetters(MAX_LOADED);
+    for (const chunk of inRequests(letters)) {
+      await write(client, chunk);
+      store.removeDeadLetters(chunk.map(({ row }) => row));
+    }
+    written += letters.length;
+    if (letters.length < MAX_LOADED) return false;
   }
+  return true;
 }
 
-/** Uses the entry's own id, so that a letter whose reply was lost is not written twice. */
-async function writeOne(client: RedisClient, { entry, reason }: DeadLetter): Promise<void> {
-  const fields = ["reason", reason, "entry_id", entry.id, "entry", JSON.stringify(Object.fromEntries(entry.fields))];
-  const add = (id: string) => client.command("XADD", DEAD_LETTERS, "MAXLEN", "~", MAX_DEAD_LETTERS, id, ...fields);
-  // An event that its channel refused may have an id chosen by its publisher.
-  if (!/^\d+-\d+$/.test(entry.id)) return void (await add("*"));
-  try {
-    await add(entry.id);
-  } catch (error) {
-    if (!(error instanceof RedisError) || error.kind !== "refused") throw error;
-    // Stream ids must increase: either this letter is there already, or one with a larger id is.
-    const existing = await client.command("XRANGE", DEAD_LETTERS, entry.id, entry.id);
-    if (Array.isArray(existing) && existing.length > 0) return;
-    await add("*");
-  }
+/** Splits letters into requests. One that is too long alone is a request of its own. */
+function inRequests<T extends DeadLetter>(letters: T[]): T[][] {
+  const texts = letters.map((letter) => fieldsOf(letter).join());
+  let from = 0;
+  return chunksOf(texts, MAX_REQUEST_LENGTH).map(({ length }) => {
+    from += length;
+    return letters.slice(from - length, from);
+  });
+}
+
+/**
+ * Writes letters under their entries' own ids, so that letters whose reply was lost are not written twice. Ids must
+ * increase in a stream, so one that is refused is there already, or gets an id from Redis.
+ */
+async function write(client: RedisClient, letters: DeadLetter[]): Promise<void> {
+  const refused = await addAll(client, letters, ({ entry }) => (/^\d+-\d+$/.test(entry.id) ? entry.id : "*"));
+  if (refused.length === 0) return;
+  const found = await client.pipeline(refused.map(({ entry }) => ["XRANGE", DEAD_LETTERS, entry.id, entry.id]));
+  const missing = refused.filter((letter, i) => !isWritten(letter, found[i]));
+  const [failed] = await addAll(client, missing, () => "*");
+  if (failed) throw failed.error;
+}
+
+/** Adds letters and returns those that Redis refused. */
+async function addAll<T extends DeadLetter>(client: RedisClient, letters: T[], idOf: (letter: T) => string) {
+  if (letters.length === 0) return [];
+  const replies = await client.pipeline(
+    letters.map((letter): Command => {
+      return ["XADD", DEAD_LETTERS, "MAXLEN", "~", MAX_DEAD_LETTERS, idOf(letter), ...fieldsOf(letter)];
+    }),
+  );
+  return letters.flatMap((letter, i) => {
+    const reply = replies[i];
+    return reply && !reply.ok ? [{ ...letter, error: reply.error }] : [];
+  });
+}
+
+/** Whether the stream has this very letter. Another one may have its id, after the stream of events was set back. */
+function isWritten(letter: DeadLetter, reply: Reply | undefined): boolean {
+  const fields = reply?.ok && Array.isArray(reply.result) ? reply.result[0]?.[1] : null;
+  return JSON.stringify(fields) === JSON.stringify(fieldsOf(letter));
+}
+
+function fieldsOf({ entry, code, reason, isCut }: DeadLetter): string[] {
+  const fields = ["reason", reason, "code", code, "entry_id", entry.id];
+  if (isCut) fields.push("cut", "1");
+  return [...fields, "entry", JSON.stringify(Object.fromEntries(entry.fields))];
 }

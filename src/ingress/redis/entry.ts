@@ -1,9 +1,10 @@
+import type { DeadLetterCode } from "../../protocol/dead-letters.ts";
 import { parseChannelName } from "../../protocol/names.ts";
 import { type AcceptedEvent, checkEvent, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import { entryLength } from "../../protocol/stream.ts";
 
 /** Leaves room for the id and the channel name beside an event of the largest size. */
-const MAX_ENTRY_LENGTH = MAX_EVENT_BYTES + 1024;
+export const MAX_ENTRY_LENGTH = MAX_EVENT_BYTES + 1024;
 
 /** A stream entry, unvalidated. */
 export interface StreamEntry {
@@ -11,15 +12,16 @@ export interface StreamEntry {
   fields: [name: string, value: string][];
 }
 
-export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; reason: string };
+export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; code: DeadLetterCode; reason: string };
 
 /**
  * Reads an entry with the fields `channel`, `type`, `data` (JSON text), and optionally `id`, `version` and `order`
- * (JSON text). The event is validated like one published over HTTP; without `id`, the entry's id becomes the event's.
+ * (JSON text). The event is validated like one published over HTTP.
+ * @param fallbackId The event's id when the entry has no `id`.
  * @returns The event, or one line saying why the entry is not an event.
  */
-export function readEntry({ id, fields }: StreamEntry, now = Date.now()): ReadEntry {
-  if (entryLength(fields) > MAX_ENTRY_LENGTH) return reject(`is larger than ${MAX_EVENT_BYTES} bytes`);
+export function readEntry({ id, fields }: StreamEntry, now = Date.now(), fallbackId = id): ReadEntry {
+  if (entryLength(fields) > MAX_ENTRY_LENGTH) return reject(`is larger than ${MAX_EVENT_BYTES} bytes`, "too_large");
   const values = new Map(fields);
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
   if (missing.length > 0) return reject(`lacks ${missing.join(", ")}`);
@@ -40,7 +42,7 @@ export function readEntry({ id, fields }: StreamEntry, now = Date.now()): ReadEn
   if (version !== undefined) body.version = /^\d{1,16}$/.test(version) ? Number(version) : version;
   if (values.has("id")) body.id = values.get("id");
 
-  const checked = checkEvent(body, channel.name, id, entryTime(id, now));
+  const checked = checkEvent(body, channel.name, fallbackId, entryTime(id, now));
   return checked.ok
     ? { ok: true, event: checked.value }
     : reject(checked.errors.map(({ field, message }) => `${field} ${message}`).join("; "));
@@ -58,4 +60,4 @@ export function entryTime(id: string, now: number): number {
   return time > now - MAX_ENTRY_AGE_MS && time <= now ? time : now;
 }
 
-const reject = (reason: string): ReadEntry => ({ ok: false, reason });
+const reject = (reason: string, code: DeadLetterCode = "not_an_event"): ReadEntry => ({ ok: false, code, reason });

@@ -4,6 +4,8 @@ import type { StreamInfo } from "./replies.ts";
 
 /** The cursor before the first entry. */
 export const STREAM_START = "0-0";
+/** What Redis reports as the highest deleted id while nothing was deleted by id. */
+const NOTHING_DELETED = "0-0";
 
 /** How far the stream was read. */
 export interface ReadPosition {
@@ -14,24 +16,46 @@ export interface ReadPosition {
 }
 
 export type StreamGap =
-  /** This many entries were removed before they were read. */
+  /** This many entries were removed before they were read; reading goes on at the cursor. */
   | { kind: "trimmed"; lost: number }
-  /** The stream was deleted, and perhaps created again: how many entries are lost is unknown. */
-  | { kind: "recreated" | "flushed" };
+  /**
+   * How much is lost is unknown, and the stream has to be read from its start: it was deleted, created again or set back
+   * by a failover (`recreated`), or single entries were deleted with the cursor's own among them.
+   */
+  | { kind: "flushed" | "recreated" | "deleted" };
 
 /**
- * Finds out what is lost when the last entry read is no longer in the stream.
+ * Finds out what is lost when the last entry read is no longer in the stream. Redis removes entries in two ways: trims
+ * remove the oldest, and XDEL removes any and notes the highest id in `max-deleted-entry-id`.
  * @param info null when the stream does not exist.
  */
 export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): StreamGap | null {
   if (cursor === STREAM_START) return null;
   if (!info) return { kind: "flushed" };
-  // Trimming removes the oldest entries first. With the last entry read, everything before it must have been removed;
-  // if fewer were removed, this is another stream.
-  const removed = info.entriesAdded - info.length;
-  if (removed < entriesAdded || compareIds(info.lastId, cursor) < 0) return { kind: "recreated" };
-  const lost = removed - entriesAdded;
+  if (info.entriesAdded < entriesAdded || compareIds(info.lastId, cursor) < 0) return { kind: "recreated" };
+  if (info.firstId !== null && compareIds(info.firstId, cursor) <= 0) {
+    // Read entries remain, so nothing was trimmed beyond the cursor: its entry was deleted, or this is another stream.
+    const deleted = info.maxDeletedId === NOTHING_DELETED ? -1 : compareIds(info.maxDeletedId, cursor);
+    if (deleted === 0) return null;
+    return { kind: deleted < 0 ? "recreated" : "deleted" };
+  }
+  // Everything left is unread.
+  const lost = info.entriesAdded - entriesAdded - info.length;
+  if (lost < 0) return { kind: "recreated" };
   return lost > 0 ? { kind: "trimmed", lost } : null;
+}
+
+/**
+ * Counts the entries beyond the cursor that are gone, such as those deleted by id before they were read, which no read
+ * notices. Call it when nothing before the cursor is left in the stream.
+ * @returns null when that cannot be said; the next read finds out.
+ */
+export function countMissing({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): number | null {
+  if (!info || info.entriesAdded < entriesAdded || compareIds(info.lastId, cursor) < 0) return null;
+  const order = info.firstId === null ? 1 : compareIds(info.firstId, cursor);
+  if (order < 0) return null;
+  const unread = info.length - (order === 0 ? 1 : 0);
+  return Math.max(info.entriesAdded - entriesAdded - unread, 0);
 }
 
 /** Compares stream ids, `<milliseconds>-<number>`, by number. */

@@ -1,25 +1,23 @@
 import pMap from "p-map";
 import type { Env } from "../../config/env.ts";
-import { backoffCeiling } from "../../protocol/backoff.ts";
+import type { DeadLetterCode } from "../../protocol/dead-letters.ts";
 import { MAX_CONCURRENT_CALLS } from "../../protocol/platform-limits.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../../protocol/publish.ts";
 import { entryFields } from "../../protocol/stream.ts";
-import { logPublish, outcomesOf } from "../../telemetry/log.ts";
-import { deliverToChannel } from "../deliver.ts";
-import type { DeadLetter, RelayStore } from "./relay-store.ts";
+import { logFault, logPublish, outcomesOf } from "../../telemetry/log.ts";
+import { attemptDelivery } from "../deliver.ts";
+import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
+import { FailingChannels } from "./failing-channels.ts";
+import type { OutboxRow, RelayStore } from "./relay-store.ts";
 
 /** How events from the stream are counted and logged. */
 export const SOURCE: Source = { via: "redis", key: "" };
 
-/** Back-off of a failing channel. Without jitter: there is only one relay, and it limits its own concurrency. */
-const BASE_RETRY_MS = 500;
-const MAX_RETRY_MS = 30_000;
-
 /** Delivers the outbox to the channels. A channel that fails is retried with back-off and delays no other. */
 export class OutboxDelivery {
+  readonly failing: FailingChannels;
   readonly #env: Env;
   readonly #store: RelayStore;
-  readonly #failing = new Map<string, { failures: number; retryAt: number }>();
   /** Channels with a delivery in progress: one at a time keeps their events in order. */
   readonly #busy = new Set<string>();
   #isRetrying = false;
@@ -27,11 +25,12 @@ export class OutboxDelivery {
   constructor(env: Env, store: RelayStore) {
     this.#env = env;
     this.#store = store;
+    this.failing = new FailingChannels(store);
   }
 
   /** When the next failing channel is due, in milliseconds since 1970; Infinity when none is failing. */
   get nextRetryAt(): number {
-    return Math.min(...[...this.#failing.values()].map(({ retryAt }) => retryAt));
+    return this.failing.nextRetryAt;
   }
 
   /** Whether `retryDue` has something to do. */
@@ -41,15 +40,14 @@ export class OutboxDelivery {
 
   /** Delivers to the channels that are not failing. */
   async deliverWaiting(): Promise<void> {
-    await this.#deliverTo(this.#store.waitingChannels().filter((channel) => !this.#failing.has(channel)));
+    await this.#deliverTo(this.#store.waitingChannels().filter((channel) => !this.failing.has(channel)));
   }
 
   /** Delivers to the failing channels whose back-off is over. */
   async retryDue(): Promise<void> {
-    const now = Date.now();
     this.#isRetrying = true;
     try {
-      await this.#deliverTo([...this.#failing].flatMap(([channel, { retryAt }]) => (retryAt <= now ? [channel] : [])));
+      await this.#deliverTo(this.failing.due(Date.now()));
     } finally {
       this.#isRetrying = false;
     }
@@ -64,45 +62,47 @@ export class OutboxDelivery {
     if (this.#busy.has(channel)) return;
     this.#busy.add(channel);
     try {
-      for (let next = this.#store.oldestRow(channel); next; next = this.#store.oldestRow(channel)) {
-        const refused = await this.#deliverRow(channel, next.events);
-        if (refused === "unavailable") return this.#backOff(channel);
-        this.#failing.delete(channel);
-        this.#store.removeRow(channel, next.row, refused);
+      for (let next = this.#store.nextRow(channel); next; next = this.#store.nextRow(channel)) {
+        if (!(await this.#deliverRow(channel, next))) return;
       }
+      this.failing.recovered(channel);
     } finally {
       this.#busy.delete(channel);
     }
   }
 
-  /** Returns the events that the channel refused for good, or `unavailable` when it has to be tried again. */
-  async #deliverRow(channel: string, events: AcceptedEvent[]): Promise<DeadLetter[] | "unavailable"> {
+  /** Delivers a row, or gives it up after too many tries. Returns false when it has to be tried again later. */
+  async #deliverRow(channel: string, { row, events }: OutboxRow): Promise<boolean> {
     const startedAt = Date.now();
-    const outcomes = await deliverToChannel(this.#env, channel, events, SOURCE);
-    if (outcomes.some(({ status }) => status === "unavailable")) return "unavailable";
+    const delivery = await attemptDelivery(this.#env, channel, events, SOURCE);
+    const now = Date.now();
+    if (!delivery.isDelivered || delivery.outcomes.some(({ status }) => status === "unavailable")) {
+      const isOwnFailure = !delivery.isDelivered && delivery.isOwnFailure;
+      const shouldGiveUp = this.failing.failed(channel, isOwnFailure, now);
+      if (!shouldGiveUp) return false;
+      logFault("dead_letters", new Error("a channel failed too often"), { channel, events: events.length });
+      this.#store.removeRow(channel, row, setAside(events, "channel_failed", "its channel failed too often"));
+      return true;
+    }
+    this.failing.delivered(channel, now);
     logPublish({
       request_id: "",
       ...SOURCE,
       channel,
       events: events.length,
-      outcomes: outcomesOf(outcomes.map(({ status }) => status)),
-      ms: Date.now() - startedAt,
+      outcomes: outcomesOf(delivery.outcomes.map(({ status }) => status)),
+      ms: now - startedAt,
     });
-    return conflicts(events, outcomes);
-  }
-
-  #backOff(channel: string): void {
-    const failures = this.#failing.get(channel)?.failures ?? 0;
-    const retryAt = Date.now() + backoffCeiling(failures, BASE_RETRY_MS, MAX_RETRY_MS);
-    this.#failing.set(channel, { failures: failures + 1, retryAt });
+    this.#store.removeRow(channel, row, conflicts(events, delivery.outcomes));
+    return true;
   }
 }
 
 function conflicts(events: AcceptedEvent[], outcomes: PublishOutcome[]): DeadLetter[] {
-  return events
-    .filter((_, i) => outcomes[i]?.status === "conflict")
-    .map((event) => ({
-      entry: { id: event.id, fields: entryFields(event) },
-      reason: "this id was already used for another event",
-    }));
+  const conflicting = events.filter((_, i) => outcomes[i]?.status === "conflict");
+  return setAside(conflicting, "id_conflict", "this id was already used for another event");
+}
+
+function setAside(events: AcceptedEvent[], code: DeadLetterCode, reason: string): DeadLetter[] {
+  return events.map((event) => toDeadLetter({ id: event.id, fields: entryFields(event) }, code, reason));
 }

@@ -2,19 +2,18 @@ import { registryStub } from "../../channels/directory.ts";
 import type { RedisConfig } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
 import { logFault } from "../../telemetry/log.ts";
+import { RELAY_PROBLEMS, type RelayProblem } from "../../telemetry/metrics.ts";
 import { recordRejected } from "../../telemetry/record.ts";
 import { Reporter } from "../../telemetry/reporter.ts";
-import { RedisClient } from "./client.ts";
+import { RedisClient, RedisError } from "./client.ts";
 import { writeDeadLetters } from "./dead-letters.ts";
 import { Doorbell } from "./doorbell.ts";
+import type { StreamGap } from "./gaps.ts";
 import { OutboxDelivery, SOURCE } from "./outbox-delivery.ts";
 import { PollSchedule } from "./poll-schedule.ts";
 import { Registries } from "./registries.ts";
 import { RelayStore } from "./relay-store.ts";
 import { StreamReader } from "./stream-reader.ts";
-
-/** No more is read while this many outbox rows wait for channels that fail. */
-const MAX_WAITING_ROWS = 10_000;
 
 /**
  * Moves events from the stream to their channels in passes: read into the outbox, deliver the outbox. The outbox and
@@ -34,13 +33,17 @@ export class Pipeline {
   #isAnotherPassDue = false;
   #isRedisHealthy = true;
   #redisCheckedAt = 0;
+  #areDeadLettersStuck = false;
 
   constructor(ctx: DurableObjectState, env: Env, redis: RedisConfig) {
     this.#ctx = ctx;
     this.store = new RelayStore(ctx.storage);
     this.#client = new RedisClient(redis);
-    this.reader = new StreamReader(this.#client, this.store, redis.stream);
     this.#delivery = new OutboxDelivery(env, this.store);
+    const { failing } = this.#delivery;
+    this.reader = new StreamReader(this.#client, this.store, redis.stream, (channel) =>
+      failing.isFull(channel, Date.now()),
+    );
     this.#registries = new Registries(env);
     this.#doorbell = new Doorbell(this.#client, () => this.#inBackground(() => this.#run()));
     this.#schedule = new PollSchedule(ctx.storage);
@@ -50,6 +53,21 @@ export class Pipeline {
   /** Whether Redis answered in the last pass, and when that was, in milliseconds since 1970. */
   get redisHealth(): { isHealthy: boolean; checkedAt: number } {
     return { isHealthy: this.#isRedisHealthy, checkedAt: this.#redisCheckedAt };
+  }
+
+  /** Why the relay is degraded, apart from Redis. */
+  get problems(): RelayProblem[] {
+    const problems: Record<RelayProblem, boolean> = {
+      channels_failing: this.failingChannels > 0,
+      reading_paused: this.#delivery.failing.isReadingPaused(Date.now()),
+      dead_letters_waiting: this.#areDeadLettersStuck,
+    };
+    return RELAY_PROBLEMS.filter((problem) => problems[problem]);
+  }
+
+  /** How many channels have taken no events for a minute. */
+  get failingChannels(): number {
+    return this.#delivery.failing.count(Date.now());
   }
 
   /** Runs a pass, then plans the next one. */
@@ -104,27 +122,45 @@ export class Pipeline {
     let hasMore = true;
     let hadEntries = false;
     await this.#notifyGap();
-    while (hasMore && this.store.waitingRows < MAX_WAITING_ROWS) {
+    while (hasMore && !this.#delivery.failing.isReadingPaused(Date.now())) {
       const { cursor } = this.store.state;
       const { gap, rejected, ...result } = await this.reader.read();
       if (rejected > 0) {
         recordRejected(this.#reporter.counts, SOURCE, rejected);
         this.#scheduleReport();
       }
-      if (gap) {
-        logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
-        // Before any event after the gap is delivered.
-        await this.#notifyGap();
-      }
+      // Before any event after the gap is delivered.
+      await this.#reportGap(gap);
       hasMore = result.hasMore;
       if (this.store.state.cursor !== cursor) {
         hadEntries = true;
         await this.#deliver();
-        await this.reader.trim();
+        await this.#reportGap(await this.reader.trim());
       }
     }
-    await writeDeadLetters(this.#client, this.store);
+    await this.#reportGap(await this.reader.trim());
     this.#schedule.polled(hadEntries);
+    await this.#writeDeadLetters();
+  }
+
+  /** Writes dead letters. A failure, as when their stream's key is in use for something else, does not stop the events. */
+  async #writeDeadLetters(): Promise<void> {
+    try {
+      const hasMore = await writeDeadLetters(this.#client, this.store);
+      if (hasMore) this.#isAnotherPassDue = true;
+      this.#areDeadLettersStuck = false;
+    } catch (error) {
+      if (error instanceof RedisError && error.kind === "unavailable") throw error;
+      if (!this.#areDeadLettersStuck) logFault("dead_letters", error);
+      this.#scheduleReport();
+      this.#areDeadLettersStuck = true;
+    }
+  }
+
+  async #reportGap(gap: StreamGap | null): Promise<void> {
+    if (!gap) return;
+    logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
+    await this.#notifyGap();
   }
 
   /**
@@ -147,6 +183,8 @@ export class Pipeline {
     if (this.#delivery.isRetryDue) {
       this.#inBackground(async () => {
         await this.#delivery.retryDue();
+        // A pass writes the dead letters of a channel that was given up.
+        if (this.store.pendingDeadLetters(1).length > 0) await this.#run();
         await this.#plan();
       });
     }

@@ -1,59 +1,13 @@
-import * as z from "zod";
 import { chunksOf } from "../../protocol/chunks.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
-import type { StreamEntry } from "./entry.ts";
-import { STREAM_START } from "./gaps.ts";
+import { logFault } from "../../telemetry/log.ts";
+import type { DeadLetter } from "./dead-letter.ts";
+import { ReadMemory } from "./read-memory.ts";
+import { fromStored, INITIAL, type RelayState, storedState, toStored } from "./relay-state.ts";
+import { parseStoredEvents, parseStoredLetter, unreadable } from "./stored-rows.ts";
 
 /** Stored key of the state. */
 const STATE = "state";
-
-export interface RelayState {
-  /** The id of the last entry read; `STREAM_START` before the first. */
-  cursor: string;
-  /** How many entries had ever been added to the stream when that entry was read; null before that is looked up. */
-  entriesAdded: number | null;
-  /** Upstash's token that makes reads see earlier writes on any replica. */
-  syncToken: string;
-  /** The number of the next row in either table. */
-  nextRow: number;
-  /** How many entries were read since the stream was last trimmed. */
-  untrimmed: number;
-  /** Gaps found so far. */
-  gaps: number;
-  /** Dead letters written so far. */
-  deadLetters: number;
-  /** When a gap was found that some channels have not been notified of, in milliseconds since 1970. */
-  pendingGapAt: number | null;
-}
-
-/** The stored form, whose field names are those of every version so far. */
-const storedState = z.object({
-  id: z.string(),
-  added: z.number().nullable(),
-  syncToken: z.string(),
-  nextRow: z.number(),
-  untrimmed: z.number(),
-  gaps: z.number(),
-  deadLetters: z.number(),
-  untoldGapAt: z.number().nullable(),
-});
-
-const INITIAL: RelayState = {
-  cursor: STREAM_START,
-  entriesAdded: null,
-  syncToken: "",
-  nextRow: 1,
-  untrimmed: 0,
-  gaps: 0,
-  deadLetters: 0,
-  pendingGapAt: null,
-};
-
-/** An entry that cannot be delivered, waiting to be written to the dead-letter stream. */
-export interface DeadLetter {
-  entry: StreamEntry;
-  reason: string;
-}
 
 /** Events of one channel that wait for delivery, in stream order. */
 export interface OutboxRow {
@@ -61,10 +15,17 @@ export interface OutboxRow {
   events: AcceptedEvent[];
 }
 
+/** A channel that takes no events at the moment. */
+export interface FailingChannel {
+  channel: string;
+  /** When it began to fail, in milliseconds since 1970. */
+  since: number;
+  /** How often it has failed while the platform worked. */
+  tries: number;
+}
+
 /** Events of a channel share a row up to this many characters; a row may have 2 MB (Durable Objects limits). */
 const MAX_ROW_LENGTH = 512 * 1024;
-/** Dead letters loaded at a time. */
-const MAX_DEAD_LETTERS_LOADED = 100;
 
 /**
  * Stores the relay's cursor, the outbox (events read but not delivered yet) and the dead letters not yet written to
@@ -72,7 +33,12 @@ const MAX_DEAD_LETTERS_LOADED = 100;
  */
 export class RelayStore {
   readonly #storage: DurableObjectStorage;
-  #state: RelayState;
+  #state: RelayState = INITIAL;
+  #memory = new ReadMemory();
+  /** Rows in the outbox by channel: counting them anew would read them. */
+  readonly #rows = new Map<string, number>();
+  /** Fields that a later version has stored. */
+  #unknownFields: object = {};
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -80,102 +46,180 @@ export class RelayStore {
       "CREATE TABLE IF NOT EXISTS outbox (channel TEXT, row INTEGER, events TEXT NOT NULL, PRIMARY KEY (channel, row)) WITHOUT ROWID",
     );
     storage.sql.exec("CREATE TABLE IF NOT EXISTS dead (row INTEGER PRIMARY KEY, letter TEXT NOT NULL)");
-    this.#state = readState(storage.kv.get(STATE));
+    storage.sql.exec(
+      "CREATE TABLE IF NOT EXISTS failing (channel TEXT PRIMARY KEY, since INTEGER NOT NULL, tries INTEGER NOT NULL) WITHOUT ROWID",
+    );
+    for (const { channel, rows } of storage.sql
+      .exec("SELECT channel, count(*) AS rows FROM outbox GROUP BY channel")
+      .toArray()) {
+      this.#rows.set(String(channel), Number(rows));
+    }
+    this.#load();
   }
 
   get state(): RelayState {
     return this.#state;
   }
 
+  /** Which entries were read lately. */
+  get memory(): ReadMemory {
+    return this.#memory;
+  }
+
   update(change: Partial<RelayState>): void {
     const state = { ...this.#state, ...change };
-    this.#storage.kv.put(STATE, storedForm(state));
+    this.#storage.kv.put(STATE, this.#stored(state, []));
     this.#state = state;
   }
 
-  /** Appends what was read and moves the cursor in one transaction, so a crash repeats all of it or nothing. */
-  append(events: AcceptedEvent[], deadLetters: DeadLetter[], change: Partial<RelayState>): void {
+  /** Records that the stream was trimmed. */
+  trimmed(change: Partial<RelayState>): void {
+    const memory = this.#memory;
+    this.#memory = memory.afterTrim();
+    try {
+      this.update({ ...change, untrimmed: 0, trimmedAt: Date.now() });
+    } catch (error) {
+      this.#memory = memory;
+      throw error;
+    }
+  }
+
+  /**
+   * Appends what was read and moves the cursor in one transaction, so a crash repeats all of it or nothing.
+   * @param read The keys of the entries read, to be remembered.
+   */
+  append(events: AcceptedEvent[], deadLetters: DeadLetter[], change: Partial<RelayState>, read: string[] = []): void {
     let { nextRow } = this.#state;
+    const added = new Map<string, number>();
     this.#storage.transactionSync(() => {
       for (const [channel, own] of Map.groupBy(events, (event) => event.channel)) {
         const texts = own.map((event) => JSON.stringify(event));
         for (const chunk of chunksOf(texts, MAX_ROW_LENGTH)) {
           this.#storage.sql.exec("INSERT INTO outbox VALUES (?, ?, ?)", channel, nextRow++, `[${chunk.join()}]`);
+          added.set(channel, (added.get(channel) ?? 0) + 1);
         }
       }
       for (const letter of deadLetters) {
         this.#storage.sql.exec("INSERT INTO dead VALUES (?, ?)", nextRow++, JSON.stringify(letter));
       }
-      this.#storage.kv.put(STATE, storedForm({ ...this.#state, ...change, nextRow }));
+      this.#storage.kv.put(STATE, this.#stored({ ...this.#state, ...change, nextRow }, read));
     });
     this.#state = { ...this.#state, ...change, nextRow };
+    this.#memory.add(read);
+    for (const [channel, rows] of added) this.#rows.set(channel, this.rowsOf(channel) + rows);
   }
 
   /** Names the channels with events in the outbox. */
   waitingChannels(): string[] {
-    return this.#storage.sql
-      .exec("SELECT DISTINCT channel FROM outbox")
-      .toArray()
-      .map(({ channel }) => String(channel));
+    return [...this.#rows.keys()];
   }
 
   /** Rows in the outbox. */
   get waitingRows(): number {
-    return Number(this.#storage.sql.exec("SELECT count(*) AS rows FROM outbox").one().rows);
+    return [...this.#rows.values()].reduce((sum, rows) => sum + rows, 0);
+  }
+
+  /** Rows in the outbox that wait for a channel. */
+  rowsOf(channel: string): number {
+    return this.#rows.get(channel) ?? 0;
   }
 
   /** Events in the outbox, and when the oldest was accepted, in milliseconds since 1970; null when there is none. */
   get backlog(): { events: number; since: number | null } {
     const { events, since } = this.#storage.sql
       .exec(
-        "SELECT sum(json_array_length(events)) AS events, min(json_extract(events, '$[0].acceptedAt')) AS since FROM outbox",
+        "SELECT sum(json_array_length(events)) AS events, min(json_extract(events, '$[0].acceptedAt')) AS since FROM outbox WHERE json_valid(events)",
       )
       .one();
     return { events: Number(events ?? 0), since: typeof since === "number" ? since : null };
   }
 
-  /** Returns a channel's oldest outbox row, or null. */
-  oldestRow(channel: string): OutboxRow | null {
+  /** Returns a channel's oldest outbox row, or null. Rows that cannot be read become dead letters. */
+  nextRow(channel: string): OutboxRow | null {
     const query = "SELECT row, events FROM outbox WHERE channel = ? ORDER BY row LIMIT 1";
-    const found = this.#storage.sql.exec(query, channel).toArray()[0];
-    if (!found) return null;
-    // Written by `append` from validated events; older versions stored no `acceptedAt`.
-    const events = JSON.parse(String(found.events)) as AcceptedEvent[];
-    const now = Date.now();
-    return {
-      row: Number(found.row),
-      events: events.map((event) => ({ ...event, acceptedAt: event.acceptedAt ?? now })),
-    };
+    for (;;) {
+      const found = this.#storage.sql.exec(query, channel).toArray()[0];
+      if (!found) return null;
+      const [row, text] = [Number(found.row), String(found.events)];
+      const events = parseStoredEvents(text, Date.now());
+      if (events) return { row, events };
+      logFault("relay_outbox", new Error("a stored row cannot be read"), { channel });
+      this.removeRow(channel, row, [unreadable(channel, text)]);
+    }
   }
 
-  /** Removes a row that its channel has handled, and keeps the events that the channel refused as dead letters. */
-  removeRow(channel: string, row: number, refused: DeadLetter[]): void {
-    this.#storage.sql.exec("DELETE FROM outbox WHERE channel = ? AND row = ?", channel, row);
-    if (refused.length > 0) this.append([], refused, {});
+  /** Removes a row that its channel has handled, and keeps the events that were not delivered as dead letters. */
+  removeRow(channel: string, row: number, undelivered: DeadLetter[]): void {
+    this.#storage.transactionSync(() => {
+      this.#storage.sql.exec("DELETE FROM outbox WHERE channel = ? AND row = ?", channel, row);
+      if (undelivered.length > 0) this.append([], undelivered, {});
+    });
+    const left = this.rowsOf(channel) - 1;
+    if (left > 0) this.#rows.set(channel, left);
+    else this.#rows.delete(channel);
+  }
+
+  /** Returns the channels that were failing when the object was last in memory. */
+  failingChannels(): FailingChannel[] {
+    return this.#storage.sql
+      .exec("SELECT channel, since, tries FROM failing")
+      .toArray()
+      .map(({ channel, since, tries }) => ({ channel: String(channel), since: Number(since), tries: Number(tries) }));
+  }
+
+  saveFailing({ channel, since, tries }: FailingChannel): void {
+    this.#storage.sql.exec(
+      "INSERT OR REPLACE INTO failing (channel, since, tries) VALUES (?, ?, ?)",
+      channel,
+      since,
+      tries,
+    );
+  }
+
+  removeFailing(channel: string): void {
+    this.#storage.sql.exec("DELETE FROM failing WHERE channel = ?", channel);
   }
 
   /** Returns the oldest dead letters that are not in Redis yet. */
-  pendingDeadLetters(): (DeadLetter & { row: number })[] {
+  pendingDeadLetters(limit: number): (DeadLetter & { row: number })[] {
     return this.#storage.sql
-      .exec("SELECT row, letter FROM dead ORDER BY row LIMIT ?", MAX_DEAD_LETTERS_LOADED)
+      .exec("SELECT row, letter FROM dead ORDER BY row LIMIT ?", limit)
       .toArray()
-      .map(({ row, letter }) => ({ row: Number(row), ...(JSON.parse(String(letter)) as DeadLetter) }));
+      .map(({ row, letter }) => ({ row: Number(row), ...parseStoredLetter(String(letter)) }));
   }
 
-  /** Removes and counts a dead letter that was written to Redis. */
-  removeDeadLetter(row: number): void {
-    this.#storage.sql.exec("DELETE FROM dead WHERE row = ?", row);
-    this.update({ deadLetters: this.#state.deadLetters + 1 });
+  /** Removes and counts dead letters that were written to Redis. */
+  removeDeadLetters(rows: number[]): void {
+    this.#storage.transactionSync(() => {
+      for (const row of rows) this.#storage.sql.exec("DELETE FROM dead WHERE row = ?", row);
+      this.update({ deadLetters: this.#state.deadLetters + rows.length });
+    });
   }
-}
 
-function readState(stored: unknown): RelayState {
-  const parsed = storedState.safeParse(stored).data;
-  if (!parsed) return INITIAL;
-  const { id, added, untoldGapAt, ...same } = parsed;
-  return { ...same, cursor: id, entriesAdded: added, pendingGapAt: untoldGapAt };
-}
+  #load(): void {
+    const stored = this.#storage.kv.get(STATE);
+    const parsed = storedState.safeParse(stored).data;
+    if (parsed) {
+      this.#state = fromStored(parsed, () => this.#unusedRow());
+      this.#memory = new ReadMemory(parsed.read);
+      this.#unknownFields = parsed;
+      return;
+    }
+    this.#state = { ...INITIAL, nextRow: this.#unusedRow() };
+    if (stored === undefined) return;
+    // The stream is read from its start. What it no longer has may be lost, so the channels begin new epochs.
+    logFault("relay_state", new Error("the stored state cannot be read"));
+    this.#state = { ...this.#state, gaps: 1, pendingGapAt: Date.now() };
+  }
 
-function storedForm({ cursor, entriesAdded, pendingGapAt, ...same }: RelayState): z.infer<typeof storedState> {
-  return { ...same, id: cursor, added: entriesAdded, untoldGapAt: pendingGapAt };
+  /** Returns a number that no stored row has. */
+  #unusedRow(): number {
+    const query = "SELECT (SELECT max(row) FROM outbox) AS outbox, (SELECT max(row) FROM dead) AS dead";
+    const { outbox, dead } = this.#storage.sql.exec(query).one();
+    return Math.max(Number(outbox ?? 0), Number(dead ?? 0)) + 1;
+  }
+
+  #stored(state: RelayState, read: string[]): object {
+    return { ...this.#unknownFields, ...toStored(state), read: this.#memory.storedWith(read) };
+  }
 }

@@ -29,14 +29,20 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
   }
 
   async status(): Promise<RelayStatus> {
-    if (!this.#pipeline) return { redis: "disabled", gaps: 0, deadLetters: 0 };
+    if (!this.#pipeline) return { redis: "disabled", gaps: 0, deadLetters: 0, problems: [], failingChannels: 0 };
     if (Date.now() - this.#pipeline.redisHealth.checkedAt > STALE_STATUS_MS) {
       const work = this.#pipeline.work();
       this.ctx.waitUntil(work);
       await Promise.race([work, scheduler.wait(MAX_STATUS_WAIT_MS)]);
     }
     const { gaps, deadLetters } = this.#pipeline.store.state;
-    return { redis: this.#pipeline.redisHealth.isHealthy ? "healthy" : "unavailable", gaps, deadLetters };
+    return {
+      redis: this.#pipeline.redisHealth.isHealthy ? "healthy" : "unavailable",
+      gaps,
+      deadLetters,
+      problems: this.#pipeline.problems,
+      failingChannels: this.#pipeline.failingChannels,
+    };
   }
 
   async metrics(): Promise<RelayMetrics> {

@@ -1,18 +1,22 @@
+import type { AcceptedEvent } from "../../protocol/publish.ts";
 import { entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
-import { toDeadLetter } from "./dead-letters.ts";
-import { entryTime, readEntry, type StreamEntry } from "./entry.ts";
-import { findGap, STREAM_START, type StreamGap } from "./gaps.ts";
-import type { RelayState, RelayStore } from "./relay-store.ts";
-import { parseEntries, parseStreamInfo, type StreamInfo } from "./replies.ts";
+import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
+import { entryTime, type ReadEntry, readEntry, type StreamEntry } from "./entry.ts";
+import { countMissing, findGap, STREAM_START, type StreamGap } from "./gaps.ts";
+import { entryKey } from "./read-memory.ts";
+import type { RelayState } from "./relay-state.ts";
+import type { RelayStore } from "./relay-store.ts";
+import { parseEntries, parseStreamInfo, type StreamInfo, utf8EntryIds } from "./replies.ts";
 
 /** Entries per read: few at first, because each may be megabytes, and more while they turn out to be small. */
 const MIN_BATCH = 10;
 const MAX_BATCH = 1000;
 const BATCH_GROWTH = 4;
 const LARGE_REPLY_CHARACTERS = 1024 * 1024;
-/** How many entries are read between two trims. */
+/** The stream is trimmed after this many entries and after this time: until then, the relay remembers what it has read. */
 const TRIM_AFTER_ENTRIES = 1000;
+const TRIM_AFTER_MS = 60_000;
 
 export interface ReadResult {
   /** Whether more may be waiting in the stream. */
@@ -22,22 +26,33 @@ export interface ReadResult {
   rejected: number;
 }
 
+const NOT_UTF8: ReadEntry = { ok: false, code: "not_utf8", reason: "contains bytes that are not UTF-8" };
+
 type GapState = Pick<RelayState, "gaps" | "pendingGapAt">;
 
 /**
  * Reads the stream from the cursor into the store. Redis reports no error when unread entries are gone, so every read
- * starts with the last entry read before: if that is missing, others may be missing, too.
+ * starts with the last entry read before: if that is missing or another one, others may be missing, too. After a failover
+ * that has set the stream back, it is read from the start, without the entries that the store remembers.
  */
 export class StreamReader {
   readonly #client: RedisClient;
   readonly #store: RelayStore;
   readonly #stream: string;
+  readonly #isFull: (channel: string) => boolean;
   #batch = MIN_BATCH;
 
-  constructor(client: RedisClient, store: RelayStore, stream: string) {
+  /** @param isFull Whether a channel may have no more events in the outbox. Further ones become dead letters. */
+  constructor(
+    client: RedisClient,
+    store: RelayStore,
+    stream: string,
+    isFull: (channel: string) => boolean = () => false,
+  ) {
     this.#client = client;
     this.#store = store;
     this.#stream = stream;
+    this.#isFull = isFull;
     client.syncToken = store.state.syncToken;
   }
 
@@ -45,26 +60,30 @@ export class StreamReader {
   async read(): Promise<ReadResult> {
     const { cursor, entriesAdded } = this.#store.state;
     const isFirstRead = cursor === STREAM_START;
+    const entries = await this.#readBatch(isFirstRead ? "-" : cursor);
     const batch = this.#batch;
-    const entries = await this.#range(isFirstRead ? "-" : cursor, batch + 1);
+    const invalid = await this.#notUtf8(entries);
     const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
     this.#batch = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(batch * BATCH_GROWTH, MAX_BATCH);
 
-    const hasCursor = entries[0]?.id === cursor;
+    const first = entries[0];
+    // An entry that took the cursor's id after the stream was set back is not the cursor's.
+    const isReplaced =
+      first?.id === cursor && this.#store.memory.hasId(cursor) && !this.#store.memory.has(entryKey(first));
+    const hasCursor = first?.id === cursor && !isReplaced;
     const isContinuous = isFirstRead || hasCursor;
     const unread = hasCursor ? entries.slice(1) : entries;
     const needsInfo = !isContinuous || (entriesAdded === null && unread.length > 0);
     const info = needsInfo ? await this.#info() : null;
 
-    const gap = isContinuous ? null : this.#gapSince(info);
-    const { gaps, pendingGapAt } = this.#store.state;
-    const gapState = gap ? { gaps: gaps + 1, pendingGapAt: Date.now() } : { gaps, pendingGapAt };
+    const gap = isContinuous ? null : isReplaced ? ({ kind: "recreated" } as const) : this.#gapSince(info);
+    const gapState = this.#gapState(gap);
     if (gap && gap.kind !== "trimmed") {
       // Another stream, or none: start from its beginning.
       this.#store.update({ ...gapState, cursor: STREAM_START, entriesAdded: null });
       return { hasMore: true, gap, rejected: 0 };
     }
-    const rejected = this.#append(unread, gap?.lost ?? 0, info, gapState);
+    const rejected = this.#append(unread, invalid, gap?.lost ?? 0, info, gapState);
     return { hasMore: unread.length >= batch, gap, rejected };
   }
 
@@ -81,12 +100,29 @@ export class StreamReader {
     return { entries, since: oldest ? entryTime(oldest.id, Date.now()) : null };
   }
 
-  /** Removes entries from the stream once enough have been read. */
-  async trim(): Promise<void> {
-    const { cursor, untrimmed } = this.#store.state;
-    if (untrimmed < TRIM_AFTER_ENTRIES) return;
-    await this.#client.command("XTRIM", this.#stream, "MINID", "~", cursor);
-    this.#store.update({ untrimmed: 0 });
+  /**
+   * Removes the entries that were read from the stream, once there are enough of them or the last trim was long ago.
+   * Returns a gap when entries after the cursor turn out to be missing.
+   */
+  async trim(): Promise<StreamGap | null> {
+    const { cursor, entriesAdded, untrimmed, trimmedAt } = this.#store.state;
+    const isDue = untrimmed >= TRIM_AFTER_ENTRIES || (untrimmed > 0 && Date.now() - trimmedAt >= TRIM_AFTER_MS);
+    if (!isDue) return null;
+    // Exactly, not with `~`: what is left below the cursor would have to be remembered.
+    await this.#client.command("XTRIM", this.#stream, "MINID", cursor);
+    const info = await this.#info();
+    const missing = info === "unknown" || entriesAdded === null ? 0 : countMissing({ cursor, entriesAdded }, info);
+    const gap = missing ? ({ kind: "trimmed", lost: missing } as const) : null;
+    this.#store.trimmed({
+      ...this.#gapState(gap),
+      entriesAdded: entriesAdded === null ? null : entriesAdded + (missing ?? 0),
+    });
+    return gap;
+  }
+
+  #gapState(gap: StreamGap | null): GapState {
+    const { gaps, pendingGapAt } = this.#store.state;
+    return gap ? { gaps: gaps + 1, pendingGapAt: Date.now() } : { gaps, pendingGapAt };
   }
 
   #gapSince(info: StreamInfo | "unknown" | null): StreamGap | null {
@@ -96,23 +132,68 @@ export class StreamReader {
     return findGap({ cursor, entriesAdded: entriesAdded ?? 0 }, info);
   }
 
-  /** Appends entries to the store, with the new cursor and what is known of a gap. Returns how many are not events. */
-  #append(entries: StreamEntry[], lost: number, info: StreamInfo | "unknown" | null, gapState: GapState): number {
+  /**
+   * Appends the entries that were not read before to the store, with the new cursor and what is known of a gap. Returns how
+   * many are not events.
+   */
+  #append(
+    entries: StreamEntry[],
+    invalid: Set<string>,
+    lost: number,
+    info: StreamInfo | "unknown" | null,
+    gapState: GapState,
+  ): number {
     if (entries.length === 0 && lost === 0) return 0;
     const { cursor, entriesAdded, untrimmed } = this.#store.state;
     // On the first read, what the stream had removed by then counts as read: those entries were never promised.
     const before = entriesAdded ?? (info && info !== "unknown" ? info.entriesAdded - info.length : null);
-    const read = entries.map((entry) => ({ entry, result: readEntry(entry) }));
-    const events = read.flatMap(({ result }) => (result.ok ? [result.event] : []));
-    const rejected = read.flatMap(({ entry, result }) => (result.ok ? [] : [toDeadLetter(entry, result.reason)]));
-    this.#store.append(events, rejected, {
+    const events: AcceptedEvent[] = [];
+    const rejected: DeadLetter[] = [];
+    const keys: string[] = [];
+    const isFull = memoized(this.#isFull);
+    const now = Date.now();
+    for (const entry of entries) {
+      const key = entryKey(entry);
+      if (this.#store.memory.has(key)) continue;
+      keys.push(key);
+      // The id of an entry that took an old one's id would make its event a duplicate or a conflict.
+      const fallbackId = this.#store.memory.hasId(entry.id) ? key : entry.id;
+      const read = invalid.has(entry.id) ? NOT_UTF8 : readEntry(entry, now, fallbackId);
+      if (!read.ok) rejected.push(toDeadLetter(entry, read.code, read.reason));
+      else if (isFull(read.event.channel))
+        rejected.push(toDeadLetter(entry, "channel_full", "too many events wait for its channel"));
+      else events.push(read.event);
+    }
+    const change = {
       ...gapState,
       cursor: entries.at(-1)?.id ?? cursor,
       entriesAdded: before === null ? null : before + lost + entries.length,
       syncToken: this.#client.syncToken,
       untrimmed: untrimmed + entries.length,
-    });
+    };
+    this.#store.append(events, rejected, change, keys);
     return rejected.length;
+  }
+
+  /** Reads the next entries, and the one at the cursor. A reply that is too large for a client or a proxy fails: fewer are read. */
+  async #readBatch(start: string): Promise<StreamEntry[]> {
+    try {
+      return await this.#range(start, this.#batch + 1);
+    } catch (error) {
+      if (this.#batch === 1) throw error;
+      this.#batch = 1;
+      return this.#range(start, this.#batch + 1);
+    }
+  }
+
+  /** Returns the ids of the entries that are not UTF-8. Decoding has replaced what is not, which valid text may contain, too. */
+  async #notUtf8(entries: StreamEntry[]): Promise<Set<string>> {
+    const suspects = entries.filter(({ fields }) => fields.flat().some((text) => text.includes("\uFFFD")));
+    const [first, last] = [suspects[0], suspects.at(-1)];
+    if (!first || !last) return new Set();
+    const valid = utf8EntryIds(await this.#client.encodedCommand("XRANGE", this.#stream, first.id, last.id));
+    if (!valid) throw new RedisError("unavailable", "unexpected reply to XRANGE");
+    return new Set(suspects.map(({ id }) => id).filter((id) => !valid.has(id)));
   }
 
   async #range(start: string, count: number): Promise<StreamEntry[]> {
@@ -130,4 +211,13 @@ export class StreamReader {
       throw error;
     }
   }
+}
+
+function memoized<T>(answer: (key: string) => T): (key: string) => T {
+  const known = new Map<string, T>();
+  return (key) => {
+    const value = known.get(key) ?? answer(key);
+    known.set(key, value);
+    return value;
+  };
 }

@@ -1,15 +1,7 @@
-import { expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { RelayStore } from "../../../src/ingress/redis/relay-store.ts";
-
-/** Storage with the key-value part only; the tables are tested with a real Redis (`test/chaos`). */
-function storageWith(stored: unknown): { storage: DurableObjectStorage; kv: Map<string, unknown> } {
-  const kv = new Map([["state", stored]]);
-  const storage = {
-    kv: { get: (key: string) => kv.get(key), put: (key: string, value: unknown) => kv.set(key, value) },
-    sql: { exec: () => {} },
-  };
-  return { storage: storage as unknown as DurableObjectStorage, kv };
-}
+import type { AcceptedEvent } from "../../../src/protocol/publish.ts";
+import { MemoryStorage } from "../../support/object-storage.ts";
 
 /** As versions have stored it from the first one on. */
 const STORED = {
@@ -22,17 +14,127 @@ const STORED = {
   deadLetters: 4,
   untoldGapAt: 1700,
 };
+const CHANNEL = "order_123e4567-e89b-12d3-a456-426614174000";
 
-test("the relay's state keeps its stored form, so another version can read it", () => {
-  const { storage, kv } = storageWith(STORED);
-  const store = new RelayStore(storage);
-  expect(store.state).toMatchObject({ cursor: "5-0", entriesAdded: 3, pendingGapAt: 1700, deadLetters: 4 });
-  store.update({ cursor: "6-0", pendingGapAt: null });
-  expect(kv.get("state")).toEqual({ ...STORED, id: "6-0", untoldGapAt: null });
+const event = (id: string): AcceptedEvent => ({
+  channel: CHANNEL,
+  id,
+  type: "order_shipped",
+  data: "{}",
+  version: null,
+  request: null,
+  productId: null,
+  order: null,
+  statusChange: { status: "shipped" },
+  acceptedAt: 1700,
 });
 
-test("a relay without stored state starts at the beginning of the stream", () => {
-  for (const stored of [undefined, "unreadable"]) {
-    expect(new RelayStore(storageWith(stored).storage).state).toMatchObject({ cursor: "0-0", entriesAdded: null });
-  }
+let faults: string[];
+beforeEach(() => {
+  faults = [];
+  vi.spyOn(console, "error").mockImplementation((line) => faults.push(JSON.parse(line).where));
+});
+afterEach(() => vi.restoreAllMocks());
+
+function storeWith(stored: unknown): { storage: MemoryStorage; store: RelayStore } {
+  const storage = new MemoryStorage();
+  if (stored !== undefined) storage.kv.put("state", stored);
+  return { storage, store: new RelayStore(storage.asStorage) };
+}
+
+describe("the relay's state", () => {
+  test("keeps its stored form, so another version can read it", () => {
+    const { storage, store } = storeWith(STORED);
+    expect(store.state).toMatchObject({ cursor: "5-0", entriesAdded: 3, pendingGapAt: 1700, deadLetters: 4 });
+    store.update({ cursor: "6-0", pendingGapAt: null });
+    expect(storage.kv.get("state")).toMatchObject({ ...STORED, id: "6-0", untoldGapAt: null });
+  });
+
+  test("of the version before is read in full: no fresh start, and no row number is used twice", () => {
+    const { storage, store } = storeWith(STORED);
+    expect(store.state).toEqual({
+      cursor: "5-0",
+      entriesAdded: 3,
+      syncToken: "token",
+      nextRow: 8,
+      untrimmed: 2,
+      trimmedAt: 0,
+      gaps: 1,
+      deadLetters: 4,
+      pendingGapAt: 1700,
+    });
+    store.append([event("a")], [], { cursor: "6-0" }, ["6-0=x.1"]);
+    expect(storage.sql.exec("SELECT row FROM outbox").toArray()).toEqual([{ row: 8 }]);
+    expect(new RelayStore(storage.asStorage).memory.has("6-0=x.1")).toBe(true);
+    expect(faults).toEqual([]);
+  });
+
+  test("keeps the fields of a later version when it is rewritten", () => {
+    const { storage, store } = storeWith({ ...STORED, later: { a: 1 } });
+    store.update({ cursor: "6-0" });
+    expect(storage.kv.get("state")).toMatchObject({ id: "6-0", later: { a: 1 } });
+  });
+
+  test("that is missing is a start at the beginning of the stream", () => {
+    expect(storeWith(undefined).store.state).toMatchObject({ cursor: "0-0", entriesAdded: null, pendingGapAt: null });
+    expect(faults).toEqual([]);
+  });
+
+  test("that cannot be read is a fault: the stream is read from its start, in a new epoch, and rows stay apart", () => {
+    for (const stored of ["unreadable", { ...STORED, id: "not an id" }, { ...STORED, gaps: "many" }]) {
+      const { storage, store } = storeWith(STORED);
+      store.append([event("a")], [], { cursor: "6-0" });
+      storage.kv.put("state", stored);
+      const next = new RelayStore(storage.asStorage);
+      expect(faults.splice(0)).toEqual(["relay_state"]);
+      expect(next.state).toMatchObject({ cursor: "0-0", nextRow: 9, gaps: 1 });
+      expect(next.state.pendingGapAt).toBeGreaterThan(1700);
+      next.append([event("b")], [], { cursor: "7-0" });
+      expect(storage.sql.exec("SELECT row FROM outbox ORDER BY row").toArray()).toEqual([{ row: 8 }, { row: 9 }]);
+    }
+  });
+});
+
+describe("a stored row that cannot be read", () => {
+  test("becomes a dead letter, and the rows after it are delivered", () => {
+    const { storage, store } = storeWith(STORED);
+    for (const text of ["{broken", "[]", '[{"id":1}]']) {
+      storage.sql.exec("INSERT INTO outbox VALUES (?, ?, ?)", CHANNEL, store.state.nextRow, text);
+      store.update({ nextRow: store.state.nextRow + 1 });
+    }
+    store.append([event("a")], [], {});
+    expect(store.nextRow(CHANNEL)?.events.map(({ id }) => id)).toEqual(["a"]);
+    const letters = store.pendingDeadLetters(10);
+    expect(letters.map(({ code }) => code)).toEqual(["unreadable_row", "unreadable_row", "unreadable_row"]);
+    expect(letters[0]?.entry.fields).toEqual([
+      ["channel", CHANNEL],
+      ["stored", "{broken"],
+    ]);
+    expect(faults).toHaveLength(3);
+  });
+
+  test("does not stop the metrics", () => {
+    const { storage, store } = storeWith(STORED);
+    storage.sql.exec("INSERT INTO outbox VALUES (?, ?, ?)", CHANNEL, 1, "{broken");
+    store.append([event("a")], [], {});
+    expect(store.backlog).toEqual({ events: 1, since: 1700 });
+  });
+
+  test("of the dead letters becomes one with what was stored, and one of the first version keeps its reason", () => {
+    const { storage, store } = storeWith(STORED);
+    storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 1, "{broken");
+    const first = { entry: { id: "1-1", fields: [["channel", "x"]] }, reason: "lacks type" };
+    storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 2, JSON.stringify(first));
+    expect(store.pendingDeadLetters(10)).toMatchObject([
+      { row: 1, code: "unreadable_row" },
+      { row: 2, ...first, code: "not_an_event" },
+    ]);
+  });
+});
+
+test("an event that the first version stored without its time counts from now", () => {
+  const { storage, store } = storeWith(STORED);
+  const { acceptedAt: _, ...first } = event("a");
+  storage.sql.exec("INSERT INTO outbox VALUES (?, ?, ?)", CHANNEL, 1, JSON.stringify([first]));
+  expect(store.nextRow(CHANNEL)?.events[0]).toMatchObject({ id: "a", acceptedAt: expect.any(Number) });
 });

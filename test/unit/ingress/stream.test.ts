@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { entryTime, readEntry } from "../../../src/ingress/redis/entry.ts";
-import { compareIds, findGap } from "../../../src/ingress/redis/gaps.ts";
-import { parseEntries, parseStreamInfo } from "../../../src/ingress/redis/replies.ts";
+import { compareIds, countMissing, findGap } from "../../../src/ingress/redis/gaps.ts";
+import { parseEntries, parseStreamInfo, type StreamInfo } from "../../../src/ingress/redis/replies.ts";
 import { checkEvent, MAX_EVENT_BYTES } from "../../../src/protocol/publish.ts";
 import { entryFields } from "../../../src/protocol/stream.ts";
 
@@ -52,7 +52,15 @@ test("an entry's id says when it was added, unless that time is implausible", ()
 });
 
 describe("a gap", () => {
-  const info = (length: number, entriesAdded: number, lastId: string) => ({ length, entriesAdded, lastId });
+  /** A stream in which nothing that was read is left. */
+  const info = (length: number, entriesAdded: number, lastId: string, more: Partial<StreamInfo> = {}): StreamInfo => ({
+    length,
+    entriesAdded,
+    lastId,
+    firstId: length > 0 ? lastId : null,
+    maxDeletedId: "0-0",
+    ...more,
+  });
   const read = { cursor: "5-0", entriesAdded: 100 };
 
   test("is not found when only read entries were removed", () =>
@@ -63,6 +71,25 @@ describe("a gap", () => {
     expect(findGap(read, info(3, 3, "9-0"))).toEqual({ kind: "recreated" });
     expect(findGap(read, info(100, 200, "4-9"))).toEqual({ kind: "recreated" });
     expect(findGap(read, null)).toEqual({ kind: "flushed" });
+  });
+  test("is not found when the last entry read was deleted by id, whatever is left before it", () => {
+    expect(findGap(read, info(10, 109, "9-0", { firstId: "1-0", maxDeletedId: "5-0" }))).toBeNull();
+    expect(findGap(read, info(9, 109, "9-0", { firstId: "6-0", maxDeletedId: "5-0" }))).toBeNull();
+    expect(findGap(read, info(0, 100, "5-0", { maxDeletedId: "5-0" }))).toBeNull();
+  });
+  test("has an unknown size when unread entries were deleted by id, and the last one read", () =>
+    expect(findGap(read, info(10, 110, "9-0", { firstId: "1-0", maxDeletedId: "7-0" }))).toEqual({ kind: "deleted" }));
+  test("is found when the stream was set back and grew beyond the cursor again", () =>
+    expect(findGap(read, info(50, 101, "9-0", { firstId: "1-0", maxDeletedId: "2-0" }))).toEqual({
+      kind: "recreated",
+    }));
+  test("behind the cursor is found by counting, as when unread entries were deleted by id", () => {
+    expect(countMissing(read, info(1, 100, "5-0", { firstId: "5-0" }))).toBe(0);
+    expect(countMissing(read, info(3, 104, "9-0", { firstId: "5-0" }))).toBe(2);
+    expect(countMissing(read, info(2, 104, "9-0", { firstId: "7-0" }))).toBe(2);
+    for (const other of [null, info(3, 3, "9-0"), info(1, 100, "4-0"), info(5, 104, "9-0", { firstId: "1-0" })]) {
+      expect(countMissing(read, other)).toBeNull();
+    }
   });
   test("is not found before the first read", () =>
     expect(findGap({ cursor: "0-0", entriesAdded: 0 }, null)).toBeNull());
@@ -101,7 +128,10 @@ describe("Redis replies", () => {
       "first-entry",
       null,
     ];
-    expect(parseStreamInfo(reply)).toEqual({ length: 3, entriesAdded: 9, lastId: "5-0" });
+    const info = { length: 3, entriesAdded: 9, lastId: "5-0", firstId: null, maxDeletedId: "0-0" };
+    expect(parseStreamInfo(reply)).toEqual(info);
+    const more = ["max-deleted-entry-id", "4-0", ...reply.slice(0, -1), ["3-0", ["a", "1"]]];
+    expect(parseStreamInfo(more)).toEqual({ ...info, firstId: "3-0", maxDeletedId: "4-0" });
     for (const odd of [null, "OK", [], ["length", "x"]]) expect(parseStreamInfo(odd)).toBeNull();
   });
 

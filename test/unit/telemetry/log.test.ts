@@ -26,7 +26,7 @@ describe("the log", () => {
       code: 401,
       reason_detail: "key",
     });
-    logFault("alarm", new TypeError("no\nsuch thing"), { channel: "products" });
+    logFault("maintenance", new TypeError("no\nsuch thing"), { channel: "products" });
     vi.restoreAllMocks();
     expect(lines.map(([level]) => level)).toEqual(["info", "info", "warn", "error"]);
     for (const [level, line] of lines) {

@@ -1,0 +1,119 @@
+import * as z from "zod";
+import { chunksOf } from "../../protocol/chunks.ts";
+import { DEAD_LETTER_REASONS, type DeadLetterCode, isDeadLetterCode } from "../../protocol/dead-letters.ts";
+import { DEAD_LETTERS, DOORBELL } from "../../protocol/stream.ts";
+import type { RedisCommand } from "../redis/connection.ts";
+import type { RedisSession } from "../redis/session.ts";
+import { CommandError, EXIT } from "../shared/command-error.ts";
+
+/** Letters in one read, each of 64 KB at most. */
+const PAGE = 100;
+/** Characters in one request; Upstash accepts at least 1 MB. */
+const MAX_REQUEST_LENGTH = 512 * 1024;
+
+/** A dead letter, as the relay has written it. */
+export interface DeadLetterEntry {
+  /** Its id in the dead-letter stream. */
+  id: string;
+  code: DeadLetterCode;
+  /** What exactly was wrong. */
+  detail: string;
+  /** The id of the stream entry, or of the event when the entry was read before. */
+  entryId: string;
+  /** The name of the channel, as far as there is one. */
+  channel: string;
+  /** When it was added, in milliseconds since 1970. */
+  at: number;
+  /** The entry's fields. */
+  fields: Record<string, string>;
+  canRetry: boolean;
+}
+
+const page = z.array(z.tuple([z.string(), z.array(z.string())]));
+const entryFields = z.record(z.string(), z.string());
+
+/** Yields the dead letters, oldest first. @param ids Only these; all of them when empty. @throws {CommandError} */
+export async function* readDeadLetters(session: RedisSession, ids: string[]): AsyncGenerator<DeadLetterEntry[]> {
+  if (ids.length > 0) {
+    const found = await run(
+      session,
+      ids.map((id) => ["XRANGE", DEAD_LETTERS, id, id]),
+    );
+    const missing = ids.filter((_, i) => page.parse(found[i]).length === 0);
+    if (missing.length > 0) throw new CommandError(EXIT.failed, `No dead letter has the id ${missing.join(" or ")}.`);
+    return yield found.flatMap((reply) => page.parse(reply).map(parseLetter));
+  }
+  // Retried events that die again while this runs come after the last letter of now, and are left alone.
+  const [newest] = await run(session, [["XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", "1"]]);
+  const last = page.parse(newest)[0]?.[0];
+  if (last === undefined) return;
+  for (let from = "-"; ; ) {
+    const [reply] = await run(session, [["XRANGE", DEAD_LETTERS, from, last, "COUNT", String(PAGE)]]);
+    const letters = page.parse(reply).map(parseLetter);
+    if (letters.length > 0) yield letters;
+    if (letters.length < PAGE) return;
+    from = `(${letters.at(-1)?.id}`;
+  }
+}
+
+/**
+ * Adds the entries of dead letters to the stream again, then removes the letters. An interruption in between repeats
+ * events; the service applies an id once.
+ */
+export async function retryDeadLetters(
+  session: RedisSession,
+  stream: string,
+  letters: DeadLetterEntry[],
+): Promise<void> {
+  const commands = letters.map(
+    (letter): RedisCommand => ["XADD", stream, "*", ...Object.entries(retried(letter)).flat()],
+  );
+  let done = 0;
+  for (const { length } of chunksOf(
+    commands.map((command) => command.join()),
+    MAX_REQUEST_LENGTH,
+  )) {
+    await run(session, commands.slice(done, done + length));
+    await run(session, [["XDEL", DEAD_LETTERS, ...letters.slice(done, done + length).map(({ id }) => id)]]);
+    done += length;
+  }
+  await session.run([["PUBLISH", DOORBELL, "1"]]);
+}
+
+/** An entry without an event id gets the one that it had: its own id in the stream. */
+function retried({ fields, entryId }: DeadLetterEntry): Record<string, string> {
+  return fields.id === undefined && entryId !== "" ? { ...fields, id: entryId } : fields;
+}
+
+function parseLetter([id, words]: [string, string[]]): DeadLetterEntry {
+  const values = new Map(words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1] ?? ""] as const] : [])));
+  const fields = parseFields(values.get("entry") ?? "");
+  // Letters of the first version have no code.
+  const code = values.get("code") ?? "not_an_event";
+  const known = isDeadLetterCode(code) ? code : "not_an_event";
+  return {
+    id,
+    code: known,
+    detail: values.get("reason") ?? "",
+    entryId: values.get("entry_id") ?? "",
+    channel: fields?.channel ?? "",
+    at: Number(id.split("-")[0]),
+    fields: fields ?? {},
+    canRetry: DEAD_LETTER_REASONS[known].canRetry && !values.has("cut") && fields !== null,
+  };
+}
+
+function parseFields(json: string): Record<string, string> | null {
+  try {
+    return entryFields.parse(JSON.parse(json));
+  } catch {
+    return null;
+  }
+}
+
+async function run(session: RedisSession, commands: RedisCommand[]): Promise<unknown[]> {
+  const replies = await session.run(commands);
+  const refused = replies.find((reply) => reply instanceof Error);
+  if (refused) throw new CommandError(EXIT.failed, `Redis refused it: ${refused.message}`);
+  return replies;
+}

@@ -1,0 +1,104 @@
+import { backoffCeiling } from "../../protocol/backoff.ts";
+import type { FailingChannel, RelayStore } from "./relay-store.ts";
+
+/** Back-off of a failing channel. Without jitter: there is only one relay, and it limits its own concurrency. */
+const BASE_RETRY_MS = 500;
+const MAX_RETRY_MS = 30_000;
+/** After this many failures while the platform worked, the channel's events become dead letters: about four hours. */
+export const MAX_TRIES = 500;
+/** How long a delivery to another channel shows that the platform works. */
+const EVIDENCE_MS = 60_000;
+/** What may wait for a failing channel: further events become dead letters. */
+export const MAX_ROWS_PER_CHANNEL = 1000;
+/** What may wait for all channels together: then nothing more is read, or failing channels are full. */
+export const MAX_WAITING_ROWS = 10_000;
+/** Shorter failures are no reason to call the service degraded, as while an object is moved. */
+const DEGRADED_AFTER_MS = 60_000;
+
+interface Failing extends FailingChannel {
+  /** Whether its own code failed the last time; false when that is not known. */
+  isOwnFailure: boolean;
+  failures: number;
+  retryAt: number;
+}
+
+/**
+ * Knows which channels take no events at the moment. A failure counts towards giving up only while the platform works:
+ * when the channel's own code failed, or another channel took events lately. So an outage of the platform never makes
+ * dead letters; then reading stops, and the entries wait in the stream.
+ */
+export class FailingChannels {
+  readonly #store: RelayStore;
+  readonly #channels = new Map<string, Failing>();
+  #deliveredAt = Number.NEGATIVE_INFINITY;
+
+  constructor(store: RelayStore) {
+    this.#store = store;
+    for (const known of store.failingChannels()) {
+      this.#channels.set(known.channel, { ...known, isOwnFailure: false, failures: known.tries, retryAt: 0 });
+    }
+  }
+
+  has(channel: string): boolean {
+    return this.#channels.has(channel);
+  }
+
+  /** When the next one is due, in milliseconds since 1970; Infinity when none is failing. */
+  get nextRetryAt(): number {
+    return Math.min(...[...this.#channels.values()].map(({ retryAt }) => retryAt));
+  }
+
+  /** Names the channels to try again. */
+  due(now: number): string[] {
+    return [...this.#channels.values()].filter(({ retryAt }) => retryAt <= now).map(({ channel }) => channel);
+  }
+
+  /** How many have been failing for longer than a moment. */
+  count(now: number): number {
+    return [...this.#channels.values()].filter(({ since }) => now - since >= DEGRADED_AFTER_MS).length;
+  }
+
+  /** Records a failure. Returns whether to give up the events that were to be delivered. */
+  failed(channel: string, isOwnFailure: boolean, now: number): boolean {
+    const known = this.#channels.get(channel) ?? { channel, since: now, tries: 0, failures: 0 };
+    const isEvidence = isOwnFailure || this.#isPlatformUp(now);
+    const tries = known.tries + (isEvidence ? 1 : 0);
+    const retryAt = now + backoffCeiling(known.failures, BASE_RETRY_MS, MAX_RETRY_MS);
+    this.#channels.set(channel, { ...known, isOwnFailure, tries, failures: known.failures + 1, retryAt });
+    // Stored with each try, because the object is evicted between retries when it has nothing else to do.
+    if (isEvidence && tries <= MAX_TRIES) this.#store.saveFailing({ channel, since: known.since, tries });
+    return isEvidence && tries >= MAX_TRIES;
+  }
+
+  /** Records that a channel took events; more may be waiting for it. */
+  delivered(channel: string, now: number): void {
+    this.#deliveredAt = now;
+    this.recovered(channel);
+  }
+
+  /** Records that nothing waits for a channel any more. */
+  recovered(channel: string): void {
+    if (!this.#channels.delete(channel)) return;
+    this.#store.removeFailing(channel);
+  }
+
+  /** Whether a channel may have no more events in the outbox. */
+  isFull(channel: string, now: number): boolean {
+    const known = this.#channels.get(channel);
+    if (!known || !(known.isOwnFailure || this.#isPlatformUp(now))) return false;
+    return this.#store.rowsOf(channel) >= MAX_ROWS_PER_CHANNEL || this.#store.waitingRows >= MAX_WAITING_ROWS;
+  }
+
+  /**
+   * Whether to stop reading: too much waits, and nothing shows that the platform works. While it does work, full channels
+   * keep the outbox from growing.
+   */
+  isReadingPaused(now: number): boolean {
+    if (this.#store.waitingRows < MAX_WAITING_ROWS) return false;
+    return !this.#isPlatformUp(now) && [...this.#channels.values()].some(({ isOwnFailure }) => !isOwnFailure);
+  }
+
+  #isPlatformUp(now: number): boolean {
+    return now - this.#deliveredAt < EVIDENCE_MS;
+  }
+}

@@ -1,0 +1,76 @@
+import * as z from "zod";
+import { STREAM_START } from "./gaps.ts";
+import { storedMemory } from "./read-memory.ts";
+
+/** The relay's state, kept as one row, and its stored form. Pure. */
+
+export interface RelayState {
+  /** The id of the last entry read; `STREAM_START` before the first. */
+  cursor: string;
+  /** How many entries had ever been added to the stream when that entry was read; null before that is looked up. */
+  entriesAdded: number | null;
+  /** Upstash's token that makes reads see earlier writes on any replica. */
+  syncToken: string;
+  /** The number of the next row in either table. */
+  nextRow: number;
+  /** How many entries were read since the stream was last trimmed. */
+  untrimmed: number;
+  /** When the stream was last trimmed, in milliseconds since 1970; 0 for never. */
+  trimmedAt: number;
+  /** Gaps found so far. */
+  gaps: number;
+  /** Dead letters written so far. */
+  deadLetters: number;
+  /** When a gap was found that some channels have not been notified of, in milliseconds since 1970. */
+  pendingGapAt: number | null;
+}
+
+export const INITIAL: RelayState = {
+  cursor: STREAM_START,
+  entriesAdded: null,
+  syncToken: "",
+  nextRow: 1,
+  untrimmed: 0,
+  trimmedAt: 0,
+  gaps: 0,
+  deadLetters: 0,
+  pendingGapAt: null,
+};
+
+/**
+ * The stored form, whose field names are those of every version so far. A new field needs a default, because earlier
+ * versions have not written it; fields of later versions are kept, so that rolling back one version loses nothing.
+ */
+export const storedState = z.looseObject({
+  id: z.string().regex(/^\d{1,20}-\d{1,20}$/),
+  added: z.number().nullable().default(null),
+  syncToken: z.string().default(""),
+  nextRow: z.int().min(1).optional(),
+  untrimmed: z.number().default(0),
+  trimmedAt: z.number().default(0),
+  gaps: z.number().default(0),
+  deadLetters: z.number().default(0),
+  untoldGapAt: z.number().nullable().default(null),
+  /** What the relay remembers of the entries that it has read. */
+  read: storedMemory.default({ before: "", sinceTrim: "" }),
+});
+export type StoredState = z.infer<typeof storedState>;
+
+/** @param unusedRow Finds the next row's number for a state that does not say. */
+export function fromStored({ id, added, untoldGapAt, ...same }: StoredState, unusedRow: () => number): RelayState {
+  return {
+    cursor: id,
+    entriesAdded: added,
+    syncToken: same.syncToken,
+    nextRow: same.nextRow ?? unusedRow(),
+    untrimmed: same.untrimmed,
+    trimmedAt: same.trimmedAt,
+    gaps: same.gaps,
+    deadLetters: same.deadLetters,
+    pendingGapAt: untoldGapAt,
+  };
+}
+
+export function toStored({ cursor, entriesAdded, pendingGapAt, ...same }: RelayState): Omit<StoredState, "read"> {
+  return { ...same, id: cursor, added: entriesAdded, untoldGapAt: pendingGapAt };
+}

@@ -1,0 +1,66 @@
+import * as z from "zod";
+import { isDeadLetterCode } from "../../protocol/dead-letters.ts";
+import type { AcceptedEvent } from "../../protocol/publish.ts";
+import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
+
+/** The stored form of events and dead letters: written by this version or a neighbouring one, so it is parsed. Pure. */
+
+const storedLetter = z.object({
+  entry: z.object({ id: z.string(), fields: z.array(z.tuple([z.string(), z.string()])) }),
+  reason: z.string(),
+  // The first version stored neither.
+  code: z.string().refine(isDeadLetterCode).default("not_an_event"),
+  isCut: z.boolean().default(false),
+});
+
+/** Parses a stored dead letter. One that cannot be read becomes a dead letter with the stored text. */
+export function parseStoredLetter(text: string): DeadLetter {
+  return storedLetter.safeParse(parseJson(text)).data ?? unreadable("dead", text);
+}
+
+/** Makes a dead letter of stored text that cannot be read. */
+export function unreadable(channel: string, text: string): DeadLetter {
+  const fields: [string, string][] = [
+    ["channel", channel],
+    ["stored", text],
+  ];
+  return toDeadLetter({ id: "", fields }, "unreadable_row", "what the relay had stored cannot be read");
+}
+
+const storedEvents = z
+  .array(
+    z.looseObject({
+      channel: z.string(),
+      id: z.string().min(1),
+      type: z.string(),
+      data: z.string(),
+      version: z.number().nullable().default(null),
+      request: z.string().nullable().default(null),
+      productId: z.string().nullable().default(null),
+      order: z
+        .looseObject({ user_id: z.string(), status: z.string(), payment_status: z.string() })
+        .nullable()
+        .default(null),
+      statusChange: z.looseObject({}).default({}),
+      // The first version stored none.
+      acceptedAt: z.number().optional(),
+    }),
+  )
+  .min(1);
+
+/** Parses the events of an outbox row. Returns null when they cannot be read. */
+export function parseStoredEvents(text: string, now: number): AcceptedEvent[] | null {
+  const parsed = storedEvents.safeParse(parseJson(text)).data;
+  if (!parsed) return null;
+  // A channel validated these events before they were stored; the schema above only checks that they are whole.
+  return parsed.map((event) => ({ ...event, acceptedAt: event.acceptedAt ?? now })) as AcceptedEvent[];
+}
+
+/** Parses JSON text. Returns undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

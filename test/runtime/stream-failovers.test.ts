@@ -1,0 +1,293 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
+import { RedisClient } from "../../src/ingress/redis/client.ts";
+import { RelayStore } from "../../src/ingress/redis/relay-store.ts";
+import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";
+import { FaultProxy } from "../support/fault-proxy.ts";
+import { listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
+import { MemoryStorage } from "../support/object-storage.ts";
+import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { deadLetters, type RedisService, STREAM, startRedisService } from "../support/redis-service.ts";
+
+/** Promise 4 across failovers: what was delivered is not applied again, and what is new is, whatever its entry's id. */
+
+const PATIENCE = { timeout: 20_000, interval: 50 };
+
+/** Keeps the stream as a replica has it that is a little behind. */
+const save = (redis: RedisServer) =>
+  redis.cli("EVAL", "return redis.call('SET', 'saved', redis.call('DUMP', KEYS[1]))", "1", STREAM);
+/** What a failover to that replica does, at once. */
+const setBack = (redis: RedisServer) =>
+  redis.cli("EVAL", "return redis.call('RESTORE', KEYS[1], 0, redis.call('GET', 'saved'), 'REPLACE')", "1", STREAM);
+
+describe.skipIf(!hasRedis("failovers of Redis"))("[promise 4] after a failover that has set the stream back", () => {
+  let all: RedisService;
+  let proxy: FaultProxy;
+  let order: string;
+  let listener: NodeListener;
+  /** The time in the ids that a test chooses itself: ahead, because ids only grow. */
+  let time = Date.now() + 60_000;
+
+  beforeAll(async () => {
+    all = await startRedisService({
+      between: (url) => {
+        proxy = new FaultProxy(url);
+        return proxy.listen();
+      },
+    });
+  });
+  afterAll(async () => {
+    await all.stop();
+    await proxy.close();
+  });
+  beforeEach(async () => {
+    time += 1000;
+    order = await registerOrderAt(all.service.url);
+    listener = await listenAt(all.service.url, `orders/${order}`);
+    return () => listener.close();
+  });
+
+  /** Adds an entry with its number as its content, under an id whose second part is given. */
+  const add = (id: number, n: number) => {
+    const data = JSON.stringify({ n });
+    return all.redis.cli(
+      "XADD",
+      STREAM,
+      `${time}-${id}`,
+      "channel",
+      `order_${order}`,
+      "type",
+      "order_shipped",
+      "data",
+      data,
+    );
+  };
+  const ring = () => all.redis.cli("PUBLISH", "tidings:doorbell", "1");
+  const numbers = () => listener.frames.map(({ data }) => data.n);
+  const expectNumbers = async (expected: number[]) => {
+    await ring();
+    await listener.receive(expected.length);
+    // What comes twice comes soon.
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(numbers()).toEqual(expected);
+  };
+  const expectNewEpoch = () => vi.waitFor(() => expect(listener.again).toHaveLength(1), PATIENCE);
+
+  test("delivered entries are not applied again, and the order does not go back", async () => {
+    for (const n of [1, 2, 3]) await add(n, n);
+    await expectNumbers([1, 2, 3]);
+    await save(all.redis);
+    await add(4, 4);
+    await expectNumbers([1, 2, 3, 4]);
+    await setBack(all.redis);
+    await ring();
+    await expectNewEpoch();
+    await add(5, 5);
+    await expectNumbers([1, 2, 3, 4, 5]);
+    expect(listener.again).toHaveLength(1);
+  });
+
+  test("new entries are applied under ids older than the last one, and under equal ids", async () => {
+    for (const n of [1, 2]) await add(n * 10, n);
+    await save(all.redis);
+    for (const n of [3, 4, 5]) await add(n * 10, n);
+    await expectNumbers([1, 2, 3, 4, 5]);
+    await setBack(all.redis);
+    // 25: an id that was never used. 30: that of an entry with another content. 40: that very entry again.
+    await add(25, 100);
+    await add(30, 101);
+    await add(40, 4);
+    await add(45, 102);
+    await expectNumbers([1, 2, 3, 4, 5, 100, 101, 102]);
+    await expectNewEpoch();
+    expect(await deadLetters(all.redis)).toEqual([]);
+  });
+
+  test("a new entry under the id of the last one that was read is noticed and applied", async () => {
+    await add(1, 1);
+    await save(all.redis);
+    await add(2, 2);
+    await expectNumbers([1, 2]);
+    await setBack(all.redis);
+    await add(2, 100);
+    await add(3, 101);
+    await expectNumbers([1, 2, 100, 101]);
+    await expectNewEpoch();
+  });
+
+  test("entries that were no events do not become dead letters twice", async () => {
+    await add(1, 1);
+    await save(all.redis);
+    await all.redis.cli("XADD", STREAM, `${time}-2`, "hello", "world");
+    await save(all.redis);
+    await add(3, 3);
+    await expectNumbers([1, 3]);
+    await vi.waitFor(async () => expect(await deadLetters(all.redis)).toHaveLength(1), PATIENCE);
+    await setBack(all.redis);
+    await add(4, 4);
+    await expectNumbers([1, 3, 4]);
+    expect(await deadLetters(all.redis)).toHaveLength(1);
+  });
+
+  test("a second failover, to the same replica, changes nothing", async () => {
+    await add(1, 1);
+    await save(all.redis);
+    await add(2, 2);
+    await expectNumbers([1, 2]);
+    for (const n of [3, 4]) {
+      await setBack(all.redis);
+      await add(n, n);
+      await expectNumbers([1, 2, 3, 4].slice(0, n));
+    }
+  });
+
+  describe("or entries were deleted", () => {
+    test("by XDEL after they were delivered, there is no gap", async () => {
+      for (const n of [1, 2, 3]) await add(n, n);
+      await expectNumbers([1, 2, 3]);
+      await all.redis.cli("XDEL", STREAM, `${time}-3`);
+      await ring();
+      await add(4, 4);
+      await expectNumbers([1, 2, 3, 4]);
+      await all.redis.cli("XDEL", STREAM, `${time}-3`, `${time}-4`);
+      await ring();
+      await add(5, 5);
+      await expectNumbers([1, 2, 3, 4, 5]);
+      expect(listener.again).toEqual([]);
+    });
+
+    test("by XDEL of the last one and of an unread one, there is a gap", async () => {
+      for (const n of [1, 2]) await add(n, n);
+      await expectNumbers([1, 2]);
+      proxy.fault = "500";
+      for (const n of [3, 4]) await add(n, n);
+      await all.redis.cli("XDEL", STREAM, `${time}-2`, `${time}-3`);
+      proxy.fault = "none";
+      await expectNumbers([1, 2, 4]);
+      await expectNewEpoch();
+    });
+
+    test("by XTRIM beyond what was read, there is a gap", async () => {
+      for (const n of [1, 2]) await add(n, n);
+      await expectNumbers([1, 2]);
+      proxy.fault = "500";
+      for (const n of [3, 4]) await add(n, n);
+      await all.redis.cli("XTRIM", STREAM, "MAXLEN", "1");
+      proxy.fault = "none";
+      await expectNumbers([1, 2, 4]);
+      await expectNewEpoch();
+    });
+
+    test("with the stream, and it was made again, there is a gap, and new entries are applied", async () => {
+      for (const n of [1, 2]) await add(n, n);
+      await expectNumbers([1, 2]);
+      await all.redis.cli("DEL", STREAM);
+      await add(2, 100);
+      await expectNumbers([1, 2, 100]);
+      await expectNewEpoch();
+    });
+
+    test("with everything else in Redis, there is a gap, and new entries are applied", async () => {
+      await add(1, 1);
+      await expectNumbers([1]);
+      await all.redis.cli("FLUSHALL");
+      await ring();
+      await expectNewEpoch();
+      await add(1, 100);
+      await expectNumbers([1, 100]);
+    });
+  });
+});
+
+describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
+  let redis: RedisServer;
+  let bridge: Bridge;
+  beforeAll(async () => {
+    redis = await startRedis();
+    bridge = await startBridge({ redisUrl: redis.url, token: "test-redis-token" });
+  });
+  afterAll(async () => {
+    vi.useRealTimers();
+    await bridge?.close();
+    await redis?.stop();
+  });
+  beforeEach(() => redis.cli("FLUSHALL"));
+
+  const add = (id: string) =>
+    redis.cli("XADD", STREAM, id, "channel", "products", "type", "product_deleted", "data", '{"product_id":"p"}');
+  const newReader = () => {
+    const store = new RelayStore(new MemoryStorage().asStorage);
+    const client = new RedisClient({ url: bridge.url, token: bridge.token, stream: STREAM });
+    return { store, reader: new StreamReader(client, store, STREAM) };
+  };
+  const later = (ms: number) => vi.useFakeTimers({ now: Date.now() + ms, toFake: ["Date"] });
+
+  test("trims within a minute, however little was read, and at once after 1,000 entries", async () => {
+    const { reader } = newReader();
+    const length = async () => Number(await redis.cli("XLEN", STREAM));
+    for (const id of ["1-1", "1-2"]) await add(id);
+    await reader.read();
+    await reader.trim();
+    expect(await length()).toBe(1);
+    await add("1-3");
+    await reader.read();
+    await reader.trim();
+    expect(await length()).toBe(2);
+    later(61_000);
+    await reader.trim();
+    expect(await length()).toBe(1);
+    await redis.cli("EVAL", "for n = 4, 1500 do redis.call('XADD', KEYS[1], '1-' .. n, 'a', 'b') end", "1", STREAM);
+    while ((await reader.read()).hasMore);
+    await reader.trim();
+    expect(await length()).toBe(1);
+  });
+
+  test("remembers what it has read across one trim, and forgets it with the next", async () => {
+    const { reader, store } = newReader();
+    for (const id of ["1-1", "1-2", "1-3"]) {
+      await add(id);
+      await reader.read();
+      later(61_000);
+      await reader.trim();
+    }
+    expect(["1-1", "1-2", "1-3"].filter((id) => store.memory.hasId(id))).toEqual(["1-3"]);
+    await add("1-4");
+    await reader.read();
+    expect(["1-3", "1-4"].filter((id) => store.memory.hasId(id))).toEqual(["1-3", "1-4"]);
+  });
+
+  test("notices with the next trim that unread entries were deleted by XDEL, and counts them once", async () => {
+    const { reader, store } = newReader();
+    for (const id of ["1-1", "1-2", "1-3", "1-4"]) await add(id);
+    await reader.read();
+    expect(await reader.trim()).toBeNull();
+    for (const id of ["1-5", "1-6", "1-7"]) await add(id);
+    await redis.cli("XDEL", STREAM, "1-5", "1-6");
+    expect((await reader.read()).gap).toBeNull();
+    later(61_000);
+    expect(await reader.trim()).toEqual({ kind: "trimmed", lost: 2 });
+    expect(store.state).toMatchObject({ gaps: 1, pendingGapAt: expect.any(Number) });
+    await add("1-8");
+    expect((await reader.read()).gap).toBeNull();
+    later(61_000);
+    expect(await reader.trim()).toBeNull();
+    // The count is right again: deleting the last one, which was read, is no gap.
+    await redis.cli("XDEL", STREAM, "1-8");
+    await add("1-9");
+    expect((await reader.read()).gap).toBeNull();
+  });
+
+  test("keeps its row small: 1,000 entries between two trims take less than 100 KB of it", async () => {
+    const { reader, store } = newReader();
+    await redis.cli(
+      "EVAL",
+      "for n = 1, 999 do redis.call('XADD', KEYS[1], '1763800000000-' .. n, 'a', 'b') end",
+      "1",
+      STREAM,
+    );
+    while ((await reader.read()).hasMore);
+    const { before, sinceTrim } = store.memory.storedWith([]);
+    console.log(`999 entries are remembered in ${before.length + sinceTrim.length} bytes`);
+    expect(before.length + sinceTrim.length).toBeLessThan(100_000);
+  });
+});

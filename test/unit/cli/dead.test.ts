@@ -1,0 +1,174 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type Bridge, startBridge } from "../../../src/dev/bridge/bridge.ts";
+import { DEAD_LETTER_REASONS } from "../../../src/protocol/dead-letters.ts";
+import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
+import { TestTerminal } from "./test-terminal.ts";
+
+const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
+const CHANNEL = `order_${ORDER}`;
+const TOKEN = "a-token-of-the-tests-0123456789";
+const STREAM = "tidings:events";
+const DEAD = "tidings:dead";
+
+it.each([
+  [["retry"], "Give the ids of dead letters, or --all"],
+  [["retry", "--all", "1-1"], "Give the ids of dead letters, or --all"],
+  [["retry", "soon"], "is not a dead letter's id"],
+  [["list", "--reason", "bad_luck"], "Allowed choices are"],
+  [["list", "--limit", "0"], "whole number"],
+])("tidings dead %j exits with 2 and says how to correct it", async (args, message) => {
+  const terminal = new TestTerminal();
+  expect(await terminal.run("dead", ...args)).toBe(2);
+  expect(terminal.notes).toContain(message);
+});
+
+it("exits with 3 when Redis cannot be reached, and prints no token", async () => {
+  for (const env of [
+    { REDIS_URL: `redis://user:${TOKEN}@127.0.0.1:9` },
+    { UPSTASH_REDIS_REST_URL: "http://127.0.0.1:9", UPSTASH_REDIS_REST_TOKEN: TOKEN },
+  ]) {
+    const terminal = new TestTerminal({ env });
+    expect(await terminal.run("dead", "list")).toBe(3);
+    expect(terminal.notes).toMatch(/^Cannot reach Redis at /);
+    expect(terminal.notes).not.toContain(TOKEN);
+  }
+});
+
+it("each reason says what it means and what to do, in sentences", () => {
+  for (const { meaning, todo } of Object.values(DEAD_LETTER_REASONS)) {
+    expect(meaning).toMatch(/^[A-Z].*\.$/);
+    expect(todo).toMatch(/^[A-Z].*\.$/);
+  }
+});
+
+describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", () => {
+  let redis: RedisServer;
+  let bridge: Bridge;
+  beforeAll(async () => {
+    redis = await startRedis();
+    bridge = await startBridge({ redisUrl: redis.url, token: TOKEN });
+  });
+  afterAll(async () => {
+    await bridge?.close();
+    await redis?.stop();
+  });
+  beforeEach(() => redis.cli("FLUSHALL"));
+
+  const envOf = (way: string): Record<string, string> =>
+    way === "redis"
+      ? { REDIS_URL: redis.url }
+      : { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: TOKEN };
+  /** Writes a letter as the relay does. */
+  const die = (id: string, code: string, entry: Record<string, string>, more: string[] = []) =>
+    redis.cli(
+      ...["XADD", DEAD, id, "reason", `it is ${code}`, "code", code, "entry_id", "77-1", ...more],
+      ...["entry", JSON.stringify(entry)],
+    );
+  const shipped = { channel: CHANNEL, type: "order_shipped", data: '{"name":"grün"}' };
+  const entries = async () => JSON.parse(await redis.cli("--json", "XRANGE", STREAM, "-", "+")) as [string, string[]][];
+
+  describe.each(["redis", "upstash"])("by way of %s", (way) => {
+    const run = async (...args: string[]) => {
+      const terminal = new TestTerminal({ env: envOf(way) });
+      return { exitCode: await terminal.run("dead", ...args), terminal };
+    };
+
+    it("lists letters with id, time, channel and reason, and says once what to do for each reason", async () => {
+      await die("1763800000000-0", "channel_failed", shipped);
+      await die("1763800000000-1", "channel_failed", shipped);
+      await die("1763800000001-0", "not_utf8", {});
+      const { exitCode, terminal } = await run("list");
+      expect(exitCode, terminal.notes).toBe(0);
+      expect(terminal.output.split("\n")).toEqual([
+        `1763800000000-0  2025-11-22T08:26:40.000Z  ${CHANNEL}  channel_failed: it is channel_failed`,
+        `1763800000000-1  2025-11-22T08:26:40.000Z  ${CHANNEL}  channel_failed: it is channel_failed`,
+        "1763800000001-0  2025-11-22T08:26:40.001Z  (no channel)  not_utf8: it is not_utf8",
+      ]);
+      expect(terminal.notes.match(/channel_failed: /g)).toHaveLength(1);
+      expect(terminal.notes).toContain(DEAD_LETTER_REASONS.not_utf8.todo);
+    });
+
+    it("lists by reason and channel, as JSON, and says when there are more", async () => {
+      for (let n = 1; n <= 3; n++) await die(`${n}-0`, "channel_failed", shipped);
+      await die("4-0", "channel_failed", { ...shipped, channel: "products" });
+      await die("5-0", "id_conflict", shipped);
+      const { terminal } = await run(
+        ...["list", "--reason", "channel_failed", "--channel", CHANNEL, "--limit", "2", "--json"],
+      );
+      const { dead_letters, has_more } = JSON.parse(terminal.output);
+      expect(has_more).toBe(true);
+      expect(dead_letters.map(({ id }: { id: string }) => id)).toEqual(["1-0", "2-0"]);
+      expect(dead_letters[0]).toMatchObject({
+        channel: CHANNEL,
+        reason: "channel_failed",
+        entry: shipped,
+        can_retry: true,
+      });
+    });
+
+    it("says so when there are none", async () => {
+      const { exitCode, terminal } = await run("list");
+      expect([exitCode, terminal.output, terminal.notes]).toEqual([0, "", "There are no dead letters."]);
+    });
+
+    it("retries one by its id: the same event id goes into the stream, and the letter is gone", async () => {
+      await die("1-0", "channel_failed", { ...shipped, id: "mine" });
+      await die("2-0", "not_an_event", shipped);
+      expect((await run("retry", "1-0")).terminal.output).toBe("retried: 1 dead letter");
+      expect((await run("retry", "2-0")).exitCode).toBe(0);
+      const fields = ["channel", CHANNEL, "type", "order_shipped", "data", '{"name":"grün"}'];
+      // An entry without an id has its event under its own id.
+      expect((await entries()).map(([, words]) => words)).toEqual([
+        [...fields, "id", "mine"],
+        [...fields, "id", "77-1"],
+      ]);
+      expect(await redis.cli("XLEN", DEAD)).toBe("0");
+    });
+
+    it("retries all, those first that their channel failed to take, and leaves what cannot be retried", async () => {
+      await die("1-0", "channel_full", { ...shipped, id: "late" });
+      await die("2-0", "channel_failed", { ...shipped, id: "early" });
+      await die("3-0", "id_conflict", shipped);
+      await die("4-0", "channel_failed", { ...shipped, id: "cut" }, ["cut", "1"]);
+      const { exitCode, terminal } = await run("retry", "--all");
+      expect([exitCode, terminal.output]).toEqual([0, "retried: 2 dead letters"]);
+      expect(terminal.notes).toContain("2 cannot be retried");
+      expect((await entries()).map(([, words]) => words.at(-1))).toEqual(["early", "late"]);
+      expect(await redis.cli("XLEN", DEAD)).toBe("2");
+    });
+
+    it("refuses to retry what cannot be retried, or is not there, with 1", async () => {
+      await die("1-0", "too_large", shipped);
+      const refused = await run("retry", "1-0");
+      expect(refused.exitCode).toBe(1);
+      expect(refused.terminal.notes).toContain(DEAD_LETTER_REASONS.too_large.todo);
+      const missing = await run("retry", "9-9");
+      expect([missing.exitCode, missing.terminal.notes]).toEqual([1, "No dead letter has the id 9-9."]);
+      expect(await entries()).toEqual([]);
+    });
+
+    it("reads a letter of the first version, which has no code", async () => {
+      await redis.cli(
+        ...["XADD", DEAD, "1-0", "reason", "lacks channel", "entry_id", "7-1", "entry", '{"hello":"world"}'],
+      );
+      expect((await run("list")).terminal.output).toContain("not_an_event: lacks channel");
+    });
+
+    it("exits with 1 and Redis's own error when Redis refuses", async () => {
+      await redis.cli("SET", DEAD, "in use for something else");
+      const { exitCode, terminal } = await run("list");
+      expect(exitCode).toBe(1);
+      expect(terminal.notes).toMatch(/^Redis refused it: WRONGTYPE/);
+    });
+  });
+
+  it("retries thousands", async () => {
+    const add =
+      "for n = 1, 2500 do redis.call('XADD', KEYS[1], '*', 'reason', 'r', 'code', 'channel_failed', 'entry_id', n, 'entry', ARGV[1]) end";
+    await redis.cli("EVAL", add, "1", DEAD, JSON.stringify(shipped));
+    const terminal = new TestTerminal({ env: envOf("redis") });
+    expect(await terminal.run("dead", "retry", "--all"), terminal.notes).toBe(0);
+    expect(await redis.cli("XLEN", STREAM)).toBe("2500");
+    expect(await redis.cli("XLEN", DEAD)).toBe("0");
+  });
+});
