@@ -50,7 +50,7 @@ export function addOrder(program: Command, terminal: Terminal): void {
       if (options.delete && changes) throw usageError("Use --delete without --user, --status and --payment-status.");
       if (isNew && options.user === undefined) throw usageError("A new order needs an owner: add --user ID.");
       const orderId = isNew ? randomUUID() : orderIdArgument(argument);
-      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
 
       if (options.delete) {
         await service.call("DELETE", orderPath(orderId));

@@ -4,6 +4,8 @@ import * as z from "zod";
 import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import type { PublishResult } from "../protocol/publish.ts";
 import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL } from "../protocol/stream.ts";
+import { encode } from "../sdk/publisher/encode.ts";
+import { PublishError } from "../sdk/publisher/publish-error.ts";
 import { publishPath } from "../sdk/publisher/wire.ts";
 import { type ChannelRef, channelArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
@@ -78,7 +80,7 @@ export function addPublish(program: Command, terminal: Terminal): void {
       const { id, version } = options;
       const event = { type, data, ...(id !== undefined && { id }), ...(version !== undefined && { version }) };
       if (options.via === "redis") return publishViaRedis(channel, event, options, terminal);
-      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
       const { body } = await service.call("POST", publishPath(channel.name), event);
       terminal.out(options.json ? JSON.stringify(body) : describeResult(type, body));
     });
@@ -132,10 +134,14 @@ const types = () =>
 /** Reads JSON, which the service will validate. @throws {CommandError} when it is not JSON. */
 async function readData(text: string, terminal: Terminal): Promise<unknown> {
   const json = text === "-" ? await terminal.readInput() : text;
+  const from = text === "-" ? "Standard input" : "The data";
   try {
-    return JSON.parse(json);
+    const data: unknown = JSON.parse(json);
+    // Numbers that JavaScript reads as others, such as 1e999.
+    encode(data, "data");
+    return data;
   } catch (error) {
-    const from = text === "-" ? "Standard input" : "The data";
+    if (error instanceof PublishError) throw usageError(`${from} cannot be sent. ${error.message}.`);
     throw usageError(
       `${from} is not JSON: ${error instanceof Error ? error.message : error}. Quote it: '{"name":"value"}'.`,
     );

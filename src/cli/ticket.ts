@@ -27,7 +27,7 @@ export function addTicket(program: Command, terminal: Terminal): void {
     .argument("<order_id>", "the order's UUID")
     .option("--ttl <seconds>", "how long it is valid, 60 to 604800 (default: 3600)", wholeNumber(1))
     .action(async (argument: string, options: TicketOptions) => {
-      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
       const path = `${orderPath(orderIdArgument(argument))}/tickets`;
       const answer = await service.call("POST", path, options.ttl === undefined ? {} : { ttl_seconds: options.ttl });
       terminal.out(options.json ? JSON.stringify(answer.body) : ticket.parse(answer.body).token);

@@ -11,6 +11,9 @@ interface TokenOptions extends CommonOptions {
   claim?: Record<string, unknown>;
 }
 
+/** A hundred years; a date has an end. */
+const MAX_TOKEN_TTL_SECONDS = 3_155_760_000;
+
 const EXAMPLES = `# Read an order as its customer
 curl -i "http://localhost:8000/api/v1/orders/$ORDER" -H "Authorization: Bearer $(npx tidings token --subject alice)"
 # An admin's token, valid for five minutes
@@ -26,7 +29,7 @@ export function addToken(program: Command, terminal: Terminal): void {
     .description("Mints a token (JWT, HS256) like those that the shop's login issues, and prints it.")
     .option("--subject <user>", "the user it is for", "alice")
     .option("--role <role>", "the user's role; an `admin` may listen to every order")
-    .option("--ttl <seconds>", "how long it is valid", wholeNumber(1), DEFAULT_TOKEN_TTL_SECONDS)
+    .option("--ttl <seconds>", "how long it is valid", wholeNumber(1, MAX_TOKEN_TTL_SECONDS), DEFAULT_TOKEN_TTL_SECONDS)
     .option("--claim <name=value>", "another claim, as JSON or text; repeatable", claimOption)
     .action(async (options: TokenOptions) => {
       const { subject, role, ttl, claim } = options;

@@ -1,7 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync } from "node:fs";
 import { join } from "node:path";
-import { DEV_VARS_FILE, readDevVars } from "../cli/shared/dev-vars.ts";
+import { usageError } from "../cli/shared/command-error.ts";
+import { DEV_VARS_FILE, parseDevVars } from "../cli/shared/dev-vars.ts";
+import { orUsageError, readTextFile } from "../cli/shared/text-file.ts";
 
 const OWNER_ONLY = 0o600;
 /** 32 bytes are 43 characters in base64url: enough for `JWT_SECRET` (32 bytes) and a publish key (32 characters). */
@@ -19,20 +21,33 @@ const DEFAULTS: Record<string, () => string> = {
  * Adds the settings that a local service needs to a folder's `.dev.vars`. Existing content stays untouched; missing
  * names are appended.
  * @returns The names that were added.
+ * @throws {CommandError} when the file cannot be read or written.
  */
 export function completeDevVars(folder: string): string[] {
   const path = join(folder, DEV_VARS_FILE);
-  const known = readDevVars(folder);
+  const before = readTextFile(folder, DEV_VARS_FILE);
+  const known = parseDevVars(before ?? "");
   const missing = Object.entries(DEFAULTS).filter(([name]) => known[name] === undefined);
   if (missing.length === 0) return [];
 
-  const before = existsSync(path) ? readFileSync(path, "utf8") : HEADER;
-  const separator = before === "" || before.endsWith("\n") ? "" : "\n";
-  const added = missing.map(([name, value]) => `${name}=${value()}\n`).join("");
-  writeFileSync(path, before + separator + added, { mode: OWNER_ONLY });
-  // `mode` applies only to a file that writeFileSync creates.
-  chmodSync(path, OWNER_ONLY);
+  const newline = before?.includes("\r\n") ? "\r\n" : "\n";
+  const added = missing.map(([name, value]) => `${name}=${value()}${newline}`).join("");
+  const wasWritten = orUsageError(DEV_VARS_FILE, () => {
+    // Appended, so that nothing of the developer's is written again.
+    appendFileSync(path, separatorAfter(before, newline) + added, { mode: OWNER_ONLY });
+    // `mode` applies only to a file that is created.
+    chmodSync(path, OWNER_ONLY);
+    return true;
+  });
+  if (!wasWritten) throw usageError(`${DEV_VARS_FILE} cannot be written: it links to a folder that does not exist.`);
   return missing.map(([name]) => name);
+}
+
+/** An empty line keeps a name without a value, such as a last line `NAME:`, from taking the next line for its value. */
+function separatorAfter(before: string | null, newline: string): string {
+  if (before === null) return HEADER;
+  if (before === "") return "";
+  return /[\r\n]$/.test(before) ? newline : newline + newline;
 }
 
 function randomSecret(): string {

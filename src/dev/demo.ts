@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { mintToken } from "../cli/shared/mint.ts";
 import { HEALTH_PATH, orderPath } from "../cli/shared/paths.ts";
 import { ServiceClient } from "../cli/shared/service.ts";
-import { DEFAULT_URL, jwtSecret, publishKey, redisStream } from "../cli/shared/settings.ts";
+import { jwtSecret, publishKey, redisStream } from "../cli/shared/settings.ts";
 import type { Demo } from "./welcome.ts";
 import type { Wrangler } from "./wrangler.ts";
 
@@ -24,11 +24,11 @@ export async function prepareDemo(
   url: string,
   wrangler: Wrangler,
   cwd: string,
-): Promise<Omit<Demo, "addedSettings" | "redis"> | null> {
+): Promise<Omit<Demo, "addedSettings" | "redis" | "needsUrl"> | null> {
   // Only the file counts, because wrangler does not pass environment variables to the service.
   const sources = { env: {}, cwd };
-  const key = publishKey({ url: DEFAULT_URL }, sources);
-  const secret = jwtSecret({ url: DEFAULT_URL }, sources).value;
+  const key = publishKey({}, sources);
+  const secret = jwtSecret({}, sources).value;
   const service = new ServiceClient(url, key);
   let hasExited = false;
   void wrangler.exited.then(() => {

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { CommandError, EXIT, usageError } from "../cli/shared/command-error.ts";
+import { announceDevServer } from "../cli/shared/dev-server.ts";
 import { DEV_VARS_FILE, readDevVars } from "../cli/shared/dev-vars.ts";
+import { serviceUrl } from "../cli/shared/settings.ts";
 import { processTerminal, type Terminal } from "../cli/shared/terminal.ts";
+import { readTextFile } from "../cli/shared/text-file.ts";
 import { readConfig } from "../config/config.ts";
 import { completeDevVars } from "./complete-dev-vars.ts";
 import { prepareDemo } from "./demo.ts";
@@ -16,12 +17,13 @@ import { startWrangler } from "./wrangler.ts";
 /** @param args Passed on to `wrangler dev`. @returns The exit code: wrangler's, once it has run. */
 async function dev(args: string[], terminal: Terminal): Promise<number> {
   const { cwd } = terminal;
-  if (!existsSync(join(cwd, "wrangler.toml"))) {
+  const wranglerToml = readTextFile(cwd, "wrangler.toml");
+  if (wranglerToml === null) {
     throw usageError("There is no wrangler.toml here. Run `npm run dev` in the project's own folder.");
   }
+  const port = wantedPort(wranglerToml, args);
   const addedSettings = completeDevVars(cwd);
   refuseBadSettings(cwd);
-  const port = wantedPort(cwd, args);
   if (port !== null && (await isPortTaken(port))) {
     throw new CommandError(
       EXIT.failed,
@@ -60,11 +62,16 @@ async function serve(
 ): Promise<number> {
   const wrangler = startWrangler(terminal.cwd, args);
   const removeHandler = terminal.onInterrupt(wrangler.stop);
+  let withdraw = () => {};
   try {
     const address = await wrangler.ready;
     if (address) {
-      const demo = await prepareDemo(`http://${hostName(address.host)}:${address.port}`, wrangler, terminal.cwd);
-      if (demo) terminal.out(welcome({ ...demo, addedSettings, redis }));
+      const url = `http://${hostName(address.host)}:${address.port}`;
+      const demo = await prepareDemo(url, wrangler, terminal.cwd);
+      if (demo) {
+        withdraw = announceDevServer(terminal.cwd, url);
+        terminal.out(welcome({ ...demo, needsUrl: serviceUrl({}, terminal) !== url, addedSettings, redis }));
+      }
     }
     return await wrangler.exited;
   } catch (error) {
@@ -72,6 +79,7 @@ async function serve(
     await wrangler.exited;
     throw error;
   } finally {
+    withdraw();
     removeHandler();
   }
 }

@@ -1,18 +1,28 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { usageError } from "../cli/shared/command-error.ts";
 
-/** Returns the port that `wrangler dev` will use: `--port`, else `[dev] port` of `wrangler.toml`; null when unknown. */
-export function wantedPort(folder: string, args: string[]): number | null {
-  const flag = args.findIndex((arg) => arg === "--port" || arg.startsWith("--port="));
-  if (flag >= 0) return toPort(args[flag]?.split("=")[1] ?? args[flag + 1]);
-  const devBlock = /^\[dev\]$([^[]*)/m.exec(readFileSync(join(folder, "wrangler.toml"), "utf8"))?.[1];
-  return toPort(/^port *= *(\d+)/m.exec(devBlock ?? "")?.[1]);
+const MAX_PORT = 65_535;
+
+/**
+ * Returns the port that `wrangler dev` will use: `--port`, else `[dev] port` of `wrangler.toml`; null when unknown.
+ * @param wranglerToml The file's text.
+ * @throws {CommandError} when it is not a port.
+ */
+export function wantedPort(wranglerToml: string, args: string[]): number | null {
+  const flag = args.findLastIndex((arg) => arg === "--port" || arg.startsWith("--port="));
+  if (flag >= 0) return toPort("--port", args[flag]?.split("=")[1] ?? args[flag + 1] ?? "");
+  const devBlock = /^\[dev\]\s*$([^[]*)/m.exec(wranglerToml)?.[1];
+  const text = /^port *= *(\d+)/m.exec(devBlock ?? "")?.[1];
+  return text === undefined ? null : toPort("`port` in wrangler.toml", text);
 }
 
-function toPort(text: string | undefined): number | null {
-  return text !== undefined && /^\d{1,5}$/.test(text) ? Number(text) : null;
+function toPort(source: string, text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (port <= MAX_PORT) return port;
+  throw usageError(
+    `${source} must be a whole number up to ${MAX_PORT}, not "${text}". For example: npm run dev -- --port 8123`,
+  );
 }
 
 /** Whether a program already listens on this port of the local machine, over IPv4 or IPv6. */

@@ -1,5 +1,4 @@
 import { socketPath } from "../cli/shared/paths.ts";
-import { DEFAULT_URL } from "../cli/shared/settings.ts";
 import { DOORBELL } from "../protocol/stream.ts";
 import { publishPath } from "../sdk/publisher/wire.ts";
 import type { RedisIngress } from "./redis-ingress.ts";
@@ -7,6 +6,8 @@ import type { RedisIngress } from "./redis-ingress.ts";
 /** What a developer can try once the local service runs. */
 export interface Demo {
   url: string;
+  /** Whether the command line would use another service unless it is given this URL. */
+  needsUrl: boolean;
   publishKey: string;
   orderId: string;
   owner: string;
@@ -35,7 +36,7 @@ export function welcome(demo: Demo): string {
   const { url, publishKey, orderId, owner, customerToken, adminToken, addedSettings, redis } = demo;
   const order = { name: `order_${orderId}` as const, orderId };
   const socketUrl = `${url.replace(/^http/, "ws")}${socketPath(order)}?token=${customerToken}`;
-  const at = url === DEFAULT_URL ? "" : ` --url ${url}`;
+  const at = demo.needsUrl ? ` --url ${url}` : "";
   const settings = addedSettings.length > 0 ? `.dev.vars (added ${addedSettings.join(", ")})` : ".dev.vars";
   return `
 Tidings is at ${url}

@@ -12,6 +12,10 @@ interface BenchOptions extends CommonOptions {
   batch: number;
 }
 
+/** More than one process can hold. */
+const MAX_SOCKETS = 100_000;
+const MAX_EVENTS = 10_000_000;
+
 const EXAMPLES = `# The service that \`npm run dev\` has started
 npx tidings bench
 # A larger load; the service has to run with RATE_LIMITS=off
@@ -27,11 +31,16 @@ export function addBench(program: Command, terminal: Terminal): void {
         "connections per second, deliveries per second, and the latency from publish to listener. The results include\n" +
         "this machine and the network in between.",
     )
-    .option("--sockets <number>", "how many listeners", wholeNumber(1), 100)
-    .option("--events <number>", "how many events in batches, and a tenth of that one by one", wholeNumber(10), 1000)
+    .option("--sockets <number>", "how many listeners", wholeNumber(1, MAX_SOCKETS), 100)
+    .option(
+      "--events <number>",
+      "how many events in batches, and a tenth of that one by one",
+      wholeNumber(10, MAX_EVENTS),
+      1000,
+    )
     .option("--batch <number>", `how many events per batch, at most ${MAX_BATCH_EVENTS}`, wholeNumber(1), 100)
     .action(async (options: BenchOptions) => {
-      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
       const { sockets, events } = options;
       const batch = Math.min(options.batch, MAX_BATCH_EVENTS);
       const secret = jwtSecret(options, terminal);

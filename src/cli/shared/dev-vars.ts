@@ -1,12 +1,28 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseEnv } from "node:util";
+import { readTextFile } from "./text-file.ts";
 
 /** The settings of the local service, secrets included. Ignored by Git. */
 export const DEV_VARS_FILE = ".dev.vars";
 
-/** Reads the settings in a folder's `.dev.vars`; none if the file does not exist. */
+/** Reads the settings in a folder's `.dev.vars`; none if the file does not exist. @throws {CommandError} */
 export function readDevVars(folder: string): Record<string, string | undefined> {
-  const path = join(folder, DEV_VARS_FILE);
-  return existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};
+  return parseDevVars(readTextFile(folder, DEV_VARS_FILE) ?? "");
+}
+
+/** A name, `=` or `:`, and a value, in quotes or up to a comment. As in dotenv, which wrangler parses the file with. */
+const ASSIGNMENT =
+  /^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\n]+)?\s*(?:#.*)?$/gm;
+
+/**
+ * Parses the file as wrangler does, so that this process and the service have the same settings. Node's `parseEnv`
+ * differs: it takes the next line for the value of a name with a single blank.
+ */
+export function parseDevVars(text: string): Record<string, string | undefined> {
+  const lines = text.replace(/\r\n?/g, "\n");
+  return Object.fromEntries([...lines.matchAll(ASSIGNMENT)].map(([, name = "", value = ""]) => [name, unquote(value)]));
+}
+
+function unquote(value: string): string {
+  const trimmed = value.trim();
+  const inside = trimmed.replace(/^(['"`])([\s\S]*)\1$/gm, "$2");
+  return trimmed.startsWith('"') ? inside.replaceAll("\\n", "\n").replaceAll("\\r", "\r") : inside;
 }

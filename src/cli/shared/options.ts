@@ -5,19 +5,21 @@ import { DEFAULT_URL } from "./settings.ts";
 /** Adds the options that every command takes, and its examples and exit codes to the help. */
 export function withCommonOptions(command: Command, examples: string): Command {
   return command
-    .option("--url <url>", "the service's URL", DEFAULT_URL)
+    .option("--url <url>", `the service's URL (default: TIDINGS_URL, the running \`npm run dev\`, or ${DEFAULT_URL})`)
     .option("--key <key>", "publish key (default: TIDINGS_KEY, PUBLISH_KEYS or .dev.vars)")
     .option("--secret <secret>", "secret that signs tokens (default: JWT_SECRET or .dev.vars)")
     .option("--json", "print JSON")
     .addHelpText("after", `\nExamples:\n${examples.replace(/^/gm, "  ")}\n${EXIT_CODES_HELP}`);
 }
 
-/** Parses an option that is a whole number of at least `min`. */
-export function wholeNumber(min: number): (text: string) => number {
+/** Parses an option that is a whole number of at least `min`, and at most `max` if there is a limit. */
+export function wholeNumber(min: number, max = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= min) return value;
-    throw new InvalidArgumentError(`It must be a whole number, ${min} or more.`);
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(
+      `It must be a whole number, ${Number.isFinite(max) ? `${min} to ${max}` : `${min} or more`}.`,
+    );
   };
 }
 

@@ -97,7 +97,7 @@ function describeProblem({ status, body }: Answer): string {
 function unreachable(url: string, error: unknown): CommandError {
   return new CommandError(
     EXIT.unreachable,
-    `Cannot reach ${url}: ${fetchFailure(error)}. Start the service with \`npm run dev\`, or set its address with --url.`,
+    `Cannot reach ${url}: ${fetchFailure(error)}. Start the service with \`npm run dev\`, or set its address with --url or TIDINGS_URL.`,
   );
 }
 

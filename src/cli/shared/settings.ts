@@ -3,6 +3,7 @@ import { DEFAULT_STREAM } from "../../protocol/stream.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import { redisUrlOf } from "../redis/url.ts";
 import { usageError } from "./command-error.ts";
+import { DEV_SERVER_FILE, runningDevServer } from "./dev-server.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -12,7 +13,7 @@ export const DEFAULT_URL = "http://localhost:8000";
 
 /** The options that every command takes. */
 export interface CommonOptions {
-  url: string;
+  url?: string;
   key?: string;
   secret?: string;
   json?: boolean;
@@ -26,11 +27,22 @@ export interface Setting {
 
 type Sources = Pick<Terminal, "env" | "cwd">;
 
-/** Returns `--url` without a trailing slash. @throws {CommandError} when it is not an http(s) URL. */
-export function serviceUrl({ url }: CommonOptions): string {
-  const parsed = URL.parse(url);
+/**
+ * Returns the service's address without a trailing slash: `--url`, else `TIDINGS_URL`, else the running `npm run dev` of
+ * this directory, else the default.
+ * @throws {CommandError} when it is not an http(s) URL.
+ */
+export function serviceUrl({ url }: CommonOptions, { env, cwd }: Sources): string {
+  const { value, source } =
+    url === undefined
+      ? (firstNonEmpty(
+          [env.TIDINGS_URL, "TIDINGS_URL"],
+          [runningDevServer(cwd) ?? undefined, `The address in ${DEV_SERVER_FILE}`],
+        ) ?? { value: DEFAULT_URL, source: "" })
+      : { value: url, source: "--url" };
+  const parsed = URL.parse(value);
   if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") {
-    throw usageError(`--url must be an http:// or https:// address, such as ${DEFAULT_URL}.`);
+    throw usageError(`${source} must be an http:// or https:// address, such as ${DEFAULT_URL}.`);
   }
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
 }

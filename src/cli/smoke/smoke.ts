@@ -34,9 +34,9 @@ export function addSmoke(program: Command, terminal: Terminal): void {
         "type, and checks who receives what. Safe in production: it deletes its order afterwards, and its product\n" +
         "events are about a product that no shop has.",
     )
-    .option("--timeout <seconds>", "how long to wait for each frame", wholeNumber(1), 10)
+    .option("--timeout <seconds>", "how long to wait for each frame", wholeNumber(1, 3600), 10)
     .action(async (options: SmokeOptions) => {
-      const service = new ServiceClient(serviceUrl(options), publishKey(options, terminal));
+      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
       const secret = jwtSecret(options, terminal);
       const results: CheckResult[] = [];
       const check = checkInto(results, (result) => !options.json && terminal.out(lineOf(result)));

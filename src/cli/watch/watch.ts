@@ -51,7 +51,7 @@ export function addWatch(program: Command, terminal: Terminal): void {
     .option("--product-id <ids>", `only these products: up to ${MAX_FILTER_PRODUCTS} ids, separated by commas`)
     .action(async (channelText: string, options: WatchOptions) => {
       const channel = channelArgument(channelText);
-      const service = new ServiceClient(serviceUrl(options), null);
+      const service = new ServiceClient(serviceUrl(options, terminal), null);
       const secret = options.token === undefined ? jwtSecret(options, terminal) : null;
       const target: FollowTarget = {
         url: service.url,

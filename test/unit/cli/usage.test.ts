@@ -1,5 +1,7 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { EVENTS } from "../../../src/protocol/events.ts";
 import { problem } from "../../../src/protocol/refusals.ts";
@@ -32,11 +34,35 @@ describe("wrong usage exits with 2 and says how to correct it", () => {
     [["watch", "products", "--url", "shop", ...CREDENTIALS], "--url must be"],
     [["smoke", "--timeout", "0", ...CREDENTIALS], "whole number"],
     [["bench", "--sockets", "0", ...CREDENTIALS], "whole number"],
+    // Beyond what a timer, a date, an array or a number of JavaScript can hold.
+    [["smoke", "--timeout", "99999999", ...CREDENTIALS], "whole number, 1 to 3600"],
+    [["token", "--ttl", "999999999999999", ...CREDENTIALS], "whole number, 1 to 3155760000"],
+    [["bench", "--sockets", "999999999999999", ...CREDENTIALS], "whole number, 1 to 100000"],
+    [["bench", "--events", "999999999999999", ...CREDENTIALS], "whole number, 10 to 10000000"],
+    [["publish", ORDER, "order_shipped", '{"x":[1e999]}', ...CREDENTIALS], "data.x[0]: is not JSON (Infinity)"],
+    [
+      ["publish", ORDER, "order_shipped", '{"x":9007199254740993}', ...CREDENTIALS],
+      "data.x: is an integer beyond 2^53",
+    ],
   ])("tidings %j", async (args, message) => {
     const terminal = new TestTerminal({ input: "no JSON" });
     expect(await terminal.run(...args)).toBe(2);
     expect(terminal.notes).toContain(message);
     expect(terminal.output).toBe("");
+  });
+});
+
+describe("a .dev.vars that cannot be read exits with 2 and says what to do", () => {
+  it.each<[string, (path: string) => void, string]>([
+    ["a folder", (path) => mkdirSync(path), ".dev.vars is a folder, but must be a file. Move the folder away"],
+    ["a link to itself", (path) => symlinkSync(path, path), ".dev.vars cannot be read or written (ELOOP)."],
+    ["UTF-16", (path) => writeFileSync(path, "JWT_SECRET=a", "utf16le"), ".dev.vars is not UTF-8 text. Save it in"],
+  ])("%s", async (_, make, message) => {
+    const terminal = new TestTerminal();
+    make(join(terminal.cwd, ".dev.vars"));
+    expect(await terminal.run("token")).toBe(2);
+    expect(terminal.notes).toContain(message);
+    expect(terminal.notes.split("\n")).toHaveLength(1);
   });
 });
 

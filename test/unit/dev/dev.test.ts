@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { DEV_SERVER_FILE } from "../../../src/cli/shared/dev-server.ts";
 import { readDevVars } from "../../../src/cli/shared/dev-vars.ts";
 import { isPortTaken } from "../../../src/dev/port.ts";
 import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
@@ -102,8 +103,8 @@ afterAll(async () => {
   for (const { judged } of started) await judged.expectClean("a command");
 }, SLOW);
 
-it("passes its own smoke test", { timeout: SLOW }, async () => {
-  const smoke = tidings("smoke");
+it("passes its own smoke test, whose command finds its port", { timeout: SLOW }, async () => {
+  const smoke = start("src/cli/tidings.ts", "smoke");
   expect(await smoke.exitCode(), smoke.output).toBe(0);
 });
 
@@ -165,6 +166,30 @@ it("says how to choose another port when its port is taken", { timeout: SLOW }, 
   expect(second.output).toContain("npm run dev -- --port");
 });
 
+it.each([
+  [["--port", "99999"], '--port must be a whole number up to 65535, not "99999"'],
+  [["--port"], '--port must be a whole number up to 65535, not ""'],
+])("refuses %j in one line that says what to do", { timeout: SLOW }, async (args, message) => {
+  const second = start("src/dev/dev.ts", ...args);
+  expect(await second.exitCode()).toBe(2);
+  expect(second.output).toContain(message);
+  expect(second.output.trim().split("\n")).toHaveLength(1);
+});
+
+it.each([".dev.vars", "wrangler.toml"])("says what to do about a folder named %s", { timeout: SLOW }, async (name) => {
+  const other = mkdtempSync(join(tmpdir(), "tidings-dev-"));
+  writeFileSync(join(other, "wrangler.toml"), "[dev]\nport = 8000\n");
+  rmSync(join(other, name), { force: true });
+  mkdirSync(join(other, name));
+  const program = new Program(other, join(folder, "src/dev/dev.ts"), []);
+  started.push(program);
+  expect(await program.exitCode()).toBe(2);
+  expect(program.output.trim()).toBe(
+    `${name} is a folder, but must be a file. Move the folder away and run this again.`,
+  );
+  rmSync(other, { recursive: true });
+});
+
 it("delivers every missed event to a watcher once, after it was killed and restarted", { timeout: SLOW }, async () => {
   const publish = async (type: string) => {
     const publishing = tidings("publish", DEMO_ORDER, type);
@@ -200,6 +225,7 @@ it("ends on SIGTERM and leaves nothing behind", { timeout: SLOW }, async () => {
   dev.process.kill("SIGTERM");
   expect(await dev.exitCode()).toBe(0);
   await portIs(false);
+  expect(existsSync(join(folder, DEV_SERVER_FILE))).toBe(false);
 });
 
 it("leaves out the demo page, and nothing else, after a change of one line in wrangler.toml", {

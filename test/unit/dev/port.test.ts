@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { wantedPort } from "../../../src/dev/port.ts";
+
+const TOML = "[dev]\nport = 8000\n";
+
+it("is the last --port, else that of wrangler.toml, else unknown", () => {
+  expect(wantedPort(TOML, ["--port", "8123"])).toBe(8123);
+  expect(wantedPort(TOML, ["--port=1", "--port=65535"])).toBe(65_535);
+  expect(wantedPort(TOML, ["--ip", "::1"])).toBe(8000);
+  expect(wantedPort(TOML.replaceAll("\n", "\r\n"), [])).toBe(8000);
+  expect(wantedPort("", [])).toBeNull();
+});
+
+it.each([["--port", "99999"], ["--port=65536"], ["--port", "-1"], ["--port", "soon"], ["--port", "8e3"], ["--port"]])(
+  "that is not a port is refused with an example: %s %s",
+  (...args) => {
+    expect(() => wantedPort(TOML, args)).toThrow(/^--port must be a whole number up to 65535, .* -- --port 8123$/);
+  },
+);
+
+it("that is not a port in wrangler.toml is refused by its place", () => {
+  expect(() => wantedPort("[dev]\nport = 99999\n", [])).toThrow(/^`port` in wrangler\.toml must be/);
+});
