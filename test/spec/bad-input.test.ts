@@ -271,10 +271,10 @@ describe("[promise 5] a bad client message closes only its own socket, with 4005
     ["an empty list", '{"type":"subscribe","product_ids":[]}'],
     ["51 products", JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: 51 }, (_, i) => `p${i}`) })],
     ["a product id of 129 characters", JSON.stringify({ type: "subscribe", product_ids: ["x".repeat(129)] })],
-    ["more than 4 KB", JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "x".repeat(4096) })],
+    ["more than 16 KB", JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "x".repeat(16_384) })],
     [
-      "more than 4 KB of multi-byte characters",
-      JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "€".repeat(1400) }),
+      "more than 16 KB of multi-byte characters",
+      JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "€".repeat(5500) }),
     ],
     ["bytes", new Uint8Array([1, 2, 3]).buffer],
     ["a ping with a space", "ping "],

@@ -5,7 +5,8 @@ export const CONNECTS_PER_ADDRESS = 6;
 export const CONNECTS_PER_USER = 5;
 export const PUBLISHES_PER_KEY = 4;
 export const MANAGEMENT_PER_KEY = 60;
-export const BAD_CREDENTIALS_PER_ADDRESS = 6;
+// Not the same as CONNECTS_PER_ADDRESS: the emulated limiter tells limits apart by their numbers.
+export const BAD_CREDENTIALS_PER_ADDRESS = 5;
 
 export const PLAIN_BYTES_PER_MINUTE = 64 * 1024;
 

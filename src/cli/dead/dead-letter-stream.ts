@@ -7,9 +7,9 @@ import type { RedisSession } from "../redis/session.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 
 /** Letters in one read, each of 64 KB at most. */
-const PAGE = 100;
+const LETTERS_PER_READ = 100;
 /** Characters in one request; Upstash accepts at least 1 MB. */
-const MAX_REQUEST_LENGTH = 512 * 1024;
+const MAX_RETRY_REQUEST_LENGTH = 512 * 1024;
 
 /** A dead letter, as the relay has written it. */
 export interface DeadLetterEntry {
@@ -29,29 +29,31 @@ export interface DeadLetterEntry {
   canRetry: boolean;
 }
 
-const page = z.array(z.tuple([z.string(), z.array(z.string())]));
-const entryFields = z.record(z.string(), z.string());
+const letterRange = z.array(z.tuple([z.string(), z.array(z.string())]));
+const letterFields = z.record(z.string(), z.string());
 
 /** Yields the dead letters, oldest first. @param ids Only these; all of them when empty. @throws {CommandError} */
 export async function* readDeadLetters(session: RedisSession, ids: string[]): AsyncGenerator<DeadLetterEntry[]> {
   if (ids.length > 0) {
-    const found = await run(
+    const found = await runCommands(
       session,
       ids.map((id) => ["XRANGE", DEAD_LETTERS, id, id]),
     );
-    const missing = ids.filter((_, i) => page.parse(found[i]).length === 0);
+    const missing = ids.filter((_, i) => letterRange.parse(found[i]).length === 0);
     if (missing.length > 0) throw new CommandError(EXIT.failed, `No dead letter has the id ${missing.join(" or ")}.`);
-    return yield found.flatMap((reply) => page.parse(reply).map(parseLetter));
+    return yield found.flatMap((reply) => letterRange.parse(reply).map(parseLetter));
   }
   // Retried events that die again while this runs come after the last letter of now, and are left alone.
-  const [newest] = await run(session, [["XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", "1"]]);
-  const last = page.parse(newest)[0]?.[0];
+  const [newest] = await runCommands(session, [["XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", "1"]]);
+  const last = letterRange.parse(newest)[0]?.[0];
   if (last === undefined) return;
   for (let from = "-"; ; ) {
-    const [reply] = await run(session, [["XRANGE", DEAD_LETTERS, from, last, "COUNT", String(PAGE)]]);
-    const letters = page.parse(reply).map(parseLetter);
+    const [reply] = await runCommands(session, [
+      ["XRANGE", DEAD_LETTERS, from, last, "COUNT", String(LETTERS_PER_READ)],
+    ]);
+    const letters = letterRange.parse(reply).map(parseLetter);
     if (letters.length > 0) yield letters;
-    if (letters.length < PAGE) return;
+    if (letters.length < LETTERS_PER_READ) return;
     from = `(${letters.at(-1)?.id}`;
   }
 }
@@ -71,10 +73,10 @@ export async function retryDeadLetters(
   let done = 0;
   for (const { length } of chunksOf(
     commands.map((command) => command.join()),
-    MAX_REQUEST_LENGTH,
+    MAX_RETRY_REQUEST_LENGTH,
   )) {
-    await run(session, commands.slice(done, done + length));
-    await run(session, [["XDEL", DEAD_LETTERS, ...letters.slice(done, done + length).map(({ id }) => id)]]);
+    await runCommands(session, commands.slice(done, done + length));
+    await runCommands(session, [["XDEL", DEAD_LETTERS, ...letters.slice(done, done + length).map(({ id }) => id)]]);
     done += length;
   }
   await session.run([["PUBLISH", DOORBELL, "1"]]);
@@ -105,13 +107,13 @@ function parseLetter([id, words]: [string, string[]]): DeadLetterEntry {
 
 function parseFields(json: string): Record<string, string> | null {
   try {
-    return entryFields.parse(JSON.parse(json));
+    return letterFields.parse(JSON.parse(json));
   } catch {
     return null;
   }
 }
 
-async function run(session: RedisSession, commands: RedisCommand[]): Promise<unknown[]> {
+async function runCommands(session: RedisSession, commands: RedisCommand[]): Promise<unknown[]> {
   const replies = await session.run(commands);
   const refused = replies.find((reply) => reply instanceof Error);
   if (refused) throw new CommandError(EXIT.failed, `Redis refused it: ${refused.message}`);

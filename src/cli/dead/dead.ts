@@ -13,7 +13,7 @@ interface Selection {
   channel?: string;
 }
 type ListOptions = CommonOptions & Selection & { limit: number };
-type RetryOptions = CommonOptions & Selection & { all?: boolean };
+type DeadRetryOptions = CommonOptions & Selection & { all?: boolean };
 
 const LIST_EXAMPLES = `# What could not be delivered, and what to do about it
 npx tidings dead list
@@ -25,7 +25,7 @@ npx tidings dead retry 1763800000000-0
 # Everything that waited for an order that works again
 npx tidings dead retry --all --channel order_0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001`;
 
-const REDIS_HELP = `
+const DEAD_REDIS_HELP = `
 Redis:
   Reads ${DEAD_LETTERS} with UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN if set, else with REDIS_URL (default:
   redis://127.0.0.1:6379); needs neither --url nor --key.`;
@@ -45,7 +45,7 @@ function addList(dead: Command, terminal: Terminal): void {
     .command("list")
     .description("Lists dead letters, oldest first: id, time, channel, reason. Notes what to do for each reason.")
     .option("--limit <number>", "how many to list", wholeNumber(1), 100)
-    .addHelpText("after", REDIS_HELP)
+    .addHelpText("after", DEAD_REDIS_HELP)
     .action(async (options: ListOptions) => {
       const letters: DeadLetterEntry[] = [];
       let isCut = false;
@@ -72,8 +72,8 @@ function addRetry(dead: Command, terminal: Terminal): void {
     .description("Adds dead letters to the stream again, under the same event ids, and removes them.")
     .argument("[ids...]", "the letters' ids, as `list` shows them")
     .option("--all", "all that can be retried, or those of a reason or channel")
-    .addHelpText("after", REDIS_HELP)
-    .action(async (ids: string[], options: RetryOptions) => {
+    .addHelpText("after", DEAD_REDIS_HELP)
+    .action(async (ids: string[], options: DeadRetryOptions) => {
       if (ids.length > 0 === (options.all === true)) throw usageError("Give the ids of dead letters, or --all.");
       const bad = ids.find((id) => !/^\d{1,20}-\d{1,20}$/.test(id));
       if (bad !== undefined) throw usageError(`"${bad}" is not a dead letter's id, such as 1763800000000-0.`);

@@ -26,17 +26,17 @@ function redisSession(url: string): RedisSession {
   return {
     async run(commands) {
       try {
-        return (await connection.run(commands)).map(asText);
+        return (await connection.run(commands)).map(replyText);
       } catch (error) {
-        throw unreachable(shownRedisUrl(url), reasonFor(error), "Start a Redis there, or set REDIS_URL");
+        throw redisUnreachable(shownRedisUrl(url), reasonFor(error), "Start a Redis there, or set REDIS_URL");
       }
     },
     close: () => connection.close(),
   };
 }
 
-function asText(reply: Reply): unknown {
-  if (Array.isArray(reply)) return reply.map(asText);
+function replyText(reply: Reply): unknown {
+  if (Array.isArray(reply)) return reply.map(replyText);
   if (reply instanceof ErrorReply) return new Error(reply.message);
   return Buffer.isBuffer(reply) ? reply.toString() : reply;
 }
@@ -45,14 +45,14 @@ const TIMEOUT_MS = 10_000;
 const replies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
 
 /** The library, with pipelines of any commands. */
-class Library extends Redis {
+class UpstashLibrary extends Redis {
   async pipelined(commands: RedisCommand[]): Promise<unknown> {
     return this.client.request({ path: ["pipeline"], body: commands });
   }
 }
 
 function upstashSession({ url, token }: Extract<RedisTarget, { kind: "upstash" }>): RedisSession {
-  const redis = new Library({
+  const redis = new UpstashLibrary({
     url: url.value,
     token: token.value,
     automaticDeserialization: false,
@@ -73,13 +73,13 @@ function upstashSession({ url, token }: Extract<RedisTarget, { kind: "upstash" }
           throw new CommandError(EXIT.failed, `Redis refused it: ${reply}. Check ${url.source} and ${token.source}.`);
         }
         const reason = name === "UpstashError" ? reply : name;
-        throw unreachable(url.value, reason, `Check ${url.source} and ${token.source}`);
+        throw redisUnreachable(url.value, reason, `Check ${url.source} and ${token.source}`);
       }
     },
     close: () => {},
   };
 }
 
-function unreachable(url: string, reason: string, remedy: string): CommandError {
+function redisUnreachable(url: string, reason: string, remedy: string): CommandError {
   return new CommandError(EXIT.unreachable, `Cannot reach Redis at ${url}: ${reason}. ${remedy}.`);
 }

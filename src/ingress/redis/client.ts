@@ -24,10 +24,10 @@ export class RedisError extends Error {
 export type Command = [name: string, ...args: (string | number)[]];
 
 /** The reply to one command of several. */
-export type Reply = { ok: true; result: unknown } | { ok: false; error: RedisError };
+export type CommandReply = { ok: true; result: unknown } | { ok: false; error: RedisError };
 
 /** The library, with the requests that it has no method for. */
-class Library extends Redis {
+class UpstashClient extends Redis {
   /** Sends commands that are run in order, but not as a transaction. */
   async pipelined(commands: Command[]): Promise<unknown> {
     return this.client.request({ path: ["pipeline"], body: commands });
@@ -44,9 +44,9 @@ const pipelineReplies = z.array(z.object({ result: z.unknown(), error: z.string(
 
 /** Sends commands to Upstash Redis over REST. */
 export class RedisClient {
-  readonly #redis: Library;
+  readonly #redis: UpstashClient;
   /** For replies as bytes: the library's own decoding replaces what is not UTF-8. */
-  readonly #undecoded: Library;
+  readonly #undecoded: UpstashClient;
 
   constructor({ url, token }: RedisConfig) {
     const options = {
@@ -60,8 +60,8 @@ export class RedisClient {
       retry: { retries: 0 },
       signal: () => AbortSignal.timeout(TIMEOUT_MS),
     };
-    this.#redis = new Library(options);
-    this.#undecoded = new Library({ ...options, responseEncoding: false });
+    this.#redis = new UpstashClient(options);
+    this.#undecoded = new UpstashClient({ ...options, responseEncoding: false });
   }
 
   /** Upstash's token that makes reads see earlier writes on any replica; stored with the cursor. */
@@ -82,11 +82,11 @@ export class RedisClient {
   }
 
   /** Runs commands in order and returns a reply for each. @throws {RedisError} when no reply can be had. */
-  async pipeline(commands: Command[]): Promise<Reply[]> {
+  async pipeline(commands: Command[]): Promise<CommandReply[]> {
     try {
       const replies = pipelineReplies.parse(await this.#redis.pipelined(commands));
       if (replies.length !== commands.length) throw new RedisError("unavailable", "replies are missing");
-      return replies.map(({ result, error }): Reply => {
+      return replies.map(({ result, error }): CommandReply => {
         return error === undefined
           ? { ok: true, result }
           : { ok: false, error: new RedisError("refused", error.slice(0, 200)) };

@@ -1,6 +1,6 @@
 import { chunksOf } from "../../protocol/chunks.ts";
 import { DEAD_LETTERS } from "../../protocol/stream.ts";
-import type { Command, RedisClient, Reply } from "./client.ts";
+import type { Command, CommandReply, RedisClient } from "./client.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { RelayStore } from "./relay-store.ts";
 
@@ -69,7 +69,7 @@ async function addAll<T extends DeadLetter>(client: RedisClient, letters: T[], i
 }
 
 /** Whether the stream has this very letter. Another one may have its id, after the stream of events was set back. */
-function isWritten(letter: DeadLetter, reply: Reply | undefined): boolean {
+function isWritten(letter: DeadLetter, reply: CommandReply | undefined): boolean {
   const fields = reply?.ok && Array.isArray(reply.result) ? reply.result[0]?.[1] : null;
   return JSON.stringify(fields) === JSON.stringify(fieldsOf(letter));
 }

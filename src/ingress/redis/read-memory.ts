@@ -55,12 +55,15 @@ export const storedMemory = z.object({ before: z.string(), sinceTrim: z.string()
 export type StoredMemory = z.infer<typeof storedMemory>;
 
 /** Bounds each half if trimming fails for long: about 40 characters a key, in a row that may have 2 MB. */
-const MAX_KEYS = 10_000;
+const MAX_REMEMBERED_ENTRIES = 10_000;
 
 function bounded(before: string[], sinceTrim: string[]): { before: string[]; sinceTrim: string[] } {
-  if (sinceTrim.length <= MAX_KEYS) return { before, sinceTrim };
-  const excess = sinceTrim.length - MAX_KEYS;
-  return { before: [...before, ...sinceTrim.slice(0, excess)].slice(-MAX_KEYS), sinceTrim: sinceTrim.slice(excess) };
+  if (sinceTrim.length <= MAX_REMEMBERED_ENTRIES) return { before, sinceTrim };
+  const excess = sinceTrim.length - MAX_REMEMBERED_ENTRIES;
+  return {
+    before: [...before, ...sinceTrim.slice(0, excess)].slice(-MAX_REMEMBERED_ENTRIES),
+    sinceTrim: sinceTrim.slice(excess),
+  };
 }
 
 function stored(before: string[], sinceTrim: string[]): StoredMemory {

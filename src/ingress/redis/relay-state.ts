@@ -57,7 +57,10 @@ export const storedState = z.looseObject({
 export type StoredState = z.infer<typeof storedState>;
 
 /** @param unusedRow Finds the next row's number for a state that does not say. */
-export function fromStored({ id, added, untoldGapAt, ...same }: StoredState, unusedRow: () => number): RelayState {
+export function relayStateFromStored(
+  { id, added, untoldGapAt, ...same }: StoredState,
+  unusedRow: () => number,
+): RelayState {
   return {
     cursor: id,
     entriesAdded: added,
@@ -71,6 +74,11 @@ export function fromStored({ id, added, untoldGapAt, ...same }: StoredState, unu
   };
 }
 
-export function toStored({ cursor, entriesAdded, pendingGapAt, ...same }: RelayState): Omit<StoredState, "read"> {
+export function relayStateToStored({
+  cursor,
+  entriesAdded,
+  pendingGapAt,
+  ...same
+}: RelayState): Omit<StoredState, "read"> {
   return { ...same, id: cursor, added: entriesAdded, untoldGapAt: pendingGapAt };
 }

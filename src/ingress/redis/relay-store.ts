@@ -3,7 +3,7 @@ import type { AcceptedEvent } from "../../protocol/publish.ts";
 import { logFault } from "../../telemetry/log.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import { ReadMemory } from "./read-memory.ts";
-import { fromStored, INITIAL, type RelayState, storedState, toStored } from "./relay-state.ts";
+import { INITIAL, type RelayState, relayStateFromStored, relayStateToStored, storedState } from "./relay-state.ts";
 import { parseStoredEvents, parseStoredLetter, unreadable } from "./stored-rows.ts";
 
 /** Stored key of the state. */
@@ -200,7 +200,7 @@ export class RelayStore {
     const stored = this.#storage.kv.get(STATE);
     const parsed = storedState.safeParse(stored).data;
     if (parsed) {
-      this.#state = fromStored(parsed, () => this.#unusedRow());
+      this.#state = relayStateFromStored(parsed, () => this.#unusedRow());
       this.#memory = new ReadMemory(parsed.read);
       this.#unknownFields = parsed;
       return;
@@ -220,6 +220,6 @@ export class RelayStore {
   }
 
   #stored(state: RelayState, read: string[]): object {
-    return { ...this.#unknownFields, ...toStored(state), read: this.#memory.storedWith(read) };
+    return { ...this.#unknownFields, ...relayStateToStored(state), read: this.#memory.storedWith(read) };
   }
 }

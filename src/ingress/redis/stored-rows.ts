@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { isDeadLetterCode } from "../../protocol/dead-letters.ts";
+import { parseJson } from "../../protocol/json.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
 
@@ -54,13 +55,4 @@ export function parseStoredEvents(text: string, now: number): AcceptedEvent[] | 
   if (!parsed) return null;
   // A channel validated these events before they were stored; the schema above only checks that they are whole.
   return parsed.map((event) => ({ ...event, acceptedAt: event.acceptedAt ?? now })) as AcceptedEvent[];
-}
-
-/** Parses JSON text. Returns undefined when it is none. */
-export function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
