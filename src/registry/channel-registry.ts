@@ -2,9 +2,11 @@ import { DurableObject } from "cloudflare:workers";
 import { channelStub, relayStub } from "../channels/directory.ts";
 import { configOf } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
+import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { writeDataPoints } from "../telemetry/analytics.ts";
-import type { CounterSnapshot } from "../telemetry/counters.ts";
+import { type CounterSnapshot, Counters } from "../telemetry/counters.ts";
 import { logFault } from "../telemetry/log.ts";
+import { recordConnectionsLost } from "../telemetry/record.ts";
 import type { Overview, RegistryRpc, Totals } from "./contract.ts";
 import { CounterTotals } from "./counter-totals.ts";
 import { DeferredSave } from "./deferred-save.ts";
@@ -31,6 +33,11 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
       versionId: env.CF_VERSION_METADATA?.id ?? "",
       askChannel: async (channel) => (await channelStub(env, channel)?.connections()) ?? 0,
       saveSoon: () => this.#deferredSave.schedule(),
+      onLost: (channel, lost) => {
+        const counts = new Counters();
+        recordConnectionsLost(counts, channel === PRODUCTS_CHANNEL ? "products" : "order", lost);
+        this.#count(counts.take());
+      },
     });
     this.#totals = new CounterTotals(kv);
     this.#gaps = new GapNotifier(kv, async (channel, gapAt) => channelStub(env, channel)?.gap(gapAt));
@@ -61,7 +68,10 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
   }
 
   async addCounts(counted: CounterSnapshot): Promise<void> {
-    if (Object.keys(counted).length === 0) return;
+    if (Object.keys(counted).length > 0) this.#count(counted);
+  }
+
+  #count(counted: CounterSnapshot): void {
     this.#totals.add(counted);
     try {
       writeDataPoints(this.env.ANALYTICS, counted);

@@ -3,26 +3,22 @@ import * as z from "zod";
 import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 import type { ChannelCounts, Overview, Totals } from "./contract.ts";
+import { type KnownCount, StoredCounts } from "./stored-counts.ts";
 
 /**
  * A count older than this is confirmed before use, because the runtime may drop sockets without a close event. Asking
- * wakes the channel, which is then billed for about ten seconds, so it happens rarely.
+ * costs a request and a few milliseconds of the channel: the idle time after that is not billed (Durable Objects pricing).
  */
-const CONFIRM_AFTER_MS = 12 * 3_600_000;
+const CONFIRM_AFTER_MS = 15 * 60_000;
 /** Bounds the cost of one confirmation round; the oldest counts go first. */
 const MAX_CONFIRMED_PER_ROUND = 200;
 /** How long a reader waits for a confirmation round. Prometheus gives a scrape ten seconds. */
 const MAX_CONFIRM_WAIT_MS = 5000;
 
-/** Stored keys. */
-const COUNT_PREFIX = "count:";
+/** Stored key. */
 const VERSION = "version";
 
-const storedCount = z.object({ count: z.int().min(1), confirmedAt: z.number() });
 const storedVersion = z.object({ id: z.string(), since: z.number() });
-
-/** A channel's listeners, and when the channel itself last reported them, in milliseconds since 1970. */
-type KnownCount = z.infer<typeof storedCount>;
 
 interface PresenceOptions {
   kv: SyncKvStorage;
@@ -30,28 +26,30 @@ interface PresenceOptions {
   versionId: string;
   /** Asks a channel for its current number of listeners. */
   askChannel: (channel: string) => Promise<number>;
-  /** Schedules a call of `save` within a few seconds. */
+  /** Schedules a call of `save` within a minute. */
   saveSoon: () => void;
+  /** Called when a channel had fewer listeners than it had reported. */
+  onLost: (channel: string, lost: number) => void;
 }
 
 /** The number of listeners of each channel, as reported by the channels, and confirmed once a count is old. */
 export class Presence {
   readonly #options: PresenceOptions;
-  readonly #counts = new Map<string, KnownCount>();
-  /** When this version of the Worker was first seen. A deploy drops all sockets, so older counts mean nothing. */
+  readonly #stored: StoredCounts;
+  readonly #counts: Map<string, KnownCount>;
+  /**
+   * When this version of the Worker was first seen. A deploy closes the sockets of busy objects and keeps those of hibernating
+   * ones, so older counts are kept, and confirmed before use.
+   */
   readonly #deployment: z.infer<typeof storedVersion>;
   #isDeploymentSaved: boolean;
-  readonly #unsavedChannels = new Set<string>();
   #confirmation: Promise<void> | null = null;
 
   constructor(options: PresenceOptions) {
     this.#options = options;
     const { kv, versionId } = options;
-    for (const [key, value] of kv.list({ prefix: COUNT_PREFIX })) {
-      // An unreadable count still says that the channel had listeners; being old, it will be confirmed.
-      const known = storedCount.safeParse(value).data ?? { count: 1, confirmedAt: 0 };
-      this.#counts.set(key.slice(COUNT_PREFIX.length), known);
-    }
+    this.#stored = new StoredCounts(kv);
+    this.#counts = this.#stored.load();
     const saved = storedVersion.safeParse(kv.get(VERSION)).data;
     this.#isDeploymentSaved = saved?.id === versionId;
     this.#deployment = saved && this.#isDeploymentSaved ? saved : { id: versionId, since: Date.now() };
@@ -74,10 +72,10 @@ export class Presence {
     if (listeners !== known) this.#saveCount(channel, known === 0 || listeners === 0);
   }
 
-  /** Returns whether any channel has listeners, and confirms first when everything known predates the last deploy. */
+  /** Returns whether any channel has listeners, and confirms first when all counts are old. */
   async hasListeners(): Promise<boolean> {
-    const counts = [...this.#counts.values()];
-    if (counts.every(({ confirmedAt }) => confirmedAt < this.#deployment.since)) await this.#confirm();
+    const oldest = this.#oldestTrusted;
+    if ([...this.#counts.values()].every(({ confirmedAt }) => confirmedAt < oldest)) await this.#confirm();
     return !this.isEmpty;
   }
 
@@ -99,17 +97,16 @@ export class Presence {
     return { kinds, channels };
   }
 
-  /** Writes what has changed, one row per channel. */
+  /** Writes what has changed, in one row. */
   save(): void {
-    const { kv } = this.#options;
-    for (const channel of this.#unsavedChannels) {
-      const known = this.#counts.get(channel);
-      if (known) kv.put(`${COUNT_PREFIX}${channel}`, known);
-      else kv.delete(`${COUNT_PREFIX}${channel}`);
-    }
-    this.#unsavedChannels.clear();
-    if (!this.#isDeploymentSaved) kv.put(VERSION, this.#deployment);
+    this.#stored.save();
+    if (!this.#isDeploymentSaved) this.#options.kv.put(VERSION, this.#deployment);
     this.#isDeploymentSaved = true;
+  }
+
+  /** Counts reported before this time, in milliseconds since 1970, are confirmed before use. */
+  get #oldestTrusted(): number {
+    return Math.max(this.#deployment.since, Date.now() - CONFIRM_AFTER_MS);
   }
 
   /** Confirms old counts. Simultaneous readers share one round, because asking wakes the channels. */
@@ -121,9 +118,9 @@ export class Presence {
   }
 
   async #confirmOldest(): Promise<void> {
-    const tooOld = Math.max(this.#deployment.since, Date.now() - CONFIRM_AFTER_MS);
+    const trusted = this.#oldestTrusted;
     const oldest = [...this.#counts]
-      .filter(([, { confirmedAt }]) => confirmedAt < tooOld)
+      .filter(([, { confirmedAt }]) => confirmedAt < trusted)
       .sort(([, a], [, b]) => a.confirmedAt - b.confirmedAt)
       .slice(0, MAX_CONFIRMED_PER_ROUND);
     if (oldest.length === 0) return;
@@ -143,6 +140,7 @@ export class Presence {
     const listeners = await this.#options.askChannel(channel);
     // A report that arrived while waiting for this answer is newer.
     if (this.#counts.get(channel) !== known) return;
+    if (listeners < known.count) this.#options.onLost(channel, known.count - listeners);
     this.#set(channel, listeners);
     // Saved even if unchanged, so that the channel is not asked again when this object wakes.
     this.#saveCount(channel, listeners === 0);
@@ -158,8 +156,12 @@ export class Presence {
    * listeners, because the channel will not report that again.
    */
   #saveCount(channel: string, isUrgent: boolean): void {
-    this.#unsavedChannels.add(channel);
-    if (isUrgent) this.save();
-    else this.#options.saveSoon();
+    const known = this.#counts.get(channel);
+    if (isUrgent || !known) {
+      this.#stored.put(channel, known);
+    } else {
+      this.#stored.note(channel, known);
+      this.#options.saveSoon();
+    }
   }
 }

@@ -8,18 +8,27 @@ export const EXPOSITION_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 /** A gauge's current value. */
 export type Gauge = { [N in GaugeName]: { name: N; labels: LabelsOf<N>; value: number } }[GaugeName];
 
+const metricNames = Object.keys(METRICS) as MetricName[];
+
 interface Sample {
   values: string[];
   numbers: readonly number[];
 }
 
+/** The label values of series, in the order of the metric's labels. */
+export type SeriesLists = Partial<Record<MetricName, string[][]>>;
+
 /**
- * Writes all metrics in the catalogue's order. A counter without labels starts at 0; a series with labels appears when
- * it is first counted.
+ * Writes all metrics in the catalogue's order.
+ * @param known Series that are 0 until they are counted; others appear when they are first counted.
  */
-export function exposition(counted: CounterSnapshot, gauges: Gauge[]): string {
-  const samples = new Map<MetricName, Sample[]>();
-  const add = (name: MetricName, sample: Sample) => samples.set(name, [...(samples.get(name) ?? []), sample]);
+export function exposition(counted: CounterSnapshot, gauges: Gauge[], known: SeriesLists = {}): string {
+  const samples = new Map<MetricName, Map<string, Sample>>();
+  const add = (name: MetricName, sample: Sample) => {
+    const own = samples.get(name) ?? new Map<string, Sample>();
+    samples.set(name, own.set(JSON.stringify(sample.values), sample));
+  };
+  for (const name of metricNames) for (const values of known[name] ?? []) add(name, { values, numbers: [] });
   for (const [key, numbers] of Object.entries(counted)) {
     const series = parseSeries(key);
     if (series) add(series.name, { values: series.values, numbers });
@@ -29,11 +38,11 @@ export function exposition(counted: CounterSnapshot, gauges: Gauge[]): string {
     add(name, { values: METRICS[name].labels.map((label) => named[label] ?? ""), numbers: [value] });
   }
 
-  return (Object.keys(METRICS) as MetricName[])
+  return metricNames
     .map((name) => {
       const { type, help, labels }: Metric = METRICS[name];
       const initial = type === "counter" && labels.length === 0 ? [{ values: [], numbers: [0] }] : [];
-      const lines = (samples.get(name) ?? initial).flatMap((sample: Sample) =>
+      const lines = [...(samples.get(name)?.values() ?? initial)].flatMap((sample: Sample) =>
         type === "histogram" ? histogram(name, labels, sample) : [line(name, labels, sample.values, sample.numbers[0])],
       );
       return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");

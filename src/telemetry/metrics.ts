@@ -5,8 +5,11 @@
 
 /** Connection durations, from a bounce to a page left open all day. */
 const CONNECTION_BUCKETS = [1, 10, 60, 300, 1800, 3600, 14_400, 86_400] as const;
-/** From acceptance to the sockets. The runtime's clock has millisecond resolution. */
-const LATENCY_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] as const;
+/**
+ * From acceptance to the sockets. Most events take less than a millisecond, which the runtime's clock, with its millisecond
+ * resolution, shows as 0.
+ */
+const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] as const;
 
 export const METRICS = {
   tidings_connections: { type: "gauge", labels: ["kind"], help: "Open sockets." },
@@ -20,6 +23,11 @@ export const METRICS = {
     type: "counter",
     labels: ["kind", "code"],
     help: "Listener sockets closed, by close code. Sockets dropped by a deploy are not counted.",
+  },
+  tidings_connections_lost_total: {
+    type: "counter",
+    labels: ["kind"],
+    help: "Listener sockets that were gone, without a close event, when their channel was asked. A deploy may be the cause.",
   },
   tidings_connections_refused_total: {
     type: "counter",
@@ -177,5 +185,38 @@ export const RELAY_PROBLEMS = [
 ] as const;
 export type RelayProblem = (typeof RELAY_PROBLEMS)[number];
 
-/** The kind of a channel: values of the label `kind`. */
-export type Kind = "order" | "products";
+/** The kinds of channels: values of the label `kind`. */
+export const KINDS = ["order", "products"] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** Codes that clients close with (RFC 6455, section 7.4.1). 1006 stands for a close without a close frame. */
+export const CLIENT_CLOSE_CODES = [1000, 1001, 1005, 1006];
+/** Stands for the codes that are not listed: a client may send any code, and each would become a series. */
+export const OTHER_CLOSE_CODE = "other";
+
+/** The limits that channels enforce themselves: values of the label `limit` besides the names of the rate limits. */
+export const CONNECTION_LIMITS = ["connections_per_user", "connections_per_channel", "client_messages"] as const;
+
+/** Why tokens, keys and signatures are refused: values of the label `reason`. */
+export const AUTH_FAILURES = [
+  "missing",
+  "too_long",
+  "malformed",
+  "algorithm",
+  "unknown_key",
+  "key_not_known_yet",
+  "keys_unavailable",
+  "signature",
+  "expired",
+  "valid_soon",
+  "not_yet_valid",
+  "claim",
+  "key_missing",
+  "key_unknown",
+  "key_signature_malformed",
+  "key_timestamp",
+  "key_signature",
+  "key_unsignable",
+  "key_unbound",
+  "key_scope",
+] as const;

@@ -1,12 +1,9 @@
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import type { Counters } from "./counters.ts";
-import type { FaultPlace, Kind } from "./metrics.ts";
+import { CLIENT_CLOSE_CODES, type FaultPlace, type Kind, OTHER_CLOSE_CODE } from "./metrics.ts";
 
 /** The only code that increments metrics. Each counter and histogram is incremented in one place. */
-
-/** Codes that clients close with (RFC 6455, section 7.4.1). 1006 stands for a close without a close frame. */
-const CLIENT_CLOSE_CODES = [1000, 1001, 1005, 1006];
 
 // Connections
 
@@ -16,10 +13,14 @@ export function recordConnectionOpened(counters: Counters, kind: Kind): void {
 
 /** @param seconds How long the socket was open; null when that is not known. */
 export function recordConnectionClosed(counters: Counters, kind: Kind, code: number, seconds: number | null): void {
-  // A client may send any code, and each would become a time series of its own.
   const isListed = code in CLOSE_CODES || CLIENT_CLOSE_CODES.includes(code);
-  counters.count("tidings_connections_closed_total", { kind, code: isListed ? String(code) : "other" });
+  counters.count("tidings_connections_closed_total", { kind, code: isListed ? String(code) : OTHER_CLOSE_CODE });
   if (seconds !== null) counters.observe("tidings_connection_duration_seconds", { kind }, seconds);
+}
+
+/** Counts sockets that were gone without a close event. */
+export function recordConnectionsLost(counters: Counters, kind: Kind, lost: number): void {
+  counters.count("tidings_connections_lost_total", { kind }, lost);
 }
 
 /** Counts a handshake that was refused. */

@@ -49,7 +49,7 @@ describe("[promise 6] counting listeners is cheap:", () => {
     expect(rows.length).toBeLessThanOrEqual(10);
   });
 
-  test("a confirmed count is not asked for again for half a day, not even after hibernation", async () => {
+  test("a confirmed count is not asked for again for a quarter of an hour, not even after hibernation", async () => {
     const token = await mintToken();
     const id = await registerOrder();
     await listen(`orders/${id}`, { token });
@@ -60,13 +60,13 @@ describe("[promise 6] counting listeners is cheap:", () => {
     await hibernateAll();
     for (let i = 0; i < 5; i++) await serviceHealth();
     asked.mockClear();
-    for (let scrape = 0; scrape < 20; scrape++) {
+    for (let scrape = 0; scrape < 14; scrape++) {
       await hibernateAll();
       await serviceHealth();
-      advanceClock(30 * 60_000);
+      advanceClock(60_000);
     }
     expect(asked).not.toHaveBeenCalled();
-    advanceClock(2 * 3_600_000);
+    advanceClock(2 * 60_000);
     for (let i = 0; i < 5; i++) await serviceHealth();
     const channels = (await serviceHealth()).active_channels.length;
     expect(asked.mock.calls.length).toBeLessThanOrEqual(channels);

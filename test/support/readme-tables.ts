@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
+import { DEAD_LETTER_REASONS } from "../../src/protocol/dead-letters.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
@@ -61,6 +62,15 @@ const TABLES: Record<string, string> = {
       type,
       labels.map((label) => `\`${label}\``).join(", "),
       help,
+    ]),
+  ),
+  "dead-letters": table(
+    ["reason", "meaning", "what to do", "retry?"],
+    Object.entries(DEAD_LETTER_REASONS).map(([code, { meaning, todo, canRetry }]) => [
+      `\`${code}\``,
+      meaning,
+      todo,
+      canRetry ? "yes" : "no",
     ]),
   ),
   problems: table(

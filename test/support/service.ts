@@ -4,6 +4,7 @@ import { expect } from "vitest";
 import { channelStub, registryStubs } from "../../src/channels/directory.ts";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
 import type { ChannelRegistry } from "../../src/registry/channel-registry.ts";
+import { StoredCounts } from "../../src/registry/stored-counts.ts";
 import { eventually } from "./eventually.ts";
 import { rememberPayload } from "./leak-guard/rules.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
@@ -86,8 +87,7 @@ async function expectSaved(registry: DurableObjectStub<ChannelRegistry>): Promis
   const { known, saved } = await runInDurableObject(registry, async (instance, { storage }) => {
     const { counted } = await instance.metrics();
     const { channels } = await instance.overview(Number.POSITIVE_INFINITY);
-    const counts = [...storage.kv.list<{ count: number }>({ prefix: "count:" })];
-    const saved = counts.map(([key, { count }]) => [key.slice("count:".length), count]);
+    const saved = [...new StoredCounts(storage.kv).load()].map(([channel, { count }]) => [channel, count]);
     return {
       known: { channels, counted },
       saved: { channels: Object.fromEntries(saved), counted: storage.kv.get("counted") ?? {} },

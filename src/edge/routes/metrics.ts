@@ -4,11 +4,12 @@ import { configOf } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
 import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
+import { knownSeries } from "../../telemetry/known-series.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { type Kind, RELAY_PROBLEMS } from "../../telemetry/metrics.ts";
 import { recordRelayTotals } from "../../telemetry/record.ts";
 import { requireService } from "../auth/require.ts";
-import type { HonoEnv } from "../context.ts";
+import { type HonoEnv, requestIdOf } from "../context.ts";
 import { Refusal } from "../errors.ts";
 
 /**
@@ -23,7 +24,7 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
     Promise.all(registryStubs(c.env).map((registry) => registry.metrics())),
     addRelay(c.env, counts, gauges),
   ]).catch((error: unknown) => {
-    logFault("metrics", error);
+    logFault("metrics", error, { request_id: requestIdOf(c) });
     throw new Refusal("unavailable");
   });
   for (const { counted } of shards) counts.add(counted);
@@ -32,7 +33,11 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
     gauges.push({ name: "tidings_connections", labels: { kind }, value: sum("connections") });
     gauges.push({ name: "tidings_channels", labels: { kind }, value: sum("channels") });
   }
-  return c.body(exposition(counts.all, gauges), 200, { "Content-Type": EXPOSITION_TYPE, "Cache-Control": "no-store" });
+  const known = knownSeries(configOf(c.env).publishKeys.map(({ name }) => name));
+  return c.body(exposition(counts.all, gauges, known), 200, {
+    "Content-Type": EXPOSITION_TYPE,
+    "Cache-Control": "no-store",
+  });
 }
 
 async function addRelay(env: Env, counts: Counters, gauges: Gauge[]): Promise<void> {

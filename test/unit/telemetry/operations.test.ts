@@ -40,7 +40,7 @@ describe("operations", () => {
   describe.skipIf(!hasPromtool("the alert rules"))("the alert rules", () => {
     test("are accepted by Prometheus", async () => {
       const { code, said } = await promtool(["check", "rules", alerts]);
-      expect(said).toContain("3 rules found");
+      expect(said).toContain("8 rules found");
       expect(code).toBe(0);
     });
 
@@ -50,10 +50,11 @@ describe("operations", () => {
       expect(code).toBe(0);
     });
 
-    test("each have a case in which they alert", () => {
+    test("each have a case in which they alert, and one in which they stay quiet", () => {
       const cases = readFileSync(join(import.meta.dirname, "alert-cases.yaml"), "utf8");
       for (const [, name] of readFileSync(alerts, "utf8").matchAll(/- alert: (\w+)/g)) {
         expect(cases).toMatch(new RegExp(`alertname: ${name}[\\s,]+exp_alerts:`));
+        expect(cases).toMatch(new RegExp(`alertname: ${name} \\}`));
       }
     });
   });

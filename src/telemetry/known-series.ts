@@ -1,0 +1,73 @@
+import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import { EVENTS } from "../protocol/events.ts";
+import { RATE_LIMITS } from "../protocol/limits.ts";
+import { isSocketRefusal, REFUSALS } from "../protocol/refusals.ts";
+import {
+  AUTH_FAILURES,
+  CLIENT_CLOSE_CODES,
+  CONNECTION_LIMITS,
+  type CounterName,
+  FAULT_PLACES,
+  type HistogramName,
+  KINDS,
+  OTHER_CLOSE_CODE,
+} from "./metrics.ts";
+
+/**
+ * The series that exist from the start, with 0: those whose labels are all known. Without them, the first value of a
+ * series is invisible to Prometheus, whose `rate` and `increase` compare two values.
+ */
+
+/** What a channel does with an event. */
+const CHANNEL_OUTCOMES = ["applied", "duplicate", "stale", "conflict"];
+/** What happens to an event besides when it is published over HTTP. */
+const UNDELIVERED_OUTCOMES = ["queued", "unavailable"];
+const LIMITED_PER_KEY: readonly string[] = [RATE_LIMITS.PUBLISHES_PER_KEY.name, RATE_LIMITS.MANAGEMENT_PER_KEY.name];
+
+/**
+ * Lists the label values of each known series, in the order of the metric's labels.
+ * @param keyNames The names of the publish keys.
+ */
+export function knownSeries(keyNames: readonly string[]): Record<CounterName | HistogramName, string[][]> {
+  const byKind = KINDS.map((kind) => [kind]);
+  const sources = [["redis", ""], ...keyNames.map((key) => ["http", key])];
+  const limits = [...Object.values(RATE_LIMITS).map(({ name }) => name), ...CONNECTION_LIMITS];
+  return {
+    tidings_connections_opened_total: byKind,
+    tidings_connections_closed_total: product(KINDS, [
+      ...Object.keys(CLOSE_CODES),
+      ...CLIENT_CLOSE_CODES.map(String),
+      OTHER_CLOSE_CODE,
+    ]),
+    tidings_connections_lost_total: byKind,
+    tidings_connections_refused_total: Object.keys(REFUSALS)
+      .filter(isSocketRefusal)
+      .map((reason) => [reason]),
+    tidings_connection_duration_seconds: byKind,
+    tidings_events_published_total: sources.flatMap(([via = "", key = ""]) =>
+      product(
+        Object.keys(EVENTS),
+        [via],
+        [key],
+        via === "http" ? [...CHANNEL_OUTCOMES, ...UNDELIVERED_OUTCOMES] : CHANNEL_OUTCOMES,
+      ),
+    ),
+    tidings_events_rejected_total: sources,
+    tidings_deliveries_total: byKind,
+    tidings_publish_to_send_seconds: [["http"], ["redis"]],
+    tidings_resumes_total: product(KINDS, ["recovered", "not_recovered"]),
+    tidings_replayed_events_total: byKind,
+    tidings_dead_letters_total: [[]],
+    tidings_stream_gaps_total: [[]],
+    tidings_rate_limited_total: limits.flatMap((limit) =>
+      LIMITED_PER_KEY.includes(limit) ? product([limit], keyNames) : [[limit, ""]],
+    ),
+    tidings_auth_failures_total: AUTH_FAILURES.map((reason) => [reason]),
+    tidings_errors_total: FAULT_PLACES.map((where) => [where]),
+  };
+}
+
+/** Combines each value of the first list with each of the others. */
+function product(...lists: (readonly string[])[]): string[][] {
+  return lists.reduce<string[][]>((rows, list) => rows.flatMap((row) => list.map((value) => [...row, value])), [[]]);
+}

@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { CounterTotals } from "../../../src/registry/counter-totals.ts";
+import { DeferredSave } from "../../../src/registry/deferred-save.ts";
+import { Presence } from "../../../src/registry/presence.ts";
+import { Counters } from "../../../src/telemetry/counters.ts";
+import { MemoryStorage } from "../../support/object-storage.ts";
+
+/** The rows that registries write, counted over an hour of a fake clock. */
+
+const REGISTRIES = 6;
+const MAX_ROWS_PER_DAY = 20_000;
+const SECOND = 1000;
+const HOUR = 3600 * SECOND;
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: Date.UTC(2026, 10, 25) });
+  vi.stubGlobal("scheduler", { wait: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+/** A registry's parts, put together as its object does. */
+function registry() {
+  const storage = new MemoryStorage();
+  const kv = storage.kv as unknown as SyncKvStorage;
+  const pending = new Set<Promise<unknown>>();
+  const totals = new CounterTotals(kv);
+  const saver = new DeferredSave(
+    () => {
+      presence.save();
+      totals.save();
+    },
+    (promise) => pending.add(promise.finally(() => pending.delete(promise))),
+  );
+  const listeners = new Map<string, number>();
+  const presence: Presence = new Presence({
+    kv,
+    versionId: "1",
+    askChannel: async (channel) => listeners.get(channel) ?? 0,
+    saveSoon: () => saver.schedule(),
+    onLost: () => {},
+  });
+  const report = (channel: string, count: number) => {
+    listeners.set(channel, count);
+    presence.report(channel, count);
+    const counts = new Counters();
+    counts.count("tidings_deliveries_total", { kind: "order" }, count);
+    totals.add(counts.take());
+    saver.schedule();
+  };
+  return { storage, presence, report, kv };
+}
+
+/** Runs an hour, and returns the rows written in it. */
+async function rowsOfAnHour(perSecond: (second: number) => void, storage: MemoryStorage): Promise<number> {
+  const before = storage.rowsWritten;
+  for (let second = 0; second < HOUR / SECOND; second++) {
+    perSecond(second);
+    await vi.advanceTimersByTimeAsync(SECOND);
+  }
+  return storage.rowsWritten - before;
+}
+
+const perDay = (rows: number) => rows * 24 * REGISTRIES;
+
+test(`an hour of steady traffic, scraped every 15 s, extrapolates to at most ${MAX_ROWS_PER_DAY} rows a day`, async () => {
+  const { storage, presence, report } = registry();
+  const channels = Array.from({ length: 100 }, (_, i) => `order_${i}`);
+  for (const channel of channels) report(channel, 10);
+  const rows = await rowsOfAnHour((second) => {
+    // Two channels report in each second: events, and listeners who come and go.
+    for (const n of [2 * second, 2 * second + 1]) report(channels[n % 100] ?? "", 10 + (second % 7));
+    if (second % 15 === 0) void presence.overview(0);
+  }, storage);
+  console.log(`steady traffic: ${rows} rows an hour in one registry, ${perDay(rows)} a day in all ${REGISTRIES}`);
+  expect(perDay(rows)).toBeLessThanOrEqual(MAX_ROWS_PER_DAY);
+});
+
+test("an hour of bursts, with quiet minutes in between, costs little more", async () => {
+  const worst = { pause: 0, rows: 0 };
+  for (const pause of [2, 7, 20, 45, 61, 66, 120]) {
+    const { storage, report } = registry();
+    report("products", 5);
+    const rows = await rowsOfAnHour((second) => {
+      if (second % pause < 2) report("products", 5 + (second % 3));
+    }, storage);
+    if (rows > worst.rows) Object.assign(worst, { pause, rows });
+  }
+  console.log(`bursts: at worst ${worst.rows} rows an hour, every ${worst.pause} s; ${perDay(worst.rows)} a day`);
+  expect(perDay(worst.rows)).toBeLessThanOrEqual(1.25 * MAX_ROWS_PER_DAY);
+});
+
+test("an hour of silent listeners, confirmed by every scrape that finds their counts old, costs few rows", async () => {
+  const { storage, presence, report } = registry();
+  for (let i = 0; i < 150; i++) report(`order_${i}`, 3);
+  const rows = await rowsOfAnHour((second) => {
+    if (second % 15 === 0) void presence.overview(0);
+  }, storage);
+  console.log(`silent listeners: ${rows} rows an hour in one registry`);
+  expect(perDay(rows)).toBeLessThanOrEqual(MAX_ROWS_PER_DAY / 4);
+});
+
+test("a crash loses at most a minute of counters, and no channel's listeners", async () => {
+  const { kv, presence, report } = registry();
+  for (let second = 0; second < 600; second++) {
+    report("products", 5);
+    await vi.advanceTimersByTimeAsync(SECOND);
+  }
+  const saved = new CounterTotals(kv).all;
+  const [deliveries = 0] = Object.values(saved)[0] ?? [];
+  expect(deliveries).toBeGreaterThanOrEqual(5 * (600 - 60));
+  report("order_new", 1);
+  report("products", 0);
+  const restored = new Presence({
+    kv,
+    versionId: "1",
+    askChannel: async () => 0,
+    saveSoon: () => {},
+    onLost: () => {},
+  });
+  expect(restored.channels).toEqual(["order_new"]);
+  expect(presence.channels).toEqual(["order_new"]);
+});
+
+test("counts that were stored by the version before are read, and one that it cannot read is kept", async () => {
+  const { kv } = registry();
+  kv.put("count:products", { count: 7, confirmedAt: Date.now() - SECOND });
+  kv.put("count:order_1", "unreadable");
+  const options = { kv, versionId: "", askChannel: async () => 2, saveSoon: () => {}, onLost: () => {} };
+  const { channels } = await new Presence(options).overview(10);
+  // Confirmed, because the version is new.
+  expect(channels).toEqual({ products: 2, order_1: 2 });
+});
