@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { parseExactJson } from "../protocol/exact-json.ts";
 import { MAX_EVENT_BYTES } from "../protocol/publish-call.ts";
 import { check } from "../protocol/validation.ts";
 import { Refusal, requireValid } from "./errors.ts";
@@ -14,16 +15,32 @@ export async function readValid<T>(request: Request, schema: z.ZodType<T>): Prom
   return requireValid(check(schema, parseJson(await readBytes(request, MAX_EVENT_BYTES))));
 }
 
-/** @throws {Refusal} 415 unless the body declares itself as JSON. */
-export function requireJson(request: Request): void {
-  const mediaType = (request.headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
-  if (mediaType !== "application/json") throw new Refusal("unsupported_media_type");
+/** @throws {Refusal} 415 unless the body declares itself as JSON in UTF-8, without a content coding. */
+export function requireJson({ headers }: Request): void {
+  const [mediaType, ...parameters] = (headers.get("Content-Type") ?? "").toLowerCase().split(";").map(trim);
+  if (mediaType !== "application/json") {
+    throw new Refusal("unsupported_media_type", { headers: { Accept: "application/json" } });
+  }
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice("charset=".length);
+  if (charset !== undefined && !["utf-8", "utf8"].includes(charset.replaceAll('"', ""))) {
+    // JSON is exchanged in UTF-8 (RFC 8259, section 8.1).
+    throw new Refusal("unsupported_media_type", {
+      detail: "The body must be UTF-8.",
+      headers: { Accept: "application/json" },
+    });
+  }
+  const codings = (headers.get("Content-Encoding") ?? "").toLowerCase().split(",").map(trim);
+  if (codings.some((coding) => coding !== "" && coding !== "identity")) {
+    throw new Refusal("unsupported_encoding", { headers: { "Accept-Encoding": "identity" } });
+  }
 }
+
+const trim = (text: string) => text.trim();
 
 /** @throws {Refusal} 400. */
 export function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(decoder.decode(bytes));
+    return parseExactJson(decoder.decode(bytes));
   } catch (error) {
     const detail = error instanceof SyntaxError ? error.message : "The body is not UTF-8.";
     throw new Refusal("malformed_json", { detail });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { MAX_EVENT_BYTES } from "../../src/protocol/publish.ts";
+import { MAX_BATCH_BYTES } from "../../src/protocol/publish.ts";
 import { eventually } from "../support/eventually.ts";
 import { logLines } from "../support/log-lines.ts";
 import { metricValue, parseMetrics } from "../support/scrape.ts";
@@ -30,7 +30,7 @@ describe("the line of a refusal has the key's name, and not the key", () => {
         serviceRequest(
           "POST",
           "/api/v1/publish/products",
-          { ...price, data: { product_id: "p", note: "x".repeat(MAX_EVENT_BYTES) } },
+          { ...price, data: { ...price.data, note: "x".repeat(MAX_BATCH_BYTES) } },
           as(SCOPED_KEYS.products),
         ),
     ],

@@ -9,7 +9,13 @@ const PROBLEM_TYPE = "application/problem+json";
 
 /** Refusals of every call except static documents. */
 const ANY_CALL: HttpRefusal[] = ["internal_error", "misconfigured", "unavailable"];
-const ANY_BODY: HttpRefusal[] = ["malformed_json", "body_too_large", "unsupported_media_type", "validation_failed"];
+const ANY_BODY: HttpRefusal[] = [
+  "malformed_json",
+  "body_too_large",
+  "unsupported_media_type",
+  "unsupported_encoding",
+  "validation_failed",
+];
 
 /** Response headers, and the statuses that carry them. */
 const HEADERS: Record<string, { isOn: (status: number) => boolean; description: string; schema: JsonObject }> = {
@@ -21,6 +27,11 @@ const HEADERS: Record<string, { isOn: (status: number) => boolean; description: 
   Allow: {
     isOn: (status) => status === 405,
     description: "The methods that the path supports.",
+    schema: { type: "string" },
+  },
+  "Accept-Encoding": {
+    isOn: (status) => status === 415,
+    description: "`identity`, when the body had a content coding.",
     schema: { type: "string" },
   },
   "X-Request-Id": {

@@ -97,6 +97,8 @@ const SOCKET_ANSWER = {
 const REPEATABLE =
   "With an `id` (or `Idempotency-Key`) the call is safe to repeat: a repeated event is answered with `duplicate`.";
 
+const MEASURED = `An event has at most ${MAX_EVENT_BYTES} bytes, measured as the frame that is sent.`;
+
 export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}`, Operation> = {
   "GET /api/v1/ws/orders/{order_id}": {
     tag: "Listen",
@@ -122,12 +124,12 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Publish",
     id: "publishOrderEvent",
     summary: "Publish an order event",
-    description: `${REPEATABLE} \`order\` also registers the order.`,
+    description: `${REPEATABLE} ${MEASURED} \`order\` also registers the order.`,
     access: "publisher",
     parameters: ["idempotency_key"],
     body: {
       schema: "publish_order_event",
-      maxBytes: MAX_EVENT_BYTES,
+      maxBytes: MAX_BATCH_BYTES,
       examples: publishExamples(eventTypesOf("order")),
     },
     answers: PUBLISHED,
@@ -137,12 +139,12 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Publish",
     id: "publishProductEvent",
     summary: "Publish a product event",
-    description: REPEATABLE,
+    description: `${REPEATABLE} ${MEASURED}`,
     access: "publisher",
     parameters: ["idempotency_key"],
     body: {
       schema: "publish_product_event",
-      maxBytes: MAX_EVENT_BYTES,
+      maxBytes: MAX_BATCH_BYTES,
       examples: publishExamples(eventTypesOf("products")),
     },
     answers: PUBLISHED,
@@ -152,7 +154,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Publish",
     id: "publishBatch",
     summary: "Publish many events",
-    description: `1 to ${MAX_BATCH_EVENTS} events of at most ${MAX_EVENT_BYTES} bytes each. A rejected event does not affect the others.`,
+    description: `1 to ${MAX_BATCH_EVENTS} events. ${MEASURED} A rejected event does not affect the others.`,
     access: "publisher",
     parameters: ["idempotency_key"],
     body: { schema: "publish_batch", maxBytes: MAX_BATCH_BYTES, examples: { two_events: EXAMPLES.publish_batch } },

@@ -6,10 +6,9 @@ import {
   checkEvent,
   MAX_BATCH_BYTES,
   MAX_BATCH_EVENTS,
-  MAX_EVENT_BYTES,
   type PublishOutcome,
 } from "../../protocol/publish.ts";
-import { type FieldError, type Problem, problem } from "../../protocol/refusals.ts";
+import { type FieldError, type HttpRefusal, type Problem, problem } from "../../protocol/refusals.ts";
 import { check, isRecord } from "../../protocol/validation.ts";
 import { type Service, scopeDetail } from "../auth/keys.ts";
 import { requirePublication } from "../auth/require.ts";
@@ -52,23 +51,14 @@ function checkItem(item: unknown, fallbackId: string, service: Service, accepted
   if (!service.scopes.has(scope)) {
     return { ok: false, problem: problem("access_denied", { detail: scopeDetail(scope) }) };
   }
-  // Measured without the whitespace of the request's JSON.
-  if (isLargerThan(JSON.stringify(body), MAX_EVENT_BYTES)) {
-    return invalidItem([{ field: "body", message: `is larger than ${MAX_EVENT_BYTES} bytes` }]);
-  }
   const event = checkEvent(body, channel.name, fallbackId, acceptedAt);
-  return event.ok ? { ok: true, event: event.value } : invalidItem(event.errors);
+  return event.ok ? { ok: true, event: event.value } : rejectedItem(event.reason, event.errors);
 }
 
-/** Returns whether a text exceeds `maxBytes` in UTF-8. A UTF-16 unit takes one to three, so few texts need encoding. */
-function isLargerThan(text: string, maxBytes: number): boolean {
-  if (text.length > maxBytes) return true;
-  return text.length * 3 > maxBytes && new TextEncoder().encode(text).length > maxBytes;
-}
-
-const invalidItem = (errors: FieldError[]): CheckedItem => ({
+const invalidItem = (errors: FieldError[]) => rejectedItem("validation_failed", errors);
+const rejectedItem = (reason: HttpRefusal, errors: FieldError[]): CheckedItem => ({
   ok: false,
-  problem: problem("validation_failed", { errors }),
+  problem: problem(reason, { errors }),
 });
 
 const rejected = (error: Problem): BatchResult => ({ status: "rejected", error });

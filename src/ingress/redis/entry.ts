@@ -1,9 +1,10 @@
+import { parseExactJson } from "../../protocol/exact-json.ts";
 import { parseChannelName } from "../../protocol/names.ts";
-import { type AcceptedEvent, checkEvent, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
+import { type AcceptedEvent, checkEvent, MAX_BATCH_BYTES } from "../../protocol/publish.ts";
 import { entryLength } from "../../protocol/stream.ts";
 
-/** Leaves room for the id and the channel name beside an event of the largest size. */
-const MAX_ENTRY_LENGTH = MAX_EVENT_BYTES + 1024;
+/** As long as a body over HTTP; `checkEvent` then measures the event. */
+const MAX_ENTRY_LENGTH = MAX_BATCH_BYTES;
 
 /** A stream entry, unvalidated. */
 export interface StreamEntry {
@@ -19,7 +20,7 @@ export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; reason
  * @returns The event, or one line saying why the entry is not an event.
  */
 export function readEntry({ id, fields }: StreamEntry, now = Date.now()): ReadEntry {
-  if (entryLength(fields) > MAX_ENTRY_LENGTH) return reject(`is larger than ${MAX_EVENT_BYTES} bytes`);
+  if (entryLength(fields) > MAX_ENTRY_LENGTH) return reject(`is larger than ${MAX_BATCH_BYTES} bytes`);
   const values = new Map(fields);
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
   if (missing.length > 0) return reject(`lacks ${missing.join(", ")}`);
@@ -31,7 +32,7 @@ export function readEntry({ id, fields }: StreamEntry, now = Date.now()): ReadEn
     const text = values.get(name);
     if (text === undefined) continue;
     try {
-      body[name] = JSON.parse(text);
+      body[name] = parseExactJson(text);
     } catch {
       return reject(`${name} is not valid JSON`);
     }
