@@ -49,24 +49,33 @@ export function parseJson(bytes: Uint8Array): unknown {
 
 /**
  * Reads a body of at most `maxBytes`. Counts bytes as they arrive if no length was announced.
- * @throws {Refusal} 413.
+ * @throws {Refusal} 413, or 400 for a body that ends before its announced end.
  */
 export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = () => new Refusal("body_too_large", { detail: `At most ${maxBytes} bytes.` });
   const announced = Number(request.headers.get("Content-Length") ?? Number.NaN);
-  if (announced > maxBytes) throw tooLarge();
-  if (announced <= maxBytes) {
+  if (announced > maxBytes) throw tooLarge(maxBytes);
+  try {
     // The connection delivers no more than was announced (RFC 9112, section 6.2).
-    const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.byteLength > maxBytes) throw tooLarge();
+    const bytes =
+      announced <= maxBytes ? new Uint8Array(await request.arrayBuffer()) : await readCounting(request, maxBytes);
+    if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
     return bytes;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    // The caller's mistake, or its network's: no fault of the service.
+    throw new Refusal("malformed_json", { detail: "The body ended early." });
   }
+}
+
+async function readCounting(request: Request, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.byteLength;
-    if (length > maxBytes) throw tooLarge();
+    if (length > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
+
+const tooLarge = (maxBytes: number) => new Refusal("body_too_large", { detail: `At most ${maxBytes} bytes.` });

@@ -13,6 +13,7 @@ const TIMEOUT_MS = 10_000;
 /**
  * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, because every event
  * has an id and a channel applies an id once.
+ * @param requestId The request that published the events, for the log; none for the stream.
  * @returns One outcome per event, in the order of the events.
  */
 export async function deliver(
@@ -20,6 +21,7 @@ export async function deliver(
   channel: string,
   events: AcceptedEvent[],
   source: Source,
+  requestId?: string,
 ): Promise<PublishOutcome[]> {
   for (let failures = 0; ; ) {
     try {
@@ -30,7 +32,7 @@ export async function deliver(
     } catch (error) {
       failures++;
       if (failures === MAX_ATTEMPTS || !isTransient(error)) {
-        logFault("deliver", error, { channel });
+        logFault("deliver", error, { channel, ...(requestId !== undefined && { request_id: requestId }) });
         return events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
       }
       await scheduler.wait(fullJitter(failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS));

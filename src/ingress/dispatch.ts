@@ -11,16 +11,23 @@ import { RedisClient } from "./redis/client.ts";
 /**
  * Delivers validated events to their channels, whichever way they came in. Each channel receives its events together
  * and in order. A failing channel affects no other; with Redis, its events are queued in the stream.
+ * @param requestId The request that published the events, for the log.
  * @returns One outcome per event, in the order of the events.
  */
-export async function dispatch(env: Env, events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]> {
+export async function dispatch(
+  env: Env,
+  events: AcceptedEvent[],
+  source: Source,
+  requestId: string,
+): Promise<PublishOutcome[]> {
   const outcomes: PublishOutcome[] = events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
   const channels = Map.groupBy(events.entries(), ([, event]) => event.channel);
   await pMap(
     channels,
     async ([channel, indexed]) => {
       const own = indexed.map(([, event]) => event);
-      const delivered = await queueUndelivered(env, own, await deliver(env, channel, own, source));
+      const direct = await deliver(env, channel, own, source, requestId);
+      const delivered = await queueUndelivered(env, own, direct, requestId);
       for (const [i, outcome] of delivered.entries()) {
         const index = indexed[i]?.[0];
         if (index !== undefined) outcomes[index] = outcome;
@@ -35,6 +42,7 @@ async function queueUndelivered(
   env: Env,
   events: AcceptedEvent[],
   outcomes: PublishOutcome[],
+  requestId: string,
 ): Promise<PublishOutcome[]> {
   const { redis } = configOf(env);
   if (!redis || outcomes.every(({ status }) => status !== "unavailable")) return outcomes;
@@ -43,20 +51,25 @@ async function queueUndelivered(
   for (const [i, outcome] of outcomes.entries()) {
     const event = events[i];
     const isQueueable = outcome.status === "unavailable" && event;
-    queued.push(isQueueable ? await queue(client, redis.stream, event) : outcome);
+    queued.push(isQueueable ? await queue(client, redis.stream, event, requestId) : outcome);
   }
   // Errors do not matter: without the doorbell, the relay finds the entries a little later.
   await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
   return queued;
 }
 
-async function queue(client: RedisClient, stream: string, event: AcceptedEvent): Promise<PublishOutcome> {
+async function queue(
+  client: RedisClient,
+  stream: string,
+  event: AcceptedEvent,
+  requestId: string,
+): Promise<PublishOutcome> {
   const { id, channel } = event;
   try {
     await client.command("XADD", stream, "*", ...entryFields(event).flat());
     return { id, channel, status: "queued" };
   } catch (error) {
-    logFault("queue", error, { channel });
+    logFault("queue", error, { channel, request_id: requestId });
     return { id, channel, status: "unavailable" };
   }
 }

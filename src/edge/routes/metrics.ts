@@ -8,7 +8,7 @@ import { logFault } from "../../telemetry/log.ts";
 import type { Kind } from "../../telemetry/metrics.ts";
 import { recordRelayTotals } from "../../telemetry/record.ts";
 import { requireService } from "../auth/require.ts";
-import type { HonoEnv } from "../context.ts";
+import { type HonoEnv, requestIdOf } from "../context.ts";
 import { Refusal } from "../errors.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
     Promise.all(registryStubs(c.env).map((registry) => registry.metrics())),
     addRelay(c.env, counts, gauges),
   ]).catch((error: unknown) => {
-    logFault("metrics", error);
+    logFault("metrics", error, { request_id: requestIdOf(c) });
     throw new Refusal("unavailable");
   });
   for (const { counted } of shards) counts.add(counted);

@@ -71,7 +71,7 @@ export async function publish(
   startedAt: number,
 ): Promise<PublishOutcome[]> {
   const source = sourceOf(publication);
-  const outcomes = await dispatch(c.env, events, source);
+  const outcomes = await dispatch(c.env, events, source, requestIdOf(c));
   // Channels count the events that reach them.
   const isUndelivered = outcomes.some(({ status }) => status === "queued" || status === "unavailable");
   if (isUndelivered) record(c, (counters) => recordUndelivered(counters, source, events, outcomes));
