@@ -34,12 +34,16 @@ type Reviver = (key: string, value: unknown, context: { source?: string }) => un
 /** The context is part of ECMAScript 2026, but not yet of TypeScript's library. */
 const parseWithSource = JSON.parse as (text: string, reviver: Reviver) => unknown;
 
-/** Returns whether a number, rounded to as many digits as its literal has, is what the literal says. */
+/**
+ * Returns whether a literal says what the number is: as JavaScript writes it, or rounded to as many digits as the
+ * literal has. Both are needed, because the two may round a tie differently.
+ */
 function isExact(literal: string, value: number): boolean {
   if (literal.length > MAX_LITERAL_LENGTH) return false;
   const digits = significantDigits(literal);
   if (digits === "" || value === 0) return digits === "" && value === 0;
   if (Number.isInteger(value) && !Number.isSafeInteger(value)) return true;
+  if (significantDigits(String(value)) === digits) return true;
   return digits.length <= MAX_DIGITS && significantDigits(value.toPrecision(digits.length)) === digits;
 }
 

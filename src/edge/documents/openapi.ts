@@ -41,7 +41,7 @@ const HEADERS: Record<string, { isOn: (status: number) => boolean; description: 
   },
   "Retry-After": {
     isOn: (status) => status === 429 || status === 503,
-    description: "How long to wait, in seconds.",
+    description: "How long to wait before repeating the call, in seconds.",
     schema: { type: "integer" },
   },
 };

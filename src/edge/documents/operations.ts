@@ -166,7 +166,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Orders",
     id: "putOrder",
     summary: "Register or correct an order",
-    description: "Listeners receive an event for each corrected status.",
+    description:
+      "Listeners receive an event for each corrected status. With a `version` that is not newer than the last one applied, by a `PUT` or an event, nothing changes: the answer is the order as it is, with `stale`. A deleted order exists again, in a new epoch.",
     access: "service",
     body: {
       schema: "order_registration",
@@ -174,7 +175,11 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       examples: { order: EXAMPLES.order_registration },
     },
     answers: {
-      200: { description: "Corrected.", schema: "registered_order", example: EXAMPLES.registered_order },
+      200: {
+        description: "Corrected; or unchanged, with `stale`.",
+        schema: "corrected_order",
+        example: EXAMPLES.stale_order,
+      },
       201: { description: "Registered.", schema: "registered_order", example: EXAMPLES.registered_order },
     },
   },
@@ -193,7 +198,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Orders",
     id: "deleteOrder",
     summary: "Delete an order",
-    description: "Closes its listeners with 4004 and erases everything stored about it.",
+    description:
+      "Closes its listeners with 4004 and erases everything stored about it. The time of the deletion alone is kept for as long as the history (`HISTORY_TTL_SECONDS`): meanwhile late events are answered with `stale`. Only a `PUT` revives the order, in a new epoch.",
     access: "service",
     answers: { 204: { description: "Deleted." } },
     refusals: ["order_not_found"],
