@@ -56,6 +56,14 @@ const origin = z
     "must be origins (scheme, host, port; no path), separated by commas, or *",
   );
 
+const DEFAULT_TERMINAL_STATUSES = "delivered,cancelled,canceled,completed,refunded,returned,failed";
+/** Compared without case. */
+const statusesMessage = "must be statuses of at most 64 characters, separated by commas";
+const terminalStatuses = listOf(z.string().toLowerCase().max(64, statusesMessage)).refine(
+  ({ length }) => length > 0,
+  statusesMessage,
+);
+
 /** Former names of settings. Using one is a fault; ignoring it would run the service with an unexpected default. */
 const RENAMED = { GHOST_SECONDS: "IDLE_TIMEOUT_SECONDS" } as const;
 const renamed = (successor: string) => z.undefined(`must be renamed to ${successor}`).optional();
@@ -79,9 +87,7 @@ const settings = z.object({
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
   ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
-  TERMINAL_STATUSES: text("delivered,cancelled,canceled,completed,refunded,returned,failed").transform((value) =>
-    splitList(value.toLowerCase()),
-  ),
+  TERMINAL_STATUSES: terminalStatuses.prefault(DEFAULT_TERMINAL_STATUSES).meta({ example: DEFAULT_TERMINAL_STATUSES }),
   STORAGE_GENERATION: integer(0, 0, 999_999),
   MAX_PLAIN_BYTES_PER_MINUTE: integer(DEFAULT_PLAIN_BYTES_PER_MINUTE, 64 * 1024, 1024 ** 3),
   MAX_CONNECTIONS_PER_USER: integer(DEFAULT_CONNECTIONS_PER_USER, 1, MAX_SOCKETS_PER_OBJECT),

@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { parseExactJson } from "../protocol/exact-json.ts";
 import { MAX_EVENT_BYTES } from "../protocol/publish-call.ts";
 import { check } from "../protocol/validation.ts";
 import { Refusal, requireValid } from "./errors.ts";
@@ -14,16 +15,32 @@ export async function readValid<T>(request: Request, schema: z.ZodType<T>): Prom
   return requireValid(check(schema, parseJsonBody(await readBytes(request, MAX_EVENT_BYTES))));
 }
 
-/** @throws {Refusal} 415 unless the request's `Content-Type` is JSON. */
-export function requireJson(request: Request): void {
-  const mediaType = (request.headers.get("Content-Type") ?? "").split(";", 1)[0]?.trim().toLowerCase();
-  if (mediaType !== "application/json") throw new Refusal("unsupported_media_type");
+/** @throws {Refusal} 415 unless the body declares itself as JSON in UTF-8, without a content coding. */
+export function requireJson({ headers }: Request): void {
+  const [mediaType, ...parameters] = (headers.get("Content-Type") ?? "").toLowerCase().split(";").map(trim);
+  if (mediaType !== "application/json") {
+    throw new Refusal("unsupported_media_type", { headers: { Accept: "application/json" } });
+  }
+  const charset = parameters.find((parameter) => parameter.startsWith("charset="))?.slice("charset=".length);
+  if (charset !== undefined && !["utf-8", "utf8"].includes(charset.replaceAll('"', ""))) {
+    // JSON is exchanged in UTF-8 (RFC 8259, section 8.1).
+    throw new Refusal("unsupported_media_type", {
+      detail: "The body must be UTF-8.",
+      headers: { Accept: "application/json" },
+    });
+  }
+  const codings = (headers.get("Content-Encoding") ?? "").toLowerCase().split(",").map(trim);
+  if (codings.some((coding) => coding !== "" && coding !== "identity")) {
+    throw new Refusal("unsupported_encoding", { headers: { "Accept-Encoding": "identity" } });
+  }
 }
+
+const trim = (text: string) => text.trim();
 
 /** Parses JSON in UTF-8. @throws {Refusal} 400. */
 export function parseJsonBody(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(decoder.decode(bytes));
+    return parseExactJson(decoder.decode(bytes));
   } catch (error) {
     const detail = error instanceof SyntaxError ? error.message : "The body is not UTF-8.";
     throw new Refusal("malformed_json", { detail });
@@ -31,25 +48,34 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
 }
 
 /**
- * Reads a body of at most `maxBytes`. Without a `Content-Length`, counts the bytes as they arrive.
- * @throws {Refusal} 413.
+ * Reads a body of at most `maxBytes`. Counts bytes as they arrive if no length was announced.
+ * @throws {Refusal} 413, or 400 for a body that ends before its announced end.
  */
 export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const tooLarge = () => new Refusal("body_too_large", { detail: `At most ${maxBytes} bytes.` });
   const announced = Number(request.headers.get("Content-Length") ?? Number.NaN);
-  if (announced > maxBytes) throw tooLarge();
-  if (announced <= maxBytes) {
-    // The connection delivers no more than the announced length (RFC 9112, section 6.2).
-    const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.byteLength > maxBytes) throw tooLarge();
+  if (announced > maxBytes) throw tooLarge(maxBytes);
+  try {
+    // The connection delivers no more than was announced (RFC 9112, section 6.2).
+    const bytes =
+      announced <= maxBytes ? new Uint8Array(await request.arrayBuffer()) : await readCounting(request, maxBytes);
+    if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
     return bytes;
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    // The caller's mistake, or its network's: no fault of the service.
+    throw new Refusal("malformed_json", { detail: "The body ended early." });
   }
+}
+
+async function readCounting(request: Request, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of request.body ?? []) {
     length += chunk.byteLength;
-    if (length > maxBytes) throw tooLarge();
+    if (length > maxBytes) throw tooLarge(maxBytes);
     chunks.push(chunk);
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer());
 }
+
+const tooLarge = (maxBytes: number) => new Refusal("body_too_large", { detail: `At most ${maxBytes} bytes.` });

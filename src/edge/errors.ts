@@ -46,7 +46,17 @@ export function requireValid<T>(checked: Checked<T>): T {
   return checked.value;
 }
 
-/** `Retry-After` of a 503. */
+/**
+ * Every 503 and 429 has `Retry-After`, so that callers never have to guess when to retry:
+ *
+ * - the Worker itself: 429 beyond a rate limit (its period); 503 while settings are invalid, while the keys that verify
+ *   a token cannot be fetched, or until a token's `nbf` (exactly that long);
+ * - a channel: 503 while its object is overloaded or moves, handshakes included; a publish that it did not accept is
+ *   queued in Redis (202) or a 503, and within a batch a result with status 503;
+ * - the relay and the registries: 503 of `/metrics`. Health stays 200 and says `degraded`.
+ *
+ * Sockets that are open have the same advice in `closing` (`retry_after_ms`), with 4108, 4110, 4129 and 4200.
+ */
 const RETRY_AFTER_SECONDS = 5;
 
 /** Answers anything that a route throws as `application/problem+json` (RFC 9457). */
@@ -84,7 +94,7 @@ export function recordRefusal(
 function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof ConfigError) {
-    logFault("configuration", error);
+    logFault("configuration", error, { request_id: requestIdOf(c) });
     const errors = error.faults.map(({ setting, message, fix }) => ({ field: setting, message: `${message}: ${fix}` }));
     return new Refusal("misconfigured", { errors });
   }

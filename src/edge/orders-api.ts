@@ -1,10 +1,11 @@
+import type { Context } from "hono";
 import * as z from "zod";
 import type { Identity } from "../channels/contract.ts";
 import { orderStub } from "../channels/directory.ts";
-import type { Env } from "../config/env.ts";
 import { orderRegistration } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
+import { type HonoEnv, requestIdOf } from "./context.ts";
 import { Refusal } from "./errors.ts";
 
 const TIMEOUT_MS = 5000;
@@ -22,7 +23,7 @@ const backendOrder = z.object({
  * @throws {Refusal} 503 when the backend fails or its answer is malformed.
  */
 export async function lookUpOrder(
-  env: Env,
+  c: Context<HonoEnv>,
   ordersApiUrl: string,
   orderId: string,
   token: string,
@@ -33,16 +34,16 @@ export async function lookUpOrder(
     // A redirect could send the token to another host.
     redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MS),
-  }).catch((error: unknown) => fail(error));
+  }).catch((error: unknown) => fail(c, error));
   if (response.status === 404) return "order_not_found";
   if (response.status === 401 || response.status === 403) return "access_denied";
-  if (response.status !== 200) return fail(new Error(`status ${response.status}`));
+  if (response.status !== 200) return fail(c, new Error(`status ${response.status}`));
   const order = backendOrder.safeParse(await response.json().catch(() => null));
-  if (!order.success) return fail(new Error("the response lacks user_id, status or payment_status"));
-  return orderStub(env, orderId).adopt(order.data, identity);
+  if (!order.success) return fail(c, new Error("the response lacks user_id, status or payment_status"));
+  return orderStub(c.env, orderId).adopt(order.data, identity);
 }
 
-function fail(error: unknown): never {
-  logFault("orders_api", error);
+function fail(c: Context<HonoEnv>, error: unknown): never {
+  logFault("orders_api", error, { request_id: requestIdOf(c) });
   throw new Refusal("unavailable");
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { EVENTS, type EventType, eventTypesOf, isEventType } from "./events.ts";
+import { encodeEventFrame } from "./frames.ts";
 import { isRecord } from "./json.ts";
 import {
   type ChannelName,
@@ -11,10 +12,11 @@ import {
   parseChannelName,
   parseOrderId,
 } from "./names.ts";
-import type { OrderPut, OrderRegistration } from "./publish-call.ts";
+import { MAX_EVENT_BYTES, type OrderPut, type OrderRegistration } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 import { type StatusChange, statusChangeOf } from "./status-change.ts";
-import { type Checked, check, findUnsafeValue } from "./validation.ts";
+import { utf8Length } from "./utf8.ts";
+import { check, findUnsafeValue } from "./validation.ts";
 
 /** What a service may publish, and the validation that every event passes, whether it arrives over HTTP or Redis. */
 
@@ -69,6 +71,10 @@ export interface Source {
   key: string;
 }
 
+export type CheckedEvent =
+  | { ok: true; value: AcceptedEvent }
+  | { ok: false; reason: "validation_failed" | "body_too_large"; errors: FieldError[] };
+
 /**
  * Validates one event.
  * @param body Parsed JSON: `{type, data, id?, version?, order?}`.
@@ -77,12 +83,7 @@ export interface Source {
  * @param acceptedAt In milliseconds since 1970.
  * @returns The event, or every bad field by name.
  */
-export function checkEvent(
-  body: unknown,
-  channel: ChannelName,
-  fallbackId: string,
-  acceptedAt: number,
-): Checked<AcceptedEvent> {
+export function checkEvent(body: unknown, channel: ChannelName, fallbackId: string, acceptedAt: number): CheckedEvent {
   const parsed = check(publishRequest, body);
   const errors: FieldError[] = parsed.ok ? [] : parsed.errors;
   const orderId = parseChannelName(channel)?.orderId ?? null;
@@ -96,10 +97,10 @@ export function checkEvent(
   if (kind === "products" && order !== undefined) {
     errors.push({ field: "order", message: "is for order channels only" });
   }
-  if (!isRecord(data)) return { ok: false, errors };
+  if (!isRecord(data)) return invalidEvent(errors);
 
   const unsafe = findUnsafeValue(data, "data");
-  if (unsafe) return { ok: false, errors: [...errors, unsafe] };
+  if (unsafe) return invalidEvent([...errors, unsafe]);
   if (isEventType(type)) {
     const checked = check(EVENTS[type].data, data, "data");
     if (!checked.ok) errors.push(...checked.errors);
@@ -107,16 +108,21 @@ export function checkEvent(
   if (orderId !== null && typeof data.order_id === "string" && parseOrderId(data.order_id) !== orderId) {
     errors.push({ field: "data.order_id", message: "must be the channel's own order id" });
   }
-  if (!parsed.ok || errors.length > 0 || !isEventType(type)) return { ok: false, errors };
+  if (!parsed.ok || errors.length > 0 || !isEventType(type)) return invalidEvent(errors);
 
-  const { version = null, order: registration = null } = parsed.value;
+  const { id = fallbackId, version = null, order: registration = null } = parsed.value;
+  const text = JSON.stringify(orderId === null ? data : { ...data, order_id: orderId });
+  if (isTooLarge(type, text, id)) {
+    const message = `makes an event of more than ${MAX_EVENT_BYTES} bytes as it is sent`;
+    return { ok: false, reason: "body_too_large", errors: [{ field: "data", message }] };
+  }
   return {
     ok: true,
     value: {
       channel,
-      id: parsed.value.id ?? fallbackId,
+      id,
       type,
-      data: JSON.stringify(orderId === null ? data : { ...data, order_id: orderId }),
+      data: text,
       version,
       request: version === null && registration === null ? null : JSON.stringify({ version, order: registration }),
       productId: orderId === null ? String(data.product_id) : null,
@@ -125,4 +131,14 @@ export function checkEvent(
       acceptedAt,
     },
   };
+}
+
+const invalidEvent = (errors: FieldError[]): CheckedEvent => ({ ok: false, reason: "validation_failed", errors });
+
+/** Returns whether an event's frame exceeds the limit, whatever its position: the largest one has 16 digits. */
+function isTooLarge(type: string, data: string, id: string): boolean {
+  // Without its data, a frame is ASCII.
+  const rest = encodeEventFrame({ type, data: "", id, seq: Number.MAX_SAFE_INTEGER, ts: 0 }).length;
+  // A UTF-16 unit takes at most three bytes, so few texts need counting.
+  return rest + 3 * data.length > MAX_EVENT_BYTES && rest + utf8Length(data) > MAX_EVENT_BYTES;
 }

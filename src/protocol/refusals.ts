@@ -25,6 +25,7 @@ export const REFUSALS = {
   method_not_allowed: { status: 405, close: null, title: "Method not allowed" },
   upgrade_required: { status: 426, close: null, title: "WebSocket upgrade required" },
   unsupported_media_type: { status: 415, close: null, title: "Content-Type must be application/json" },
+  unsupported_encoding: { status: 415, close: null, title: "Content-Encoding is not supported" },
   body_too_large: { status: 413, close: null, title: "Body too large" },
   malformed_json: { status: 400, close: null, title: "Body is not valid JSON" },
   validation_failed: { status: 422, close: null, title: "Some fields are not valid" },

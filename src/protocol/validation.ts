@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { InexactNumber } from "./exact-json.ts";
 import { MAX_JSON_DEPTH } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 
@@ -42,6 +43,12 @@ export function findUnsafeValue(value: unknown, field: string, depth = 1): Field
     return null;
   }
   if (typeof value !== "object" || value === null) return null;
+  if (value instanceof InexactNumber) {
+    return {
+      field,
+      message: "has more digits than a number holds, so JavaScript would change it: send it as a string",
+    };
+  }
   if (depth > MAX_JSON_DEPTH) return { field, message: `is nested deeper than ${MAX_JSON_DEPTH} levels` };
   for (const [key, item] of Object.entries(value)) {
     const name = Array.isArray(value) ? `${field}[${key}]` : `${field}.${key}`;

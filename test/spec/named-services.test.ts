@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { MAX_EVENT_BYTES } from "../../src/protocol/publish.ts";
+import { MAX_BATCH_BYTES } from "../../src/protocol/publish.ts";
 import { eventually } from "../support/eventually.ts";
 import { logLines } from "../support/leak-guard/console.ts";
 import { metricValue, parseMetrics } from "../support/metrics.ts";
@@ -30,7 +30,7 @@ describe("the log line of a refusal names the key, without the key itself:", () 
         serviceRequest(
           "POST",
           "/api/v1/publish/products",
-          { ...price, data: { product_id: "p", note: "x".repeat(MAX_EVENT_BYTES) } },
+          { ...price, data: { ...price.data, note: "x".repeat(MAX_BATCH_BYTES) } },
           as(SCOPED_KEYS.products),
         ),
     ],

@@ -14,6 +14,7 @@ export function isOriginAllowed(origin: string, url: string, config: Config): bo
   return (
     config.corsOrigins.has("*") ||
     config.corsOrigins.has(origin.toLowerCase()) ||
-    new URL(url).origin === origin.toLowerCase()
+    // Null when the `Host` header makes no URL.
+    URL.parse(url)?.origin === origin.toLowerCase()
   );
 }

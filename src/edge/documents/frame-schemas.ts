@@ -1,8 +1,10 @@
 import * as z from "zod";
 import { clientMessage } from "../../protocol/client-messages.ts";
+import { CLOSE_RULES, type CloseCode } from "../../protocol/close-rules.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
 import type {
   AckRequestFrame,
+  ClosingFrame,
   OrderEstablishedFrame,
   PositionFrame,
   ProductsEstablishedFrame,
@@ -60,6 +62,19 @@ const positionFrame = z.object({
 
 const ackRequest = z.object({ type: z.literal("ack_request") }) satisfies z.ZodType<AckRequestFrame>;
 
+const closing = z.object({
+  type: z.literal("closing"),
+  data: z.object({
+    code: z.literal(Object.keys(CLOSE_RULES).map(Number) as CloseCode[]).describe("The close code that follows."),
+    reason: z.string().describe("The close reason that follows."),
+    retry_after_ms: z
+      .int()
+      .min(0)
+      .nullable()
+      .describe("How long to wait before reconnecting, in milliseconds; null when the close is final."),
+  }),
+}) satisfies z.ZodType<ClosingFrame>;
+
 const eventFrame = (type: EventType) =>
   z.object({
     type: z.literal(type),
@@ -94,5 +109,6 @@ export const FRAME_SCHEMAS: Record<string, z.ZodType> = {
   authenticate,
   position: positionFrame,
   ack_request: ackRequest,
+  closing,
   ack,
 };

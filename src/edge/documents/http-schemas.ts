@@ -1,13 +1,7 @@
 import * as z from "zod";
 import type { OrderResource } from "../../channels/contract.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
-import {
-  MAX_BATCH_EVENTS,
-  orderRegistration,
-  type PublishResult,
-  publishRequest,
-  type Queued,
-} from "../../protocol/publish.ts";
+import { MAX_BATCH_EVENTS, orderPut, type PublishResult, publishRequest, type Queued } from "../../protocol/publish.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import type { Health } from "../health.ts";
 import { disconnectRequest } from "../routes/disconnect.ts";
@@ -47,6 +41,18 @@ const queuedSchema = z.object({
   channel,
   status: z.literal("queued"),
 }) satisfies z.ZodType<WithTextChannel<Queued>>;
+
+const registeredOrder = orderPut.extend({ order_id: z.uuid() });
+
+/** The order as it is, after a `PUT` whose `version` came too late to change it. */
+const staleOrder = z.object({
+  order_id: z.uuid(),
+  user_id: z.string().nullable(),
+  status: z.string().nullable(),
+  payment_status: z.string().nullable(),
+  version: z.int().nullable().describe("The last version that was applied."),
+  stale: z.literal(true).describe("Nothing was changed."),
+});
 
 const orderSnapshotSchema = z.object({
   order_id: z.uuid(),
@@ -101,8 +107,9 @@ const bodies = {
       )
       .describe("One result per event, in the order of the events."),
   }),
-  order_registration: orderRegistration,
-  registered_order: orderRegistration.extend({ order_id: z.uuid() }),
+  order_registration: orderPut,
+  registered_order: registeredOrder,
+  corrected_order: z.union([registeredOrder, staleOrder]),
   order_snapshot: orderSnapshotSchema,
   ticket_request: ticketRequest,
   ticket: z.object({

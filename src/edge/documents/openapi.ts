@@ -9,7 +9,13 @@ const PROBLEM_TYPE = "application/problem+json";
 
 /** Refusals of every call except static documents. */
 const ANY_CALL: HttpRefusal[] = ["internal_error", "misconfigured", "unavailable"];
-const ANY_BODY: HttpRefusal[] = ["malformed_json", "body_too_large", "unsupported_media_type", "validation_failed"];
+const ANY_BODY: HttpRefusal[] = [
+  "malformed_json",
+  "body_too_large",
+  "unsupported_media_type",
+  "unsupported_encoding",
+  "validation_failed",
+];
 
 /** Response headers, and the statuses that carry them. */
 const RESPONSE_HEADERS: Record<string, { isOn: (status: number) => boolean; description: string; schema: JsonObject }> =
@@ -24,6 +30,11 @@ const RESPONSE_HEADERS: Record<string, { isOn: (status: number) => boolean; desc
       description: "The methods that the path supports.",
       schema: { type: "string" },
     },
+    "Accept-Encoding": {
+      isOn: (status) => status === 415,
+      description: "`identity`, when the body had a content coding.",
+      schema: { type: "string" },
+    },
     "X-Request-Id": {
       isOn: (status) => status !== 101,
       description: "The id of the call in the service's log.",
@@ -31,7 +42,7 @@ const RESPONSE_HEADERS: Record<string, { isOn: (status: number) => boolean; desc
     },
     "Retry-After": {
       isOn: (status) => status === 429 || status === 503,
-      description: "How long to wait, in seconds.",
+      description: "How long to wait before repeating the call, in seconds.",
       schema: { type: "integer" },
     },
   };

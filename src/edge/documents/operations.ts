@@ -98,6 +98,8 @@ const SOCKET_ANSWER = {
 const REPEATABLE =
   "With an `id` (or `Idempotency-Key`) the call is safe to repeat: a repeated event is answered with `duplicate`.";
 
+const MEASURED = `An event has at most ${MAX_EVENT_BYTES} bytes, measured as the frame that is sent.`;
+
 export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}`, Operation> = {
   "GET /api/v1/ws/orders/{order_id}": {
     tag: "Listen",
@@ -123,12 +125,12 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Publish",
     id: "publishOrderEvent",
     summary: "Publish an order event",
-    description: `${REPEATABLE} \`order\` also registers the order.`,
+    description: `${REPEATABLE} ${MEASURED} \`order\` also registers the order.`,
     access: "publisher",
     parameters: ["idempotency_key"],
     body: {
       schema: "publish_order_event",
-      maxBytes: MAX_EVENT_BYTES,
+      maxBytes: MAX_BATCH_BYTES,
       examples: publishExamples(eventTypesOf("order")),
     },
     answers: PUBLISHED,
@@ -138,12 +140,12 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Publish",
     id: "publishProductEvent",
     summary: "Publish a product event",
-    description: REPEATABLE,
+    description: `${REPEATABLE} ${MEASURED}`,
     access: "publisher",
     parameters: ["idempotency_key"],
     body: {
       schema: "publish_product_event",
-      maxBytes: MAX_EVENT_BYTES,
+      maxBytes: MAX_BATCH_BYTES,
       examples: publishExamples(eventTypesOf("products")),
     },
     answers: PUBLISHED,
@@ -153,7 +155,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Publish",
     id: "publishBatch",
     summary: "Publish many events",
-    description: `1 to ${MAX_BATCH_EVENTS} events of at most ${MAX_EVENT_BYTES} bytes each. A rejected event does not affect the others.`,
+    description: `1 to ${MAX_BATCH_EVENTS} events. ${MEASURED} A rejected event does not affect the others.`,
     access: "publisher",
     parameters: ["idempotency_key"],
     body: { schema: "publish_batch", maxBytes: MAX_BATCH_BYTES, examples: { two_events: BODY_EXAMPLES.publish_batch } },
@@ -165,7 +167,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Orders",
     id: "putOrder",
     summary: "Register or correct an order",
-    description: "Listeners receive an event for each corrected status.",
+    description:
+      "Listeners receive an event for each corrected status. With a `version` that is not newer than the last one applied, by a `PUT` or an event, nothing changes: the answer is the order as it is, with `stale`. A deleted order exists again, in a new epoch.",
     access: "service",
     body: {
       schema: "order_registration",
@@ -173,7 +176,11 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       examples: { order: BODY_EXAMPLES.order_registration },
     },
     answers: {
-      200: { description: "Corrected.", schema: "registered_order", example: BODY_EXAMPLES.registered_order },
+      200: {
+        description: "Corrected; or unchanged, with `stale`.",
+        schema: "corrected_order",
+        example: BODY_EXAMPLES.stale_order,
+      },
       201: { description: "Registered.", schema: "registered_order", example: BODY_EXAMPLES.registered_order },
     },
   },
@@ -196,7 +203,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Orders",
     id: "deleteOrder",
     summary: "Delete an order",
-    description: "Closes its listeners with 4004 and erases everything stored about it.",
+    description:
+      "Closes its listeners with 4004 and erases everything stored about it. The time of the deletion alone is kept for as long as the history (`HISTORY_TTL_SECONDS`): meanwhile late events are answered with `stale`. Only a `PUT` revives the order, in a new epoch.",
     access: "service",
     answers: { 204: { description: "Deleted." } },
     refusals: ["order_not_found"],

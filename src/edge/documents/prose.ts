@@ -37,6 +37,14 @@ calls on this page.
 Errors are \`application/problem+json\` (RFC 9457). \`type\` is stable and meant for programs; \`errors\` names every bad field.
 An unknown path is a 404; a method that a path does not support is a 405 with \`Allow\`.
 
+## Overload
+
+Every 429 and 503 has \`Retry-After\`, in seconds. A 429 is a rate limit: wait for its period. A 503 means that the channel, the
+relay or the keys that verify a token cannot be reached now, or that a token becomes valid within a minute; repeating the call
+is safe if it has an \`id\` or an \`Idempotency-Key\`. A batch is answered with 200, and its undelivered events have a result
+with status 503: repeat those. Sockets are closed with a code that may be retried, and \`${SUBPROTOCOL}\` clients receive
+\`retry_after_ms\` in the frame \`closing\` before.
+
 ## Close codes
 
 ${ABOUT_CLOSING}`;

@@ -7,11 +7,9 @@ import {
   checkEvent,
   MAX_BATCH_BYTES,
   MAX_BATCH_EVENTS,
-  MAX_EVENT_BYTES,
   type PublishOutcome,
 } from "../../protocol/publish.ts";
-import { type FieldError, type Problem, problem } from "../../protocol/refusals.ts";
-import { utf8Length } from "../../protocol/utf8.ts";
+import { type FieldError, type HttpRefusal, type Problem, problem } from "../../protocol/refusals.ts";
 import { check } from "../../protocol/validation.ts";
 import { type Service, scopeDetail } from "../auth/keys.ts";
 import { requirePublishCall } from "../auth/require.ts";
@@ -54,17 +52,14 @@ function checkItem(item: unknown, fallbackId: string, service: Service, accepted
   if (!service.scopes.has(scope)) {
     return { ok: false, problem: problem("access_denied", { detail: scopeDetail(scope) }) };
   }
-  // Measured without the whitespace of the request's JSON.
-  if (utf8Length(JSON.stringify(body)) > MAX_EVENT_BYTES) {
-    return invalidItem([{ field: "body", message: `is larger than ${MAX_EVENT_BYTES} bytes` }]);
-  }
   const event = checkEvent(body, channel.name, fallbackId, acceptedAt);
-  return event.ok ? { ok: true, event: event.value } : invalidItem(event.errors);
+  return event.ok ? { ok: true, event: event.value } : rejectedItem(event.reason, event.errors);
 }
 
-const invalidItem = (errors: FieldError[]): CheckedItem => ({
+const invalidItem = (errors: FieldError[]) => rejectedItem("validation_failed", errors);
+const rejectedItem = (reason: HttpRefusal, errors: FieldError[]): CheckedItem => ({
   ok: false,
-  problem: problem("validation_failed", { errors }),
+  problem: problem(reason, { errors }),
 });
 
 const rejected = (error: Problem): BatchResult => ({ status: "rejected", error });

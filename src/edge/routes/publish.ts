@@ -11,7 +11,7 @@ import {
 import {
   type AcceptedEvent,
   checkEvent,
-  MAX_EVENT_BYTES,
+  MAX_BATCH_BYTES,
   type PublishOutcome,
   type Source,
 } from "../../protocol/publish.ts";
@@ -20,12 +20,12 @@ import { recordRejected, recordUndelivered } from "../../telemetry/record.ts";
 import { KeyRefusal } from "../auth/keys.ts";
 import { type PublishCall, requirePublishCall } from "../auth/require.ts";
 import { type HonoEnv, record, requestIdOf } from "../context.ts";
-import { invalid, Refusal, requireValid } from "../errors.ts";
+import { invalid, Refusal } from "../errors.ts";
 import { orderIdParam } from "./orders.ts";
 
 /** `POST /api/v1/publish/orders/{order_id}` */
 export async function publishOrder(c: Context<HonoEnv>): Promise<Response> {
-  const call = await requirePublishCall(c, "orders", MAX_EVENT_BYTES);
+  const call = await requirePublishCall(c, "orders", MAX_BATCH_BYTES);
   const orderId = orderIdParam(c);
   if (call.signedId !== null && !namesOrder(call.body)) throw new KeyRefusal("unbound");
   return publishOne(c, orderChannelName(orderId), call);
@@ -33,7 +33,7 @@ export async function publishOrder(c: Context<HonoEnv>): Promise<Response> {
 
 /** `POST /api/v1/publish/products`. Product event types exist on no other channel, so a signed body is bound to it. */
 export async function publishProducts(c: Context<HonoEnv>): Promise<Response> {
-  return publishOne(c, PRODUCTS_CHANNEL, await requirePublishCall(c, "products", MAX_EVENT_BYTES));
+  return publishOne(c, PRODUCTS_CHANNEL, await requirePublishCall(c, "products", MAX_BATCH_BYTES));
 }
 
 /** Returns whether a body names its order. `checkEvent` then requires it to be the channel's own. */
@@ -45,8 +45,11 @@ async function publishOne(c: Context<HonoEnv>, channel: ChannelName, call: Publi
   const startedAt = Date.now();
   const { key, header } = idempotencyKey(c, call);
   const checked = checkEvent(call.body, channel, key ?? crypto.randomUUID(), startedAt);
-  if (!checked.ok) record(c, (counters) => recordRejected(counters, sourceOf(call)));
-  const event = requireValid(checked);
+  if (!checked.ok) {
+    record(c, (counters) => recordRejected(counters, sourceOf(call)));
+    throw new Refusal(checked.reason, { errors: checked.errors });
+  }
+  const event = checked.value;
   if (key !== null && event.id !== key) throw invalid({ field: "id", message: `differs from ${header}` });
 
   const [outcome] = await publish(c, call, [event], 0, startedAt);

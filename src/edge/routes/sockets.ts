@@ -28,7 +28,7 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   // The shop's backend does not know tickets.
   if (identity.orderId !== null) return answerConnect(c, answer);
 
-  const refusal = await lookUpOrder(c.env, config.ordersApiUrl, orderId, findToken(c.req) ?? "", identity);
+  const refusal = await lookUpOrder(c, config.ordersApiUrl, orderId, findToken(c.req) ?? "", identity);
   return refusal ? refuseSocket(c, refusal) : answerConnect(c, await requestSocket(orderStub(c.env, orderId), request));
 }
 

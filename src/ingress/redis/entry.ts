@@ -1,10 +1,11 @@
 import type { DeadLetterCode } from "../../protocol/dead-letters.ts";
+import { parseExactJson } from "../../protocol/exact-json.ts";
 import { parseChannelName } from "../../protocol/names.ts";
-import { type AcceptedEvent, checkEvent, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
+import { type AcceptedEvent, checkEvent, MAX_BATCH_BYTES } from "../../protocol/publish.ts";
 import { entryLength } from "../../protocol/stream.ts";
 
-/** Leaves room for the id and the channel name beside an event of the largest size. */
-export const MAX_ENTRY_LENGTH = MAX_EVENT_BYTES + 1024;
+/** As long as a body over HTTP; `checkEvent` then measures the event. */
+export const MAX_ENTRY_LENGTH = MAX_BATCH_BYTES;
 
 /** A stream entry, unvalidated. */
 export interface StreamEntry {
@@ -21,7 +22,7 @@ export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; code: 
  * @returns The event, or one line saying why the entry is not an event.
  */
 export function readEntry({ id, fields }: StreamEntry, now = Date.now(), fallbackId = id): ReadEntry {
-  if (entryLength(fields) > MAX_ENTRY_LENGTH) return reject(`is larger than ${MAX_EVENT_BYTES} bytes`, "too_large");
+  if (entryLength(fields) > MAX_ENTRY_LENGTH) return reject(`is larger than ${MAX_BATCH_BYTES} bytes`, "too_large");
   const values = new Map(fields);
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
   if (missing.length > 0) return reject(`lacks ${missing.join(", ")}`);
@@ -33,7 +34,7 @@ export function readEntry({ id, fields }: StreamEntry, now = Date.now(), fallbac
     const text = values.get(name);
     if (text === undefined) continue;
     try {
-      body[name] = JSON.parse(text);
+      body[name] = parseExactJson(text);
     } catch {
       return reject(`${name} is not valid JSON`);
     }
@@ -43,9 +44,9 @@ export function readEntry({ id, fields }: StreamEntry, now = Date.now(), fallbac
   if (values.has("id")) body.id = values.get("id");
 
   const checked = checkEvent(body, channel.name, fallbackId, entryTime(id, now));
-  return checked.ok
-    ? { ok: true, event: checked.value }
-    : reject(checked.errors.map(({ field, message }) => `${field} ${message}`).join("; "));
+  if (checked.ok) return { ok: true, event: checked.value };
+  const reason = checked.errors.map(({ field, message }) => `${field} ${message}`).join("; ");
+  return reject(reason, checked.reason === "body_too_large" ? "too_large" : "not_an_event");
 }
 
 /** An entry that claims to be older was given its id by the publisher. */

@@ -51,6 +51,11 @@ describe("comma-separated lists, with or without blanks", () => {
     expect(corsOrigins).toEqual(new Set(["http://localhost:3000", "https://shop.example"]));
   });
 
+  test("of statuses, in any case", () => {
+    const { terminalStatuses } = configWith({ TERMINAL_STATUSES: "Delivered, PICKED UP,," });
+    expect(terminalStatuses).toEqual(new Set(["delivered", "picked up"]));
+  });
+
   test("of roles, algorithms, keys and secrets", () => {
     const config = configWith({
       ADMIN_ROLES: "admin, staff",
@@ -118,6 +123,17 @@ describe("a configuration is refused for", () => {
     ["HISTORY_LIMIT 0", { HISTORY_LIMIT: "0" }],
     ["HISTORY_LIMIT 1e3", { HISTORY_LIMIT: "1e3" }],
     ["HISTORY_TTL_SECONDS -1", { HISTORY_TTL_SECONDS: "-1" }],
+    ["ORDER_IDLE_RETENTION_SECONDS 59", { ORDER_IDLE_RETENTION_SECONDS: "59" }],
+    ["ORDER_IDLE_RETENTION_SECONDS for ever", { ORDER_IDLE_RETENTION_SECONDS: "315360001" }],
+    ["ORDER_IDLE_RETENTION_SECONDS in days", { ORDER_IDLE_RETENTION_SECONDS: "400d" }],
+    ["TERMINAL_STATUSES without any", { TERMINAL_STATUSES: " , " }],
+    ["TERMINAL_STATUSES longer than a status", { TERMINAL_STATUSES: `delivered,${"x".repeat(65)}` }],
+    ["STORAGE_GENERATION -1", { STORAGE_GENERATION: "-1" }],
+    ["STORAGE_GENERATION that is no number", { STORAGE_GENERATION: "restored" }],
+    ["STORAGE_GENERATION of seven digits", { STORAGE_GENERATION: "1000000" }],
+    ["MAX_PLAIN_BYTES_PER_MINUTE below one event", { MAX_PLAIN_BYTES_PER_MINUTE: "65535" }],
+    ["MAX_PLAIN_BYTES_PER_MINUTE in MB", { MAX_PLAIN_BYTES_PER_MINUTE: "4MB" }],
+    ["MAX_PLAIN_BYTES_PER_MINUTE above 1 GB", { MAX_PLAIN_BYTES_PER_MINUTE: "1073741825" }],
     ["RATE_LIMITS other than on or off", { RATE_LIMITS: "none" }],
     ["UPSTASH_REDIS_REST_TOKEN without its URL", { UPSTASH_REDIS_REST_URL: "", UPSTASH_REDIS_REST_TOKEN: "t" }],
     ["ORDERS_API_URL of another scheme", { ORDERS_API_URL: "ftp://api.example/orders" }],

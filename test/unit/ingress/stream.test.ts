@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { entryTime, readEntry } from "../../../src/ingress/redis/entry.ts";
 import { compareIds, countMissing, findGap } from "../../../src/ingress/redis/gaps.ts";
 import { parseEntries, parseStreamInfo, type StreamInfo } from "../../../src/ingress/redis/replies.ts";
+import { encodeEventFrame } from "../../../src/protocol/frames.ts";
 import { checkEvent, MAX_EVENT_BYTES } from "../../../src/protocol/publish.ts";
 import { entryFields } from "../../../src/protocol/stream.ts";
 
@@ -36,9 +37,11 @@ describe("an entry", () => {
 });
 
 test("an event of the largest size that HTTP accepts can be read from the stream", () => {
-  const body = { type: "order_shipped", data: { note: "" } };
-  body.data.note = "x".repeat(MAX_EVENT_BYTES - JSON.stringify(body).length);
-  const checked = checkEvent(body, `order_${ORDER}`, "i".repeat(128), 1);
+  const id = "i".repeat(128);
+  const data = { note: "", order_id: ORDER };
+  const empty = encodeEventFrame({ type: "order_shipped", data: JSON.stringify(data), id, seq: 2 ** 53 - 1, ts: 1 });
+  data.note = "x".repeat(MAX_EVENT_BYTES - empty.length);
+  const checked = checkEvent({ type: "order_shipped", data }, `order_${ORDER}`, id, 1);
   if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
   expect(readEntry({ id: "1-1", fields: entryFields(checked.value) }, 1)).toEqual({ ok: true, event: checked.value });
   const larger = entryFields({ ...checked.value, data: JSON.stringify({ note: "x".repeat(2 * MAX_EVENT_BYTES) }) });
