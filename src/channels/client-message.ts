@@ -73,7 +73,7 @@ async function authenticate(core: Core, socket: WebSocket, token: string, now: n
     identity.orderId === listener.orderId && (identity.orderId !== null || identity.subject === listener.subject);
   if (!isSame) return listeners.close(socket, "token_invalid");
   listeners.update(socket, { ...identity, isWarned: false });
-  const refusal = subject.refusalFor(listener);
+  const refusal = subject.refusalFor(identity);
   if (refusal) return listeners.close(socket, refusal);
   watchToken(core, socket, listener, now);
 }
