@@ -13,7 +13,8 @@ export const BEARER_PROTOCOL_PREFIX = "bearer.";
 /** The keep-alive: the service answers `ping` with `pong` without waking the channel. */
 export const PING = "ping";
 export const PONG = "pong";
-export const MAX_CLIENT_MESSAGE_BYTES = 4096;
+/** Room for an `authenticate` message with the longest token. */
+export const MAX_CLIENT_MESSAGE_BYTES = 16_384;
 export const MAX_FILTER_PRODUCTS = 50;
 
 /** Server → client: one event. */

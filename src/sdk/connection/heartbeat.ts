@@ -1,4 +1,5 @@
 import { PING } from "../../protocol/frames.ts";
+import { timeOut } from "./closing.ts";
 import { type Draft, emit } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
 
@@ -7,7 +8,8 @@ import { NEVER } from "./machine-state.ts";
 /** A tick this late means that the device slept. */
 const SLEPT_MS = 5000;
 
-function ping(draft: Draft, timeoutMs: number): void {
+function ping(draft: Draft, usualTimeoutMs: number): void {
+  const timeoutMs = usualTimeoutMs * draft.patience;
   draft.pingAt = draft.now + draft.tuning.heartbeatMs;
   draft.pendingPings++;
   draft.pongTimeoutMs = timeoutMs;
@@ -20,6 +22,7 @@ export const probe = (draft: Draft) => ping(draft, draft.tuning.wakeTimeoutMs);
 
 export function receivePong(draft: Draft): void {
   if (draft.pendingPings > 0) draft.pendingPings--;
+  if (draft.pendingPings === 0) draft.patience = 1;
   extendPongTimeout(draft);
 }
 
@@ -31,18 +34,19 @@ export function extendPongTimeout(draft: Draft): void {
   draft.pongBy = draft.pendingPings === 0 ? NEVER : draft.now + draft.pongTimeoutMs;
 }
 
-/** Sends a ping when it is due. @returns Whether the socket is dead. */
-export function tickHeartbeat(draft: Draft): boolean {
+/** Sends a ping when it is due, and gives up a dead socket. */
+export function tickHeartbeat(draft: Draft): void {
   const { heartbeatTimeoutMs, wakeTimeoutMs } = draft.tuning;
   if (draft.now >= draft.pongBy) {
     // If the device slept, the pong may be there but unread: ping once more.
-    if (draft.now < draft.pongBy + SLEPT_MS || draft.pendingPings > 1) return true;
-    draft.pongBy = NEVER;
-    probe(draft);
+    if (draft.now < draft.pongBy + SLEPT_MS || draft.pendingPings > 1) timeOut(draft);
+    else {
+      draft.pongBy = NEVER;
+      probe(draft);
+    }
   } else if (draft.now >= draft.pingAt) {
     // Timers in hidden tabs are late anyway.
     const hasSlept = draft.isVisible && draft.now >= draft.pingAt + SLEPT_MS;
     ping(draft, hasSlept ? wakeTimeoutMs : heartbeatTimeoutMs);
   }
-  return false;
 }

@@ -1,3 +1,4 @@
+import type { GetToken } from "./options.ts";
 import type { ProductFilter } from "./product-filter.ts";
 import type { Tuning } from "./tuning.ts";
 import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot, Status } from "./types.ts";
@@ -15,6 +16,7 @@ export type Output =
 
 /** A connection without its public callbacks: a `Driver` with a socket of its own, or a tab that shares one. */
 export interface Link {
+  readonly status: Status;
   readonly position: Position | null;
   readonly lagMs: number | null;
   readonly close: () => void;
@@ -24,13 +26,18 @@ export interface Link {
 }
 
 /** Opens a socket that continues from a position. */
-export type OpenLink = (position: Position | null, wasLive: boolean, onOutput: (output: Output) => void) => Link;
+export type OpenLink = (
+  position: Position | null,
+  wasLive: boolean,
+  onOutput: (output: Output) => void,
+  getToken?: GetToken,
+) => Link;
 
 /** What `sharedTabs()` receives from a connection. */
 export interface Share {
   /** Identifies the service, the channel and the filter. Connections share a socket only under the same name. */
   name: string;
-  getToken: () => string | Promise<string>;
+  getToken: GetToken;
   tuning: Partial<Tuning>;
   position: Position | null;
   open: OpenLink;

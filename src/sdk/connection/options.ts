@@ -15,8 +15,11 @@ export interface PositionStorage {
 
 /**
  * Returns a token (a JWT). Called before every connection attempt, and again before the current token expires. If it
- * throws or rejects, returns something else than a JWT, or takes longer than `tuning.connectTimeoutMs`, it is called
- * again after a back-off.
+ * throws or rejects, or returns something else than a JWT, it is called again after a back-off. It is never called while
+ * an earlier call is in flight, so it should time out by itself; a late token is used. `status.cause` has the last error.
+ *
+ * A token of another user (`sub` or `iss`) starts again: the connection reopens as that user, `onGap` reports that
+ * delivery does not continue from the former user's position, and `onSnapshot` has the new user's state.
  */
 export type GetToken = () => string | Promise<string>;
 
@@ -39,9 +42,12 @@ interface CommonOptions {
   /**
    * Where to store the position, so that a reloaded page receives what it missed. Default: nowhere.
    * @example
-   * connectOrder(orderId, { getToken, storage: sessionStorage });
+   * connectOrder(orderId, { getToken, storage: () => sessionStorage });
+   *
+   * Pass a function: with blocked cookies, `sessionStorage` itself throws. While a product of the initial `productIds`
+   * is unsubscribed, the stored position does not move: the next page receives some events again rather than too few.
    */
-  storage?: PositionStorage | undefined;
+  storage?: PositionStorage | (() => PositionStorage) | undefined;
   /**
    * Shares one socket between the tabs of a browser. Default: each tab opens its own.
    * @example
@@ -85,7 +91,10 @@ export interface Connection {
   readonly lagMs: number | null;
   /** Closes the connection. No callback is called for later events. */
   close(): void;
-  /** Retries now instead of waiting for the back-off. Opens a closed connection again, from its last position. */
+  /**
+   * Reconnects now, with a new token and from the last position: instead of waiting for the back-off or for a socket
+   * that hangs, while live, and after the connection has closed. At most one attempt per `tuning.minRetryMs`.
+   */
   reconnect(): void;
   /**
    * Fetches a new token, for instance after the user has signed in again. A live connection sends it to the service

@@ -12,23 +12,21 @@ export const platform: Partial<typeof globalThis> = globalThis;
 export function watchPage(onInput: (input: PageInput) => void): () => void {
   const { document, navigator } = platform;
   const stop = new AbortController();
-  // `stop` serves as options: it has a `signal`.
-  const on = (target: Partial<EventTarget> | undefined, type: string, listener: () => void) =>
-    target?.addEventListener?.(type, listener, stop);
-  const reportOnline = (isOnline: boolean) => onInput({ type: "online", isOnline });
-  const reportVisible = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
+  const watch = (target: Partial<EventTarget> | undefined, listeners: Record<string, () => void>) => {
+    for (const type in listeners) {
+      // `stop` serves as options: it has a `signal`.
+      target?.addEventListener?.(type, listeners[type] ?? null, stop);
+    }
+  };
+  const online = () => onInput({ type: "online", isOnline: navigator?.onLine !== false });
+  const visibilitychange = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
   const suspend = () => onInput({ type: "suspend" });
   const resume = () => onInput({ type: "resume" });
-  on(platform, "online", () => reportOnline(true));
-  on(platform, "offline", () => reportOnline(false));
   // Back-forward cache: a page with an open socket may not enter it.
-  on(platform, "pagehide", suspend);
-  on(platform, "pageshow", resume);
+  watch(platform, { online, offline: online, pagehide: suspend, pageshow: resume });
   // Page Lifecycle API: Chrome freezes background tabs.
-  on(document, "freeze", suspend);
-  on(document, "resume", resume);
-  on(document, "visibilitychange", reportVisible);
-  reportVisible();
-  reportOnline(navigator?.onLine !== false);
+  watch(document, { visibilitychange, freeze: suspend, resume });
+  visibilitychange();
+  online();
   return () => stop.abort();
 }

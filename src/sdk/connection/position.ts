@@ -4,26 +4,33 @@ import type { Position } from "./types.ts";
 /** Positions: checked where they come from outside, and kept across page loads. */
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+  return value === Object(value);
 }
+
+export const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
 
 export function isPosition(value: unknown): value is Position {
-  return isRecord(value) && typeof value.epoch === "string" && Number.isSafeInteger(value.seq);
+  return isRecord(value) && typeof value.epoch === "string" && isInteger(value.seq);
 }
 
+type Storage = PositionStorage | (() => PositionStorage) | undefined;
+
+/** @throws {Error} if the browser forbids storage, as with blocked cookies. */
+const resolve = (storage: Storage) => (typeof storage === "function" ? storage() : storage);
+
 /** Reads a position. @returns Null if there is none, the entry is not one, or the browser forbids storage. */
-export function loadPosition(storage: PositionStorage | undefined, key: string): Position | null {
+export function loadPosition(storage: Storage, key: string): Position | null {
   try {
-    const value: unknown = JSON.parse(storage?.getItem(key) ?? "null");
+    const value: unknown = JSON.parse(resolve(storage)?.getItem(key) ?? "null");
     return isPosition(value) ? value : null;
   } catch {
     return null;
   }
 }
 
-export function savePosition(storage: PositionStorage, key: string, position: Position): void {
+export function savePosition(storage: Storage, key: string, position: Position): void {
   try {
-    storage.setItem(key, JSON.stringify(position));
+    resolve(storage)?.setItem(key, JSON.stringify(position));
   } catch {
     // Full or forbidden: the position lasts as long as the page.
   }

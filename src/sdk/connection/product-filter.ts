@@ -1,4 +1,3 @@
-import { chunksOf } from "../../protocol/chunks.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 
 /** The product filter: its limit, how it travels in the URL and in messages, and which events pass. Pure. */
@@ -13,8 +12,8 @@ export interface FilterMessage {
 
 /** Stands for the empty filter in the URL, which cannot carry an empty list. */
 const NO_PRODUCT = "-";
-/** Product ids per message, in characters: in any alphabet, the message stays below the service's limit. */
-const MAX_IDS_LENGTH = 1000;
+/** Product ids per message: with the longest ids, in any alphabet, the message stays below the service's 16 KB. */
+const MAX_IDS = 20;
 
 /**
  * Adds products to a filter. Added to "all products", they become the filter.
@@ -22,7 +21,7 @@ const MAX_IDS_LENGTH = 1000;
  */
 export function withProducts(filter: ProductFilter, productIds: readonly string[]): string[] {
   const ids = [...new Set([...(filter ?? []), ...productIds])];
-  if (ids.length > MAX_FILTER_PRODUCTS) throw new RangeError(`A filter has at most ${MAX_FILTER_PRODUCTS} products`);
+  if (ids.length > MAX_FILTER_PRODUCTS) throw new RangeError(`At most ${MAX_FILTER_PRODUCTS} products`);
   return ids;
 }
 
@@ -43,7 +42,8 @@ export function filterMessages(sent: ProductFilter, wanted: ProductFilter): Filt
 }
 
 function messages(type: FilterMessage["type"], productIds: ProductFilter): FilterMessage[] {
-  return chunksOf([...(productIds ?? [])], MAX_IDS_LENGTH).map((product_ids) => ({ type, product_ids }));
+  if (!productIds?.length) return [];
+  return [{ type, product_ids: productIds.slice(0, MAX_IDS) }, ...messages(type, productIds.slice(MAX_IDS))];
 }
 
 /** Whether an event passes. Events of removed products arrive until the service knows the new filter. */

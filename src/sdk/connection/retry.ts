@@ -23,43 +23,35 @@ export function scheduleRetry(draft: Draft, firstMs: number): void {
   const delay = isSlow
     ? slowBackoffMs * (0.5 + draft.random() / 2)
     : fullJitter(draft.failures, firstMs, maxBackoffMs, draft.random());
-  leavePhase(draft);
-  draft.phase = "backoff";
   // Jitter alone would allow many attempts in a row.
-  draft.phaseEndsAt = Math.max(draft.now + delay, draft.failures && earliestRetry(draft));
+  retryAt(draft, draft.now + delay, draft.failures && draft.tuning.minRetryMs);
   draft.failures++;
 }
 
 /** A retry that the page or the user asked for. */
 export function retryNow(draft: Draft): void {
-  leavePhase(draft);
-  draft.refused = null;
+  draft.refused = undefined;
+  draft.notBefore = 0;
   retryAt(draft, draft.now);
 }
 
-/** The page was resumed or shown, or the network changed. */
+/** The page was resumed or shown, or the network changed. A browser may be wrong about having no network. */
 export function retrySoon(draft: Draft): void {
-  retryAt(draft, Math.min(draft.phaseEndsAt, draft.now + draft.random() * RESUME_JITTER_MS));
+  const delay = draft.isOnline ? draft.random() * RESUME_JITTER_MS : draft.tuning.slowBackoffMs;
+  retryAt(draft, Math.min(draft.phaseEndsAt, draft.now + delay));
 }
 
-export function retrySoonIfOnline(draft: Draft): void {
-  if (draft.isOnline) retrySoon(draft);
-}
-
-function retryAt(draft: Draft, at: number): void {
+export function retryAt(draft: Draft, at: number, minRetryMs = draft.tuning.minRetryMs): void {
+  leavePhase(draft);
   draft.phase = "backoff";
-  draft.phaseEndsAt = Math.max(at, earliestRetry(draft));
+  draft.phaseEndsAt = Math.max(at, draft.attemptAt + minRetryMs, draft.notBefore);
 }
 
-const earliestRetry = (draft: Draft) => draft.attemptAt + draft.tuning.minRetryMs;
-
-/** Leaves the phase: closes its socket, ignores its token request, and clears its deadlines. */
+/** Leaves the phase: closes its socket and clears its deadlines. */
 export function leavePhase(draft: Draft): void {
   if (draft.phase === "connecting" || draft.phase === "live") {
-    draft.socket++;
     emit(draft, { type: "drop" });
   }
-  draft.request++;
   draft.pendingPings = 0;
   Object.assign(draft, NO_DEADLINES);
 }

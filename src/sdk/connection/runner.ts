@@ -3,6 +3,15 @@ import { NEVER } from "./machine-state.ts";
 /** Longer timers fire at once (a signed 32-bit number of milliseconds). */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Calls a function and logs what it throws: neither an odd frame nor a page's callback may stop the connection. */
+export function guard<T>(call: (value: T) => void, value: T): void {
+  try {
+    call(value);
+  } catch (error) {
+    console.error(error);
+  }
+}
+
 type Tick = { type: "tick" };
 
 /** A running state machine. */
@@ -39,16 +48,18 @@ export function runMachine<State, Input extends { type: string }, Effect>(
     return lastNow;
   };
 
+  const apply = (input: Input | Tick) => {
+    const [nextState, effects] = step(state, input, readClock(), Math.random);
+    state = nextState;
+    for (const effect of effects) guard(run, effect);
+  };
+
   const take = (input: Input | Tick) => {
     inputs.push(input);
     // The page may call the SDK from a callback: first the remaining effects, then the next input.
     if (isBusy) return;
     isBusy = true;
-    for (let next = inputs.shift(); next; next = inputs.shift()) {
-      const [nextState, effects] = step(state, next, readClock(), Math.random);
-      state = nextState;
-      for (const effect of effects) run(effect);
-    }
+    for (let next = inputs.shift(); next; next = inputs.shift()) guard(apply, next);
     isBusy = false;
     clearTimeout(timer);
     const at = nextTick(state);

@@ -1,19 +1,20 @@
 import { type Draft, emit, sendMessage } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
+import type { Token } from "./token.ts";
 
 /** Tokens: requesting one, and replacing it on a live connection before it expires. */
 
 /** The minimum time between two refreshes. */
 const MIN_REFRESH_MS = 1000;
 
-/** @returns When to give up on the request. */
-export function requestToken(draft: Draft): number {
-  emit(draft, { type: "get_token", request: ++draft.request });
-  return draft.now + draft.tuning.connectTimeoutMs;
+export function requestToken(draft: Draft): void {
+  emit(draft, { type: "get_token" });
+  draft.phaseEndsAt = draft.now + draft.tuning.connectTimeoutMs;
 }
 
-export function keepToken(draft: Draft, { token, expiresAt }: { token: string; expiresAt: number }): void {
+export function keepToken(draft: Draft, { token, expiresAt, user }: Token): void {
   draft.token = token;
+  draft.user = user;
   draft.tokenAt = draft.now;
   draft.tokenExpiresAt = expiresAt;
 }
@@ -21,19 +22,20 @@ export function keepToken(draft: Draft, { token, expiresAt }: { token: string; e
 /** Fetches a fresh token for a live connection. */
 export function refreshToken(draft: Draft): void {
   draft.refreshAt = NEVER;
-  draft.refreshBy = requestToken(draft);
+  requestToken(draft);
 }
 
 /** Sends a fresh token to the service. */
-export function authenticate(draft: Draft, input: { token: string; expiresAt: number }): void {
+export function authenticate(draft: Draft, input: Token): void {
   const { token } = input;
+  draft.cause = undefined;
   if (token === draft.token) {
     postponeRefresh(draft);
     return;
   }
   sendMessage(draft, { type: "authenticate", token });
   keepToken(draft, input);
-  draft.refreshBy = NEVER;
+  draft.phaseEndsAt = NEVER;
   scheduleRefresh(draft);
 }
 
@@ -52,8 +54,6 @@ export function scheduleRefresh(draft: Draft, at?: number): void {
 
 /** Retries a failed refresh soon. The old token keeps the connection alive until it expires. */
 export function postponeRefresh(draft: Draft): void {
-  draft.refreshBy = NEVER;
-  // Ignore the pending request.
-  draft.request++;
+  draft.phaseEndsAt = NEVER;
   draft.refreshAt = draft.now + MIN_REFRESH_MS + draft.random() * draft.tuning.refreshLeadMs * 0.2;
 }

@@ -1,4 +1,4 @@
-import type { CLOSE_RULES, CloseCode } from "../../protocol/close-rules.ts";
+import type { CLOSE_NAMES, CloseCode } from "../../protocol/close-rules.ts";
 import type { EventData, EventType, OrderEventType, ProductEventType } from "../../protocol/event-data.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../../protocol/frames.ts";
 
@@ -43,12 +43,24 @@ export interface Gap {
   to: Position;
 }
 
+type CloseName = (typeof CLOSE_NAMES)[CloseCode] | "unknown";
+
+/** What went wrong last. The connection retries, so this is for logs, and for a hint to the user. */
+export interface Problem {
+  /** The WebSocket close code: 1006 without a network or an answer; 0 if there is no token. */
+  code: number;
+  /** The name of the code, such as `too_many_connections`; `no_token` without a token; `unknown` for other codes. */
+  name: CloseName | "no_token";
+  /** The service's explanation, the error of `getToken`, or what `getToken` returned instead of a token. */
+  message: string;
+}
+
 /** Why a connection closed for good. */
 export interface ClosedReason {
   /** The WebSocket close code, as in the table of close codes in the manual; 1000 after `close()`. */
   code: number;
   /** The name of the code, such as `access_denied`; `closed` after `close()`; `unknown` for any other code. */
-  name: (typeof CLOSE_RULES)[CloseCode]["name"] | "closed" | "unknown";
+  name: CloseName | "closed";
   /** The service's explanation, for logs. Empty after `close()`. */
   message: string;
   /** Whether the user has to act: sign in again (`unauthenticated`) or use another account (`access_denied`). */
@@ -57,19 +69,20 @@ export interface ClosedReason {
 
 /**
  * The status of a connection. `isStale` turns true once the connection has not been live for `tuning.staleMs` (10
- * seconds by default): tell the user that the page may be out of date.
+ * seconds by default): tell the user that the page may be out of date. `cause` is what went wrong last; it is missing if
+ * nothing has since the connection was last established.
  */
 export type Status =
   /** Connecting for the first time. Retries automatically. */
-  | { state: "connecting"; isStale: boolean }
+  | { state: "connecting"; isStale: boolean; cause?: Problem | undefined }
   /**
    * Up to date, with new events arriving as they happen. `recovered` is true if the connection was interrupted and
-   * every missed event has been delivered.
+   * every missed event has been delivered. `cause` says why the token could not be replaced yet.
    */
-  | { state: "live"; isStale: false; recovered: boolean }
+  | { state: "live"; isStale: false; recovered: boolean; cause?: Problem | undefined }
   /** Was live, and is reconnecting or replaying missed events. Retries automatically. */
-  | { state: "recovering"; isStale: boolean }
+  | { state: "recovering"; isStale: boolean; cause?: Problem | undefined }
   /** The device has no network. Reconnects automatically. */
-  | { state: "offline"; isStale: boolean }
+  | { state: "offline"; isStale: boolean; cause?: Problem | undefined }
   /** Closed for good, by `close()` or by the service. Only `reconnect()` opens it again. */
   | { state: "closed"; isStale: boolean; reason: ClosedReason };

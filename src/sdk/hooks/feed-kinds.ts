@@ -1,5 +1,5 @@
 import { connectOrder, connectProducts } from "../connection/connection.ts";
-import { claimOf } from "../connection/token.ts";
+import { userOf } from "../connection/token.ts";
 import type { OrderEvent, ProductEvent } from "../connection/types.ts";
 import {
   Feed,
@@ -37,7 +37,7 @@ export function feedKey(
 ): string | null {
   if (!channel || !(token || getToken) || productIds?.length === 0) return null;
   // A new token of the same user keeps the connection.
-  const owner = user ?? (token ? (claimOf(token, "sub") ?? token) : "");
+  const owner = user ?? (token ? (userOf(token) ?? token) : "");
   return JSON.stringify([channel.toLowerCase(), url ?? "", owner, productIds && [...new Set(productIds)].sort()]);
 }
 

@@ -1,7 +1,7 @@
 import type { Link, Output, Share } from "../connection/link.ts";
 import { platform, watchPage } from "../connection/page.ts";
 import { runMachine } from "../connection/runner.ts";
-import { claimOf } from "../connection/token.ts";
+import { parseToken } from "../connection/token.ts";
 import { DEFAULT_TUNING } from "../connection/tuning.ts";
 import type { Position } from "../connection/types.ts";
 import type { Hello, RelayedOutput, TabMessage } from "./messages.ts";
@@ -93,10 +93,8 @@ export function openTabLink(share: Share): Link {
 
   async function identify(identification: number): Promise<void> {
     try {
-      const token: unknown = await share.getToken();
-      if (typeof token !== "string") throw new TypeError();
-      const user = claimOf(token, "sub");
-      take({ type: "identified", identification, user: typeof user === "string" ? user : null });
+      const { user } = parseToken(await share.getToken());
+      take({ type: "identified", identification, user });
     } catch {
       take({ type: "token_failed", identification });
     }
@@ -202,6 +200,9 @@ export function openTabLink(share: Share): Link {
   reconnect();
 
   return {
+    get status() {
+      return replica.status;
+    },
     get position() {
       return replica.position;
     },

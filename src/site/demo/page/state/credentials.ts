@@ -1,4 +1,4 @@
-import { claimOf } from "../../../../sdk/connection/token.ts";
+import { claimsOf } from "../../../../sdk/connection/token.ts";
 import { Store, useStore } from "./store.ts";
 
 /**
@@ -52,8 +52,8 @@ export function takeCredentialsFromAddress(): void {
 
 /** Decodes a token for display, without verifying it. Returns null if it has no subject. */
 export function decodeToken(token: string): { subject: string; expiresAt: Date | null } | null {
-  const bytes = claimOf(token, "sub");
-  const exp = claimOf(token, "exp");
+  const bytes = claimsOf(token).sub;
+  const exp = claimsOf(token).exp;
   if (typeof bytes !== "string") return null;
   const subject = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
   return { subject, expiresAt: typeof exp === "number" ? new Date(exp * 1000) : null };
