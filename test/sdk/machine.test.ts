@@ -145,7 +145,7 @@ describe("a token", () => {
     m.token("old");
     m.close(4001, "Invalid token");
     m.next();
-    expect(kinds(m.token("old"))).toEqual(["status"]);
+    expect(kinds(m.token("old"))).toEqual(["drop", "status"]);
     expect(m.state.status).toMatchObject({ state: "closed", reason: { userMustAct: true } });
   });
 
@@ -165,7 +165,7 @@ describe("a token", () => {
     expect(kinds(m.token("new"))).toEqual(["open"]);
     m.close(1006);
     m.next();
-    expect(kinds(m.token("old"))).toEqual(["status"]);
+    expect(kinds(m.token("old"))).toEqual(["drop", "status"]);
     expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: "Token expired" } });
   });
 

@@ -110,7 +110,7 @@ export type Effect =
   | { type: "get_token" }
   | { type: "open"; token: string; position: Position | null; filter: ProductFilter }
   | { type: "send"; text: string }
-  /** Close the socket and ignore it from now on. */
+  /** Close the socket, if there is one, and ignore it from now on. */
   | { type: "drop" }
   | Output;
 
@@ -122,19 +122,18 @@ export interface Start {
   tuning: Partial<Tuning>;
 }
 
-export function initialState({ tuning, wasLive, ...start }: Start): State {
+export function initialState({ tuning, ...start }: Start): State {
   return {
     ...start,
     ...NO_DEADLINES,
     tuning: { ...DEFAULT_TUNING, ...tuning },
     phase: "idle",
-    status: { state: wasLive ? "recovering" : "connecting", isStale: false },
+    status: { state: start.wasLive ? "recovering" : "connecting", isStale: false },
     sentFilter: null,
     failures: 0,
     attemptAt: 0,
     notBefore: 0,
     patience: 1,
-    wasLive,
     isRecovered: false,
     replayUntil: 0,
     isOnline: true,

@@ -150,7 +150,7 @@ function openSocket(draft: Draft, input: Token): void {
   draft.sentFilter = filter;
   keepToken(draft, input);
   // Another user starts without a position, and the page receives a gap and a snapshot.
-  const position = positionUser === undefined || positionUser === input.user ? draft.position : null;
+  const position = (positionUser ?? input.user) === input.user ? draft.position : null;
   emit(draft, { type: "open", token, position, filter });
 }
 

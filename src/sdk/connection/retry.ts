@@ -47,11 +47,9 @@ export function retryAt(draft: Draft, at: number, minRetryMs = draft.tuning.minR
   draft.phaseEndsAt = Math.max(at, draft.attemptAt + minRetryMs, draft.notBefore);
 }
 
-/** Leaves the phase: closes its socket and clears its deadlines. */
+/** Leaves the phase: closes its socket, if there is one, and clears its deadlines. */
 export function leavePhase(draft: Draft): void {
-  if (draft.phase === "connecting" || draft.phase === "live") {
-    emit(draft, { type: "drop" });
-  }
+  emit(draft, { type: "drop" });
   draft.pendingPings = 0;
   Object.assign(draft, NO_DEADLINES);
 }

@@ -29,14 +29,13 @@ export function refreshToken(draft: Draft): void {
 export function authenticate(draft: Draft, input: Token): void {
   const { token } = input;
   draft.cause = undefined;
-  if (token === draft.token) {
-    postponeRefresh(draft);
-    return;
-  }
-  sendMessage(draft, { type: "authenticate", token });
-  keepToken(draft, input);
   draft.phaseEndsAt = NEVER;
-  scheduleRefresh(draft);
+  if (token === draft.token) postponeRefresh(draft);
+  else {
+    sendMessage(draft, { type: "authenticate", token });
+    keepToken(draft, input);
+    scheduleRefresh(draft);
+  }
 }
 
 /** Schedules a refresh at `at`, by default shortly before the token expires; never in the first half of its lifetime. */
