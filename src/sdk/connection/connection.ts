@@ -94,7 +94,7 @@ function connect(
     : open(position, false, onOutput);
   link = active;
   const setFilter = (next: ProductFilter) => {
-    active.setFilter(next);
+    active.take({ type: "filter", filter: next });
     filter = next;
   };
 

@@ -111,6 +111,6 @@ export function openLink(
       isOutdated = true;
       take({ type: "refresh" });
     },
-    setFilter: (filter) => take({ type: "filter", filter }),
+    take,
   };
 }

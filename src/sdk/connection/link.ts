@@ -1,3 +1,4 @@
+import type { PageInput } from "./machine-state.ts";
 import type { GetToken } from "./options.ts";
 import type { ProductFilter } from "./product-filter.ts";
 import type { Tuning } from "./tuning.ts";
@@ -14,6 +15,8 @@ export type Output =
   | { type: "position"; position: Position }
   | { type: "status"; status: Status };
 
+export type LinkInput = PageInput | { type: "filter"; filter: ProductFilter };
+
 /** A connection without its public callbacks: a `Driver` with a socket of its own, or a tab that shares one. */
 export interface Link {
   readonly status: Status;
@@ -22,7 +25,8 @@ export interface Link {
   readonly close: () => void;
   readonly reconnect: () => void;
   readonly refreshToken: () => void;
-  readonly setFilter: (filter: ProductFilter) => void;
+  /** Takes another filter, or what happened to a page that shows this connection. */
+  readonly take: (input: LinkInput) => void;
 }
 
 /** Opens a socket that continues from a position. */

@@ -29,10 +29,14 @@ export interface TabState {
   readonly shouldIdentifyAgain: boolean;
   readonly user: string;
   readonly isVisible: boolean;
+  /** Whether this tab has led without a usable token since a leader was last live. Then another one has to fail first. */
+  readonly hasFailed: boolean;
   /** Deadlines in milliseconds since 1970, or `NEVER`. */
   readonly identifyBy: number;
   readonly checkLeaderAt: number;
   readonly leaderAnswersBy: number;
+  /** When this tab takes over, because it is visible and the leader is hidden. */
+  readonly takeOverAt: number;
 }
 
 export type TabInput =
@@ -46,7 +50,7 @@ export type TabInput =
   /** The browser lacks Web Locks or BroadcastChannel, or forbids this page to use them. */
   | { type: "sharing_forbidden" }
   | { type: "lock_won" }
-  /** Another tab stole the lock, because this one did not answer. */
+  /** Another tab stole the lock, because this one did not answer or is hidden. */
   | { type: "lock_stolen" }
   | { type: "message"; message: TabMessage }
   /** A relayed event does not follow the last one: a message was lost. */
@@ -57,6 +61,10 @@ export type TabInput =
   | { type: "caught_up" }
   /** The socket of this tab is live. */
   | { type: "live" }
+  /** This tab leads without a usable token, and other tabs wait for the lock. */
+  | { type: "resign" }
+  /** The page has a token of another user. */
+  | { type: "user_changed"; user: string | null }
   | { type: "tick" }
   | PageInput;
 
@@ -81,11 +89,17 @@ export type TabEffect =
   /** Open a socket for this tab alone, until it has caught up. */
   | { type: "fetch_missing"; until: Position }
   | { type: "close_socket" }
-  | { type: "reconnect_socket" }
-  | { type: "refresh_socket" }
+  /** @param token The token to use, from another tab, or null for the token of this page. */
+  | { type: "reconnect_socket" | "refresh_socket"; token: string | null }
+  /** Ask the leader to reconnect or to refresh, with a new token of this page. */
+  | { type: "ask_leader_to"; action: "reconnect" | "refresh" }
+  /** What happened to the page of another tab. */
+  | { type: "wake_socket"; input: PageInput }
+  /** Forget everything received for the former user. */
+  | { type: "forget" }
   | { type: "report_closed" };
 
-export const NO_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER };
+export const NO_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER, takeOverAt: NEVER };
 
 export function initialTabState(id: string, identifyTimeoutMs: number): TabState {
   return {
@@ -96,10 +110,11 @@ export function initialTabState(id: string, identifyTimeoutMs: number): TabState
     shouldIdentifyAgain: false,
     user: "",
     isVisible: true,
+    hasFailed: false,
     ...NO_DEADLINES,
   };
 }
 
 /** Returns when the machine needs its next `tick`, in milliseconds since 1970, or `NEVER`. */
-export const nextTabTick = ({ identifyBy, checkLeaderAt, leaderAnswersBy }: TabState) =>
-  Math.min(identifyBy, checkLeaderAt, leaderAnswersBy);
+export const nextTabTick = ({ identifyBy, checkLeaderAt, leaderAnswersBy, takeOverAt }: TabState) =>
+  Math.min(identifyBy, checkLeaderAt, leaderAnswersBy, takeOverAt);

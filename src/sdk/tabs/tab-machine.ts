@@ -1,6 +1,6 @@
-import { NEVER } from "../connection/machine-state.ts";
+import { NEVER, type PageInput } from "../connection/machine-state.ts";
 import type { Position } from "../connection/types.ts";
-import type { TabMessage } from "./messages.ts";
+import type { RelayedOutput, TabMessage } from "./messages.ts";
 import { NO_DEADLINES, type Role, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
 
 /**
@@ -12,7 +12,7 @@ import { NO_DEADLINES, type Role, type TabEffect, type TabInput, type TabState }
  *     identifying -----> follower ----------------------> leader
  *      ^    |             |    ^   ^                       |
  *      |    |     history |    |   |      lock stolen      |
- *      |    |     missing |    |   +-----------------------+
+ *      |    |     missing |    |   +-----------------------+ or resigned
  *      |    |             v    | caught up
  *      |    |            catching_up --------------------> leader
  *      |    |                            lock won
@@ -20,6 +20,10 @@ import { NO_DEADLINES, type Role, type TabEffect, type TabInput, type TabState }
  *      |    v
  *      +-- fallback <--- sharing forbidden, from follower or catching_up
  *     live, once, if no token came in time
+ *
+ *     A leader without a usable token resigns once, so that another tab tries with its token. A visible follower takes
+ *     the lock from a hidden leader, whose timers the browser slows down. A token of another user leads from any role
+ *     to follower among that user's tabs; nothing received before is passed on to them.
  *
  *     suspended: the page is frozen; from follower, catching_up and leader, and on resume back to follower
  *     closed:    before the start, and after close() from any role; reconnect() leads to identifying
@@ -29,25 +33,52 @@ import { NO_DEADLINES, type Role, type TabEffect, type TabInput, type TabState }
 const CHECK_LEADER_MS = 15_000;
 /** How long the leader may take to answer. A phone freezes background tabs without releasing their locks. */
 const LEADER_TIMEOUT_MS = 3000;
+/** How long a tab is visible, at least and at most, before it takes over from a hidden leader: a glance is shorter. */
+const TAKE_OVER_MS = [3000, 6000] as const;
 
 /**
  * Applies one input.
  * @param now Milliseconds since 1970.
  * @returns The next state, and the effects to run in this order.
  */
-export function stepTab(state: TabState, input: TabInput, now: number): [TabState, TabEffect[]] {
-  const draft: Draft = { ...state, effects: [], now };
+export function stepTab(
+  state: TabState,
+  input: TabInput,
+  now: number,
+  random: () => number = Math.random,
+): [TabState, TabEffect[]] {
+  const draft: Draft = { ...state, effects: [], now, random };
   if (input.type === "visible") draft.isVisible = input.isVisible;
+  if (input.type === "live" || input.type === "connect" || input.type === "refresh") draft.hasFailed = false;
   const isLate = "identification" in input && input.identification !== state.identification;
   // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
   if (!isLate) (TRANSITIONS[state.role][input.type] as Transition | undefined)?.(draft, input);
-  const { effects, now: _now, ...next } = draft;
+  const { effects, now: _now, random: _random, ...next } = draft;
   return [next, effects];
 }
 
-type Draft = { -readonly [K in keyof TabState]: TabState[K] } & { readonly effects: TabEffect[]; readonly now: number };
+type Draft = { -readonly [K in keyof TabState]: TabState[K] } & {
+  readonly effects: TabEffect[];
+  readonly now: number;
+  readonly random: () => number;
+};
 type Transition<I extends TabInput = TabInput> = (draft: Draft, input: I) => void;
 type Transitions = { readonly [T in TabInput["type"]]?: Transition<Extract<TabInput, { type: T }>> };
+
+/** What a tab does that follows, with or without a temporary socket. */
+const FOLLOWING: Transitions = {
+  lock_won: lead,
+  lock_stolen: followAgain,
+  sharing_forbidden: fallBack,
+  user_changed: changeUser,
+  connect: (draft) => draft.effects.push({ type: "ask_leader_to", action: "reconnect" }),
+  refresh: (draft) => draft.effects.push({ type: "ask_leader_to", action: "refresh" }),
+  tick: watchLeader,
+  visible: noticeVisibility,
+  online: wakeLeader,
+  suspend,
+  close,
+};
 
 /** What each role does about each input. A role ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [R in Role]: Transitions } = {
@@ -67,35 +98,21 @@ const TRANSITIONS: { readonly [R in Role]: Transitions } = {
     close,
   },
   follower: {
+    ...FOLLOWING,
     message: follow,
     message_missing: askLeader,
     history_missing: fetchMissing,
-    lock_won: lead,
-    lock_stolen: followAgain,
-    sharing_forbidden: fallBack,
-    connect: (draft) => post(draft, { type: "reconnect" }),
-    refresh: (draft) => post(draft, { type: "refresh" }),
-    tick: watchLeader,
-    visible: (draft) => draft.isVisible && checkLeader(draft),
-    suspend,
-    close,
   },
   catching_up: {
+    ...FOLLOWING,
     message: noticeLeader,
     caught_up: resumeFollowing,
-    lock_won: lead,
-    lock_stolen: followAgain,
-    sharing_forbidden: fallBack,
-    connect: (draft) => post(draft, { type: "reconnect" }),
-    refresh: (draft) => post(draft, { type: "refresh" }),
-    tick: watchLeader,
-    visible: (draft) => draft.isVisible && checkLeader(draft),
-    suspend,
-    close,
   },
   leader: {
     message: serveFollowers,
     lock_stolen: followAgain,
+    resign,
+    user_changed: changeUser,
     connect: reconnectSocket,
     refresh: refreshSocket,
     suspend,
@@ -163,7 +180,37 @@ function follow(draft: Draft, { message }: { message: TabMessage }): void {
 
 /** Only the leader sends these messages, so it is alive. */
 function noticeLeader(draft: Draft, { message }: { message: TabMessage }): void {
-  if (message.type === "outputs" || message.type === "catch_up") draft.leaderAnswersBy = NEVER;
+  if (message.type !== "outputs" && message.type !== "catch_up") return;
+  draft.leaderAnswersBy = NEVER;
+  const [least, most] = TAKE_OVER_MS;
+  if (message.isVisible || !draft.isVisible) draft.takeOverAt = NEVER;
+  else if (draft.takeOverAt === NEVER) draft.takeOverAt = draft.now + least + draft.random() * (most - least);
+  const isLive = ({ output }: RelayedOutput) => output.type === "status" && output.status.state === "live";
+  if (message.type === "outputs" && message.outputs.some(isLive)) draft.hasFailed = false;
+}
+
+function noticeVisibility(draft: Draft, input: PageInput): void {
+  draft.takeOverAt = NEVER;
+  if (!draft.isVisible) return;
+  wakeLeader(draft, input);
+  checkLeader(draft);
+}
+
+/** The user looks at this tab, or its network returned: the leader need not wait. */
+function wakeLeader(draft: Draft, input: PageInput): void {
+  draft.effects.push({ type: "post", message: { type: "page", input } });
+}
+
+/** Nothing of the former user may reach the tabs of another one. */
+function changeUser(draft: Draft, input: { user: string | null }): void {
+  leave(draft);
+  draft.effects.push({ type: "forget" });
+  takeUser(draft, input);
+}
+
+function resign(draft: Draft): void {
+  draft.hasFailed = true;
+  followAgain(draft);
 }
 
 function askLeader(draft: Draft): void {
@@ -177,8 +224,9 @@ function checkLeader(draft: Draft): void {
 }
 
 function watchLeader(draft: Draft): void {
-  if (draft.now >= draft.leaderAnswersBy) {
+  if (draft.now >= Math.min(draft.leaderAnswersBy, draft.takeOverAt)) {
     draft.leaderAnswersBy = NEVER;
+    draft.takeOverAt = NEVER;
     draft.effects.push({ type: "release_lock" }, { type: "request_lock", shouldSteal: true });
   }
   if (draft.now < draft.checkLeaderAt) return;
@@ -207,20 +255,17 @@ function lead(draft: Draft): void {
 
 function serveFollowers(draft: Draft, { message }: { message: TabMessage }): void {
   if (message.type === "hello") draft.effects.push({ type: "answer_hello", hello: message });
-  if (message.type === "reconnect") reconnectSocket(draft);
-  if (message.type === "refresh") refreshSocket(draft);
-}
-
-function post(draft: Draft, message: TabMessage): void {
-  draft.effects.push({ type: "post", message });
+  if (message.type === "reconnect") draft.effects.push({ type: "reconnect_socket", token: message.token });
+  if (message.type === "refresh") draft.effects.push({ type: "refresh_socket", token: message.token });
+  if (message.type === "page") draft.effects.push({ type: "wake_socket", input: message.input });
 }
 
 function reconnectSocket(draft: Draft): void {
-  draft.effects.push({ type: "reconnect_socket" });
+  draft.effects.push({ type: "reconnect_socket", token: null });
 }
 
 function refreshSocket(draft: Draft): void {
-  draft.effects.push({ type: "refresh_socket" });
+  draft.effects.push({ type: "refresh_socket", token: null });
 }
 
 function suspend(draft: Draft): void {
