@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { effectScope } from "vue";
 import { useOrderUpdates } from "../../src/sdk/hooks/vue.ts";
 import { eventually } from "../support/eventually.ts";
@@ -201,6 +201,11 @@ test("tokens appear neither in the URL nor in the storage", async () => {
 });
 
 test("of two components with a token each, the newer token is used, whichever component mounted first", async () => {
+  // Composables without a component connect in pages only.
+  vi.stubGlobal("document", {});
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+  });
   const orderId = await registerOrderAt(service.url);
   const ends = Date.now() + 3000;
   const tokens = [await mintToken({ expiresIn: 3 }), await mintToken()];
