@@ -3,25 +3,22 @@
  * reconnect after a back-off, 42xx reconnect now. 4000 to 4004 are the original service's.
  * `close-codes.ts` explains them to people; browsers do not load that.
  */
-export const CLOSE_RULES = {
-  4000: { name: "invalid_order_id", retry: "never" },
-  4001: { name: "unauthenticated", retry: "never" },
-  4003: { name: "access_denied", retry: "never" },
-  4004: { name: "order_not_found", retry: "never" },
-  4005: { name: "protocol_error", retry: "never" },
-  4108: { name: "too_slow", retry: "backoff" },
-  4110: { name: "too_many_connections", retry: "backoff" },
-  4129: { name: "rate_limited", retry: "backoff" },
-  4200: { name: "going_away", retry: "now" },
-} as const satisfies Record<number, CloseRule>;
+export const CLOSE_NAMES = {
+  4000: "invalid_order_id",
+  4001: "unauthenticated",
+  4003: "access_denied",
+  4004: "order_not_found",
+  4005: "protocol_error",
+  4108: "too_slow",
+  4110: "too_many_connections",
+  4129: "rate_limited",
+  4200: "going_away",
+} as const;
 
-interface CloseRule {
-  name: string;
-  /** When a client may reconnect automatically: `never`, after a `backoff`, or `now` (with jitter). */
-  retry: "never" | "backoff" | "now";
-}
+export type CloseCode = keyof typeof CLOSE_NAMES;
 
-export type CloseCode = keyof typeof CLOSE_RULES;
+/** When a client may reconnect automatically: `never`, after a `backoff`, or `now` (with jitter). */
+export type CloseRetry = "never" | "backoff" | "now";
 
 /** The token was refused, or access was revoked. */
 export const UNAUTHENTICATED = 4001 satisfies CloseCode;
@@ -29,15 +26,16 @@ export const UNAUTHENTICATED = 4001 satisfies CloseCode;
 export const DISCONNECTED_REASON = "Disconnected by the service";
 
 export function isCloseCode(code: number): code is CloseCode {
-  return Object.hasOwn(CLOSE_RULES, code);
+  return Object.hasOwn(CLOSE_NAMES, code);
 }
 
-/** Returns when a client may reconnect automatically after a close. */
-export function retryOf(code: number): CloseRule["retry"] {
-  if (isCloseCode(code)) return CLOSE_RULES[code].retry;
-  // Unknown codes of a newer service follow their decade. Codes below 4000 come from the network and restarts.
-  if (code >= 4000 && code < 4100) return "never";
-  return code >= 4200 && code < 4300 ? "now" : "backoff";
+/**
+ * Returns when a client may reconnect automatically after a close: the decade says so, also for codes of a newer
+ * service. Codes below 4000 come from the network and restarts.
+ */
+export function retryOf(code: number): CloseRetry {
+  const decade = Math.floor(code / 100);
+  return decade === 40 ? "never" : decade === 42 ? "now" : "backoff";
 }
 
 /** How long a client that is closed waits before it reconnects, in milliseconds: at least, and at most. */
@@ -45,7 +43,7 @@ const RETRY_AFTER_MS = { now: [0, 2000], backoff: [1000, 10_000] } as const;
 
 /** Advises a closed client when to reconnect, in milliseconds from now; null for never. @param random From 0 up to 1. */
 export function retryAfterMs(code: CloseCode, random: number): number | null {
-  const retry = CLOSE_RULES[code].retry;
+  const retry = retryOf(code);
   if (retry === "never") return null;
   const [least, most] = RETRY_AFTER_MS[retry];
   return Math.round(least + random * (most - least));

@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { createRenderer, defineComponent, effectScope, h, nextTick, ref } from "vue";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { createRenderer, defineComponent, effectScope, h, nextTick, type Ref, ref } from "vue";
 import { feedKey, orderKind } from "../../src/sdk/hooks/feed-kinds.ts";
-import { useOrderUpdates as orderUpdates } from "../../src/sdk/hooks/vue.ts";
+import { useOrderUpdates as orderUpdates, useProductUpdates as productUpdates } from "../../src/sdk/hooks/vue.ts";
 import { eventually } from "../support/eventually.ts";
-import { registerOrderAt } from "../support/node-client.ts";
+import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
+import { publishAt } from "./support/listener.ts";
 
 /** What hooks do, as far as it can be tested without a browser. */
 
@@ -83,4 +84,95 @@ test("a Vue store follows its arguments even after the component that created it
   orderId.value = second;
   await eventually(() => expect(store?.order.value?.order_id).toBe(second));
   scope.stop();
+});
+
+describe("a list of products that changes", () => {
+  const publish = (product_id: string, new_quantity: number) =>
+    publishAt(service.url, "products", "inventory_updated", { product_id, new_quantity });
+  const open = (productIds: Ref<string[]>, more: object = {}) => {
+    vi.stubGlobal("document", {});
+    onTestFinished(() => {
+      vi.unstubAllGlobals();
+    });
+    const scope = effectScope();
+    onTestFinished(() => scope.stop());
+    const updates = scope.run(() =>
+      productUpdates(() => ({ url: service.url, getToken: () => mintToken(), productIds: productIds.value, ...more })),
+    );
+    if (!updates) throw new Error("the scope is stopped");
+    return updates;
+  };
+  const connections = async () => {
+    const health = await (await callService(service.url, "GET", "ws/health")).json();
+    return (health as { channel_details: Record<string, number> }).channel_details.products;
+  };
+
+  test("keeps what is known, on the same connection", async () => {
+    const productIds = ref(["h-1", "h-2"]);
+    const states: string[] = [];
+    const { products, status } = open(productIds, {
+      onStatus: ({ state }: { state: string }) => void states.push(state),
+    });
+    await eventually(() => expect(status.value).toBe("live"));
+    await publish("h-1", 1);
+    await eventually(() => expect(products.value.get("h-1")?.new_quantity).toBe(1));
+    productIds.value = ["h-1", "h-3"];
+    await nextTick();
+    expect(status.value).toBe("live");
+    expect(products.value.get("h-1")?.new_quantity).toBe(1);
+    await eventually(async () => {
+      await publish("h-3", 3);
+      expect(products.value.get("h-3")?.new_quantity).toBe(3);
+    });
+    await publish("h-2", 2);
+    await publish("h-1", 4);
+    await eventually(() => expect(products.value.get("h-1")?.new_quantity).toBe(4));
+    expect(products.value.has("h-2")).toBe(false);
+    expect(await connections()).toBe(1);
+    expect(new Set(states)).toEqual(new Set(["live"]));
+  });
+
+  test("of more than 50 products is an error value, and a shorter list connects", async () => {
+    const productIds = ref(Array.from({ length: 51 }, (_, i) => `many-${i}`));
+    const { error, status } = open(productIds);
+    await eventually(() => expect(status.value).toBe("closed"));
+    expect(error.value).toMatchObject({ code: 4005, message: "At most 50 products" });
+    productIds.value = ["many-1"];
+    await eventually(() => expect(status.value).toBe("live"));
+    expect(error.value).toBeNull();
+    productIds.value = Array.from({ length: 51 }, (_, i) => `many-${i}`);
+    await eventually(() => expect(status.value).toBe("closed"));
+  });
+});
+
+test("a component that joins a live feed shows it at once and receives its status", async () => {
+  const orderId = await registerOrderAt(service.url);
+  vi.stubGlobal("document", {});
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+  });
+  const scope = effectScope();
+  onTestFinished(() => scope.stop());
+  const options = { url: service.url, getToken: () => mintToken() };
+  const first = scope.run(() => orderUpdates(orderId, options));
+  await eventually(() => expect(first?.order.value?.status).toBe("pending"));
+  const states: string[] = [];
+  const second = scope.run(() =>
+    orderUpdates(orderId, { ...options, onStatus: ({ state }) => void states.push(state) }),
+  );
+  expect(second?.order.value?.status).toBe("pending");
+  expect(states).toEqual(["live"]);
+});
+
+test("the reason why there is no connection yet is in `cause`", async () => {
+  const orderId = await registerOrderAt(service.url);
+  vi.stubGlobal("document", {});
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+  });
+  const scope = effectScope();
+  onTestFinished(() => scope.stop());
+  const getToken = () => Promise.reject(new Error("the login service is down"));
+  const updates = scope.run(() => orderUpdates(orderId, { url: service.url, getToken }));
+  await eventually(() => expect(updates?.cause.value?.message).toBe("the login service is down"));
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { DISCONNECTED_REASON } from "../../src/protocol/close-rules.ts";
-import { PING } from "../../src/protocol/frames.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, PING } from "../../src/protocol/frames.ts";
 import { step } from "../../src/sdk/connection/machine.ts";
 import {
   type Effect,
@@ -45,21 +45,20 @@ class Machine {
     return this.after(Math.max(0, nextTick(this.state) - this.now));
   }
 
-  token(token = "t", expiresAt = NEVER): Effect[] {
-    return this.take({ type: "token", request: this.state.request, token, expiresAt });
+  token(token = "t", expiresAt = NEVER, user = "alice"): Effect[] {
+    return this.take({ type: "token", token, expiresAt, user });
   }
 
   frames(...frames: unknown[]): Effect[] {
-    const { socket } = this.state;
-    return frames.flatMap((frame) => this.take({ type: "frame", socket, frame }));
+    return frames.flatMap((frame) => this.take({ type: "frame", frame }));
   }
 
   pong(): Effect[] {
-    return this.take({ type: "pong", socket: this.state.socket });
+    return this.take({ type: "pong" });
   }
 
   close(code: number, reason = ""): Effect[] {
-    return this.take({ type: "socket_closed", socket: this.state.socket, code, reason });
+    return this.take({ type: "socket_closed", code, reason });
   }
 
   established(seq = 0, resumed: boolean | null = null, epoch = "e", serverTime = this.now): object {
@@ -86,14 +85,47 @@ const kinds = (effects: Effect[]) => effects.map(({ type }) => type);
 const sent = (effects: Effect[]) => effects.flatMap((effect) => (effect.type === "send" ? [effect.text] : []));
 
 describe("a token", () => {
-  test("that is late is given up, and requested again after a back-off", () => {
+  test("that is late is waited for and used; meanwhile the status says so", () => {
     const m = machine();
     expect(kinds(m.take({ type: "connect" }))).toEqual(["get_token"]);
     expect(kinds(m.after(connectTimeoutMs))).toEqual(["status"]);
-    expect(m.state.phase).toBe("backoff");
-    const late = { type: "token", request: 1, token: "t", expiresAt: NEVER } as const;
-    expect(m.take(late)).toEqual([]);
-    expect(kinds(m.next())).toEqual(["get_token"]);
+    expect(m.state.status).toMatchObject({ state: "connecting", cause: { name: "no_token", message: "No token yet" } });
+    expect(kinds(m.after(3_600_000))).not.toContain("get_token");
+    expect(kinds(m.token())).toEqual(["open"]);
+    m.frames(m.established());
+    expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: false });
+  });
+
+  test("that is late on a live connection is waited for, too, and used", () => {
+    const m = machine().live();
+    m.take({ type: "refresh" });
+    expect(kinds(m.after(connectTimeoutMs))).toEqual(["status"]);
+    expect(m.state.status).toMatchObject({ state: "live", cause: { name: "no_token" } });
+    expect(sent(m.token("late"))).toEqual(['{"type":"authenticate","token":"late"}']);
+    expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: false });
+  });
+
+  test("of another user starts a new connection, without the former user's position", () => {
+    const m = machine().live();
+    m.frames(m.event(1));
+    m.take({ type: "refresh" });
+    const effects = m.token("t2", NEVER, "bob");
+    expect(kinds(effects)).toEqual(["drop", "open", "status"]);
+    expect(effects).toContainEqual(expect.objectContaining({ type: "open", token: "t2", position: null }));
+    // The first attempt fails; the position is still alice's.
+    m.close(1006);
+    m.next();
+    expect(m.token("t2", NEVER, "bob")).toContainEqual(expect.objectContaining({ type: "open", position: null }));
+    const gap = { from: { epoch: "e", seq: 1 }, to: { epoch: "e", seq: 4 } };
+    expect(m.frames(m.established(4, null)).slice(0, 2)).toEqual([
+      { type: "gap", gap },
+      expect.objectContaining({ type: "snapshot" }),
+    ]);
+    m.close(1006);
+    m.next();
+    expect(m.token("t3", NEVER, "bob")).toContainEqual(
+      expect.objectContaining({ type: "open", position: { epoch: "e", seq: 4 } }),
+    );
   });
 
   test("that is refused is replaced by a fresh one, once", () => {
@@ -113,7 +145,7 @@ describe("a token", () => {
     m.token("old");
     m.close(4001, "Invalid token");
     m.next();
-    expect(kinds(m.token("old"))).toEqual(["status"]);
+    expect(kinds(m.token("old"))).toEqual(["drop", "status"]);
     expect(m.state.status).toMatchObject({ state: "closed", reason: { userMustAct: true } });
   });
 
@@ -133,7 +165,7 @@ describe("a token", () => {
     expect(kinds(m.token("new"))).toEqual(["open"]);
     m.close(1006);
     m.next();
-    expect(kinds(m.token("old"))).toEqual(["status"]);
+    expect(kinds(m.token("old"))).toEqual(["drop", "status"]);
     expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: "Token expired" } });
   });
 
@@ -193,8 +225,8 @@ describe("a token", () => {
   test("that cannot be replaced leaves the connection live", () => {
     const m = machine().live("t");
     m.take({ type: "refresh" });
-    m.take({ type: "token_failed", request: m.state.request });
-    expect(m.state.phase).toBe("live");
+    m.take({ type: "token_failed", message: "the shop is down" });
+    expect(m.state.status).toMatchObject({ state: "live", cause: { name: "no_token", message: "the shop is down" } });
     m.next();
     expect(m.state.phase).toBe("live");
   });
@@ -202,19 +234,11 @@ describe("a token", () => {
 
 describe("a page with another token", () => {
   test("is not closed because of the previous one, whatever the phase", () => {
-    const fetching = machine();
-    fetching.take({ type: "connect" });
-    const { request } = fetching.state;
-    fetching.take({ type: "refresh" });
-    fetching.take({ type: "token", request, token: "old", expiresAt: NEVER });
-    expect(kinds(fetching.next())).toContain("get_token");
-    expect(fetching.token("new")).toContainEqual(expect.objectContaining({ type: "open", token: "new" }));
     const opening = machine();
     opening.take({ type: "connect" });
     opening.token("old");
-    const { socket } = opening.state;
     expect(kinds(opening.take({ type: "refresh" }))).toContain("drop");
-    opening.take({ type: "socket_closed", socket, code: 4003, reason: "" });
+    opening.close(4003);
     expect(kinds(opening.next())).toContain("get_token");
   });
 });
@@ -292,7 +316,7 @@ describe("a silent socket", () => {
     m.take({ type: "connect" });
     m.token();
     expect(kinds(m.after(connectTimeoutMs))).toEqual(["drop", "status"]);
-    expect(m.state.status).toEqual({ state: "connecting", isStale: true });
+    expect(m.state.status).toMatchObject({ state: "connecting", isStale: true, cause: { message: "No answer" } });
   });
 });
 
@@ -343,15 +367,121 @@ describe("a page", () => {
   test("knows when its view is stale", () => {
     const m = machine().live();
     m.close(1006);
-    expect(m.state.status).toEqual({ state: "recovering", isStale: false });
+    const cause = { code: 1006, name: "unknown", message: "" };
+    expect(m.state.status).toEqual({ state: "recovering", isStale: false, cause });
     const since = m.now;
     while (m.now < since + staleMs) m.next();
-    expect(m.state.status).toEqual({ state: "recovering", isStale: true });
+    expect(m.state.status).toEqual({ state: "recovering", isStale: true, cause });
     while (m.state.phase !== "authorizing") m.next();
     m.token();
     m.frames(m.established(0, true));
     expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: true });
   });
+});
+
+describe("an announced close", () => {
+  const closing = (code: number, retry_after_ms: unknown, reason = "") => ({
+    type: "closing",
+    data: { code, reason, retry_after_ms },
+  });
+
+  test("is acted on at once, and not again when the socket closes", () => {
+    const m = machine().live();
+    expect(kinds(m.frames(closing(4200, 3000)))).toEqual(["drop", "status"]);
+    expect(m.state.status).toMatchObject({ state: "recovering", cause: { code: 4200, name: "going_away" } });
+    const at = m.state.phaseEndsAt;
+    expect(m.close(4200)).toEqual([]);
+    expect(m.state.phaseEndsAt).toBe(at);
+  });
+
+  test("delays the next attempt at least as long as the service says, even when the page is shown", () => {
+    const m = machine().live();
+    m.frames(closing(4110, 7000));
+    expect(m.state.phaseEndsAt).toBe(m.now + 7000);
+    m.take({ type: "visible", isVisible: true });
+    expect(m.state.phaseEndsAt).toBe(m.now + 7000);
+    // The user asks for it: now.
+    m.take({ type: "connect" });
+    expect(m.state.phaseEndsAt).toBe(m.now);
+  });
+
+  test("that comes instead of the first frame is followed, too, and the back-off grows", () => {
+    const m = machine();
+    m.take({ type: "connect" });
+    const waits: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      m.token();
+      m.frames(closing(4129, 1000));
+      waits.push(m.state.phaseEndsAt - m.now);
+      m.next();
+    }
+    expect(waits).toEqual([1000, 1000, 2000, 4000, 8000]);
+  });
+
+  test("without a time to retry is final; a refused token is still replaced once", () => {
+    const refused = machine();
+    refused.take({ type: "connect" });
+    refused.token("old");
+    refused.frames(closing(4001, null, "Token expired"));
+    refused.next();
+    expect(kinds(refused.token("new"))).toContain("open");
+    for (const frame of [closing(4003, null, "Access denied"), closing(4150, null)]) {
+      const m = machine().live();
+      m.frames(frame);
+      expect(m.state.status).toMatchObject({ state: "closed", reason: { code: frame.data.code } });
+      expect(nextTick(m.state)).toBe(NEVER);
+    }
+  });
+});
+
+describe("a page that asks to reconnect", () => {
+  test("is not kept waiting by a socket that hangs", () => {
+    const m = machine();
+    m.take({ type: "connect" });
+    m.token();
+    m.now += 2000;
+    expect(kinds(m.take({ type: "connect" }))).toContain("drop");
+    expect(kinds(m.next())).toContain("get_token");
+    expect(m.now - m.state.attemptAt).toBe(0);
+  });
+
+  test("gets a new connection even while the present one is live, from its position", () => {
+    const m = machine().live();
+    m.frames(m.event(1));
+    expect(kinds(m.take({ type: "connect" }))).toEqual(["drop", "status"]);
+    expect(m.state.phaseEndsAt).toBe(m.now);
+    m.next();
+    expect(m.token()).toContainEqual(expect.objectContaining({ position: { epoch: "e", seq: 1 } }));
+  });
+});
+
+test("a slow link gets more time after each attempt that died inside a replay, until it has caught up", () => {
+  const m = machine().live();
+  const published = 40;
+  let attempts = 0;
+  const start = m.now;
+  m.close(1006);
+  while (m.state.position?.seq !== published && m.now < start + 300_000) {
+    m.next();
+    m.token();
+    m.frames(m.established(published, true));
+    attempts++;
+    // A message of four events takes 3.5 s. The page is shown every 4 s, which probes the socket.
+    for (let shownAt = m.now; m.state.phase === "live" && m.state.position?.seq !== published; ) {
+      if (m.now >= shownAt) {
+        m.take({ type: "visible", isVisible: true });
+        shownAt += 4000;
+      }
+      for (let ms = 0; ms < 3500; ms += 500) m.after(500);
+      const next = m.state.position?.seq ?? 0;
+      m.frames(...[1, 2, 3, 4].map((i) => m.event(next + i)));
+    }
+  }
+  expect(m.state.position?.seq).toBe(published);
+  expect(attempts).toBeLessThanOrEqual(3);
+  expect(m.state.patience).toBeGreaterThan(1);
+  while (m.state.pendingPings > 0) m.pong();
+  expect(m.state.patience).toBe(1);
 });
 
 describe("a success is a first frame and some time", () => {
@@ -379,9 +509,10 @@ describe("a success is a first frame and some time", () => {
 });
 
 describe("events", () => {
-  test("of an unknown type move the position and are not delivered", () => {
+  test("of a type that only the shop knows are delivered; control frames with a position only move it", () => {
     const m = machine().live();
-    expect(kinds(m.frames(m.event(1, { type: "order_teleported" }), m.event(2)))).toEqual(["position", "event"]);
+    const position = { type: "position", data: {}, seq: 2, ts: "" };
+    expect(kinds(m.frames(m.event(1, { type: "order_teleported" }), position))).toEqual(["event", "position"]);
     expect(m.state.position?.seq).toBe(2);
   });
 
@@ -472,10 +603,11 @@ describe("a filter", () => {
 
   test("is sent in messages that the service accepts", () => {
     const m = machine([]).live();
-    const ids = Array.from({ length: 50 }, (_, i) => String(i).padStart(128, "ü"));
+    const ids = Array.from({ length: 50 }, (_, i) => String(i).padStart(128, "語"));
     m.take({ type: "filter", filter: ids });
     const texts = sent(m.next());
-    for (const text of texts) expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(4096);
+    for (const text of texts)
+      expect(new TextEncoder().encode(text).length).toBeLessThanOrEqual(MAX_CLIENT_MESSAGE_BYTES);
     // The placeholder for the empty filter is removed first, to make room.
     expect(texts.flatMap((text) => JSON.parse(text).product_ids)).toEqual(["-", ...ids]);
     expect(texts.map((text) => JSON.parse(text).type)).toEqual([

@@ -185,3 +185,31 @@ test("a tab of another epoch reports a gap", () => {
   expect(old.gaps).toEqual([{ type: "gap", gap: { from: { epoch: EPOCH, seq: 7 }, to: { epoch: "f", seq: 2 } } }]);
   expect(old.snapshots).toMatchObject([{ epoch: "f", seq: 2, resumed: false }]);
 });
+
+test("a tab keeps at most a megabyte of events for others", () => {
+  const leader = leaderWith();
+  const big = { order_id: "o", note: "x".repeat(60_000) };
+  for (const seq of upTo(60, 11)) {
+    // The catalogue's types have no field of this size.
+    leader.state.apply({ type: "event", event: { ...event(seq), data: big } as OrderEvent });
+  }
+  expect(leader.share(new Tab(10))).toBe("missing");
+  const kept = leader.state.catchUpFor({ epoch: EPOCH, seq: 45 });
+  expect(kept?.events).toHaveLength(15);
+  expect(JSON.stringify(leader.state.catchUpFor({ epoch: EPOCH, seq: 10 })?.events).length).toBeLessThan(1_100_000);
+});
+
+test("a tab that changed its user gives nothing from before to others, and reports a gap before the new state", () => {
+  const outputs: Output[] = [];
+  const replica = new ChannelReplica(null, (output) => outputs.push(output));
+  replica.apply({ type: "snapshot", snapshot: snapshot(10) });
+  replica.apply({ type: "event", event: event(11) });
+  replica.forget();
+  expect(replica.catchUpFor(null)).toBeNull();
+  expect(replica.position).toBeNull();
+  outputs.length = 0;
+  replica.apply({ type: "snapshot", snapshot: { ...snapshot(13), resumed: null } });
+  const gap = { from: { epoch: EPOCH, seq: 11 }, to: { epoch: EPOCH, seq: 13 } };
+  expect(outputs).toMatchObject([{ type: "gap", gap }, { type: "snapshot" }]);
+  expect(replica.catchUpFor({ epoch: EPOCH, seq: 10 })?.events).toEqual([]);
+});

@@ -1,7 +1,7 @@
 import { createElement } from "react";
 import { renderToString as renderReact } from "react-dom/server";
 import { afterEach, expect, test } from "vitest";
-import { createSSRApp, defineComponent, h } from "vue";
+import { createSSRApp, defineComponent, effectScope, h } from "vue";
 import { renderToString as renderVue } from "vue/server-renderer";
 import { useOrderUpdates as useReact } from "../../src/sdk/hooks/react.ts";
 import { useOrderUpdates as useVue } from "../../src/sdk/hooks/vue.ts";
@@ -51,4 +51,14 @@ test("Vue", async () => {
   expect(await renderVue(createSSRApp(Page))).toBe("<p>connecting unknown idle</p>");
   await new Promise(setImmediate);
   expect(used).toEqual([]);
+});
+
+test("a Vue store in a scope without a component", async () => {
+  const { used, getToken } = forbid();
+  const scope = effectScope();
+  const updates = scope.run(() => useVue(ORDER, { url: "http://localhost:1", getToken }));
+  expect(updates?.status.value).toBe("connecting");
+  await new Promise(setImmediate);
+  expect(used).toEqual([]);
+  scope.stop();
 });

@@ -105,7 +105,7 @@ describe("listening to an order", () => {
     await eventually(() => expect(getToken).toHaveBeenCalledTimes(6));
     await ship(id);
     await eventually(() => expect(received.events).toHaveLength(1));
-    expect(received.states).toEqual(["live"]);
+    expect(received.states).toEqual(["connecting", "live"]);
   });
 
   test("final refusals close the connection with their reason", async () => {

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import type { GetToken, PositionStorage } from "../../src/sdk/connection/options.ts";
+import type { PositionStorage } from "../../src/sdk/connection/options.ts";
+import type { GetToken } from "../../src/sdk/connection/types.ts";
 import { sharedTabs } from "../../src/sdk/tabs/tabs.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
@@ -41,10 +42,15 @@ const connections = async () => {
 const ship = (id: string) => publishAt(service.url, `orders/${id}`, "order_shipped", { carrier: "UPS" });
 const deliver = (id: string) => publishAt(service.url, `orders/${id}`, "order_delivered", {});
 
-test("when a token never arrives, another one is requested, and then the socket is shared", async () => {
+test("when a token is late, it is used, and then the socket is shared", async () => {
   const id = await registerOrderAt(service.url);
-  let calls = 0;
-  const first = tab(id, { getToken: () => (++calls === 1 ? new Promise(() => {}) : mintToken()) });
+  const first = tab(id, {
+    getToken: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2 * tuning.connectTimeoutMs + 500));
+      return mintToken();
+    },
+  });
+  await eventually(() => expect(first.received.status).toMatchObject({ cause: { name: "no_token" } }));
   await first.received.reaches("live");
   const second = tab(id);
   await second.received.reaches("live");
@@ -139,4 +145,82 @@ test("positions without an event reach every tab", async () => {
       expect(JSON.parse(stored)).toEqual(connection.position);
     }
   });
+});
+
+test("a tab whose user changes never brings another user's updates to the tabs it leaves", async () => {
+  const id = await registerOrderAt(service.url);
+  let claims: Parameters<typeof mintToken>[0] = { subject: "alice" };
+  const leader = tab(id, { getToken: () => mintToken(claims) });
+  await leader.received.reaches("live");
+  const follower = tab(id);
+  await follower.received.reaches("live");
+  claims = { subject: "carol" };
+  leader.connection.reconnect();
+  // Carol may not see alice's order. Alice's other tab takes over.
+  expect((await leader.received.reaches("closed")).reason.name).toBe("access_denied");
+  await ship(id);
+  await eventually(() => expect(seqsOf(follower.received.events)).toEqual([1]));
+  expect(leader.received.events).toEqual([]);
+  await follower.received.reaches("live");
+  expect(follower.received.states).not.toContain("closed");
+  expect(follower.received.gaps).toEqual([]);
+});
+
+test("a follower whose user changes leaves, too", async () => {
+  const id = await registerOrderAt(service.url);
+  const leader = tab(id);
+  await leader.received.reaches("live");
+  let claims: Parameters<typeof mintToken>[0] = { subject: "alice" };
+  const follower = tab(id, { getToken: () => mintToken(claims) });
+  await follower.received.reaches("live");
+  claims = { subject: "boss", role: "admin" };
+  follower.connection.refreshToken();
+  await eventually(() => expect(follower.received.gaps).toHaveLength(1));
+  await follower.received.reaches("live");
+  await eventually(async () => expect(await connections()).toBe(2));
+  await ship(id);
+  for (const { received } of [leader, follower]) await eventually(() => expect(seqsOf(received.events)).toEqual([1]));
+});
+
+test("a leader with an expired token lets a tab with a good one lead", async () => {
+  const id = await registerOrderAt(service.url);
+  const expired = () => mintToken({ expiresIn: -1, claims: { jti: crypto.randomUUID() } });
+  const first = tab(id, { getToken: expired });
+  // Alone, it is closed like any connection.
+  await first.received.reaches("closed");
+  const second = tab(id);
+  await second.received.reaches("live");
+  await first.received.reaches("live");
+  expect(second.received.states).not.toContain("closed");
+  await ship(id);
+  for (const { received } of [first, second]) await eventually(() => expect(seqsOf(received.events)).toEqual([1]));
+  await eventually(async () => expect(await connections()).toBe(1));
+});
+
+test("a leader whose getToken fails lets another tab lead", async () => {
+  const id = await registerOrderAt(service.url);
+  let isDown = false;
+  const first = tab(id, { getToken: () => (isDown ? Promise.reject(new Error("down")) : mintToken()) });
+  await first.received.reaches("live");
+  const second = tab(id);
+  await second.received.reaches("live");
+  isDown = true;
+  await service.restart();
+  await ship(id);
+  for (const { received } of [first, second]) await eventually(() => expect(seqsOf(received.events)).toEqual([1]));
+  expect([...first.received.states, ...second.received.states]).not.toContain("closed");
+});
+
+test("reconnect() in a follower brings its own token to a leader that has none", async () => {
+  const id = await registerOrderAt(service.url);
+  let isDown = false;
+  const first = tab(id, { getToken: () => (isDown ? new Promise(() => {}) : mintToken()) });
+  await first.received.reaches("live");
+  const second = tab(id);
+  await second.received.reaches("live");
+  isDown = true;
+  await service.restart();
+  second.connection.reconnect();
+  await ship(id);
+  for (const { received } of [first, second]) await eventually(() => expect(seqsOf(received.events)).toEqual([1]));
 });

@@ -16,9 +16,19 @@ import {
 const IDENTIFY_TIMEOUT_MS = 10_000;
 const POSITION = { epoch: "e", seq: 7 };
 const status: Output = { type: "status", status: { state: "live", isStale: false, recovered: false } };
-const outputs: TabMessage = { type: "outputs", outputs: [{ output: status, after: null }], lagMs: null };
+const outputs: Extract<TabMessage, { type: "outputs" }> = {
+  type: "outputs",
+  outputs: [{ output: status, after: null }],
+  lagMs: null,
+  isVisible: true,
+};
 const hello = (isNew: boolean): TabMessage => ({ type: "hello", from: "other", position: null, isNew });
-const catchUpFor = (to: string): TabMessage => ({ type: "catch_up", to, catchUp: { start: POSITION } as CatchUp });
+const catchUpFor = (to: string): TabMessage => ({
+  type: "catch_up",
+  to,
+  catchUp: { start: POSITION } as CatchUp,
+  isVisible: true,
+});
 
 /** A tab with a clock of its own. */
 class Tab {
@@ -156,8 +166,8 @@ describe("a follower", () => {
 
   test("passes the page's calls on to the leader", () => {
     for (const tab of [follower(), catchingUp()]) {
-      expect(tab.effects({ type: "connect" })).toEqual([{ type: "post", message: { type: "reconnect" } }]);
-      expect(tab.effects({ type: "refresh" })).toEqual([{ type: "post", message: { type: "refresh" } }]);
+      expect(tab.effects({ type: "connect" })).toEqual([{ type: "ask_leader_to", action: "reconnect" }]);
+      expect(tab.effects({ type: "refresh" })).toEqual([{ type: "ask_leader_to", action: "refresh" }]);
     }
   });
 
@@ -200,7 +210,7 @@ describe("a silent leader", () => {
     tab.take({ type: "visible", isVisible: false });
     expect(tab.tick()).toEqual([]);
     expect(nextTabTick(tab.state)).toBe(Number.POSITIVE_INFINITY);
-    expect(tab.take({ type: "visible", isVisible: true })).toEqual(["say_hello"]);
+    expect(tab.take({ type: "visible", isVisible: true })).toEqual(["post", "say_hello"]);
   });
 
   test("follows again when its lock was stolen", () => {
@@ -215,12 +225,71 @@ describe("a silent leader", () => {
   });
 });
 
+describe("a hidden leader", () => {
+  const fromHidden = { ...outputs, isVisible: false };
+
+  test("loses the lock to a follower that stays visible for some seconds", () => {
+    for (const tab of [follower(), catchingUp()]) {
+      tab.hear(fromHidden);
+      const since = tab.now;
+      expect(tab.tick()).toEqual(["release_lock", "request_lock"]);
+      expect(tab.now - since).toBeGreaterThanOrEqual(3000);
+      expect(tab.now - since).toBeLessThanOrEqual(6000);
+    }
+  });
+
+  test("keeps it if the follower is hidden, or another visible tab took over", () => {
+    const glance = follower();
+    glance.hear(fromHidden);
+    glance.take({ type: "visible", isVisible: false });
+    expect(glance.state.takeOverAt).toBe(Number.POSITIVE_INFINITY);
+    glance.hear(fromHidden);
+    expect(glance.state.takeOverAt).toBe(Number.POSITIVE_INFINITY);
+    const late = follower();
+    late.hear(fromHidden);
+    late.hear(outputs);
+    expect(late.state.takeOverAt).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("is told when a follower is shown or its network returns", () => {
+    const input = { type: "online", isOnline: true } as const;
+    expect(follower().effects(input)).toEqual([{ type: "post", message: { type: "page", input } }]);
+  });
+});
+
+describe("a token of another user", () => {
+  test("moves the tab to that user's tabs, without anything it received before", () => {
+    for (const tab of [follower(), catchingUp(), leader()]) {
+      expect(tab.take({ type: "user_changed", user: "admin" })).toEqual([
+        "close_socket",
+        "release_lock",
+        "close_channel",
+        "forget",
+        "open_channel",
+        "say_hello",
+        "request_lock",
+      ]);
+      expect(tab.state).toMatchObject({ role: "follower", user: "admin" });
+    }
+  });
+});
+
 describe("a leader", () => {
+  test("without a usable token lets another tab lead, but only once until a leader was live", () => {
+    const tab = leader();
+    expect(tab.take({ type: "resign" })).toEqual(["close_socket", "release_lock", "say_hello", "request_lock"]);
+    expect(tab.state).toMatchObject({ role: "follower", hasFailed: true });
+    tab.hear(outputs);
+    expect(tab.state.hasFailed).toBe(false);
+  });
+
   test("answers followers and does what their pages ask for", () => {
     const tab = leader();
     expect(tab.hear(hello(false))).toEqual([{ type: "answer_hello", hello: hello(false) }]);
-    expect(tab.hear({ type: "reconnect" })).toEqual([{ type: "reconnect_socket" }]);
-    expect(tab.hear({ type: "refresh" })).toEqual([{ type: "refresh_socket" }]);
+    expect(tab.hear({ type: "reconnect", token: "t" })).toEqual([{ type: "reconnect_socket", token: "t" }]);
+    expect(tab.hear({ type: "refresh", token: null })).toEqual([{ type: "refresh_socket", token: null }]);
+    const input = { type: "online", isOnline: true } as const;
+    expect(tab.hear({ type: "page", input })).toEqual([{ type: "wake_socket", input }]);
     expect(tab.hear(outputs)).toEqual([]);
   });
 

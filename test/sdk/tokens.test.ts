@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { effectScope } from "vue";
 import { useOrderUpdates } from "../../src/sdk/hooks/vue.ts";
 import { eventually } from "../support/eventually.ts";
@@ -94,21 +94,86 @@ test("a client that was disconnected learns why and stays closed until the page 
   expect(seqsOf(received.events)).toEqual([1]);
 });
 
-test("a token provider that fails or hangs is called again", async () => {
+test("a token provider that fails is called again, and the status has its last error", async () => {
   const id = await registerOrderAt(service.url);
-  let calls = 0;
+  const answers: (() => string | Promise<string>)[] = [
+    () => Promise.reject(new Error("the login service is down")),
+    () => {
+      throw new Error("still down");
+    },
+    async () => `"${await mintToken()}"`,
+    async () => `Bearer ${await mintToken()}`,
+    async () => `${await mintToken()}\n`,
+    () => "<html>503 Service Unavailable</html>",
+    // What untyped code gets from `answer.token` if the answer has no token.
+    () => undefined as unknown as string,
+    mintToken,
+  ];
   const { received } = listen(id, {
-    tuning: { connectTimeoutMs: 500, firstBackoffMs: 50, minRetryMs: 50 },
-    getToken: () => {
+    tuning: { firstBackoffMs: 50, minRetryMs: 50 },
+    getToken: () => (answers.shift() ?? mintToken)(),
+  });
+  expect(await received.reaches("live")).toEqual({ state: "live", isStale: false, recovered: false });
+  const causes = received.statuses.flatMap((status) => ("cause" in status && status.cause ? [status.cause] : []));
+  expect(causes.every(({ code, name }) => code === 0 && name === "no_token")).toBe(true);
+  expect(causes.map(({ message }) => message)).toEqual([
+    "the login service is down",
+    "still down",
+    'No JWT: string with ["\\""]',
+    'No JWT: string with [" "]',
+    'No JWT: string with ["\\n"]',
+    'No JWT: string with ["<"]',
+    "No JWT: undefined with null",
+  ]);
+});
+
+test("a slow token provider is never called twice at once, and its late token is used", async () => {
+  const id = await registerOrderAt(service.url);
+  let inFlight = 0;
+  let calls = 0;
+  const { connection, received } = listen(id, {
+    tuning: { connectTimeoutMs: 300, firstBackoffMs: 50, minRetryMs: 50 },
+    getToken: async () => {
       calls++;
-      if (calls === 1) return Promise.reject(new Error("the login service is down"));
-      if (calls === 2) throw new Error("still down");
-      if (calls === 3) return new Promise<string>(() => {});
+      expect(++inFlight).toBe(1);
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      inFlight--;
       return mintToken();
     },
   });
+  await eventually(() => expect(received.status).toMatchObject({ cause: { message: "No token yet" } }));
   await received.reaches("live");
-  expect(calls).toBe(4);
+  expect(calls).toBe(1);
+  // The page has a new token: the call in flight is outdated.
+  connection.refreshToken();
+  connection.refreshToken();
+  await eventually(() => expect([calls, inFlight]).toEqual([3, 0]));
+});
+
+test("a token of another user starts a new connection as that user", async () => {
+  const [alices, bobs] = [await registerOrderAt(service.url), await registerOrderAt(service.url, "bob")];
+  let subject = "alice";
+  const ofAlice = listen(alices, { getToken: () => mintToken({ subject }) });
+  await ofAlice.received.reaches("live");
+  await ship(alices);
+  await eventually(() => expect(seqsOf(ofAlice.received.events)).toEqual([1]));
+  subject = "bob";
+  ofAlice.connection.refreshToken();
+  expect((await ofAlice.received.reaches("closed")).reason.name).toBe("access_denied");
+
+  subject = "admin";
+  const claims = { subject: "admin", role: "admin" };
+  const ofAdmin = listen(bobs, { getToken: () => (subject === "admin" ? mintToken(claims) : mintToken({ subject })) });
+  await ofAdmin.received.reaches("live");
+  await ship(bobs);
+  await eventually(() => expect(seqsOf(ofAdmin.received.events)).toEqual([1]));
+  subject = "bob";
+  ofAdmin.connection.refreshToken();
+  await eventually(() => expect(ofAdmin.received.snapshots).toHaveLength(2));
+  expect(ofAdmin.received.snapshots[1]).toMatchObject({ seq: 1, resumed: null, current_status: "shipped" });
+  expect(ofAdmin.received.gaps).toMatchObject([{ from: { seq: 1 }, to: { seq: 1 } }]);
+  await ship(bobs);
+  await eventually(() => expect(seqsOf(ofAdmin.received.events)).toEqual([1, 2]));
 });
 
 test("tokens appear neither in the URL nor in the storage", async () => {
@@ -136,6 +201,11 @@ test("tokens appear neither in the URL nor in the storage", async () => {
 });
 
 test("of two components with a token each, the newer token is used, whichever component mounted first", async () => {
+  // Composables without a component connect in pages only.
+  vi.stubGlobal("document", {});
+  onTestFinished(() => {
+    vi.unstubAllGlobals();
+  });
   const orderId = await registerOrderAt(service.url);
   const ends = Date.now() + 3000;
   const tokens = [await mintToken({ expiresIn: 3 }), await mintToken()];

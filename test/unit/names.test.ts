@@ -56,6 +56,12 @@ const SHARED: Shared[] = [
     mayExport: true,
   },
   {
+    reason: "The same parts of the SDK's two state machines, a connection's and a tab's",
+    names: ["NO_DEADLINES", "Draft", "Transition", "Transitions", "TRANSITIONS", "suspend", "close"],
+    within: ["sdk/connection/", "sdk/tabs/"],
+    mayExport: true,
+  },
+  {
     reason: "The same answer; the publisher's type lets `const { seq } = …` compile",
     names: ["Queued"],
     within: ["sdk/publisher/events.ts", "protocol/publish-call.ts"],

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { clientMessage } from "../../protocol/client-messages.ts";
-import { CLOSE_RULES, type CloseCode } from "../../protocol/close-rules.ts";
+import { CLOSE_NAMES, type CloseCode } from "../../protocol/close-rules.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
 import type {
   AckRequestFrame,
@@ -65,7 +65,7 @@ const ackRequest = z.object({ type: z.literal("ack_request") }) satisfies z.ZodT
 const closing = z.object({
   type: z.literal("closing"),
   data: z.object({
-    code: z.literal(Object.keys(CLOSE_RULES).map(Number) as CloseCode[]).describe("The close code that follows."),
+    code: z.literal(Object.keys(CLOSE_NAMES).map(Number) as CloseCode[]).describe("The close code that follows."),
     reason: z.string().describe("The close reason that follows."),
     retry_after_ms: z
       .int()

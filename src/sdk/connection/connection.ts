@@ -5,7 +5,8 @@ import type { Connection, OrderOptions, ProductsConnection, ProductsOptions } fr
 import { platform } from "./page.ts";
 import { loadPosition, savePosition } from "./position.ts";
 import { filterParams, type ProductFilter, withoutProducts, withProducts } from "./product-filter.ts";
-import type { Position, Status } from "./types.ts";
+import { guard } from "./runner.ts";
+import type { Position } from "./types.ts";
 
 /**
  * Connects to an order's channel.
@@ -55,9 +56,9 @@ function connectChannel(
   initialFilter: ProductFilter,
 ): ProductsConnection {
   const { token, storage, tuning = {}, shared } = options;
-  const getToken = options.getToken ?? (token === undefined ? undefined : () => token);
+  const getToken = options.getToken ?? (token && (() => token));
   const origin = options.url ?? platform.location?.origin;
-  if (!getToken || !origin) throw new TypeError(`Tidings needs ${getToken ? "url" : "getToken"}`);
+  if (!getToken || !origin) throw new TypeError("Tidings needs getToken and url");
   const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}/api/v1/ws/${path}`;
   const urlOf = (since: Position | null, products: ProductFilter) =>
     `${base}?${new URLSearchParams({
@@ -68,58 +69,38 @@ function connectChannel(
   const name = urlOf(null, initialFilter);
   const storageKey = `tidings:${name}`;
   let filter = initialFilter;
-  let status: Status = { state: "connecting", isStale: false };
-  let saved: Position | null | undefined;
   /** Undefined while the first outputs arrive. */
   let link: Link | undefined;
 
   const deliver = (output: Output): void => {
-    if (output.type === "status") {
-      status = output.status;
-      options.onStatus?.(status);
-    } else if (output.type === "event") options.onEvent?.(output.event);
+    if (output.type === "status") options.onStatus?.(output.status);
+    else if (output.type === "event") options.onEvent?.(output.event);
     else if (output.type === "snapshot") options.onSnapshot?.(output.snapshot);
     else if (output.type === "gap") options.onGap?.(output.gap);
   };
   const onOutput = (output: Output): void => {
-    try {
-      deliver(output);
-    } catch (error) {
-      // An error in a page's callback must not stop the connection.
-      console.error(error);
-    }
+    guard(deliver, output);
     // After the callback: an event whose callback never ran is delivered again on the next page.
     const position = link?.position;
-    if (storage && position && position !== saved) savePosition(storage, storageKey, position);
-    saved = position;
+    // A position that a smaller filter has reached may lie beyond events that the next page wants.
+    const isCovered = !filter || withoutProducts(initialFilter, filter)?.length === 0;
+    if (position && isCovered) savePosition(storage, storageKey, position);
   };
-  const open: OpenLink = (from, wasLive, onLinkOutput) =>
-    openLink({ position: from, filter, wasLive, tuning }, urlOf, getToken, onLinkOutput);
+  const open: OpenLink = (from, wasLive, onLinkOutput, fetchToken = getToken) =>
+    openLink({ position: from, filter, wasLive, tuning }, urlOf, fetchToken, onLinkOutput);
   const position = options.position ?? loadPosition(storage, storageKey);
   const active = shared
     ? shared({ name, tuning, getToken, position, open, onOutput })
     : open(position, false, onOutput);
   link = active;
   const setFilter = (next: ProductFilter) => {
-    active.setFilter(next);
+    active.take({ type: "filter", filter: next });
     filter = next;
   };
 
-  return {
+  return Object.assign(active, {
     channel,
-    get status() {
-      return status;
-    },
-    get position() {
-      return active.position;
-    },
-    get lagMs() {
-      return active.lagMs;
-    },
-    close: active.close,
-    reconnect: active.reconnect,
-    refreshToken: active.refreshToken,
-    subscribe: (productIds) => setFilter(withProducts(filter, productIds)),
-    unsubscribe: (productIds) => setFilter(withoutProducts(filter, productIds)),
-  };
+    subscribe: (productIds: readonly string[]) => setFilter(withProducts(filter, productIds)),
+    unsubscribe: (productIds: readonly string[]) => setFilter(withoutProducts(filter, productIds)),
+  });
 }

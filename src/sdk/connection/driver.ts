@@ -1,20 +1,12 @@
-import type { CloseCode } from "../../protocol/close-rules.ts";
 import { BEARER_PROTOCOL_PREFIX, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
 import type { Link, Output } from "./link.ts";
 import { step } from "./machine.ts";
-import { type Effect, type Input, initialState, NEVER, nextTick, type Start, type State } from "./machine-state.ts";
-import type { GetToken } from "./options.ts";
+import { type Effect, type Input, initialState, nextTick, type Start, type State } from "./machine-state.ts";
 import { watchPage } from "./page.ts";
 import type { ProductFilter } from "./product-filter.ts";
-import { runMachine } from "./runner.ts";
-import { claimOf } from "./token.ts";
-import type { Position } from "./types.ts";
-
-/** RFC 7515, section 7.1: base64url parts, separated by dots. */
-const JWT_CHARACTERS = /^[\w.-]+$/;
-/** `WebSocket.OPEN`, which some runtimes lack. */
-const OPEN = 1;
-const PROTOCOL_ERROR = 4005 satisfies CloseCode;
+import { guard, runMachine } from "./runner.ts";
+import { parseToken } from "./token.ts";
+import type { GetToken, Position } from "./types.ts";
 
 /** Opens a connection: runs its state machine with a real socket, clock and page. */
 export function openLink(
@@ -25,68 +17,86 @@ export function openLink(
 ): Link {
   let socket: WebSocket | null = null;
   let unwatchPage: (() => void) | undefined;
+  let isFetching = false;
+  /** Whether the page may have got a new token since the call in flight began. */
+  let isOutdated = false;
   const machine = runMachine<State, Input, Effect>(initialState(start), step, nextTick, run);
   const { take } = machine;
 
   function run(effect: Effect): void {
     switch (effect.type) {
       case "get_token":
-        void fetchToken(effect.request);
+        void fetchToken();
         return;
       case "open":
         openSocket(effect);
         return;
       case "send":
-        if (socket?.readyState === OPEN) socket.send(effect.text);
+        socket?.send(effect.text);
         return;
       case "drop":
         socket?.close(1000);
         socket = null;
         return;
       default:
-        // After the page called `close()` from a callback, it receives nothing more.
-        if (!machine.isQueued("close")) onOutput(effect);
+        // A page that called `close()` from a callback receives nothing more.
+        if (!machine.isWaiting("close")) onOutput(effect);
     }
   }
 
-  async function fetchToken(request: number): Promise<void> {
-    try {
-      const token: unknown = await getToken();
-      // The text of an error page, for example: the service would refuse it for good, but the next call may succeed.
-      if (typeof token !== "string" || !JWT_CHARACTERS.test(token)) throw new TypeError();
-      take({ type: "token", request, token, expiresAt: Number(claimOf(token, "exp")) * 1000 || NEVER });
-    } catch {
-      take({ type: "token_failed", request });
-    }
+  /** Calls `getToken` once at a time: a late token is used, and a call in flight is not repeated until it is over. */
+  async function fetchToken(): Promise<void> {
+    if (isFetching) return;
+    isFetching = true;
+    let answer: Input;
+    do {
+      isOutdated = false;
+      try {
+        answer = { type: "token", ...parseToken(await getToken()) };
+      } catch (error) {
+        answer = { type: "token_failed", message: Object(error).message };
+      }
+    } while (isOutdated);
+    isFetching = false;
+    take(answer);
   }
 
-  function openSocket({ socket: id, token, position, filter }: Extract<Effect, { type: "open" }>): void {
+  function openSocket({ token, position, filter }: Extract<Effect, { type: "open" }>): void {
     try {
-      socket = new WebSocket(socketUrl(position, filter), [SUBPROTOCOL, BEARER_PROTOCOL_PREFIX + token]);
-      socket.addEventListener("message", ({ data }) => {
-        if (data === PONG) take({ type: "pong", socket: id });
-        // One input per frame, so that the position is always that of the event just delivered.
-        else for (const frame of parseFrames(String(data))) take({ type: "frame", socket: id, frame });
-      });
-      socket.addEventListener("close", ({ code, reason }) => take({ type: "socket_closed", socket: id, code, reason }));
+      const opened = new WebSocket(socketUrl(position, filter), [SUBPROTOCOL, BEARER_PROTOCOL_PREFIX + token]);
+      // A socket that was dropped reports nothing more.
+      const receive = (input: Input) => opened === socket && take(input);
+      opened.onmessage = ({ data }) => {
+        if (data === PONG) receive({ type: "pong" });
+        else guard(receiveFrames, data);
+      };
+      // One at a time, so that the position is always that of the event just delivered.
+      const receiveFrames = (text: string) =>
+        [JSON.parse(text)].flat().map((frame) => receive({ type: "frame", frame }));
+      opened.onclose = ({ code, reason }) => receive({ type: "socket_closed", code, reason });
+      socket = opened;
     } catch {
       // The URL is invalid; retrying does not help. The error itself is dropped because it contains the token.
-      take({ type: "socket_closed", socket: id, code: PROTOCOL_ERROR, reason: "Invalid WebSocket URL" });
+      take({ type: "socket_closed", code: 4005, reason: "Invalid URL" });
     }
   }
 
   function reconnect(): void {
+    isOutdated = true;
     unwatchPage ??= watchPage(take);
     take({ type: "connect" });
   }
   reconnect();
 
   return {
+    get status() {
+      return machine.state.status;
+    },
     get position() {
       return machine.state.position;
     },
     get lagMs() {
-      return machine.state.lagMs;
+      return machine.state.lagMs ?? null;
     },
     close() {
       unwatchPage?.();
@@ -96,17 +106,10 @@ export function openLink(
     reconnect,
     refreshToken() {
       // After `close()`, a new token must not open the connection again.
-      if (unwatchPage) take({ type: "refresh" });
+      if (!unwatchPage) return;
+      isOutdated = true;
+      take({ type: "refresh" });
     },
-    setFilter: (filter) => take({ type: "filter", filter }),
+    take,
   };
-}
-
-/** Returns the frames of a message, or none if it is not JSON. */
-function parseFrames(text: string): unknown[] {
-  try {
-    return [JSON.parse(text)].flat();
-  } catch {
-    return [];
-  }
 }

@@ -1,96 +1,94 @@
-import type { EventType } from "../../protocol/event-data.ts";
-import { isRecord } from "../../protocol/json.ts";
 import { type Draft, emit, sendMessage } from "./draft.ts";
-import { NEVER } from "./machine-state.ts";
-import { isPosition } from "./position.ts";
+import type { Input } from "./machine-state.ts";
+import { isInteger, isObject, isPosition } from "./position.ts";
 import { passes } from "./product-filter.ts";
+import { backOff } from "./retry.ts";
 import { scheduleRefresh } from "./token-refresh.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
 
-/** Frames from the service: delivers each event once and in order, and moves the position. */
+/**
+ * What frames do to a connection: each event is delivered once, in order, and moves the position. An odd frame does
+ * nothing, or throws and is skipped by the caller.
+ */
 
-/** Event types to deliver; a newer service may send others, which are skipped. `satisfies` keeps the list complete. */
-const KNOWN_EVENT_TYPES: object = {
-  order_status_changed: 1,
-  payment_status_changed: 1,
-  order_shipped: 1,
-  order_delivered: 1,
-  order_cancelled: 1,
-  product_created: 1,
-  product_updated: 1,
-  product_deleted: 1,
-  inventory_updated: 1,
-  price_updated: 1,
-  product_status_changed: 1,
-} satisfies Record<EventType, 1>;
+/** Returns the close that a frame announces, as an input. */
+export function closeOf(frame: unknown): Input | false {
+  const { type, data } = Object(frame);
+  return type === "closing" && isInteger(data.code) && { ...data, type: "socket_closed", code: data.code };
+}
 
-/** Handles the first frame of a connection. @returns False for any other frame, which is ignored. */
+/** Takes the first frame of a connection. @returns Whether the frame was one. */
 export function receiveFirstFrame(draft: Draft, frame: unknown): boolean {
-  if (!isRecord(frame) || !isEstablished(frame)) return false;
-  draft.clockSkewMs = ageOf(draft, frame);
-  takeSnapshot(draft, frame.data, frame.data.resumed === true);
+  if (!isEstablished(frame)) return false;
+  takeSnapshot(draft, frame, frame.data.resumed === true);
   return true;
 }
 
-/** Handles a frame of a live connection. @returns True, without handling it, if an event before it is missing. */
-export function receiveFrame(draft: Draft, frame: unknown): boolean {
-  if (!isRecord(frame)) return false;
+/** Takes a frame of a live connection. */
+export function receiveFrame(draft: Draft, frame: unknown): void {
+  if (!isObject(frame)) return;
   const { type, data } = frame;
   // The channel began a new epoch.
-  if (isEstablished(frame)) takeSnapshot(draft, frame.data, false);
+  if (isEstablished(frame)) takeSnapshot(draft, frame, false);
   else if (type === "ack_request") sendMessage(draft, { type: "ack", seq: draft.position?.seq ?? 0 });
-  else if (type === "token_expiring" && isRecord(data)) {
+  else if (type === "token_expiring" && isObject(data)) {
     draft.tokenExpiresAt = Date.parse(String(data.expires_at)) || draft.tokenExpiresAt;
-    if (draft.refreshBy === NEVER) scheduleRefresh(draft, draft.now);
-  } else return receiveEvent(draft, frame);
-  return false;
+    scheduleRefresh(draft, draft.now);
+  } else receiveEvent(draft, frame);
 }
 
-function receiveEvent(draft: Draft, frame: Record<string, unknown>): boolean {
+function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   const { position, filter, sentFilter } = draft;
-  const { type, seq, data } = frame;
-  if (!position || typeof seq !== "number" || seq <= position.seq || !isRecord(data)) return false;
+  const { seq, data } = frame;
+  if (!position || !isInteger(seq) || seq <= position.seq || !isObject(data)) return;
   // With a filter, `seq` skips other products' events. Otherwise it has no holes.
   if (!filter && !sentFilter && seq > position.seq + 1) {
     if (draft.missingAfter !== position.seq) {
       draft.missingAfter = position.seq;
-      return true;
+      // The service sends the missing event, and this one again.
+      backOff(draft);
+      return;
     }
-    // The missing events did not arrive after a reconnect either.
+    // Reconnecting did not bring the missing events.
     emit(draft, { type: "gap", gap: { from: position, to: { ...position, seq: seq - 1 } } });
   }
   draft.position = { ...position, seq };
   const age = ageOf(draft, frame);
   draft.clockSkewMs = Math.min(draft.clockSkewMs, age);
   draft.lagMs = age - draft.clockSkewMs;
-  const isDelivered = passes(filter, data.product_id) && Object.hasOwn(KNOWN_EVENT_TYPES, String(type));
-  // The service validated the event against the catalogue.
+  // Control frames have no id. Types that a newer service adds do.
+  const isDelivered = passes(filter, data.product_id) && typeof frame.id === "string";
+  // The service validated the event.
   const event = frame as unknown as OrderEvent | ProductEvent;
   emit(draft, isDelivered ? { type: "event", event } : { type: "position", position: draft.position });
-  return false;
 }
 
 /** @param isReplaying Whether the service says that the missed events follow. */
-function takeSnapshot(draft: Draft, snapshot: OrderSnapshot | ProductsSnapshot, isReplaying: boolean): void {
-  const { epoch, seq } = snapshot;
+function takeSnapshot(draft: Draft, frame: Established, isReplaying: boolean): void {
+  const { epoch, seq } = frame.data;
+  const to = { epoch, seq };
   const from = draft.position;
+  draft.clockSkewMs = ageOf(draft, frame);
+  draft.positionUser = draft.user;
   draft.isRecovered = isReplaying && from?.epoch === epoch;
-  // With a filter, the last replayed event may have any `seq`.
+  // With a filter, the last replayed event may be any.
   draft.replayUntil = draft.isRecovered && !draft.filter ? seq : 0;
   if (!draft.isRecovered) {
-    const to = { epoch, seq };
     draft.position = to;
     if (from) emit(draft, { type: "gap", gap: { from, to } });
   }
-  emit(draft, { type: "snapshot", snapshot });
+  emit(draft, { type: "snapshot", snapshot: frame.data });
 }
 
 /** Our clock minus the frame's timestamp, in milliseconds; 0 without a readable timestamp. */
-const ageOf = (draft: Draft, { ts }: Record<string, unknown>) => draft.now - Date.parse(String(ts)) || 0;
+const ageOf = (draft: Draft, { ts }: { ts?: unknown }) => draft.now - Date.parse(String(ts)) || 0;
 
-/** Checks only the fields that the SDK uses. */
-function isEstablished(
-  frame: Record<string, unknown>,
-): frame is { type: string; ts: unknown; data: OrderSnapshot | ProductsSnapshot } {
-  return frame.type === "connection_established" && isPosition(frame.data);
+interface Established {
+  ts?: unknown;
+  data: OrderSnapshot | ProductsSnapshot;
+}
+
+/** Checks only what the SDK needs. The rest of `data` is for the page. */
+function isEstablished(frame: unknown): frame is Established {
+  return isObject(frame) && frame.type === "connection_established" && isPosition(frame.data);
 }

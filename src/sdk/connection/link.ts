@@ -1,8 +1,18 @@
+import type { PageInput } from "./page.ts";
 import type { ProductFilter } from "./product-filter.ts";
 import type { Tuning } from "./tuning.ts";
-import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot, Status } from "./types.ts";
+import type {
+  Gap,
+  GetToken,
+  OrderEvent,
+  OrderSnapshot,
+  Position,
+  ProductEvent,
+  ProductsSnapshot,
+  Status,
+} from "./types.ts";
 
-/** The interface between the page's `Connection` and its socket, which may be in another tab. */
+/** The seam between the page's `Connection` and its socket, which may be in another tab. */
 
 /** What a link reports. */
 export type Output =
@@ -13,24 +23,33 @@ export type Output =
   | { type: "position"; position: Position }
   | { type: "status"; status: Status };
 
-/** A connection without its public callbacks, with its own socket (`driver.ts`) or a shared one (`tabs/tab-link.ts`). */
+export type LinkInput = PageInput | { type: "filter"; filter: ProductFilter };
+
+/** A connection without its public callbacks: a `Driver` with a socket of its own, or a tab that shares one. */
 export interface Link {
+  readonly status: Status;
   readonly position: Position | null;
   readonly lagMs: number | null;
   readonly close: () => void;
   readonly reconnect: () => void;
   readonly refreshToken: () => void;
-  readonly setFilter: (filter: ProductFilter) => void;
+  /** Takes another filter, or what happened to a page that shows this connection. */
+  readonly take: (input: LinkInput) => void;
 }
 
-/** Opens a link with its own socket, which continues from a position. */
-export type OpenLink = (position: Position | null, wasLive: boolean, onOutput: (output: Output) => void) => Link;
+/** Opens a socket that continues from a position. */
+export type OpenLink = (
+  position: Position | null,
+  wasLive: boolean,
+  onOutput: (output: Output) => void,
+  getToken?: GetToken,
+) => Link;
 
 /** What `sharedTabs()` receives from a connection. */
 export interface Share {
   /** Identifies the service, the channel and the filter. Connections share a socket only under the same name. */
   name: string;
-  getToken: () => string | Promise<string>;
+  getToken: GetToken;
   tuning: Partial<Tuning>;
   position: Position | null;
   open: OpenLink;

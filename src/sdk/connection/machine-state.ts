@@ -1,24 +1,24 @@
 import type { Output } from "./link.ts";
+import type { PageInput } from "./page.ts";
 import type { ProductFilter } from "./product-filter.ts";
 import { DEFAULT_TUNING, type Tuning } from "./tuning.ts";
-import type { Position, Status } from "./types.ts";
+import type { Position, RetryCause, Status } from "./types.ts";
 
 /** The state, inputs and effects of the connection's state machine. */
 
-/** A deadline that is not set. */
-export const NEVER = Number.POSITIVE_INFINITY;
+/** A deadline that is not set: infinity. */
+export const NEVER = 1 / 0;
 
-/** When the machine acts without another input: milliseconds since 1970, or `NEVER`. */
+/** When the machine has to act by itself, in milliseconds since 1970, or `NEVER`. */
 export interface Deadlines {
-  /** When to retry (`backoff`), or when to give up on the token (`authorizing`) or the first frame (`connecting`). */
+  /** When to retry (`backoff`), report a late token (`authorizing`, `live`), or give up on the first frame (`connecting`). */
   phaseEndsAt: number;
   pingAt: number;
   pongBy: number;
   /** When the connection has been live long enough to count as a success. */
   stableAt: number;
-  /** When to fetch a fresh token, and when to give up on it. */
+  /** When to fetch a fresh token. */
   refreshAt: number;
-  refreshBy: number;
   /** When to send filter changes to the service. */
   sendFilterAt: number;
 }
@@ -29,12 +29,11 @@ export const NO_DEADLINES: Readonly<Deadlines> = {
   pongBy: NEVER,
   stableAt: NEVER,
   refreshAt: NEVER,
-  refreshBy: NEVER,
   sendFilterAt: NEVER,
 };
 
 /** See the diagram in `machine.ts`. */
-export type Phase = "idle" | "backoff" | "authorizing" | "connecting" | "live" | "suspended" | "closed";
+export type Phase = "idle" | "backoff" | "authorizing" | "connecting" | "live" | "closed";
 
 export interface State extends Readonly<Deadlines> {
   readonly tuning: Tuning;
@@ -45,35 +44,38 @@ export interface State extends Readonly<Deadlines> {
   /** The filter the page wants, and the one the service knows. */
   readonly filter: ProductFilter;
   readonly sentFilter: ProductFilter;
-  /**
-   * Numbers of the current token request and the current socket. Inputs with an older number are late and ignored. While
-   * no socket is open, no socket has this number.
-   */
-  readonly request: number;
-  readonly socket: number;
   /** Failed attempts since the last success, and when the last attempt began. */
   readonly failures: number;
   readonly attemptAt: number;
-  readonly token: string | null;
+  /** No automatic attempt begins before this time, which the service asked for. */
+  readonly notBefore: number;
+  /** What went wrong last. */
+  readonly cause?: RetryCause | undefined;
+  /** Multiplies the timeouts: it grows with every timeout, until a pong arrives in time. */
+  readonly patience: number;
+  readonly token?: string;
+  /** The user of the token, and the user whose events `position` counts; undefined before the first. */
+  readonly user?: string | null;
+  readonly positionUser?: string | null | undefined;
   /** The token that the service refused since the last success, and the service's reason. */
-  readonly refused: { readonly token: string | null; readonly reason: string } | null;
+  readonly refused?: { readonly token: string | undefined; readonly reason: string } | undefined;
   readonly wasLive: boolean;
   readonly isRecovered: boolean;
   /** Events up to this `seq` are being replayed. */
   readonly replayUntil: number;
   /** The `seq` before a missing event, if the connection was reopened to fetch that event. */
-  readonly missingAfter: number | null;
+  readonly missingAfter?: number | undefined;
   readonly isOnline: boolean;
   readonly isVisible: boolean;
-  /** Pings not answered yet, and how long to wait for the pong, in milliseconds. */
+  /** Pings without an answer yet, and how long silence may last meanwhile. */
   readonly pendingPings: number;
   readonly pongTimeoutMs: number;
   /** When the token arrived (our clock) and expires (the service's clock; `NEVER` when unknown). */
   readonly tokenAt: number;
   readonly tokenExpiresAt: number;
-  /** The smallest difference between our clock and a frame's timestamp on this connection. */
+  /** The smallest difference seen on this connection between our clock and a frame's timestamp. */
   readonly clockSkewMs: number;
-  readonly lagMs: number | null;
+  readonly lagMs?: number;
   /** When the status becomes stale; `NEVER` while the connection is live. */
   readonly staleAt: number;
 }
@@ -84,60 +86,64 @@ export type Input =
   | { type: "close" }
   /** The page has a new token. */
   | { type: "refresh" }
-  /** @param expiresAt The token's `exp` in milliseconds since 1970, or `NEVER` when it has none. */
-  | { type: "token"; request: number; token: string; expiresAt: number }
-  | { type: "token_failed"; request: number }
-  | { type: "frame"; socket: number; frame: unknown }
-  | { type: "pong"; socket: number }
-  | { type: "socket_closed"; socket: number; code: number; reason: string }
+  | ({ type: "token" } & Token)
+  /** @param message Why there is no token, if the error says so. */
+  | { type: "token_failed"; message?: unknown }
+  | { type: "frame"; frame: unknown }
+  | { type: "pong" }
+  | ({ type: "socket_closed" } & Close)
   /** A deadline has passed. */
   | { type: "tick" }
   | { type: "filter"; filter: ProductFilter }
   | PageInput;
 
-/** What happens to the page. */
-export type PageInput =
-  | { type: "online"; isOnline: boolean }
-  | { type: "visible"; isVisible: boolean }
-  /** The browser freezes the page or puts it into the back-forward cache, and later resumes it. */
-  | { type: "suspend" }
-  | { type: "resume" };
+/** How a socket closed. */
+export interface Close {
+  code: number;
+  reason: string;
+  /** When the service wants the next attempt, in milliseconds from now; null for never. */
+  retry_after_ms?: unknown;
+}
+
+/** A token, as `parseToken` reads it. */
+export interface Token {
+  token: string;
+  /** The `exp` claim in milliseconds since 1970, or `NEVER`. */
+  expiresAt: number;
+  /** Whose token it is; null if it does not say. */
+  user: string | null;
+}
 
 export type Effect =
-  | { type: "get_token"; request: number }
-  | { type: "open"; socket: number; token: string; position: Position | null; filter: ProductFilter }
+  | { type: "get_token" }
+  | { type: "open"; token: string; position: Position | null; filter: ProductFilter }
   | { type: "send"; text: string }
-  /** Close the socket and ignore it from now on. */
+  /** Close the socket, if there is one, and ignore it from now on. */
   | { type: "drop" }
   | Output;
 
-/** How a connection starts. */
 export interface Start {
   position: Position | null;
   filter: ProductFilter;
-  /** Whether it continues a connection that was live, in this tab or another. */
+  /** Whether the connection continues one that was live. */
   wasLive: boolean;
   tuning: Partial<Tuning>;
 }
 
-export function initialState({ tuning, wasLive, ...start }: Start): State {
+export function initialState({ tuning, ...start }: Start): State {
   return {
     ...start,
     ...NO_DEADLINES,
     tuning: { ...DEFAULT_TUNING, ...tuning },
     phase: "idle",
-    status: { state: wasLive ? "recovering" : "connecting", isStale: false },
+    status: { state: start.wasLive ? "recovering" : "connecting", isStale: false },
     sentFilter: null,
-    request: 0,
-    socket: 0,
     failures: 0,
     attemptAt: 0,
-    token: null,
-    refused: null,
-    wasLive,
+    notBefore: 0,
+    patience: 1,
     isRecovered: false,
     replayUntil: 0,
-    missingAfter: null,
     isOnline: true,
     isVisible: true,
     pendingPings: 0,
@@ -145,7 +151,6 @@ export function initialState({ tuning, wasLive, ...start }: Start): State {
     tokenAt: 0,
     tokenExpiresAt: NEVER,
     clockSkewMs: 0,
-    lagMs: null,
     staleAt: NEVER,
   };
 }

@@ -1,34 +1,39 @@
 import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
-import { close, end, handleClose } from "./closing.ts";
+import { close, end, handleClose, timeOut } from "./closing.ts";
 import { type Draft, emit, sendMessage } from "./draft.ts";
-import { receiveFirstFrame, receiveFrame } from "./frames.ts";
+import { closeOf, receiveFirstFrame, receiveFrame } from "./frames.ts";
 import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
+import type { Token } from "./machine-state.ts";
 import { type Effect, type Input, NEVER, type Phase, type State } from "./machine-state.ts";
 import { filterMessages } from "./product-filter.ts";
-import { backOff, leavePhase, retryNow, retrySoon, retrySoonIfOnline } from "./retry.ts";
+import { backOff, leavePhase, retryAt, retryNow, retrySoon } from "./retry.ts";
 import { keepToken, postponeRefresh, refreshToken, requestToken, scheduleRefresh, sendToken } from "./token-refresh.ts";
+import type { Status } from "./types.ts";
 
 /**
- * The life of a connection as a pure state machine: no socket, clock, timer or randomness. `driver.ts` runs it.
- * Reconnecting-socket libraries do not fit, because position, token and page lifecycle decide when and how to reconnect.
+ * The life of a connection as a pure state machine, without a socket, clock, timer or randomness of its own; `driver.ts`
+ * runs it. It is not one of the reconnecting-socket libraries, because position, token and page lifecycle decide when
+ * and how to reconnect.
  *
  *            connect               token               first frame
  *     idle ----------> authorizing ------> connecting -------------> live
  *                       ^       |              |                      |
- *             retry due |       | failed,      | closed,              | closed, no pong,
- *                       |       | late         | late                 | missing event
+ *             retry due |       | failed       | closed,              | closed, no pong,
+ *                       |       |              | late                 | missing event
  *                       |       v              v                      v
  *                       backoff <--------------+----------------------+
- *                        ^   ^
- *                resume  |   |  connect, refresh
- *                        |   |
- *               suspended     closed
+ *                          ^
+ *                          |  connect, refresh
+ *                          |
+ *                        closed
  *
- *     suspended: the page is frozen; from any phase but idle and closed
+ *     connect:   in any phase but idle, drops what is under way and retries; so does refresh, except in live
+ *     live:      a token of another user leads to connecting, without the position
+ *     suspend:   the page is frozen; leads from any phase but idle and closed to a backoff that ends on resume
  *     closed:    close(), a final close code, or a token that was refused twice; from any phase
  */
 
-/** Changes of the filter within this time share a message: pages add products one by one, and messages are limited. */
+/** Filter changes within this time are sent together: pages add products one by one, and messages are rate limited. */
 const FILTER_DELAY_MS = 100;
 
 /**
@@ -37,58 +42,53 @@ const FILTER_DELAY_MS = 100;
  * @param random Returns a new number from 0 up to 1 on each call.
  * @returns The next state, and the effects to run in this order.
  */
-export function step(state: State, input: Input, now: number, random: () => number): [State, Effect[]] {
+export function step(state: State, taken: Input, now: number, random: () => number): [State, Effect[]] {
+  // Acts on an announced close at once: the close itself may arrive seconds later.
+  const input = (taken.type === "frame" && closeOf(taken.frame)) || taken;
   const draft: Draft = { ...state, effects: [], now, random };
   if (input.type === "online") draft.isOnline = input.isOnline;
   if (input.type === "visible") draft.isVisible = input.isVisible;
   if (input.type === "filter") draft.filter = input.filter;
-  if (!isIgnored(state, input)) {
-    // The table pairs each input type with a transition that accepts it; the compiler cannot follow that.
+  if (input.type === "token_failed") draft.cause = noToken(input.message);
+  // The table pairs each type of input with a transition that takes it, which the compiler cannot follow. A page that is
+  // being hidden needs none.
+  if (input.type !== "visible" || input.isVisible)
     (TRANSITIONS[state.phase][input.type] as Transition | undefined)?.(draft, input);
-  }
-  updateStatus(draft);
-  const { status } = draft;
+  const status = statusOf(draft);
+  draft.status = status;
   if (JSON.stringify(status) !== JSON.stringify(state.status)) emit(draft, { type: "status", status });
   const { effects, now: _now, random: _random, ...next } = draft;
   return [next, effects];
 }
 
-/** Whether an input belongs to an earlier token request or socket, or only says that the page was hidden. */
-function isIgnored({ request, socket }: State, input: Input): boolean {
-  if ("request" in input) return input.request !== request;
-  if ("socket" in input) return input.socket !== socket;
-  return input.type === "visible" && !input.isVisible;
-}
-
 type Transition<I extends Input = Input> = (draft: Draft, input: I) => void;
 type Transitions = { readonly [T in Input["type"]]?: Transition<Extract<Input, { type: T }>> };
 
-/** How each phase handles each input. A phase ignores the inputs that it does not list. */
+const RETRY_INPUTS = { connect: retryNow, refresh: retryNow };
+const OPEN = { ...RETRY_INPUTS, suspend, close };
+
+/** What each phase does about each input. A phase ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [P in Phase]: Transitions } = {
   idle: {
     connect: authorize,
-    refresh: authorize,
-    close,
   },
   authorizing: {
-    refresh: retryNow,
+    ...OPEN,
     token: openSocket,
     token_failed: backOff,
-    tick: whenDue(backOff),
-    suspend,
-    close,
+    tick: whenDue(waitForToken),
   },
   connecting: {
-    refresh: retryNow,
+    ...OPEN,
     frame: goLive,
     socket_closed: handleClose,
-    tick: whenDue(backOff),
-    suspend,
-    close,
+    tick: whenDue(timeOut),
+    online: retrySoon,
   },
   live: {
+    ...OPEN,
     refresh: refreshToken,
-    token: sendToken,
+    token: replaceToken,
     token_failed: postponeRefresh,
     frame: handleFrame,
     pong: receivePong,
@@ -98,29 +98,15 @@ const TRANSITIONS: { readonly [P in Phase]: Transitions } = {
     online: probe,
     visible: probe,
     resume: probe,
-    suspend,
-    close,
   },
   backoff: {
-    connect: retryNow,
-    refresh: retryNow,
+    ...OPEN,
     tick: whenDue(authorize),
-    online: retrySoonIfOnline,
-    visible: retrySoonIfOnline,
-    resume: retrySoonIfOnline,
-    suspend,
-    close,
-  },
-  suspended: {
     online: retrySoon,
     visible: retrySoon,
     resume: retrySoon,
-    close,
   },
-  closed: {
-    connect: retryNow,
-    refresh: retryNow,
-  },
+  closed: RETRY_INPUTS,
 };
 
 /** Runs a transition on the first tick after the end of the phase. */
@@ -133,21 +119,32 @@ function whenDue(transition: (draft: Draft) => void): (draft: Draft) => void {
 function authorize(draft: Draft): void {
   draft.phase = "authorizing";
   draft.attemptAt = draft.now;
-  draft.phaseEndsAt = requestToken(draft);
+  requestToken(draft);
 }
 
-function openSocket(draft: Draft, input: { token: string; expiresAt: number }): void {
+/** The call of `getToken` goes on, and its token will be used. Another call would not be faster. */
+function waitForToken(draft: Draft): void {
+  draft.phaseEndsAt = NEVER;
+  draft.cause = noToken();
+}
+
+const noToken = (message?: unknown) =>
+  ({ code: 0, name: "no_token", message: typeof message === "string" ? message : "No token yet" }) as const;
+
+function openSocket(draft: Draft, input: Token): void {
   const { token } = input;
-  const { position, filter } = draft;
+  const { filter, positionUser } = draft;
   if (token === draft.refused?.token) {
     end(draft, UNAUTHENTICATED, draft.refused.reason);
     return;
   }
   draft.phase = "connecting";
-  draft.phaseEndsAt = draft.now + draft.tuning.connectTimeoutMs;
+  draft.phaseEndsAt = draft.now + draft.tuning.connectTimeoutMs * draft.patience;
   draft.sentFilter = filter;
   keepToken(draft, input);
-  emit(draft, { type: "open", socket: ++draft.socket, token, position, filter });
+  // Another user starts without a position, and the page receives a gap and a snapshot.
+  const position = (positionUser ?? input.user) === input.user ? draft.position : null;
+  emit(draft, { type: "open", token, position, filter });
 }
 
 function goLive(draft: Draft, { frame }: { frame: unknown }): void {
@@ -155,6 +152,7 @@ function goLive(draft: Draft, { frame }: { frame: unknown }): void {
   draft.phase = "live";
   draft.phaseEndsAt = NEVER;
   draft.wasLive = true;
+  draft.cause = undefined;
   draft.stableAt = draft.now + draft.tuning.stableMs;
   draft.pingAt = draft.now + draft.tuning.heartbeatMs;
   scheduleRefresh(draft);
@@ -164,25 +162,33 @@ function goLive(draft: Draft, { frame }: { frame: unknown }): void {
 
 function handleFrame(draft: Draft, { frame }: { frame: unknown }): void {
   extendPongTimeout(draft);
-  // After a reconnect the service sends the missing event, and this one again.
-  if (receiveFrame(draft, frame)) backOff(draft);
+  receiveFrame(draft, frame);
 }
 
 function tickLive(draft: Draft): void {
   if (draft.now >= draft.stableAt) {
     draft.stableAt = NEVER;
     draft.failures = 0;
-    draft.refused = null;
-    draft.missingAfter = null;
+    draft.refused = undefined;
   }
-  if (tickHeartbeat(draft)) backOff(draft);
   if (draft.now >= draft.sendFilterAt) sendFilter(draft);
-  if (draft.now >= draft.refreshBy) postponeRefresh(draft);
+  whenDue(waitForToken)(draft);
   if (draft.now >= draft.refreshAt) refreshToken(draft);
+  // Last, because it may leave the phase.
+  tickHeartbeat(draft);
+}
+
+/** No user may receive what only another one may: the socket of one is not handed to the other. */
+function replaceToken(draft: Draft, input: Token): void {
+  if (input.user === draft.user) sendToken(draft, input);
+  else {
+    leavePhase(draft);
+    openSocket(draft, input);
+  }
 }
 
 function scheduleFilter(draft: Draft): void {
-  if (draft.sendFilterAt === NEVER) draft.sendFilterAt = draft.now + FILTER_DELAY_MS;
+  draft.sendFilterAt = Math.min(draft.sendFilterAt, draft.now + FILTER_DELAY_MS);
 }
 
 function sendFilter(draft: Draft): void {
@@ -192,22 +198,22 @@ function sendFilter(draft: Draft): void {
 }
 
 function suspend(draft: Draft): void {
-  leavePhase(draft);
-  draft.phase = "suspended";
+  retryAt(draft, NEVER);
 }
 
-/** Derives the status that the page sees, and when it becomes stale. */
-function updateStatus(draft: Draft): void {
-  const { phase, position, wasLive, isRecovered } = draft;
-  const isReplaying = position !== null && position.seq < draft.replayUntil;
+function statusOf(draft: Draft): Status {
+  const { phase, position, wasLive, isRecovered, cause } = draft;
+  const isReplaying = position && position.seq < draft.replayUntil;
   if (phase === "live" && !isReplaying) {
     draft.staleAt = NEVER;
-    draft.status = { state: "live", isStale: false, recovered: isRecovered };
-    return;
+    return { state: "live", isStale: false, recovered: isRecovered, cause };
   }
   draft.staleAt = Math.min(draft.staleAt, draft.now + draft.tuning.staleMs);
-  if (phase === "closed") return;
+  if (phase === "closed") return draft.status;
   const isOffline = phase !== "live" && !draft.isOnline;
-  const state = isOffline ? "offline" : wasLive ? "recovering" : "connecting";
-  draft.status = { state, isStale: draft.now >= draft.staleAt };
+  return {
+    state: isOffline ? "offline" : wasLive ? "recovering" : "connecting",
+    isStale: draft.now >= draft.staleAt,
+    cause,
+  };
 }

@@ -1,24 +1,26 @@
 import type { SharedTabs } from "./link.ts";
 import type { Tuning } from "./tuning.ts";
-import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot, Status } from "./types.ts";
+import type {
+  Gap,
+  GetToken,
+  OrderEvent,
+  OrderSnapshot,
+  Position,
+  ProductEvent,
+  ProductsSnapshot,
+  Status,
+} from "./types.ts";
 
-/** Public API: the options and methods of a connection. What it reports is in `types.ts`. */
+/** Public API: what a connection takes, and what a page can do with it. What it reports is in `types.ts`. */
 
 /**
- * Stores positions across page loads: `sessionStorage`, or anything with these two methods. Do not use `localStorage` if
- * users open several tabs, because each tab has its own position. Tokens are never stored.
+ * Stores positions across page loads. `sessionStorage` fits. Do not use `localStorage` if users open several tabs: each
+ * tab has its own position. Tokens are never stored.
  */
 export interface PositionStorage {
   getItem(key: string): string | null;
   setItem(key: string, value: string): void;
 }
-
-/**
- * Returns a token (a JWT). Called before every connection attempt, and again before the current token expires. If it
- * throws or rejects, returns anything other than a JWT, or takes longer than `tuning.connectTimeoutMs`, it is called
- * again after a back-off.
- */
-export type GetToken = () => string | Promise<string>;
 
 interface CommonConnectOptions {
   /**
@@ -34,14 +36,17 @@ interface CommonConnectOptions {
   onStatus?: ((status: Status) => void) | undefined;
   /** Called when events were lost. Reload the state; delivery continues after the gap. */
   onGap?: ((gap: Gap) => void) | undefined;
-  /** The position to resume from: the events after it are delivered first. Takes precedence over `storage`. */
+  /** The position to continue from: events after it are delivered first. Takes precedence over `storage`. */
   position?: Position | null | undefined;
   /**
-   * Where to keep the position, so that a reloaded page receives the events it missed. Default: nowhere.
+   * Where to store the position, so that a reloaded page receives what it missed. Default: nowhere.
    * @example
-   * connectOrder(orderId, { getToken, storage: sessionStorage });
+   * connectOrder(orderId, { getToken, storage: () => sessionStorage });
+   *
+   * Pass a function: with blocked cookies, `sessionStorage` itself throws. While a product of the initial `productIds`
+   * is unsubscribed, the stored position does not move: the next page receives some events again rather than too few.
    */
-  storage?: PositionStorage | undefined;
+  storage?: PositionStorage | (() => PositionStorage) | undefined;
   /**
    * Shares one socket between the tabs of a browser. Default: each tab opens its own.
    * @example
@@ -79,13 +84,16 @@ export interface Connection {
   /** The position of the last event delivered, or null before the first frame. */
   readonly position: Position | null;
   /**
-   * How late the newest event arrived, in milliseconds. Measured against the fastest frame of this connection, which
-   * cancels out clock differences. Null before the first event.
+   * The delivery delay of the newest event in milliseconds, relative to the fastest frame of this connection, so that
+   * wrong clocks do not matter. Null before the first event.
    */
   readonly lagMs: number | null;
-  /** Closes the connection. After the status `closed`, no callback is called. */
+  /** Closes the connection. No callback is called for later events. */
   close(): void;
-  /** Retries now instead of waiting for the back-off. Reopens a closed connection from its last position. */
+  /**
+   * Reconnects now, with a new token and from the last position: instead of waiting for the back-off or for a socket
+   * that hangs, while live, and after the connection has closed. At most one attempt per `tuning.minRetryMs`.
+   */
   reconnect(): void;
   /**
    * Fetches a new token, for instance after the user has signed in again. A live connection sends it to the service
@@ -97,7 +105,7 @@ export interface Connection {
 /** A connection to the products channel. */
 export interface ProductsConnection extends Connection {
   /**
-   * Adds products to the filter. A connection to all products then receives only these.
+   * Adds products to the filter. On a connection to all products, these become the filter.
    * @throws {RangeError} if the filter would have more than 50 products.
    * @throws {Error} if the connection is shared between tabs.
    */

@@ -1,27 +1,37 @@
-import { isRecord } from "../../protocol/json.ts";
 import type { PositionStorage } from "./options.ts";
 import type { Position } from "./types.ts";
 
-/** Validates positions from outside, and keeps them across page loads. */
+/** Positions: checked where they come from outside, and kept across page loads. */
 
-export function isPosition(value: unknown): value is Position {
-  return isRecord(value) && typeof value.epoch === "string" && Number.isSafeInteger(value.seq);
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return value === Object(value);
 }
 
-/** Reads a stored position. @returns Null if there is none, it is malformed, or the browser forbids storage. */
-export function loadPosition(storage: PositionStorage | undefined, key: string): Position | null {
+export const isInteger = (value: unknown): value is number => Number.isSafeInteger(value);
+
+export function isPosition(value: unknown): value is Position {
+  return isObject(value) && typeof value.epoch === "string" && isInteger(value.seq);
+}
+
+type PositionSource = PositionStorage | (() => PositionStorage) | undefined;
+
+/** @throws {Error} if the browser forbids storage, as with blocked cookies. */
+const resolve = (storage: PositionSource) => (typeof storage === "function" ? storage() : storage);
+
+/** Reads a position. @returns Null if there is none, the entry is not one, or the browser forbids storage. */
+export function loadPosition(storage: PositionSource, key: string): Position | null {
   try {
-    const value: unknown = JSON.parse(storage?.getItem(key) ?? "null");
+    const value: unknown = JSON.parse(resolve(storage)?.getItem(key) ?? "null");
     return isPosition(value) ? value : null;
   } catch {
     return null;
   }
 }
 
-export function savePosition(storage: PositionStorage, key: string, position: Position): void {
+export function savePosition(storage: PositionSource, key: string, position: Position): void {
   try {
-    storage.setItem(key, JSON.stringify(position));
+    resolve(storage)?.setItem(key, JSON.stringify(position));
   } catch {
-    // Storage is full or forbidden: the position is lost with the page.
+    // Full or forbidden: the position lasts as long as the page.
   }
 }

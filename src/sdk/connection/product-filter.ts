@@ -1,4 +1,3 @@
-import { chunksOf } from "../../protocol/chunks.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 
 /** The product filter: its limit, how it travels in the URL and in messages, and which events pass. Pure. */
@@ -13,16 +12,16 @@ export interface FilterMessage {
 
 /** Stands for the empty filter in the URL, which cannot carry an empty list. */
 const NO_PRODUCT = "-";
-/** Characters of product ids per message: even with several bytes per character, it fits the service's 4 KB. */
-const MAX_IDS_LENGTH = 1000;
+/** Product ids per message: with the longest ids, in any alphabet, the message stays below the service's 16 KB. */
+const MAX_IDS = 20;
 
 /**
- * Adds products to a filter. If the filter was "all products", it becomes these alone.
+ * Adds products to a filter. Added to "all products", they become the filter.
  * @throws {RangeError} if the filter would have more than 50 products.
  */
 export function withProducts(filter: ProductFilter, productIds: readonly string[]): string[] {
   const ids = [...new Set([...(filter ?? []), ...productIds])];
-  if (ids.length > MAX_FILTER_PRODUCTS) throw new RangeError(`A filter has at most ${MAX_FILTER_PRODUCTS} products`);
+  if (ids.length > MAX_FILTER_PRODUCTS) throw new RangeError(`At most ${MAX_FILTER_PRODUCTS} products`);
   return ids;
 }
 
@@ -36,14 +35,15 @@ export const filterParams = (filter: ProductFilter) => filter && { product_id: f
 
 /** Returns the messages that change the service's filter from `sent` to `wanted`. */
 export function filterMessages(sent: ProductFilter, wanted: ProductFilter): FilterMessage[] {
-  // The empty filter was sent as `NO_PRODUCT`, which counts towards the limit.
+  // The empty filter went out as `NO_PRODUCT`, which counts towards the limit.
   const removed = sent?.length === 0 && wanted?.length ? [NO_PRODUCT] : withoutProducts(sent, wanted);
   // Unsubscribe first, to stay within the limit.
   return [...messages("unsubscribe", removed), ...messages("subscribe", withoutProducts(wanted, sent))];
 }
 
 function messages(type: FilterMessage["type"], productIds: ProductFilter): FilterMessage[] {
-  return chunksOf([...(productIds ?? [])], MAX_IDS_LENGTH).map((product_ids) => ({ type, product_ids }));
+  if (!productIds?.length) return [];
+  return [{ type, product_ids: productIds.slice(0, MAX_IDS) }, ...messages(type, productIds.slice(MAX_IDS))];
 }
 
 /** Whether an event passes. Events of removed products arrive until the service knows the new filter. */

@@ -4,9 +4,9 @@ import { NO_DEADLINES } from "./machine-state.ts";
 
 /** When the next attempt begins. */
 
-/** After a resume or a network change, clients spread their reconnects over this time. */
+/** After a freeze or a network change, clients reconnect within this time, but not all in the same moment. */
 const RESUME_JITTER_MS = 500;
-/** After this many failures, a hidden tab uses the slow back-off. */
+/** After this many failures, a hidden tab retries slowly. */
 const MAX_HIDDEN_FAILURES = 3;
 
 export function backOff(draft: Draft): void {
@@ -14,8 +14,8 @@ export function backOff(draft: Draft): void {
 }
 
 /**
- * Schedules a retry. Even the first one has full jitter, so that clients do not all reconnect at the same moment after a
- * restart of the service.
+ * Schedules a retry with full jitter, from the first one on: after a restart of the service, all clients reconnect, but
+ * not all in the same moment.
  */
 export function scheduleRetry(draft: Draft, firstMs: number): void {
   const { maxBackoffMs, slowBackoffMs } = draft.tuning;
@@ -23,43 +23,33 @@ export function scheduleRetry(draft: Draft, firstMs: number): void {
   const delay = isSlow
     ? slowBackoffMs * (0.5 + draft.random() / 2)
     : fullJitter(draft.failures, firstMs, maxBackoffMs, draft.random());
-  leavePhase(draft);
-  draft.phase = "backoff";
-  // Full jitter can be close to zero, so attempts also keep a minimum distance.
-  draft.phaseEndsAt = Math.max(draft.now + delay, draft.failures && earliestRetry(draft));
+  // Jitter alone would allow many attempts in a row.
+  retryAt(draft, draft.now + delay, draft.failures && draft.tuning.minRetryMs);
   draft.failures++;
 }
 
-/** Retries at the request of the page, and forgets a refused token. */
+/** A retry that the page or the user asked for. */
 export function retryNow(draft: Draft): void {
-  leavePhase(draft);
-  draft.refused = null;
+  draft.refused = undefined;
+  draft.notBefore = 0;
   retryAt(draft, draft.now);
 }
 
-/** Retries within half a second: the page was resumed or shown, or the network changed. */
+/** The page was resumed or shown, or the network changed. A browser may be wrong about having no network. */
 export function retrySoon(draft: Draft): void {
-  retryAt(draft, Math.min(draft.phaseEndsAt, draft.now + draft.random() * RESUME_JITTER_MS));
+  const delay = draft.isOnline ? draft.random() * RESUME_JITTER_MS : draft.tuning.slowBackoffMs;
+  retryAt(draft, Math.min(draft.phaseEndsAt, draft.now + delay));
 }
 
-export function retrySoonIfOnline(draft: Draft): void {
-  if (draft.isOnline) retrySoon(draft);
-}
-
-function retryAt(draft: Draft, at: number): void {
+export function retryAt(draft: Draft, at: number, minRetryMs = draft.tuning.minRetryMs): void {
+  leavePhase(draft);
   draft.phase = "backoff";
-  draft.phaseEndsAt = Math.max(at, earliestRetry(draft));
+  draft.phaseEndsAt = Math.max(at, draft.attemptAt + minRetryMs, draft.notBefore);
 }
 
-const earliestRetry = (draft: Draft) => draft.attemptAt + draft.tuning.minRetryMs;
-
-/** Leaves the phase: closes its socket, ignores its token request, and clears its deadlines. */
+/** Leaves the phase: closes its socket, if there is one, and clears its deadlines. */
 export function leavePhase(draft: Draft): void {
-  if (draft.phase === "connecting" || draft.phase === "live") {
-    draft.socket++;
-    emit(draft, { type: "drop" });
-  }
-  draft.request++;
+  emit(draft, { type: "drop" });
   draft.pendingPings = 0;
   Object.assign(draft, NO_DEADLINES);
 }

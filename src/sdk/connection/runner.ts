@@ -1,6 +1,15 @@
 import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 import { NEVER } from "./machine-state.ts";
 
+/** Calls a function and logs what it throws: neither an odd frame nor a page's callback may stop the connection. */
+export function guard<T>(call: (value: T) => void, value: T): void {
+  try {
+    call(value);
+  } catch (error) {
+    console.error(error);
+  }
+}
+
 type Tick = { type: "tick" };
 
 /** A running state machine. */
@@ -8,8 +17,8 @@ export interface Runner<State, Input> {
   readonly state: State;
   /** Applies an input. */
   take(input: Input): void;
-  /** Whether an input of this type is waiting to be applied. */
-  isQueued(type: string): boolean;
+  /** Whether an input of this type waits to be applied. */
+  isWaiting(type: string): boolean;
 }
 
 /**
@@ -30,29 +39,29 @@ export function runMachine<State, Input extends { type: string }, Effect>(
   let lastNow = 0;
   let clockOffsetMs = 0;
 
-  /** Never goes backwards, so that setting the device's clock back does not postpone deadlines. */
+  /** Never decreases: deadlines must not move away when the device's clock is set back. */
   const readClock = () => {
     clockOffsetMs = Math.max(clockOffsetMs, lastNow - Date.now());
     lastNow = Date.now() + clockOffsetMs;
     return lastNow;
   };
 
+  const apply = (input: Input | Tick) => {
+    const [nextState, effects] = step(state, input, readClock(), Math.random);
+    state = nextState;
+    for (const effect of effects) guard(run, effect);
+  };
+
   const take = (input: Input | Tick) => {
     inputs.push(input);
-    // The page may call the SDK from a callback: finish the current input's effects first.
+    // The page may call the SDK from a callback: first the remaining effects, then the next input.
     if (isBusy) return;
     isBusy = true;
-    for (let next = inputs.shift(); next; next = inputs.shift()) {
-      const [nextState, effects] = step(state, next, readClock(), Math.random);
-      state = nextState;
-      for (const effect of effects) run(effect);
-    }
+    for (let next = inputs.shift(); next; next = inputs.shift()) guard(apply, next);
     isBusy = false;
     clearTimeout(timer);
     const at = nextTick(state);
-    // Node warns about negative delays.
-    const delay = Math.max(0, Math.min(at - readClock(), MAX_TIMER_MS));
-    if (at !== NEVER) timer = setTimeout(take, delay, { type: "tick" });
+    if (at !== NEVER) timer = setTimeout(take, Math.min(at - readClock(), MAX_TIMER_MS), { type: "tick" });
   };
 
   return {
@@ -60,6 +69,6 @@ export function runMachine<State, Input extends { type: string }, Effect>(
       return state;
     },
     take,
-    isQueued: (type) => inputs.some((input) => input.type === type),
+    isWaiting: (type) => inputs.some((input) => input.type === type),
   };
 }

@@ -1,14 +1,37 @@
+import { NEVER, type Token } from "./machine-state.ts";
+
+/** Tokens as the page provides them: checked, and with the claims that the SDK needs. */
+
+/** RFC 7515, section 7.1: base64url parts, separated by dots. */
+const NOT_IN_A_JWT = /[^\w.-]|^$/;
+
 /**
- * Reads one claim of a JWT without verifying it, which is the service's job. The SDK needs `exp` to fetch a new token
- * in time, and `sub` to let only tabs of the same user share a socket. Non-ASCII text is returned as its UTF-8 bytes, one
- * character per byte.
- * @returns The claim, or undefined if the token is malformed or has no such claim.
+ * Reads what `getToken` returned.
+ * @throws {TypeError} for anything but a JWT, such as an error page, saying what it looks like. The service would reject
+ * it for good; the next call may return a token.
  */
-export function claimOf(token: string, name: "exp" | "sub"): unknown {
+export function parseToken(token: unknown): Token {
+  const odd = NOT_IN_A_JWT.exec(String(token));
+  if (typeof token !== "string" || odd) throw new TypeError(`No JWT: ${typeof token} with ${JSON.stringify(odd)}`);
+  return { token, expiresAt: Number(claimsOf(token).exp) * 1000 || NEVER, user: userOf(token) };
+}
+
+/** Identifies the user of a token: a subject is unique only within its issuer (RFC 7519, section 4.1.2). */
+export function userOf(token: string): string | null {
+  const { iss, sub } = claimsOf(token);
+  return typeof sub === "string" ? JSON.stringify([iss, sub]) : null;
+}
+
+/**
+ * Reads the claims of a JWT without verifying it, which is the service's job. Non-ASCII text comes out as one character
+ * per byte.
+ * @returns No claims if the token cannot be read.
+ */
+export function claimsOf(token: string): Record<string, unknown> {
   try {
-    const payload = String(token.split(".")[1]).replaceAll("-", "+").replaceAll("_", "/");
-    return JSON.parse(atob(payload))[name];
+    const payload = String(token.split(".")[1]).replace(/-/g, "+").replace(/_/g, "/");
+    return Object(JSON.parse(atob(payload)));
   } catch {
-    return undefined;
+    return {};
   }
 }

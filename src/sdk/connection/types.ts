@@ -1,4 +1,4 @@
-import type { CLOSE_RULES, CloseCode } from "../../protocol/close-rules.ts";
+import type { CLOSE_NAMES, CloseCode } from "../../protocol/close-rules.ts";
 import type { EventData, EventType, OrderEventType, ProductEventType } from "../../protocol/event-data.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../../protocol/frames.ts";
 
@@ -43,12 +43,24 @@ export interface Gap {
   to: Position;
 }
 
+type CloseName = (typeof CLOSE_NAMES)[CloseCode] | "unknown";
+
+/** What went wrong last. The connection retries, so this is for logs, and for a hint to the user. */
+export interface RetryCause {
+  /** The WebSocket close code: 1006 without a network or an answer; 0 if there is no token. */
+  code: number;
+  /** The name of the code, such as `too_many_connections`; `no_token` without a token; `unknown` for other codes. */
+  name: CloseName | "no_token";
+  /** The service's explanation, the error of `getToken`, or what `getToken` returned instead of a token. */
+  message: string;
+}
+
 /** Why a connection closed for good. */
 export interface ClosedReason {
   /** The WebSocket close code; 1000 after `close()`. The service's README lists its codes. */
   code: number;
   /** The name of the code, such as `access_denied`; `closed` after `close()`; `unknown` for any other code. */
-  name: (typeof CLOSE_RULES)[CloseCode]["name"] | "closed" | "unknown";
+  name: CloseName | "closed";
   /** The service's explanation, for logs. Empty after `close()`. */
   message: string;
   /** Whether the user has to act: sign in again (`unauthenticated`) or use another account (`access_denied`). */
@@ -57,19 +69,30 @@ export interface ClosedReason {
 
 /**
  * The status of a connection. `isStale` turns true once the connection has not been live for `tuning.staleMs` (10
- * seconds by default): tell the user that the page may be out of date.
+ * seconds by default): tell the user that the page may be out of date. `cause` is what went wrong last; it is missing if
+ * nothing has since the connection was last established.
  */
 export type Status =
   /** Connecting for the first time. Retries automatically. */
-  | { state: "connecting"; isStale: boolean }
+  | { state: "connecting"; isStale: boolean; cause?: RetryCause | undefined }
   /**
    * Up to date, with new events arriving as they happen. `recovered` is true if the connection was interrupted and
-   * every missed event has been delivered.
+   * every missed event has been delivered. `cause` says why the token could not be replaced yet.
    */
-  | { state: "live"; isStale: false; recovered: boolean }
+  | { state: "live"; isStale: false; recovered: boolean; cause?: RetryCause | undefined }
   /** Was live, and is reconnecting or replaying missed events. Retries automatically. */
-  | { state: "recovering"; isStale: boolean }
+  | { state: "recovering"; isStale: boolean; cause?: RetryCause | undefined }
   /** The device has no network. Reconnects automatically. */
-  | { state: "offline"; isStale: boolean }
+  | { state: "offline"; isStale: boolean; cause?: RetryCause | undefined }
   /** Closed for good, by `close()` or by the service. Only `reconnect()` opens it again. */
   | { state: "closed"; isStale: boolean; reason: ClosedReason };
+
+/**
+ * Returns a token (a JWT). Called before every connection attempt, and again before the current token expires. If it
+ * throws or rejects, or returns something else than a JWT, it is called again after a back-off. It is never called while
+ * an earlier call is in flight, so it should time out by itself; a late token is used. `status.cause` has the last error.
+ *
+ * A token of another user (`sub` or `iss`) starts again: the connection reopens as that user, `onGap` reports that
+ * delivery does not continue from the former user's position, and `onSnapshot` has the new user's state.
+ */
+export type GetToken = () => string | Promise<string>;

@@ -1,5 +1,6 @@
+import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 import { connectOrder, connectProducts } from "../connection/connection.ts";
-import { claimOf } from "../connection/token.ts";
+import { userOf } from "../connection/token.ts";
 import type { OrderEvent, ProductEvent } from "../connection/types.ts";
 import {
   Feed,
@@ -13,7 +14,7 @@ import {
 } from "./feed.ts";
 import { type ProductMap, withOrderEvent, withProductEvents, withSnapshot } from "./views.ts";
 
-/** The feeds of orders and products, and how hooks find the feed they share. */
+/** The feeds of orders and of products, and how hooks find the one they share. */
 
 const NOTHING_YET = {
   isConnected: false,
@@ -23,6 +24,7 @@ const NOTHING_YET = {
   lagMs: null,
   gap: null,
   error: null,
+  cause: null,
 } as const;
 const NO_PRODUCTS: ProductMap = new Map();
 const IDLE_ORDER: OrderUpdates = { ...NOTHING_YET, status: "idle", order: null };
@@ -30,29 +32,43 @@ const CONNECTING_ORDER: OrderUpdates = { ...IDLE_ORDER, status: "connecting" };
 const IDLE_PRODUCTS: ProductUpdates = { ...NOTHING_YET, status: "idle", products: NO_PRODUCTS };
 const CONNECTING_PRODUCTS: ProductUpdates = { ...IDLE_PRODUCTS, status: "connecting" };
 
-/** Identifies the feed that a hook needs; hooks with the same key share it. @returns Null if there is nothing to open. */
+/** Identifies the feed that a hook needs. Hooks with the same key share one. @returns Null if there is none to open. */
 export function feedKey(
-  id: string | null | undefined,
+  channel: string | null | undefined,
   { url, token, getToken, productIds, user }: FeedOptions<never>,
 ): string | null {
-  if (!id || !(token || getToken) || productIds?.length === 0) return null;
+  if (!channel || !(token || getToken) || productIds?.length === 0) return null;
   // A new token of the same user keeps the connection.
-  const owner = user ?? (token ? (claimOf(token, "sub") ?? token) : "");
-  return JSON.stringify([id.toLowerCase(), url ?? "", owner, productIds && [...new Set(productIds)].sort()]);
+  const owner = user ?? (token ? (userOf(token) ?? token) : "");
+  const base: FeedKey["base"] = [channel.toLowerCase(), url ?? "", owner];
+  return JSON.stringify({ base, products: productIds ? [...new Set(productIds)].sort() : null } satisfies FeedKey);
 }
 
-/** Returns a hook's options. Like the original service's hooks, it may be called with a token instead. */
+/** What a key says. Feeds with the same base differ in their products only. */
+interface FeedKey {
+  base: [channel: string, url: string, owner: string];
+  products: string[] | null;
+}
+
+/** Reads a key that `feedKey` wrote. */
+const readKey = (key: string): FeedKey => JSON.parse(key);
+const haveSameBase = (one: string, other: string) => String(readKey(one).base) === String(readKey(other).base);
+
+/** Returns the options of a hook that was called with options, or with only a token like the original service's. */
 export function hookOptions<O extends OrderHookOptions | ProductsHookOptions>(
   options: O | string | null | undefined,
 ): O {
-  // All fields of either kind of options are optional, so `token` alone is valid.
+  // Either kind of options consists of optional fields, so `token` alone is one.
   return typeof options === "object" && options !== null ? options : ({ token: options } as O);
 }
 
-/** One kind of feed, for the hooks of every framework. A null key means that there is no feed. */
+/** One kind of feed, as the hooks of every framework use it. Without a key there is no feed. */
 export interface FeedKind<E, V> {
-  /** Returns the current view: the same object as long as nothing changes. */
-  view(key: string | null): V;
+  /**
+   * Returns the current view: the same object as long as nothing changes.
+   * @param former The key that the component showed before. Its view stands in until the new feed is there.
+   */
+  view(key: string | null, former?: string | null): V;
   /** Returns the view before the first frame, which is also what a server renders. */
   initial(key: string | null): V;
   /** Subscribes a component and opens the feed if necessary. @returns A function that unsubscribes. */
@@ -64,16 +80,58 @@ export interface FeedKind<E, V> {
 function feedKind<E, V extends Updates<E>>(
   idle: V,
   connecting: V,
-  open: (id: string, options: FeedOptions<E>, onUnused: () => void) => Feed<E, V>,
+  open: (id: string, options: FeedOptions<E>, onUnused: (feed: Feed<E, V>) => void) => Feed<E, V>,
+  /** Returns what a new feed shows of another one with the same base. */
+  inherit: (view: V, from: V) => V = (view) => view,
 ): FeedKind<E, V> {
   const feeds = new Map<string, Feed<E, V>>();
+  /** Views of feeds that cannot be opened with their options, such as for too many products. */
+  const refused = new Map<string, V>();
   const find = (key: string | null) => (key === null ? undefined : feeds.get(key));
   const initial = (key: string | null) => (key === null ? idle : connecting);
+  const forget = (feed: Feed<E, V>) => {
+    for (const [key, one] of feeds) if (one === feed) feeds.delete(key);
+  };
+
+  /** A feed whose component has just changed its list of products goes on with the new list. */
+  function adopt(key: string): Feed<E, V> | undefined {
+    const to = readKey(key).products;
+    for (const [former, feed] of feeds) {
+      const from = readKey(former).products;
+      // The limit of the filter is checked when a feed is opened.
+      if (!from || !to || to.length > MAX_FILTER_PRODUCTS || !feed.isUnused || !haveSameBase(former, key)) continue;
+      feeds.delete(former);
+      feed.changeProducts(from, to);
+      return feed;
+    }
+    return undefined;
+  }
+
+  function create(key: string, id: string, options: FeedOptions<E>): Feed<E, V> | undefined {
+    try {
+      const feed = open(id, options, forget);
+      for (const [other, { view }] of feeds) if (haveSameBase(other, key)) feed.update((own) => inherit(own, view));
+      return feed;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : "";
+      const reason = { code: 4005, name: "protocol_error", message, userMustAct: false } as const;
+      refused.set(key, { ...connecting, status: "closed", isStale: true, error: reason });
+      return undefined;
+    }
+  }
+
   return {
     initial,
-    view: (key) => find(key)?.view ?? initial(key),
+    view(key, former = null) {
+      const feed = find(key) ?? (key && former && haveSameBase(key, former) ? find(former) : undefined);
+      return (key && refused.get(key)) || feed?.view || initial(key);
+    },
     subscribe(key, id, subscriber) {
-      const feed = find(key) ?? open(id, subscriber.options(), () => feeds.delete(key));
+      const feed = find(key) ?? adopt(key) ?? create(key, id, subscriber.options());
+      if (!feed) {
+        queueMicrotask(subscriber.onChange);
+        return () => {};
+      }
       feeds.set(key, feed);
       return feed.subscribe(subscriber);
     },
@@ -110,7 +168,7 @@ export const productsKind: FeedKind<ProductEvent, ProductUpdates> = feedKind(
         connectProducts({
           ...connectOptions,
           onGap(gap) {
-            // The lost events may have changed any product, so the view starts over; the page reloads its own data.
+            // Lost events may have changed any product: the page reloads them.
             feed.update((view) => ({ ...view, products: NO_PRODUCTS }));
             connectOptions.onGap(gap);
           },
@@ -118,4 +176,6 @@ export const productsKind: FeedKind<ProductEvent, ProductUpdates> = feedKind(
       (view, events) => ({ ...view, products: withProductEvents(view.products, events) }),
       onUnused,
     ),
+  // The list of a component changed, while others still use the old one.
+  (view, from) => ({ ...view, products: new Map([...from.products, ...view.products]) }),
 );

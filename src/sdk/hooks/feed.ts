@@ -1,8 +1,9 @@
-import type { Connection, OrderOptions, ProductsOptions } from "../connection/options.ts";
-import type { ClosedReason, Gap, OrderEvent, ProductEvent, Status } from "../connection/types.ts";
+import type { Connection, OrderOptions, ProductsConnection, ProductsOptions } from "../connection/options.ts";
+import { guard } from "../connection/runner.ts";
+import type { ClosedReason, Gap, OrderEvent, ProductEvent, RetryCause, Status } from "../connection/types.ts";
 import type { OrderView, ProductMap } from "./views.ts";
 
-/** The connection behind the hooks, shared by all components that need the same channel. */
+/** The connection behind the hooks, shared by all components that ask for the same channel. */
 
 /**
  * How long a connection stays open without subscribers. React's StrictMode mounts twice, and page changes unmount one
@@ -21,12 +22,14 @@ export interface Updates<E> {
   /** Whether the last interruption ended with every missed event delivered. */
   readonly recovered: boolean;
   readonly lastEvent: E | null;
-  /** How late the last event arrived, in milliseconds; null before the first one. */
+  /** The delivery delay of the last event in milliseconds; null before the first one. */
   readonly lagMs: number | null;
   /** The last gap, where events were lost. Reload the state when this changes. */
   readonly gap: Gap | null;
-  /** Why the connection closed for good; null unless `status` is `closed`. */
+  /** Why the connection closed, or could not be opened with these options; null while it is open. */
   readonly error: ClosedReason | null;
+  /** What went wrong last, while the connection retries; null if nothing has. */
+  readonly cause: RetryCause | null;
 }
 
 export interface OrderUpdates extends Updates<OrderEvent> {
@@ -53,7 +56,7 @@ export type ProductsHookOptions = HookOptions<ProductsOptions>;
 /** The options of either hook. */
 export type FeedOptions<E> = Omit<ProductsHookOptions, "onEvent"> & { onEvent?: ((event: E) => void) | undefined };
 
-/** The options that a feed passes to its connection. */
+/** What a feed connects with. */
 export type FeedConnectOptions<E> = Omit<ProductsOptions, "onEvent" | "onGap"> & {
   onEvent(event: E): void;
   onGap(gap: Gap): void;
@@ -67,13 +70,18 @@ export interface Subscriber<E> {
   onChange(): void;
 }
 
-/** One connection, the view that its events build up, and the components that show it. */
+/** The connection of a feed. An order's has no filter to change. */
+type FeedConnection = Connection & Partial<Pick<ProductsConnection, "subscribe" | "unsubscribe">>;
+
+/** One connection, the view that its events add up to, and the components that show it. */
 export class Feed<E, V extends Updates<E>> {
   view: V;
   readonly #applyEvents: (view: V, events: readonly E[]) => V;
   readonly #subscribers = new Set<Subscriber<E>>();
-  readonly #connection: Connection;
-  readonly #onUnused: () => void;
+  readonly #connection: FeedConnection;
+  readonly #onUnused: (feed: Feed<E, V>) => void;
+  /** The last status reported, for components that join later. */
+  #status: Status | undefined;
   #token: string | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
   /** Events that are not in the view yet. */
@@ -87,9 +95,9 @@ export class Feed<E, V extends Updates<E>> {
   constructor(
     initial: V,
     options: FeedOptions<E>,
-    connect: (options: FeedConnectOptions<E>, feed: Feed<E, V>) => Connection,
+    connect: (options: FeedConnectOptions<E>, feed: Feed<E, V>) => FeedConnection,
     applyEvents: (view: V, events: readonly E[]) => V,
-    onUnused: () => void,
+    onUnused: (feed: Feed<E, V>) => void,
   ) {
     this.view = initial;
     this.#applyEvents = applyEvents;
@@ -110,6 +118,7 @@ export class Feed<E, V extends Updates<E>> {
           this.#notify(({ onGap }) => onGap?.(gap));
         },
         onStatus: (status) => {
+          this.#status = status;
           this.update((view) => ({
             ...view,
             status: status.state,
@@ -117,6 +126,7 @@ export class Feed<E, V extends Updates<E>> {
             isStale: status.isStale,
             recovered: status.state === "live" ? status.recovered : view.recovered,
             error: status.state === "closed" ? status.reason : null,
+            cause: (status.state !== "closed" && status.cause) || null,
           }));
           this.#notify(({ onStatus }) => onStatus?.(status));
         },
@@ -130,17 +140,31 @@ export class Feed<E, V extends Updates<E>> {
     clearTimeout(this.#linger);
     this.#subscribers.add(subscriber);
     this.setToken(subscriber.options().token);
+    const status = this.#status;
+    if (status) this.#call(subscriber, ({ onStatus }) => onStatus?.(status));
     return () => {
       this.#subscribers.delete(subscriber);
       if (this.#subscribers.size > 0) return;
       this.#linger = setTimeout(() => {
-        this.#onUnused();
+        this.#onUnused(this);
         this.#connection.close();
       }, LINGER_MS);
     };
   }
 
-  /** Replaces the token with another one of the same user. */
+  /** Whether no component uses this feed, so that it closes soon. */
+  get isUnused(): boolean {
+    return this.#subscribers.size === 0;
+  }
+
+  /** Moves to another list of products on the same connection, and keeps what is known about them. */
+  changeProducts(from: readonly string[], to: readonly string[]): void {
+    // Unsubscribe first, to stay within the limit.
+    this.#connection.unsubscribe?.(from.filter((id) => !to.includes(id)));
+    this.#connection.subscribe?.(to);
+  }
+
+  /** Takes another token of the same user. */
   setToken(token: string | null | undefined): void {
     if (!token || token === this.#token) return;
     this.#token = token;
@@ -157,7 +181,7 @@ export class Feed<E, V extends Updates<E>> {
     this.#scheduleChange();
   }
 
-  /** Notifies components once for all changes that arrive together. */
+  /** Renders once for all changes that arrive together. */
   #scheduleChange(): void {
     if (this.#isChangeScheduled) return;
     this.#isChangeScheduled = true;
@@ -176,25 +200,23 @@ export class Feed<E, V extends Updates<E>> {
   }
 
   async #getToken(): Promise<string> {
-    // Called while the connection is being created, before the first component has subscribed.
+    // The connection asks while it is being created, before the first component has subscribed.
     await null;
     for (const subscriber of this.#subscribers) {
       const { getToken } = subscriber.options();
       if (getToken) return getToken();
     }
-    // The token set last, because some components may still have an older one.
+    // The token that was set last: earlier components may still hold an older one.
     if (this.#token) return this.#token;
     throw new Error("No component has a token");
   }
 
   #notify(call: (options: FeedOptions<E>) => void): void {
-    for (const subscriber of this.#subscribers) {
-      try {
-        call(subscriber.options());
-      } catch (error) {
-        // An error in one component's callback must not affect the others.
-        console.error(error);
-      }
-    }
+    for (const subscriber of this.#subscribers) this.#call(subscriber, call);
+  }
+
+  /** An error in one component's callback must not affect the others. */
+  #call(subscriber: Subscriber<E>, call: (options: FeedOptions<E>) => void): void {
+    guard(() => call(subscriber.options()), undefined);
   }
 }

@@ -29,7 +29,8 @@ export function useOrderUpdates(
 
 /**
  * Follows products while the component is mounted.
- * @param options A token, or options. Changing `productIds` opens another connection.
+ * @param options A token, or options. A changed list of `productIds` keeps what is known and goes on with the same
+ * connection, unless other components use it, too. More than 50 products are an `error`.
  * @example
  * const { products } = useProductUpdates({ getToken, productIds: ["p-42"] });
  * const stock = products.get("p-42")?.new_quantity ?? product.quantity;
@@ -53,9 +54,14 @@ function useFeed<E, V extends object>(
       key === null || !id ? () => {} : kind.subscribe(key, id, { options: () => latest.current, onChange }),
     [kind, key, id],
   );
+  // The key of the last commit: until the effects have run, the new feed is not there yet.
+  const shown = useRef(key);
+  useEffect(() => {
+    shown.current = key;
+  }, [key]);
   const view = useSyncExternalStore(
     subscribe,
-    () => kind.view(key),
+    () => kind.view(key, shown.current),
     () => kind.initial(key),
   );
   const { token } = options;

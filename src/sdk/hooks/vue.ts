@@ -10,6 +10,7 @@ import {
   toValue,
   watch,
 } from "vue";
+import { platform } from "../connection/page.ts";
 import type { FeedOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
 import { type FeedKind, feedKey, hookOptions, orderKind, productsKind } from "./feed-kinds.ts";
 
@@ -41,7 +42,8 @@ export function useOrderUpdates(
 
 /**
  * Follows products until the component is unmounted or the effect scope is disposed of.
- * @param options A token, or options; a ref or getter if they change. Changing `productIds` opens another connection.
+ * @param options A token, or options; a ref or getter if they change. A changed list of `productIds` keeps what is known
+ * and goes on with the same connection, unless other components use it, too. More than 50 products are an `error`.
  * @example
  * const { products } = useProductUpdates({ getToken, productIds: ["p-42"] });
  * const stock = computed(() => products.value.get("p-42")?.new_quantity);
@@ -58,7 +60,7 @@ function useFeed<E, V extends object>(
   options: () => FeedOptions<E>,
 ): Refs<V> {
   const key = computed(() => feedKey(toValue(id), options()));
-  const view = shallowRef(kind.initial(key.value));
+  const view = shallowRef(kind.view(key.value));
   let unsubscribe = () => {};
   const subscribe = () => {
     unsubscribe();
@@ -76,10 +78,11 @@ function useFeed<E, V extends object>(
       (token) => kind.setToken(key.value, token),
     );
   };
-  // A server renders components but never mounts them. The scope may outlive the component, as a store's scope does.
+  // A server renders components but never mounts them, and a store's scope must not connect there either: its users would
+  // share a feed. The scope may outlive the component, as a store's scope does.
   const scope = getCurrentScope();
   if (getCurrentInstance()) onMounted(() => (scope ? scope.run(start) : start()));
-  else start();
+  else if (platform.document) start();
   onScopeDispose(() => unsubscribe());
 
   const fields = Object.keys(view.value) as (keyof V)[];

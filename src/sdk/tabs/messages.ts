@@ -1,4 +1,5 @@
 import type { Output } from "../connection/link.ts";
+import type { PageInput } from "../connection/page.ts";
 import type { Position } from "../connection/types.ts";
 import type { CatchUp } from "./replica.ts";
 
@@ -7,11 +8,13 @@ export type TabMessage =
   /** A tab asks the leader for what it missed. `isNew`: it was just opened, so its token may be newer than the leader's. */
   | { type: "hello"; from: string; position: Position | null; isNew: boolean }
   /** The leader's answer, for one tab. */
-  | { type: "catch_up"; to: string; catchUp: CatchUp }
-  /** What the leader's socket reported. */
-  | { type: "outputs"; outputs: RelayedOutput[]; lagMs: number | null }
-  /** A page called `reconnect()` or `refreshToken()`; the leader does it. */
-  | { type: "reconnect" | "refresh" };
+  | { type: "catch_up"; to: string; catchUp: CatchUp; isVisible: boolean }
+  /** What the leader's socket reported, and whether the leader's page is visible. */
+  | { type: "outputs"; outputs: RelayedOutput[]; lagMs: number | null; isVisible: boolean }
+  /** A page called `reconnect()` or `refreshToken()`; the leader does it, with the token of that page if it has one. */
+  | { type: "reconnect" | "refresh"; token: string | null }
+  /** The page of a follower was shown, or its network returned. */
+  | { type: "page"; input: PageInput };
 
 export type Hello = Extract<TabMessage, { type: "hello" }>;
 

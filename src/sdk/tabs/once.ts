@@ -1,15 +1,19 @@
 import { platform } from "../connection/page.ts";
 
-/** How long to hold the lock of a side effect, in which time every running tab receives the event. */
+/** How long a key is remembered: as long as the service's history, from which a tab that was frozen catches up. */
+const KEPT_MS = 86_400_000;
+/** How many keys are remembered: two full histories of an order. */
+const MAX_ONCE_KEYS = 2000;
+/** How long a side effect stays locked where keys cannot be remembered: all tabs receive an event within milliseconds. */
 const HOLD_MS = 10_000;
-/** How many keys to remember after that, for tabs that were frozen and receive the event later. */
-const MAX_ONCE_KEYS = 100;
-const STORAGE_KEY = "tidings:once";
+const STORAGE_KEY = "tidings:once.v2";
 
 /**
- * Runs a side effect, such as a sound or a notification, in one tab only, although every tab receives the event.
- * @param key Identifies the side effect, such as the event's `id`.
- * @param effect Runs in the first tab that calls this.
+ * Runs a side effect, such as a sound or a notification, in one tab only, although every tab receives the event. If the
+ * effect throws, or its tab crashes before it is over, the next tab that received the event runs it: in such a case a
+ * part of the effect may happen twice, but it is never lost while a tab is open.
+ * @param key Identifies the side effect, such as the event's `id`. Remembered for a day, among the newest 2,000.
+ * @param effect Runs in the first tab that calls this; the other tabs wait for its end.
  * @returns Whether the effect ran in this tab. Without Web Locks, it runs in every tab.
  * @throws Whatever `effect` throws.
  * @example
@@ -17,42 +21,54 @@ const STORAGE_KEY = "tidings:once";
  */
 export async function onceAcrossTabs(key: string, effect: () => unknown): Promise<boolean> {
   const locks = platform.navigator?.locks;
-  if (!locks) {
+  let areLocksAllowed = false;
+  const run = async () => {
     await effect();
     return true;
-  }
-  return new Promise((resolve, reject) => {
-    let areLocksAllowed = false;
-    const runOnce = async (lock: Lock | null) => {
-      areLocksAllowed = true;
-      // All keys share one list, which only one tab at a time may change.
-      if (lock === null || !(await locks.request(STORAGE_KEY, () => rememberKey(key)))) return resolve(false);
-      await effect();
-      resolve(true);
-      await new Promise((done) => setTimeout(done, HOLD_MS));
-    };
-    locks
-      .request(`${STORAGE_KEY}:${key}`, { ifAvailable: true }, runOnce)
-      .catch(async (error) => {
-        if (areLocksAllowed) return reject(error);
-        // A sandboxed frame has locks but may not use them.
-        await effect();
+  };
+  if (!locks) return run();
+  try {
+    const canRemember = readKeys() !== null;
+    return await new Promise<boolean>((resolve, reject) => {
+      const runOnce = async (lock: Lock | null) => {
+        areLocksAllowed = true;
+        if (lock === null || readKeys()?.some(([known]) => known === key)) return resolve(false);
+        await run();
+        // All keys are in one list, so only one tab at a time may change it.
+        await locks.request(STORAGE_KEY, () => rememberKey(key));
         resolve(true);
-      })
-      .catch(reject);
-  });
+        if (!canRemember) await new Promise((done) => setTimeout(done, HOLD_MS));
+      };
+      locks.request(`${STORAGE_KEY}:${key}`, { ifAvailable: !canRemember }, runOnce).catch(reject);
+    });
+  } catch (error) {
+    if (areLocksAllowed) throw error;
+    // A sandboxed frame has locks but may not use them.
+    return run();
+  }
 }
 
-/** Stores a key. @returns Whether it is new. Without storage every key is new, and only the lock prevents repeats. */
-function rememberKey(key: string): boolean {
+/** A key, and when its effect ran: milliseconds since 1970. */
+type Entry = [key: string, at: number];
+
+/** @returns Null if the browser forbids storage. */
+function readKeys(): Entry[] | null {
   try {
     const { localStorage } = platform;
-    const stored: unknown = JSON.parse(localStorage?.getItem(STORAGE_KEY) ?? "[]");
-    const keys = Array.isArray(stored) ? stored : [];
-    if (keys.includes(key)) return false;
-    localStorage?.setItem(STORAGE_KEY, JSON.stringify([...keys, key].slice(-MAX_ONCE_KEYS)));
+    if (!localStorage) return null;
+    const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "[]");
+    const isEntry = (entry: unknown): entry is Entry => Array.isArray(entry) && entry[1] > Date.now() - KEPT_MS;
+    return Array.isArray(stored) ? stored.filter(isEntry) : [];
+  } catch {
+    return null;
+  }
+}
+
+function rememberKey(key: string): void {
+  try {
+    const keys = [...(readKeys() ?? []), [key, Date.now()]].slice(-MAX_ONCE_KEYS);
+    platform.localStorage?.setItem(STORAGE_KEY, JSON.stringify(keys));
   } catch {
     // Storage is full or forbidden.
   }
-  return true;
 }

@@ -10,8 +10,9 @@ import type {
   Status,
 } from "../connection/types.ts";
 
-/** How many events a tab keeps for other tabs, as many as the service keeps for an order. */
+/** How many events a tab keeps for other tabs, as many as the service keeps for an order, and their size as JSON. */
 const MAX_KEPT_EVENTS = 1000;
+const MAX_KEPT_CHARACTERS = 1024 * 1024;
 
 type Event = OrderEvent | ProductEvent;
 type Snapshot = OrderSnapshot | ProductsSnapshot;
@@ -40,6 +41,10 @@ export class ChannelReplica {
   /** The events received after `#start`. */
   #events: Event[] = [];
   #start: Position | null;
+  /** How many characters the events have as JSON. */
+  #characters = 0;
+  /** The position before this tab changed its user; a gap follows. */
+  #former: Position | null = null;
 
   constructor(position: Position | null, report: (output: Output) => void) {
     this.position = position;
@@ -112,13 +117,26 @@ export class ChannelReplica {
     this.apply({ type: "status", status });
   }
 
+  /** Starts again for another user: nothing received so far is reported, or given to other tabs. */
+  forget(): void {
+    this.#former ??= this.position;
+    this.position = null;
+    this.#start = null;
+    this.#snapshot = null;
+    this.#events = [];
+    this.#characters = 0;
+  }
+
   #applySnapshot(snapshot: Snapshot): void {
     const { epoch, seq } = snapshot;
+    if (this.#former) this.#report({ type: "gap", gap: { from: this.#former, to: { epoch, seq } } });
+    this.#former = null;
     // A tab that has a position in this epoch receives the events in between.
     if (this.position?.epoch !== epoch) this.position = { epoch, seq };
     if (this.#start?.epoch !== epoch) {
       this.#start = this.position;
       this.#events = [];
+      this.#characters = 0;
     }
     this.#snapshot = snapshot;
     this.#report({ type: "snapshot", snapshot });
@@ -130,6 +148,7 @@ export class ChannelReplica {
     this.position = to;
     this.#start = to;
     this.#events = [];
+    this.#characters = 0;
     this.#report({ type: "gap", gap: { from, to } });
   }
 
@@ -139,9 +158,12 @@ export class ChannelReplica {
     this.position = { ...position, seq: event.seq };
     this.#snapshot &&= withEvent(this.#snapshot, event);
     this.#events.push(event);
-    if (this.#events.length > MAX_KEPT_EVENTS) {
+    this.#characters += sizeOf(event);
+    while (this.#events.length > MAX_KEPT_EVENTS || this.#characters > MAX_KEPT_CHARACTERS) {
       const dropped = this.#events.shift();
-      this.#start = { ...position, seq: Number(dropped?.seq) };
+      if (!dropped) break;
+      this.#characters -= sizeOf(dropped);
+      this.#start = { ...position, seq: dropped.seq };
     }
     this.#report({ type: "event", event });
   }
@@ -154,6 +176,8 @@ export class ChannelReplica {
     this.#report({ type: "position", position: to });
   }
 }
+
+const sizeOf = (event: Event) => JSON.stringify(event).length;
 
 const isAtOrAfter = (position: Position, other: Position) =>
   position.epoch === other.epoch && position.seq >= other.seq;

@@ -1,13 +1,26 @@
+import { DISCONNECTED_REASON, UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import type { Link, Output, Share } from "../connection/link.ts";
 import { platform, watchPage } from "../connection/page.ts";
 import { runMachine } from "../connection/runner.ts";
-import { claimOf } from "../connection/token.ts";
+import { parseToken, userOf } from "../connection/token.ts";
 import { DEFAULT_TUNING } from "../connection/tuning.ts";
 import type { Position } from "../connection/types.ts";
 import type { Hello, RelayedOutput, TabMessage } from "./messages.ts";
 import { ChannelReplica } from "./replica.ts";
 import { stepTab } from "./tab-machine.ts";
 import { initialTabState, nextTabTick, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
+
+/** Part of the lock's and the channel's name: tabs with different versions of the SDK may be open at the same time. */
+const PROTOCOL = "tabs.v2";
+/** After this many failed token requests in a row, another tab tries. */
+const MAX_TOKEN_FAILURES = 3;
+
+/** A user who was disconnected by the service is so in every tab. */
+const isTokenRefused = (output: Output) =>
+  output.type === "status" &&
+  output.status.state === "closed" &&
+  output.status.reason.code === UNAUTHENTICATED &&
+  output.status.reason.message !== DISCONNECTED_REASON;
 
 /** Runs the tab's state machine with a real BroadcastChannel, Web Lock, page and socket. */
 export function openTabLink(share: Share): Link {
@@ -26,10 +39,15 @@ export function openTabLink(share: Share): Link {
   let lockName = "";
   let lock: AbortController | null = null;
   let socket: Link | null = null;
-  /** Number of the current socket. Outputs of earlier sockets are ignored. */
+  /** Outputs of sockets other than the current one are ignored. */
   let socketNumber = 0;
   let outbox: RelayedOutput[] = [];
   let unwatchPage: (() => void) | undefined;
+  let inFlight: Promise<string> | undefined;
+  /** A token from the page of another tab, for the next request of the socket. */
+  let handedIn: string | null = null;
+  /** Token requests of the leader's socket that failed in a row. */
+  let tokenFailures = 0;
 
   function run(effect: TabEffect): void {
     switch (effect.type) {
@@ -79,10 +97,22 @@ export function openTabLink(share: Share): Link {
         socket = null;
         return;
       case "reconnect_socket":
+        handedIn = effect.token;
         socket?.reconnect();
         return;
       case "refresh_socket":
+        handedIn = effect.token;
         socket?.refreshToken();
+        return;
+      case "ask_leader_to":
+        void askLeaderTo(effect.action);
+        return;
+      case "wake_socket":
+        socket?.take(effect.input);
+        return;
+      case "forget":
+        replica.forget();
+        lagMs = null;
         return;
       case "report_closed": {
         const reason = { code: 1000, name: "closed", message: "", userMustAct: false } as const;
@@ -93,24 +123,83 @@ export function openTabLink(share: Share): Link {
 
   async function identify(identification: number): Promise<void> {
     try {
-      const token: unknown = await share.getToken();
-      if (typeof token !== "string") throw new TypeError();
-      const user = claimOf(token, "sub");
-      take({ type: "identified", identification, user: typeof user === "string" ? user : null });
+      const { user } = parseToken(await fetchToken());
+      take({ type: "identified", identification, user });
     } catch {
       take({ type: "token_failed", identification });
     }
+  }
+
+  /** Calls `getToken` once at a time. */
+  function fetchToken(): Promise<string> {
+    inFlight ??= Promise.resolve()
+      .then(() => share.getToken())
+      .finally(() => {
+        inFlight = undefined;
+      });
+    return inFlight;
+  }
+
+  /** A token for a socket of this group. Without one, another tab may have one. */
+  async function tokenOfUser(): Promise<string> {
+    const timer = setTimeout(handOver, identifyTimeoutMs);
+    try {
+      const token = handedIn ?? (await fetchToken());
+      handedIn = null;
+      const { user } = parseToken(token);
+      if (channel && user !== machine.state.user) {
+        take({ type: "user_changed", user });
+        throw new Error("The page has a token of another user");
+      }
+      tokenFailures = 0;
+      return token;
+    } catch (error) {
+      if (++tokenFailures >= MAX_TOKEN_FAILURES) void handOver();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Lets another tab try to lead with its own token. @param otherwise Runs if there is none that has not failed yet. */
+  async function handOver(otherwise = () => {}): Promise<void> {
+    const number = socketNumber;
+    if (!channel) return;
+    const isNext = !machine.state.hasFailed && (await isAwaited());
+    if (number !== socketNumber) return;
+    if (isNext) take({ type: "resign" });
+    else otherwise();
+  }
+
+  /** Lets the tab that waits for the lock lead. */
+  async function passOn(): Promise<void> {
+    if (await isAwaited()) take({ type: "resign" });
+    else socket?.reconnect();
+  }
+
+  async function isAwaited(): Promise<boolean> {
+    const { pending = [] } = await navigator.locks.query();
+    return pending.some(({ name }) => name === lockName);
+  }
+
+  async function askLeaderTo(action: "reconnect" | "refresh"): Promise<void> {
+    // A call in flight may return the token of before.
+    await inFlight?.catch(() => {});
+    const token = await fetchToken().catch(() => null);
+    const user = token === null ? machine.state.user : userOf(token);
+    if (user === machine.state.user) post({ type: action, token });
+    else take({ type: "user_changed", user });
   }
 
   function openChannel(user: string): void {
     const { navigator, BroadcastChannel } = platform;
     try {
       if (!navigator?.locks || !BroadcastChannel) throw new TypeError();
-      lockName = `tidings:${encodeURIComponent(user)}:${share.name}`;
+      lockName = `tidings:${PROTOCOL}:${encodeURIComponent(user)}:${share.name}`;
       channel = new BroadcastChannel(lockName);
       channel.onmessage = ({ data }: MessageEvent<TabMessage>) => take({ type: "message", message: data });
     } catch {
-      // Also thrown by browsers that forbid the page to use storage.
+      // Also where the browser allows the page no storage.
       take({ type: "sharing_forbidden" });
     }
   }
@@ -127,10 +216,10 @@ export function openTabLink(share: Share): Link {
         if (signal.aborted) resolve();
         else take({ type: "lock_won" });
       });
-    // The API does not allow `signal` together with `steal`.
+    // The API allows no signal for a lock that is stolen.
     navigator.locks.request(lockName, shouldSteal ? { steal: true } : { signal }, hold).catch((error: unknown) => {
       if (signal.aborted) return;
-      // Any other error means that locks are forbidden here, as in a sandboxed frame.
+      // Any other error: locks are forbidden here, as in a sandboxed frame.
       const isStolen = error instanceof DOMException && error.name === "AbortError";
       take({ type: isStolen ? "lock_stolen" : "sharing_forbidden" });
     });
@@ -142,9 +231,10 @@ export function openTabLink(share: Share): Link {
 
   function openSocket(wasLive: boolean, onOutput: (output: Output) => void): void {
     const number = ++socketNumber;
-    socket = share.open(replica.position, wasLive, (output) => {
+    const receive = (output: Output) => {
       if (number === socketNumber) onOutput(output);
-    });
+    };
+    socket = share.open(replica.position, wasLive, receive, tokenOfUser);
   }
 
   function lead(): void {
@@ -153,31 +243,41 @@ export function openTabLink(share: Share): Link {
     openSocket(wasLive, (output) => {
       // The first outputs may arrive before the socket is assigned.
       lagMs = socket?.lagMs ?? null;
-      const after = replica.position;
-      replica.apply(output);
-      if (outbox.push({ output, after }) === 1) queueMicrotask(relay);
-      if (output.type === "status" && output.status.state === "live") take({ type: "live" });
+      if (channel && isTokenRefused(output)) void handOver(() => relayOutput(output));
+      else relayOutput(output);
     });
   }
 
-  /** Sends outputs that arrived together in one message. */
+  function relayOutput(output: Output): void {
+    const after = replica.position;
+    replica.apply(output);
+    if (outbox.push({ output, after }) === 1) queueMicrotask(relay);
+    if (output.type === "status" && output.status.state === "live") take({ type: "live" });
+  }
+
+  /** Outputs that arrive together go out in one message. */
   function relay(): void {
-    post({ type: "outputs", outputs: outbox, lagMs });
+    post({ type: "outputs", outputs: outbox, lagMs, isVisible: machine.state.isVisible });
     outbox = [];
   }
 
   function answerHello({ from, position, isNew }: Hello): void {
     const { status } = replica;
-    const catchUp = replica.catchUpFor(position);
-    if (catchUp) post({ type: "catch_up", to: from, catchUp });
-    else post({ type: "outputs", outputs: [{ output: { type: "status", status }, after: null }], lagMs: null });
-    if (isNew && status.state === "closed") socket?.reconnect();
+    const { isVisible } = machine.state;
+    // A new tab may have a better token. It tries first.
+    if (isNew && status.state === "closed") void passOn();
+    else {
+      const catchUp = replica.catchUpFor(position);
+      const outputs: RelayedOutput[] = [{ output: { type: "status", status }, after: null }];
+      if (catchUp) post({ type: "catch_up", to: from, catchUp, isVisible });
+      else post({ type: "outputs", outputs, lagMs: null, isVisible });
+    }
   }
 
   function applyOutputs(outputs: RelayedOutput[]): void {
     for (const { output, after } of outputs) {
       // The page called `close()` from a callback.
-      if (machine.isQueued("close")) return;
+      if (machine.isWaiting("close")) return;
       if (replica.apply(output, after) === "missing") {
         take({ type: "message_missing" });
         return;
@@ -188,7 +288,7 @@ export function openTabLink(share: Share): Link {
   function fetchMissing(until: Position): void {
     openSocket(true, (output) => {
       if (output.type !== "status") replica.apply(output);
-      // The service refused the connection, so the missing events are lost.
+      // The service refuses; what was missed is lost.
       else if (output.status.state === "closed") replica.apply({ type: "gap", gap: { from: null, to: until } });
       const { position } = replica;
       if (position?.epoch !== until.epoch || position.seq >= until.seq) take({ type: "caught_up" });
@@ -202,6 +302,9 @@ export function openTabLink(share: Share): Link {
   reconnect();
 
   return {
+    get status() {
+      return replica.status;
+    },
     get position() {
       return replica.position;
     },
@@ -215,8 +318,10 @@ export function openTabLink(share: Share): Link {
     },
     reconnect,
     refreshToken: () => take({ type: "refresh" }),
-    setFilter() {
-      throw new Error("The filter of a connection that is shared between tabs cannot be changed");
+    take(input) {
+      if (input.type === "filter")
+        throw new Error("The filter of a connection that is shared between tabs cannot be changed");
+      take(input);
     },
   };
 }

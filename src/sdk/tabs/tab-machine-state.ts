@@ -1,4 +1,5 @@
-import { NEVER, type PageInput } from "../connection/machine-state.ts";
+import { NEVER } from "../connection/machine-state.ts";
+import type { PageInput } from "../connection/page.ts";
 import type { Position } from "../connection/types.ts";
 import type { Hello, TabMessage } from "./messages.ts";
 import type { CatchUp } from "./replica.ts";
@@ -7,12 +8,12 @@ import type { CatchUp } from "./replica.ts";
 
 /** See the diagram in `tab-machine.ts`. */
 export type Role =
-  /** Waits for a token, whose subject says which user this tab belongs to. */
+  /** Waits for a token, which says whose tab this is. */
   | "identifying"
-  /** Has its own socket, because the tab cannot share one. */
+  /** Has a socket of its own, because the tab cannot share one. */
   | "fallback"
   | "follower"
-  /** A follower with a temporary socket: it missed events that the leader no longer has. */
+  /** A follower with a temporary socket: it missed events that the other tabs do not have. */
   | "catching_up"
   | "leader"
   | "suspended"
@@ -23,16 +24,20 @@ export interface TabState {
   readonly id: string;
   readonly identifyTimeoutMs: number;
   readonly role: Role;
-  /** Number of the current identification. Results of earlier ones are ignored. */
+  /** The current identification. The result of an earlier one arrives late and is ignored. */
   readonly identification: number;
-  /** Whether `fallback` identifies again once its socket is live, because a token is available then. */
+  /** Whether `fallback` identifies again once it is live, because then a token is there. */
   readonly shouldIdentifyAgain: boolean;
   readonly user: string;
   readonly isVisible: boolean;
+  /** Whether this tab has led without a usable token since a leader was last live. Then another one has to fail first. */
+  readonly hasFailed: boolean;
   /** Deadlines in milliseconds since 1970, or `NEVER`. */
   readonly identifyBy: number;
   readonly checkLeaderAt: number;
   readonly leaderAnswersBy: number;
+  /** When this tab takes over, because it is visible and the leader is hidden. */
+  readonly takeOverAt: number;
 }
 
 export type TabInput =
@@ -40,23 +45,27 @@ export type TabInput =
   | { type: "connect" }
   | { type: "refresh" }
   | { type: "close" }
-  /** A token arrived. @param user Its subject, or null if it has none. */
+  /** A token arrived. @param user Its subject, or null if it names none. */
   | { type: "identified"; identification: number; user: string | null }
   | { type: "token_failed"; identification: number }
   /** The browser lacks Web Locks or BroadcastChannel, or forbids this page to use them. */
   | { type: "sharing_forbidden" }
   | { type: "lock_won" }
-  /** Another tab stole the lock because this one did not respond. */
+  /** Another tab stole the lock, because this one did not answer or is hidden. */
   | { type: "lock_stolen" }
   | { type: "message"; message: TabMessage }
   /** A relayed event does not follow the last one: a message was lost. */
   | { type: "message_missing" }
-  /** The leader no longer has the events that this tab missed. @param until Where the leader's events begin. */
+  /** The other tabs do not have what this one missed. @param until What they have begins here. */
   | { type: "history_missing"; until: Position }
   /** The temporary socket has reached `until`. */
   | { type: "caught_up" }
   /** The socket of this tab is live. */
   | { type: "live" }
+  /** This tab leads without a usable token, and other tabs wait for the lock. */
+  | { type: "resign" }
+  /** The page has a token of another user. */
+  | { type: "user_changed"; user: string | null }
   | { type: "tick" }
   | PageInput;
 
@@ -81,11 +90,17 @@ export type TabEffect =
   /** Open a socket for this tab alone, until it has caught up. */
   | { type: "fetch_missing"; until: Position }
   | { type: "close_socket" }
-  | { type: "reconnect_socket" }
-  | { type: "refresh_socket" }
+  /** @param token The token to use, from another tab, or null for the token of this page. */
+  | { type: "reconnect_socket" | "refresh_socket"; token: string | null }
+  /** Ask the leader to reconnect or to refresh, with a new token of this page. */
+  | { type: "ask_leader_to"; action: "reconnect" | "refresh" }
+  /** What happened to the page of another tab. */
+  | { type: "wake_socket"; input: PageInput }
+  /** Forget everything received for the former user. */
+  | { type: "forget" }
   | { type: "report_closed" };
 
-export const NO_TAB_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER };
+export const NO_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER, takeOverAt: NEVER };
 
 export function initialTabState(id: string, identifyTimeoutMs: number): TabState {
   return {
@@ -96,10 +111,11 @@ export function initialTabState(id: string, identifyTimeoutMs: number): TabState
     shouldIdentifyAgain: false,
     user: "",
     isVisible: true,
-    ...NO_TAB_DEADLINES,
+    hasFailed: false,
+    ...NO_DEADLINES,
   };
 }
 
 /** Returns when the machine needs its next `tick`, in milliseconds since 1970, or `NEVER`. */
-export const nextTabTick = ({ identifyBy, checkLeaderAt, leaderAnswersBy }: TabState) =>
-  Math.min(identifyBy, checkLeaderAt, leaderAnswersBy);
+export const nextTabTick = ({ identifyBy, checkLeaderAt, leaderAnswersBy, takeOverAt }: TabState) =>
+  Math.min(identifyBy, checkLeaderAt, leaderAnswersBy, takeOverAt);

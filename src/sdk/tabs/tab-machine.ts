@@ -1,7 +1,8 @@
 import { NEVER } from "../connection/machine-state.ts";
+import type { PageInput } from "../connection/page.ts";
 import type { Position } from "../connection/types.ts";
-import type { TabMessage } from "./messages.ts";
-import { NO_TAB_DEADLINES, type Role, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
+import type { RelayedOutput, TabMessage } from "./messages.ts";
+import { NO_DEADLINES, type Role, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
 
 /**
  * The role of a tab among the tabs that share a socket, as a pure state machine; `tab-link.ts` runs it. The tabs of one
@@ -12,7 +13,7 @@ import { NO_TAB_DEADLINES, type Role, type TabEffect, type TabInput, type TabSta
  *     identifying -----> follower ----------------------> leader
  *      ^    |             |    ^   ^                       |
  *      |    |     history |    |   |      lock stolen      |
- *      |    |     missing |    |   +-----------------------+
+ *      |    |     missing |    |   +-----------------------+ or resigned
  *      |    |             v    | caught up
  *      |    |            catching_up --------------------> leader
  *      |    |                            lock won
@@ -21,39 +22,67 @@ import { NO_TAB_DEADLINES, type Role, type TabEffect, type TabInput, type TabSta
  *      +-- fallback <--- sharing forbidden, from follower or catching_up
  *     live, once, if no token came in time
  *
+ *     A leader without a usable token resigns once, so that another tab tries with its token. A visible follower takes
+ *     the lock from a hidden leader, whose timers the browser slows down. A token of another user leads from any role
+ *     to follower among that user's tabs; nothing received before is passed on to them.
+ *
  *     suspended: the page is frozen; from follower, catching_up and leader, and on resume back to follower
  *     closed:    before the start, and after close() from any role; reconnect() leads to identifying
  */
 
 /** How often a visible follower checks that the leader is alive. */
 const CHECK_LEADER_MS = 15_000;
-/** How long the leader may take to respond. Phones freeze background tabs without releasing their locks. */
+/** How long the leader may take to answer. A phone freezes background tabs without releasing their locks. */
 const LEADER_TIMEOUT_MS = 3000;
+/** How long a tab is visible, at least and at most, before it takes over from a hidden leader: a glance is shorter. */
+const TAKE_OVER_MS = [3000, 6000] as const;
 
 /**
  * Applies one input.
  * @param now Milliseconds since 1970.
  * @returns The next state, and the effects to run in this order.
  */
-export function stepTab(state: TabState, input: TabInput, now: number): [TabState, TabEffect[]] {
-  const draft: TabDraft = { ...state, effects: [], now };
+export function stepTab(
+  state: TabState,
+  input: TabInput,
+  now: number,
+  random: () => number = Math.random,
+): [TabState, TabEffect[]] {
+  const draft: Draft = { ...state, effects: [], now, random };
   if (input.type === "visible") draft.isVisible = input.isVisible;
+  if (input.type === "live" || input.type === "connect" || input.type === "refresh") draft.hasFailed = false;
   const isLate = "identification" in input && input.identification !== state.identification;
-  // The table pairs each input type with a transition that accepts it; the compiler cannot follow that.
-  if (!isLate) (TAB_TRANSITIONS[state.role][input.type] as TabTransition | undefined)?.(draft, input);
-  const { effects, now: _now, ...next } = draft;
+  // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
+  if (!isLate) (TRANSITIONS[state.role][input.type] as Transition | undefined)?.(draft, input);
+  const { effects, now: _now, random: _random, ...next } = draft;
   return [next, effects];
 }
 
-type TabDraft = { -readonly [K in keyof TabState]: TabState[K] } & {
+type Draft = { -readonly [K in keyof TabState]: TabState[K] } & {
   readonly effects: TabEffect[];
   readonly now: number;
+  readonly random: () => number;
 };
-type TabTransition<I extends TabInput = TabInput> = (draft: TabDraft, input: I) => void;
-type TabTransitions = { readonly [T in TabInput["type"]]?: TabTransition<Extract<TabInput, { type: T }>> };
+type Transition<I extends TabInput = TabInput> = (draft: Draft, input: I) => void;
+type Transitions = { readonly [T in TabInput["type"]]?: Transition<Extract<TabInput, { type: T }>> };
 
-/** How each role handles each input. A role ignores the inputs that it does not list. */
-const TAB_TRANSITIONS: { readonly [R in Role]: TabTransitions } = {
+/** What a tab does that follows, with or without a temporary socket. */
+const FOLLOWING: Transitions = {
+  lock_won: lead,
+  lock_stolen: followAgain,
+  sharing_forbidden: fallBack,
+  user_changed: changeUser,
+  connect: (draft) => draft.effects.push({ type: "ask_leader_to", action: "reconnect" }),
+  refresh: (draft) => draft.effects.push({ type: "ask_leader_to", action: "refresh" }),
+  tick: watchLeader,
+  visible: noticeVisibility,
+  online: wakeLeader,
+  suspend,
+  close,
+};
+
+/** What each role does about each input. A role ignores the inputs that it does not list. */
+const TRANSITIONS: { readonly [R in Role]: Transitions } = {
   closed: {
     connect: identify,
   },
@@ -61,56 +90,42 @@ const TAB_TRANSITIONS: { readonly [R in Role]: TabTransitions } = {
     identified: takeUser,
     token_failed: fallBackForNow,
     tick: (draft) => draft.now >= draft.identifyBy && fallBackForNow(draft),
-    close: closeTab,
+    close,
   },
   fallback: {
     live: (draft) => draft.shouldIdentifyAgain && identify(draft),
     connect: reconnectSocket,
     refresh: refreshSocket,
-    close: closeTab,
+    close,
   },
   follower: {
+    ...FOLLOWING,
     message: followLeader,
     message_missing: askLeader,
     history_missing: fetchMissing,
-    lock_won: lead,
-    lock_stolen: followAgain,
-    sharing_forbidden: fallBack,
-    connect: (draft) => post(draft, { type: "reconnect" }),
-    refresh: (draft) => post(draft, { type: "refresh" }),
-    tick: watchLeader,
-    visible: (draft) => draft.isVisible && checkLeader(draft),
-    suspend: suspendTab,
-    close: closeTab,
   },
   catching_up: {
+    ...FOLLOWING,
     message: noticeLeader,
     caught_up: resumeFollowing,
-    lock_won: lead,
-    lock_stolen: followAgain,
-    sharing_forbidden: fallBack,
-    connect: (draft) => post(draft, { type: "reconnect" }),
-    refresh: (draft) => post(draft, { type: "refresh" }),
-    tick: watchLeader,
-    visible: (draft) => draft.isVisible && checkLeader(draft),
-    suspend: suspendTab,
-    close: closeTab,
   },
   leader: {
     message: serveFollowers,
     lock_stolen: followAgain,
+    resign,
+    user_changed: changeUser,
     connect: reconnectSocket,
     refresh: refreshSocket,
-    suspend: suspendTab,
-    close: closeTab,
+    suspend,
+    close,
   },
   suspended: {
     resume: (draft) => join(draft, false),
-    close: closeTab,
+    close,
   },
 };
 
-function identify(draft: TabDraft): void {
+function identify(draft: Draft): void {
   leave(draft);
   draft.role = "identifying";
   draft.shouldIdentifyAgain = false;
@@ -118,8 +133,8 @@ function identify(draft: TabDraft): void {
   draft.effects.push({ type: "identify", identification: ++draft.identification });
 }
 
-function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
-  // Only tabs of the same user share a socket, so that no user receives another user's events.
+function takeUser(draft: Draft, { user }: { user: string | null }): void {
+  // Only tabs of the same user share a socket: no user may receive what only another one may.
   if (user === null) fallBack(draft);
   else {
     draft.user = user;
@@ -127,118 +142,146 @@ function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
   }
 }
 
-/** Opens a socket, which requests its own token. Once it is live, the tab tries to share once more. */
-function fallBackForNow(draft: TabDraft): void {
+/** There is no token yet. The socket gets its own; then the user is known, and there is one more chance to share. */
+function fallBackForNow(draft: Draft): void {
   fallBack(draft);
   draft.shouldIdentifyAgain = draft.identification === 1;
 }
 
-function fallBack(draft: TabDraft): void {
+function fallBack(draft: Draft): void {
   leave(draft);
   draft.role = "fallback";
   draft.effects.push({ type: "open_socket" });
 }
 
-/** Joins the user's other tabs. @param isNew Whether the tab has just been identified. */
-function join(draft: TabDraft, isNew: boolean): void {
+/** @param isNew Whether the tab has just been identified. */
+function join(draft: Draft, isNew: boolean): void {
   draft.effects.push({ type: "open_channel", user: draft.user });
   startFollowing(draft, isNew);
 }
 
-function startFollowing(draft: TabDraft, isNew: boolean): void {
-  Object.assign(draft, NO_TAB_DEADLINES);
+function startFollowing(draft: Draft, isNew: boolean): void {
+  Object.assign(draft, NO_DEADLINES);
   draft.role = "follower";
   draft.checkLeaderAt = draft.now + CHECK_LEADER_MS;
   draft.effects.push({ type: "say_hello", isNew }, { type: "request_lock", shouldSteal: false });
 }
 
-function followAgain(draft: TabDraft): void {
+function followAgain(draft: Draft): void {
   draft.effects.push({ type: "close_socket" }, { type: "release_lock" });
   startFollowing(draft, false);
 }
 
-function followLeader(draft: TabDraft, { message }: { message: TabMessage }): void {
+function followLeader(draft: Draft, { message }: { message: TabMessage }): void {
   noticeLeader(draft, { message });
   if (message.type === "outputs") draft.effects.push({ type: "apply_outputs", message });
   if (message.type === "catch_up" && message.to === draft.id)
     draft.effects.push({ type: "apply_catch_up", catchUp: message.catchUp });
 }
 
-/** Outputs and catch-ups come from the leader, so it is alive. */
-function noticeLeader(draft: TabDraft, { message }: { message: TabMessage }): void {
-  if (message.type === "outputs" || message.type === "catch_up") draft.leaderAnswersBy = NEVER;
+/** Only the leader sends these messages, so it is alive. */
+function noticeLeader(draft: Draft, { message }: { message: TabMessage }): void {
+  if (message.type !== "outputs" && message.type !== "catch_up") return;
+  draft.leaderAnswersBy = NEVER;
+  const [least, most] = TAKE_OVER_MS;
+  if (message.isVisible || !draft.isVisible) draft.takeOverAt = NEVER;
+  else if (draft.takeOverAt === NEVER) draft.takeOverAt = draft.now + least + draft.random() * (most - least);
+  const isLive = ({ output }: RelayedOutput) => output.type === "status" && output.status.state === "live";
+  if (message.type === "outputs" && message.outputs.some(isLive)) draft.hasFailed = false;
 }
 
-function askLeader(draft: TabDraft): void {
+function noticeVisibility(draft: Draft, input: PageInput): void {
+  draft.takeOverAt = NEVER;
+  if (!draft.isVisible) return;
+  wakeLeader(draft, input);
+  checkLeader(draft);
+}
+
+/** The user looks at this tab, or its network returned: the leader need not wait. */
+function wakeLeader(draft: Draft, input: PageInput): void {
+  draft.effects.push({ type: "post", message: { type: "page", input } });
+}
+
+/** Nothing of the former user may reach the tabs of another one. */
+function changeUser(draft: Draft, input: { user: string | null }): void {
+  leave(draft);
+  draft.effects.push({ type: "forget" });
+  takeUser(draft, input);
+}
+
+function resign(draft: Draft): void {
+  draft.hasFailed = true;
+  followAgain(draft);
+}
+
+function askLeader(draft: Draft): void {
   draft.effects.push({ type: "say_hello", isNew: false });
 }
 
-function checkLeader(draft: TabDraft): void {
+function checkLeader(draft: Draft): void {
   askLeader(draft);
   draft.leaderAnswersBy = draft.now + LEADER_TIMEOUT_MS;
   draft.checkLeaderAt = draft.now + CHECK_LEADER_MS;
 }
 
-function watchLeader(draft: TabDraft): void {
-  if (draft.now >= draft.leaderAnswersBy) {
+function watchLeader(draft: Draft): void {
+  if (draft.now >= Math.min(draft.leaderAnswersBy, draft.takeOverAt)) {
     draft.leaderAnswersBy = NEVER;
+    draft.takeOverAt = NEVER;
     draft.effects.push({ type: "release_lock" }, { type: "request_lock", shouldSteal: true });
   }
   if (draft.now < draft.checkLeaderAt) return;
   if (draft.isVisible) checkLeader(draft);
-  // A hidden tab checks the leader when it is shown.
+  // A hidden tab checks when it is shown.
   else draft.checkLeaderAt = NEVER;
 }
 
-function fetchMissing(draft: TabDraft, { until }: { until: Position }): void {
+function fetchMissing(draft: Draft, { until }: { until: Position }): void {
   draft.role = "catching_up";
   draft.effects.push({ type: "fetch_missing", until });
 }
 
-function resumeFollowing(draft: TabDraft): void {
+function resumeFollowing(draft: Draft): void {
   draft.role = "follower";
   draft.effects.push({ type: "close_socket" });
   askLeader(draft);
 }
 
-function lead(draft: TabDraft): void {
-  Object.assign(draft, NO_TAB_DEADLINES);
+function lead(draft: Draft): void {
+  Object.assign(draft, NO_DEADLINES);
   // The temporary socket, if the tab was catching up.
   draft.effects.push({ type: "close_socket" }, { type: "open_socket" });
   draft.role = "leader";
 }
 
-function serveFollowers(draft: TabDraft, { message }: { message: TabMessage }): void {
+function serveFollowers(draft: Draft, { message }: { message: TabMessage }): void {
   if (message.type === "hello") draft.effects.push({ type: "answer_hello", hello: message });
-  if (message.type === "reconnect") reconnectSocket(draft);
-  if (message.type === "refresh") refreshSocket(draft);
+  if (message.type === "reconnect") draft.effects.push({ type: "reconnect_socket", token: message.token });
+  if (message.type === "refresh") draft.effects.push({ type: "refresh_socket", token: message.token });
+  if (message.type === "page") draft.effects.push({ type: "wake_socket", input: message.input });
 }
 
-function post(draft: TabDraft, message: TabMessage): void {
-  draft.effects.push({ type: "post", message });
+function reconnectSocket(draft: Draft): void {
+  draft.effects.push({ type: "reconnect_socket", token: null });
 }
 
-function reconnectSocket(draft: TabDraft): void {
-  draft.effects.push({ type: "reconnect_socket" });
+function refreshSocket(draft: Draft): void {
+  draft.effects.push({ type: "refresh_socket", token: null });
 }
 
-function refreshSocket(draft: TabDraft): void {
-  draft.effects.push({ type: "refresh_socket" });
-}
-
-function suspendTab(draft: TabDraft): void {
+function suspend(draft: Draft): void {
   leave(draft);
   draft.role = "suspended";
 }
 
-function closeTab(draft: TabDraft): void {
+function close(draft: Draft): void {
   leave(draft);
   draft.role = "closed";
   draft.effects.push({ type: "report_closed" });
 }
 
-/** Gives up the socket, the lock and the channel: a page that has one of them cannot enter the back-forward cache. */
-function leave(draft: TabDraft): void {
-  Object.assign(draft, NO_TAB_DEADLINES);
+/** Gives up the socket, the lock and the channel: a page with any of these may not enter the back-forward cache. */
+function leave(draft: Draft): void {
+  Object.assign(draft, NO_DEADLINES);
   draft.effects.push({ type: "close_socket" }, { type: "release_lock" }, { type: "close_channel" });
 }

@@ -31,8 +31,10 @@ export class Recorder<E, S> {
     onStatus: (status: Status) => void this.statuses.push(status),
   };
 
+  /** The states in order. A status may also change its cause only. */
   get states(): string[] {
-    return this.statuses.map(({ state }) => state);
+    const states = this.statuses.map(({ state }) => state);
+    return states.filter((state, i) => state !== states[i - 1]);
   }
 
   get status(): Status | undefined {

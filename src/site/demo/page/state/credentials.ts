@@ -1,4 +1,4 @@
-import { claimOf } from "../../../../sdk/connection/token.ts";
+import { claimsOf } from "../../../../sdk/connection/token.ts";
 import { Store, useStore } from "./store.ts";
 
 /**
@@ -22,7 +22,7 @@ const STORAGE_KEY = "tidings-demo:credentials";
 const NONE: Credentials = { order: "", customer: "", admin: "", key: "", as: "customer" };
 const NAMES = ["order", "customer", "admin", "key"] as const;
 
-const store = new Store<Credentials>(readCredentials());
+const store = new Store<Credentials>(readStored());
 
 export const useCredentials = (): Credentials => useStore(store);
 
@@ -41,7 +41,7 @@ export function saveCredentials(changes: Partial<Credentials>): void {
   store.set(next);
 }
 
-/** Moves credentials from a demo address to storage, so that no bookmark or screenshot contains them. */
+/** Moves credentials out of a demo address, so that no bookmark or screenshot contains them. */
 export function takeCredentialsFromAddress(): void {
   const given = new URLSearchParams(location.hash.slice(1));
   const found = NAMES.filter((name) => given.get(name));
@@ -52,15 +52,14 @@ export function takeCredentialsFromAddress(): void {
 
 /** Decodes a token for display, without verifying it. Returns null if it has no subject. */
 export function decodeToken(token: string): { subject: string; expiresAt: Date | null } | null {
-  // Returned as UTF-8, one character per byte.
-  const bytes = claimOf(token, "sub");
-  const exp = claimOf(token, "exp");
+  const bytes = claimsOf(token).sub;
+  const exp = claimsOf(token).exp;
   if (typeof bytes !== "string") return null;
   const subject = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
   return { subject, expiresAt: typeof exp === "number" ? new Date(exp * 1000) : null };
 }
 
-function readCredentials(): Credentials {
+function readStored(): Credentials {
   try {
     const stored: unknown = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "{}");
     const credentials: Credentials = { ...NONE };
