@@ -54,8 +54,8 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("the Redis stream", () =
       [{ ...good, version: "soon" }, /version/],
       [{ ...good, id: "a b" }, /id/],
       [{ ...good, order: "{}" }, /order/],
-      [{ ...good, data: `{"note":"${"x".repeat(3 * 1024 * 1024)}"}` }, /larger than 65536 bytes/],
-      [{ [`${"n".repeat(70_000)}`]: "x" }, /larger/],
+      [{ ...good, data: `{"note":"${"x".repeat(3 * 1024 * 1024)}"}` }, /larger than 1048576 bytes/],
+      [{ [`${"n".repeat(70_000)}`]: "x" }, /lacks channel/],
       [{ ...good, data: Buffer.from([0x00, 0xff, 0xfe, 0x80, 0x0a]) }, /not UTF-8/],
       [{ channel: Buffer.from([0xc3, 0x28]), type: "order_shipped", data: "{}" }, /not UTF-8/],
     ];

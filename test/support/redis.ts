@@ -17,6 +17,9 @@ const RETRY_MS = 20;
 const MAX_LOG_LENGTH = 16 * 1024;
 const PROGRAMS = ["redis-server", "redis-cli"];
 
+/** Replies with a few entries of the largest size are longer than the default of one megabyte. */
+const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+
 export interface RedisOptions {
   /** Default: a free one. */
   port?: number;
@@ -78,7 +81,8 @@ export class RedisServer {
 
   /** Runs `redis-cli`. @returns Its output, without the final newline. */
   async cli(...args: string[]): Promise<string> {
-    const { stdout } = await promisify(execFile)("redis-cli", ["-h", "127.0.0.1", "-p", String(this.#port), ...args]);
+    const words = ["-h", "127.0.0.1", "-p", String(this.#port), ...args];
+    const { stdout } = await promisify(execFile)("redis-cli", words, { maxBuffer: MAX_REPLY_BYTES });
     return stdout.trimEnd();
   }
 
