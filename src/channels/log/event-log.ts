@@ -186,7 +186,7 @@ export class EventLog {
         const row = readLogRow(stored);
         const text = readStoredFrame(stored.frame);
         if (!row || text === null) {
-          // Whoever needs this row has lost something; a new epoch says so to every client that resumes.
+          // A client that needs this row has lost an event; a new epoch says so to every client that resumes.
           this.startEpoch(now);
           return null;
         }

@@ -35,7 +35,7 @@ export class RelayStore {
   readonly #storage: DurableObjectStorage;
   #state: RelayState = INITIAL;
   #memory = new ReadMemory();
-  /** Rows in the outbox by channel: counting them anew would read them. */
+  /** Rows in the outbox by channel: counting them again would read them. */
   readonly #rows = new Map<string, number>();
   /** Fields that a later version has stored. */
   #unknownFields: object = {};
