@@ -12,27 +12,29 @@ export type PageInput =
 export const platform: Partial<typeof globalThis> = globalThis;
 
 /**
- * Reports the page's network, visibility and lifecycle: first the current state, then every change.
- * @returns A function that stops this.
+ * Reports whether the page is online and visible, now and at every change, and when it is suspended and resumed.
+ * @returns A function that stops the reports.
  */
 export function watchPage(onInput: (input: PageInput) => void): () => void {
   const { document, navigator } = platform;
   const stop = new AbortController();
-  const watch = (target: Partial<EventTarget> | undefined, listeners: Record<string, () => void>) => {
-    for (const type in listeners) {
-      // `stop` serves as options: it has a `signal`.
-      target?.addEventListener?.(type, listeners[type] ?? null, stop);
-    }
-  };
-  const online = () => onInput({ type: "online", isOnline: navigator?.onLine !== false });
-  const visibilitychange = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
+  // `stop` serves as options: it has a `signal`.
+  const on = (target: Partial<EventTarget> | undefined, type: string, listener: () => void) =>
+    target?.addEventListener?.(type, listener, stop);
+  const reportOnline = (isOnline: boolean) => onInput({ type: "online", isOnline });
+  const reportVisible = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
   const suspend = () => onInput({ type: "suspend" });
   const resume = () => onInput({ type: "resume" });
-  // Back-forward cache: a page with an open socket may not enter it.
-  watch(platform, { online, offline: online, pagehide: suspend, pageshow: resume });
+  on(platform, "online", () => reportOnline(true));
+  on(platform, "offline", () => reportOnline(false));
+  // A page with an open socket cannot enter the back-forward cache.
+  on(platform, "pagehide", suspend);
+  on(platform, "pageshow", resume);
   // Page Lifecycle API: Chrome freezes background tabs.
-  watch(document, { visibilitychange, freeze: suspend, resume });
-  visibilitychange();
-  online();
+  on(document, "freeze", suspend);
+  on(document, "resume", resume);
+  on(document, "visibilitychange", reportVisible);
+  reportVisible();
+  reportOnline(navigator?.onLine !== false);
   return () => stop.abort();
 }
