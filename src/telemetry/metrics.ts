@@ -174,17 +174,6 @@ export const FAULT_PLACES = [
 ] as const;
 export type FaultPlace = (typeof FAULT_PLACES)[number];
 
-/** Why the relay is degraded although Redis answers: values of the label `problem`. */
-export const RELAY_PROBLEMS = [
-  /** At least one channel has taken no events for a minute. */
-  "channels_failing",
-  /** So many events wait for channels that nothing more is read. */
-  "reading_paused",
-  /** Dead letters cannot be written. */
-  "dead_letters_waiting",
-] as const;
-export type RelayProblem = (typeof RELAY_PROBLEMS)[number];
-
 /** The kinds of channels: values of the label `kind`. */
 export const KINDS = ["order", "products"] as const;
 export type Kind = (typeof KINDS)[number];

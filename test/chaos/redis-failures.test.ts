@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { Health } from "../../src/edge/health.ts";
+import type { Health } from "../../src/protocol/health.ts";
 import { eventually } from "../support/eventually.ts";
 import { FAIL_FOR_AN_HOUR, failingOrderId } from "../support/failing-orders.ts";
 import { type Fault, FaultProxy } from "../support/fault-proxy.ts";

@@ -1,7 +1,7 @@
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import type { Health } from "../../src/edge/health.ts";
 import { MAX_TRIES } from "../../src/ingress/redis/failing-channels.ts";
+import type { Health } from "../../src/protocol/health.ts";
 import { failingOrderId, RECOVERY_PATH } from "../support/failing-orders.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { metricValue, parseMetrics } from "../support/metrics.ts";

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
-import type { Health } from "../../src/edge/health.ts";
+import type { Health } from "../../src/protocol/health.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   connect,

@@ -1,6 +1,6 @@
 import { evictDurableObject } from "cloudflare:test";
 import { expect } from "vitest";
-import type { Health } from "../../src/edge/health.ts";
+import type { Health } from "../../src/protocol/health.ts";
 import { eventually } from "./eventually.ts";
 import { connect, deploy, hibernateAll, orderObject, registerOrder, serviceRequest } from "./service.ts";
 import type { TestSocket } from "./test-socket.ts";

@@ -26,7 +26,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "ingress/": SHARED,
   "edge/": [...SHARED, "channels/handshake.ts", "ingress/dispatch.ts"],
   "sdk/": ["protocol/"],
-  "cli/": ["protocol/", "config/", "sdk/", "edge/health.ts"],
+  "cli/": ["protocol/", "config/", "sdk/"],
   "dev/": ["protocol/", "config/", "cli/", "sdk/publisher/"],
   "site/": ["protocol/"],
   "site/demo/page/": ["protocol/", "sdk/", "telemetry/metrics.ts"],

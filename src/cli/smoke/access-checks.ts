@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
-import type { Health } from "../../edge/health.ts";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import type { CloseCode } from "../../protocol/close-rules.ts";
+import { healthResponse } from "../../protocol/health.ts";
 import { HEALTH_PATH, socketPath } from "../shared/paths.ts";
 import { type Check, CheckFailure, expectEqual } from "./check.ts";
 import type { SmokeListener } from "./listener.ts";
@@ -12,14 +12,6 @@ import type { SmokeRun } from "./run.ts";
 /** Who may listen, and what a listener receives first. */
 
 const COUNTS_RETRY_MS = 100;
-
-const healthShape: z.ZodType<Health> = z.object({
-  status: z.enum(["healthy", "degraded"]),
-  redis_status: z.enum(["healthy", "unavailable", "disabled"]),
-  active_channels: z.array(z.string()),
-  total_connections: z.int(),
-  channel_details: z.record(z.string(), z.int()),
-});
 
 export interface SmokeListeners {
   owner: SmokeListener;
@@ -31,7 +23,7 @@ export interface SmokeListeners {
 
 export async function checkHealth(run: SmokeRun): Promise<void> {
   const { body } = await run.service.call("GET", HEALTH_PATH);
-  const health = healthShape.safeParse(body);
+  const health = healthResponse.safeParse(body);
   if (!health.success) throw new CheckFailure(z.prettifyError(health.error));
   expectEqual(Object.keys(health.data.channel_details), health.data.active_channels, "active_channels");
 }
@@ -104,7 +96,7 @@ export async function checkCounts(run: SmokeRun): Promise<void> {
   const deadline = Date.now() + run.timeoutMs;
   for (;;) {
     const { body } = await run.service.call("GET", HEALTH_PATH);
-    const count = healthShape.parse(body).channel_details[run.order.name];
+    const count = healthResponse.parse(body).channel_details[run.order.name];
     if (count === 2) return;
     if (Date.now() > deadline)
       throw new CheckFailure(`${run.order.name}: expected 2 listeners, the health page shows ${count ?? 0}`);

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import type { OrderResource } from "../../channels/contract.ts";
 import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
+import { healthResponse } from "../../protocol/health.ts";
 import { MAX_BATCH_EVENTS, orderPut, type PublishResult, publishRequest, type Queued } from "../../protocol/publish.ts";
 import type { Problem } from "../../protocol/refusals.ts";
-import type { Health } from "../health.ts";
 import { disconnectRequest } from "../routes/disconnect.ts";
 import { ticketRequest } from "../routes/tickets.ts";
 import { position } from "./frame-schemas.ts";
@@ -63,17 +63,6 @@ const orderSnapshotSchema = z.object({
   ...position,
 }) satisfies z.ZodType<OrderResource>;
 
-const healthSchema = z.object({
-  status: z.enum(["healthy", "degraded"]),
-  redis_status: z.enum(["healthy", "unavailable", "disabled"]),
-  active_channels: z.array(z.string()),
-  total_connections: z.int(),
-  channel_details: z
-    .record(z.string(), z.int())
-    .describe("Listeners per channel; `orders` is the sum over all orders."),
-  truncated: z.literal(true).exactOptional().describe("Not every channel is listed. The total counts all."),
-}) satisfies z.ZodType<Health>;
-
 /** Returns the request that publishes one type of event. Only order events may register their order. */
 const publishOf = (type: EventType) => {
   const { channel: kind, data, summary } = EVENTS[type];
@@ -119,7 +108,7 @@ const bodies = {
   }),
   disconnect: disconnectRequest,
   disconnected: z.object({ closed: z.int().describe("How many sockets were closed.") }),
-  health: healthSchema,
+  health: healthResponse,
   problem: problemSchema,
 };
 export type BodyName = keyof typeof bodies;

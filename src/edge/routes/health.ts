@@ -1,13 +1,16 @@
 import type { Context } from "hono";
 import { registryStubs, relayStub } from "../../channels/directory.ts";
 import { configOf } from "../../config/config.ts";
+import type { RelayStatus } from "../../ingress/redis/contract.ts";
+import { type Health, MAX_LISTED_CHANNELS } from "../../protocol/health.ts";
 import type { Overview } from "../../registry/contract.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { bearerToken } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
-import { healthOf, MAX_LISTED_CHANNELS, type RelayHealth } from "../health.ts";
 import { addressOf, requireWithinLimit } from "../rate-limits.ts";
+
+type RelayHealth = Pick<RelayStatus, "redis" | "problems">;
 
 /** `GET /api/v1/ws/health`: public. Order ids need a service, an admin, or `HEALTH_DETAILS=public`. */
 export async function health(c: Context<HonoEnv>): Promise<Response> {
@@ -45,4 +48,31 @@ async function relayHealthOf(c: Context<HonoEnv>): Promise<RelayHealth> {
 async function isOperator(c: Context<HonoEnv>): Promise<boolean> {
   const requester = await requireRequester(c);
   return requester === "service" || requester.isAdmin;
+}
+
+/**
+ * Combines the registries' overviews into the health response.
+ * @param overviews One per registry; null for one that did not respond, which makes the service `degraded`.
+ * @param isPrivileged Whether the requester may read order ids. For others, all orders are summed as `orders`.
+ */
+function healthOf(overviews: (Overview | null)[], { redis, problems }: RelayHealth, isPrivileged: boolean): Health {
+  const known = overviews.filter((overview) => overview !== null);
+  const sum = (what: (overview: Overview) => number) => known.reduce((total, overview) => total + what(overview), 0);
+  const orders = sum(({ kinds }) => kinds.order.connections);
+  const products = sum(({ kinds }) => kinds.products.connections);
+  const channels = sum(({ kinds }) => kinds.order.channels + kinds.products.channels);
+
+  const summed = { ...(orders > 0 && { orders }), ...(products > 0 && { products }) };
+  const listed = known.flatMap((overview) => Object.entries(overview.channels)).slice(0, MAX_LISTED_CHANNELS);
+  const details: Record<string, number> = isPrivileged ? Object.fromEntries(listed) : summed;
+  const isHealthy = known.length === overviews.length && redis !== "unavailable" && problems.length === 0;
+  return {
+    status: isHealthy ? "healthy" : "degraded",
+    redis_status: redis,
+    ...(problems.length > 0 && { reasons: problems }),
+    active_channels: Object.keys(details),
+    total_connections: orders + products,
+    channel_details: details,
+    ...(isPrivileged && channels > listed.length && { truncated: true }),
+  };
 }

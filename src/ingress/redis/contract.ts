@@ -1,4 +1,4 @@
-import type { RelayProblem } from "../../telemetry/metrics.ts";
+import type { RelayProblem } from "../../protocol/health.ts";
 
 /** What the relay offers over RPC, as types only. */
 
