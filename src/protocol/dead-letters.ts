@@ -2,37 +2,39 @@
 export const DEAD_LETTER_REASONS = {
   not_an_event: {
     meaning: "The entry lacks a field, or a field is not valid; `detail` names it.",
-    todo: "Fix the publisher and publish the event again. Retry it only if the service has learned the event since, as by `EXTRA_EVENTS`.",
+    remedy:
+      "Fix the publisher and publish the event again. Retry it only if the service has learned the event since, as by `EXTRA_EVENTS`.",
     canRetry: true,
   },
   not_utf8: {
     meaning: "The entry has bytes that are not UTF-8, which JSON and listeners cannot represent.",
-    todo: "Have the publisher encode text as UTF-8, and publish the event again. Its bytes were not kept, so it cannot be retried.",
+    remedy:
+      "Have the publisher encode text as UTF-8, and publish the event again. Its bytes were not kept, so it cannot be retried.",
     canRetry: false,
   },
   too_large: {
     meaning: "The entry is larger than an event may be.",
-    todo: "Publish less in one event. Only the beginning was kept, so it cannot be retried.",
+    remedy: "Publish less in one event. Only the beginning was kept, so it cannot be retried.",
     canRetry: false,
   },
   id_conflict: {
     meaning: "The event's id was already used for another event of the channel.",
-    todo: "Have the publisher give each event an id of its own, and publish the event again under a new id.",
+    remedy: "Have the publisher give each event an id of its own, and publish the event again under a new id.",
     canRetry: false,
   },
   channel_failed: {
     meaning: "The channel kept failing while others worked, so its waiting events were set aside.",
-    todo: 'Search the log for `"where":"deliver"` with this channel, fix the cause, then retry.',
+    remedy: 'Search the log for `"where":"deliver"` with this channel, fix the cause, then retry.',
     canRetry: true,
   },
   channel_full: {
     meaning: "The channel was failing, and more events waited for it than the relay keeps.",
-    todo: "As for `channel_failed`. Retry in the order of the entries, after those of `channel_failed`.",
+    remedy: "As for `channel_failed`. Retry in the order of the entries, after those of `channel_failed`.",
     canRetry: true,
   },
   unreadable_row: {
     meaning: "The relay could not read what it had stored, as after a rollback over several versions.",
-    todo: "Publish the events again. `entry` has the stored text.",
+    remedy: "Publish the events again. `entry` has the stored text.",
     canRetry: false,
   },
 } as const satisfies Record<string, DeadLetterReason>;
@@ -41,7 +43,7 @@ interface DeadLetterReason {
   /** One sentence. */
   meaning: string;
   /** What an operator does: a line of the runbook. */
-  todo: string;
+  remedy: string;
   /** Whether adding the entry to the stream again can help. */
   canRetry: boolean;
 }

@@ -10,9 +10,9 @@ export const CLIENT_MESSAGES_BURST = 20;
 export const CLIENT_MESSAGES_PER_SECOND = 1;
 
 /** Flow control: a `tidings.v1` client with this many unacknowledged characters receives `ack_request`. */
-export const ASK_AFTER_CHARACTERS = 256 * 1024;
+export const ACK_REQUEST_AFTER_CHARACTERS = 256 * 1024;
 /** Flow control: a `tidings.v1` client with more unacknowledged characters is closed with 4108. */
-export const MAX_UNCONFIRMED_CHARACTERS = 4 * 1024 * 1024;
+export const MAX_UNACKNOWLEDGED_CHARACTERS = 4 * 1024 * 1024;
 
 /**
  * Default of `MAX_PLAIN_BYTES_PER_MINUTE`: what a plain client may be sent within a minute. Nothing tells whether it
@@ -43,7 +43,7 @@ interface LimitRow {
   limit: string;
   refusal: RefusalReason;
   /** Where the limit applies: sockets are refused with a close code, HTTP calls with a status. */
-  of: ("socket" | "call")[];
+  appliesTo: ("socket" | "call")[];
 }
 
 const count = (value: number) => value.toLocaleString("en");
@@ -57,95 +57,105 @@ export const LIMITS: LimitRow[] = [
     what: "a user's sockets in one channel (`MAX_CONNECTIONS_PER_USER`)",
     limit: count(DEFAULT_CONNECTIONS_PER_USER),
     refusal: "too_many_connections",
-    of: ["socket"],
+    appliesTo: ["socket"],
   },
   {
     what: "all sockets of one channel (`MAX_CONNECTIONS_PER_CHANNEL`)",
     limit: count(DEFAULT_CONNECTIONS_PER_CHANNEL),
     refusal: "too_many_connections",
-    of: ["socket"],
+    appliesTo: ["socket"],
   },
   {
     what: "connection attempts, unauthenticated health requests, and signed calls before a valid signature, per address (`CONNECTS_PER_ADDRESS`)",
     limit: rate(RATE_LIMITS.CONNECTS_PER_ADDRESS),
     refusal: "rate_limited",
-    of: ["socket", "call"],
+    appliesTo: ["socket", "call"],
   },
   {
     what: "connection attempts and calls with a user's token, per user (`CONNECTS_PER_USER`)",
     limit: rate(RATE_LIMITS.CONNECTS_PER_USER),
     refusal: "rate_limited",
-    of: ["socket", "call"],
+    appliesTo: ["socket", "call"],
   },
   {
     what: "publish calls per key; a batch is one call (`PUBLISHES_PER_KEY`)",
     limit: rate(RATE_LIMITS.PUBLISHES_PER_KEY),
     refusal: "rate_limited",
-    of: ["call"],
+    appliesTo: ["call"],
   },
   {
     what: "all other calls per key: orders, tickets, disconnect, health, metrics (`MANAGEMENT_PER_KEY`)",
     limit: rate(RATE_LIMITS.MANAGEMENT_PER_KEY),
     refusal: "rate_limited",
-    of: ["call"],
+    appliesTo: ["call"],
   },
   {
     what: "calls with a wrong key, signature or token, per address (`BAD_CREDENTIALS_PER_ADDRESS`)",
     limit: rate(RATE_LIMITS.BAD_CREDENTIALS_PER_ADDRESS),
     refusal: "rate_limited",
-    of: ["call"],
+    appliesTo: ["call"],
   },
   {
     what: "a client's messages, pings excluded",
     limit: `${CLIENT_MESSAGES_BURST} at once, then ${CLIENT_MESSAGES_PER_SECOND} per second`,
     refusal: "rate_limited",
-    of: ["socket"],
+    appliesTo: ["socket"],
   },
   {
     what: "unacknowledged characters sent to a `tidings.v1` client, replays excluded",
-    limit: count(MAX_UNCONFIRMED_CHARACTERS),
+    limit: count(MAX_UNACKNOWLEDGED_CHARACTERS),
     refusal: "too_slow",
-    of: ["socket"],
+    appliesTo: ["socket"],
   },
   {
     what: "bytes sent to a plain client within a minute (`MAX_PLAIN_BYTES_PER_MINUTE`)",
     limit: bytes(DEFAULT_PLAIN_BYTES_PER_MINUTE),
     refusal: "too_slow",
-    of: ["socket"],
+    appliesTo: ["socket"],
   },
   {
     what: "bytes sent to all plain clients of one object within a minute; the largest consumers are closed first",
     limit: bytes(MAX_PLAIN_BYTES_PER_OBJECT_MINUTE),
     refusal: "too_slow",
-    of: ["socket"],
+    appliesTo: ["socket"],
   },
   {
     what: "a token, when connecting, in a call, and in `authenticate`",
     limit: `${count(MAX_TOKEN_LENGTH)} characters`,
     refusal: "token_too_long",
-    of: ["socket", "call"],
+    appliesTo: ["socket", "call"],
   },
-  { what: "a client's message", limit: bytes(MAX_CLIENT_MESSAGE_BYTES), refusal: "protocol_error", of: ["socket"] },
-  { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error", of: ["socket"] },
+  {
+    what: "a client's message",
+    limit: bytes(MAX_CLIENT_MESSAGE_BYTES),
+    refusal: "protocol_error",
+    appliesTo: ["socket"],
+  },
+  { what: "products in a filter", limit: count(MAX_FILTER_PRODUCTS), refusal: "protocol_error", appliesTo: ["socket"] },
   {
     what: "a filter's product ids together",
     limit: `${count(MAX_FILTER_UNITS)} UTF-16 units`,
     refusal: "protocol_error",
-    of: ["socket"],
+    appliesTo: ["socket"],
   },
   {
     what: "an event, as the frame that is sent",
     limit: bytes(MAX_EVENT_BYTES),
     refusal: "body_too_large",
-    of: ["call"],
+    appliesTo: ["call"],
   },
   {
     what: "the body of a publish call, one event or a batch",
     limit: bytes(MAX_BATCH_BYTES),
     refusal: "body_too_large",
-    of: ["call"],
+    appliesTo: ["call"],
   },
-  { what: "events in a batch", limit: count(MAX_BATCH_EVENTS), refusal: "validation_failed", of: ["call"] },
-  { what: "an event's `id`", limit: `${MAX_EVENT_ID_LENGTH} characters`, refusal: "validation_failed", of: ["call"] },
-  { what: "nesting of `data`", limit: `${MAX_JSON_DEPTH} levels`, refusal: "validation_failed", of: ["call"] },
+  { what: "events in a batch", limit: count(MAX_BATCH_EVENTS), refusal: "validation_failed", appliesTo: ["call"] },
+  {
+    what: "an event's `id`",
+    limit: `${MAX_EVENT_ID_LENGTH} characters`,
+    refusal: "validation_failed",
+    appliesTo: ["call"],
+  },
+  { what: "nesting of `data`", limit: `${MAX_JSON_DEPTH} levels`, refusal: "validation_failed", appliesTo: ["call"] },
 ];

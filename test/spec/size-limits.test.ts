@@ -5,7 +5,7 @@ import {
   MAX_FILTER_UNITS,
   MAX_TOKEN_LENGTH,
 } from "../../src/protocol/frames.ts";
-import { LIMITS, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
+import { LIMITS, MAX_UNACKNOWLEDGED_CHARACTERS } from "../../src/protocol/limits.ts";
 import { MAX_EVENT_ID_LENGTH, MAX_PRODUCT_ID_LENGTH } from "../../src/protocol/names.ts";
 import {
   MAX_BATCH_BYTES,
@@ -161,7 +161,7 @@ function eventOf(bytes: number, channel: string, character = "x"): string {
 const note = (padding: string) => ({ type: "order_cancelled", data: { note: padding } });
 
 /** Sends exactly so many characters to a client that never acknowledges; a plain client beside it counts them. */
-async function sendUnconfirmed(characters: number, { path, bystander }: Place): Promise<Result> {
+async function sendUnacknowledged(characters: number, { path, bystander }: Place): Promise<Result> {
   const silent = await listen(path, {}, `tidings.v1, bearer.${token}`);
   await silent.frame();
   let left = characters;
@@ -371,10 +371,10 @@ const limits: Limit[] = [
   },
   {
     what: "characters that a tidings.v1 client has not acknowledged",
-    limit: MAX_UNCONFIRMED_CHARACTERS,
+    limit: MAX_UNACKNOWLEDGED_CHARACTERS,
     row: "unacknowledged characters sent to a `tidings.v1` client, replays excluded",
     at: "order",
-    attempt: sendUnconfirmed,
+    attempt: sendUnacknowledged,
   },
 ];
 

@@ -1,6 +1,10 @@
 import { evictDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
-import { ASK_AFTER_CHARACTERS, CLIENT_MESSAGES_BURST, MAX_UNCONFIRMED_CHARACTERS } from "../../src/protocol/limits.ts";
+import {
+  ACK_REQUEST_AFTER_CHARACTERS,
+  CLIENT_MESSAGES_BURST,
+  MAX_UNACKNOWLEDGED_CHARACTERS,
+} from "../../src/protocol/limits.ts";
 import { connect, listen, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -54,11 +58,11 @@ describe("a tidings.v1 client", () => {
     let asked = 0;
     let sent = 0;
     while (asked <= CLIENT_MESSAGES_BURST) {
-      const events = await publishMuch(id, ASK_AFTER_CHARACTERS);
+      const events = await publishMuch(id, ACK_REQUEST_AFTER_CHARACTERS);
       asked += (await read(socket, events, true)).asked;
       sent += events * NOTE_CHARACTERS;
     }
-    expect(sent).toBeGreaterThan(MAX_UNCONFIRMED_CHARACTERS);
+    expect(sent).toBeGreaterThan(MAX_UNACKNOWLEDGED_CHARACTERS);
     expect(await socket.settle()).toEqual([]);
     socket.close();
   });
@@ -67,7 +71,7 @@ describe("a tidings.v1 client", () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     const { epoch } = (await socket.frame()).data;
-    const events = await publishMuch(id, MAX_UNCONFIRMED_CHARACTERS + ASK_AFTER_CHARACTERS);
+    const events = await publishMuch(id, MAX_UNACKNOWLEDGED_CHARACTERS + ACK_REQUEST_AFTER_CHARACTERS);
     expect(await socket.closed()).toEqual({ code: 4108, reason: "Too slow" });
     const back = await listenV1(id, { since: "0", epoch: String(epoch) });
     expect((await back.frame()).data.resumed).toBe(true);
@@ -79,7 +83,7 @@ describe("a tidings.v1 client", () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     await socket.frame();
-    const { asked } = await read(socket, await publishMuch(id, 2 * ASK_AFTER_CHARACTERS), false);
+    const { asked } = await read(socket, await publishMuch(id, 2 * ACK_REQUEST_AFTER_CHARACTERS), false);
     expect(asked).toBe(1);
     for (let i = 0; i <= CLIENT_MESSAGES_BURST; i++) socket.send('{"type":"ack","seq":0}');
     expect((await socket.closed()).code).toBe(4129);
@@ -89,7 +93,7 @@ describe("a tidings.v1 client", () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     await socket.frame();
-    const { seqs } = await read(socket, await publishMuch(id, ASK_AFTER_CHARACTERS), false);
+    const { seqs } = await read(socket, await publishMuch(id, ACK_REQUEST_AFTER_CHARACTERS), false);
     await evictDurableObject(orderObject(id));
     socket.send(JSON.stringify({ type: "ack", seq: seqs.at(-1) }));
     expect(await socket.settle()).toEqual([]);
@@ -100,7 +104,11 @@ describe("a tidings.v1 client", () => {
 test("a plain client is never asked to acknowledge, because it could not", async () => {
   const id = await registerOrder();
   const socket = await listen(`orders/${id}`, { token });
-  const { asked } = await read(socket, await publishMuch(id, MAX_UNCONFIRMED_CHARACTERS + ASK_AFTER_CHARACTERS), false);
+  const { asked } = await read(
+    socket,
+    await publishMuch(id, MAX_UNACKNOWLEDGED_CHARACTERS + ACK_REQUEST_AFTER_CHARACTERS),
+    false,
+  );
   expect(asked).toBe(0);
   socket.close();
 });

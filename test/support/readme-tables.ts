@@ -39,20 +39,20 @@ const TABLES: Record<string, string> = {
   ),
   "close-codes": table(
     ["code", "name", "cause", "retry automatically?", "what to do"],
-    Object.entries(CLOSE_CODES).map(([code, { name, meaning, retry, todo }]) => [
+    Object.entries(CLOSE_CODES).map(([code, { name, meaning, retry, remedy }]) => [
       code,
       `\`${name}\``,
       meaning,
       RETRY[retry],
-      todo,
+      remedy,
     ]),
   ),
   limits: table(
     ["what", "limit", "beyond it"],
-    LIMITS.map(({ what, limit, refusal, of }) => {
+    LIMITS.map(({ what, limit, refusal, appliesTo }) => {
       const { status, close }: { status: number | null; close: number | null } = REFUSALS[refusal];
       const codes = { socket: `close code ${close}`, call: `HTTP ${status}` };
-      return [what, limit, of.map((kind) => codes[kind]).join(", ")];
+      return [what, limit, appliesTo.map((kind) => codes[kind]).join(", ")];
     }),
   ),
   metrics: table(
@@ -66,10 +66,10 @@ const TABLES: Record<string, string> = {
   ),
   "dead-letters": table(
     ["reason", "meaning", "what to do", "retry?"],
-    Object.entries(DEAD_LETTER_REASONS).map(([code, { meaning, todo, canRetry }]) => [
+    Object.entries(DEAD_LETTER_REASONS).map(([code, { meaning, remedy, canRetry }]) => [
       `\`${code}\``,
       meaning,
-      todo,
+      remedy,
       canRetry ? "yes" : "no",
     ]),
   ),

@@ -1,4 +1,4 @@
-import { ASK_AFTER_CHARACTERS, MAX_UNCONFIRMED_CHARACTERS } from "../../protocol/limits.ts";
+import { ACK_REQUEST_AFTER_CHARACTERS, MAX_UNACKNOWLEDGED_CHARACTERS } from "../../protocol/limits.ts";
 
 /**
  * Tracks how far one `tidings.v1` client lags behind. The runtime does not reveal how much it still buffers for a socket
@@ -6,7 +6,7 @@ import { ASK_AFTER_CHARACTERS, MAX_UNCONFIRMED_CHARACTERS } from "../../protocol
  * only: by the time an object hibernates, a quiet socket has taken what it was sent.
  */
 export class FlowControl {
-  #unconfirmed = 0;
+  #unacknowledged = 0;
   #request: { seq: number; characters: number } | null = null;
 
   /**
@@ -15,17 +15,17 @@ export class FlowControl {
    * @returns What to do: request an acknowledgement, or close the socket.
    */
   sent(characters: number, seq: number): "request" | "too_slow" | null {
-    this.#unconfirmed += characters;
-    if (this.#unconfirmed > MAX_UNCONFIRMED_CHARACTERS) return "too_slow";
-    if (this.#request || this.#unconfirmed < ASK_AFTER_CHARACTERS) return null;
-    this.#request = { seq, characters: this.#unconfirmed };
+    this.#unacknowledged += characters;
+    if (this.#unacknowledged > MAX_UNACKNOWLEDGED_CHARACTERS) return "too_slow";
+    if (this.#request || this.#unacknowledged < ACK_REQUEST_AFTER_CHARACTERS) return null;
+    this.#request = { seq, characters: this.#unacknowledged };
     return "request";
   }
 
   /** Records that the client has read up to `seq`. Returns whether that answers a request. */
   acknowledged(seq: number): boolean {
     if (!this.#request || seq < this.#request.seq) return false;
-    this.#unconfirmed -= this.#request.characters;
+    this.#unacknowledged -= this.#request.characters;
     this.#request = null;
     return true;
   }

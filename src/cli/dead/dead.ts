@@ -158,6 +158,6 @@ const asJson = ({ id, at, channel, code, detail, entryId, fields, canRetry }: De
 function adviceFor(letters: DeadLetterEntry[]): string {
   const codes = new Set(letters.map(({ code }) => code));
   return [...codes]
-    .map((code) => `${code}: ${DEAD_LETTER_REASONS[code].meaning} ${DEAD_LETTER_REASONS[code].todo}`)
+    .map((code) => `${code}: ${DEAD_LETTER_REASONS[code].meaning} ${DEAD_LETTER_REASONS[code].remedy}`)
     .join("\n");
 }

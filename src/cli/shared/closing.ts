@@ -19,5 +19,5 @@ export function describeClosing({ code, reason }: Closing): string {
 
 /** Returns what to do about a close code; empty for codes that are not the service's own. */
 export function remedyFor(code: number): string {
-  return isCloseCode(code) ? CLOSE_CODES[code].todo : "";
+  return isCloseCode(code) ? CLOSE_CODES[code].remedy : "";
 }

@@ -17,9 +17,9 @@ const RETRY = {
 /** One section per close code: what happened and what to do. */
 const CLOSE_CODE_SECTIONS = Object.entries(CLOSE_CODES)
   .map(
-    ([code, { name, meaning, retry, todo }]) =>
+    ([code, { name, meaning, retry, remedy }]) =>
       `### ${code} ${name.replaceAll("_", " ")}\n\n` +
-      `**What happened:** ${meaning} **What to do:** ${todo} ${RETRY[retry]}`,
+      `**What happened:** ${meaning} **What to do:** ${remedy} ${RETRY[retry]}`,
   )
   .join("\n\n");
 

@@ -35,9 +35,9 @@ it("exits with 3 when Redis cannot be reached, and prints no token", async () =>
 });
 
 it("each reason says what it means and what to do, in sentences", () => {
-  for (const { meaning, todo } of Object.values(DEAD_LETTER_REASONS)) {
+  for (const { meaning, remedy } of Object.values(DEAD_LETTER_REASONS)) {
     expect(meaning).toMatch(/^[A-Z].*\.$/);
-    expect(todo).toMatch(/^[A-Z].*\.$/);
+    expect(remedy).toMatch(/^[A-Z].*\.$/);
   }
 });
 
@@ -85,7 +85,7 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
         "1763800000001-0  2025-11-22T08:26:40.001Z  (no channel)  not_utf8: it is not_utf8",
       ]);
       expect(terminal.notes.match(/channel_failed: /g)).toHaveLength(1);
-      expect(terminal.notes).toContain(DEAD_LETTER_REASONS.not_utf8.todo);
+      expect(terminal.notes).toContain(DEAD_LETTER_REASONS.not_utf8.remedy);
     });
 
     it("lists by reason and channel, as JSON, and says when there are more", async () => {
@@ -141,7 +141,7 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
       await die("1-0", "too_large", shipped);
       const refused = await run("retry", "1-0");
       expect(refused.exitCode).toBe(1);
-      expect(refused.terminal.notes).toContain(DEAD_LETTER_REASONS.too_large.todo);
+      expect(refused.terminal.notes).toContain(DEAD_LETTER_REASONS.too_large.remedy);
       const missing = await run("retry", "9-9");
       expect([missing.exitCode, missing.terminal.notes]).toEqual([1, "No dead letter has the id 9-9."]);
       expect(await entries()).toEqual([]);

@@ -118,7 +118,7 @@ describe("tidings watch", () => {
     plays = [(socket) => socket.close(code, "no")];
     const { terminal, exitCode } = watch();
     expect(await exitCode).toBe(1);
-    expect(terminal.notes).toContain(`${CLOSE_CODES[code].meaning} ${CLOSE_CODES[code].todo}`);
+    expect(terminal.notes).toContain(`${CLOSE_CODES[code].meaning} ${CLOSE_CODES[code].remedy}`);
   });
 
   it("asks about the secret when the service refuses the tokens that it mints", async () => {

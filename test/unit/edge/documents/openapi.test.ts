@@ -50,11 +50,11 @@ describe("has", () => {
 
   test("every close code with its meaning and remedy", () => {
     const { description } = document.info as { description: string };
-    for (const [code, { meaning, todo }] of Object.entries(CLOSE_CODES)) {
+    for (const [code, { meaning, remedy }] of Object.entries(CLOSE_CODES)) {
       const [, section = ""] = description.split(new RegExp(`^### ${code} .*$`, "m"));
       const [own] = section.split("###");
       expect(own).toContain(meaning);
-      expect(own).toContain(todo);
+      expect(own).toContain(remedy);
     }
   });
 

@@ -56,7 +56,7 @@ export function CloseCodeText({ code, wasDropped = false }: { code: number; wasD
   return (
     <>
       {wasDropped ? "This page dropped the connection." : meaning} {!isFinished && RETRIES[retryOf(code)]}
-      {isCloseCode(code) && <> What to do: {withCode(CLOSE_CODES[code].todo)}</>}
+      {isCloseCode(code) && <> What to do: {withCode(CLOSE_CODES[code].remedy)}</>}
     </>
   );
 }
