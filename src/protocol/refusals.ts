@@ -15,7 +15,7 @@ export const REFUSALS = {
   access_denied: { status: 403, close: 4003, title: "Access denied" },
   disconnected: { status: null, close: 4001, title: DISCONNECTED_REASON },
   going_away: { status: null, close: 4200, title: "Going away" },
-  no_sign_of_life: { status: null, close: 4200, title: "No sign of life" },
+  idle_timeout: { status: null, close: 4200, title: "Idle timeout" },
   protocol_error: { status: null, close: 4005, title: "Protocol error" },
   too_slow: { status: null, close: 4108, title: "Too slow" },
   too_many_connections: { status: null, close: 4110, title: "Too many connections" },

@@ -36,8 +36,8 @@ describe("a socket without any message for IDLE_TIMEOUT_SECONDS (600)", () => {
     advanceClock(600_000);
     await pinging.settle();
     await fireAlarm(id);
-    expect(await idle.closed()).toEqual({ code: 4200, reason: "No sign of life" });
-    expect(await orderObject(id).connections()).toBe(2);
+    expect(await idle.closed()).toEqual({ code: 4200, reason: "Idle timeout" });
+    expect(await orderObject(id).countListeners()).toBe(2);
     expect((await publish(`orders/${id}`, { type: "order_shipped", data: {} })).receivers).toBe(2);
     expect((await plain.frame()).seq).toBe(1);
   });
