@@ -1,8 +1,7 @@
 import type { Env } from "../config/env.ts";
-import type { ChannelName } from "../protocol/names.ts";
+import type { ChannelKind, ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { logConnectionEnd } from "../telemetry/log.ts";
-import type { Kind } from "../telemetry/metrics.ts";
 import {
   recordAuthFailure,
   recordConnectionClosed,
@@ -27,7 +26,7 @@ interface ObservedChannel {
   ctx: DurableObjectState;
   env: Env;
   name: ChannelName;
-  kind: Kind;
+  kind: ChannelKind;
 }
 
 interface Callbacks {
@@ -43,7 +42,7 @@ interface Callbacks {
 export class ChannelTelemetry implements ListenersObserver {
   readonly #ctx: DurableObjectState;
   readonly #name: ChannelName;
-  readonly #kind: Kind;
+  readonly #kind: ChannelKind;
   readonly #listeners: () => number;
   readonly #reporter: Reporter;
   /** Whether the registry knows that the channel has listeners; undefined after a wake. */

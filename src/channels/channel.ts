@@ -8,7 +8,7 @@ import { ChannelTelemetry, NO_CLOSE_CODE } from "./channel-telemetry.ts";
 import { handleMessage } from "./client-message.ts";
 import { connect } from "./connect.ts";
 import type { ChannelRpc, Usage } from "./contract.ts";
-import type { Core, Subject } from "./core.ts";
+import type { Core, Topic } from "./core.ts";
 import { deliver } from "./deliver.ts";
 import { startEpochAfterGap } from "./gap.ts";
 import { readConnectRequest } from "./handshake.ts";
@@ -22,11 +22,11 @@ import { Storage } from "./storage.ts";
 const REPORT_RETRY_MS = 60_000;
 
 /** What distinguishes one kind of channel from another. */
-export interface Blueprint<S extends Subject> {
+export interface Blueprint<T extends Topic> {
   name: ChannelName;
   /** How the tables came about that only this kind of channel has. */
   migrations: Migrations;
-  subject: (storage: Storage, config: Config) => S;
+  topic: (storage: Storage, config: Config) => T;
 }
 
 /**
@@ -34,10 +34,10 @@ export interface Blueprint<S extends Subject> {
  *
  * RPC exposes every method of the class, so internals are fields, which it does not expose, or `#private`.
  */
-export abstract class Channel<S extends Subject> extends DurableObject<Env> implements ChannelRpc {
-  readonly core: Core<S>;
+export abstract class Channel<T extends Topic> extends DurableObject<Env> implements ChannelRpc {
+  readonly core: Core<T>;
 
-  constructor(ctx: DurableObjectState, env: Env, blueprint: Blueprint<S>) {
+  constructor(ctx: DurableObjectState, env: Env, blueprint: Blueprint<T>) {
     super(ctx, env);
     this.core = createCore(ctx, env, blueprint);
   }
@@ -55,11 +55,11 @@ export abstract class Channel<S extends Subject> extends DurableObject<Env> impl
     return this.core.listeners.closeWhere(({ subject }) => userId === null || subject === userId, "disconnected");
   }
 
-  async gap(gapAt: number): Promise<void> {
+  async declareGap(gapAt: number): Promise<void> {
     startEpochAfterGap(this.core, gapAt, Date.now());
   }
 
-  async connections(): Promise<number> {
+  async countListeners(): Promise<number> {
     return this.core.listeners.count;
   }
 
@@ -85,11 +85,11 @@ export abstract class Channel<S extends Subject> extends DurableObject<Env> impl
   }
 }
 
-function createCore<S extends Subject>(
+function createCore<T extends Topic>(
   ctx: DurableObjectState,
   env: Env,
-  { name, migrations, subject: createSubject }: Blueprint<S>,
-): Core<S> {
+  { name, migrations, topic: createTopic }: Blueprint<T>,
+): Core<T> {
   const config = configOf(env);
   const storage = new Storage(ctx.storage, migrations);
   const log = new EventLog(storage, {
@@ -98,9 +98,9 @@ function createCore<S extends Subject>(
     generation: config.storageGeneration,
   });
   const alarm = new Alarm(ctx);
-  const subject = createSubject(storage, config);
+  const topic = createTopic(storage, config);
   const telemetry = new ChannelTelemetry(
-    { ctx, env, name, kind: subject.kind },
+    { ctx, env, name, kind: topic.kind },
     {
       listeners: () => listeners.count,
       onGap: (gapAt) => startEpochAfterGap(core, gapAt, Date.now()),
@@ -108,6 +108,6 @@ function createCore<S extends Subject>(
     },
   );
   const listeners = new Listeners(ctx, telemetry, config);
-  const core: Core<S> = { ctx, config, name, storage, log, listeners, alarm, telemetry, subject };
+  const core: Core<T> = { ctx, config, name, storage, log, listeners, alarm, telemetry, topic };
   return core;
 }

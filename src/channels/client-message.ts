@@ -26,7 +26,7 @@ export async function handleMessage(
 }
 
 async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
-  const { listeners, log, subject } = core;
+  const { listeners, log, topic } = core;
   const listener = listeners.get(socket);
   if (!listener) return;
   const message = typeof text === "string" ? parseClientMessage(text) : null;
@@ -37,7 +37,7 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
   if (message.type === "ack" && listeners.acknowledged(socket, message.seq)) return;
   if (!isWithinRate(core, socket, listener, now) || message.type === "ack") return;
   if (message.type === "authenticate") return authenticate(core, socket, message.token, now);
-  if (!subject.hasProductFilter) return listeners.close(socket, "protocol_error");
+  if (!topic.hasProductFilter) return listeners.close(socket, "protocol_error");
   const products = changeFilter(listener.products, message);
   if (products === "too_large") return listeners.close(socket, "protocol_error");
   listeners.update(socket, { products });
@@ -57,7 +57,7 @@ function isWithinRate({ listeners, telemetry }: Core, socket: WebSocket, listene
 
 /** Extends the connection with a new token of the same subject, if that subject may still listen. */
 async function authenticate(core: Core, socket: WebSocket, token: string, now: number): Promise<void> {
-  const { ctx, listeners, subject, telemetry } = core;
+  const { ctx, listeners, topic, telemetry } = core;
   const requestId = listeners.get(socket)?.requestId;
   // An entry point of this Worker verifies the token, because token libraries belong to the edge.
   const verified = await ctx.exports.TokenVerifier.verify(token, requestId);
@@ -73,7 +73,7 @@ async function authenticate(core: Core, socket: WebSocket, token: string, now: n
     identity.orderId === listener.orderId && (identity.orderId !== null || identity.subject === listener.subject);
   if (!isSame) return listeners.close(socket, "token_invalid");
   listeners.update(socket, { ...identity, isWarned: false });
-  const refusal = subject.refusalFor(identity);
+  const refusal = topic.refusalFor(identity);
   if (refusal) return listeners.close(socket, refusal);
   watchToken(core, socket, listener, now);
 }

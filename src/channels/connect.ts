@@ -10,10 +10,10 @@ import { watchToken } from "./maintenance.ts";
  * so no event can slip between the replay and the live events.
  */
 export function connect(core: Core, request: ConnectRequest, now: number): Response {
-  const { subject, listeners, log, telemetry } = core;
+  const { topic, listeners, log, telemetry } = core;
   const { identity, resume } = request;
-  const refusal = subject.refusalFor(identity);
-  if (refusal) return refuseConnect({ reason: refusal, isOwnerKnown: subject.isRefusalFinal() });
+  const refusal = topic.refusalFor(identity);
+  if (refusal) return refuseConnect({ reason: refusal, isOwnerKnown: topic.isRefusalFinal() });
   const limit = reachedLimit(core, identity.subject);
   if (limit) {
     telemetry.limited(limit);

@@ -53,9 +53,9 @@ export interface ChannelRpc extends Rpc.DurableObjectBranded {
   /** Closes the sockets of one user, or all when `userId` is null. Returns how many were closed. */
   disconnect(userId: string | null): Promise<number>;
   /** Starts a new epoch because the stream lost entries. `gapAt` is in milliseconds since 1970. */
-  gap(gapAt: number): Promise<void>;
+  declareGap(gapAt: number): Promise<void>;
   /** Returns the number of current listeners. */
-  connections(): Promise<number>;
+  countListeners(): Promise<number>;
   /** For tests: a budget of rows for each operation is part of the design. */
   usage(): Promise<Usage>;
 }
@@ -75,7 +75,7 @@ export interface OrderChannelRpc extends ChannelRpc {
   /** Returns the order's state and position, or why the requester may not read them. */
   snapshot(requester: Requester): Promise<OrderResource | OrderRefusal>;
   /** Returns the generation for new tickets, creating it if there is none; null when the order is unknown. */
-  ticketGeneration(): Promise<string | null>;
+  ensureTicketGeneration(): Promise<string | null>;
   /**
    * Closes every listener and deletes everything stored but a tombstone, which makes late events stale.
    * Returns whether there was anything to delete.

@@ -1,8 +1,7 @@
 import type { Config } from "../config/config.ts";
-import type { ChannelName } from "../protocol/names.ts";
+import type { ChannelKind, ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
-import type { Kind } from "../telemetry/metrics.ts";
 import type { Alarm } from "./alarm.ts";
 import type { ChannelTelemetry } from "./channel-telemetry.ts";
 import type { Identity } from "./contract.ts";
@@ -12,7 +11,7 @@ import type { EventLog } from "./log/event-log.ts";
 import type { Storage } from "./storage.ts";
 
 /** The parts of a channel object, which its verbs (`connect`, `deliver`, …) work on. */
-export interface Core<S extends Subject = Subject> {
+export interface Core<T extends Topic = Topic> {
   readonly ctx: DurableObjectState;
   readonly config: Config;
   readonly name: ChannelName;
@@ -21,12 +20,12 @@ export interface Core<S extends Subject = Subject> {
   readonly listeners: Listeners;
   readonly alarm: Alarm;
   readonly telemetry: ChannelTelemetry;
-  readonly subject: S;
+  readonly topic: T;
 }
 
 /** What a channel is about, an order or the products: the state that events change, and the rule of who may listen. */
-export interface Subject {
-  readonly kind: Kind;
+export interface Topic {
+  readonly kind: ChannelKind;
   readonly hasProductFilter: boolean;
 
   /** Returns the `data` of a first frame, without the position. */

@@ -13,36 +13,36 @@ export function deliver(core: Core, events: AcceptedEvent[], source: Source | nu
   const frames: LoggedFrame[] = [];
   const outcomes = inTransaction(core, () => {
     const appended = events.map((event) => append(core, event, frames, now));
-    if (frames.length > 0) core.subject.save();
+    if (frames.length > 0) core.topic.save();
     return appended;
   });
   // Before any frame is sent: a listener without access receives nothing of this delivery.
-  const revocation = core.subject.commit();
+  const revocation = core.topic.commit();
   if (revocation) core.listeners.revoke(revocation);
   const sent = send(core, frames, outcomes, now);
   core.telemetry.delivered(events, outcomes, sent, source, now);
   return outcomes;
 }
 
-function inTransaction<T>({ storage, log, subject }: Core, body: () => T): T {
+function inTransaction<T>({ storage, log, topic }: Core, body: () => T): T {
   try {
     return storage.transaction(body);
   } catch (error) {
     log.invalidate();
-    subject.rollback();
+    topic.rollback();
     throw error;
   }
 }
 
 /** Appends one event unless the log has it or its version is stale. Adds what is to be sent to `frames`. */
-function append({ log, subject }: Core, event: AcceptedEvent, frames: LoggedFrame[], now: number): PublishOutcome {
+function append({ log, topic }: Core, event: AcceptedEvent, frames: LoggedFrame[], now: number): PublishOutcome {
   const { id, channel } = event;
   const seen = log.find(id);
   if (seen !== undefined) {
     if (!log.isSameEvent(seen, event)) return { id, channel, status: "conflict" };
     return { id, channel, seq: seen, status: "duplicate", receivers: 0 };
   }
-  const applied = subject.apply(event, now);
+  const applied = topic.apply(event, now);
   if (applied === "stale") return { id, channel, seq: null, status: "stale", receivers: 0 };
   if (applied.endsReplay) log.endReplay();
   for (const correction of applied.corrections) frames.push(log.append(correction, now));
@@ -58,6 +58,6 @@ function send(core: Core, frames: LoggedFrame[], outcomes: PublishOutcome[], now
   const bySeq = new Map<number | null, number>(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
   const applied = outcomes.filter((outcome): outcome is PublishResult => outcome.status === "applied");
   for (const outcome of applied) outcome.receivers = bySeq.get(outcome.seq) ?? 0;
-  core.alarm.ensure(Math.min(core.log.expiresAt(), core.subject.dueAt()), now);
+  core.alarm.ensure(Math.min(core.log.expiresAt(), core.topic.dueAt()), now);
   return receivers.reduce((sum, count) => sum + count, 0);
 }

@@ -24,8 +24,8 @@ export async function onAlarm(core: Core, now: number): Promise<void> {
  * expire, and empties an expired log. Sets the next alarm first, so that no failure leaves the channel without one.
  */
 async function maintain(core: Core, now: number): Promise<void> {
-  const { listeners, log, subject, config } = core;
-  if (subject.maintain(now) === "erase") {
+  const { listeners, log, topic, config } = core;
+  if (topic.maintain(now) === "erase") {
     await core.alarm.fired(now + config.historyTtlMs, now);
     erase(core, now);
     return;
@@ -36,11 +36,11 @@ async function maintain(core: Core, now: number): Promise<void> {
     ...dueAction(listener, pingedAt, config.idleTimeoutMs, now, MIN_GAIN_MS),
   }));
   const logExpiresAt = log.expiresAt() > now ? log.expiresAt() : Number.POSITIVE_INFINITY;
-  const next = plans.reduce((earliest, plan) => Math.min(earliest, plan.next), Math.min(subject.dueAt(), logExpiresAt));
+  const next = plans.reduce((earliest, plan) => Math.min(earliest, plan.next), Math.min(topic.dueAt(), logExpiresAt));
   await core.alarm.fired(next, now);
   for (const { socket, listener, action } of plans) {
     if (action === "close_expired") listeners.close(socket, "token_expired");
-    if (action === "close_idle") listeners.close(socket, "no_sign_of_life");
+    if (action === "close_idle") listeners.close(socket, "idle_timeout");
     if (action === "warn") warn(core, socket, listener);
   }
   log.dropExpired(now);
@@ -66,11 +66,11 @@ function warn({ listeners }: Core, socket: WebSocket, listener: Listener): void 
  * the history's span. Returns whether anything was stored.
  */
 export function erase(core: Core, now: number): boolean {
-  const { storage, listeners, subject, log, alarm, config } = core;
+  const { storage, listeners, topic, log, alarm, config } = core;
   if (!storage.hasData()) return false;
   listeners.closeWhere(() => true, "order_not_found");
   storage.erase(now);
-  subject.rollback();
+  topic.rollback();
   log.invalidate();
   alarm.ensure(now + config.historyTtlMs, now);
   return true;

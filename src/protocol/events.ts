@@ -1,6 +1,6 @@
 import * as z from "zod";
 import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
-import { MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./names.ts";
+import { type ChannelKind, MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./names.ts";
 
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
 
@@ -125,8 +125,6 @@ interface EventDefinition<Kind extends ChannelKind, Data> {
 type Catalogue = { [T in OrderEventType]: EventDefinition<"order", OrderEvents[T]> } & {
   [T in ProductEventType]: EventDefinition<"products", ProductEvents[T]>;
 };
-
-export type ChannelKind = "order" | "products";
 
 export function isEventType(value: unknown): value is EventType {
   return typeof value === "string" && Object.hasOwn(EVENTS, value);

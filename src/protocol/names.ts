@@ -1,5 +1,9 @@
 /** Ids and channel names: their canonical forms, and parsers for untrusted text. */
 
+/** The kinds of channels: one for each order, and one for all products. */
+export const CHANNEL_KINDS = ["order", "products"] as const;
+export type ChannelKind = (typeof CHANNEL_KINDS)[number];
+
 /** `order_<order id>` or `products`. */
 export type ChannelName = `order_${string}` | "products";
 

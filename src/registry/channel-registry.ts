@@ -31,7 +31,7 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
     this.#presence = new Presence({
       kv,
       versionId: env.CF_VERSION_METADATA?.id ?? "",
-      askChannel: async (channel) => (await channelStub(env, channel)?.connections()) ?? 0,
+      askChannel: async (channel) => (await channelStub(env, channel)?.countListeners()) ?? 0,
       saveSoon: () => this.#deferredSave.schedule(),
       onLost: (channel, lost) => {
         const counts = new Counters();
@@ -40,7 +40,7 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
       },
     });
     this.#totals = new CounterTotals(kv);
-    this.#gaps = new GapNotifier(kv, async (channel, gapAt) => channelStub(env, channel)?.gap(gapAt));
+    this.#gaps = new GapNotifier(kv, async (channel, gapAt) => channelStub(env, channel)?.declareGap(gapAt));
     this.#relayWaker = new RelayWaker(() => {
       // Not awaited. If the relay cannot be woken now, a later report or the watchdog wakes it.
       if (configOf(env).redis)

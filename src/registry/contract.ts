@@ -1,5 +1,5 @@
+import type { ChannelKind } from "../protocol/names.ts";
 import type { CounterSnapshot } from "../telemetry/counters.ts";
-import type { Kind } from "../telemetry/metrics.ts";
 
 /** What a registry offers over RPC, as types only. */
 
@@ -7,7 +7,7 @@ import type { Kind } from "../telemetry/metrics.ts";
 export type ChannelCounts = Record<string, number>;
 
 /** Channels that have listeners, and their connections, by kind of channel. */
-export type Totals = Record<Kind, { channels: number; connections: number }>;
+export type Totals = Record<ChannelKind, { channels: number; connections: number }>;
 
 /** One registry's share of the service. */
 export interface Overview {

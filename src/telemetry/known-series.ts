@@ -1,6 +1,7 @@
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { EVENTS } from "../protocol/events.ts";
 import { RATE_LIMITS } from "../protocol/limits.ts";
+import { CHANNEL_KINDS } from "../protocol/names.ts";
 import { isSocketRefusal, REFUSALS } from "../protocol/refusals.ts";
 import {
   AUTH_FAILURES,
@@ -9,7 +10,6 @@ import {
   type CounterName,
   FAULT_PLACES,
   type HistogramName,
-  KINDS,
   OTHER_CLOSE_CODE,
 } from "./metrics.ts";
 
@@ -29,12 +29,12 @@ const LIMITED_PER_KEY: readonly string[] = [RATE_LIMITS.PUBLISHES_PER_KEY.name, 
  * @param keyNames The names of the publish keys.
  */
 export function knownSeries(keyNames: readonly string[]): Record<CounterName | HistogramName, string[][]> {
-  const byKind = KINDS.map((kind) => [kind]);
+  const byKind = CHANNEL_KINDS.map((kind) => [kind]);
   const sources = [["redis", ""], ...keyNames.map((key) => ["http", key])];
   const limits = [...Object.values(RATE_LIMITS).map(({ name }) => name), ...CONNECTION_LIMITS];
   return {
     tidings_connections_opened_total: byKind,
-    tidings_connections_closed_total: product(KINDS, [
+    tidings_connections_closed_total: product(CHANNEL_KINDS, [
       ...Object.keys(CLOSE_CODES),
       ...CLIENT_CLOSE_CODES.map(String),
       OTHER_CLOSE_CODE,
@@ -55,7 +55,7 @@ export function knownSeries(keyNames: readonly string[]): Record<CounterName | H
     tidings_events_rejected_total: sources,
     tidings_deliveries_total: byKind,
     tidings_publish_to_send_seconds: [["http"], ["redis"]],
-    tidings_resumes_total: product(KINDS, ["recovered", "not_recovered"]),
+    tidings_resumes_total: product(CHANNEL_KINDS, ["recovered", "not_recovered"]),
     tidings_replayed_events_total: byKind,
     tidings_dead_letters_total: [[]],
     tidings_stream_gaps_total: [[]],

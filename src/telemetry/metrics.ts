@@ -174,10 +174,6 @@ export const FAULT_PLACES = [
 ] as const;
 export type FaultPlace = (typeof FAULT_PLACES)[number];
 
-/** The kinds of channels: values of the label `kind`. */
-export const KINDS = ["order", "products"] as const;
-export type Kind = (typeof KINDS)[number];
-
 /** Codes that clients close with (RFC 6455, section 7.4.1). 1006 stands for a close without a close frame. */
 export const CLIENT_CLOSE_CODES = [1000, 1001, 1005, 1006];
 /** Stands for the codes that are not listed: a client may send any code, and each would become a series. */

@@ -1,25 +1,31 @@
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
+import type { ChannelKind } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import type { Counters } from "./counters.ts";
-import { CLIENT_CLOSE_CODES, type FaultPlace, type Kind, OTHER_CLOSE_CODE } from "./metrics.ts";
+import { CLIENT_CLOSE_CODES, type FaultPlace, OTHER_CLOSE_CODE } from "./metrics.ts";
 
 /** The only code that increments metrics. Each counter and histogram is incremented in one place. */
 
 // Connections
 
-export function recordConnectionOpened(counters: Counters, kind: Kind): void {
+export function recordConnectionOpened(counters: Counters, kind: ChannelKind): void {
   counters.count("tidings_connections_opened_total", { kind });
 }
 
 /** @param seconds How long the socket was open; null when that is not known. */
-export function recordConnectionClosed(counters: Counters, kind: Kind, code: number, seconds: number | null): void {
+export function recordConnectionClosed(
+  counters: Counters,
+  kind: ChannelKind,
+  code: number,
+  seconds: number | null,
+): void {
   const isListed = code in CLOSE_CODES || CLIENT_CLOSE_CODES.includes(code);
   counters.count("tidings_connections_closed_total", { kind, code: isListed ? String(code) : OTHER_CLOSE_CODE });
   if (seconds !== null) counters.observe("tidings_connection_duration_seconds", { kind }, seconds);
 }
 
 /** Counts sockets that were gone without a close event. */
-export function recordConnectionsLost(counters: Counters, kind: Kind, lost: number): void {
+export function recordConnectionsLost(counters: Counters, kind: ChannelKind, lost: number): void {
   counters.count("tidings_connections_lost_total", { kind }, lost);
 }
 
@@ -29,7 +35,7 @@ export function recordConnectionRefused(counters: Counters, reason: string): voi
 }
 
 /** @param replayed How many missed events were replayed; null when the history did not reach back. */
-export function recordResume(counters: Counters, kind: Kind, replayed: number | null): void {
+export function recordResume(counters: Counters, kind: ChannelKind, replayed: number | null): void {
   const outcome = replayed === null ? "not_recovered" : "recovered";
   counters.count("tidings_resumes_total", { kind, outcome });
   counters.count("tidings_replayed_events_total", { kind }, replayed ?? 0);
@@ -98,7 +104,7 @@ export function recordRejected(counters: Counters, { via, key }: Source, times =
 }
 
 /** @param sent Events times the listeners each was sent to. */
-export function recordDeliveries(counters: Counters, kind: Kind, sent: number): void {
+export function recordDeliveries(counters: Counters, kind: ChannelKind, sent: number): void {
   counters.count("tidings_deliveries_total", { kind }, sent);
 }
 

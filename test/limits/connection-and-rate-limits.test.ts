@@ -61,7 +61,7 @@ describe("[promise 5] sockets of one user in one channel:", () => {
     for (let i = 0; i < CONNECTIONS_PER_USER; i++) sockets.push(await connect(`orders/${id}`, { token }));
     for (const socket of sockets) await listening(socket);
     sockets[0]?.close();
-    await eventually(async () => expect(await orderObject(id).connections()).toBe(CONNECTIONS_PER_USER - 1));
+    await eventually(async () => expect(await orderObject(id).countListeners()).toBe(CONNECTIONS_PER_USER - 1));
     await listening(await connect(`orders/${id}`, { token }));
   });
 

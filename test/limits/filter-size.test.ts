@@ -16,7 +16,7 @@ const emojiIds = (count: number) => Array.from({ length: count }, (_, i) => `${i
 const PROTOCOL_ERROR = { code: 4005, reason: "Protocol error" };
 
 async function connections(): Promise<number> {
-  return productsObject().connections();
+  return productsObject().countListeners();
 }
 
 test("fifty product ids of 80 emoji in the URL close with 4005, not 500", async () => {

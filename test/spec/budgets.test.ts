@@ -141,7 +141,7 @@ test("[promise 6] the alarm for tokens that expire one after another is set abou
   vi.useRealTimers();
   report("50 tokens expiring within 50 s, over 300 s", cost.alarmsSet, "alarms set");
   expect(cost.alarmsSet).toBeLessThanOrEqual(5);
-  expect(await orderObject(id).connections()).toBe(0);
+  expect(await orderObject(id).countListeners()).toBe(0);
 });
 
 test("a resume from a full history reads each event once", { timeout: 30_000 }, async () => {

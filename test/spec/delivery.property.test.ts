@@ -126,7 +126,7 @@ class World {
   async #gap(): Promise<void> {
     occurred.gap++;
     // An epoch that began after the gap was found would not be affected.
-    await this.#object.gap(Date.now() + 1000);
+    await this.#object.declareGap(Date.now() + 1000);
     this.#epoch = null;
   }
 

@@ -17,7 +17,7 @@ async function orderWithGap() {
   const event = { type: "order_shipped", data: { carrier: "UPS" }, id: "shipped" };
   await publish(`orders/${id}`, event);
   const before = await positionOf(id);
-  await env.ORDER_CHANNEL.getByName(`order_${id}`).gap(Date.now() + 1);
+  await env.ORDER_CHANNEL.getByName(`order_${id}`).declareGap(Date.now() + 1);
   return { id, event, before };
 }
 

@@ -54,7 +54,7 @@ describe("[promise 6] counting listeners is cheap:", () => {
     const id = await registerOrder();
     await listen(`orders/${id}`, { token });
     await eventually(async () => expect((await serviceHealth()).channel_details[`order_${id}`]).toBe(1));
-    const asked = vi.spyOn(OrderChannel.prototype, "connections");
+    const asked = vi.spyOn(OrderChannel.prototype, "countListeners");
     stopClock();
     // The channels of other tests are asked now.
     await hibernateAll();
@@ -77,7 +77,7 @@ describe("[promise 6] counting listeners is cheap:", () => {
 test("[promise 5] a channel that does not answer delays neither health nor metrics beyond their time limit", async () => {
   await listen(`orders/${await registerOrder()}`);
   await eventually(async () => expect((await serviceHealth()).total_connections).toBeGreaterThan(0));
-  const asked = vi.spyOn(OrderChannel.prototype, "connections").mockReturnValue(new Promise(() => {}));
+  const asked = vi.spyOn(OrderChannel.prototype, "countListeners").mockReturnValue(new Promise(() => {}));
   shortenTimers();
   stopClock();
   advanceClock(13 * 3_600_000);

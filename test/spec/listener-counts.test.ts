@@ -90,7 +90,7 @@ test("many health requests at once ask each channel once", async () => {
   const token = await mintToken();
   await each(Array(20).fill(null), async () => (await connect(`orders/${await registerOrder()}`, { token })).frame());
   await hibernateAll();
-  const asked = vi.spyOn(OrderChannel.prototype, "connections");
+  const asked = vi.spyOn(OrderChannel.prototype, "countListeners");
   stopClock();
   advanceClock(13 * 3_600_000);
   await Promise.all(Array.from({ length: 10 }, serviceHealth));

@@ -79,7 +79,7 @@ describe("the end of a connection is one line", () => {
       if (close === "client") socket.close();
       else await serviceRequest("DELETE", `/api/v1/orders/${id}`);
       await socket.closed();
-      await eventually(async () => expect(await orderObject(id).connections()).toBe(0));
+      await eventually(async () => expect(await orderObject(id).countListeners()).toBe(0));
       // Any further line about it would have been logged by the end of this publish.
       await publish(`orders/${id}`, { type: "order_shipped", data: {} });
       expect(linesOf(ray)).toEqual([

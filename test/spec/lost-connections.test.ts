@@ -48,7 +48,7 @@ test("a deploy that keeps the sockets of hibernating objects keeps their counts"
   }
   await hibernateAll();
   const before = await lost("order");
-  const asked = vi.spyOn(OrderChannel.prototype, "connections");
+  const asked = vi.spyOn(OrderChannel.prototype, "countListeners");
   const { channel_details } = await serviceHealth();
   for (const id of ids) expect(channel_details[`order_${id}`]).toBe(1);
   expect(await lost("order")).toBe(before);
@@ -60,7 +60,7 @@ test("sockets that vanish are noticed by a reader within a quarter of an hour", 
   const [id] = await listenToOrders(1);
   const before = await lost("order");
   const count = async () => (await serviceHealth()).channel_details[`order_${id}`];
-  vi.spyOn(OrderChannel.prototype, "connections").mockResolvedValue(0);
+  vi.spyOn(OrderChannel.prototype, "countListeners").mockResolvedValue(0);
   stopClock();
   advanceClock(14 * 60_000);
   expect(await count()).toBe(1);

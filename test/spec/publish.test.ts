@@ -28,7 +28,7 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
     ];
     await Promise.all([one.frame(), two.frame()]);
     one.close();
-    await eventually(async () => expect(await orderObject(id).connections()).toBe(1));
+    await eventually(async () => expect(await orderObject(id).countListeners()).toBe(1));
     expect((await publish(`orders/${id}`, STATUS)).receivers).toBe(1);
   });
 

@@ -122,5 +122,5 @@ test("a fault of a listener's message has the id of the request that opened the 
   expect(logged.mock.calls.map(([line]) => JSON.parse(String(line)))).toEqual([
     expect.objectContaining({ event: "fault", where: "message", request_id: RAY }),
   ]);
-  expect(await orderObject(id).connections()).toBe(0);
+  expect(await orderObject(id).countListeners()).toBe(0);
 });

@@ -61,7 +61,7 @@ export async function connectAndDisconnectAtRandom(size: { sockets: number; chan
       orders.filter(() => random() < 0.05),
       // Only a running object can be evicted, and this one may have hibernated.
       async (id) => {
-        await orderObject(id).connections();
+        await orderObject(id).countListeners();
         await evictDurableObject(orderObject(id));
       },
     );

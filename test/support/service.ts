@@ -104,7 +104,7 @@ export async function deploy(): Promise<void> {
     );
     // The test runtime only drops the sockets of running objects.
     for (const channel of Object.keys((await registry.overview(Number.POSITIVE_INFINITY)).channels)) {
-      await channelStub(env, channel)?.connections();
+      await channelStub(env, channel)?.countListeners();
     }
   }
   await evictAllDurableObjects({ webSockets: "close" });

@@ -17,13 +17,13 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     super(ctx, env, {
       name,
       migrations: [],
-      subject: (storage, config) => new Order(storage, orderId, config),
+      topic: (storage, config) => new Order(storage, orderId, config),
     });
     this.#orderId = orderId;
   }
 
   async register(registration: OrderRegistration, version: number | null): Promise<RegisterOutcome> {
-    const { subject: order, listeners, log, alarm } = this.core;
+    const { topic: order, listeners, log, alarm } = this.core;
     const now = Date.now();
     const { user_id, status, payment_status, version: last } = order.state();
     const plan = order.planRegistration(registration, version, now);
@@ -42,7 +42,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
   }
 
   async adopt(registration: OrderRegistration, requester: Requester): Promise<OrderRefusal | null> {
-    const { subject: order } = this.core;
+    const { topic: order } = this.core;
     const state = order.state();
     const user_id = state.user_id ?? registration.user_id;
     if (order.isDeleted()) return "order_not_found";
@@ -56,7 +56,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
   }
 
   async snapshot(requester: Requester): Promise<OrderResource | OrderRefusal> {
-    const { subject: order, log, name } = this.core;
+    const { topic: order, log, name } = this.core;
     const refusal = order.refusalFor(requester);
     if (refusal) return refusal;
     const { user_id, status, payment_status } = order.state();
@@ -72,8 +72,8 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     };
   }
 
-  async ticketGeneration(): Promise<string | null> {
-    const { subject: order } = this.core;
+  async ensureTicketGeneration(): Promise<string | null> {
+    const { topic: order } = this.core;
     if (!order.isKnown()) return null;
     const state = order.state();
     if (state.ticketGeneration !== null) return state.ticketGeneration;

@@ -2,13 +2,13 @@ import type { Config } from "../../config/config.ts";
 import { orderChannelName } from "../../protocol/names.ts";
 import type { AcceptedEvent, OrderRegistration } from "../../protocol/publish.ts";
 import type { OrderRefusal, Requester } from "../contract.ts";
-import type { Applied, Revocation, Subject } from "../core.ts";
+import type { Applied, Revocation, Topic } from "../core.ts";
 import type { Storage } from "../storage.ts";
 import { applyOrderEvent, applyRegistration, type ChangeContext, mayListen, type OrderChange } from "./order-rules.ts";
 import { fromStored, type OrderState, storedOrder, toStored, UNKNOWN_ORDER } from "./order-state.ts";
 
 /** One order's stored state, and who may listen to it. */
-export class Order implements Subject {
+export class Order implements Topic {
   readonly kind = "order";
   readonly hasProductFilter = false;
   readonly #storage: Storage;

@@ -9,7 +9,7 @@ export class ProductsChannel extends Channel<Products> {
     super(ctx, env, {
       name: PRODUCTS_CHANNEL,
       migrations: PRODUCT_MIGRATIONS,
-      subject: (storage, config) => new Products(storage, config.historyTtlMs),
+      topic: (storage, config) => new Products(storage, config.historyTtlMs),
     });
   }
 }

@@ -1,7 +1,7 @@
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import type { Identity } from "../contract.ts";
-import type { Applied, Subject } from "../core.ts";
+import type { Applied, Topic } from "../core.ts";
 import type { Migrations } from "../layout.ts";
 import type { Storage } from "../storage.ts";
 import { applyProductEvent, type ProductState } from "./product-rules.ts";
@@ -13,7 +13,7 @@ export const PRODUCT_MIGRATIONS: Migrations = [
 ];
 
 /** The stored state of all products: the version last applied to each. */
-export class Products implements Subject {
+export class Products implements Topic {
   readonly kind = "products";
   readonly hasProductFilter = true;
   readonly #storage: Storage;

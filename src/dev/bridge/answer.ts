@@ -68,8 +68,8 @@ function answerSubscription(
   if (!channel || others.length > 0)
     throw new BridgeRefusal(400, `ERR wrong number of arguments for '${kind}' command`);
   count(kind.toUpperCase());
-  const topic = { channel: percentDecoded(channel).toString(), isPattern: kind === "psubscribe" };
-  return streamMessages(response, redisUrl, topic);
+  const target = { channel: percentDecoded(channel).toString(), isPattern: kind === "psubscribe" };
+  return streamMessages(response, redisUrl, target);
 }
 
 /** @throws {BridgeRefusal} for a command that Upstash does not run. */

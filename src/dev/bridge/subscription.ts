@@ -2,7 +2,7 @@ import type { ServerResponse } from "node:http";
 import { createClient } from "@redis/client";
 import { inTime, REDIS_TIMEOUT_MS } from "../../cli/redis/connection.ts";
 
-interface Topic {
+interface SubscriptionTarget {
   /** A channel, or a pattern of channels. */
   channel: string;
   isPattern: boolean;
@@ -13,8 +13,12 @@ interface Topic {
  * disconnected listener misses messages: there are no ids and no replay.
  * @throws {RedisUnavailable} before anything was sent.
  */
-export async function streamMessages(response: ServerResponse, redisUrl: string, topic: Topic): Promise<void> {
-  const { channel, isPattern } = topic;
+export async function streamMessages(
+  response: ServerResponse,
+  redisUrl: string,
+  target: SubscriptionTarget,
+): Promise<void> {
+  const { channel, isPattern } = target;
   // The first message may arrive together with the confirmation, which has to be sent first.
   const begin = () => {
     if (response.headersSent) return;
@@ -22,7 +26,7 @@ export async function streamMessages(response: ServerResponse, redisUrl: string,
     response.write(serverSentEvent(isPattern ? "psubscribe" : "subscribe", channel, "1"));
   };
   const closed = new Promise((resolve) => response.once("close", resolve));
-  const subscription = await subscribe(redisUrl, topic, (message, from) => {
+  const subscription = await subscribe(redisUrl, target, (message, from) => {
     begin();
     const origin = isPattern ? ["pmessage", channel, from.toString()] : ["message", channel];
     response.write(serverSentEvent(...origin, message.toString()));
@@ -47,7 +51,7 @@ function serverSentEvent(...parts: string[]): string {
  */
 async function subscribe(
   redisUrl: string,
-  { channel, isPattern }: Topic,
+  { channel, isPattern }: SubscriptionTarget,
   onMessage: (message: Buffer, channel: Buffer) => void,
 ): Promise<{ ended: Promise<void>; close(): void }> {
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();

@@ -3,11 +3,11 @@ import { registryStubs, relayStub } from "../../channels/directory.ts";
 import { configOf } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
 import { RELAY_PROBLEMS } from "../../protocol/health.ts";
+import { CHANNEL_KINDS } from "../../protocol/names.ts";
 import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { knownSeries } from "../../telemetry/known-series.ts";
 import { logFault } from "../../telemetry/log.ts";
-import type { Kind } from "../../telemetry/metrics.ts";
 import { recordRelayTotals } from "../../telemetry/record.ts";
 import { requireService } from "../auth/require.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
@@ -29,7 +29,7 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
     throw new Refusal("unavailable");
   });
   for (const { counted } of shards) counts.add(counted);
-  for (const kind of ["order", "products"] as const satisfies Kind[]) {
+  for (const kind of CHANNEL_KINDS) {
     const sum = (what: "channels" | "connections") => shards.reduce((sum, { kinds }) => sum + kinds[kind][what], 0);
     gauges.push({ name: "tidings_connections", labels: { kind }, value: sum("connections") });
     gauges.push({ name: "tidings_channels", labels: { kind }, value: sum("channels") });

@@ -29,7 +29,7 @@ export async function createTicket(c: Context<HonoEnv>): Promise<Response> {
   }
   const { ttl_seconds } = await readValid(c.req.raw, ticketRequest);
 
-  const generation = await orderStub(c.env, orderId).ticketGeneration();
+  const generation = await orderStub(c.env, orderId).ensureTicketGeneration();
   if (generation === null) throw new Refusal("order_not_found");
   const expiresAt = Math.floor(Date.now() / 1000) + ttl_seconds;
   const ticket = await issueTicket(config, { orderId, generation }, expiresAt);

@@ -29,9 +29,9 @@ export class OrderChannel extends ServiceOrderChannel {
     return super.deliver(events, source);
   }
 
-  override async gap(gapAt: number): Promise<void> {
+  override async declareGap(gapAt: number): Promise<void> {
     this.#failForNow();
-    return super.gap(gapAt);
+    return super.declareGap(gapAt);
   }
 
   #failForNow(): void {
