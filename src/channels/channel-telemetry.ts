@@ -1,6 +1,7 @@
 import type { Env } from "../config/env.ts";
 import type { ChannelKind, ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
+import { registryStub } from "../registry/directory.ts";
 import { logConnectionEnd } from "../telemetry/log.ts";
 import {
   recordAuthFailure,
@@ -12,7 +13,6 @@ import {
   recordResume,
 } from "../telemetry/record.ts";
 import { Reporter } from "../telemetry/reporter.ts";
-import { registryStub } from "./directory.ts";
 import type { Listener } from "./listeners/listener.ts";
 import type { ListenersObserver } from "./listeners/listeners.ts";
 

@@ -1,8 +1,7 @@
 import type { Env } from "../config/env.ts";
 import { orderChannelName, PRODUCTS_CHANNEL, parseChannelName } from "../protocol/names.ts";
-import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 
-/** The addresses of all Durable Objects: no other module turns a name into a stub. */
+/** The addresses of channel objects: no other module turns a channel's name into a stub. */
 
 export function orderStub(env: Env, orderId: string) {
   return env.ORDER_CHANNEL.getByName(orderChannelName(orderId));
@@ -17,35 +16,4 @@ export function channelStub(env: Env, name: string) {
   const channel = parseChannelName(name);
   if (!channel) return null;
   return channel.orderId === null ? productsStub(env) : orderStub(env, channel.orderId);
-}
-
-/**
- * How many registries share the channels: as many as one request may call at the same time, because health and metrics
- * call all of them. A change would move channels to registries that do not know them until they report again.
- */
-const REGISTRY_SHARDS = MAX_CONCURRENT_CALLS;
-
-/** Returns the registry of a channel, or of any other reporter by its name. */
-export function registryStub(env: Env, channel: string) {
-  return registryShard(env, hash(channel) % REGISTRY_SHARDS);
-}
-
-/** Returns all registries. */
-export function registryStubs(env: Env) {
-  return Array.from({ length: REGISTRY_SHARDS }, (_, shard) => registryShard(env, shard));
-}
-
-function registryShard(env: Env, shard: number) {
-  return env.CHANNEL_REGISTRY.getByName(`registry-${shard}`);
-}
-
-/** FNV-1a (RFC 9923, 32 bits). Must never change, for the same reason as `REGISTRY_SHARDS`. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
-  return value;
-}
-
-export function relayStub(env: Env) {
-  return env.STREAM_RELAY.getByName("relay");
 }

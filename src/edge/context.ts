@@ -1,8 +1,8 @@
 import type { Context } from "hono";
 import { matchedRoutes } from "hono/route";
-import { registryStub } from "../channels/directory.ts";
 import type { Env } from "../config/env.ts";
 import { WAIT_UNTIL_MS } from "../protocol/platform-limits.ts";
+import { registryStub } from "../registry/directory.ts";
 import type { CounterSnapshot, Counters } from "../telemetry/counters.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 

@@ -1,8 +1,9 @@
-import { registryStub, relayStub } from "../channels/directory.ts";
 import { configOf } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
+import { registryStub } from "../registry/directory.ts";
 import { logFault } from "../telemetry/log.ts";
 import { Reporter } from "../telemetry/reporter.ts";
+import { relayStub } from "./redis/directory.ts";
 
 /**
  * Handles the cron trigger, once a minute: wakes the relay, which may have lost its alarm, and which does not poll

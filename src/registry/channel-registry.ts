@@ -1,7 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
-import { channelStub, relayStub } from "../channels/directory.ts";
+import { channelStub } from "../channels/directory.ts";
 import { configOf } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
+import { relayStub } from "../ingress/redis/directory.ts";
 import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { writeDataPoints } from "../telemetry/analytics.ts";
 import { type CounterSnapshot, Counters } from "../telemetry/counters.ts";

@@ -1,9 +1,9 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { registryStub } from "../../src/channels/directory.ts";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
+import { registryStub } from "../../src/registry/directory.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { serviceHealth } from "../support/listener-counts-scenario.ts";

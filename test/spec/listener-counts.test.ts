@@ -1,10 +1,10 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { registryStubs } from "../../src/channels/directory.ts";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { MAX_LISTED_CHANNELS } from "../../src/protocol/health.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
+import { registryStubs } from "../../src/registry/directory.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { connectAndDisconnectAtRandom, each, serviceHealth } from "../support/listener-counts-scenario.ts";

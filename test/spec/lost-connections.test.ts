@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
-import { registryStubs } from "../../src/channels/directory.ts";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
+import { registryStubs } from "../../src/registry/directory.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { serviceHealth } from "../support/listener-counts-scenario.ts";

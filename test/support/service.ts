@@ -1,9 +1,10 @@
 import { evictAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
-import { channelStub, registryStubs } from "../../src/channels/directory.ts";
+import { channelStub } from "../../src/channels/directory.ts";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
 import type { ChannelRegistry } from "../../src/registry/channel-registry.ts";
+import { registryStubs } from "../../src/registry/directory.ts";
 import { StoredCounts } from "../../src/registry/stored-counts.ts";
 import { eventually } from "./eventually.ts";
 import { rememberPayload } from "./leak-guard/rules.ts";

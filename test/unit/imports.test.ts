@@ -15,13 +15,15 @@ const folderOf = (file: string, folders: string[]) =>
   folders.filter((folder) => file.startsWith(folder)).sort((a, b) => b.length - a.length)[0];
 
 const CONTRACTS = ["channels/contract.ts", "registry/contract.ts", "ingress/redis/contract.ts"];
-const SHARED = ["protocol/", "telemetry/", "config/", "channels/directory.ts", ...CONTRACTS];
+/** The addresses of objects, each beside the classes it stands for. */
+const DIRECTORIES = ["channels/directory.ts", "registry/directory.ts", "ingress/redis/directory.ts"];
+const SHARED = ["protocol/", "telemetry/", "config/", ...DIRECTORIES, ...CONTRACTS];
 /** What each folder may import of ours, besides itself. Nothing imports site, cli, dev or test, but dev uses cli. */
 const MAY_IMPORT: Record<string, string[]> = {
   "protocol/": [],
   "telemetry/": ["protocol/"],
   "config/": ["protocol/", ...CONTRACTS],
-  "channels/": ["protocol/", "telemetry/", "config/", ...CONTRACTS],
+  "channels/": ["protocol/", "telemetry/", "config/", "registry/directory.ts", ...CONTRACTS],
   "registry/": SHARED,
   "ingress/": SHARED,
   "edge/": [...SHARED, "channels/handshake.ts", "ingress/dispatch.ts"],

@@ -1,9 +1,10 @@
 import type { Context } from "hono";
-import { registryStubs, relayStub } from "../../channels/directory.ts";
 import { configOf } from "../../config/config.ts";
 import type { RelayStatus } from "../../ingress/redis/contract.ts";
+import { relayStub } from "../../ingress/redis/directory.ts";
 import { type Health, MAX_LISTED_CHANNELS } from "../../protocol/health.ts";
 import type { Overview } from "../../registry/contract.ts";
+import { registryStubs } from "../../registry/directory.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { bearerToken } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";

@@ -1,9 +1,10 @@
 import type { Context } from "hono";
-import { registryStubs, relayStub } from "../../channels/directory.ts";
 import { configOf } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
+import { relayStub } from "../../ingress/redis/directory.ts";
 import { RELAY_PROBLEMS } from "../../protocol/health.ts";
 import { CHANNEL_KINDS } from "../../protocol/names.ts";
+import { registryStubs } from "../../registry/directory.ts";
 import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { knownSeries } from "../../telemetry/known-series.ts";

@@ -1,7 +1,7 @@
-import { registryStub } from "../../channels/directory.ts";
 import type { RedisConfig } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
 import { RELAY_PROBLEMS, type RelayProblem } from "../../protocol/health.ts";
+import { registryStub } from "../../registry/directory.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { recordRejected } from "../../telemetry/record.ts";
 import { Reporter } from "../../telemetry/reporter.ts";

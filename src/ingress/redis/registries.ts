@@ -1,5 +1,5 @@
-import { registryStubs } from "../../channels/directory.ts";
 import type { Env } from "../../config/env.ts";
+import { registryStubs } from "../../registry/directory.ts";
 
 /** What the relay asks of all registries together. */
 export class Registries {

@@ -1,0 +1,31 @@
+import type { Env } from "../config/env.ts";
+import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
+
+/** The addresses of the registries. */
+
+/**
+ * How many registries share the channels: as many as one request may call at the same time, because health and metrics
+ * call all of them. A change would move channels to registries that do not know them until they report again.
+ */
+const REGISTRY_SHARDS = MAX_CONCURRENT_CALLS;
+
+/** Returns the registry of a channel, or of any other reporter by its name. */
+export function registryStub(env: Env, channel: string) {
+  return registryShard(env, hash(channel) % REGISTRY_SHARDS);
+}
+
+/** Returns all registries. */
+export function registryStubs(env: Env) {
+  return Array.from({ length: REGISTRY_SHARDS }, (_, shard) => registryShard(env, shard));
+}
+
+function registryShard(env: Env, shard: number) {
+  return env.CHANNEL_REGISTRY.getByName(`registry-${shard}`);
+}
+
+/** FNV-1a (RFC 9923, 32 bits). Must never change, for the same reason as `REGISTRY_SHARDS`. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return value;
+}
