@@ -111,7 +111,8 @@ export class Listeners {
     const receivers = new Array<number>(frames.length).fill(0);
     const packed = new Map<string, string[]>();
     const lengths = frames.map(({ text }) => text.length);
-    const bytes = frames.map(({ text }) => utf8Length(text));
+    // Counted when the first plain listener needs it: it reads every character.
+    let bytes: number[] | null = null;
     const position = this.#positionAfter(frames, now);
     for (const [socket, listener] of this.#open) {
       if (now >= listener.expiresAt) {
@@ -122,8 +123,12 @@ export class Listeners {
       for (const index of sent) receivers[index] = (receivers[index] ?? 0) + 1;
       if (position !== null && isBehind(listener, frames, sent)) this.sendControl(socket, position);
       if (sent.length === 0) continue;
-      if (listener.speaksV1) this.#controlFlow(socket, frames, sent, lengths);
-      else this.#plainBudget.sent(socket, sumOf(bytes, sent), now);
+      if (listener.speaksV1) {
+        this.#controlFlow(socket, frames, sent, lengths);
+      } else {
+        bytes ??= frames.map(({ text }) => utf8Length(text));
+        this.#plainBudget.sent(socket, sumOf(bytes, sent), now);
+      }
     }
     for (const socket of this.#plainBudget.takeExcess()) this.close(socket, "too_slow");
     return receivers;

@@ -12,6 +12,8 @@ export class PlainBudget<Socket extends object> {
   #minute = 0;
   #bySocket = new Map<Socket, number>();
   #total = 0;
+  /** Sockets over their own limit, noted as they exceed it: a search in every broadcast would visit all sockets. */
+  readonly #excess = new Set<Socket>();
 
   constructor(maxPerSocket: number, maxInAll = MAX_PLAIN_BYTES_PER_OBJECT_MINUTE) {
     this.#maxPerSocket = maxPerSocket;
@@ -26,26 +28,29 @@ export class PlainBudget<Socket extends object> {
       this.#bySocket = new Map();
       this.#total = 0;
     }
-    this.#bySocket.set(socket, (this.#bySocket.get(socket) ?? 0) + bytes);
+    const sent = (this.#bySocket.get(socket) ?? 0) + bytes;
+    this.#bySocket.set(socket, sent);
     this.#total += bytes;
+    if (sent > this.#maxPerSocket) this.#excess.add(socket);
   }
 
   /** Removes and returns the sockets to close: those over their own limit, then the largest until all fit together. */
   takeExcess(): Socket[] {
-    const excess: Socket[] = [];
-    const take = (socket: Socket, bytes: number) => {
+    const excess = [...this.#excess];
+    for (const socket of excess) this.#remove(socket);
+    this.#excess.clear();
+    if (this.#total <= this.#maxInAll) return excess;
+    const largestFirst = [...this.#bySocket].sort(([, a], [, b]) => b - a);
+    for (const [socket] of largestFirst) {
+      if (this.#total <= this.#maxInAll) break;
+      this.#remove(socket);
       excess.push(socket);
-      this.#bySocket.delete(socket);
-      this.#total -= bytes;
-    };
-    for (const [socket, bytes] of this.#bySocket) if (bytes > this.#maxPerSocket) take(socket, bytes);
-    if (this.#total > this.#maxInAll) {
-      const largestFirst = [...this.#bySocket].sort(([, a], [, b]) => b - a);
-      for (const [socket, bytes] of largestFirst) {
-        if (this.#total <= this.#maxInAll) break;
-        take(socket, bytes);
-      }
     }
     return excess;
+  }
+
+  #remove(socket: Socket): void {
+    this.#total -= this.#bySocket.get(socket) ?? 0;
+    this.#bySocket.delete(socket);
   }
 }
