@@ -27,6 +27,7 @@ export class MemoryStorage {
       const rows = /^\s*SELECT/i.test(query) ? statement.all(...bindings) : [];
       if (!/^\s*SELECT/i.test(query)) this.rowsWritten += Number(statement.run(...bindings).changes);
       return {
+        [Symbol.iterator]: () => rows.values(),
         toArray: () => rows,
         one: () => {
           if (rows.length !== 1) throw new Error(`${rows.length} rows, not one`);

@@ -6,8 +6,8 @@ import type { RedisCommand } from "../redis/connection.ts";
 import type { RedisSession } from "../redis/session.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 
-/** Letters in one read, each of 64 KB at most. */
-const LETTERS_PER_READ = 100;
+/** Letters in one read, each of little more than 512 KB at most: a reply of Upstash may have 10 MB. */
+const LETTERS_PER_READ = 16;
 /** Characters in one request; Upstash accepts at least 1 MB. */
 const MAX_RETRY_REQUEST_LENGTH = 512 * 1024;
 

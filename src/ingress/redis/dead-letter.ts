@@ -1,5 +1,6 @@
 import type { DeadLetterCode } from "../../protocol/dead-letters.ts";
-import { MAX_ENTRY_LENGTH, type StreamEntry } from "./entry.ts";
+import { utf8Length } from "../../protocol/utf8.ts";
+import type { StreamEntry } from "./entry.ts";
 
 /** An entry that cannot be delivered. Pure. */
 export interface DeadLetter {
@@ -14,19 +15,32 @@ export interface DeadLetter {
 /** What a dead letter keeps of an oversized entry. */
 const MAX_FIELDS = 50;
 const MAX_NAME_LENGTH = 256;
+/** The fields as JSON. A row of the relay may have 2 MB (Durable Objects limits), a request to Upstash 1 MB. */
+export const MAX_KEPT_BYTES = 512 * 1024;
+/** A reason quotes the names of fields, which the publisher chose. */
+const MAX_REASON_LENGTH = 1000;
 
 /** Makes a dead letter of an entry that may be too large to keep whole. */
 export function toDeadLetter({ id, fields }: StreamEntry, code: DeadLetterCode, reason: string): DeadLetter {
-  const kept = fields
-    .slice(0, MAX_FIELDS)
-    .map(([name, value]): [string, string] => [name.slice(0, MAX_NAME_LENGTH), shortened(value)]);
-  const isCut =
-    fields.length > MAX_FIELDS ||
-    fields.some(([name, value]) => name.length > MAX_NAME_LENGTH || value.length > MAX_ENTRY_LENGTH);
-  return { entry: { id, fields: kept }, code, reason, isCut };
+  const isSmall =
+    fields.length <= MAX_FIELDS &&
+    fields.every(([name]) => name.length <= MAX_NAME_LENGTH) &&
+    utf8Length(JSON.stringify(fields)) <= MAX_KEPT_BYTES;
+  const kept = isSmall ? fields : cut(fields);
+  return { entry: { id, fields: kept }, code, reason: beginning(reason, MAX_REASON_LENGTH), isCut: !isSmall };
 }
 
-function shortened(value: string): string {
-  if (value.length <= MAX_ENTRY_LENGTH) return value;
-  return `${value.slice(0, MAX_ENTRY_LENGTH)}… (${value.length} characters)`;
+/** Shortens the longest values, so that what identifies the event, such as its channel, usually stays whole. */
+function cut(fields: StreamEntry["fields"]): StreamEntry["fields"] {
+  for (let maxLength = MAX_KEPT_BYTES; ; maxLength = Math.floor(maxLength / 2)) {
+    const kept = fields
+      .slice(0, MAX_FIELDS)
+      .map(([name, value]): [string, string] => [beginning(name, MAX_NAME_LENGTH), beginning(value, maxLength)]);
+    // Measured as it is stored: an escaped character takes up to six bytes.
+    if (utf8Length(JSON.stringify(kept)) <= MAX_KEPT_BYTES) return kept;
+  }
+}
+
+function beginning(text: string, maxLength: number): string {
+  return text.length <= maxLength ? text : `${text.slice(0, maxLength).toWellFormed()}… (${text.length} characters)`;
 }

@@ -8,8 +8,6 @@ import type { RelayStore } from "./relay-store.ts";
 const MAX_DEAD_LETTERS = 100_000;
 /** Dead letters written in one pass; the rest follows in the next, so that the stream is read meanwhile. */
 const MAX_PER_PASS = 5000;
-/** Dead letters loaded at a time; each may have 64 KB or more. */
-const MAX_LOADED = 500;
 /** Characters in one request; Upstash accepts at least 1 MB. */
 const MAX_REQUEST_LENGTH = 512 * 1024;
 
@@ -20,13 +18,13 @@ const MAX_REQUEST_LENGTH = 512 * 1024;
  */
 export async function writeDeadLetters(client: RedisClient, store: RelayStore): Promise<boolean> {
   for (let written = 0; written < MAX_PER_PASS; ) {
-    const letters = store.pendingDeadLetters(MAX_LOADED);
+    const letters = store.pendingDeadLetters();
+    if (letters.length === 0) return false;
     for (const chunk of inRequests(letters)) {
       await write(client, chunk);
       store.removeDeadLetters(chunk.map(({ row }) => row));
     }
     written += letters.length;
-    if (letters.length < MAX_LOADED) return false;
   }
   return true;
 }

@@ -184,7 +184,7 @@ export class Pipeline {
       this.#inBackground(async () => {
         await this.#delivery.retryDue();
         // A pass writes the dead letters of a channel that was given up.
-        if (this.store.pendingDeadLetters(1).length > 0) await this.#run();
+        if (this.store.hasDeadLetters) await this.#run();
         await this.#plan();
       });
     }

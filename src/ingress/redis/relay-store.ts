@@ -26,6 +26,8 @@ export interface FailingChannel {
 
 /** Events of a channel share a row up to this many characters; a row may have 2 MB (Durable Objects limits). */
 const MAX_ROW_LENGTH = 512 * 1024;
+/** Characters of dead letters loaded at a time: bounds memory. */
+const MAX_LOADED_LENGTH = 4 * 1024 * 1024;
 
 /**
  * Stores the relay's cursor, the outbox (events read but not delivered yet) and the dead letters not yet written to
@@ -180,12 +182,21 @@ export class RelayStore {
     this.#storage.sql.exec("DELETE FROM failing WHERE channel = ?", channel);
   }
 
-  /** Returns the oldest dead letters that are not in Redis yet. */
-  pendingDeadLetters(limit: number): (DeadLetter & { row: number })[] {
-    return this.#storage.sql
-      .exec("SELECT row, letter FROM dead ORDER BY row LIMIT ?", limit)
-      .toArray()
-      .map(({ row, letter }) => ({ row: Number(row), ...parseStoredLetter(String(letter)) }));
+  get hasDeadLetters(): boolean {
+    return this.#storage.sql.exec("SELECT 1 FROM dead LIMIT 1").toArray().length > 0;
+  }
+
+  /** Returns the oldest dead letters that are not in Redis yet, as many as fit in memory; none when none is left. */
+  pendingDeadLetters(): (DeadLetter & { row: number })[] {
+    const letters: (DeadLetter & { row: number })[] = [];
+    let length = 0;
+    for (const { row, letter } of this.#storage.sql.exec("SELECT row, letter FROM dead ORDER BY row")) {
+      const text = String(letter);
+      letters.push({ row: Number(row), ...parseStoredLetter(text) });
+      length += text.length;
+      if (length >= MAX_LOADED_LENGTH) break;
+    }
+    return letters;
   }
 
   /** Removes and counts dead letters that were written to Redis. */

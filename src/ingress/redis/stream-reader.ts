@@ -1,5 +1,5 @@
 import type { AcceptedEvent } from "../../protocol/publish.ts";
-import { entryLength } from "../../protocol/stream.ts";
+import { entryFields, entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
 import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
 import { entryTime, type ReadEntry, readEntry, type StreamEntry } from "./entry.ts";
@@ -160,8 +160,7 @@ export class StreamReader {
       const fallbackId = this.#store.memory.hasId(entry.id) ? key : entry.id;
       const read = invalid.has(entry.id) ? NOT_UTF8 : readEntry(entry, now, fallbackId);
       if (!read.ok) rejected.push(toDeadLetter(entry, read.code, read.reason));
-      else if (isFull(read.event.channel))
-        rejected.push(toDeadLetter(entry, "channel_full", "too many events wait for its channel"));
+      else if (isFull(read.event.channel)) rejected.push(fullChannel(entry.id, read.event));
       else events.push(read.event);
     }
     const change = {
@@ -211,6 +210,11 @@ export class StreamReader {
       throw error;
     }
   }
+}
+
+/** Keeps the event as it was read: the entry itself may be too large to keep whole, and then cannot be retried. */
+function fullChannel(id: string, event: AcceptedEvent): DeadLetter {
+  return toDeadLetter({ id, fields: entryFields(event) }, "channel_full", "too many events wait for its channel");
 }
 
 function memoized<T>(answer: (key: string) => T): (key: string) => T {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { toDeadLetter } from "../../../src/ingress/redis/dead-letter.ts";
 import { RelayStore } from "../../../src/ingress/redis/relay-store.ts";
 import type { AcceptedEvent } from "../../../src/protocol/publish.ts";
 import { MemoryStorage } from "../../support/object-storage.ts";
@@ -104,7 +105,7 @@ describe("a stored row that cannot be read", () => {
     }
     store.append([event("a")], [], {});
     expect(store.nextRow(CHANNEL)?.events.map(({ id }) => id)).toEqual(["a"]);
-    const letters = store.pendingDeadLetters(10);
+    const letters = store.pendingDeadLetters();
     expect(letters.map(({ code }) => code)).toEqual(["unreadable_row", "unreadable_row", "unreadable_row"]);
     expect(letters[0]?.entry.fields).toEqual([
       ["channel", CHANNEL],
@@ -125,11 +126,29 @@ describe("a stored row that cannot be read", () => {
     storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 1, "{broken");
     const first = { entry: { id: "1-1", fields: [["channel", "x"]] }, reason: "lacks type" };
     storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 2, JSON.stringify(first));
-    expect(store.pendingDeadLetters(10)).toMatchObject([
+    expect(store.pendingDeadLetters()).toMatchObject([
       { row: 1, code: "unreadable_row" },
       { row: 2, ...first, code: "not_an_event" },
     ]);
   });
+});
+
+test("dead letters are loaded a few megabytes at a time, in order", () => {
+  const { store } = storeWith(undefined);
+  const ids = Array.from({ length: 20 }, (_, i) => `${i}-1`);
+  const letters = ids.map((id) =>
+    toDeadLetter({ id, fields: [["data", "x".repeat(500_000)]] }, "not_an_event", "lacks type"),
+  );
+  store.append([], letters, {});
+  const loaded: string[] = [];
+  while (store.hasDeadLetters) {
+    const page = store.pendingDeadLetters();
+    expect(page.length).toBeLessThan(10);
+    loaded.push(...page.map(({ entry }) => entry.id));
+    store.removeDeadLetters(page.map(({ row }) => row));
+  }
+  expect(loaded).toEqual(ids);
+  expect(store.state.deadLetters).toBe(20);
 });
 
 test("an event that the first version stored without its time counts from now", () => {
