@@ -17,8 +17,9 @@ export interface Config {
     /** The required `aud`; null accepts any. */
     audience: string | null;
   };
-  /** The claim that holds a user's role or roles. */
+  /** The claims of a user's roles and id: a name, or a dotted path. */
   roleClaim: string;
+  userIdClaim: string;
   adminRoles: ReadonlySet<string>;
   /** The shop's API, which knows the owners of unregistered orders; without a trailing slash. */
   ordersApiUrl: string | null;
@@ -101,6 +102,7 @@ function toConfig(settings: Settings): Config {
       audience: settings.JWT_AUDIENCE ?? null,
     },
     roleClaim: settings.ROLE_CLAIM,
+    userIdClaim: settings.USER_ID_CLAIM,
     adminRoles: new Set(settings.ADMIN_ROLES),
     ordersApiUrl: settings.ORDERS_API_URL ?? null,
     historyLimit: settings.HISTORY_LIMIT,

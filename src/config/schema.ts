@@ -6,6 +6,7 @@ import {
 } from "../protocol/limits.ts";
 import { MAX_SOCKETS_PER_OBJECT } from "../protocol/platform-limits.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
+import { claimPath } from "./claims.ts";
 import {
   algorithms,
   HMAC_ALGORITHMS,
@@ -75,7 +76,8 @@ const settings = z.object({
   JWT_SECRET: secrets.prefault("").meta({ isSecret: true }),
   JWT_ISSUER: z.string().optional(),
   JWT_AUDIENCE: z.string().optional(),
-  ROLE_CLAIM: text("role"),
+  ROLE_CLAIM: claimPath("role"),
+  USER_ID_CLAIM: claimPath("sub"),
   ADMIN_ROLES: text("admin").transform(splitList),
   ORDERS_API_URL: baseUrl.optional().meta({ example: "https://api.shop.example/api/v1/orders" }),
   PUBLISH_KEYS: publishKeys.prefault("").meta({ isSecret: true }),

@@ -13,25 +13,38 @@ import { logFault, logRefusal } from "../telemetry/log.ts";
 import { recordAuthFailure } from "../telemetry/record.ts";
 import { flush, type HonoEnv, record, requestIdOf, routeOf } from "./context.ts";
 
+/** Why a credential was refused, in detail: for the log and the metrics, never for the client. */
+export interface RefusedCredential {
+  /** One of a fixed set, a metric's label. */
+  reason: string;
+  /** The token's claim that is missing or wrong. */
+  claim?: string;
+}
+
 /** A refused request. Thrown anywhere within a route; `answerError` turns it into the response. */
 export class Refusal extends Error {
   readonly reason: HttpRefusal;
   readonly problem: Problem;
   readonly headers: Record<string, string>;
-  /** Why a credential was refused, in detail: for the log and the metrics, never for the client. */
-  readonly reasonDetail: string | undefined;
+  /** What was wrong with a credential. */
+  readonly credential: RefusedCredential | undefined;
 
   constructor(
     reason: HttpRefusal,
-    more: { detail?: string; errors?: FieldError[]; headers?: Record<string, string>; reasonDetail?: string } = {},
+    more: {
+      detail?: string;
+      errors?: FieldError[];
+      headers?: Record<string, string>;
+      credential?: RefusedCredential;
+    } = {},
   ) {
-    const { headers = {}, reasonDetail, ...rest } = more;
+    const { headers = {}, credential, ...rest } = more;
     super(REFUSALS[reason].title);
     this.name = "Refusal";
     this.reason = reason;
     this.problem = problem(reason, rest);
     this.headers = headers;
-    this.reasonDetail = reasonDetail;
+    this.credential = credential;
   }
 }
 
@@ -63,20 +76,20 @@ const RETRY_AFTER_SECONDS = 5;
 export function answerError(error: unknown, c: Context<HonoEnv>): Response {
   const refusal = toRefusal(error, c);
   const code = REFUSALS[refusal.reason].status;
-  recordRefusal(c, refusal.reason, code, refusal.reasonDetail);
+  recordRefusal(c, refusal.reason, code, refusal.credential);
   return respond(refusal, c);
 }
 
 /**
  * Logs and counts a refusal, with the name of the publish key if one was presented.
  * @param code The HTTP status or the WebSocket close code.
- * @param reasonDetail Why a credential was refused, in detail.
+ * @param credential What was wrong with the credential, if it caused the refusal.
  */
 export function recordRefusal(
   c: Context<HonoEnv>,
   reason: RefusalReason,
   code: number,
-  reasonDetail: string | undefined,
+  credential: RefusedCredential | undefined,
 ): void {
   const key = c.get("keyName");
   logRefusal({
@@ -86,9 +99,10 @@ export function recordRefusal(
     reason,
     code,
     ...(key !== undefined && { key }),
-    ...(reasonDetail !== undefined && { reason_detail: reasonDetail }),
+    ...(credential && { reason_detail: credential.reason }),
+    ...(credential?.claim !== undefined && { claim: credential.claim }),
   });
-  if (reasonDetail !== undefined) record(c, (counters) => recordAuthFailure(counters, reasonDetail));
+  if (credential) record(c, (counters) => recordAuthFailure(counters, credential.reason));
 }
 
 function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {

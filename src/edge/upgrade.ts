@@ -6,7 +6,7 @@ import { REFUSALS, type SocketRefusal } from "../protocol/refusals.ts";
 import { recordConnectionRefused } from "../telemetry/record.ts";
 import { speaksSubprotocol } from "./auth/credentials.ts";
 import { type HonoEnv, record } from "./context.ts";
-import { Refusal, recordRefusal } from "./errors.ts";
+import { Refusal, type RefusedCredential, recordRefusal } from "./errors.ts";
 
 /** @throws {Refusal} 426 unless the request asks for a WebSocket. */
 export function requireUpgrade(c: Context): void {
@@ -25,15 +25,15 @@ export function answerConnect(c: Context<HonoEnv>, answer: Response | ConnectRef
 /**
  * Refuses a handshake so that pages learn why: accepts it, then closes the socket at once with the refusal's code and
  * title. A browser reports a failed handshake only as code 1006.
- * @param reasonDetail Why a token was refused, in detail.
+ * @param credential What was wrong with the token, if it caused the refusal.
  */
-export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, reasonDetail?: string): Response {
+export function refuseSocket(c: Context<HonoEnv>, reason: SocketRefusal, credential?: RefusedCredential): Response {
   const { 0: client, 1: server } = new WebSocketPair();
   server.accept();
   const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
   if (speaksSubprotocol(c.req.raw)) server.send(encodeClosingFrame(close, title));
   server.close(close, title);
-  recordRefusal(c, reason, close, reasonDetail);
+  recordRefusal(c, reason, close, credential);
   record(c, (counters) => recordConnectionRefused(counters, reason));
   return withSubprotocol(c, new Response(null, { status: 101, webSocket: client }));
 }

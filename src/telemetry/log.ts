@@ -45,6 +45,14 @@ export interface Refused {
   key?: string;
   /** What was wrong with a credential, in more detail than the client receives. */
   reason_detail?: string;
+  /** The token's claim that is missing or wrong. */
+  claim?: string;
+}
+
+/** No token has had anything at `ROLE_CLAIM` in this isolate, which no single request is to blame for. */
+export interface RolesMissing {
+  /** The setting's value. */
+  claim: string;
 }
 
 /** A key set has members that the service cannot use; it uses the others. One line for each fetch. */
@@ -75,6 +83,10 @@ export function logPublish(line: Publish): void {
 
 export function logRefusal(line: Refused): void {
   print("warn", "refusal", line);
+}
+
+export function logRolesMissing(line: RolesMissing): void {
+  print("info", "roles_missing", line);
 }
 
 export function logKeysSkipped(line: KeysSkipped): void {

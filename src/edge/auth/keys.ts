@@ -44,7 +44,7 @@ export const scopeDetail = (scope: Scope) => `This publish key lacks the scope \
 /** Every refusal of a service's credential: 403 for a missing scope, else 401. */
 export class KeyRefusal extends Refusal {
   constructor(reason: KeyReason, detail: string = DETAILS[reason]) {
-    super(reason === "scope" ? "access_denied" : "key_invalid", { detail, reasonDetail: `key_${reason}` });
+    super(reason === "scope" ? "access_denied" : "key_invalid", { detail, credential: { reason: `key_${reason}` } });
   }
 }
 

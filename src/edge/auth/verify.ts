@@ -3,8 +3,9 @@ import type { Identity } from "../../channels/contract.ts";
 import type { Config } from "../../config/config.ts";
 import { isHmac } from "../../config/credentials.ts";
 import { MAX_TOKEN_LENGTH } from "../../protocol/frames.ts";
-import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
+import { logRolesMissing } from "../../telemetry/log.ts";
 import { Refusal } from "../errors.ts";
+import { rolesAt, userIdAt } from "./claims.ts";
 import { findPublicKey } from "./jwks.ts";
 import { perConfig } from "./per-config.ts";
 import { isTicket, isTicketType, verifyTicket } from "./ticket.ts";
@@ -15,6 +16,8 @@ export type Verified = { ok: true; identity: Identity } | RefusedToken;
 export interface RefusedToken {
   ok: false;
   reason: TokenReason;
+  /** For `claim`: the claim that is missing or wrong, for the log. */
+  claim?: string;
   /** For `valid_soon`: how long until the token is valid. */
   retryAfterSeconds?: number;
 }
@@ -47,18 +50,18 @@ const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Thrown inside a verification; `verifyToken` turns it into a result. */
 class TokenRejected extends Error {
-  readonly reason: TokenReason;
-  constructor(reason: TokenReason) {
+  readonly refused: RefusedToken;
+  constructor(reason: TokenReason, claim?: string) {
     super(reason);
-    this.reason = reason;
+    this.refused = { ok: false, reason, ...(claim !== undefined && { claim }) };
   }
 }
 
 /**
  * Verifies a user's token or a ticket.
  *
- * A user's token needs an allowed algorithm, a valid signature, `exp`, `sub`, a past `nbf` if any, and the configured
- * issuer and audience (RFC 7519; RFC 8725 for the algorithm list). There is no clock tolerance: `exp` has no leeway,
+ * A user's token needs an allowed algorithm, a valid signature, `exp`, the user's id, a past `nbf` if any, and the
+ * configured issuer and audience (RFC 7519; RFC 8725 for the algorithm list). There is no clock tolerance: `exp` has no leeway,
  * and `iat` may lie in the future. With several secrets, each is tried in turn.
  * @param requestId The request that the token belongs to, for the log.
  */
@@ -102,7 +105,7 @@ async function verifyUser(token: string, attempt: Attempt): Promise<Identity> {
   const { config, now } = attempt;
   const { payload } = await jwtVerify(token, (header) => keyFor(header, attempt), {
     algorithms: config.jwt.algorithms,
-    requiredClaims: ["exp", "sub"],
+    requiredClaims: ["exp"],
     currentDate: now,
     ...(config.jwt.issuer !== null && { issuer: config.jwt.issuer }),
     ...(config.jwt.audience !== null && { audience: config.jwt.audience }),
@@ -110,17 +113,22 @@ async function verifyUser(token: string, attempt: Attempt): Promise<Identity> {
   return identityOf(payload, config);
 }
 
+/** Configurations whose first token has shown whether tokens have roles. */
+const rolesAreKnown = new WeakSet<Config>();
+
 function identityOf(payload: JWTPayload, config: Config): Identity {
-  const { sub, exp } = payload;
-  // jose has checked that both are present, but not the type and length of `sub`.
-  if (typeof sub !== "string" || sub === "" || sub.length > MAX_USER_ID_LENGTH || exp === undefined) {
-    throw new TokenRejected("claim");
-  }
-  const roles = [payload[config.roleClaim]].flat();
-  const isAdmin = roles.some((role) => typeof role === "string" && config.adminRoles.has(role));
+  const { roleClaim, userIdClaim, adminRoles } = config;
+  const subject = userIdAt(payload, userIdClaim);
+  if (subject === null) throw new TokenRejected("claim", userIdClaim);
+  // jose has checked that it is present.
+  const { exp = 0 } = payload;
+  const roles = rolesAt(payload, roleClaim);
+  // A customer's token may well have no roles, but a misspelt path finds none in any token.
+  if (roles === null && !rolesAreKnown.has(config)) logRolesMissing({ claim: roleClaim });
+  rolesAreKnown.add(config);
   return {
-    subject: sub,
-    isAdmin,
+    subject,
+    isAdmin: roles?.some((role) => adminRoles.has(role)) ?? false,
     expiresAt: Math.min(exp * 1000, LATEST_EXPIRY_MS),
     orderId: null,
     ticketGeneration: null,
@@ -135,7 +143,7 @@ async function keyFor(
   { alg, kid, typ }: JWTHeaderParameters,
   { config, secretIndex, requestId }: Attempt,
 ): Promise<CryptoKey> {
-  if (isTicketType(typ)) throw new TokenRejected("claim");
+  if (isTicketType(typ)) throw new TokenRejected("claim", "typ");
   if (isHmac(alg)) {
     const key = (await hmacKeys(config)).get(alg)?.[secretIndex];
     if (!key) throw new TokenRejected("unknown_key");
@@ -161,8 +169,11 @@ const hmacKeys = perConfig(async ({ jwt: { algorithms, secrets } }) => {
 });
 
 function refusedBy(error: unknown, now: Date): RefusedToken {
-  if (error instanceof errors.JWTClaimValidationFailed && error.claim === "nbf" && error.reason === "check_failed") {
-    return notYetValid(error.payload, now);
+  if (error instanceof TokenRejected) return error.refused;
+  if (error instanceof errors.JWTClaimValidationFailed) {
+    const { claim, reason, payload } = error;
+    if (claim === "nbf" && reason === "check_failed") return notYetValid(payload, now);
+    return { ok: false, reason: "claim", claim };
   }
   return { ok: false, reason: reasonOf(error) };
 }
@@ -175,9 +186,7 @@ function notYetValid({ nbf = 0, exp = 0 }: JWTPayload, now: Date): RefusedToken 
 }
 
 function reasonOf(error: unknown): TokenReason {
-  if (error instanceof TokenRejected) return error.reason;
   if (error instanceof errors.JWTExpired) return "expired";
-  if (error instanceof errors.JWTClaimValidationFailed) return "claim";
   if (error instanceof errors.JOSEAlgNotAllowed) return "algorithm";
   if (error instanceof errors.JWSSignatureVerificationFailed) return "signature";
   return "malformed";
@@ -207,7 +216,8 @@ export function refusalOf(reason: TokenReason) {
 }
 
 /** Returns the HTTP refusal of a token. */
-export function tokenRefusal({ reason, retryAfterSeconds }: RefusedToken): Refusal {
+export function tokenRefusal(refused: RefusedToken): Refusal {
+  const { reason, retryAfterSeconds } = refused;
   const headers = retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) };
-  return new Refusal(refusalOf(reason), { reasonDetail: reason, headers });
+  return new Refusal(refusalOf(reason), { credential: refused, headers });
 }

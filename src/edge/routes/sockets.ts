@@ -59,7 +59,7 @@ async function identifyClient(c: Context<HonoEnv>, config: Config): Promise<Iden
   if (!verified.ok) {
     const refusal = refusalOf(verified.reason);
     if (refusal === "unavailable") throw tokenRefusal(verified);
-    return refuseSocket(c, refusal, verified.reason);
+    return refuseSocket(c, refusal, verified);
   }
   const isAllowed = await isWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
   return isAllowed ? verified.identity : refuseSocket(c, "rate_limited");

@@ -11,7 +11,7 @@ import { TEST_ENV } from "../test-env.ts";
 
 /** Fields of a log line (`src/telemetry/log.ts`). */
 const FIELDS = new Set(
-  "level event request_id channel code seconds via key events outcomes ms method route reason reason_detail where error lost".split(
+  "level event request_id channel code seconds via key events outcomes ms method route reason reason_detail claim where error lost".split(
     " ",
   ),
 );

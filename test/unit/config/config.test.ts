@@ -22,6 +22,7 @@ describe("defaults", () => {
     expect(config).toEqual({
       corsOrigins: new Set(),
       roleClaim: "role",
+      userIdClaim: "sub",
       orderIdleRetentionMs: 34_560_000_000,
       storageGeneration: 0,
       plainBytesPerMinute: 4_194_304,
@@ -99,6 +100,30 @@ describe("JWKS_URL", () => {
   for (const [url, isGood] of urls) {
     test(`${isGood ? "accepts" : "refuses"} ${url}`, () =>
       expect(faultsOf({ JWKS_URL: url, JWT_ALGORITHMS: "RS256" })).toEqual(isGood ? [] : ["JWKS_URL"]));
+  }
+});
+
+describe("ROLE_CLAIM and USER_ID_CLAIM", () => {
+  const trusted = [
+    "role",
+    "realm_access.roles",
+    "app_metadata.role",
+    "role.name",
+    "https://shop.example/roles",
+    "scope",
+  ];
+  for (const path of trusted) {
+    test(`accept ${path}`, () => expect(faultsOf({ ROLE_CLAIM: path, USER_ID_CLAIM: path })).toEqual([]));
+  }
+
+  const editable = [
+    ...["user_metadata.role", "user_metadata", "USER_METADATA.role", "userMetadata.role", "raw_user_meta_data.role"],
+    ...["unsafe_metadata.role", "unsafeMetadata.role", "user.unsafe_metadata.role", "firebase.user_metadata.role"],
+    ...["https://shop.example/user_metadata", "preferred_username", "nickname", "name"],
+  ];
+  for (const path of editable) {
+    test(`refuse ${path}, which users can edit themselves`, () =>
+      expect(faultsOf({ ROLE_CLAIM: path, USER_ID_CLAIM: path })).toEqual(["ROLE_CLAIM", "USER_ID_CLAIM"]));
   }
 });
 
