@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
 import * as z from "zod";
+import { orderPath } from "../protocol/paths.ts";
 import type { OrderRegistration } from "../protocol/publish.ts";
 import { orderIdArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
 import { withCommonOptions } from "./shared/options.ts";
-import { orderPath } from "./shared/paths.ts";
 import { type Answer, ServiceClient } from "./shared/service.ts";
 import { type CommonOptions, publishKey, serviceUrl } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";

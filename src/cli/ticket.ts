@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import * as z from "zod";
+import { orderPath } from "../protocol/paths.ts";
 import { orderIdArgument } from "./shared/channel-argument.ts";
 import { wholeNumber, withCommonOptions } from "./shared/options.ts";
-import { orderPath } from "./shared/paths.ts";
 import { ServiceClient } from "./shared/service.ts";
 import { type CommonOptions, publishKey, serviceUrl } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";

@@ -1,8 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { mintToken } from "../cli/shared/mint.ts";
-import { HEALTH_PATH, orderPath } from "../cli/shared/paths.ts";
 import { ServiceClient } from "../cli/shared/service.ts";
 import { jwtSecret, publishKey, redisStream } from "../cli/shared/settings.ts";
+import { HEALTH_PATH, orderPath } from "../protocol/paths.ts";
 import type { Demo } from "./welcome.ts";
 import type { Wrangler } from "./wrangler.ts";
 

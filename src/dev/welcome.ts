@@ -1,6 +1,6 @@
-import { socketPath } from "../cli/shared/paths.ts";
+import { orderChannelName } from "../protocol/names.ts";
+import { publishPath, socketPath } from "../protocol/paths.ts";
 import { DOORBELL } from "../protocol/stream.ts";
-import { publishPath } from "../sdk/publisher/wire.ts";
 import type { RedisIngress } from "./redis-ingress.ts";
 
 /** What a developer can try once the local service runs. */
@@ -34,8 +34,8 @@ function demoAddress({ url, orderId, customerToken, adminToken, publishKey }: De
 /** Returns the text that greets the developer: everything needed to try the service, ready to paste. */
 export function welcome(demo: Demo): string {
   const { url, publishKey, orderId, owner, customerToken, adminToken, addedSettings, redis } = demo;
-  const order = { name: `order_${orderId}` as const, orderId };
-  const socketUrl = `${url.replace(/^http/, "ws")}${socketPath(order)}?token=${customerToken}`;
+  const channel = orderChannelName(orderId);
+  const socketUrl = `${url.replace(/^http/, "ws")}${socketPath(channel)}?token=${customerToken}`;
   const at = demo.needsUrl ? ` --url ${url}` : "";
   const settings = addedSettings.length > 0 ? `.dev.vars (added ${addedSettings.join(", ")})` : ".dev.vars";
   return `
@@ -56,7 +56,7 @@ Follow the order in another terminal:
 
 Publish to it:
   npx tidings publish ${orderId} order_shipped${at}
-  curl -X POST ${url}${publishPath(order.name)} \\
+  curl -X POST ${url}${publishPath(channel)} \\
     -H "Authorization: Bearer ${publishKey}" -H "Content-Type: application/json" \\
     -d '{"type":"order_status_changed","data":{"old_status":"pending","new_status":"processing"}}'
 ${throughRedis(demo)}

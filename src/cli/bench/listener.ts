@@ -1,13 +1,14 @@
 import { type Connection, connectOrder } from "../../sdk/index.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
+import { Condition } from "../shared/condition.ts";
 
 const TIMEOUT_MS = 30_000;
 
 /** A listener that counts events, on the SDK that pages use. */
 export class BenchListener {
   readonly #connection: Connection;
+  readonly #changed = new Condition();
   #events = 0;
-  #wake = () => {};
 
   constructor(url: string, orderId: string, token: string) {
     this.#connection = connectOrder(orderId, {
@@ -15,9 +16,9 @@ export class BenchListener {
       token,
       onEvent: () => {
         this.#events++;
-        this.#wake();
+        this.#changed.notify();
       },
-      onStatus: () => this.#wake(),
+      onStatus: this.#changed.notify,
     });
   }
 
@@ -36,19 +37,14 @@ export class BenchListener {
   }
 
   async #until(condition: () => boolean, failure: string): Promise<void> {
-    const deadline = Date.now() + TIMEOUT_MS;
-    while (!condition()) {
-      const left = deadline - Date.now();
-      const { status } = this.#connection;
-      if (left <= 0 || status.state === "closed") {
-        const why = status.state === "closed" ? `${status.reason.code} ${status.reason.name}` : status.state;
-        const advice = "For a load test, run the service with RATE_LIMITS=off.";
-        throw new CommandError(EXIT.failed, `A listener failed: ${failure} (${why}). ${advice}`);
-      }
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#wake = resolve;
-      const timer = setTimeout(resolve, left);
-      await promise.finally(() => clearTimeout(timer));
-    }
+    const isClosed = () => this.#connection.status.state === "closed";
+    await this.#changed.until(() => condition() || isClosed() || undefined, TIMEOUT_MS);
+    if (condition()) return;
+    const { status } = this.#connection;
+    const why = status.state === "closed" ? `${status.reason.code} ${status.reason.name}` : status.state;
+    throw new CommandError(
+      EXIT.failed,
+      `A listener failed: ${failure} (${why}). For a load test, run the service with RATE_LIMITS=off.`,
+    );
   }
 }

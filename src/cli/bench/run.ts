@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import pMap from "p-map";
 import { orderChannelName } from "../../protocol/names.ts";
-import { BATCH_PATH, publishPath } from "../../sdk/publisher/wire.ts";
+import { BATCH_PATH, orderPath, publishPath } from "../../protocol/paths.ts";
 import { mintToken } from "../shared/mint.ts";
-import { orderPath } from "../shared/paths.ts";
 import type { ServiceClient } from "../shared/service.ts";
 import type { Setting } from "../shared/settings.ts";
 import { BenchListener } from "./listener.ts";

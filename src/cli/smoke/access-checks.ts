@@ -4,7 +4,8 @@ import * as z from "zod";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import type { CloseCode } from "../../protocol/close-rules.ts";
 import { healthResponse } from "../../protocol/health.ts";
-import { HEALTH_PATH, socketPath } from "../shared/paths.ts";
+import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { HEALTH_PATH, socketPath } from "../../protocol/paths.ts";
 import { type Check, CheckFailure, expectEqual } from "./check.ts";
 import type { SmokeListener } from "./listener.ts";
 import type { SmokeRun } from "./run.ts";
@@ -51,10 +52,10 @@ export async function checkRefusals(run: SmokeRun, check: Check): Promise<void> 
       const { code: actual } = await (await run.listen(what, path, user)).closed();
       expectEqual(actual, code, "close code");
     });
-  await refused("a listener without a token", 4001, socketPath(run.order), null);
+  await refused("a listener without a token", 4001, socketPath(run.orderChannel), null);
   await refused("an order id that is not a UUID", 4000, "/api/v1/ws/orders/no-uuid", stranger);
   await refused("an unknown order", 4004, `/api/v1/ws/orders/${randomUUID()}`, stranger);
-  await refused("a stranger to the order", 4003, socketPath(run.order), stranger);
+  await refused("a stranger to the order", 4003, socketPath(run.orderChannel), stranger);
 }
 
 /** Connects the listeners of the later checks. @returns Null when one of them failed. */
@@ -63,21 +64,21 @@ export async function connectListeners(run: SmokeRun, check: Check): Promise<Smo
     const { order_id, current_status, payment_status } = await listener.established();
     expectEqual(
       { order_id, current_status, payment_status },
-      { order_id: run.order.orderId, current_status: "pending", payment_status: "pending" },
+      { order_id: run.orderId, current_status: "pending", payment_status: "pending" },
       "data of the first frame",
     );
     await listener.settle();
     return listener;
   };
   const ofProducts = (listener: SmokeListener) => async () => {
-    expectEqual((await listener.established()).channel, run.products.name, "data.channel of the first frame");
+    expectEqual((await listener.established()).channel, PRODUCTS_CHANNEL, "data.channel of the first frame");
     await listener.settle();
     return listener;
   };
   const isWelcome = "receives the first frame, and pong for ping";
   const owner = await check(
     `the owner ${isWelcome}`,
-    ofOrder(await run.listen("owner", socketPath(run.order), { subject: run.owner })),
+    ofOrder(await run.listen("owner", socketPath(run.orderChannel), { subject: run.owner })),
   );
   const admin = await check(`an admin ${isWelcome}`, ofOrder(await run.listenAsAdmin()));
   const products = await check(
@@ -96,10 +97,10 @@ export async function checkCounts(run: SmokeRun): Promise<void> {
   const deadline = Date.now() + run.timeoutMs;
   for (;;) {
     const { body } = await run.service.call("GET", HEALTH_PATH);
-    const count = healthResponse.parse(body).channel_details[run.order.name];
+    const count = healthResponse.parse(body).channel_details[run.orderChannel];
     if (count === 2) return;
     if (Date.now() > deadline)
-      throw new CheckFailure(`${run.order.name}: expected 2 listeners, the health page shows ${count ?? 0}`);
+      throw new CheckFailure(`${run.orderChannel}: expected 2 listeners, the health page shows ${count ?? 0}`);
     await wait(COUNTS_RETRY_MS);
   }
 }

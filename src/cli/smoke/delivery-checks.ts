@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import * as z from "zod";
-import { type EventType, eventTypesOf } from "../../protocol/events.ts";
+import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
 import { type StatusChange, statusChangeOf } from "../../protocol/status-change.ts";
 import type { SmokeListeners } from "./access-checks.ts";
 import { CheckFailure, expectEqual } from "./check.ts";
 import type { SmokeListener } from "./listener.ts";
-import type { SmokeRun } from "./run.ts";
+import { SMOKE_TYPES, type SmokeRun } from "./run.ts";
 
 /** Which events reach which listeners, and what they leave behind. */
 
@@ -31,7 +31,7 @@ export async function checkDelivery(run: SmokeRun, type: EventType, listeners: S
   expectEqual(answer.status, 200, "status of the publish");
   const { status, seq } = publishAnswer.parse(answer.body);
   expectEqual(status, "applied", "result of the publish");
-  for (const listener of audienceOf(run, type, listeners)) {
+  for (const listener of audienceOf(type, listeners)) {
     const event = await listener.event(run.eventId(type));
     expectEqual(
       { type: event.type, data: event.data, seq: event.seq },
@@ -41,8 +41,8 @@ export async function checkDelivery(run: SmokeRun, type: EventType, listeners: S
   }
 }
 
-function audienceOf(run: SmokeRun, type: EventType, { owner, admin, products }: SmokeListeners): SmokeListener[] {
-  return run.channelOf(type) === run.order ? [owner, admin] : [products];
+function audienceOf(type: EventType, { owner, admin, products }: SmokeListeners): SmokeListener[] {
+  return EVENTS[type].channel === "order" ? [owner, admin] : [products];
 }
 
 export async function checkDuplicate(run: SmokeRun): Promise<void> {
@@ -52,10 +52,9 @@ export async function checkDuplicate(run: SmokeRun): Promise<void> {
 }
 
 export async function checkOnce(run: SmokeRun, listeners: SmokeListeners): Promise<void> {
-  const types = [...eventTypesOf("order"), ...eventTypesOf("products")];
   for (const listener of Object.values<SmokeListener>({ ...listeners })) {
     await listener.settle();
-    const expected = types.filter((type) => audienceOf(run, type, listeners).includes(listener)).map(run.eventId);
+    const expected = SMOKE_TYPES.filter((type) => audienceOf(type, listeners).includes(listener)).map(run.eventId);
     const received = listener.events.map(({ id }) => id);
     expectEqual(received, expected, `events at ${listener.name}`);
   }

@@ -1,5 +1,6 @@
 import { PING, PONG } from "../../protocol/frames.ts";
 import { type Closing, describeClosing } from "../shared/closing.ts";
+import { Condition } from "../shared/condition.ts";
 import { CheckFailure } from "./check.ts";
 import { type ReadFrame, readFrame } from "./read-frame.ts";
 
@@ -15,7 +16,7 @@ export class SmokeListener {
   #established: EstablishedData | undefined;
   #closing: Closing | undefined;
   #pongs = 0;
-  #wake = () => {};
+  readonly #changed = new Condition();
 
   /** @param name The listener's name in the results of checks. */
   constructor(name: string, url: string, timeoutMs: number) {
@@ -25,7 +26,7 @@ export class SmokeListener {
     this.#socket.addEventListener("message", ({ data }) => this.#receive(String(data)));
     this.#socket.addEventListener("close", ({ code, reason }) => {
       this.#closing = { code, reason };
-      this.#wake();
+      this.#changed.notify();
     });
   }
 
@@ -65,28 +66,17 @@ export class SmokeListener {
       if (frame.kind === "established") this.#established ??= frame.data;
       if (frame.kind === "event") this.events.push(frame);
     }
-    this.#wake();
+    this.#changed.notify();
   }
 
   /** Waits until `find` returns something. @throws {CheckFailure} with `otherwise` when it does not in time. */
   async #until<T>(find: () => T | undefined, otherwise: string, mayBeClosed = false): Promise<T> {
-    const deadline = Date.now() + this.#timeoutMs;
-    for (;;) {
-      const found = find();
-      if (found !== undefined) return found;
-      if (this.#closing && !mayBeClosed) {
-        throw new CheckFailure(`${this.name}: the socket was closed with ${describeClosing(this.#closing)}`);
-      }
-      const left = deadline - Date.now();
-      if (left <= 0) throw new CheckFailure(`${this.name}: ${otherwise} (waited ${this.#timeoutMs / 1000} s)`);
-      await this.#change(left);
-    }
-  }
-
-  #change(timeoutMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    this.#wake = resolve;
-    return promise.finally(() => clearTimeout(timer));
+    const found = await this.#changed.until(() => {
+      const value = find();
+      if (value !== undefined || !this.#closing || mayBeClosed) return value;
+      throw new CheckFailure(`${this.name}: the socket was closed with ${describeClosing(this.#closing)}`);
+    }, this.#timeoutMs);
+    if (found !== undefined) return found;
+    throw new CheckFailure(`${this.name}: ${otherwise} (waited ${this.#timeoutMs / 1000} s)`);
   }
 }

@@ -1,10 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { EVENTS, type EventType } from "../../protocol/events.ts";
-import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
-import { publishPath } from "../../sdk/publisher/wire.ts";
-import { type ChannelRef, channelArgument } from "../shared/channel-argument.ts";
+import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
+import { type ChannelName, orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { orderPath, publishPath, socketPath } from "../../protocol/paths.ts";
 import { mintToken } from "../shared/mint.ts";
-import { orderPath, socketPath } from "../shared/paths.ts";
 import { type Answer, ServiceClient } from "../shared/service.ts";
 import type { Setting } from "../shared/settings.ts";
 import { SmokeListener } from "./listener.ts";
@@ -17,14 +15,21 @@ export interface SmokeSetup {
   timeoutMs: number;
 }
 
+/** In the order of publishing. A product's deletion comes last, because a later event would list it on open pages again. */
+export const SMOKE_TYPES: EventType[] = [
+  ...eventTypesOf("order"),
+  ...eventTypesOf("products").filter((type) => type !== "product_deleted"),
+  "product_deleted",
+];
+
 /** One smoke test: names that no shop or other run uses, and methods that listen and publish under these names. */
 export class SmokeRun {
   readonly id = randomUUID().slice(0, 8);
   readonly owner = `smoke-owner-${this.id}`;
   readonly productId = `smoke-${this.id}`;
-  readonly order = channelArgument(randomUUID());
-  readonly orderPath = orderPath(this.order.orderId ?? "");
-  readonly products = channelArgument(PRODUCTS_CHANNEL);
+  readonly orderId = randomUUID();
+  readonly orderChannel = orderChannelName(this.orderId);
+  readonly orderPath = orderPath(this.orderId);
   readonly service: ServiceClient;
   readonly timeoutMs: number;
   readonly secret: Setting;
@@ -51,22 +56,26 @@ export class SmokeRun {
   }
 
   listenAsAdmin = () =>
-    this.listen("admin", socketPath(this.order), { subject: `smoke-admin-${this.id}`, role: "admin" });
+    this.listen("admin", socketPath(this.orderChannel), { subject: `smoke-admin-${this.id}`, role: "admin" });
 
   /** Listens to one product, so that a real shop's events do not interfere. */
   listenToProduct = (name: string, productId: string) =>
-    this.listen(name, socketPath(this.products), { subject: `smoke-customer-${this.id}` }, { product_id: productId });
+    this.listen(
+      name,
+      socketPath(PRODUCTS_CHANNEL),
+      { subject: `smoke-customer-${this.id}` },
+      { product_id: productId },
+    );
 
-  channelOf(type: EventType): ChannelRef {
-    return EVENTS[type].channel === "order" ? this.order : this.products;
+  channelOf(type: EventType): ChannelName {
+    return EVENTS[type].channel === "order" ? this.orderChannel : PRODUCTS_CHANNEL;
   }
 
   eventId = (type: EventType) => `smoke-${this.id}-${type}`;
 
   /** Returns the catalogue's example for this run's order or product, plus a field that no schema knows. */
   eventData(type: EventType): Record<string, unknown> {
-    const subject =
-      EVENTS[type].channel === "order" ? { order_id: this.order.orderId } : { product_id: this.productId };
+    const subject = EVENTS[type].channel === "order" ? { order_id: this.orderId } : { product_id: this.productId };
     return { ...EVENTS[type].example, ...subject, smoke_run: this.id };
   }
 
@@ -76,7 +85,7 @@ export class SmokeRun {
     id = this.eventId(type),
     service = this.service,
   ): Promise<Answer> {
-    return service.request("POST", publishPath(this.channelOf(type).name), { type, data, id });
+    return service.request("POST", publishPath(this.channelOf(type)), { type, data, id });
   }
 
   /** Returns a client of the same service with a wrong publish key. */

@@ -1,3 +1,4 @@
+import { BATCH_PATH } from "../../protocol/paths.ts";
 import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
@@ -6,7 +7,7 @@ import type { OutgoingEvent, PublishAnswer, Rejected } from "./events.ts";
 import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
 import { withRetries } from "./retry.ts";
 import { isProblem, type ServiceCall } from "./service-call.ts";
-import { BATCH_PATH, eventJson, isAnswer } from "./wire.ts";
+import { eventJson, isAnswer } from "./wire.ts";
 
 export interface BatchOptions {
   /** The most events per call, 1 to 1,000. Default 100. */

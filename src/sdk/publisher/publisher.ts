@@ -1,10 +1,11 @@
+import { publishPath } from "../../protocol/paths.ts";
 import { BasePublisher } from "./base-publisher.ts";
 import { type BatchOptions, BatchQueue } from "./batch-queue.ts";
 import type { OutgoingEvent, PublishAnswer, Publisher } from "./events.ts";
 import { PublishError, refusalError } from "./publish-error.ts";
 import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, refuseBadLimits, withRetries } from "./retry.ts";
 import { ServiceCall, type ServiceOptions } from "./service-call.ts";
-import { eventJson, isAnswer, publishPath } from "./wire.ts";
+import { eventJson, isAnswer } from "./wire.ts";
 
 /** The entry `tidings/publisher`: publishers for services. */
 

@@ -1,14 +1,6 @@
-import { type ChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { OutgoingEvent, PublishAnswer } from "./events.ts";
 
 /** Requests and answers of the service's publish calls. */
-
-export const BATCH_PATH = "/api/v1/publish/batch";
-
-export function publishPath(channel: ChannelName): string {
-  const target = channel === PRODUCTS_CHANNEL ? PRODUCTS_CHANNEL : `orders/${channel.slice("order_".length)}`;
-  return `/api/v1/publish/${target}`;
-}
 
 /** Encodes an event. @param withChannel True in a batch; a single event's channel is in the path. */
 export function eventJson({ channel, type, data, id, version, order }: OutgoingEvent, withChannel: boolean): string {
