@@ -73,6 +73,10 @@ export default defineConfig({
         // The SDK and the demo in a real Chromium.
         test: { ...TIMEOUTS, name: "browser", include: ["test/browser/**/*.test.ts"] },
       },
+      {
+        // The service that Tidings replaces beside Tidings, with its pages in Chromium.
+        test: { ...TIMEOUTS, name: "original", include: ["test/original/**/*.test.ts"] },
+      },
     ],
   },
 });

@@ -6,6 +6,7 @@ import { EVENTS } from "../../src/protocol/events.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
 import { METRICS } from "../../src/telemetry/metrics.ts";
+import { DIFFERENCES } from "../original/differences.ts";
 import { allProofs, PROMISES } from "./promises.ts";
 
 /** Generates the README's tables from the source. `npm run docs` writes them; a test compares them. */
@@ -72,6 +73,10 @@ const TABLES: Record<string, string> = {
       remedy,
       canRetry ? "yes" : "no",
     ]),
+  ),
+  differences: table(
+    ["what", "the original", "Tidings", "why"],
+    Object.values(DIFFERENCES).map(({ what, original, tidings, why }) => [what, original, tidings, why]),
   ),
   problems: table(
     ["status", "`type`", "`title`"],

@@ -1,11 +1,10 @@
 import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
+import { freePort } from "./loopback.ts";
 import { areInstalled } from "./optional-programs.ts";
 import { endProcess, endWithThisProcess, hasExited } from "./processes.ts";
 
@@ -147,14 +146,4 @@ export class RedisServer {
   #keepLog(text: string): void {
     this.#log = (this.#log + text).slice(-MAX_LOG_LENGTH);
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  // Only servers on pipes have text addresses.
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
+import { freePort } from "../../support/loopback.ts";
 import { endProcess, endWithThisProcess } from "../../support/processes.ts";
 import { TEST_ENV } from "../../support/test-env.ts";
 
@@ -65,14 +65,5 @@ function demoAddress(child: ChildProcess): Promise<string> {
     });
   }
   child.once("close", () => reject(new Error(`npm run dev exited at startup:\n${output}`)));
-  return promise;
-}
-
-function freePort(): Promise<number> {
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const address = server.address();
-    server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-  });
   return promise;
 }

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -10,6 +9,7 @@ import { readDevVars } from "../../../src/cli/shared/dev-vars.ts";
 import { isPortTaken } from "../../../src/dev/port.ts";
 import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
 import { rememberSecret } from "../../support/leak-guard/rules.ts";
+import { freePort } from "../../support/loopback.ts";
 import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
 
 /** `npm run dev` as a whole: a real `wrangler dev` in a copy of the project, with its own `.dev.vars` and state. */
@@ -248,12 +248,3 @@ it("leaves out the demo page, and nothing else, after a change of one line in wr
     expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
   }
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  // A TCP server's address is never a string.
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
-}
