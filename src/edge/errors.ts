@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import { ConfigError } from "../config/config.ts";
+import { callFailureOf } from "../protocol/platform-errors.ts";
 import {
   type FieldError,
   type HttpRefusal,
@@ -114,9 +115,8 @@ function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   }
   logFault("request", error, { request_id: requestIdOf(c) });
   flush(c);
-  // The platform marks errors that a retry may avoid (Durable Objects, error handling).
-  const { retryable, overloaded } = error as { retryable?: unknown; overloaded?: unknown };
-  return new Refusal(retryable === true || overloaded === true ? "unavailable" : "internal_error");
+  const failure = callFailureOf(error);
+  return new Refusal(failure === "overloaded" || failure === "unreachable" ? "unavailable" : "internal_error");
 }
 
 function respond({ reason, problem, headers }: Refusal, c: Context): Response {

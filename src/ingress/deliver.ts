@@ -1,6 +1,7 @@
 import { channelStub } from "../channels/directory.ts";
 import type { Env } from "../config/env.ts";
 import { fullJitter } from "../protocol/backoff.ts";
+import { callFailureOf } from "../protocol/platform-errors.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { logFault } from "../telemetry/log.ts";
 
@@ -49,25 +50,14 @@ export async function attemptDelivery(
       return { isDelivered: true, outcomes: await withTimeout(stub.deliver(events, source)) };
     } catch (error) {
       failures++;
-      if (failures === MAX_ATTEMPTS || !isTransient(error)) {
+      const failure = callFailureOf(error);
+      if (failures === MAX_ATTEMPTS || failure !== "unreachable") {
         logFault("deliver", error, { channel, request_id: requestId });
-        return { isDelivered: false, isOwnFailure: isOwn(error) };
+        return { isDelivered: false, isOwnFailure: failure === "thrown" };
       }
       await scheduler.wait(fullJitter(failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS));
     }
   }
-}
-
-/** The platform marks errors that may be retried, and those that must not be because the object is overloaded. */
-function isTransient(error: unknown): boolean {
-  const { retryable, overloaded } = error as { retryable?: unknown; overloaded?: unknown };
-  return retryable === true && overloaded !== true;
-}
-
-/** Whether the object's own code has thrown: the platform marks such errors as `remote`, and its own as retryable. */
-function isOwn(error: unknown): boolean {
-  const { remote, retryable, overloaded } = error as { remote?: unknown; retryable?: unknown; overloaded?: unknown };
-  return remote === true && retryable !== true && overloaded !== true;
 }
 
 async function withTimeout<T>(answer: Promise<T>): Promise<T> {

@@ -1,0 +1,17 @@
+import { describe, expect, test } from "vitest";
+import { callFailureOf } from "../../../src/protocol/platform-errors.ts";
+
+const error = (flags: object) => Object.assign(new Error("x"), flags);
+
+describe("the failure of a call to an object is", () => {
+  test.each([
+    ["overloaded, whatever else is marked", error({ overloaded: true, retryable: true, remote: true }), "overloaded"],
+    ["unreachable", error({ retryable: true, remote: true }), "unreachable"],
+    ["thrown by the object's own code", error({ remote: true }), "thrown"],
+    ["thrown, although the flags are present", error({ remote: true, retryable: false, overloaded: false }), "thrown"],
+    ["unknown without a mark", error({}), "unknown"],
+    ["unknown when the marks are no booleans", error({ retryable: "true", overloaded: 1 }), "unknown"],
+    ["unknown when nothing was thrown", undefined, "unknown"],
+    ["unknown when null was thrown", null, "unknown"],
+  ])("%s", (_, thrown, failure) => expect(callFailureOf(thrown)).toBe(failure));
+});
