@@ -1,8 +1,10 @@
 import pMap from "p-map";
+import * as z from "zod";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 
 /** Stored key. */
 const GAP_AT = "gap_at";
+const storedGapAt = z.number();
 
 /** Notifies channels of a gap in the stream. */
 export class GapNotifier {
@@ -21,7 +23,7 @@ export class GapNotifier {
 
   /** When the last gap was found, in milliseconds since 1970; 0 when there was none. */
   get lastGapAt(): number {
-    return this.#kv.get<number>(GAP_AT) ?? 0;
+    return storedGapAt.safeParse(this.#kv.get(GAP_AT)).data ?? 0;
   }
 
   /**

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { parseJson } from "../protocol/json.ts";
 import { type CounterName, type HistogramName, type LabelsOf, METRICS, type MetricName } from "./metrics.ts";
 
 /**
@@ -17,9 +18,9 @@ export interface Series {
 
 const series = z.tuple([z.string(), z.array(z.string())]);
 
-/** Parses a snapshot's key. Returns null for a series of another version, whose metric or labels no longer exist. */
+/** Parses a snapshot's key. Returns null for one that this version does not know: its metric or labels no longer exist. */
 export function parseSeries(key: string): Series | null {
-  const [name = "", values = []] = series.safeParse(JSON.parse(key)).data ?? [];
+  const [name = "", values = []] = series.safeParse(parseJson(key)).data ?? [];
   if (!isMetricName(name) || METRICS[name].labels.length !== values.length) return null;
   return { name, values };
 }

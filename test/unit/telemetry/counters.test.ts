@@ -50,6 +50,7 @@ describe("counters", () => {
     expect(metricValue(samples, "tidings_connection_duration_seconds")).toBe(1);
     expect(samples.map(({ name }) => name)).not.toContain("tidings_gone_total");
     expect(parseSeries('["toString",[]]')).toBeNull();
+    expect(parseSeries("{")).toBeNull();
   });
 
   test("appear with label values escaped as Prometheus requires", () => {
