@@ -91,12 +91,13 @@ function createCore<T extends Topic>(
   { name, migrations, topic: createTopic }: Blueprint<T>,
 ): Core<T> {
   const config = configOf(env);
-  const storage = new Storage(ctx.storage, migrations);
+  const storage = Storage.open(ctx.storage, migrations);
   const log = new EventLog(storage, {
     maxEvents: config.historyLimit,
     ttlMs: config.historyTtlMs,
     generation: config.storageGeneration,
   });
+  log.repair(Date.now());
   const alarm = new Alarm(ctx);
   const topic = createTopic(storage, config);
   const telemetry = new ChannelTelemetry(

@@ -1,8 +1,11 @@
+import type { Position } from "../protocol/frames.ts";
 import type { ConnectionLimit } from "./channel-telemetry.ts";
 import type { Core } from "./core.ts";
 import { firstFrame } from "./first-frame.ts";
 import { type ConnectRequest, refuseConnect } from "./handshake.ts";
 import { newListener } from "./listeners/listener.ts";
+import type { EventLog } from "./log/event-log.ts";
+import type { LoggedFrame } from "./log/log-event.ts";
 import { watchToken } from "./maintenance.ts";
 
 /**
@@ -20,14 +23,22 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
     return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
   }
   // So that the epoch it is given survives a wake: the first listener to products comes before any event.
-  log.open();
-  const missed = resume && resume !== "invalid" ? log.readSince(resume, now) : null;
+  log.storeEpoch(now);
+  const missed = resume && resume !== "invalid" ? missedSince(log, resume, now) : null;
   if (resume) telemetry.resumed(missed?.length ?? null);
   const listener = newListener(request, now);
   const first = firstFrame(core, resume && missed !== null, now);
   const { socket, response } = listeners.accept(listener, first, missed ?? [], now);
   watchToken(core, socket, listener, now);
   return response;
+}
+
+/** Returns the events after a position, or null. When one of them is damaged, its loss shows to all: a new epoch begins. */
+function missedSince(log: EventLog, position: Position, now: number): LoggedFrame[] | null {
+  const replay = log.readSince(position, now);
+  if (replay !== "damaged") return replay;
+  log.startEpoch(now);
+  return null;
 }
 
 /** Returns the limit that one more listener would exceed, or null. */

@@ -1,6 +1,6 @@
 import type { AcceptedEvent, PublishOutcome, PublishResult, Source } from "../protocol/publish.ts";
 import type { Core } from "./core.ts";
-import type { LoggedFrame } from "./log/event-log.ts";
+import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
  * Appends events and sends them to the listeners. Appending is one transaction, and the runtime holds every frame and

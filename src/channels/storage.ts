@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { parseJson } from "../protocol/json.ts";
 import { combineMigrations, LOG_COLUMNS, type Migrations, tableCreatedBy } from "./layout.ts";
 
 /** All that is left after an erasure, so that late events do not recreate what was erased. */
@@ -20,14 +21,22 @@ interface Contents {
 export class Storage {
   readonly #storage: DurableObjectStorage;
   readonly #migrations: Migrations;
-  /** Read when first needed after each wake. */
-  #contents: Contents | undefined;
+  #contents: Contents = { hasData: false, erasedAt: null };
   readonly #rows = { read: 0, written: 0 };
 
-  /** @param migrations Those of the kind of channel, besides every channel's. */
-  constructor(storage: DurableObjectStorage, migrations: Migrations) {
+  private constructor(storage: DurableObjectStorage, migrations: Migrations) {
     this.#storage = storage;
     this.#migrations = combineMigrations(migrations);
+  }
+
+  /**
+   * Opens an object's storage and brings what it holds to this version's layout.
+   * @param migrations Those of the kind of channel, besides every channel's.
+   */
+  static open(storage: DurableObjectStorage, migrations: Migrations): Storage {
+    const opened = new Storage(storage, migrations);
+    storage.transactionSync(() => opened.#migrate());
+    return opened;
   }
 
   /** Rows read and written since the object woke, indexes and deletes included: what the platform bills. */
@@ -37,12 +46,12 @@ export class Storage {
 
   /** Returns whether anything is stored here, besides a tombstone. */
   hasData(): boolean {
-    return this.#open().hasData;
+    return this.#contents.hasData;
   }
 
   /** Returns when everything was erased, in milliseconds since 1970; null when it was not, or something was written since. */
   erasedAt(): number | null {
-    return this.#open().erasedAt;
+    return this.#contents.erasedAt;
   }
 
   read(query: string, ...values: SqlStorageValue[]): Record<string, SqlStorageValue>[] {
@@ -57,11 +66,7 @@ export class Storage {
   /** Returns a document, or null when there is none or this version cannot read it. */
   readState<T>(name: string, schema: z.ZodType<T>): T | null {
     const text = this.read("SELECT value FROM state WHERE name = ?", name)[0]?.value;
-    try {
-      return schema.safeParse(JSON.parse(String(text))).data ?? null;
-    } catch {
-      return null;
-    }
+    return schema.safeParse(parseJson(String(text))).data ?? null;
   }
 
   writeState(name: string, value: unknown): void {
@@ -77,7 +82,7 @@ export class Storage {
 
   /** Runs `body` in a transaction, which is rolled back when `body` throws. */
   transaction<T>(body: () => T): T {
-    const before = this.#open();
+    const before = this.#contents;
     try {
       return this.#storage.transactionSync(body);
     } catch (error) {
@@ -102,18 +107,14 @@ export class Storage {
     await this.#storage.deleteAll();
   }
 
-  #open(): Contents {
-    this.#contents ??= this.#storage.transactionSync(() => this.#look());
-    return this.#contents;
-  }
-
-  /** Finds out what is stored, and brings it to this version's layout. */
-  #look(): Contents {
+  #migrate(): void {
     const tables = this.#tables();
     if (!tables.has("state") && !tables.has("log")) {
       const row = tables.has("tombstone") ? this.#exec("SELECT deleted_at FROM tombstone")[0] : undefined;
-      return { hasData: false, erasedAt: row ? Number(row.deleted_at) : null };
+      this.#contents = { hasData: false, erasedAt: row ? Number(row.deleted_at) : null };
+      return;
     }
+    this.#contents = { hasData: true, erasedAt: null };
     const stored = tables.has("state") ? this.#exec("SELECT value FROM state WHERE name = ?", LAYOUT)[0] : undefined;
     // A later version's layout has everything that this version knows.
     const layout = Number(stored?.value ?? 1);
@@ -126,12 +127,10 @@ export class Storage {
     if (layout < this.#migrations.length) this.#writeLayout();
     const log = tables.get("log") ?? "";
     if (!LOG_COLUMNS.every((column) => new RegExp(`\\b${column}\\b`).test(log))) this.#giveUpLog();
-    return { hasData: true, erasedAt: null };
   }
 
   /** The log alone may be lost, with its epoch: clients that resume then learn that history does not reach back. */
   #giveUpLog(): void {
-    this.#contents = { hasData: true, erasedAt: null };
     this.truncateLog();
     this.#exec("DELETE FROM state WHERE name = 'channel'");
   }

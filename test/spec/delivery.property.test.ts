@@ -1,7 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { EventLog, type LoggedFrame } from "../../src/channels/log/event-log.ts";
+import { EventLog } from "../../src/channels/log/event-log.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
@@ -338,7 +338,8 @@ describe("the property fails with a seeded bug:", () => {
       "a replay without its first event",
       () =>
         vi.spyOn(EventLog.prototype, "readSince").mockImplementation(function (this: EventLog, ...position) {
-          return (readSince.apply(this, position)?.slice(1) ?? null) satisfies LoggedFrame[] | null;
+          const replay = readSince.apply(this, position);
+          return Array.isArray(replay) ? replay.slice(1) : replay;
         }),
     ],
     [

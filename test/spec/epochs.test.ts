@@ -28,7 +28,7 @@ describe("[promise 3] the products' first epoch", () => {
 
 test("[promise 3] STORAGE_GENERATION is part of every epoch: once it is raised, no earlier position is resumed", async () => {
   await runInDurableObject(orderObject(crypto.randomUUID()), (_, ctx) => {
-    const storage = new Storage(ctx.storage, []);
+    const storage = Storage.open(ctx.storage, []);
     const open = (generation: number) => new EventLog(storage, { maxEvents: 10, ttlMs: 1000, generation });
     const event = { id: "e", type: "order_shipped", data: "{}", productId: null, request: null };
     open(0).append(event, 1);

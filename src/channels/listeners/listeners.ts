@@ -2,7 +2,7 @@ import type { CloseCode } from "../../protocol/close-rules.ts";
 import { type AckRequestFrame, encodeClosingFrame, encodePositionFrame, PING, PONG } from "../../protocol/frames.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
-import type { LoggedFrame } from "../log/event-log.ts";
+import type { LoggedFrame } from "../log/log-event.ts";
 import { FlowControl } from "./flow-control.ts";
 import { type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
 import { messagesFor } from "./messages.ts";

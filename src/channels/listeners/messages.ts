@@ -1,5 +1,5 @@
 import { chunksOf } from "../../protocol/chunks.ts";
-import type { LoggedFrame } from "../log/event-log.ts";
+import type { LoggedFrame } from "../log/log-event.ts";
 
 /**
  * The approximate length up to which frames for a `tidings.v1` client are combined into one message. A client sees only

@@ -1,5 +1,5 @@
 import { isStorableFilter } from "../../protocol/client-messages.ts";
-import type { LoggedFrame } from "../log/event-log.ts";
+import type { LoggedFrame } from "../log/log-event.ts";
 
 /** A listener's product filter: the ids whose events it receives; null for all. */
 type ProductFilter = string[] | null;

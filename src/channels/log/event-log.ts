@@ -1,27 +1,11 @@
 import * as z from "zod";
 import { encodeEventFrame, type Position } from "../../protocol/frames.ts";
 import type { Storage } from "../storage.ts";
-import { type LogRow, parseStored, readLogRow, readStoredFrame } from "./log-row.ts";
+import { type Extent, giveUpLog, randomEpoch, readExtent, writeEpoch } from "./extent.ts";
+import type { LogEvent, LoggedFrame } from "./log-event.ts";
+import { parseStored } from "./log-row.ts";
+import { type Replay, readReplay } from "./replay.ts";
 import { sameJson } from "./same-json.ts";
-
-/** What the log needs to know of an event. */
-export interface LogEvent {
-  id: string;
-  type: string;
-  /** JSON text. */
-  data: string;
-  productId: string | null;
-  /** The publish's `version` and `order` as JSON text; null without either. */
-  request: string | null;
-}
-
-/** An event as it is sent. */
-export interface LoggedFrame {
-  seq: number;
-  productId: string | null;
-  /** The frame as text. */
-  text: string;
-}
 
 export interface LogOptions {
   maxEvents: number;
@@ -30,38 +14,8 @@ export interface LogOptions {
   generation: number;
 }
 
-/** Longer replays are refused: the object and its sockets share 128 MB (Durable Objects limits). */
-export const MAX_REPLAY_CHARACTERS = 8 * 1024 * 1024;
-/** Rows per query; bounds memory before the length check. */
-const REPLAY_ROWS = 100;
-
 /** What a stored frame is compared by. */
 const storedEvent = z.object({ type: z.string(), data: z.unknown() });
-
-const channelState = z.object({
-  epoch: z.string().min(1),
-  /** Replay begins after this `seq`: what came before belongs to another epoch or owner, or has left the log. */
-  base: z.int().min(0),
-  /** When the epoch began, in milliseconds since 1970. */
-  since: z.number().default(0),
-});
-
-/** Where the log begins and ends; read once after each wake. Times are in milliseconds since 1970. */
-interface Extent {
-  epoch: string;
-  /** Whether the epoch is stored, and so the channel exists. */
-  isOpen: boolean;
-  /** When the epoch began; 0 before it is stored. */
-  epochStartedAt: number;
-  /** Replay begins after this `seq`. */
-  base: number;
-  /** The first `seq` in the log; `head + 1` when it is empty. */
-  oldest: number;
-  oldestTs: number;
-  /** The `seq` of the last event. */
-  head: number;
-  headTs: number;
-}
 
 /**
  * A channel's history: the last events in `seq` order without a hole, at most `maxEvents` of them. In a full log the
@@ -90,13 +44,25 @@ export class EventLog {
     return this.#loadIds().get(id);
   }
 
-  /** Stores the epoch, so that the channel exists from now on. */
-  open(): void {
+  /**
+   * Makes the stored log readable: a damaged one is given up, and an epoch that cannot be read is replaced, so that clients
+   * that resume learn of it. Called once after each wake, before anything else.
+   */
+  repair(now: number): void {
+    if (!this.#storage.hasData()) return;
+    const extent = readExtent(this.#storage);
+    if (extent === "damaged") giveUpLog(this.#storage, now);
+    else this.#extent = extent;
+    this.storeEpoch(now);
+  }
+
+  /** Stores the epoch unless it is stored, so that the channel exists from now on. */
+  storeEpoch(now: number): void {
     const extent = this.#load();
-    if (extent.isOpen) return;
-    extent.epochStartedAt = Date.now();
-    this.#writeChannel(extent);
-    extent.isOpen = true;
+    if (extent.isStored) return;
+    extent.epochStartedAt = now;
+    writeEpoch(this.#storage, extent);
+    extent.isStored = true;
   }
 
   /** Returns when the epoch began, in milliseconds since 1970; 0 when the channel does not exist yet. */
@@ -112,7 +78,7 @@ export class EventLog {
     const extent = this.#load();
     extent.epoch = randomEpoch();
     extent.epochStartedAt = now;
-    extent.isOpen = true;
+    extent.isStored = true;
     this.#raiseBase(extent);
   }
 
@@ -126,7 +92,7 @@ export class EventLog {
    * @param now Milliseconds since 1970. If the clock was set back, the last event's time is used.
    */
   append(event: LogEvent, now: number): LoggedFrame {
-    this.open();
+    this.storeEpoch(now);
     const extent = this.#load();
     const ids = this.#loadIds();
     const seq = extent.head + 1;
@@ -171,32 +137,14 @@ export class EventLog {
   /**
    * Returns every event after a position, in order.
    * @returns null when that is impossible: another epoch, a position that never existed, history that no longer reaches
-   * back, or more than fits one replay.
+   * back, or more than fits one replay; `damaged` when one of the events cannot be read.
    */
-  readSince({ epoch, seq: since }: Position, now: number): LoggedFrame[] | null {
-    const extent = this.#load();
-    if (epoch !== this.#nameOf(extent.epoch) || since > extent.head) return null;
-    if (since === extent.head) return [];
-    if (since < extent.base || since + 1 < extent.oldest) return null;
-    const frames: LoggedFrame[] = [];
-    let length = 0;
-    const query = "SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq LIMIT ?";
-    for (let from = since; from < extent.head; from += REPLAY_ROWS) {
-      for (const stored of this.#storage.read(query, from, REPLAY_ROWS)) {
-        const row = readLogRow(stored);
-        const text = readStoredFrame(stored.frame);
-        if (!row || text === null) {
-          // A client that needs this row has lost an event; a new epoch says so to every client that resumes.
-          this.startEpoch(now);
-          return null;
-        }
-        length += text.length;
-        if (length > MAX_REPLAY_CHARACTERS || (frames.length === 0 && this.#isExpired(row.ts, now))) return null;
-        const { product } = stored;
-        frames.push({ seq: row.seq, productId: product === null ? null : String(product), text });
-      }
-    }
-    return frames;
+  readSince({ epoch, seq: since }: Position, now: number): Replay {
+    const { head, base, oldest } = this.#load();
+    if (epoch !== this.position().epoch || since > head) return null;
+    if (since === head) return [];
+    if (since < base || since + 1 < oldest) return null;
+    return readReplay(this.#storage, since, head, now - this.#options.ttlMs);
   }
 
   /** Returns when the last event becomes too old to replay, in milliseconds since 1970; Infinity for an empty log. */
@@ -221,42 +169,11 @@ export class EventLog {
 
   #load(): Extent {
     if (!this.#extent) {
-      const [first, last] = this.#ends();
-      const channel = this.#storage.readState("channel", channelState);
-      const head = Math.max(last?.seq ?? 0, channel?.base ?? 0);
-      const hasData = this.#storage.hasData();
-      this.#extent = {
-        epoch: channel?.epoch ?? randomEpoch(),
-        isOpen: channel !== null,
-        epochStartedAt: channel?.since ?? 0,
-        // Events of an epoch that cannot be read are not replayed in the next one.
-        base: channel?.base ?? head,
-        oldest: first?.seq ?? head + 1,
-        oldestTs: first?.ts ?? 0,
-        head,
-        headTs: last?.ts ?? 0,
-      };
-      // Something is stored, but no epoch that this version can read: clients that resume must learn of a new one.
-      if (hasData) this.open();
+      const extent = readExtent(this.#storage);
+      if (extent === "damaged") throw new Error("the log was damaged after it was repaired");
+      this.#extent = extent;
     }
     return this.#extent;
-  }
-
-  /** Returns the first and last row. A log in which one of them is damaged is given up, its highest `seq` excepted. */
-  #ends(): (LogRow | undefined)[] {
-    const ends = ["ASC", "DESC"].flatMap((order) =>
-      this.#storage.read(`SELECT seq, ts FROM log ORDER BY seq ${order} LIMIT 1`),
-    );
-    const rows = ends.map(readLogRow);
-    if (!rows.includes(null)) return rows.filter((row) => row !== null);
-    const query = "SELECT max(seq) AS seq FROM log WHERE seq BETWEEN 1 AND ?";
-    const head = Number(this.#storage.read(query, Number.MAX_SAFE_INTEGER)[0]?.seq ?? 0);
-    this.#storage.transaction(() => {
-      this.#storage.truncateLog();
-      const base = Math.max(head, this.#storage.readState("channel", channelState)?.base ?? 0);
-      this.#writeChannel({ epoch: randomEpoch(), base, epochStartedAt: Date.now() });
-    });
-    return [];
   }
 
   #loadIds(): Map<string, number> {
@@ -299,16 +216,6 @@ export class EventLog {
 
   #raiseBase(extent: Extent): void {
     extent.base = extent.head;
-    this.#writeChannel(extent);
+    writeEpoch(this.#storage, extent);
   }
-
-  #writeChannel({ epoch, base, epochStartedAt }: Pick<Extent, "epoch" | "base" | "epochStartedAt">): void {
-    const state = { epoch, base, since: epochStartedAt } satisfies z.infer<typeof channelState>;
-    this.#storage.writeState("channel", state);
-  }
-}
-
-/** Returns a new name for an epoch. Repeats one by chance only: 32 random bits. */
-function randomEpoch(): string {
-  return crypto.randomUUID().slice(0, 8);
 }

@@ -1,3 +1,5 @@
+import { parseJson } from "../../protocol/json.ts";
+
 /** The latest time that a `Date` can hold, in milliseconds since 1970 (ECMA-262, section 21.4.1.1). */
 const MAX_TIME_MS = 8.64e15;
 
@@ -20,11 +22,7 @@ export function readStoredFrame(frame: SqlStorageValue | undefined): string | nu
   return typeof frame === "string" && frame.startsWith("{") && frame.endsWith("}") ? frame : null;
 }
 
-/** Parses JSON that this service wrote; undefined when it is damaged. A parser's message would quote it. */
+/** Parses JSON that this service wrote: null for a column without text, undefined when it is damaged. */
 export function parseStored(text: unknown): unknown {
-  try {
-    return typeof text === "string" ? JSON.parse(text) : null;
-  } catch {
-    return undefined;
-  }
+  return typeof text === "string" ? parseJson(text) : null;
 }

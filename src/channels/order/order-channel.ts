@@ -35,7 +35,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
       if (user_id !== null) log.endReplay();
     }
     deliver(this.core, plan.corrections, null, now);
-    log.open();
+    log.storeEpoch(now);
     order.replace(plan.state);
     alarm.ensure(order.dueAt(), now);
     return { status: user_id === null ? "created" : "corrected" };

@@ -1,0 +1,78 @@
+import * as z from "zod";
+import type { Storage } from "../storage.ts";
+import { readLogRow } from "./log-row.ts";
+
+/** Where a log begins and ends. Times are in milliseconds since 1970. */
+export interface Extent {
+  epoch: string;
+  /** Whether the epoch is stored, and so the channel exists. */
+  isStored: boolean;
+  /** When the epoch began; 0 before it is stored. */
+  epochStartedAt: number;
+  /** Replay begins after this `seq`. */
+  base: number;
+  /** The first `seq` in the log; `head + 1` when it is empty. */
+  oldest: number;
+  oldestTs: number;
+  /** The `seq` of the last event. */
+  head: number;
+  headTs: number;
+}
+
+/** The document that holds the epoch. */
+const CHANNEL = "channel";
+
+const channelState = z.object({
+  epoch: z.string().min(1),
+  /** Replay begins after this `seq`: what came before belongs to another epoch or owner, or has left the log. */
+  base: z.int().min(0),
+  /** When the epoch began, in milliseconds since 1970. */
+  since: z.number().default(0),
+});
+
+/** Reads the extent; `damaged` when the first or last row cannot be read. Without a stored epoch, its name is random. */
+export function readExtent(storage: Storage): Extent | "damaged" {
+  const ends = ["ASC", "DESC"].flatMap((order) =>
+    storage.read(`SELECT seq, ts FROM log ORDER BY seq ${order} LIMIT 1`),
+  );
+  const [first, last] = ends.map(readLogRow);
+  if (first === null || last === null) return "damaged";
+  const channel = storage.readState(CHANNEL, channelState);
+  const head = Math.max(last?.seq ?? 0, channel?.base ?? 0);
+  return {
+    epoch: channel?.epoch ?? randomEpoch(),
+    isStored: channel !== null,
+    epochStartedAt: channel?.since ?? 0,
+    // Events of an epoch that cannot be read are not replayed in the next one.
+    base: channel?.base ?? head,
+    oldest: first?.seq ?? head + 1,
+    oldestTs: first?.ts ?? 0,
+    head,
+    headTs: last?.ts ?? 0,
+  };
+}
+
+/** Stores the epoch, and where replay begins. */
+export function writeEpoch(
+  storage: Storage,
+  { epoch, base, epochStartedAt }: Pick<Extent, "epoch" | "base" | "epochStartedAt">,
+): void {
+  const state = { epoch, base, since: epochStartedAt } satisfies z.infer<typeof channelState>;
+  storage.writeState(CHANNEL, state);
+}
+
+/** Empties a damaged log, in a new epoch that continues from the highest `seq` of the old one. */
+export function giveUpLog(storage: Storage, now: number): void {
+  const query = "SELECT max(seq) AS seq FROM log WHERE seq BETWEEN 1 AND ?";
+  const head = Number(storage.read(query, Number.MAX_SAFE_INTEGER)[0]?.seq ?? 0);
+  const base = Math.max(head, storage.readState(CHANNEL, channelState)?.base ?? 0);
+  storage.transaction(() => {
+    storage.truncateLog();
+    writeEpoch(storage, { epoch: randomEpoch(), base, epochStartedAt: now });
+  });
+}
+
+/** Returns a new name for an epoch. Repeats one by chance only: 32 random bits. */
+export function randomEpoch(): string {
+  return crypto.randomUUID().slice(0, 8);
+}
