@@ -22,13 +22,14 @@ export function Chart({ title, unit, isWhole = false, times, series }: ChartProp
   const isDark = useIsDark();
   const container = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
-  const labels = series.map(({ label }) => label).join();
+  // As text, so that equal labels are the same dependency. No label has a line break.
+  const labels = series.map(({ label }) => label).join("\n");
 
   // biome-ignore lint/correctness/useExhaustiveDependencies: isDark changes the colors
   useEffect(() => {
     const { current } = container;
     if (!current) return;
-    const created = new uPlot(plotOptions(current, labels.split(","), isWhole), [[]], current);
+    const created = new uPlot(plotOptions(current, labels.split("\n"), isWhole), [[]], current);
     plot.current = created;
     const observer = new ResizeObserver(() => created.setSize({ width: current.clientWidth, height: HEIGHT_PX }));
     observer.observe(current);

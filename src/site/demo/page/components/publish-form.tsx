@@ -1,4 +1,5 @@
 import { useState } from "react";
+import { parseJson } from "../../../../protocol/json.ts";
 import type { EventType } from "../../../../sdk/index.ts";
 import { hashOf } from "../router.ts";
 import { catalogue, EVENT_TYPES } from "../service/catalogue.ts";
@@ -144,12 +145,4 @@ function exampleJson(type: EventType, order: string): string {
   const { example } = catalogue[type];
   const own = { ...("order_id" in example && order && { order_id: order }), timestamp: new Date().toISOString() };
   return JSON.stringify({ ...example, ...own }, null, 2);
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -1,3 +1,4 @@
+import { isRecord } from "../../../../protocol/json.ts";
 import type { ServiceResponse } from "../service/publish.ts";
 import { Fact } from "./fact.tsx";
 
@@ -29,11 +30,11 @@ export function PublishResponse({ response: { status, body } }: { response: Serv
       <p>
         <strong>{status || "No response"}</strong> {asText(body.title)}
       </p>
-      {body.errors && (
+      {Array.isArray(body.errors) && (
         <ul>
-          {body.errors.map(({ field, message }) => (
-            <li key={field}>
-              <code>{field}</code> {message}
+          {body.errors.filter(isRecord).map(({ field, message }) => (
+            <li key={asText(field)}>
+              <code>{asText(field)}</code> {asText(message)}
             </li>
           ))}
         </ul>

@@ -1,4 +1,6 @@
 import { useEffect, useState } from "react";
+import { isRecord } from "../../../../protocol/json.ts";
+import { HEALTH_PATH } from "../../../../protocol/paths.ts";
 import { type Buckets, bucketsOf, parseMetrics, quantile, type Scrape, total } from "./prometheus.ts";
 
 export const POLL_MS = 3000;
@@ -63,8 +65,11 @@ export function useServiceMetrics(key: string): ServiceMetrics {
   return metrics;
 }
 
-async function loadHealth(signal: AbortSignal): Promise<HealthSummary> {
-  return (await fetch("/api/v1/ws/health", { signal })).json();
+async function loadHealth(signal: AbortSignal): Promise<HealthSummary | null> {
+  const health: unknown = await (await fetch(HEALTH_PATH, { signal })).json();
+  if (!isRecord(health)) return null;
+  const { status, redis_status, total_connections } = health;
+  return { status: String(status), redis_status: String(redis_status), total_connections: Number(total_connections) };
 }
 
 /** Returns a point, or a sentence that says why there is none. */

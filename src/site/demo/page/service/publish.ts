@@ -1,3 +1,6 @@
+import { isRecord, parseJson } from "../../../../protocol/json.ts";
+import { orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
+import { orderPath, publishPath } from "../../../../protocol/paths.ts";
 import type { EventType } from "../../../../sdk/index.ts";
 import { catalogue } from "./catalogue.ts";
 
@@ -13,20 +16,12 @@ export interface EventDraft {
 export interface ServiceResponse {
   /** HTTP status; 0 if the service was unreachable. */
   status: number;
-  /** A publish result, or a problem (RFC 9457). */
-  body: {
-    status?: unknown;
-    seq?: unknown;
-    receivers?: unknown;
-    id?: unknown;
-    title?: unknown;
-    errors?: { field: string; message: string }[];
-  };
+  /** A publish result, or a problem (RFC 9457), unchecked; empty if the response was not a JSON object. */
+  body: Record<string, unknown>;
 }
 
 export function eventPath(type: EventType, orderId: string): string {
-  const target = catalogue[type].channel === "order" ? `orders/${encodeURIComponent(orderId)}` : "products";
-  return `/api/v1/publish/${target}`;
+  return publishPath(catalogue[type].channel === "order" ? orderChannelName(orderId) : PRODUCTS_CHANNEL);
 }
 
 export function publishEvent(draft: EventDraft, orderId: string, key: string): Promise<ServiceResponse> {
@@ -36,14 +31,15 @@ export function publishEvent(draft: EventDraft, orderId: string, key: string): P
 /** Registers the order, or resets it to pending; its listeners receive the change as events. */
 export function resetOrder(orderId: string, owner: string, key: string): Promise<ServiceResponse> {
   const order = { user_id: owner, status: "pending", payment_status: "pending" };
-  return callWithKey("PUT", `/api/v1/orders/${encodeURIComponent(orderId)}`, order, key);
+  return callWithKey("PUT", orderPath(orderId), order, key);
 }
 
-async function callWithKey(method: string, path: string, body: unknown, key: string): Promise<ServiceResponse> {
+async function callWithKey(method: string, path: string, content: unknown, key: string): Promise<ServiceResponse> {
   try {
     const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
-    const response = await fetch(path, { method, headers, body: JSON.stringify(body) });
-    return { status: response.status, body: await response.json() };
+    const response = await fetch(path, { method, headers, body: JSON.stringify(content) });
+    const body = parseJson(await response.text());
+    return { status: response.status, body: isRecord(body) ? body : {} };
   } catch {
     return { status: 0, body: { title: "The service is unreachable. Check that it is running, then try again." } };
   }

@@ -1,5 +1,6 @@
 import type { Gap, OrderEvent, Position, PositionStorage, ProductEvent, Status } from "../../../../sdk/index.ts";
 import { DeliveryCounter, type DeliveryCounts } from "./delivery-counter.ts";
+import { positionIn } from "./starting-position.ts";
 import { Store } from "./store.ts";
 
 const MAX_LOGGED_EVENTS = 100;
@@ -56,8 +57,8 @@ export class ChannelLog extends Store<ChannelLogView> {
     return {
       getItem: () => JSON.stringify(startingPosition()),
       setItem: (_, text) => {
-        // Written by the SDK, so it needs no validation.
-        const position: Position = JSON.parse(text);
+        const position = positionIn(text);
+        if (!position) return;
         this.#counter.startAt(position);
         this.#update({ position });
       },

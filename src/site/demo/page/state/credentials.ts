@@ -1,3 +1,4 @@
+import { isRecord, parseJson } from "../../../../protocol/json.ts";
 import { claimsOf } from "../../../../sdk/connection/token.ts";
 import { Store, useStore } from "./store.ts";
 
@@ -52,23 +53,26 @@ export function takeCredentialsFromAddress(): void {
 
 /** Decodes a token for display, without verifying it. Returns null if it has no subject. */
 export function decodeToken(token: string): { subject: string; expiresAt: Date | null } | null {
-  const bytes = claimsOf(token).sub;
-  const exp = claimsOf(token).exp;
-  if (typeof bytes !== "string") return null;
-  const subject = new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
+  const { sub, exp } = claimsOf(token);
+  if (typeof sub !== "string") return null;
+  // `claimsOf` returns the bytes of the JSON as characters.
+  const subject = new TextDecoder().decode(Uint8Array.from(sub, (byte) => byte.charCodeAt(0)));
   return { subject, expiresAt: typeof exp === "number" ? new Date(exp * 1000) : null };
 }
 
 function readStored(): Credentials {
+  const stored = parseJson(storedText());
+  if (!isRecord(stored)) return NONE;
+  const credentials: Credentials = { ...NONE, as: stored.as === "admin" ? "admin" : "customer" };
+  for (const name of NAMES) credentials[name] = String(stored[name] ?? "");
+  return credentials;
+}
+
+function storedText(): string {
   try {
-    const stored: unknown = JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "{}");
-    const credentials: Credentials = { ...NONE };
-    for (const [name, value] of Object.entries(stored ?? {})) {
-      if (name === "as") credentials.as = value === "admin" ? "admin" : "customer";
-      for (const known of NAMES) if (name === known && typeof value === "string") credentials[known] = value;
-    }
-    return credentials;
+    return sessionStorage.getItem(STORAGE_KEY) ?? "";
   } catch {
-    return NONE;
+    // Storage is blocked.
+    return "";
   }
 }

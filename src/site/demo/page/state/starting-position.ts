@@ -1,4 +1,6 @@
 import { useEffect, useState } from "react";
+import { isRecord, parseJson } from "../../../../protocol/json.ts";
+import { orderPath } from "../../../../protocol/paths.ts";
 import { connectProducts, type Position } from "../../../../sdk/index.ts";
 
 /**
@@ -14,10 +16,16 @@ const earlier = ({ epoch, seq }: Position): Position => ({ epoch, seq: Math.max(
 /** Reads the order's position from its snapshot. Returns null if there is none; the connection then reports why. */
 export async function orderStartingPosition(orderId: string, token: string): Promise<Position | null> {
   const headers = { Authorization: `Bearer ${token}` };
-  const response = await fetch(`/api/v1/orders/${encodeURIComponent(orderId)}`, { headers });
-  if (!response.ok) return null;
-  const { epoch, seq }: Partial<Record<keyof Position, unknown>> = await response.json();
-  return typeof epoch === "string" && typeof seq === "number" ? earlier({ epoch, seq }) : null;
+  const response = await fetch(orderPath(orderId), { headers });
+  const position = response.ok ? positionIn(await response.text()) : null;
+  return position && earlier(position);
+}
+
+/** Returns the position in JSON text; null if there is none. */
+export function positionIn(text: string): Position | null {
+  const value = parseJson(text);
+  if (!isRecord(value) || typeof value.epoch !== "string" || typeof value.seq !== "number") return null;
+  return { epoch: value.epoch, seq: value.seq };
 }
 
 /** Reads the products' position from a first frame. A real shop would get it from there when it loads its products. */
