@@ -10,6 +10,12 @@ import { Refusal } from "./errors.ts";
 
 const TIMEOUT_MS = 5000;
 
+const REFUSALS_BY_STATUS: Partial<Record<number, SocketRefusal>> = {
+  401: "access_denied",
+  403: "access_denied",
+  404: "order_not_found",
+};
+
 /** The fields read from the backend's order; others are ignored. Some backends number their users. */
 const backendOrder = z.object({
   ...orderRegistration.shape,
@@ -35,9 +41,12 @@ export async function lookUpOrder(
     redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch((error: unknown) => fail(c, error));
-  if (response.status === 404) return "order_not_found";
-  if (response.status === 401 || response.status === 403) return "access_denied";
-  if (response.status !== 200) return fail(c, new Error(`status ${response.status}`));
+  if (response.status !== 200) {
+    // An unread body would keep the connection open.
+    await response.body?.cancel();
+    const refusal = REFUSALS_BY_STATUS[response.status];
+    return refusal ?? fail(c, new Error(`status ${response.status}`));
+  }
   const order = backendOrder.safeParse(await response.json().catch(() => null));
   if (!order.success) return fail(c, new Error("the response lacks user_id, status or payment_status"));
   return orderStub(c.env, orderId).adopt(order.data, identity);

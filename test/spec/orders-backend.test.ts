@@ -77,6 +77,19 @@ describe("an unregistered order", () => {
     });
   }
 
+  test.each([401, 404, 500])("leaves no body of the backend's %i unread", async (status) => {
+    let isCancelled = false;
+    const body = new ReadableStream({
+      cancel() {
+        isCancelled = true;
+      },
+    });
+    backend = () => new Response(body, { status });
+    silence();
+    await connectThere(crypto.randomUUID(), await mintToken());
+    expect(isCancelled).toBe(true);
+  });
+
   const failures: [string, () => Response | Promise<Response>][] = [
     ["answers 500", () => new Response("oops", { status: 500 })],
     ["redirects", () => Response.redirect("https://evil.example/", 302)],

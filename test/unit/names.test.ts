@@ -79,12 +79,6 @@ const SHARED: Shared[] = [
     within: ["sdk/publisher/", "edge/routes/publish-batch.ts"],
     mayExport: false,
   },
-  {
-    reason: "Parses JSON, or returns undefined; the demo page may import nothing but the SDK",
-    names: ["parseJson"],
-    within: ["protocol/json.ts", "site/demo/page/components/publish-form.tsx"],
-    mayExport: true,
-  },
 ];
 
 interface Declaration {
