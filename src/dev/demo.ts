@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { mintToken } from "../cli/shared/mint.ts";
 import { ServiceClient } from "../cli/shared/service.ts";
@@ -16,7 +18,7 @@ const HEALTH_TIMEOUT_MS = 30_000;
 const HEALTH_RETRY_MS = 100;
 
 /**
- * Waits for the service, registers the demo order unless it exists, and mints tokens.
+ * Waits for the service, registers the demo order, and mints tokens.
  * @param cwd The folder with the service's `.dev.vars`.
  * @returns Null when wrangler ended first.
  */
@@ -36,11 +38,9 @@ export async function prepareDemo(
   });
   await untilHealthy(service, () => hasExited);
   if (hasExited) return null;
-  // The order survives restarts; registering it again would reset its status.
-  if ((await service.request("GET", orderPath(ORDER_ID))).status === 404) {
-    const order = { user_id: OWNER, status: "pending", payment_status: "pending" };
-    await service.call("PUT", orderPath(ORDER_ID), order);
-  }
+  // The order survives restarts. Because of its version, registering it again changes nothing.
+  const order = { user_id: OWNER, status: "pending", payment_status: "pending", version: 0 };
+  await service.call("PUT", orderPath(ORDER_ID), order);
   const mint = async (subject: string, role?: string) =>
     (await mintToken({ subject, role, ttlSeconds: TOKEN_SECONDS }, secret)).token;
   return {
@@ -48,7 +48,7 @@ export async function prepareDemo(
     publishKey: key.value,
     orderId: ORDER_ID,
     owner: OWNER,
-    hasPage: (await fetch(url, { method: "HEAD" })).ok,
+    hasPage: existsSync(join(cwd, "dist/site/index.html")),
     customerToken: await mint(OWNER),
     adminToken: await mint("admin", "admin"),
     stream: redisStream(sources),

@@ -66,6 +66,7 @@ class Program {
 let folder: string;
 let port: number;
 let dev: Program;
+let firstOutput: string;
 let redis: RedisServer | undefined;
 const started: Program[] = [];
 const start = (script: string, ...args: string[]) => {
@@ -93,6 +94,7 @@ beforeAll(async () => {
   port = await freePort();
   if (withRedis) redis = await startRedis();
   await startDev();
+  firstOutput = dev.output;
 }, SLOW);
 
 afterAll(async () => {
@@ -107,6 +109,8 @@ it("passes its own smoke test, whose command finds its port", { timeout: SLOW },
   const smoke = start("src/cli/tidings.ts", "smoke");
   expect(await smoke.exitCode(), smoke.output).toBe(0);
 });
+
+it("logs no warning before the first request", () => expect(firstOutput).not.toContain('"level"'));
 
 it("prints one address with everything that the demo page needs, which no server receives", async () => {
   const address = new URL(String(/^ +(http\S+\/#\S+)$/m.exec(dev.output)?.[1]));
