@@ -22,7 +22,7 @@ export async function health(c: Context<HonoEnv>): Promise<Response> {
     overviewsOf(c, isPrivileged ? MAX_LISTED_CHANNELS : 0),
     relayHealthOf(c),
   ]);
-  return c.json(healthOf(overviews, relay, isPrivileged), 200, { "Cache-Control": "no-store" });
+  return c.json(healthOf(overviews, relay, isPrivileged));
 }
 
 function overviewsOf(c: Context<HonoEnv>, maxChannels: number): Promise<(Overview | null)[]> {

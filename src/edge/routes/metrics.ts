@@ -36,10 +36,7 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
     gauges.push({ name: "tidings_channels", labels: { kind }, value: sum("channels") });
   }
   const known = knownSeries(configOf(c.env).publishKeys.map(({ name }) => name));
-  return c.body(exposition(counts.all, gauges, known), 200, {
-    "Content-Type": EXPOSITION_TYPE,
-    "Cache-Control": "no-store",
-  });
+  return c.body(exposition(counts.all, gauges, known), 200, { "Content-Type": EXPOSITION_TYPE });
 }
 
 async function addRelay(env: Env, counts: Counters, gauges: Gauge[]): Promise<void> {
