@@ -3,7 +3,7 @@ import * as z from "zod";
 /** Schemas of the settings that control access; each parses the setting's text. */
 
 /** The scopes of publish keys, and what each allows. */
-export const SCOPES = {
+const SCOPES = {
   orders: "publish to orders, register and delete them, issue tickets, disconnect their listeners",
   products: "publish to products, disconnect their listeners",
   read: "read any order's snapshot, order ids on the health page, and metrics",
@@ -33,7 +33,7 @@ export const isHmac = (algorithm: string) => (HMAC_ALGORITHMS as readonly string
 export const isAsymmetric = (algorithm: string) => ASYMMETRIC_ALGORITHMS.includes(algorithm);
 
 export const MIN_JWT_SECRET_BYTES = 32;
-export const MIN_PUBLISH_KEY_LENGTH = 32;
+const MIN_PUBLISH_KEY_LENGTH = 32;
 
 /** Splits a comma-separated list, ignoring empty items and whitespace around items. */
 export const splitList = (text: string) =>

@@ -16,7 +16,7 @@ interface Sample {
 }
 
 /** The label values of series, in the order of the metric's labels. */
-export type SeriesLists = Partial<Record<MetricName, string[][]>>;
+type SeriesLists = Partial<Record<MetricName, string[][]>>;
 
 /**
  * Writes all metrics in the catalogue's order.

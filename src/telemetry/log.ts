@@ -8,7 +8,7 @@ import { recordFault } from "./record.ts";
  */
 
 /** A listener's socket closed. */
-export interface ConnectionEnd {
+interface ConnectionEnd {
   /** The request that opened the socket; empty when an older version did not store it. */
   request_id: string;
   channel: string;
@@ -50,13 +50,13 @@ export interface Refused {
 }
 
 /** No token has had anything at `ROLE_CLAIM` in this isolate, which no single request is to blame for. */
-export interface RolesMissing {
+interface RolesMissing {
   /** The setting's value. */
   claim: string;
 }
 
 /** A key set has members that the service cannot use; it uses the others. One line for each fetch. */
-export interface KeysSkipped {
+interface KeysSkipped {
   request_id: string;
   where: "jwks";
   /** Each member's place in the set, its `kid`, and why it was skipped. */

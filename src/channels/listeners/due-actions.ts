@@ -1,7 +1,7 @@
 import type { Listener } from "./listener.ts";
 
 /** How long before its token expires a `tidings.v1` client is warned. */
-export const TOKEN_WARNING_MS = 30_000;
+const TOKEN_WARNING_MS = 30_000;
 
 export type DueAction = "close_expired" | "close_idle" | "warn";
 

@@ -9,7 +9,7 @@ import { BenchListener } from "./listener.ts";
 
 const CONCURRENT_CONNECTS = 32;
 
-export interface BenchSetup {
+interface BenchSetup {
   /** Holds the publish key. */
   service: ServiceClient;
   /** Signs the listeners' tokens. */

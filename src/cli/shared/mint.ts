@@ -2,7 +2,7 @@ import { SignJWT } from "jose";
 
 export const DEFAULT_TOKEN_TTL_SECONDS = 3600;
 
-export interface TokenRequest {
+interface TokenRequest {
   subject: string;
   role?: string | undefined;
   ttlSeconds?: number;
@@ -10,7 +10,7 @@ export interface TokenRequest {
   claims?: Record<string, unknown>;
 }
 
-export interface MintedToken {
+interface MintedToken {
   token: string;
   subject: string;
   /** ISO 8601. */

@@ -4,8 +4,8 @@ import { Condition } from "../shared/condition.ts";
 import { CheckFailure } from "./check.ts";
 import { type ReadFrame, readFrame } from "./read-frame.ts";
 
-export type EstablishedData = Extract<ReadFrame, { kind: "established" }>["data"];
-export type ReceivedEvent = Extract<ReadFrame, { kind: "event" }>;
+type EstablishedData = Extract<ReadFrame, { kind: "established" }>["data"];
+type ReceivedEvent = Extract<ReadFrame, { kind: "event" }>;
 
 /** A plain WebSocket that records everything it receives: the smoke test checks the wire itself, without the SDK. */
 export class SmokeListener {

@@ -7,7 +7,7 @@ import { type Answer, ServiceClient } from "../shared/service.ts";
 import type { Setting } from "../shared/settings.ts";
 import { SmokeListener } from "./listener.ts";
 
-export interface SmokeSetup {
+interface SmokeSetup {
   /** Holds the publish key. */
   service: ServiceClient;
   /** Signs the listeners' tokens. */

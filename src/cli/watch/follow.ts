@@ -38,7 +38,7 @@ export interface FollowReport {
   reconnecting(): void;
 }
 
-export type FollowEnd =
+type FollowEnd =
   | { type: "interrupted" }
   /** The connection is closed for good. */
   | { type: "closed"; reason: ClosedReason }

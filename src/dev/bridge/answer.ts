@@ -7,7 +7,7 @@ import { type CommandOutcome, type Encoding, outcomeOf } from "./reply.ts";
 import { streamMessages } from "./subscription.ts";
 
 /** One request, and what it takes to answer it. */
-export interface Exchange {
+interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   url: URL;

@@ -11,7 +11,7 @@ import { BridgeRefusal, httpErrorOf, sendJson, tokenCheck } from "./http.ts";
  */
 const KEEP_ALIVE_MS = 120_000;
 
-export interface BridgeOptions {
+interface BridgeOptions {
   redisUrl: string;
   /** Required in every request. */
   token: string;

@@ -5,7 +5,7 @@ import { type AcceptedEvent, checkEvent, MAX_BATCH_BYTES } from "../../protocol/
 import { entryLength } from "../../protocol/stream.ts";
 
 /** As long as a body over HTTP; `checkEvent` then measures the event. */
-export const MAX_ENTRY_LENGTH = MAX_BATCH_BYTES;
+const MAX_ENTRY_LENGTH = MAX_BATCH_BYTES;
 
 /** A stream entry, unvalidated. */
 export interface StreamEntry {

@@ -9,7 +9,7 @@ import type { OrderView, ProductMap } from "./views.ts";
  * How long a connection stays open without subscribers. React's StrictMode mounts twice, and page changes unmount one
  * component before they mount the next.
  */
-export const LINGER_MS = 1000;
+const LINGER_MS = 1000;
 
 /** What both hooks return, besides the order or the products. */
 export interface Updates<E> {

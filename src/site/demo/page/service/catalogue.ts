@@ -3,7 +3,7 @@ import type { EventType } from "../../../../sdk/index.ts";
 /** The event catalogue's channels, summaries and examples. The build inserts them, without the validation library. */
 declare const CATALOGUE: Record<EventType, CatalogueEntry>;
 
-export interface CatalogueEntry {
+interface CatalogueEntry {
   channel: "order" | "products";
   /** One sentence. */
   summary: string;

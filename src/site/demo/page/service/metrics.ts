@@ -9,7 +9,7 @@ const MAX_POINTS = 200;
 /** One minute of points, which quantiles cover. */
 const QUANTILE_POINTS = 20;
 
-export interface MetricsPoint {
+interface MetricsPoint {
   /** Seconds since 1970. */
   at: number;
   orderConnections: number;
@@ -20,7 +20,7 @@ export interface MetricsPoint {
   scrape: Scrape;
 }
 
-export interface HealthSummary {
+interface HealthSummary {
   status: string;
   redis_status: string;
   total_connections: number;

@@ -2,7 +2,7 @@ import type { MetricName } from "../../../../telemetry/metrics.ts";
 
 /** Parses the parts of Prometheus' text format that the charts need. */
 
-export interface ParsedSample {
+interface ParsedSample {
   labels: Record<string, string>;
   value: number;
 }

@@ -20,7 +20,7 @@ export interface ServiceResponse {
   body: Record<string, unknown>;
 }
 
-export function eventPath(type: EventType, orderId: string): string {
+function eventPath(type: EventType, orderId: string): string {
   return publishPath(catalogue[type].channel === "order" ? orderChannelName(orderId) : PRODUCTS_CHANNEL);
 }
 
