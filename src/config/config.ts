@@ -1,5 +1,6 @@
 import type { PublishKey } from "./credentials.ts";
 import type { Env } from "./env.ts";
+import { type Issuer, toIssuers } from "./issuers.ts";
 import { fixOf, SETTING_NAMES, type Settings, settingsSchema } from "./schema.ts";
 
 /** The validated configuration. */
@@ -7,15 +8,12 @@ export interface Config {
   /** Origins whose pages may connect, besides the service's own. `*` allows any origin. */
   corsOrigins: ReadonlySet<string>;
   jwt: {
-    /** HMAC secrets that verify HS* tokens; the first one signs tickets. Empty when only the key set verifies. */
+    /** HMAC secrets that verify HS* tokens; the first one signs tickets. Empty when only key sets verify. */
     secrets: readonly Uint8Array<ArrayBuffer>[];
     algorithms: string[];
-    /** The key set that verifies all other tokens; set when such algorithms are allowed. */
-    jwksUrl: string | null;
-    /** The required `iss`; null accepts any. */
-    issuer: string | null;
-    /** The required `aud`; null accepts any. */
-    audience: string | null;
+    issuers: readonly Issuer[];
+    /** The accepted `aud`; empty accepts any. */
+    audiences: readonly string[];
   };
   /** The claims of a user's roles and id: a name, or a dotted path. */
   roleClaim: string;
@@ -97,9 +95,8 @@ function toConfig(settings: Settings): Config {
     jwt: {
       secrets: settings.JWT_SECRET,
       algorithms: settings.JWT_ALGORITHMS,
-      jwksUrl: settings.JWKS_URL ?? null,
-      issuer: settings.JWT_ISSUER ?? null,
-      audience: settings.JWT_AUDIENCE ?? null,
+      issuers: toIssuers(settings),
+      audiences: settings.JWT_AUDIENCE,
     },
     roleClaim: settings.ROLE_CLAIM,
     userIdClaim: settings.USER_ID_CLAIM,

@@ -7,17 +7,8 @@ import {
 import { MAX_SOCKETS_PER_OBJECT } from "../protocol/platform-limits.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { claimPath } from "./claims.ts";
-import {
-  algorithms,
-  HMAC_ALGORITHMS,
-  isAsymmetric,
-  isHmac,
-  jwksUrl,
-  listOf,
-  publishKeys,
-  secrets,
-  splitList,
-} from "./credentials.ts";
+import { algorithms, isAsymmetric, jwksUrl, listOf, publishKeys, secrets, splitList } from "./credentials.ts";
+import { ISSUER_RULES, issuers, type SettingsRule } from "./issuers.ts";
 
 /**
  * Every setting: its default, its bounds and its validation. A setting without a default is optional; `meta` holds an
@@ -71,11 +62,11 @@ const renamed = (successor: string) => z.undefined(`must be renamed to ${success
 
 const settings = z.object({
   BACKEND_CORS_ORIGINS: listOf(origin).prefault("").meta({ example: "https://shop.example,https://www.shop.example" }),
-  JWKS_URL: jwksUrl.optional().meta({ example: "https://login.shop.example/jwks.json" }),
+  JWKS_URL: listOf(jwksUrl).prefault("").meta({ example: "https://login.shop.example/jwks.json" }),
   JWT_ALGORITHMS: algorithms.prefault("HS256").meta({ example: "RS256" }),
   JWT_SECRET: secrets.prefault("").meta({ isSecret: true }),
-  JWT_ISSUER: z.string().optional(),
-  JWT_AUDIENCE: z.string().optional(),
+  JWT_ISSUER: issuers.prefault("").meta({ example: "https://login.shop.example" }),
+  JWT_AUDIENCE: text("").transform(splitList),
   ROLE_CLAIM: claimPath("role"),
   USER_ID_CLAIM: claimPath("sub"),
   ADMIN_ROLES: text("admin").transform(splitList),
@@ -99,45 +90,36 @@ const settings = z.object({
   GHOST_SECONDS: renamed(RENAMED.GHOST_SECONDS),
 });
 
-/**
- * Returns the options of a rule that spans several settings. The rule runs even when some of them are invalid, so that
- * one error lists every fault.
- * @param setting The setting to blame.
- * @param example A valid value to suggest instead of the setting's usual example.
- */
-const rule = (setting: keyof z.infer<typeof settings>, error: string, example?: string) => ({
-  path: [setting],
-  error,
-  params: { example },
-  when: () => true,
-});
+const RULES: SettingsRule<z.infer<typeof settings>>[] = [
+  ...ISSUER_RULES,
+  {
+    setting: "JWT_SECRET",
+    message: "must be set: it verifies the tokens of listeners",
+    isKept: ({ JWT_ALGORITHMS, JWT_SECRET }) => JWT_SECRET.length > 0 || JWT_ALGORITHMS.every(isAsymmetric),
+  },
+  {
+    setting: "UPSTASH_REDIS_REST_URL",
+    message: "must be set because UPSTASH_REDIS_REST_TOKEN is",
+    isKept: ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }) =>
+      url !== undefined || token === undefined,
+  },
+  {
+    setting: "UPSTASH_REDIS_REST_TOKEN",
+    message: "must be set because UPSTASH_REDIS_REST_URL is",
+    isKept: ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }) =>
+      token !== undefined || url === undefined,
+  },
+];
 
-/** Parses all settings from text. Issues have the setting's name as their path. */
-export const settingsSchema = settings
-  .refine(
-    ({ JWT_ALGORITHMS, JWKS_URL }) => JWKS_URL !== undefined || JWT_ALGORITHMS.every(isHmac),
-    rule(
-      "JWT_ALGORITHMS",
-      `must be one or more of ${HMAC_ALGORITHMS.join(", ")} while JWKS_URL is not set: the others need its public keys`,
-      "HS256",
-    ),
-  )
-  .refine(
-    ({ JWT_ALGORITHMS, JWKS_URL }) => JWKS_URL === undefined || !JWT_ALGORITHMS.every(isHmac),
-    rule("JWT_ALGORITHMS", "must include the algorithms of the keys at JWKS_URL, such as RS256"),
-  )
-  .refine(
-    ({ JWT_ALGORITHMS, JWT_SECRET }) => JWT_SECRET.length > 0 || JWT_ALGORITHMS.every(isAsymmetric),
-    rule("JWT_SECRET", "must be set: it verifies the tokens of listeners"),
-  )
-  .refine(
-    ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }) => url !== undefined || token === undefined,
-    rule("UPSTASH_REDIS_REST_URL", "must be set because UPSTASH_REDIS_REST_TOKEN is"),
-  )
-  .refine(
-    ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }) => token !== undefined || url === undefined,
-    rule("UPSTASH_REDIS_REST_TOKEN", "must be set because UPSTASH_REDIS_REST_URL is"),
-  );
+/**
+ * Parses all settings from text. Issues have the setting's name as their path. Rules are checked even when some
+ * settings are invalid, so that one error lists every fault.
+ */
+export const settingsSchema = RULES.reduce(
+  (schema, { setting, message, example, isKept }) =>
+    schema.refine(isKept, { path: [setting], error: message, params: { example }, when: () => true }),
+  settings,
+);
 
 /** Valid settings by name, parsed. */
 export type Settings = z.infer<typeof settingsSchema>;

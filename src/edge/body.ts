@@ -57,8 +57,8 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Uin
   try {
     // The connection delivers no more than was announced (RFC 9112, section 6.2).
     const bytes =
-      announced <= maxBytes ? new Uint8Array(await request.arrayBuffer()) : await readCounting(request, maxBytes);
-    if (bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
+      announced <= maxBytes ? new Uint8Array(await request.arrayBuffer()) : await readAtMost(request.body, maxBytes);
+    if (bytes === null || bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
     return bytes;
   } catch (error) {
     if (error instanceof Refusal) throw error;
@@ -67,12 +67,16 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Uin
   }
 }
 
-async function readCounting(request: Request, maxBytes: number): Promise<Uint8Array> {
+/** Reads a stream to its end, and counts as it arrives. @returns null when it is longer than `maxBytes`. */
+export async function readAtMost(
+  body: ReadableStream<Uint8Array> | null,
+  maxBytes: number,
+): Promise<Uint8Array | null> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of request.body ?? []) {
+  for await (const chunk of body ?? []) {
     length += chunk.byteLength;
-    if (length > maxBytes) throw tooLarge(maxBytes);
+    if (length > maxBytes) return null;
     chunks.push(chunk);
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer());

@@ -63,14 +63,36 @@ describe("tokens", () => {
     expect(await outcome(await signWith(unknown))).toBe(4001);
   });
 
-  test("without a kid are accepted when only one key fits", async () => {
-    const [one, other] = [await makeKey("RS256", null), await makeKey("ES256", null)];
-    endpoint = () => keySet(one, other);
-    expect(await outcome(await signWith(one))).toBe(ESTABLISHED);
-    const second = await makeKey("ES256", null);
-    endpoint = () => keySet(other, second);
-    advanceClock(FRESH_MS);
-    expect(await outcome(await signWith(other))).toBe(4001);
+  test("are accepted with any key of their kid, or without a kid with any key of their algorithm", async () => {
+    for (const kid of ["same", null]) {
+      const [one, other, stranger] = [
+        await makeKey("ES256", kid),
+        await makeKey("ES256", kid),
+        await makeKey("ES256", kid),
+      ];
+      endpoint = () => keySet(one, other);
+      there = { ...there, JWKS_URL: `https://login.example/${crypto.randomUUID()}/jwks.json` };
+      for (const key of [one, other]) expect(await outcome(await signWith(key))).toBe(ESTABLISHED);
+      expect(await outcome(await signWith(stranger))).toBe(4001);
+    }
+  });
+
+  test("are verified with at most four keys each, so that a forged one costs little", async () => {
+    const keys = await Promise.all(Array.from({ length: 5 }, () => makeKey("ES256", null)));
+    endpoint = () => keySet(...keys);
+    const verifications = vi.spyOn(crypto.subtle, "verify");
+    expect(await outcome(await signWith(await makeKey("ES256", null)))).toBe(4001);
+    expect(verifications).toHaveBeenCalledTimes(4);
+  });
+
+  test("are accepted with the first 50 keys of a larger set, and the log says that it was cut", async () => {
+    const warned = silence("warn");
+    const key = await makeKey();
+    const many = Array.from({ length: 60 }, (_, index) => ({ ...key.publicJwk, kid: `key-${index}` }));
+    endpoint = () => Response.json({ keys: many });
+    expect(await outcome(await signWith({ ...key, kid: "key-49" }))).toBe(ESTABLISHED);
+    expect(await outcome(await signWith({ ...key, kid: "key-50" }))).not.toBe(ESTABLISHED);
+    expect(JSON.stringify(warned.mock.calls)).toContain("keys beyond the first 50");
   });
 
   test("signed with JWT_SECRET are accepted, too, when HS256 is listed, and refused when it is not", async () => {
@@ -146,7 +168,7 @@ describe("key rotation", () => {
     advanceClock(1);
     expect(await outcome(await signWith({ ...other, kid: key.kid }))).toBe(4001);
     expect(await outcome(await signWith(key, { exp: Math.floor(Date.now() / 1000) - 1 }))).toBe(4001);
-    expect(await outcome(await signWith({ ...key, kid: undefined }))).toBe(4001);
+    expect(await outcome(await signWith({ ...(await makeKey()), kid: undefined }))).toBe(4001);
     expect(await outcome(await signWith(await makeKey("ES256", key.kid)))).toBe(4001);
     expect(fetches).toHaveLength(1);
   });

@@ -212,11 +212,6 @@ describe("a key set with members that the service cannot use", async () => {
     expect(logged).not.toHaveBeenCalled();
   });
 
-  test("two different keys of one name are still no choice that the service makes", async () => {
-    const outcome = withKeys(rsa.publicJwk, (await makeKey("RS256", "login-rsa")).publicJwk);
-    expect(await outcome(await signWith(rsa))).toBe(4001);
-  });
-
   test("a set without any usable key is a failed fetch (503), whose fault names the request", async () => {
     silence("warn");
     const logged = silence();

@@ -1,9 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
-import { app } from "../../src/edge/app.ts";
-import { connect, ORIGIN, registerOrder, request } from "../support/service.ts";
-import { TestSocket } from "../support/test-socket.ts";
+import { connect, registerOrder, request } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 describe("credentials, first found wins", () => {
@@ -45,22 +43,6 @@ describe("an implausible exp", () => {
         storage.getAlarm(),
       );
       expect(alarm).toBeLessThanOrEqual(Date.UTC(2100));
-    });
-  }
-});
-
-describe("a configured issuer and audience", () => {
-  const strict = { ...env, JWT_ISSUER: "https://login.shop.example", JWT_AUDIENCE: "tidings" };
-  const cases: [string, Record<string, unknown>][] = [
-    ["match", { iss: "https://login.shop.example", aud: "tidings" }],
-    ["match, with the audience in a list", { iss: "https://login.shop.example", aud: ["web", "tidings"] }],
-  ];
-  for (const [name, claims] of cases) {
-    test(`${name}: the token is accepted`, async () => {
-      const token = await mintToken({ claims });
-      const url = `${ORIGIN}/api/v1/ws/products?token=${token}`;
-      const socket = new TestSocket(await app.fetch(new Request(url, { headers: { Upgrade: "websocket" } }), strict));
-      expect((await socket.frame()).type).toBe("connection_established");
     });
   }
 });

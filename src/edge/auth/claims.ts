@@ -1,5 +1,4 @@
 import { isRecord } from "../../protocol/json.ts";
-import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 
 /** What a verified token says about its bearer. */
 
@@ -7,6 +6,16 @@ type Claims = Record<string, unknown>;
 
 /** Claims that list their values in one text, separated by spaces (RFC 8693, section 4.2; Entra ID). */
 const SPACE_SEPARATED = ["scope", "scp"];
+
+/**
+ * Returns whether a token is meant for one of these audiences; an empty list accepts every token. Without `aud`, the
+ * client it was issued to counts: Cognito's access tokens name only `client_id`, Clerk's session tokens only `azp`.
+ */
+export function isAddressedTo(claims: Claims, audiences: readonly string[]): boolean {
+  if (audiences.length === 0) return true;
+  const named = Object.hasOwn(claims, "aud") ? [claims.aud].flat() : [claims.azp, claims.client_id];
+  return named.some((name) => typeof name === "string" && audiences.includes(name));
+}
 
 /**
  * Returns the user's roles: a text, or the texts of a list. Only `scope` and `scp` are split at spaces, because a role
@@ -25,8 +34,8 @@ export function rolesAt(claims: Claims, path: string): string[] | null {
  */
 export function userIdAt(claims: Claims, path: string): string | null {
   const value = claimAt(claims, path);
-  const id = Number.isSafeInteger(value) ? String(value) : value;
-  return typeof id === "string" && id !== "" && id.length <= MAX_USER_ID_LENGTH ? id : null;
+  if (Number.isSafeInteger(value)) return String(value);
+  return typeof value === "string" && value !== "" ? value : null;
 }
 
 /**

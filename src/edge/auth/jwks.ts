@@ -1,9 +1,6 @@
-import { importJWK } from "jose";
-import * as z from "zod";
-import { isHmac } from "../../config/credentials.ts";
 import { backoffCeiling } from "../../protocol/backoff.ts";
-import { parseJson } from "../../protocol/json.ts";
 import { logFault, logKeysSkipped } from "../../telemetry/log.ts";
+import { fetchKeys, type PublicKey } from "./key-set.ts";
 
 /**
  * The public keys at `JWKS_URL` (RFC 7517), cached in the isolate's memory.
@@ -27,9 +24,8 @@ const CLAIM_MS = TIMEOUT_MS + 1_000;
 /** Polling interval of requests that wait for another's fetch; it doubles up to the maximum. */
 const MIN_CLAIM_POLL_MS = 20;
 const MAX_CLAIM_POLL_MS = 320;
-const MAX_BYTES = 64 * 1024;
-const MAX_KEYS = 50;
-const MAX_LOGGED_KID_LENGTH = 64;
+/** Keys that are tried for one token: each attempt is a verification, which any caller can cause. */
+const MAX_KEYS_TRIED = 4;
 
 /** What a token's header states about its key. */
 export interface KeyHint {
@@ -37,18 +33,10 @@ export interface KeyHint {
   kid?: string | undefined;
 }
 
-/** A key, or why there is none; `TokenReason` explains each reason. */
-export type FoundKey =
-  | { ok: true; key: CryptoKey }
+/** The keys to try, at least one, or why there are none; `TokenReason` explains each reason. */
+export type FoundKeys =
+  | { ok: true; keys: CryptoKey[] }
   | { ok: false; reason: "unknown_key" | "key_not_known_yet" | "keys_unavailable" };
-
-interface PublicKey {
-  kid: string | undefined;
-  alg: string;
-  key: CryptoKey;
-  /** The public parameters, which tell whether two members are the same key. */
-  material: string;
-}
 
 /** The cached keys of one endpoint. Times are in milliseconds since 1970. */
 interface KeySet {
@@ -72,34 +60,34 @@ function emptyKeySet(): KeySet {
 }
 
 /**
- * Finds the public key that verifies a token.
+ * Finds the public keys that may verify a token.
  * @param algorithms The allowed algorithms. HMAC algorithms among them are ignored.
  * @param requestId The request that the token belongs to, for the log.
  */
-export async function findPublicKey(
+export async function findPublicKeys(
   url: string,
   algorithms: readonly string[],
   hint: KeyHint,
   requestId: string,
-): Promise<FoundKey> {
+): Promise<FoundKeys> {
   const startedAt = Date.now();
   const set = keySets.get(url) ?? emptyKeySet();
   keySets.set(url, set);
   const age = () => Date.now() - set.fetchedAt;
-  let key = pick(set, hint);
-  if (key && age() < FRESH_MS) return { ok: true, key };
+  let keys = pick(set, hint);
+  if (keys.length > 0 && age() < FRESH_MS) return { ok: true, keys };
 
   if (Date.now() >= Math.max(set.mayFetchAt, set.claimedUntil)) {
     set.claimedUntil = Date.now() + CLAIM_MS;
     await refetch(set, url, algorithms, requestId);
-  } else if (!key || age() >= STALE_MS) {
+  } else if (keys.length === 0 || age() >= STALE_MS) {
     // Polls with this request's own timers. No jitter: looking at memory puts no load on anything.
     for (let polls = 0; Date.now() < set.claimedUntil; polls++) {
       await scheduler.wait(backoffCeiling(polls, MIN_CLAIM_POLL_MS, MAX_CLAIM_POLL_MS));
     }
   }
-  key = pick(set, hint);
-  if (key && age() < STALE_MS) return { ok: true, key };
+  keys = pick(set, hint);
+  if (keys.length > 0 && age() < STALE_MS) return { ok: true, keys };
   const isCurrent = set.fetchedAt > 0 && set.failures === 0 && age() < FRESH_MS;
   if (!isCurrent) return { ok: false, reason: "keys_unavailable" };
   return { ok: false, reason: isConclusive(set, hint, startedAt) ? "unknown_key" : "key_not_known_yet" };
@@ -117,19 +105,20 @@ function isConclusive({ keys, requestedAt }: KeySet, { kid }: KeyHint, startedAt
 }
 
 /**
- * Returns the only key that matches, or null. Without `kid`, the algorithm must leave no choice. A key that is listed
- * several times is one key.
+ * Returns the keys that match, each once however often it is listed. Several match when a `kid` is used twice, which
+ * RFC 7517 (section 4.5) does not forbid, or when a token without `kid` arrives during a rotation; all are tried (RFC
+ * 7515, appendix D).
  */
-function pick({ keys }: KeySet, { alg, kid }: KeyHint): CryptoKey | null {
+function pick({ keys }: KeySet, { alg, kid }: KeyHint): CryptoKey[] {
   const matching = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
-  const [first, ...others] = matching;
-  return first && others.every(({ material }) => material === first.material) ? first.key : null;
+  const distinct = new Map(matching.map(({ material, key }) => [material, key]));
+  return [...distinct.values()].slice(0, MAX_KEYS_TRIED);
 }
 
 async function refetch(set: KeySet, url: string, algorithms: readonly string[], requestId: string): Promise<void> {
   const requestedAt = Date.now();
   try {
-    const { keys, skipped } = await fetchKeys(url, algorithms);
+    const { keys, skipped } = await fetchKeys(url, algorithms, AbortSignal.timeout(TIMEOUT_MS));
     if (skipped.length > 0) logKeysSkipped({ request_id: requestId, where: "jwks", reason: skipped.join("; ") });
     // An empty set would refuse every token, and clients take that as final; it is more likely a mistake.
     if (keys.length === 0) throw new Error("the key set has no public key for the algorithms of JWT_ALGORITHMS");
@@ -146,93 +135,4 @@ async function refetch(set: KeySet, url: string, algorithms: readonly string[], 
   } finally {
     set.claimedUntil = 0;
   }
-}
-
-/** Members are parsed one by one: one that this service cannot use must not affect the others (RFC 7517, section 5). */
-const jwks = z.object({ keys: z.array(z.unknown()).max(MAX_KEYS) });
-
-const member = z.looseObject({
-  kty: z.string("kty is not a string"),
-  kid: z.string("kid is not a string").exactOptional(),
-  alg: z.string("alg is not a string").exactOptional(),
-  use: z.string("use is not a string").exactOptional(),
-});
-type Member = z.infer<typeof member>;
-
-/** Parameters of public keys (RFC 7518, section 6; RFC 8037, section 2). */
-const PUBLIC_PARAMETERS = ["kty", "crv", "n", "e", "x", "y"] as const;
-
-/** Fetches the key set. @returns Its usable keys, and what the log says of the members it skipped. */
-async function fetchKeys(
-  url: string,
-  algorithms: readonly string[],
-): Promise<{ keys: PublicKey[]; skipped: string[] }> {
-  const response = await fetch(url, {
-    headers: { Accept: "application/jwk-set+json, application/json" },
-    // The keys decide who is let in, so only the configured URL may supply them.
-    redirect: "manual",
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  });
-  if (response.status !== 200) {
-    await response.body?.cancel();
-    throw new Error(`status ${response.status}`);
-  }
-  const parsed = jwks.safeParse(parseJson(await readText(response)));
-  if (!parsed.success) throw new Error(`the response is not a key set of at most ${MAX_KEYS} keys`);
-  const keys: PublicKey[] = [];
-  const skipped: string[] = [];
-  for (const [index, value] of parsed.data.keys.entries()) {
-    const read = await readMember(value, algorithms);
-    if (typeof read === "string") skipped.push(`keys[${index}]${kidOf(value)} ${read}`);
-    else keys.push(...read);
-  }
-  return { keys, skipped };
-}
-
-/** Returns a member's key, once for each allowed algorithm that it serves; or why it is skipped, without its content. */
-async function readMember(value: unknown, algorithms: readonly string[]): Promise<PublicKey[] | string> {
-  const parsed = member.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    return issue?.path.length === 0 ? "is not an object" : String(issue?.message);
-  }
-  const jwk = parsed.data;
-  if ((jwk.use ?? "sig") !== "sig") return "is not for signatures";
-  const keys: PublicKey[] = [];
-  for (const alg of algorithms) {
-    const key = isHmac(alg) || (jwk.alg ?? alg) !== alg ? null : await importPublicKey(jwk, alg);
-    if (key) keys.push({ kid: jwk.kid, alg, key, material: materialOf(jwk) });
-  }
-  return keys.length > 0 ? keys : "is not a public key for an algorithm of JWT_ALGORITHMS";
-}
-
-/** Returns a member's `kid` for the log, in quotes, if it has one. */
-function kidOf(value: unknown): string {
-  const { data } = z.looseObject({ kid: z.string() }).safeParse(value);
-  return data ? ` ${JSON.stringify(data.kid.slice(0, MAX_LOGGED_KID_LENGTH))}` : "";
-}
-
-function materialOf(jwk: Member): string {
-  return JSON.stringify(PUBLIC_PARAMETERS.map((name) => jwk[name]));
-}
-
-/** Returns null when the key is for another algorithm, is not public, or cannot be imported. */
-async function importPublicKey(jwk: Member, alg: string): Promise<CryptoKey | null> {
-  try {
-    const key = await importJWK(jwk, alg);
-    return key instanceof CryptoKey && key.type === "public" ? key : null;
-  } catch {
-    return null;
-  }
-}
-
-async function readText(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response.body ?? []) {
-    length += chunk.byteLength;
-    if (length > MAX_BYTES) throw new Error(`the response is larger than ${MAX_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return new Blob(chunks).text();
 }

@@ -9,7 +9,8 @@ import { bearerToken } from "./credentials.ts";
 import { findService, type KeyReason, KeyRefusal, requireScope, type Service } from "./keys.ts";
 import { findSigner, isSigned, readSignature } from "./signature.ts";
 import { requireSignerWithinLimit, trustSigner } from "./signer-address.ts";
-import { tokenRefusal, verifyToken } from "./verify.ts";
+import { tokenRefusal } from "./token-refusals.ts";
+import { verifyToken } from "./verify.ts";
 
 /**
  * Requires a publish key with a scope in `Authorization: Bearer`, for any call but a publish.

@@ -58,17 +58,14 @@ export async function issueTicket(
 }
 
 /**
- * Verifies a ticket with the key of one secret.
+ * Verifies a ticket with one of the `ticketKeys`.
  * @throws jose's error when another key signed it, or when it has expired.
  */
 export async function verifyTicket(
   token: string,
-  config: Config,
-  secretIndex: number,
+  key: CryptoKey,
   now: Date,
 ): Promise<Grant & { subject: string; expiresAt: number }> {
-  const key = (await ticketKeys(config))[secretIndex];
-  if (!key) throw new TypeError(`there is no secret ${secretIndex}`);
   const { payload } = await jwtVerify(token, key, {
     algorithms: [TICKET_HEADER.alg],
     typ: TICKET_TYPE,
@@ -81,7 +78,7 @@ export async function verifyTicket(
 }
 
 /** One key per secret. */
-const ticketKeys = perConfig(({ jwt }) => Promise.all(jwt.secrets.map(deriveKey)));
+export const ticketKeys = perConfig(({ jwt }) => Promise.all(jwt.secrets.map(deriveKey)));
 
 /** Derives a ticket key from a secret by HKDF (RFC 5869). */
 async function deriveKey(secret: Uint8Array<ArrayBuffer>): Promise<CryptoKey> {

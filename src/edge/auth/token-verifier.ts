@@ -3,7 +3,8 @@ import type { Identity } from "../../channels/contract.ts";
 import { configOf } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
 import type { SocketRefusal } from "../../protocol/refusals.ts";
-import { refusalOf, type TokenReason, verifyToken } from "./verify.ts";
+import { refusalOf, type TokenReason } from "./token-refusals.ts";
+import { verifyToken } from "./verify.ts";
 
 /** Verifies the token of an `authenticate` message for a channel, which calls it as `ctx.exports.TokenVerifier`. */
 export class TokenVerifier extends WorkerEntrypoint<Env> {

@@ -1,45 +1,26 @@
-import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify } from "jose";
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from "jose";
 import type { Identity } from "../../channels/contract.ts";
 import type { Config } from "../../config/config.ts";
 import { isHmac } from "../../config/credentials.ts";
+import type { Issuer } from "../../config/issuers.ts";
 import { MAX_TOKEN_LENGTH } from "../../protocol/frames.ts";
+import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 import { logRolesMissing } from "../../telemetry/log.ts";
-import { Refusal } from "../errors.ts";
-import { rolesAt, userIdAt } from "./claims.ts";
-import { findPublicKey } from "./jwks.ts";
+import { isAddressedTo, rolesAt, userIdAt } from "./claims.ts";
+import { findPublicKeys } from "./jwks.ts";
 import { perConfig } from "./per-config.ts";
-import { isTicket, isTicketType, verifyTicket } from "./ticket.ts";
+import { isTicket, isTicketType, ticketKeys, verifyTicket } from "./ticket.ts";
+import type { RefusedToken, TokenReason } from "./token-refusals.ts";
 
 /** The token's bearer, or why the token was refused. */
 export type Verified = { ok: true; identity: Identity } | RefusedToken;
-
-export interface RefusedToken {
-  ok: false;
-  reason: TokenReason;
-  /** For `claim`: the claim that is missing or wrong, for the log. */
-  claim?: string;
-  /** For `valid_soon`: how long until the token is valid. */
-  retryAfterSeconds?: number;
-}
-
-/** Why a token was refused, in detail: for the log and the metrics. Clients receive `refusalOf(reason)`. */
-export type TokenReason =
-  | "missing"
-  | "too_long"
-  | "malformed"
-  | "algorithm"
-  /** The key set has no key that matches the token. */
-  | "unknown_key"
-  /** The cached key set has no matching key, and may not be fetched again yet. */
-  | "key_not_known_yet"
-  /** The key set cannot be fetched now, so the token may be valid. */
-  | "keys_unavailable"
-  | "signature"
-  | "expired"
-  /** Its `nbf` is at most `MAX_NBF_AHEAD_SECONDS` ahead: the issuer's clock is. */
-  | "valid_soon"
-  | "not_yet_valid"
-  | "claim";
 
 /** A token whose `nbf` is no further ahead becomes valid by waiting, so refusing it is never final. */
 export const MAX_NBF_AHEAD_SECONDS = 60;
@@ -61,8 +42,8 @@ class TokenRejected extends Error {
  * Verifies a user's token or a ticket.
  *
  * A user's token needs an allowed algorithm, a valid signature, `exp`, the user's id, a past `nbf` if any, and the
- * configured issuer and audience (RFC 7519; RFC 8725 for the algorithm list). There is no clock tolerance: `exp` has no leeway,
- * and `iat` may lie in the future. With several secrets, each is tried in turn.
+ * configured issuer and audience (RFC 7519; RFC 8725 for the algorithm list). There is no clock tolerance: `exp` has no
+ * leeway, and `iat` may lie in the future. With several keys that may have signed it, each is tried in turn.
  * @param requestId The request that the token belongs to, for the log.
  */
 export async function verifyToken(
@@ -74,52 +55,57 @@ export async function verifyToken(
   if (!token) return { ok: false, reason: "missing" };
   if (token.length > MAX_TOKEN_LENGTH) return { ok: false, reason: "too_long" };
   if (!COMPACT_JWS.test(token)) return { ok: false, reason: "malformed" };
-  const verify = isTicket(token) ? verifyGuest : verifyUser;
-  let refused: RefusedToken = { ok: false, reason: "signature" };
-  // Only a wrong signature is worth another attempt with the next secret.
-  for (let index = 0; refused.reason === "signature" && index < Math.max(config.jwt.secrets.length, 1); index++) {
-    try {
-      return { ok: true, identity: await verify(token, { config, secretIndex: index, now, requestId }) };
-    } catch (error) {
-      refused = refusedBy(error, now);
-    }
+  try {
+    const identity = isTicket(token)
+      ? await verifyGuest(token, config, now)
+      : await verifyUser(token, config, now, requestId);
+    return { ok: true, identity };
+  } catch (error) {
+    return refusedBy(error, now);
   }
-  return refused;
 }
 
-/** One attempt to verify a token. */
-interface Attempt {
-  config: Config;
-  secretIndex: number;
-  now: Date;
-  requestId: string;
-}
-
-async function verifyGuest(token: string, { config, secretIndex, now }: Attempt): Promise<Identity> {
-  if (config.jwt.secrets.length === 0) throw new TokenRejected("unknown_key");
-  const { generation, ...grant } = await verifyTicket(token, config, secretIndex, now);
+async function verifyGuest(token: string, config: Config, now: Date): Promise<Identity> {
+  const keys = await ticketKeys(config);
+  const { generation, ...grant } = await withEachKey(keys, (key) => verifyTicket(token, key, now));
   return { ...grant, ticketGeneration: generation, isAdmin: false };
 }
 
-async function verifyUser(token: string, attempt: Attempt): Promise<Identity> {
-  const { config, now } = attempt;
-  const { payload } = await jwtVerify(token, (header) => keyFor(header, attempt), {
-    algorithms: config.jwt.algorithms,
-    requiredClaims: ["exp"],
-    currentDate: now,
-    ...(config.jwt.issuer !== null && { issuer: config.jwt.issuer }),
-    ...(config.jwt.audience !== null && { audience: config.jwt.audience }),
-  });
-  return identityOf(payload, config);
+async function verifyUser(token: string, config: Config, now: Date, requestId: string): Promise<Identity> {
+  const { algorithms, audiences } = config.jwt;
+  const claims = decodeJwt(token);
+  // Only selects one of the configured issuers: a token supplies neither keys nor their address.
+  const issuer = config.jwt.issuers.find(({ name }) => name === null || name === claims.iss);
+  if (!issuer) throw new TokenRejected("claim", "iss");
+  if (!isAddressedTo(claims, audiences)) throw new TokenRejected("claim", "aud");
+  const keys = await keysFor(decodeProtectedHeader(token), issuer, config, requestId);
+  const options = { algorithms, requiredClaims: ["exp"], currentDate: now };
+  const { payload } = await withEachKey(keys, (key) => jwtVerify(token, key, options));
+  return identityOf(payload, issuer, config);
+}
+
+/** Only a wrong signature is worth another attempt with the next key. @throws The last attempt's error. */
+async function withEachKey<T>(keys: readonly CryptoKey[], verify: (key: CryptoKey) => Promise<T>): Promise<T> {
+  let failure: unknown = new TokenRejected("unknown_key");
+  for (const key of keys) {
+    try {
+      return await verify(key);
+    } catch (error) {
+      failure = error;
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) break;
+    }
+  }
+  throw failure;
 }
 
 /** Configurations whose first token has shown whether tokens have roles. */
 const rolesAreKnown = new WeakSet<Config>();
 
-function identityOf(payload: JWTPayload, config: Config): Identity {
+function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): Identity {
   const { roleClaim, userIdClaim, adminRoles } = config;
-  const subject = userIdAt(payload, userIdClaim);
-  if (subject === null) throw new TokenRejected("claim", userIdClaim);
+  const userId = userIdAt(payload, userIdClaim);
+  const subject = `${idPrefix}${userId}`;
+  if (userId === null || subject.length > MAX_USER_ID_LENGTH) throw new TokenRejected("claim", userIdClaim);
   // jose has checked that it is present.
   const { exp = 0 } = payload;
   const roles = rolesAt(payload, roleClaim);
@@ -136,25 +122,23 @@ function identityOf(payload: JWTPayload, config: Config): Identity {
 }
 
 /**
- * Returns the key for a token whose algorithm is allowed. The algorithm alone decides between the secrets and the key
- * set, so a public key is never used as an HMAC secret, whatever the rest of the header says (RFC 8725, section 2.1).
+ * Returns the keys that may have signed a token. The issuer and the algorithm alone decide between the secrets and the
+ * key set, so a public key is never used as an HMAC secret, whatever the rest of the header says (RFC 8725, section 2.1).
  */
-async function keyFor(
-  { alg, kid, typ }: JWTHeaderParameters,
-  { config, secretIndex, requestId }: Attempt,
-): Promise<CryptoKey> {
+async function keysFor(
+  { alg, kid, typ }: ProtectedHeaderParameters,
+  issuer: Issuer,
+  config: Config,
+  requestId: string,
+): Promise<readonly CryptoKey[]> {
+  const { algorithms } = config.jwt;
+  if (typeof alg !== "string" || !algorithms.includes(alg)) throw new TokenRejected("algorithm");
   if (isTicketType(typ)) throw new TokenRejected("claim", "typ");
-  if (isHmac(alg)) {
-    const key = (await hmacKeys(config)).get(alg)?.[secretIndex];
-    if (!key) throw new TokenRejected("unknown_key");
-    return key;
-  }
-  // The first attempt has already tried the only public key.
-  if (secretIndex > 0) throw new TokenRejected("signature");
-  if (config.jwt.jwksUrl === null) throw new TokenRejected("unknown_key");
-  const found = await findPublicKey(config.jwt.jwksUrl, config.jwt.algorithms, { alg, kid }, requestId);
-  if (found.ok) return found.key;
-  throw new TokenRejected(found.reason);
+  if (isHmac(alg)) return issuer.usesSecret ? ((await hmacKeys(config)).get(alg) ?? []) : [];
+  if (issuer.jwksUrl === null) return [];
+  const found = await findPublicKeys(issuer.jwksUrl, algorithms, { alg, kid }, requestId);
+  if (!found.ok) throw new TokenRejected(found.reason);
+  return found.keys;
 }
 
 /** The secrets as keys, by algorithm. Importing a key costs as much as a verification, so it happens once. */
@@ -190,34 +174,4 @@ function reasonOf(error: unknown): TokenReason {
   if (error instanceof errors.JOSEAlgNotAllowed) return "algorithm";
   if (error instanceof errors.JWSSignatureVerificationFailed) return "signature";
   return "malformed";
-}
-
-/** Returns the public refusal for a reason. Clients learn no more than: missing, expired, too long, invalid, or unavailable. */
-export function refusalOf(reason: TokenReason) {
-  switch (reason) {
-    case "missing":
-      return "unauthenticated";
-    case "expired":
-      return "token_expired";
-    case "too_long":
-      return "token_too_long";
-    case "key_not_known_yet":
-    case "keys_unavailable":
-    case "valid_soon":
-      return "unavailable";
-    case "malformed":
-    case "algorithm":
-    case "unknown_key":
-    case "signature":
-    case "not_yet_valid":
-    case "claim":
-      return "token_invalid";
-  }
-}
-
-/** Returns the HTTP refusal of a token. */
-export function tokenRefusal(refused: RefusedToken): Refusal {
-  const { reason, retryAfterSeconds } = refused;
-  const headers = retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) };
-  return new Refusal(refusalOf(reason), { credential: refused, headers });
 }

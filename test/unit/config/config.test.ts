@@ -17,7 +17,11 @@ function configWith(env: Record<string, unknown>) {
 describe("defaults", () => {
   test("only the two secrets are required", () => {
     const { jwt, ...config } = configWith({});
-    expect(jwt).toMatchObject({ algorithms: ["HS256"], jwksUrl: null, issuer: null, audience: null });
+    expect(jwt).toMatchObject({
+      algorithms: ["HS256"],
+      issuers: [{ name: null, jwksUrl: null, usesSecret: true, idPrefix: "" }],
+      audiences: [],
+    });
     expect(jwt.secrets).toHaveLength(1);
     expect(config).toEqual({
       corsOrigins: new Set(),
@@ -59,11 +63,13 @@ describe("comma-separated lists, with or without blanks", () => {
 
   test("of roles, algorithms, keys and secrets", () => {
     const config = configWith({
+      JWT_AUDIENCE: "shop, admin-app",
       ADMIN_ROLES: "admin, staff",
       JWT_ALGORITHMS: "HS256,HS512",
       PUBLISH_KEYS: `a:${"1".repeat(32)} , b:${"2".repeat(33)}:products+read`,
       JWT_SECRET: `${"n".repeat(32)}, ${"o".repeat(40)}`,
     });
+    expect(config.jwt.audiences).toEqual(["shop", "admin-app"]);
     expect(config.adminRoles).toEqual(new Set(["admin", "staff"]));
     expect(config.jwt.algorithms).toEqual(["HS256", "HS512"]);
     expect(config.publishKeys.map(({ key }) => key.length)).toEqual([32, 33]);
@@ -77,7 +83,7 @@ describe("JWKS_URL", () => {
 
   test("makes JWT_SECRET optional when no algorithm needs it", () => {
     const { jwt } = configWith({ JWKS_URL, JWT_ALGORITHMS: "RS256,ES256,EdDSA,PS256", JWT_SECRET: "" });
-    expect(jwt).toMatchObject({ jwksUrl: JWKS_URL, secrets: [] });
+    expect(jwt).toMatchObject({ issuers: [{ jwksUrl: JWKS_URL }], secrets: [] });
     expect(faultsOf({ JWKS_URL, JWT_ALGORITHMS: "HS256,RS256", JWT_SECRET: "" })).toEqual(["JWT_SECRET"]);
   });
 
@@ -100,6 +106,53 @@ describe("JWKS_URL", () => {
   for (const [url, isGood] of urls) {
     test(`${isGood ? "accepts" : "refuses"} ${url}`, () =>
       expect(faultsOf({ JWKS_URL: url, JWT_ALGORITHMS: "RS256" })).toEqual(isGood ? [] : ["JWKS_URL"]));
+  }
+});
+
+describe("several issuers", () => {
+  const [A, B, SHOP] = ["https://a.example", "https://b.example/", "shop-api"];
+  const [A_KEYS, B_KEYS] = ["https://a.example/jwks.json", "https://keys.example/b"];
+  const several = (...names: string[]) => ({
+    JWT_ISSUER: names.join(","),
+    JWKS_URL: `${A_KEYS}, ${B_KEYS}`,
+    JWT_ALGORITHMS: "RS256",
+    JWT_SECRET: "",
+  });
+
+  test("have a key set each, in the same order, and prefix their users' ids", () => {
+    expect(configWith(several(A, B)).jwt.issuers).toEqual([
+      { name: A, jwksUrl: A_KEYS, usesSecret: false, idPrefix: "https://a.example#" },
+      { name: B, jwksUrl: B_KEYS, usesSecret: false, idPrefix: "https://b.example/#" },
+    ]);
+  });
+
+  test("that are no https URLs have JWT_SECRET, wherever they are listed", () => {
+    const env = { ...several(A, SHOP, B), JWT_ALGORITHMS: "HS256,RS256", JWT_SECRET: "s".repeat(32) };
+    expect(configWith(env).jwt.issuers).toMatchObject([
+      { name: A, jwksUrl: A_KEYS, usesSecret: false },
+      { name: SHOP, jwksUrl: null, usesSecret: true, idPrefix: "shop-api#" },
+      { name: B, jwksUrl: B_KEYS, usesSecret: false },
+    ]);
+  });
+
+  test("listed twice are one", () => {
+    expect(configWith({ JWT_ISSUER: `${A},${A}` }).jwt.issuers).toMatchObject([{ name: A, idPrefix: "" }]);
+  });
+
+  const secret = { JWT_SECRET: "s".repeat(32) };
+  const ambiguous: [string, Record<string, string>, string[]][] = [
+    ["two that would share JWT_SECRET", { JWT_ISSUER: "a,b" }, ["JWT_ISSUER"]],
+    ["two beside a key set", { ...several(A, "a", "b"), JWKS_URL: A_KEYS, ...secret }, ["JWT_ISSUER"]],
+    ["one for JWT_SECRET without an HS algorithm", { ...several(A, B, SHOP) }, ["JWT_ISSUER"]],
+    ["an HS algorithm for none", { ...several(A, B), JWT_ALGORITHMS: "RS256,HS256", ...secret }, ["JWT_ALGORITHMS"]],
+    ["https issuers with HS256 alone", { JWT_ISSUER: `${A},${B}` }, ["JWT_ALGORITHMS"]],
+    ["one key set for two", { ...several(A, B), JWKS_URL: A_KEYS }, ["JWKS_URL"]],
+    ["two key sets for one", several(A), ["JWKS_URL"]],
+    ["two key sets for any issuer", several(), ["JWKS_URL"]],
+    ["a # in an issuer", several(A, `${B}#c`), ["JWT_ISSUER"]],
+  ];
+  for (const [name, env, faults] of ambiguous) {
+    test(`are refused: ${name}`, () => expect(faultsOf(env)).toEqual(faults));
   }
 });
 

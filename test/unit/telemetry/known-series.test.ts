@@ -2,7 +2,7 @@ import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { KeyReason } from "../../../src/edge/auth/keys.ts";
-import type { TokenReason } from "../../../src/edge/auth/verify.ts";
+import type { TokenReason } from "../../../src/edge/auth/token-refusals.ts";
 import { Counters } from "../../../src/telemetry/counters.ts";
 import { exposition } from "../../../src/telemetry/exposition.ts";
 import { knownSeries } from "../../../src/telemetry/known-series.ts";

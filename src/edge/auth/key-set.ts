@@ -1,0 +1,91 @@
+import { importJWK } from "jose";
+import * as z from "zod";
+import { isHmac } from "../../config/credentials.ts";
+import { fetchJson } from "./fetch-json.ts";
+
+/** Reading a key set (RFC 7517). */
+
+/** Bounds the import of keys, and with them each verification that has to try several. */
+const MAX_KEYS = 50;
+const MAX_LOGGED_KID_LENGTH = 64;
+
+export interface PublicKey {
+  kid: string | undefined;
+  alg: string;
+  key: CryptoKey;
+  /** The public parameters, which tell whether two members are the same key. */
+  material: string;
+}
+
+/** Members are parsed one by one: one that this service cannot use must not affect the others (RFC 7517, section 5). */
+const jwks = z.object({ keys: z.array(z.unknown()) });
+
+const member = z.looseObject({
+  kty: z.string("kty is not a string"),
+  kid: z.string("kid is not a string").exactOptional(),
+  alg: z.string("alg is not a string").exactOptional(),
+  use: z.string("use is not a string").exactOptional(),
+});
+type Member = z.infer<typeof member>;
+
+/** Parameters of public keys (RFC 7518, section 6; RFC 8037, section 2). */
+const PUBLIC_PARAMETERS = ["kty", "crv", "n", "e", "x", "y"] as const;
+
+/**
+ * Fetches a key set.
+ * @returns Its usable keys, and what the log says of the members it skipped. Members beyond the first 50 are skipped.
+ */
+export async function fetchKeys(
+  url: string,
+  algorithms: readonly string[],
+  signal: AbortSignal,
+): Promise<{ keys: PublicKey[]; skipped: string[] }> {
+  const parsed = jwks.safeParse(await fetchJson(url, signal));
+  if (!parsed.success) throw new Error("the response is not a key set");
+  const members = parsed.data.keys;
+  const keys: PublicKey[] = [];
+  const skipped = members.length > MAX_KEYS ? [`keys beyond the first ${MAX_KEYS}`] : [];
+  for (const [index, value] of members.slice(0, MAX_KEYS).entries()) {
+    const read = await readMember(value, algorithms);
+    if (typeof read === "string") skipped.push(`keys[${index}]${kidOf(value)} ${read}`);
+    else keys.push(...read);
+  }
+  return { keys, skipped };
+}
+
+/** Returns a member's key, once for each allowed algorithm that it serves; or why it is skipped, without its content. */
+async function readMember(value: unknown, algorithms: readonly string[]): Promise<PublicKey[] | string> {
+  const parsed = member.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return issue?.path.length === 0 ? "is not an object" : String(issue?.message);
+  }
+  const jwk = parsed.data;
+  if ((jwk.use ?? "sig") !== "sig") return "is not for signatures";
+  const keys: PublicKey[] = [];
+  for (const alg of algorithms) {
+    const key = isHmac(alg) || (jwk.alg ?? alg) !== alg ? null : await importPublicKey(jwk, alg);
+    if (key) keys.push({ kid: jwk.kid, alg, key, material: materialOf(jwk) });
+  }
+  return keys.length > 0 ? keys : "is not a public key for an algorithm of JWT_ALGORITHMS";
+}
+
+/** Returns a member's `kid` for the log, in quotes, if it has one. */
+function kidOf(value: unknown): string {
+  const { data } = z.looseObject({ kid: z.string() }).safeParse(value);
+  return data ? ` ${JSON.stringify(data.kid.slice(0, MAX_LOGGED_KID_LENGTH))}` : "";
+}
+
+function materialOf(jwk: Member): string {
+  return JSON.stringify(PUBLIC_PARAMETERS.map((name) => jwk[name]));
+}
+
+/** Returns null when the key is for another algorithm, is not public, or cannot be imported. */
+async function importPublicKey(jwk: Member, alg: string): Promise<CryptoKey | null> {
+  try {
+    const key = await importJWK(jwk, alg);
+    return key instanceof CryptoKey && key.type === "public" ? key : null;
+  } catch {
+    return null;
+  }
+}
