@@ -6,6 +6,7 @@ import { mintToken } from "../support/tokens.ts";
 import { DIFFERENCES } from "./differences.ts";
 import { HTTP_EXCHANGES, type Received, SOCKET_EXCHANGES, type SocketRequest, type Token } from "./exchanges.ts";
 import { canRunSideBySide, SideBySide } from "./side-by-side.ts";
+import { withoutAdded } from "./without-added.ts";
 
 /** Every exchange has the same outcome with the original service and with Tidings, except for the listed differences. */
 
@@ -96,14 +97,4 @@ class Client {
   close(): void {
     this.#socket.close();
   }
-}
-
-/** Parses a message and removes the fields that Tidings adds; the original's clients do not read them. */
-function withoutAdded(text: string): unknown {
-  if (!text.startsWith("{")) return text;
-  const { id, seq, ts, ...frame } = JSON.parse(text);
-  if (frame.type !== "connection_established") return frame;
-  const { epoch, seq: position, resumed, ...data } = frame.data;
-  if (data.order_id !== undefined) delete data.channel;
-  return { ...frame, data };
 }

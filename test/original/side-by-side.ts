@@ -1,4 +1,6 @@
+import { createClient } from "@redis/client";
 import { freePort } from "../support/loopback.ts";
+import { callService } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
 import { type RedisService, startRedisService } from "../support/redis-service.ts";
 import { hasOriginal, OriginalService } from "./original-service.ts";
@@ -12,9 +14,12 @@ export class SideBySide {
   readonly original: OriginalService;
   readonly tidings: RedisService;
 
-  private constructor(original: OriginalService, tidings: RedisService) {
+  readonly #stopForwarding: () => Promise<unknown>;
+
+  private constructor(original: OriginalService, tidings: RedisService, stopForwarding: () => Promise<unknown>) {
     this.original = original;
     this.tidings = tidings;
+    this.#stopForwarding = stopForwarding;
   }
 
   static async start(vars: Record<string, string> = {}): Promise<SideBySide> {
@@ -24,7 +29,7 @@ export class SideBySide {
     const tidings = await startRedisService({ redis: { port }, vars: { ORDERS_API_URL, ...vars } });
     await original.restart();
     await original.run(`from app.orders import save_order\nsave_order("${ORDER}", "alice")`);
-    return new SideBySide(original, tidings);
+    return new SideBySide(original, tidings, await forward(tidings));
   }
 
   /** The URL of each service. */
@@ -33,6 +38,7 @@ export class SideBySide {
   }
 
   async stop(): Promise<void> {
+    await this.#stopForwarding();
     await this.original.stop();
     await this.tidings.stop();
   }
@@ -41,3 +47,12 @@ export class SideBySide {
 /** Whether everything that it needs is installed. @param untested What is not tested otherwise. */
 export const canRunSideBySide = (untested: string): boolean =>
   [hasOriginal(untested), hasRedis(untested)].every(Boolean);
+
+/** Publishes to Tidings what the original's publishers send through Redis. @returns A function that stops it. */
+async function forward({ redis, service }: RedisService): Promise<() => Promise<unknown>> {
+  const client = await createClient({ url: redis.url }).connect();
+  await client.pSubscribe(["order_*", "products"], (message, channel) =>
+    callService(service.url, "POST", `publish/${channel.replace("order_", "orders/")}`, JSON.parse(message)),
+  );
+  return () => client.close();
+}

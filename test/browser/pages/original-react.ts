@@ -1,3 +1,4 @@
+import "./original-received.ts";
 import { useOrderUpdates } from "pasted:react";
 import { createElement, StrictMode, useEffect } from "react";
 import { createRoot } from "react-dom/client";

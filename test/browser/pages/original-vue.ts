@@ -1,3 +1,4 @@
+import "./original-received.ts";
 import { useProductUpdates } from "pasted:vue";
 import { createApp, defineComponent, h, watchEffect } from "vue";
 import { app, expose, report, setting } from "./shared.ts";

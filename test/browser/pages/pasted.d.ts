@@ -1,4 +1,4 @@
-/** Third-party scripts from test/support/original-pages.md that a test inserts while it bundles the pages. */
+/** Third-party scripts from test/original/documentation.md that a test inserts while it bundles the pages. */
 
 declare module "pasted:react" {
   export function useOrderUpdates(orderId: string, token: string): { orderStatus: string | null; connected: boolean };
@@ -11,3 +11,7 @@ declare module "pasted:vue" {
     connected: Ref<boolean>;
   };
 }
+
+declare module "pasted:order";
+declare module "pasted:products";
+declare module "pasted:heartbeat";
