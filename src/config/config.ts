@@ -1,3 +1,4 @@
+import type { Catalogue } from "../protocol/catalogue.ts";
 import type { PublishKey } from "./credentials.ts";
 import type { Env } from "./env.ts";
 import { type Issuer, toIssuers } from "./issuers.ts";
@@ -21,6 +22,8 @@ export interface Config {
   adminRoles: ReadonlySet<string>;
   /** The shop's API, which knows the owners of unregistered orders; without a trailing slash. */
   ordersApiUrl: string | null;
+  /** The event types that may be published. */
+  catalogue: Catalogue;
   /** How many events a channel keeps for clients that resume. */
   historyLimit: number;
   /** How long an event can be replayed. */
@@ -102,6 +105,7 @@ function toConfig(settings: Settings): Config {
     userIdClaim: settings.USER_ID_CLAIM,
     adminRoles: new Set(settings.ADMIN_ROLES),
     ordersApiUrl: settings.ORDERS_API_URL ?? null,
+    catalogue: settings.EXTRA_EVENTS,
     historyLimit: settings.HISTORY_LIMIT,
     historyTtlMs: settings.HISTORY_TTL_SECONDS * 1000,
     idleTimeoutMs: settings.IDLE_TIMEOUT_SECONDS * 1000,

@@ -8,6 +8,7 @@ import { MAX_SOCKETS_PER_OBJECT } from "../protocol/platform-limits.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { claimPath } from "./claims.ts";
 import { algorithms, isAsymmetric, jwksUrl, listOf, publishKeys, secrets, splitList } from "./credentials.ts";
+import { extraEvents } from "./extra-events.ts";
 import { ISSUER_RULES, issuers, type SettingsRule } from "./issuers.ts";
 
 /**
@@ -71,6 +72,7 @@ const settings = z.object({
   USER_ID_CLAIM: claimPath("sub"),
   ADMIN_ROLES: text("admin").transform(splitList),
   ORDERS_API_URL: baseUrl.optional().meta({ example: "https://api.shop.example/api/v1/orders" }),
+  EXTRA_EVENTS: extraEvents.prefault("").meta({ example: "orders:order_refunded+status,products:stock_reserved" }),
   PUBLISH_KEYS: publishKeys.prefault("").meta({ isSecret: true }),
   UPSTASH_REDIS_REST_URL: baseUrl.optional().meta({ isSecret: true }),
   UPSTASH_REDIS_REST_TOKEN: z.string().optional().meta({ isSecret: true }),

@@ -33,6 +33,7 @@ interface ProductNameData extends AnyProductData {
 
 /** The `data` of each event of an order's channel, as published. */
 export interface OrderEvents {
+  order_created: AnyOrderData;
   order_status_changed: OrderStatusData;
   payment_status_changed: OrderStatusData;
   order_shipped: AnyOrderData & { tracking_number?: string | null | undefined; carrier?: string | null | undefined };

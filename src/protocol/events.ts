@@ -5,29 +5,35 @@ import { type ChannelKind, MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./na
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
 
 /**
- * The event catalogue: each event's schema, summary and example. Validation, documents and the README's tables come
- * from here.
+ * The events that every service knows: each with its schema, summary and example. Validation, documents and the README's
+ * tables come from here. `catalogue.ts` adds the shop's own.
  *
  * Schemas are loose: fields they do not name pass through unchanged.
  */
 
-const status = z.string().min(1).max(MAX_STATUS_LENGTH);
+export const status = z.string().min(1).max(MAX_STATUS_LENGTH);
 /** Python's `datetime.isoformat()` writes microseconds and no offset; the contract allows both. */
 const timestamp = z.iso.datetime({ local: true, offset: true, error: "must be an ISO 8601 date and time" });
 const quantity = z.int().min(0);
 const price = z.number().min(0);
 
-const orderData = { order_id: z.string().optional(), timestamp: timestamp.optional() };
-const productData = {
+export const orderData = { order_id: z.string().optional(), timestamp: timestamp.optional() };
+export const productData = {
   product_id: z.string().min(1).max(MAX_PRODUCT_ID_LENGTH),
   sku: z.string().max(128).nullish(),
   timestamp: timestamp.optional(),
 };
 
 export const EXAMPLE_ORDER = "123e4567-e89b-12d3-a456-426614174000";
-const EXAMPLE_TIME = "2026-11-22T10:15:30.123456";
+export const EXAMPLE_TIME = "2026-11-22T10:15:30.123456";
 
 export const EVENTS = {
+  order_created: {
+    channel: "order",
+    summary: "The order was placed. Publish it with `order` to register its owner and state.",
+    data: z.looseObject(orderData),
+    example: { order_id: EXAMPLE_ORDER, total: 59.9, currency: "EUR", timestamp: EXAMPLE_TIME },
+  },
   order_status_changed: {
     channel: "order",
     summary: "The order's status changed.",
@@ -109,9 +115,10 @@ export const EVENTS = {
       timestamp: EXAMPLE_TIME,
     },
   },
-} as const satisfies Catalogue;
+} as const satisfies Definitions;
 
-interface EventDefinition<Kind extends ChannelKind, Data> {
+/** What the service knows of an event type. */
+export interface EventDefinition<Kind extends ChannelKind = ChannelKind, Data = unknown> {
   /** The kind of channel that carries it. */
   channel: Kind;
   /** One sentence, Markdown. */
@@ -119,10 +126,12 @@ interface EventDefinition<Kind extends ChannelKind, Data> {
   data: z.ZodObject & z.ZodType<Data>;
   /** A `data` object that the schema accepts. */
   example: Record<string, unknown>;
+  /** Whether `data.new_status` becomes the order's status. Only for the shop's own types: others have their own rules. */
+  changesStatus?: boolean;
 }
 
 /** Every event of `event-data.ts`, with a schema of exactly that data. */
-type Catalogue = { [T in OrderEventType]: EventDefinition<"order", OrderEvents[T]> } & {
+type Definitions = { [T in OrderEventType]: EventDefinition<"order", OrderEvents[T]> } & {
   [T in ProductEventType]: EventDefinition<"products", ProductEvents[T]>;
 };
 
@@ -130,7 +139,7 @@ export function isEventType(value: unknown): value is EventType {
   return typeof value === "string" && Object.hasOwn(EVENTS, value);
 }
 
-/** Returns the event types of a kind of channel, in the catalogue's order. */
+/** Returns the types of `EVENTS` that a kind of channel carries, in their order. */
 export function eventTypesOf(kind: ChannelKind): EventType[] {
   return Object.keys(EVENTS)
     .filter(isEventType)

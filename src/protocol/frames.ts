@@ -24,6 +24,16 @@ export const MAX_FILTER_PRODUCTS = 50;
  */
 export const MAX_FILTER_UNITS = 6400;
 
+/** The types of the server's frames other than events. */
+export const FRAME_TYPES = [
+  "connection_established",
+  "token_expiring",
+  "position",
+  "ack_request",
+  "subscribed",
+  "closing",
+];
+
 /** Server → client: one event. */
 export interface EventFrame<T extends EventType = EventType> {
   type: T;
@@ -34,6 +44,14 @@ export interface EventFrame<T extends EventType = EventType> {
   seq: number;
   /** When the event was accepted: ISO 8601, UTC, milliseconds. */
   ts: string;
+}
+
+/** Server → client: an event of a type that the shop declares in `EXTRA_EVENTS`. */
+export interface ExtraEventFrame extends Omit<EventFrame, "type" | "data"> {
+  type: string;
+  data: Record<string, unknown>;
+  /** The order's status after the event, if its type changes it: clients do not know which types do. */
+  status?: string;
 }
 
 /** A position in a channel: the last event's `seq` (0 without any) and the `epoch` of its log. */
@@ -105,10 +123,22 @@ export interface AckRequestFrame {
   type: "ack_request";
 }
 
-/**
- * Encodes an event frame. `data` is validated JSON text and is inserted verbatim; `ts` is in milliseconds since 1970.
- */
-export function encodeEventFrame(event: { type: string; data: string; id: string; seq: number; ts: number }): string {
-  const rest = JSON.stringify({ id: event.id, seq: event.seq, ts: new Date(event.ts).toISOString() });
+/** An event as a frame carries it. */
+interface SentEvent {
+  /** A type of the catalogue, whose names need no escapes. */
+  type: string;
+  /** Validated JSON text, inserted verbatim. */
+  data: string;
+  id: string;
+  seq: number;
+  /** In milliseconds since 1970. */
+  ts: number;
+  /** See `ExtraEventFrame`. */
+  status?: string | null | undefined;
+}
+
+export function encodeEventFrame(event: SentEvent): string {
+  const { id, seq, ts, status } = event;
+  const rest = JSON.stringify({ id, seq, ts: new Date(ts).toISOString(), ...(status && { status }) });
   return `{"type":"${event.type}","data":${event.data},${rest.slice(1)}`;
 }

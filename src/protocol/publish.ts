@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { EVENTS, type EventType, eventTypesOf, isEventType } from "./events.ts";
+import { type Catalogue, typesOf } from "./catalogue.ts";
 import { encodeEventFrame } from "./frames.ts";
 import { isRecord } from "./json.ts";
 import {
@@ -46,7 +46,7 @@ export const publishRequest = z.strictObject({
 export interface AcceptedEvent {
   channel: ChannelName;
   id: string;
-  type: EventType;
+  type: string;
   /** JSON text, an object. */
   data: string;
   version: number | null;
@@ -60,6 +60,8 @@ export interface AcceptedEvent {
   /** Set when the publish also registers its order. */
   order: OrderRegistration | null;
   statusChange: StatusChange;
+  /** The status that an event of the shop's own sets, which its frame has to say; null for any other event. */
+  status: string | null;
   /** When the event arrived over HTTP or in the stream, in milliseconds since 1970. */
   acceptedAt: number;
 }
@@ -77,13 +79,20 @@ export type CheckedEvent =
 
 /**
  * Validates one event.
+ * @param catalogue The event types that the service accepts.
  * @param body Parsed JSON: `{type, data, id?, version?, order?}`.
  * @param channel The channel's canonical name (see `parseChannelName`).
  * @param fallbackId The event's id if the body has none.
  * @param acceptedAt In milliseconds since 1970.
  * @returns The event, or every bad field by name.
  */
-export function checkEvent(body: unknown, channel: ChannelName, fallbackId: string, acceptedAt: number): CheckedEvent {
+export function checkEvent(
+  catalogue: Catalogue,
+  body: unknown,
+  channel: ChannelName,
+  fallbackId: string,
+  acceptedAt: number,
+): CheckedEvent {
   const parsed = check(publishRequest, body);
   const errors: FieldError[] = parsed.ok ? [] : parsed.errors;
   const orderId = parseChannelName(channel)?.orderId ?? null;
@@ -91,8 +100,10 @@ export function checkEvent(body: unknown, channel: ChannelName, fallbackId: stri
 
   // The type and data are checked even when another field is bad, so that one answer names every bad field.
   const { type, data, order } = isRecord(body) ? body : {};
-  if (typeof type === "string" && !(isEventType(type) && EVENTS[type].channel === kind)) {
-    errors.push({ field: "type", message: `must be one of ${eventTypesOf(kind).join(", ")}` });
+  const definition = typeof type === "string" ? catalogue.get(type) : undefined;
+  if (typeof type === "string" && definition?.channel !== kind) {
+    const message = `must be one of ${typesOf(catalogue, kind).join(", ")}; the setting EXTRA_EVENTS declares others`;
+    errors.push({ field: "type", message });
   }
   if (kind === "products" && order !== undefined) {
     errors.push({ field: "order", message: "is for order channels only" });
@@ -101,33 +112,37 @@ export function checkEvent(body: unknown, channel: ChannelName, fallbackId: stri
 
   const unsafe = findUnsafeValue(data, "data");
   if (unsafe) return invalidEvent([...errors, unsafe]);
-  if (isEventType(type)) {
-    const checked = check(EVENTS[type].data, data, "data");
+  if (definition) {
+    const checked = check(definition.data, data, "data");
     if (!checked.ok) errors.push(...checked.errors);
   }
   if (orderId !== null && typeof data.order_id === "string" && parseOrderId(data.order_id) !== orderId) {
     errors.push({ field: "data.order_id", message: "must be the channel's own order id" });
   }
-  if (!parsed.ok || errors.length > 0 || !isEventType(type)) return invalidEvent(errors);
+  if (!parsed.ok || errors.length > 0) return invalidEvent(errors);
 
   const { id = fallbackId, version = null, order: registration = null } = parsed.value;
-  const text = JSON.stringify(orderId === null ? data : { ...data, order_id: orderId });
-  if (isTooLarge(type, text, id)) {
+  const status = definition?.changesStatus && data.new_status ? String(data.new_status) : null;
+  const event = {
+    id,
+    type: parsed.value.type,
+    data: JSON.stringify(orderId === null ? data : { ...data, order_id: orderId }),
+    status,
+  };
+  if (isTooLarge(event)) {
     const message = `makes an event of more than ${MAX_EVENT_BYTES} bytes as it is sent`;
     return { ok: false, reason: "body_too_large", errors: [{ field: "data", message }] };
   }
   return {
     ok: true,
     value: {
+      ...event,
       channel,
-      id,
-      type,
-      data: text,
       version,
       request: version === null && registration === null ? null : JSON.stringify({ version, order: registration }),
       productId: orderId === null ? String(data.product_id) : null,
       order: registration,
-      statusChange: statusChangeOf(type, data),
+      statusChange: statusChangeOf({ type: event.type, data, status }),
       acceptedAt,
     },
   };
@@ -136,9 +151,9 @@ export function checkEvent(body: unknown, channel: ChannelName, fallbackId: stri
 const invalidEvent = (errors: FieldError[]): CheckedEvent => ({ ok: false, reason: "validation_failed", errors });
 
 /** Returns whether an event's frame exceeds the limit, whatever its position: the largest one has 16 digits. */
-function isTooLarge(type: string, data: string, id: string): boolean {
-  // Without its data, a frame is ASCII.
-  const rest = encodeEventFrame({ type, data: "", id, seq: Number.MAX_SAFE_INTEGER, ts: 0 }).length;
+function isTooLarge(event: Pick<AcceptedEvent, "type" | "data" | "id" | "status">): boolean {
+  const { data } = event;
+  const rest = utf8Length(encodeEventFrame({ ...event, data: "", seq: Number.MAX_SAFE_INTEGER, ts: 0 }));
   // A UTF-16 unit takes at most three bytes, so few texts need counting.
   return rest + 3 * data.length > MAX_EVENT_BYTES && rest + utf8Length(data) > MAX_EVENT_BYTES;
 }

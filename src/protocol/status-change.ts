@@ -1,16 +1,20 @@
-import type { EventType } from "./event-data.ts";
-
 /** Changes to an order's snapshot. Absent fields stay unchanged. */
 export interface StatusChange {
   status?: string;
   payment_status?: string;
 }
 
-/**
- * Returns what an event changes in its order's snapshot.
- * @param data The event's validated `data`.
- */
-export function statusChangeOf(type: EventType, data: Record<string, unknown>): StatusChange {
+/** What decides how an event changes its order: a frame has all of it. */
+interface StatusEvent {
+  type: string;
+  /** Validated. */
+  data: Record<string, unknown>;
+  /** The status that an event of the shop's own sets; null or absent if it sets none. */
+  status?: string | null | undefined;
+}
+
+/** Returns what an event changes in its order's snapshot. */
+export function statusChangeOf({ type, data, status }: StatusEvent): StatusChange {
   switch (type) {
     case "order_status_changed":
       return { status: String(data.new_status) };
@@ -23,6 +27,6 @@ export function statusChangeOf(type: EventType, data: Record<string, unknown>): 
     case "order_cancelled":
       return { status: "cancelled" };
     default:
-      return {};
+      return status ? { status } : {};
   }
 }

@@ -1,5 +1,4 @@
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
-import { EVENTS } from "../protocol/events.ts";
 import { RATE_LIMITS } from "../protocol/limits.ts";
 import { CHANNEL_KINDS } from "../protocol/names.ts";
 import { isSocketRefusal, REFUSALS } from "../protocol/refusals.ts";
@@ -26,9 +25,13 @@ const LIMITED_PER_KEY: readonly string[] = [RATE_LIMITS.PUBLISHES_PER_KEY.name, 
 
 /**
  * Lists the label values of each known series, in the order of the metric's labels.
+ * @param types The event types that the service accepts.
  * @param keyNames The names of the publish keys.
  */
-export function knownSeries(keyNames: readonly string[]): Record<CounterName | HistogramName, string[][]> {
+export function knownSeries(
+  types: readonly string[],
+  keyNames: readonly string[],
+): Record<CounterName | HistogramName, string[][]> {
   const byKind = CHANNEL_KINDS.map((kind) => [kind]);
   const sources = [["redis", ""], ...keyNames.map((key) => ["http", key])];
   const limits = [...Object.values(RATE_LIMITS).map(({ name }) => name), ...CONNECTION_LIMITS];
@@ -45,12 +48,7 @@ export function knownSeries(keyNames: readonly string[]): Record<CounterName | H
       .map((reason) => [reason]),
     tidings_connection_duration_seconds: byKind,
     tidings_events_published_total: sources.flatMap(([via = "", key = ""]) =>
-      product(
-        Object.keys(EVENTS),
-        [via],
-        [key],
-        via === "http" ? [...CHANNEL_OUTCOMES, ...UNDELIVERED_OUTCOMES] : CHANNEL_OUTCOMES,
-      ),
+      product(types, [via], [key], via === "http" ? [...CHANNEL_OUTCOMES, ...UNDELIVERED_OUTCOMES] : CHANNEL_OUTCOMES),
     ),
     tidings_events_rejected_total: sources,
     tidings_deliveries_total: byKind,

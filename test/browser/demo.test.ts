@@ -100,6 +100,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
 
   /** Where the example of each event type appears. The tests run in this order and build on each other. */
   const APPEARS_AT: Record<EventType, [selector: string, text: string | null]> = {
+    order_created: [".timeline li:first-child code", "order_created"],
     order_status_changed: ['[data-fact="Status"]', "processing"],
     payment_status_changed: ['[data-fact="Payment"]', "paid"],
     order_shipped: ['[data-fact="Tracking"]', "1Z999AA10123456784"],

@@ -32,6 +32,17 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("the Redis stream", () =
     listener.close();
   });
 
+  test("an entry of a type that EXTRA_EVENTS declares is delivered, and changes its order's status", async () => {
+    const order = await registerOrderAt(all.service.url);
+    const listener = await listenAt(all.service.url, `orders/${order}`);
+    await xadd(all.redis, { channel: `order_${order}`, type: "order_refunded", data: '{"new_status":"refunded"}' });
+    const [frame] = await listener.receive(1);
+    expect(frame).toMatchObject({ type: "order_refunded", data: { new_status: "refunded" }, status: "refunded" });
+    const snapshot = await callService(all.service.url, "GET", `orders/${order}`);
+    expect(await snapshot.json()).toMatchObject({ status: "refunded", seq: 1 });
+    listener.close();
+  });
+
   test("[promise 5] every bad entry becomes one dead letter with its reason, and the next entry is delivered without delay", {
     timeout: 60_000,
   }, async () => {
@@ -48,6 +59,7 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("the Redis stream", () =
       [{ ...good, data: "[]" }, /data/],
       [{ ...good, type: "order_eaten" }, /type must be one of/],
       [{ ...good, type: "price_updated" }, /type must be one of/],
+      [{ ...good, type: "stock_reserved" }, /type must be one of.*EXTRA_EVENTS/],
       [{ ...good, channel: "orders" }, /channel must be/],
       [{ ...good, channel: "order_1" }, /channel must be/],
       [{ ...good, data: `{"order_id":"${crypto.randomUUID()}"}` }, /order_id/],

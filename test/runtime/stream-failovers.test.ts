@@ -3,6 +3,7 @@ import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
 import { RedisClient } from "../../src/ingress/redis/client.ts";
 import { RelayStore } from "../../src/ingress/redis/relay-store.ts";
 import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";
+import { catalogueWith } from "../../src/protocol/catalogue.ts";
 import { FaultProxy } from "../support/fault-proxy.ts";
 import { listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
@@ -218,7 +219,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
   const newReader = () => {
     const store = new RelayStore(new MemoryStorage().asStorage);
     const client = new RedisClient({ url: bridge.url, token: bridge.token, stream: STREAM });
-    return { store, reader: new StreamReader(client, store, STREAM) };
+    return { store, reader: new StreamReader(client, store, STREAM, catalogueWith([])) };
   };
   const later = (ms: number) => vi.useFakeTimers({ now: Date.now() + ms, toFake: ["Date"] });
 

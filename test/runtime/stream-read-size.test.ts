@@ -3,6 +3,7 @@ import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
 import { RedisClient } from "../../src/ingress/redis/client.ts";
 import { RelayStore } from "../../src/ingress/redis/relay-store.ts";
 import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";
+import { catalogueWith } from "../../src/protocol/catalogue.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
 import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
 import { STREAM, xaddMany } from "../support/redis-service.ts";
@@ -30,7 +31,7 @@ test.skipIf(!withRedis)(
     await xaddMany(redis, ENTRIES, "products", "product_deleted", '{"product_id":"p"}');
     const store = new RelayStore(new MemoryStorage().asStorage);
     const client = new RedisClient({ url: bridge.url, token: bridge.token, stream: STREAM });
-    const reader = new StreamReader(client, store, STREAM);
+    const reader = new StreamReader(client, store, STREAM, catalogueWith([]));
     for (let scrape = 0; scrape < 3; scrape++) expect((await reader.unread())?.entries).toBe(ENTRIES);
     await reader.read();
     expect(store.backlog.events).toBe(FIRST_READ);

@@ -30,7 +30,7 @@ test("[promise 3] STORAGE_GENERATION is part of every epoch: once it is raised, 
   await runInDurableObject(orderObject(crypto.randomUUID()), (_, ctx) => {
     const storage = Storage.open(ctx.storage, []);
     const open = (generation: number) => new EventLog(storage, { maxEvents: 10, ttlMs: 1000, generation });
-    const event = { id: "e", type: "order_shipped", data: "{}", productId: null, request: null };
+    const event = { id: "e", type: "order_shipped", data: "{}", productId: null, request: null, status: null };
     open(0).append(event, 1);
     const before = open(0).position();
     expect(open(0).readSince({ ...before, seq: 0 }, 1)).toHaveLength(1);

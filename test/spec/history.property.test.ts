@@ -33,7 +33,7 @@ test("[promise 3] the history returns every event after a position, or nothing",
         const append = () => {
           const id = `e${head + 1}-${newest++}`;
           const { seq } = history.append(
-            { id, type: "order_shipped", data: "{}", productId: null, request: null },
+            { id, type: "order_shipped", data: "{}", productId: null, request: null, status: null },
             now,
           );
           expect(seq).toBe(head + 1);

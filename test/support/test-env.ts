@@ -18,6 +18,7 @@ export const TEST_ENV = {
     `reader:${SCOPED_KEYS.read}:read`,
   ].join(","),
   BACKEND_CORS_ORIGINS: "https://shop.example,http://localhost:3000",
+  EXTRA_EVENTS: "orders:order_refunded+status,orders:note_added,products:stock_reserved",
   HEALTH_DETAILS: "",
   // Most tests connect without limits; those in `test/limits` have their own settings.
   RATE_LIMITS: "off",

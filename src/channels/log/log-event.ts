@@ -5,6 +5,8 @@ export interface LogEvent {
   /** JSON text. */
   data: string;
   productId: string | null;
+  /** Set for the frame of an event of the shop's own that changes the order's status. */
+  status: string | null;
   /** The publish's `version` and `order` as JSON text; null without either. */
   request: string | null;
 }

@@ -120,6 +120,7 @@ function correctionsOf(
       request: null,
       productId: null,
       order: null,
+      status: null,
       statusChange: { [field]: registration[field] },
       acceptedAt: now,
     }));

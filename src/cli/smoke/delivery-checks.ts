@@ -63,7 +63,8 @@ export async function checkOnce(run: SmokeRun, listeners: SmokeListeners): Promi
 export async function checkState(run: SmokeRun): Promise<void> {
   const { body } = await run.service.call("GET", run.orderPath);
   const expected: StatusChange = {};
-  for (const type of eventTypesOf("order")) Object.assign(expected, statusChangeOf(type, run.eventData(type)));
+  for (const type of eventTypesOf("order"))
+    Object.assign(expected, statusChangeOf({ type, data: run.eventData(type) }));
   const { status, payment_status } = z.looseObject({ status: z.string(), payment_status: z.string() }).parse(body);
   expectEqual({ status, payment_status }, expected, "state");
 }

@@ -1,18 +1,20 @@
-import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf, isEventType } from "../../protocol/events.ts";
+import { type Catalogue, typesOf } from "../../protocol/catalogue.ts";
+import { type EventDefinition, EXAMPLE_ORDER } from "../../protocol/events.ts";
 import { MAX_CLIENT_MESSAGE_BYTES, PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
+import { CHANNEL_KINDS, type ChannelKind } from "../../protocol/names.ts";
 import { SECURITY_SCHEMES } from "./access.ts";
 import { exampleFrame, FRAME_EXAMPLES } from "./examples.ts";
-import { FRAME_SCHEMAS, frameName } from "./frame-schemas.ts";
+import { frameName, frameSchemas } from "./frame-schemas.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
 import { PARAMETERS } from "./operations.ts";
 import { ABOUT_SOCKETS, API_VERSION, LICENSE, TITLE } from "./prose.ts";
 
 /** Messages other than events. Each is named like its schema; `ping` and `pong` are plain text and have none. */
 const MESSAGES: Record<keyof typeof FRAME_EXAMPLES, string> & Record<"ping" | "pong", string> = {
-  order_established: "The first frame: the order's state at exactly `seq`.",
-  products_established: "The first frame: the channel's current position.",
-  order_frames: `Several frames in one message, oldest first. Only with \`${SUBPROTOCOL}\`.`,
-  products_frames: `Several frames in one message, oldest first. Only with \`${SUBPROTOCOL}\`.`,
+  "order.established": "The first frame: the order's state at exactly `seq`.",
+  "products.established": "The first frame: the channel's current position.",
+  "order.frames": `Several frames in one message, oldest first. Only with \`${SUBPROTOCOL}\`.`,
+  "products.frames": `Several frames in one message, oldest first. Only with \`${SUBPROTOCOL}\`.`,
   token_expiring: `The token expires in 30 to 90 seconds: send \`authenticate\` with a fresh one. Only with \`${SUBPROTOCOL}\`.`,
   position: `Every matching event up to this \`seq\` has been sent: the position to resume from. Only with \`${SUBPROTOCOL}\` and a filter.`,
   ack_request: `Asks the client to acknowledge what it has received. Only with \`${SUBPROTOCOL}\`.`,
@@ -24,23 +26,17 @@ const MESSAGES: Record<keyof typeof FRAME_EXAMPLES, string> & Record<"ping" | "p
   ping: "Keep-alive. The service answers it without waking the channel.",
   pong: "The answer to `ping`.",
 };
-type MessageName = keyof typeof MESSAGES | EventType;
+type MessageName = keyof typeof MESSAGES;
+// `Object.keys` returns `string[]`.
+const MESSAGE_NAMES = Object.keys(MESSAGES) as MessageName[];
 
-/** The messages of each socket, by direction. */
+/** The messages of each socket besides events, by direction. */
 const CHANNELS = {
   order: {
     address: "/api/v1/ws/orders/{order_id}",
     title: "Order",
     description: "For the order's owner, admins, and guests with a ticket.",
-    down: [
-      "order_established",
-      ...eventTypesOf("order"),
-      "order_frames",
-      "token_expiring",
-      "ack_request",
-      "closing",
-      "pong",
-    ],
+    down: ["order.established", "order.frames", "token_expiring", "ack_request", "closing", "pong"],
     up: ["authenticate", "ack", "ping"],
     parameters: { order_id: { description: "A UUID, in any case.", examples: [EXAMPLE_ORDER] } },
     query: {},
@@ -49,21 +45,12 @@ const CHANNELS = {
     address: "/api/v1/ws/products",
     title: "Products",
     description: "For any authenticated user.",
-    down: [
-      "products_established",
-      ...eventTypesOf("products"),
-      "products_frames",
-      "token_expiring",
-      "position",
-      "ack_request",
-      "closing",
-      "pong",
-    ],
+    down: ["products.established", "products.frames", "token_expiring", "position", "ack_request", "closing", "pong"],
     up: ["subscribe", "unsubscribe", "authenticate", "ack", "ping"],
     parameters: {},
     query: { product_id: querySchema(PARAMETERS.product_id) },
   },
-} as const satisfies Record<string, ChannelDescription>;
+} as const satisfies Record<ChannelKind, ChannelDescription>;
 
 interface ChannelDescription {
   address: string;
@@ -90,9 +77,11 @@ function querySchema({ schema, description }: { schema: JsonObject; description:
 }
 
 /** Returns the WebSocket API as AsyncAPI 3.0. */
-export function asyncApiDocument(): JsonObject {
-  const channels: [string, ChannelDescription][] = Object.entries(CHANNELS);
-  const names = [...new Set(channels.flatMap(([, { down, up }]) => [...down, ...up]))];
+export function asyncApiDocument(catalogue: Catalogue): JsonObject {
+  const messages = {
+    ...Object.fromEntries(MESSAGE_NAMES.map((name) => [name, describeMessage(name)])),
+    ...Object.fromEntries([...catalogue].map(([type, definition]) => [type, describeEvent(type, definition)])),
+  };
   return {
     asyncapi: "3.0.0",
     info: {
@@ -113,23 +102,31 @@ export function asyncApiDocument(): JsonObject {
       },
       local: { host: "localhost:8000", protocol: "ws", description: "`npm run dev`", security: SECURITY },
     },
-    channels: Object.fromEntries(channels.map(([name, channel]) => [name, describeChannel(channel)])),
-    operations: Object.fromEntries(channels.flatMap(([name, channel]) => describeOperations(name, channel))),
+    channels: Object.fromEntries(CHANNEL_KINDS.map((kind) => [kind, describeChannel(kind, catalogue)])),
+    operations: Object.fromEntries(CHANNEL_KINDS.flatMap((kind) => describeOperations(kind, catalogue))),
     components: {
-      schemas: componentSchemas(FRAME_SCHEMAS, "draft-7"),
-      messages: Object.fromEntries(names.map((name) => [name, describeMessage(name)])),
+      schemas: componentSchemas(frameSchemas(catalogue), "draft-7"),
+      messages,
       securitySchemes: ASYNC_SECURITY_SCHEMES,
     },
   };
 }
 
-function describeChannel({ address, title, description, down, up, parameters, query }: ChannelDescription): JsonObject {
+/** Returns the messages that a socket receives. */
+const sentOn = (kind: ChannelKind, catalogue: Catalogue): string[] => [
+  ...CHANNELS[kind].down,
+  ...typesOf(catalogue, kind),
+];
+
+function describeChannel(kind: ChannelKind, catalogue: Catalogue): JsonObject {
+  const { address, title, description, up, parameters, query } = CHANNELS[kind];
+  const messages = [...sentOn(kind, catalogue), ...up];
   return {
     address,
     title,
     description,
     ...(Object.keys(parameters).length > 0 && { parameters }),
-    messages: Object.fromEntries([...down, ...up].map((name) => [name, { $ref: `#/components/messages/${name}` }])),
+    messages: Object.fromEntries(messages.map((name) => [name, { $ref: `#/components/messages/${name}` }])),
     bindings: {
       ws: {
         method: "GET",
@@ -149,13 +146,23 @@ function describeChannel({ address, title, description, down, up, parameters, qu
   };
 }
 
-function describeOperations(name: string, { title, down, up }: ChannelDescription): [string, JsonObject][] {
-  const channel = { $ref: `#/channels/${name}` };
-  const messages = (list: MessageName[]) => list.map((message) => ({ $ref: `#/channels/${name}/messages/${message}` }));
+function describeOperations(kind: ChannelKind, catalogue: Catalogue): [string, JsonObject][] {
+  const { title, up } = CHANNELS[kind];
+  const channel = { $ref: `#/channels/${kind}` };
+  const messages = (names: readonly string[]) =>
+    names.map((message) => ({ $ref: `#/channels/${kind}/messages/${message}` }));
   return [
-    [`send_${name}`, { action: "send", channel, title: `${title}: messages to clients`, messages: messages(down) }],
     [
-      `receive_${name}`,
+      `send_${kind}`,
+      {
+        action: "send",
+        channel,
+        title: `${title}: messages to clients`,
+        messages: messages(sentOn(kind, catalogue)),
+      },
+    ],
+    [
+      `receive_${kind}`,
       {
         action: "receive",
         channel,
@@ -167,16 +174,17 @@ function describeOperations(name: string, { title, down, up }: ChannelDescriptio
   ];
 }
 
+function describeEvent(type: string, definition: EventDefinition): JsonObject {
+  return {
+    name: type,
+    title: type,
+    summary: definition.summary,
+    payload: schemaRef(frameName(type)),
+    examples: [{ name: type, payload: exampleFrame(type, definition) }],
+  };
+}
+
 function describeMessage(name: MessageName): JsonObject {
-  if (isEventType(name)) {
-    return {
-      name,
-      title: name,
-      summary: EVENTS[name].summary,
-      payload: schemaRef(frameName(name)),
-      examples: [{ name, payload: exampleFrame(name) }],
-    };
-  }
   const about = { name, title: name, summary: MESSAGES[name] };
   if (name === "ping" || name === "pong") {
     const text = name === "ping" ? PING : PONG;

@@ -1,6 +1,7 @@
-import { EVENTS, type EventType, EXAMPLE_ORDER } from "../../protocol/events.ts";
+import { EVENTS, type EventDefinition, type EventType, EXAMPLE_ORDER } from "../../protocol/events.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { problem } from "../../protocol/refusals.ts";
+import type { JsonObject } from "./json-schema.ts";
 
 /** Examples of calls and frames. Tests check each against its schema. */
 
@@ -50,17 +51,21 @@ export const BODY_EXAMPLES = {
 };
 
 /** Returns an example of an event's frame. */
-export const exampleFrame = (type: EventType) => ({
+export const exampleFrame = (type: string, { example, changesStatus }: EventDefinition) => ({
   type,
-  data: { ...EVENTS[type].example },
+  // The catalogue's examples are JSON.
+  data: example as JsonObject,
   id: EXAMPLE_EVENT_ID,
   seq: 8,
   ts: EXAMPLE_TS,
+  ...(changesStatus && { status: String(example.new_status) }),
 });
+
+const catalogueFrame = (type: EventType) => exampleFrame(type, EVENTS[type]);
 
 /** Frames and messages other than events. */
 export const FRAME_EXAMPLES = {
-  order_established: {
+  "order.established": {
     type: "connection_established",
     data: {
       order_id: EXAMPLE_ORDER,
@@ -73,13 +78,13 @@ export const FRAME_EXAMPLES = {
     },
     ts: EXAMPLE_TS,
   },
-  products_established: {
+  "products.established": {
     type: "connection_established",
     data: { channel: PRODUCTS_CHANNEL, epoch: EXAMPLE_EPOCH, seq: 7, resumed: true },
     ts: EXAMPLE_TS,
   },
-  order_frames: [exampleFrame("order_status_changed"), { ...exampleFrame("order_shipped"), seq: 9 }],
-  products_frames: [exampleFrame("inventory_updated"), { ...exampleFrame("price_updated"), seq: 9 }],
+  "order.frames": [catalogueFrame("order_status_changed"), { ...catalogueFrame("order_shipped"), seq: 9 }],
+  "products.frames": [catalogueFrame("inventory_updated"), { ...catalogueFrame("price_updated"), seq: 9 }],
   token_expiring: { type: "token_expiring", data: { expires_at: EXAMPLE_TS } },
   subscribe: { type: "subscribe", product_ids: ["p-42"] },
   unsubscribe: { type: "unsubscribe", product_ids: ["p-42"] },

@@ -1,7 +1,8 @@
 import * as z from "zod";
+import { type Catalogue, typesOf } from "../../protocol/catalogue.ts";
 import { clientMessage } from "../../protocol/client-messages.ts";
 import { CLOSE_NAMES, type CloseCode } from "../../protocol/close-rules.ts";
-import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
+import type { EventDefinition } from "../../protocol/events.ts";
 import type {
   AckRequestFrame,
   ClosingFrame,
@@ -10,11 +11,9 @@ import type {
   ProductsEstablishedFrame,
   TokenExpiringFrame,
 } from "../../protocol/frames.ts";
+import type { ChannelKind } from "../../protocol/names.ts";
 
 /** Schemas of the sockets' frames and messages, by name. */
-
-/** Returns the schema name of an event type's frame. */
-export const frameName = (type: EventType) => `${type}_frame`;
 
 const moment = z.iso.datetime().describe("ISO 8601, UTC, with milliseconds.");
 
@@ -75,34 +74,46 @@ const closing = z.object({
   }),
 }) satisfies z.ZodType<ClosingFrame>;
 
-const eventFrame = (type: EventType) =>
+const eventFrame = (type: string, { data, changesStatus }: EventDefinition) =>
   z.object({
     type: z.literal(type),
-    data: EVENTS[type].data,
+    data,
     id: z.string().describe("The event's id. No id is delivered twice."),
     seq: z.int().min(1).describe("1, 2, 3 … within the channel and epoch."),
     ts: moment,
+    ...(changesStatus && { status: z.string().exactOptional().describe("The order's status after this event.") }),
   });
 
 const [subscribe, unsubscribe, authenticate, ack] = clientMessage.options;
 
 /** Several frames in one message, oldest first: for `tidings.v1` clients only. */
-const framesOf = (frames: Record<string, z.ZodType>) => z.array(z.union(Object.values(frames))).min(1);
+const framesOf = (frames: z.ZodType[]) => z.array(z.union(frames)).min(1);
 
-const eventFrames = (types: EventType[]) =>
-  Object.fromEntries(types.map((type) => [frameName(type), eventFrame(type)] as const));
-const orderFrames = eventFrames(eventTypesOf("order"));
-const productsFrames = eventFrames(eventTypesOf("products"));
+/** Returns the schema names of an event type's `data` and frame. Types contain no dot, so no other schema has these. */
+export const dataName = (type: string) => `${type}.data`;
+export const frameName = (type: string) => `${type}.frame`;
 
-/** Every schema of the AsyncAPI document. */
-export const FRAME_SCHEMAS: Record<string, z.ZodType> = {
-  ...Object.fromEntries(Object.entries(EVENTS).map(([type, { data }]) => [`${type}_data`, data])),
-  ...orderFrames,
-  ...productsFrames,
-  order_established: orderEstablished,
-  products_established: productsEstablished,
-  order_frames: framesOf({ order_established: orderEstablished, ...orderFrames }),
-  products_frames: framesOf({ products_established: productsEstablished, ...productsFrames }),
+/** Returns the schema of each type's `data`, by name. */
+export const dataSchemas = (catalogue: Catalogue) =>
+  Object.fromEntries([...catalogue].map(([type, { data }]) => [dataName(type), data]));
+
+/** Returns every schema of the AsyncAPI document. */
+export function frameSchemas(catalogue: Catalogue): Record<string, z.ZodType> {
+  const frames = new Map([...catalogue].map(([type, definition]) => [type, eventFrame(type, definition)]));
+  const framesOfKind = (kind: ChannelKind) => typesOf(catalogue, kind).flatMap((type) => frames.get(type) ?? []);
+  return {
+    ...dataSchemas(catalogue),
+    ...Object.fromEntries([...frames].map(([type, frame]) => [frameName(type), frame])),
+    ...FIXED_SCHEMAS,
+    "order.frames": framesOf([orderEstablished, ...framesOfKind("order")]),
+    "products.frames": framesOf([productsEstablished, ...framesOfKind("products")]),
+  };
+}
+
+/** The frames and messages that are no events. */
+const FIXED_SCHEMAS = {
+  "order.established": orderEstablished,
+  "products.established": productsEstablished,
   token_expiring: tokenExpiring,
   subscribe,
   unsubscribe,

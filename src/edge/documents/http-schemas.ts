@@ -1,12 +1,14 @@
 import * as z from "zod";
 import type { OrderResource } from "../../channels/contract.ts";
-import { EVENTS, type EventType, eventTypesOf } from "../../protocol/events.ts";
+import { type Catalogue, typesOf } from "../../protocol/catalogue.ts";
+import type { EventDefinition } from "../../protocol/events.ts";
 import { healthResponse } from "../../protocol/health.ts";
+import type { ChannelKind } from "../../protocol/names.ts";
 import { MAX_BATCH_EVENTS, orderPut, type PublishResult, publishRequest, type Queued } from "../../protocol/publish.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import { disconnectRequest } from "../routes/disconnect.ts";
 import { ticketRequest } from "../routes/tickets.ts";
-import { position } from "./frame-schemas.ts";
+import { dataSchemas, position } from "./frame-schemas.ts";
 
 /** Schemas of the HTTP API. Requests are documented by the schemas that validate them. */
 
@@ -64,23 +66,16 @@ const orderSnapshotSchema = z.object({
 }) satisfies z.ZodType<OrderResource>;
 
 /** Returns the request that publishes one type of event. Only order events may register their order. */
-const publishOf = (type: EventType) => {
-  const { channel: kind, data, summary } = EVENTS[type];
+const publishOf = (type: string, { channel: kind, data, summary }: EventDefinition) => {
   const request = kind === "order" ? publishRequest : publishRequest.omit({ order: true });
   return request.extend({ type: z.literal(type), data }).describe(summary);
 };
 
 /** Returns the schema name of an event type's publish request. */
-const publishName = (type: EventType) => `publish_${type}`;
-const publishes = (types: EventType[]) =>
-  Object.fromEntries(types.map((type) => [publishName(type), publishOf(type)] as const));
-const orderPublishes = publishes(eventTypesOf("order"));
-const productPublishes = publishes(eventTypesOf("products"));
+const publishName = (type: string) => `${type}.publish`;
 
-/** Request and response bodies. */
-const bodies = {
-  publish_order_event: z.union(Object.values(orderPublishes)),
-  publish_product_event: z.union(Object.values(productPublishes)),
+/** Request and response bodies that do not depend on the catalogue. */
+const BODIES = {
   publish_batch: z.strictObject({
     events: z
       .array(publishRequest.extend({ channel }).describe("A publish request, with the channel to publish to."))
@@ -111,12 +106,17 @@ const bodies = {
   health: healthResponse,
   problem: problemSchema,
 };
-export type BodyName = keyof typeof bodies;
+export type BodyName = keyof typeof BODIES | "publish_order_event" | "publish_product_event";
 
-/** Every schema of the OpenAPI document. */
-export const HTTP_SCHEMAS: Record<string, z.ZodType> = {
-  ...bodies,
-  ...orderPublishes,
-  ...productPublishes,
-  ...Object.fromEntries(Object.entries(EVENTS).map(([type, { data }]) => [`${type}_data`, data])),
-};
+/** Returns every schema of the OpenAPI document. */
+export function httpSchemas(catalogue: Catalogue): Record<string, z.ZodType> {
+  const publishes = new Map([...catalogue].map(([type, definition]) => [type, publishOf(type, definition)]));
+  const anyOf = (kind: ChannelKind) => z.union(typesOf(catalogue, kind).flatMap((type) => publishes.get(type) ?? []));
+  const events = { publish_order_event: anyOf("order"), publish_product_event: anyOf("products") };
+  return {
+    ...BODIES,
+    ...events,
+    ...Object.fromEntries([...publishes].map(([type, publish]) => [publishName(type), publish])),
+    ...dataSchemas(catalogue),
+  };
+}

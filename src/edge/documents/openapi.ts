@@ -1,6 +1,8 @@
+import type { Catalogue } from "../../protocol/catalogue.ts";
+import type { ChannelKind } from "../../protocol/names.ts";
 import { type HttpRefusal, problem, REFUSALS } from "../../protocol/refusals.ts";
 import { ACCESS, SECURITY_SCHEMES } from "./access.ts";
-import { HTTP_SCHEMAS } from "./http-schemas.ts";
+import { httpSchemas } from "./http-schemas.ts";
 import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-schema.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
 import { ABOUT_HTTP, API_VERSION, LICENSE, TITLE } from "./prose.ts";
@@ -48,11 +50,11 @@ const RESPONSE_HEADERS: Record<string, { isOn: (status: number) => boolean; desc
   };
 
 /** Returns the HTTP API as OpenAPI 3.1. */
-export function openApiDocument(): JsonObject {
+export function openApiDocument(catalogue: Catalogue): JsonObject {
   const paths: Record<string, JsonObject> = {};
   for (const [call, operation] of Object.entries(OPERATIONS)) {
     const [method = "", path = ""] = call.split(" ");
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(operation, path) };
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(operation, path, catalogue) };
   }
   return {
     openapi: "3.1.0",
@@ -61,7 +63,7 @@ export function openApiDocument(): JsonObject {
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
-      schemas: componentSchemas(HTTP_SCHEMAS, "draft-2020-12"),
+      schemas: componentSchemas(httpSchemas(catalogue), "draft-2020-12"),
       parameters: PARAMETERS,
       responses: problemResponses(),
       headers: Object.fromEntries(
@@ -72,7 +74,7 @@ export function openApiDocument(): JsonObject {
   };
 }
 
-function operationObject(operation: Operation, path: string): JsonObject {
+function operationObject(operation: Operation, path: string, catalogue: Catalogue): JsonObject {
   const { tag, id, summary, description, body } = operation;
   const { security } = ACCESS[operation.access];
   const inPath = path.includes("{order_id}") ? (["order_id"] as const) : [];
@@ -89,7 +91,7 @@ function operationObject(operation: Operation, path: string): JsonObject {
         content: {
           "application/json": {
             schema: schemaRef(body.schema),
-            examples: Object.fromEntries(Object.entries(body.examples).map(([name, value]) => [name, { value }])),
+            examples: bodyExamples(body.examples, catalogue),
           },
         },
       },
@@ -97,6 +99,16 @@ function operationObject(operation: Operation, path: string): JsonObject {
     security: security.map((schemes) => Object.fromEntries(schemes.map((scheme) => [scheme, []]))),
     responses: { ...answers(operation), ...refusals(refusalsOf(operation, path)) },
   };
+}
+
+function bodyExamples(examples: Record<string, Json> | ChannelKind, catalogue: Catalogue): JsonObject {
+  if (typeof examples === "object") {
+    return Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]));
+  }
+  const events = [...catalogue].filter(([, { channel }]) => channel === examples);
+  return Object.fromEntries(
+    events.map(([type, { example }]) => [type, { value: { type, data: example as JsonObject } }]),
+  );
 }
 
 function answers(operation: Operation): JsonObject {

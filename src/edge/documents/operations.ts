@@ -1,5 +1,6 @@
-import { EVENTS, type EventType, EXAMPLE_ORDER, eventTypesOf } from "../../protocol/events.ts";
+import { EXAMPLE_ORDER } from "../../protocol/events.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import type { ChannelKind } from "../../protocol/names.ts";
 import { EVENT_ID_PATTERN } from "../../protocol/names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
@@ -29,7 +30,8 @@ export interface Operation {
   description?: string;
   access: Access;
   parameters?: (keyof typeof PARAMETERS)[];
-  body?: { schema: BodyName; maxBytes: number; examples: Record<string, Json> };
+  /** `examples`: by name, or those of every event type of a kind of channel. */
+  body?: { schema: BodyName; maxBytes: number; examples: Record<string, Json> | ChannelKind };
   /** By status. */
   answers: Record<number, DocumentedAnswer>;
   /** Refusals that the other fields do not imply. */
@@ -74,9 +76,6 @@ export const PARAMETERS = {
     `Receive only these products' events: up to ${MAX_FILTER_PRODUCTS} ids, separated by commas.`,
   ),
 };
-
-const publishExamples = (types: EventType[]) =>
-  Object.fromEntries(types.map((type) => [type, { type, data: { ...EVENTS[type].example } }]));
 
 /** The answers to a publish. */
 const PUBLISHED = {
@@ -128,11 +127,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: `${REPEATABLE} ${MEASURED} \`order\` also registers the order.`,
     access: "publisher",
     parameters: ["idempotency_key"],
-    body: {
-      schema: "publish_order_event",
-      maxBytes: MAX_BATCH_BYTES,
-      examples: publishExamples(eventTypesOf("order")),
-    },
+    body: { schema: "publish_order_event", maxBytes: MAX_BATCH_BYTES, examples: "order" },
     answers: PUBLISHED,
     refusals: ["id_conflict"],
   },
@@ -143,11 +138,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: `${REPEATABLE} ${MEASURED}`,
     access: "publisher",
     parameters: ["idempotency_key"],
-    body: {
-      schema: "publish_product_event",
-      maxBytes: MAX_BATCH_BYTES,
-      examples: publishExamples(eventTypesOf("products")),
-    },
+    body: { schema: "publish_product_event", maxBytes: MAX_BATCH_BYTES, examples: "products" },
     answers: PUBLISHED,
     refusals: ["id_conflict"],
   },

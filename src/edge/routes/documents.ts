@@ -1,5 +1,9 @@
 import type { Context } from "hono";
 import { etag } from "hono/etag";
+import { readConfig } from "../../config/config.ts";
+import type { Env } from "../../config/env.ts";
+import { type Catalogue, catalogueWith } from "../../protocol/catalogue.ts";
+import type { HonoEnv } from "../context.ts";
 import { asyncApiDocument } from "../documents/asyncapi.ts";
 import type { JsonObject } from "../documents/json-schema.ts";
 import { openApiDocument } from "../documents/openapi.ts";
@@ -28,10 +32,17 @@ export function docs(c: Context): Response {
 }
 
 /** Builds a document on its first request and caches it: most isolates never serve one. */
-function json(build: () => JsonObject): (c: Context) => Response {
-  let text: string | undefined;
+function json(build: (catalogue: Catalogue) => JsonObject): (c: Context<HonoEnv>) => Response {
+  const texts = new WeakMap<Env, string>();
   return (c) => {
-    text ??= JSON.stringify(build());
+    const text = texts.get(c.env) ?? JSON.stringify(build(catalogueOf(c.env)));
+    texts.set(c.env, text);
     return c.body(text, 200, { "Content-Type": "application/json", ...PUBLIC_HEADERS });
   };
+}
+
+/** Returns the catalogue; without the shop's own events while the service is misconfigured. */
+function catalogueOf(env: Env): Catalogue {
+  const result = readConfig(env);
+  return "config" in result ? result.config.catalogue : catalogueWith([]);
 }

@@ -35,7 +35,11 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
     gauges.push({ name: "tidings_connections", labels: { kind }, value: sum("connections") });
     gauges.push({ name: "tidings_channels", labels: { kind }, value: sum("channels") });
   }
-  const known = knownSeries(configOf(c.env).publishKeys.map(({ name }) => name));
+  const { catalogue, publishKeys } = configOf(c.env);
+  const known = knownSeries(
+    [...catalogue.keys()],
+    publishKeys.map(({ name }) => name),
+  );
   return c.body(exposition(counts.all, gauges, known), 200, { "Content-Type": EXPOSITION_TYPE });
 }
 

@@ -1,5 +1,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
+import { configOf } from "../../config/config.ts";
+import type { Catalogue } from "../../protocol/catalogue.ts";
 import { isRecord } from "../../protocol/json.ts";
 import { isEventId, PRODUCTS_CHANNEL, parseChannelName } from "../../protocol/names.ts";
 import {
@@ -33,7 +35,8 @@ export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
   if (!isEventId(idOf(MAX_BATCH_EVENTS))) {
     throw invalid({ field: header, message: `must leave room for /${MAX_BATCH_EVENTS}` });
   }
-  const items = events.map((item, i) => checkItem(item, idOf(i), call.service, startedAt));
+  const { catalogue } = configOf(c.env);
+  const items = events.map((item, i) => checkItem(catalogue, item, idOf(i), call.service, startedAt));
   const accepted = items.flatMap((item) => (item.ok ? [item.event] : []));
   const outcomes = await publish(c, call, accepted, items.length - accepted.length, startedAt);
 
@@ -44,7 +47,13 @@ export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
 
 type CheckedItem = { ok: true; event: AcceptedEvent } | { ok: false; problem: Problem };
 
-function checkItem(item: unknown, fallbackId: string, service: Service, acceptedAt: number): CheckedItem {
+function checkItem(
+  catalogue: Catalogue,
+  item: unknown,
+  fallbackId: string,
+  service: Service,
+  acceptedAt: number,
+): CheckedItem {
   const { channel: name, ...body } = isRecord(item) ? item : {};
   const channel = typeof name === "string" ? parseChannelName(name) : null;
   if (!channel) return invalidItem([{ field: "channel", message: "must be order_<order id> or products" }]);
@@ -52,7 +61,7 @@ function checkItem(item: unknown, fallbackId: string, service: Service, accepted
   if (!service.scopes.has(scope)) {
     return { ok: false, problem: problem("access_denied", { detail: scopeDetail(scope) }) };
   }
-  const event = checkEvent(body, channel.name, fallbackId, acceptedAt);
+  const event = checkEvent(catalogue, body, channel.name, fallbackId, acceptedAt);
   return event.ok ? { ok: true, event: event.value } : rejectedItem(event.reason, event.errors);
 }
 

@@ -1,5 +1,6 @@
 import type { Context } from "hono";
 import * as z from "zod";
+import { configOf } from "../../config/config.ts";
 import { dispatch } from "../../ingress/dispatch.ts";
 import {
   type ChannelName,
@@ -44,7 +45,8 @@ function namesOrder(body: unknown): boolean {
 async function publishOne(c: Context<HonoEnv>, channel: ChannelName, call: PublishCall): Promise<Response> {
   const startedAt = Date.now();
   const { key, header } = idempotencyKey(c, call);
-  const checked = checkEvent(call.body, channel, key ?? crypto.randomUUID(), startedAt);
+  const { catalogue } = configOf(c.env);
+  const checked = checkEvent(catalogue, call.body, channel, key ?? crypto.randomUUID(), startedAt);
   if (!checked.ok) {
     record(c, (counters) => recordRejected(counters, sourceOf(call)));
     throw new Refusal(checked.reason, { errors: checked.errors });

@@ -1,3 +1,4 @@
+import type { Catalogue } from "../../protocol/catalogue.ts";
 import type { DeadLetterCode } from "../../protocol/dead-letters.ts";
 import { parseExactJson } from "../../protocol/exact-json.ts";
 import { parseChannelName } from "../../protocol/names.ts";
@@ -18,10 +19,16 @@ export type ReadEntry = { ok: true; event: AcceptedEvent } | { ok: false; code: 
 /**
  * Reads an entry with the fields `channel`, `type`, `data` (JSON text), and optionally `id`, `version` and `order`
  * (JSON text). The event is validated like one published over HTTP.
+ * @param catalogue The event types that the service accepts.
  * @param fallbackId The event's id when the entry has no `id`.
  * @returns The event, or one line saying why the entry is not an event.
  */
-export function readEntry({ id, fields }: StreamEntry, now = Date.now(), fallbackId = id): ReadEntry {
+export function readEntry(
+  catalogue: Catalogue,
+  { id, fields }: StreamEntry,
+  now = Date.now(),
+  fallbackId = id,
+): ReadEntry {
   if (entryLength(fields) > MAX_ENTRY_LENGTH) return reject(`is larger than ${MAX_BATCH_BYTES} bytes`, "too_large");
   const values = new Map(fields);
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
@@ -43,7 +50,7 @@ export function readEntry({ id, fields }: StreamEntry, now = Date.now(), fallbac
   if (version !== undefined) body.version = /^\d{1,16}$/.test(version) ? Number(version) : version;
   if (values.has("id")) body.id = values.get("id");
 
-  const checked = checkEvent(body, channel.name, fallbackId, entryTime(id, now));
+  const checked = checkEvent(catalogue, body, channel.name, fallbackId, entryTime(id, now));
   if (checked.ok) return { ok: true, event: checked.value };
   const reason = checked.errors.map(({ field, message }) => `${field} ${message}`).join("; ");
   return reject(reason, checked.reason === "body_too_large" ? "too_large" : "not_an_event");

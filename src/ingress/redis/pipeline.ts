@@ -1,4 +1,4 @@
-import type { RedisConfig } from "../../config/config.ts";
+import { configOf, type RedisConfig } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
 import { RELAY_PROBLEMS, type RelayProblem } from "../../protocol/health.ts";
 import { registryStub } from "../../registry/directory.ts";
@@ -41,7 +41,8 @@ export class Pipeline {
     this.#client = new RedisClient(redis);
     this.#delivery = new OutboxDelivery(env, this.store);
     const { failing } = this.#delivery;
-    this.reader = new StreamReader(this.#client, this.store, redis.stream, (channel) =>
+    const { catalogue } = configOf(env);
+    this.reader = new StreamReader(this.#client, this.store, redis.stream, catalogue, (channel) =>
       failing.isFull(channel, Date.now()),
     );
     this.#registries = new Registries(env);

@@ -43,6 +43,7 @@ const storedEvents = z
         .nullable()
         .default(null),
       statusChange: z.looseObject({}).default({}),
+      status: z.string().nullable().default(null),
       // The first version stored none.
       acceptedAt: z.number().optional(),
     }),

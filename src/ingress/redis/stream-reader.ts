@@ -1,3 +1,4 @@
+import type { Catalogue } from "../../protocol/catalogue.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import { entryFields, entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
@@ -39,6 +40,7 @@ export class StreamReader {
   readonly #client: RedisClient;
   readonly #store: RelayStore;
   readonly #stream: string;
+  readonly #catalogue: Catalogue;
   readonly #isFull: (channel: string) => boolean;
   #batch = MIN_BATCH;
 
@@ -47,11 +49,13 @@ export class StreamReader {
     client: RedisClient,
     store: RelayStore,
     stream: string,
+    catalogue: Catalogue,
     isFull: (channel: string) => boolean = () => false,
   ) {
     this.#client = client;
     this.#store = store;
     this.#stream = stream;
+    this.#catalogue = catalogue;
     this.#isFull = isFull;
     client.syncToken = store.state.syncToken;
   }
@@ -158,7 +162,7 @@ export class StreamReader {
       keys.push(key);
       // The id of an entry that took an old one's id would make its event a duplicate or a conflict.
       const fallbackId = this.#store.memory.hasId(entry.id) ? key : entry.id;
-      const read = invalid.has(entry.id) ? NOT_UTF8 : readEntry(entry, now, fallbackId);
+      const read = invalid.has(entry.id) ? NOT_UTF8 : readEntry(this.#catalogue, entry, now, fallbackId);
       if (!read.ok) rejected.push(toDeadLetter(entry, read.code, read.reason));
       else if (isFull(read.event.channel)) rejected.push(fullChannel(entry.id, read.event));
       else events.push(read.event);

@@ -41,7 +41,7 @@ export function withOrderEvent(view: OrderView, event: OrderEvent): OrderView {
   const shipped = event.type === "order_shipped" ? event.data : null;
   return {
     ...view,
-    ...(event.seq > view.asOf.seq && statusChangeOf(event.type, event.data)),
+    ...(event.seq > view.asOf.seq && statusChangeOf(event)),
     tracking_number: shipped?.tracking_number ?? view.tracking_number,
     carrier: shipped?.carrier ?? view.carrier,
     timeline: [...view.timeline, event].slice(-MAX_TIMELINE),

@@ -183,9 +183,10 @@ const isAtOrAfter = (position: Position, other: Position) =>
   position.epoch === other.epoch && position.seq >= other.seq;
 
 /** The snapshot after an event. */
-function withEvent(snapshot: Snapshot, { type, data, seq }: Event): Snapshot {
+function withEvent(snapshot: Snapshot, event: Event): Snapshot {
+  const { seq } = event;
   if (seq <= snapshot.seq) return snapshot;
   if (!("order_id" in snapshot)) return { ...snapshot, seq };
-  const { status = snapshot.current_status, payment_status = snapshot.payment_status } = statusChangeOf(type, data);
+  const { status = snapshot.current_status, payment_status = snapshot.payment_status } = statusChangeOf(event);
   return { ...snapshot, current_status: status, payment_status, seq };
 }

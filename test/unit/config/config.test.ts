@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readConfig } from "../../../src/config/config.ts";
+import { EVENTS } from "../../../src/protocol/events.ts";
 
 const GOOD = { JWT_SECRET: "s".repeat(32), PUBLISH_KEYS: `shop:${"k".repeat(32)}` };
 
@@ -33,6 +34,7 @@ describe("defaults", () => {
       terminalStatuses: new Set(["delivered", "cancelled", "canceled", "completed", "refunded", "returned", "failed"]),
       adminRoles: new Set(["admin"]),
       ordersApiUrl: null,
+      catalogue: new Map(Object.entries(EVENTS)),
       historyLimit: 1000,
       historyTtlMs: 86_400_000,
       idleTimeoutMs: 600_000,
@@ -75,6 +77,40 @@ describe("comma-separated lists, with or without blanks", () => {
     expect(config.publishKeys.map(({ key }) => key.length)).toEqual([32, 33]);
     expect(config.publishKeys[1]?.scopes).toEqual(new Set(["products", "read"]));
     expect(config.jwt.secrets.map(({ length }) => length)).toEqual([32, 40]);
+  });
+});
+
+describe("EXTRA_EVENTS", () => {
+  test("adds types of orders and products to the catalogue", () => {
+    const { catalogue } = configWith({
+      EXTRA_EVENTS: "orders:order_refunded+status, orders:note_added,products:stock_reserved",
+    });
+    expect([...catalogue].slice(Object.keys(EVENTS).length)).toMatchObject([
+      ["order_refunded", { channel: "order", changesStatus: true }],
+      ["note_added", { channel: "order" }],
+      ["stock_reserved", { channel: "products" }],
+    ]);
+  });
+
+  test.each([
+    ["order_refunded", "does not have this form"],
+    ["order:order_refunded", "does not have this form"],
+    ["orders:a+status+status", "does not have this form"],
+    ["orders:", "is not a name"],
+    ["orders:Refund", "is not a name"],
+    ["orders:ack_request", "is reserved"],
+    ["orders:subscribe+status", "is reserved"],
+    ["products:price_updated", "in the catalogue already"],
+    ["products:a+status", "only orders have +status"],
+    ["orders:a,products:a", '"a" is declared twice'],
+    [Array.from({ length: 101 }, (_, i) => `orders:a${i}`).join(), "it has 101 types"],
+  ])("refuses %s and says why", (EXTRA_EVENTS, why) => {
+    const result = readConfig({ ...GOOD, EXTRA_EVENTS });
+    expect(result).toMatchObject({
+      faults: [
+        { setting: "EXTRA_EVENTS", message: expect.stringContaining(why), fix: expect.stringContaining("orders:") },
+      ],
+    });
   });
 });
 

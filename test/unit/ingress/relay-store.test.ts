@@ -24,6 +24,7 @@ const event = (id: string): AcceptedEvent => ({
   data: "{}",
   version: null,
   request: null,
+  status: null,
   productId: null,
   order: null,
   statusChange: { status: "shipped" },

@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import { entryTime, readEntry } from "../../../src/ingress/redis/entry.ts";
 import { compareIds, countMissing, findGap } from "../../../src/ingress/redis/gaps.ts";
 import { parseEntries, parseStreamInfo, type StreamInfo } from "../../../src/ingress/redis/replies.ts";
+import { catalogueWith } from "../../../src/protocol/catalogue.ts";
 import { encodeEventFrame } from "../../../src/protocol/frames.ts";
 import { checkEvent, MAX_EVENT_BYTES } from "../../../src/protocol/publish.ts";
 import { entryFields } from "../../../src/protocol/stream.ts";
 
+const catalogue = catalogueWith([]);
 const ORDER = "123e4567-e89b-12d3-a456-426614174000";
 
 describe("an entry", () => {
@@ -15,7 +17,7 @@ describe("an entry", () => {
       fc.property(
         fc.array(fc.tuple(fc.constantFrom("channel", "type", "data", "id", "version", "order", "x"), fc.string())),
         (fields) => {
-          const read = readEntry({ id: "1-1", fields });
+          const read = readEntry(catalogue, { id: "1-1", fields });
           expect(read.ok || read.reason.length > 0).toBe(true);
         },
       ),
@@ -26,9 +28,9 @@ describe("an entry", () => {
     const order = { user_id: "alice", status: "new", payment_status: "new" };
     for (const more of [{}, { version: 7 }, { order }, { version: 0, order, id: "mine" }]) {
       const body = { type: "order_shipped", data: { carrier: "UPS", ключ: [1, null] }, ...more };
-      const checked = checkEvent(body, `order_${ORDER}`, "fallback", 1);
+      const checked = checkEvent(catalogue, body, `order_${ORDER}`, "fallback", 1);
       if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
-      expect(readEntry({ id: "1-1", fields: entryFields(checked.value) }, 1)).toEqual({
+      expect(readEntry(catalogue, { id: "1-1", fields: entryFields(checked.value) }, 1)).toEqual({
         ok: true,
         event: checked.value,
       });
@@ -41,11 +43,14 @@ test("an event of the largest size that HTTP accepts can be read from the stream
   const data = { note: "", order_id: ORDER };
   const empty = encodeEventFrame({ type: "order_shipped", data: JSON.stringify(data), id, seq: 2 ** 53 - 1, ts: 1 });
   data.note = "x".repeat(MAX_EVENT_BYTES - empty.length);
-  const checked = checkEvent({ type: "order_shipped", data }, `order_${ORDER}`, id, 1);
+  const checked = checkEvent(catalogue, { type: "order_shipped", data }, `order_${ORDER}`, id, 1);
   if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
-  expect(readEntry({ id: "1-1", fields: entryFields(checked.value) }, 1)).toEqual({ ok: true, event: checked.value });
+  expect(readEntry(catalogue, { id: "1-1", fields: entryFields(checked.value) }, 1)).toEqual({
+    ok: true,
+    event: checked.value,
+  });
   const larger = entryFields({ ...checked.value, data: JSON.stringify({ note: "x".repeat(2 * MAX_EVENT_BYTES) }) });
-  expect(readEntry({ id: "1-1", fields: larger }).ok).toBe(false);
+  expect(readEntry(catalogue, { id: "1-1", fields: larger }).ok).toBe(false);
 });
 
 test("an entry's id says when it was added, unless that time is implausible", () => {

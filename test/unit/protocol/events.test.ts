@@ -1,11 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { catalogueWith, faultOfExtraType } from "../../../src/protocol/catalogue.ts";
 import { parseClientMessage, parseProductFilter } from "../../../src/protocol/client-messages.ts";
 import { EVENTS, eventTypesOf, isEventType } from "../../../src/protocol/events.ts";
 import { encodeEventFrame } from "../../../src/protocol/frames.ts";
 import { type ChannelName, orderChannelName, parseChannelName, parseOrderId } from "../../../src/protocol/names.ts";
 import { checkEvent } from "../../../src/protocol/publish.ts";
 
+const catalogue = catalogueWith([]);
 const ORDER = "123e4567-e89b-12d3-a456-426614174000";
 
 /** JSON that validation accepts: without numbers that JavaScript would change and without prototype keys. */
@@ -19,8 +21,8 @@ function harmless(key: string, value: unknown): unknown {
 const NOW = Date.UTC(2026, 10, 22);
 
 describe("the catalogue", () => {
-  test("has the original service's eleven events, five of orders and six of products", () => {
-    expect(eventTypesOf("order")).toHaveLength(5);
+  test("has the original service's eleven events and order_created: six of orders and six of products", () => {
+    expect(eventTypesOf("order")).toHaveLength(6);
     expect(eventTypesOf("products")).toHaveLength(6);
   });
 
@@ -28,7 +30,7 @@ describe("the catalogue", () => {
     const channel: ChannelName = EVENTS[type].channel === "order" ? orderChannelName(ORDER) : "products";
 
     test(`${type}: its example is accepted and delivered unchanged`, () => {
-      const checked = checkEvent({ type, data: EVENTS[type].example }, channel, "id", NOW);
+      const checked = checkEvent(catalogue, { type, data: EVENTS[type].example }, channel, "id", NOW);
       expect(checked).toMatchObject({ ok: true, value: { type, channel, id: "id" } });
       if (checked.ok) expect(JSON.parse(checked.value.data)).toEqual(EVENTS[type].example);
     });
@@ -42,7 +44,7 @@ describe("the catalogue", () => {
           ),
           (extra) => {
             const data = { ...EVENTS[type].example, ...extra };
-            const checked = checkEvent(JSON.parse(JSON.stringify({ type, data })), channel, "id", NOW);
+            const checked = checkEvent(catalogue, JSON.parse(JSON.stringify({ type, data })), channel, "id", NOW);
             expect(checked.ok && JSON.parse(checked.value.data)).toEqual(data);
           },
         ),
@@ -53,7 +55,13 @@ describe("the catalogue", () => {
       const keys = Object.keys(EVENTS[type].example);
       fc.assert(
         fc.property(fc.constantFrom(...keys), json, (key, value) => {
-          const checked = checkEvent({ type, data: { ...EVENTS[type].example, [key]: value } }, channel, "id", NOW);
+          const checked = checkEvent(
+            catalogue,
+            { type, data: { ...EVENTS[type].example, [key]: value } },
+            channel,
+            "id",
+            NOW,
+          );
           if (!checked.ok) expect(checked.errors.every(({ field }) => field.startsWith(`data.${key}`))).toBe(true);
         }),
       );
@@ -63,10 +71,28 @@ describe("the catalogue", () => {
   test("validation never throws, whatever the body", () => {
     fc.assert(
       fc.property(fc.anything({ withBigInt: false }), (body) => {
-        const checked = checkEvent(body, "products", "id", NOW);
+        const checked = checkEvent(catalogue, body, "products", "id", NOW);
         expect(checked.ok || checked.errors.length > 0).toBe(true);
       }),
     );
+  });
+});
+
+describe("a type of the shop's own", () => {
+  test("has a name that needs no escapes in a frame, and is no frame, message or event already", () => {
+    for (const type of ["order_refunded", "a", `a${"_".repeat(63)}`]) expect(faultOfExtraType(type), type).toBeNull();
+    const unfit = ["", "A", "Refund", "1st", "_a", "a-b", "a.b", "a b", "ä", 'a"', "a\n", `a${"_".repeat(64)}`];
+    const taken = [
+      "connection_established",
+      "closing",
+      "subscribed",
+      "authenticate",
+      "ack",
+      "ping",
+      "pong",
+      "order_shipped",
+    ];
+    for (const type of [...unfit, ...taken]) expect(faultOfExtraType(type), type).toEqual(expect.any(String));
   });
 });
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readEntry } from "../../../src/ingress/redis/entry.ts";
+import { catalogueWith } from "../../../src/protocol/catalogue.ts";
 import { InexactNumber, parseExactJson } from "../../../src/protocol/exact-json.ts";
 import { MAX_EVENT_BYTES } from "../../../src/protocol/publish.ts";
 
@@ -101,7 +102,7 @@ test("any JSON that JavaScript has written is parsed as by JSON.parse", () => {
 
 describe("an entry of the Redis stream is measured and parsed like a body", () => {
   const entry = (data: string) =>
-    readEntry({
+    readEntry(catalogueWith([]), {
       id: "1-1",
       fields: [
         ["channel", "products"],

@@ -12,7 +12,7 @@ import { metricValue, parseMetrics } from "../../support/metrics.ts";
 const KEYS = ["shop", "warehouse"];
 
 describe("from the start", () => {
-  const known = knownSeries(KEYS);
+  const known = knownSeries(["order_shipped", "stock_reserved"], KEYS);
   const samples = parseMetrics(exposition({}, [], known));
 
   test("every counter and histogram has its series with known labels, and all are 0", () => {

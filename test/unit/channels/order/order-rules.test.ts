@@ -7,6 +7,7 @@ import {
   type OrderChange,
 } from "../../../../src/channels/order/order-rules.ts";
 import { type OrderState, UNKNOWN_ORDER } from "../../../../src/channels/order/order-state.ts";
+import { catalogueWith } from "../../../../src/protocol/catalogue.ts";
 import { type AcceptedEvent, checkEvent, type OrderRegistration } from "../../../../src/protocol/publish.ts";
 
 const ORDER_ID = "123e4567-e89b-12d3-a456-426614174000";
@@ -15,7 +16,7 @@ const context: ChangeContext = { orderId: ORDER_ID, isKnown: true, now: 1000, te
 const pending: OrderState = { ...UNKNOWN_ORDER, user_id: "alice", status: "pending", payment_status: "unpaid" };
 
 function event(type: string, more: Record<string, unknown> = {}, data: Record<string, unknown> = {}): AcceptedEvent {
-  const checked = checkEvent({ type, data, ...more }, `order_${ORDER_ID}`, "e", 0);
+  const checked = checkEvent(catalogueWith([]), { type, data, ...more }, `order_${ORDER_ID}`, "e", 0);
   if (!checked.ok) throw new Error(JSON.stringify(checked.errors));
   return checked.value;
 }

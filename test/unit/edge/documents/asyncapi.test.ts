@@ -1,12 +1,17 @@
 import { Parser } from "@asyncapi/parser";
 import { expect, test } from "vitest";
 import { asyncApiDocument } from "../../../../src/edge/documents/asyncapi.ts";
+import { catalogueWith } from "../../../../src/protocol/catalogue.ts";
 import { clientMessage } from "../../../../src/protocol/client-messages.ts";
 import { CLOSE_CODES } from "../../../../src/protocol/close-codes.ts";
-import { EVENTS } from "../../../../src/protocol/events.ts";
 import { schemaChecker } from "../../../support/schema-checker.ts";
 
-const document = asyncApiDocument();
+const catalogue = catalogueWith([
+  { channel: "order", type: "order_refunded", changesStatus: true },
+  { channel: "order", type: "batch", changesStatus: false },
+  { channel: "products", type: "stock_reserved", changesStatus: false },
+]);
+const document = asyncApiDocument(catalogue);
 const check = schemaChecker(document, "draft-7");
 const { channels, components } = document as unknown as {
   channels: Record<string, { messages: Record<string, unknown> }>;
@@ -21,7 +26,7 @@ test("is valid AsyncAPI", async () => {
 });
 
 test("each socket has its events and every message that a client may send", () => {
-  for (const [type, { channel }] of Object.entries(EVENTS)) {
+  for (const [type, { channel }] of catalogue) {
     for (const socket of ["order", "products"]) {
       expect(type in (channels[socket]?.messages ?? {}), `${type} on ${socket}`).toBe(socket === channel);
     }

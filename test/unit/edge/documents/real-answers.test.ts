@@ -83,7 +83,7 @@ describe("frames match asyncapi.json", () => {
       const first = Promise.withResolvers<unknown>();
       const raw = new WebSocket(`${service.url.replace("http", "ws")}/api/v1/ws/${socket}?token=${await mintToken()}`);
       raw.addEventListener("message", ({ data }) => first.resolve(JSON.parse(data)));
-      expectMessage(`${kind}_established`, await first.promise);
+      expectMessage(`${kind}.established`, await first.promise);
       raw.close();
 
       const listener = await listenAt(service.url, socket);
@@ -94,7 +94,7 @@ describe("frames match asyncapi.json", () => {
       }
       const frames = await listener.receive(types.length);
       for (const frame of frames) expectMessage(frame.type, frame);
-      expectMessage(`${kind}_frames`, frames);
+      expectMessage(`${kind}.frames`, frames);
       listener.close();
     });
   }

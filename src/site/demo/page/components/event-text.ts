@@ -3,6 +3,8 @@ import type { OrderEvent, ProductEvent } from "../../../../sdk/index.ts";
 /** Returns an event in plain words, for timelines and screen readers. */
 export function eventText(event: OrderEvent | ProductEvent): string {
   switch (event.type) {
+    case "order_created":
+      return "Order placed";
     case "order_status_changed":
       return `Status is ${event.data.new_status}${was(event.data.old_status)}`;
     case "payment_status_changed":
