@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, MAX_FILTER_UNITS } from "./frames.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
 import { parseJson } from "./json.ts";
 import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
 import { utf8Length } from "./utf8.ts";
@@ -21,19 +21,4 @@ export type ClientMessage = z.infer<typeof clientMessage>;
 export function parseClientMessage(text: string): ClientMessage | null {
   if (text.length > MAX_CLIENT_MESSAGE_BYTES || utf8Length(text) > MAX_CLIENT_MESSAGE_BYTES) return null;
   return clientMessage.safeParse(parseJson(text)).data ?? null;
-}
-
-/**
- * Parses the product filter of `?product_id=a,b,c`.
- * @returns The ids; null without a filter; `invalid` when there are too many, or one or all together are too long.
- */
-export function parseProductFilter(text: string | null): string[] | null | "invalid" {
-  if (text === null || text === "") return null;
-  const ids = [...new Set(text.split(",").map((id) => id.trim()))].filter((id) => id !== "");
-  return productIds.safeParse(ids).success && isStorableFilter(ids) ? ids : "invalid";
-}
-
-/** Returns whether a filter is within its limits: the number of its ids, and their size together. */
-export function isStorableFilter(ids: string[]): boolean {
-  return ids.length <= MAX_FILTER_PRODUCTS && ids.join("").length <= MAX_FILTER_UNITS;
 }

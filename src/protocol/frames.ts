@@ -14,7 +14,7 @@ export const BEARER_PROTOCOL_PREFIX = "bearer.";
 export const PING = "ping";
 export const PONG = "pong";
 /** Room for an `authenticate` message with the longest token. */
-export const MAX_CLIENT_MESSAGE_BYTES = 16 * 1024;
+export const MAX_CLIENT_MESSAGE_BYTES = 16_384;
 /** The longest token, in characters, however it arrives: when connecting, in a call, or in `authenticate`. */
 export const MAX_TOKEN_LENGTH = 8192;
 export const MAX_FILTER_PRODUCTS = 50;

@@ -251,6 +251,19 @@ describe("listening to products", () => {
     expect(reloaded.received.gaps).toEqual([]);
   });
 
+  test("may have any characters in their ids, before and after a reconnect", async () => {
+    const ids = ["SKU,1", "50%", "a b+c&d=e#f", "é🍵"];
+    const { received } = products({ productIds: ids });
+    await received.reaches("live");
+    for (const id of ids) await stock(id);
+    await eventually(() => expect(received.events).toHaveLength(ids.length));
+    await service.restart();
+    for (const id of ["SKU", "1", ...ids]) await stock(id);
+    await eventually(() => expect(received.events).toHaveLength(2 * ids.length));
+    expect(received.events.map(({ data }) => data.product_id)).toEqual([...ids, ...ids]);
+    expect(received.gaps).toEqual([]);
+  });
+
   test("positions of different filters are stored separately", async () => {
     const storage = memoryStorage();
     const [a, b] = [products({ productIds: ["a"], storage }), products({ productIds: ["b"], storage })];

@@ -57,7 +57,11 @@ afterEach(() => {
   for (const socket of open.splice(0)) socket.close();
 });
 
-async function listen(path: string, query: Record<string, string> = {}, protocol?: string): Promise<TestSocket> {
+async function listen(
+  path: string,
+  query: Record<string, string | string[]> = {},
+  protocol?: string,
+): Promise<TestSocket> {
   const headers: Record<string, string> = protocol ? { "Sec-WebSocket-Protocol": protocol } : {};
   const socket = await connect(path, { token, query, headers });
   open.push(socket);
@@ -228,7 +232,7 @@ const limits: Limit[] = [
     at: "products",
     attempt: async (count) => {
       const ids = products(count);
-      const socket = await listen("products", { product_id: ids.join() });
+      const socket = await listen("products", { product_id: ids });
       return receives(socket, String(ids.at(-1)));
     },
   },
@@ -253,7 +257,7 @@ const limits: Limit[] = [
     attempt: async (count) => {
       const ids = products(count);
       const last = String(ids.pop());
-      const socket = await listen("products", { product_id: ids.join() });
+      const socket = await listen("products", { product_id: ids });
       socket.send(JSON.stringify({ type: "subscribe", product_ids: [last] }));
       return receives(socket, last);
     },
@@ -265,7 +269,7 @@ const limits: Limit[] = [
     at: "products",
     attempt: async (count) => {
       const ids = products(count, MAX_PRODUCT_ID_LENGTH);
-      const socket = await listen("products", { product_id: ids.join() });
+      const socket = await listen("products", { product_id: ids });
       return receives(socket, String(ids.at(-1)));
     },
   },
@@ -276,7 +280,7 @@ const limits: Limit[] = [
     at: "products",
     attempt: async (units) => {
       const ids = emojiIds(units);
-      const socket = await listen("products", { product_id: ids.join() });
+      const socket = await listen("products", { product_id: ids });
       return receives(socket, String(ids.at(-1)));
     },
   },

@@ -53,7 +53,8 @@ export async function registerOrder(user = "alice", more: Partial<OrderRegistrat
 
 export interface ConnectOptions {
   token?: string | null;
-  query?: Record<string, string>;
+  /** A list is a repeated parameter. */
+  query?: Record<string, string | string[]>;
   headers?: Record<string, string>;
 }
 
@@ -62,8 +63,9 @@ export async function connect(
   path: string,
   { token, query = {}, headers = {} }: ConnectOptions = {},
 ): Promise<TestSocket> {
-  const search = new URLSearchParams({ ...(token && { token }), ...query }).toString();
-  const response = await request(`/api/v1/ws/${path}${search ? `?${search}` : ""}`, {
+  const parameters = Object.entries({ ...(token && { token }), ...query });
+  const search = new URLSearchParams(parameters.flatMap(([name, value]) => [value].flat().map((one) => [name, one])));
+  const response = await request(`/api/v1/ws/${path}${search.size > 0 ? `?${search}` : ""}`, {
     headers: { Upgrade: "websocket", ...headers },
   });
   return new TestSocket(response);

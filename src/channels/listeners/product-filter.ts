@@ -1,4 +1,4 @@
-import { isStorableFilter } from "../../protocol/client-messages.ts";
+import { isFilterWithinLimits } from "../../protocol/product-filter.ts";
 import type { LoggedFrame } from "../log/log-event.ts";
 
 /** A listener's product filter: the ids whose events it receives; null for all. */
@@ -19,5 +19,5 @@ export function changeFilter(
 ): ProductFilter | "too_large" {
   if (change.type === "unsubscribe") return filter?.filter((id) => !change.product_ids.includes(id)) ?? null;
   const changed = [...new Set([...(filter ?? []), ...change.product_ids])];
-  return isStorableFilter(changed) ? changed : "too_large";
+  return isFilterWithinLimits(changed) ? changed : "too_large";
 }

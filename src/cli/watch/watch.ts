@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
-import { parseProductFilter } from "../../protocol/client-messages.ts";
 import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 import { HEALTH_PATH } from "../../protocol/paths.ts";
+import { parseProductList } from "../../protocol/product-filter.ts";
 import type { Position } from "../../sdk/index.ts";
 import { type ChannelRef, channelArgument } from "../shared/channel-argument.ts";
 import { describeClosing, remedyFor } from "../shared/closing.ts";
@@ -95,9 +95,11 @@ async function followUntilInterrupted(
 function productFilter({ productId }: WatchOptions, channel: ChannelRef): string[] | null {
   if (productId === undefined) return null;
   if (channel.orderId !== null) throw usageError("--product-id is for the products channel.");
-  const filter = parseProductFilter(productId);
-  if (filter !== null && filter !== "invalid") return filter;
-  throw usageError(`--product-id takes 1 to ${MAX_FILTER_PRODUCTS} product ids, separated by commas.`);
+  const filter = parseProductList(productId);
+  if (filter !== "invalid") return filter;
+  throw usageError(
+    `--product-id takes 1 to ${MAX_FILTER_PRODUCTS} product ids, separated by commas and percent-encoded (%2C for a comma).`,
+  );
 }
 
 /** @param secret Signs the tokens; null when `--token` is given. */

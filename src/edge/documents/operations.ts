@@ -1,7 +1,7 @@
 import { EXAMPLE_ORDER } from "../../protocol/events.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
 import type { ChannelKind } from "../../protocol/names.ts";
-import { EVENT_ID_PATTERN } from "../../protocol/names.ts";
+import { EVENT_ID_PATTERN, MAX_PRODUCT_ID_LENGTH } from "../../protocol/names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import type { Access } from "./access.ts";
@@ -73,7 +73,14 @@ export const PARAMETERS = {
   epoch: query("epoch", "Resume: the epoch that `since` belongs to."),
   product_id: query(
     "product_id",
-    `Receive only these products' events: up to ${MAX_FILTER_PRODUCTS} ids, separated by commas.`,
+    "Receive only these products' events. Repeat the parameter, or separate ids by commas; percent-encode each id, a " +
+      "comma in it as `%2C`. A malformed filter, or a misspelt parameter such as `product_ids`, closes with 4005.",
+    {
+      type: "array",
+      items: { type: "string", minLength: 1, maxLength: MAX_PRODUCT_ID_LENGTH },
+      minItems: 1,
+      maxItems: MAX_FILTER_PRODUCTS,
+    },
   ),
 };
 

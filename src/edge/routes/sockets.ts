@@ -3,8 +3,8 @@ import type { Identity } from "../../channels/contract.ts";
 import { orderStub, productsStub } from "../../channels/directory.ts";
 import { type ConnectRequest, requestSocket } from "../../channels/handshake.ts";
 import { type Config, configOf } from "../../config/config.ts";
-import { parseProductFilter } from "../../protocol/client-messages.ts";
 import { parseOrderId } from "../../protocol/names.ts";
+import { parseProductFilter } from "../../protocol/product-filter.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
 import { isHandshakeAllowed } from "../auth/origins.ts";
 import { refusalOf, tokenRefusal } from "../auth/token-refusals.ts";
@@ -33,13 +33,13 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   return refusal ? refuseSocket(c, refusal) : answerConnect(c, await requestSocket(orderStub(c.env, orderId), request));
 }
 
-/** `GET /api/v1/ws/products`: any user listens to all products, or to those of `?product_id=a,b,c`. */
+/** `GET /api/v1/ws/products`: any user listens to all products, or to those of `?product_id=`. */
 export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
   const identity = await identifyClient(c, configOf(c.env));
   if (identity instanceof Response) return identity;
   if (identity.orderId !== null) return refuseSocket(c, "access_denied");
-  const products = parseProductFilter(c.req.query("product_id") ?? null);
+  const products = parseProductFilter(new URL(c.req.url).search);
   if (products === "invalid") return refuseSocket(c, "protocol_error");
 
   const request = connectRequestOf(c, identity, products);

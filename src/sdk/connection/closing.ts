@@ -17,7 +17,6 @@ const MAX_PATIENCE = 4;
 const ACCESS_DENIED = 4003 satisfies CloseCode;
 
 export function handleClose(draft: Draft, { code, reason, retry_after_ms: retryAfterMs }: Close): void {
-  const { firstBackoffMs } = draft.tuning;
   // The token may have expired: retry once with a fresh one.
   const isTokenRefused = code === UNAUTHENTICATED && reason !== DISCONNECTED_REASON && !draft.refused;
   const retry = isTokenRefused ? "now" : retryAfterMs === null ? "never" : retryOf(code);
@@ -26,7 +25,7 @@ export function handleClose(draft: Draft, { code, reason, retry_after_ms: retryA
   else {
     draft.cause = { code, name: closeNameOf(code), message: reason };
     draft.notBefore = isInteger(retryAfterMs) ? draft.now + retryAfterMs : 0;
-    scheduleRetry(draft, retry === "now" ? firstBackoffMs / 2 : firstBackoffMs);
+    scheduleRetry(draft, draft.tuning.firstBackoffMs / (retry === "now" ? 2 : 1));
   }
 }
 

@@ -4,7 +4,7 @@ import type { Link, OpenLink, Output } from "./link.ts";
 import type { Connection, OrderOptions, ProductsConnection, ProductsOptions } from "./options.ts";
 import { platform } from "./page.ts";
 import { loadPosition, savePosition } from "./position.ts";
-import { filterParams, type ProductFilter, withoutProducts, withProducts } from "./product-filter.ts";
+import { filterQuery, type ProductFilter, withoutProducts, withProducts } from "./product-filter.ts";
 import { guard } from "./runner.ts";
 import type { Position } from "./types.ts";
 
@@ -61,10 +61,7 @@ function connectChannel(
   if (!getToken || !origin) throw new TypeError("Tidings needs getToken and url");
   const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}/api/v1/ws/${path}`;
   const urlOf = (since: Position | null, products: ProductFilter) =>
-    `${base}?${new URLSearchParams({
-      ...(since && { since: String(since.seq), epoch: since.epoch }),
-      ...filterParams(products),
-    })}`;
+    `${base}?${since ? `since=${since.seq}&epoch=${encodeURIComponent(since.epoch)}` : ""}${filterQuery(products)}`;
   // Includes the filter: a position reached with one filter may lie beyond events that another filter lets through.
   const name = urlOf(null, initialFilter);
   const storageKey = `tidings:${name}`;
@@ -72,11 +69,15 @@ function connectChannel(
   /** Undefined while the first outputs arrive. */
   let link: Link | undefined;
 
+  const callbacks: { [T in Output["type"]]?: ((payload: never) => void) | undefined } = {
+    event: options.onEvent,
+    snapshot: options.onSnapshot,
+    gap: options.onGap,
+    status: options.onStatus,
+  };
   const deliver = (output: Output): void => {
-    if (output.type === "status") options.onStatus?.(output.status);
-    else if (output.type === "event") options.onEvent?.(output.event);
-    else if (output.type === "snapshot") options.onSnapshot?.(output.snapshot);
-    else if (output.type === "gap") options.onGap?.(output.gap);
+    // The payload has the name of the type, and is what that callback takes, which the compiler cannot follow.
+    callbacks[output.type]?.(output[output.type as never]);
   };
   const onOutput = (output: Output): void => {
     guard(deliver, output);

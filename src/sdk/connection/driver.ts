@@ -96,7 +96,7 @@ export function openLink(
       return machine.state.position;
     },
     get lagMs() {
-      return machine.state.lagMs ?? null;
+      return machine.state.lagMs;
     },
     close() {
       unwatchPage?.();

@@ -14,14 +14,7 @@ import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "
 /** Returns the close that a frame announces, as an input. */
 export function closeOf(frame: unknown): Input | false {
   const { type, data } = Object(frame);
-  return type === "closing" && isInteger(data.code) && { ...data, type: "socket_closed", code: data.code };
-}
-
-/** Takes the first frame of a connection. @returns Whether the frame was one. */
-export function receiveFirstFrame(draft: Draft, frame: unknown): boolean {
-  if (!isEstablished(frame)) return false;
-  takeSnapshot(draft, frame, frame.data.resumed === true);
-  return true;
+  return type === "closing" && isInteger(data.code) && { ...data, type: "socket_closed" };
 }
 
 /** Takes a frame of a live connection. */
@@ -63,8 +56,11 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   emit(draft, isDelivered ? { type: "event", event } : { type: "position", position: draft.position });
 }
 
-/** @param isReplaying Whether the service says that the missed events follow. */
-function takeSnapshot(draft: Draft, frame: Established, isReplaying: boolean): void {
+/**
+ * Takes the first frame of a connection, or of an epoch.
+ * @param isReplaying Whether the service says that the missed events follow.
+ */
+export function takeSnapshot(draft: Draft, frame: Established, isReplaying: boolean): void {
   const { epoch, seq } = frame.data;
   const to = { epoch, seq };
   const from = draft.position;
@@ -89,6 +85,6 @@ interface Established {
 }
 
 /** Checks only what the SDK needs. The rest of `data` is for the page. */
-function isEstablished(frame: unknown): frame is Established {
+export function isEstablished(frame: unknown): frame is Established {
   return isObject(frame) && frame.type === "connection_established" && isPosition(frame.data);
 }

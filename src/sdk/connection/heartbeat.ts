@@ -9,11 +9,10 @@ import { NEVER } from "./machine-state.ts";
 const SLEPT_MS = 5000;
 
 function ping(draft: Draft, usualTimeoutMs: number): void {
-  const timeoutMs = usualTimeoutMs * draft.patience;
   draft.pingAt = draft.now + draft.tuning.heartbeatMs;
   draft.pendingPings++;
-  draft.pongTimeoutMs = timeoutMs;
-  draft.pongBy = Math.min(draft.pongBy, draft.now + timeoutMs);
+  draft.pongTimeoutMs = usualTimeoutMs * draft.patience;
+  draft.pongBy = Math.min(draft.pongBy, draft.now + draft.pongTimeoutMs);
   emit(draft, { type: "send", text: PING });
 }
 

@@ -75,7 +75,7 @@ export interface State extends Readonly<Deadlines> {
   readonly tokenExpiresAt: number;
   /** The smallest difference seen on this connection between our clock and a frame's timestamp. */
   readonly clockSkewMs: number;
-  readonly lagMs?: number;
+  readonly lagMs: number | null;
   /** When the status becomes stale; `NEVER` while the connection is live. */
   readonly staleAt: number;
 }
@@ -151,6 +151,7 @@ export function initialState({ tuning, ...start }: Start): State {
     tokenAt: 0,
     tokenExpiresAt: NEVER,
     clockSkewMs: 0,
+    lagMs: null,
     staleAt: NEVER,
   };
 }

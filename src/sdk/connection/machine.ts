@@ -1,13 +1,13 @@
 import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import { close, end, handleClose, timeOut } from "./closing.ts";
 import { type Draft, emit, sendMessage } from "./draft.ts";
-import { closeOf, receiveFirstFrame, receiveFrame } from "./frames.ts";
+import { closeOf, isEstablished, receiveFrame, takeSnapshot } from "./frames.ts";
 import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
 import type { Token } from "./machine-state.ts";
 import { type Effect, type Input, NEVER, type Phase, type State } from "./machine-state.ts";
 import { filterMessages } from "./product-filter.ts";
 import { backOff, leavePhase, retryAt, retryNow, retrySoon } from "./retry.ts";
-import { keepToken, postponeRefresh, refreshToken, requestToken, scheduleRefresh, sendToken } from "./token-refresh.ts";
+import { keepToken, postponeRefresh, requestToken, scheduleRefresh, sendToken } from "./token-refresh.ts";
 import type { Status } from "./types.ts";
 
 /**
@@ -87,7 +87,7 @@ const TRANSITIONS: { readonly [P in Phase]: Transitions } = {
   },
   live: {
     ...OPEN,
-    refresh: refreshToken,
+    refresh: requestToken,
     token: replaceToken,
     token_failed: postponeRefresh,
     frame: handleFrame,
@@ -148,7 +148,8 @@ function openSocket(draft: Draft, input: Token): void {
 }
 
 function goLive(draft: Draft, { frame }: { frame: unknown }): void {
-  if (!receiveFirstFrame(draft, frame)) return;
+  if (!isEstablished(frame)) return;
+  takeSnapshot(draft, frame, frame.data.resumed === true);
   draft.phase = "live";
   draft.phaseEndsAt = NEVER;
   draft.wasLive = true;
@@ -173,7 +174,7 @@ function tickLive(draft: Draft): void {
   }
   if (draft.now >= draft.sendFilterAt) sendFilter(draft);
   whenDue(waitForToken)(draft);
-  if (draft.now >= draft.refreshAt) refreshToken(draft);
+  if (draft.now >= draft.refreshAt) requestToken(draft);
   // Last, because it may leave the phase.
   tickHeartbeat(draft);
 }

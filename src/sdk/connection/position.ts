@@ -21,7 +21,7 @@ const resolve = (storage: PositionSource) => (typeof storage === "function" ? st
 /** Reads a position. @returns Null if there is none, the entry is not one, or the browser forbids storage. */
 export function loadPosition(storage: PositionSource, key: string): Position | null {
   try {
-    const value: unknown = JSON.parse(resolve(storage)?.getItem(key) ?? "null");
+    const value: unknown = JSON.parse(String(resolve(storage)?.getItem(key)));
     return isPosition(value) ? value : null;
   } catch {
     return null;

@@ -1,4 +1,4 @@
-import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import { encodeProductFilter, isFilterWithinLimits } from "../../protocol/product-filter.ts";
 
 /** The product filter: its limit, how it travels in the URL and in messages, and which events pass. Pure. */
 
@@ -10,35 +10,40 @@ export interface FilterMessage {
   product_ids: string[];
 }
 
-/** Stands for the empty filter in the URL, which cannot carry an empty list. */
+/** Stands for the empty filter. Events of a product with this id do not pass. */
 const NO_PRODUCT = "-";
 /** Product ids per message: with the longest ids, in any alphabet, the message stays below the service's 16 KB. */
 const MAX_IDS = 20;
 
 /**
  * Adds products to a filter. Added to "all products", they become the filter.
- * @throws {RangeError} if the filter would have more than 50 products.
+ * @throws {RangeError} for a filter that the service would refuse.
  */
 export function withProducts(filter: ProductFilter, productIds: readonly string[]): string[] {
   const ids = [...new Set([...(filter ?? []), ...productIds])];
-  if (ids.length > MAX_FILTER_PRODUCTS) throw new RangeError(`At most ${MAX_FILTER_PRODUCTS} products`);
+  if (!isFilterWithinLimits(ids)) throw new RangeError("At most 50 products");
   return ids;
 }
 
 /** Removes products from a filter. "All products" stays as it is. */
 export function withoutProducts(filter: ProductFilter, productIds: ProductFilter): ProductFilter {
-  return filter ? filter.filter((id) => !productIds?.includes(id)) : null;
+  return filter?.filter((id) => !productIds?.includes(id)) ?? null;
 }
 
-/** Returns the URL parameters of a filter. */
-export const filterParams = (filter: ProductFilter) => filter && { product_id: filter.join() || NO_PRODUCT };
+/** A filter as the service knows it, which has no empty ones. */
+const sentAs = (filter: ProductFilter) => (filter?.length === 0 ? [NO_PRODUCT] : filter);
+
+/** Returns a filter as a parameter to append to a URL's query. */
+export function filterQuery(filter: ProductFilter): string {
+  const ids = sentAs(filter);
+  return ids ? `&${encodeProductFilter(ids)}` : "";
+}
 
 /** Returns the messages that change the service's filter from `sent` to `wanted`. */
 export function filterMessages(sent: ProductFilter, wanted: ProductFilter): FilterMessage[] {
-  // The empty filter went out as `NO_PRODUCT`, which counts towards the limit.
-  const removed = sent?.length === 0 && wanted?.length ? [NO_PRODUCT] : withoutProducts(sent, wanted);
+  const [from, to] = [sentAs(sent), sentAs(wanted)];
   // Unsubscribe first, to stay within the limit.
-  return [...messages("unsubscribe", removed), ...messages("subscribe", withoutProducts(wanted, sent))];
+  return [...messages("unsubscribe", withoutProducts(from, to)), ...messages("subscribe", withoutProducts(to, from))];
 }
 
 function messages(type: FilterMessage["type"], productIds: ProductFilter): FilterMessage[] {

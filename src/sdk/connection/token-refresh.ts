@@ -7,8 +7,10 @@ import { NEVER } from "./machine-state.ts";
 /** The minimum time between two refreshes. */
 const MIN_REFRESH_MS = 1000;
 
+/** Fetches a token, on a live connection a fresh one. */
 export function requestToken(draft: Draft): void {
   emit(draft, { type: "get_token" });
+  draft.refreshAt = NEVER;
   draft.phaseEndsAt = draft.now + draft.tuning.connectTimeoutMs;
 }
 
@@ -17,12 +19,6 @@ export function keepToken(draft: Draft, { token, expiresAt, user }: Token): void
   draft.user = user;
   draft.tokenAt = draft.now;
   draft.tokenExpiresAt = expiresAt;
-}
-
-/** Fetches a fresh token for a live connection. */
-export function refreshToken(draft: Draft): void {
-  draft.refreshAt = NEVER;
-  requestToken(draft);
 }
 
 /** Sends a fresh token to the service. */

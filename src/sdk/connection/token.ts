@@ -13,13 +13,17 @@ const NOT_IN_A_JWT = /[^\w.-]|^$/;
 export function parseToken(token: unknown): Token {
   const odd = NOT_IN_A_JWT.exec(String(token));
   if (typeof token !== "string" || odd) throw new TypeError(`No JWT: ${typeof token} with ${JSON.stringify(odd)}`);
-  return { token, expiresAt: Number(claimsOf(token).exp) * 1000 || NEVER, user: userOf(token) };
+  return readToken(token);
 }
 
-/** Identifies the user of a token: a subject is unique only within its issuer (RFC 7519, section 4.1.2). */
-export function userOf(token: string): string | null {
-  const { iss, sub } = claimsOf(token);
-  return typeof sub === "string" ? JSON.stringify([iss, sub]) : null;
+/**
+ * Reads what the SDK needs of a token: when it expires, and whose it is. A subject is unique only within its issuer
+ * (RFC 7519, section 4.1.2).
+ */
+export function readToken(token: string): Token {
+  const { exp, iss, sub } = claimsOf(token);
+  const user = typeof sub === "string" ? JSON.stringify([iss, sub]) : null;
+  return { token, expiresAt: Number(exp) * 1000 || NEVER, user };
 }
 
 /**

@@ -1,6 +1,6 @@
-import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import { isFilterWithinLimits } from "../../protocol/product-filter.ts";
 import { connectOrder, connectProducts } from "../connection/connection.ts";
-import { userOf } from "../connection/token.ts";
+import { readToken } from "../connection/token.ts";
 import type { OrderEvent, ProductEvent } from "../connection/types.ts";
 import {
   Feed,
@@ -39,7 +39,7 @@ export function feedKey(
 ): string | null {
   if (!channel || !(token || getToken) || productIds?.length === 0) return null;
   // A new token of the same user keeps the connection.
-  const owner = user ?? (token ? (userOf(token) ?? token) : "");
+  const owner = user ?? (token ? (readToken(token).user ?? token) : "");
   const base: FeedKey["base"] = [channel.toLowerCase(), url ?? "", owner];
   return JSON.stringify({ base, products: productIds ? [...new Set(productIds)].sort() : null } satisfies FeedKey);
 }
@@ -98,8 +98,8 @@ function feedKind<E, V extends Updates<E>>(
     const to = readKey(key).products;
     for (const [former, feed] of feeds) {
       const from = readKey(former).products;
-      // The limit of the filter is checked when a feed is opened.
-      if (!from || !to || to.length > MAX_FILTER_PRODUCTS || !feed.isUnused || !haveSameBase(former, key)) continue;
+      // An invalid filter is refused when a feed is opened.
+      if (!from || !to || !isFilterWithinLimits(to) || !feed.isUnused || !haveSameBase(former, key)) continue;
       feeds.delete(former);
       feed.changeProducts(from, to);
       return feed;

@@ -2,7 +2,7 @@ import { DISCONNECTED_REASON, UNAUTHENTICATED } from "../../protocol/close-rules
 import type { Link, Output, Share } from "../connection/link.ts";
 import { platform, watchPage } from "../connection/page.ts";
 import { runMachine } from "../connection/runner.ts";
-import { parseToken, userOf } from "../connection/token.ts";
+import { parseToken, readToken } from "../connection/token.ts";
 import { DEFAULT_TUNING } from "../connection/tuning.ts";
 import type { Position } from "../connection/types.ts";
 import type { Hello, RelayedOutput, TabMessage } from "./messages.ts";
@@ -186,7 +186,7 @@ export function openTabLink(share: Share): Link {
     // A call in flight may return the token of before.
     await inFlight?.catch(() => {});
     const token = await fetchToken().catch(() => null);
-    const user = token === null ? machine.state.user : userOf(token);
+    const user = token === null ? machine.state.user : readToken(token).user;
     if (user === machine.state.user) post({ type: action, token });
     else take({ type: "user_changed", user });
   }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { catalogueWith, faultOfExtraType } from "../../../src/protocol/catalogue.ts";
-import { parseClientMessage, parseProductFilter } from "../../../src/protocol/client-messages.ts";
+import { parseClientMessage } from "../../../src/protocol/client-messages.ts";
 import { EVENTS, eventTypesOf, isEventType } from "../../../src/protocol/events.ts";
 import { encodeEventFrame } from "../../../src/protocol/frames.ts";
 import { type ChannelName, orderChannelName, parseChannelName, parseOrderId } from "../../../src/protocol/names.ts";
@@ -138,13 +138,5 @@ describe("frames", () => {
         expect(parseClientMessage(text)?.type ?? null).toBeOneOf([null, "subscribe", "unsubscribe"]);
       }),
     );
-  });
-
-  test("a product filter is a comma-separated list; blanks and duplicates are ignored", () => {
-    expect(parseProductFilter(null)).toBeNull();
-    expect(parseProductFilter("")).toBeNull();
-    expect(parseProductFilter(" a, b,,a ")).toEqual(["a", "b"]);
-    expect(parseProductFilter(",")).toBe("invalid");
-    expect(parseProductFilter("x".repeat(129))).toBe("invalid");
   });
 });

@@ -1,0 +1,54 @@
+import { MAX_FILTER_PRODUCTS, MAX_FILTER_UNITS } from "./frames.ts";
+import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
+
+/**
+ * The product filter in the URL: `?product_id=a,b`, `?product_id=a&product_id=b`, or both. Commas separate ids before
+ * they are percent-decoded, so an id may contain any character: `?product_id=SKU%2C1` is the one id `SKU,1`.
+ */
+
+/** Names such as `product_ids` and `productId`. Ignoring them would deliver the events of every product. */
+const MISSPELT_PARAMETER = /prod|uct/i;
+/** Counts code points, as the schemas of events and messages do. */
+const PRODUCT_ID = /* @__PURE__ */ new RegExp(`^.{1,${MAX_PRODUCT_ID_LENGTH}}$`, "su");
+
+/** Returns whether a filter is within its limits: the number of its ids, and their size together. */
+export function isFilterWithinLimits(ids: readonly string[]): boolean {
+  return ids.length <= MAX_FILTER_PRODUCTS && ids.join("").length <= MAX_FILTER_UNITS;
+}
+
+/** Returns the URL parameter of a filter with at least one product. */
+export function encodeProductFilter(ids: readonly string[]): string {
+  return `product_id=${ids.map(encodeURIComponent)}`;
+}
+
+/**
+ * Parses the product filter of a URL.
+ * @param search The URL's query, still encoded, with or without `?`.
+ * @returns The ids; null without a filter; `invalid` for anything malformed or beyond the limits, and for a parameter
+ * that looks like a misspelt one.
+ */
+export function parseProductFilter(search: string): string[] | null | "invalid" {
+  const lists: string[] = [];
+  for (const parameter of search.replace(/^\?/, "").split("&")) {
+    const [encodedName = "", ...value] = parameter.split("=");
+    const name = decode(encodedName) ?? encodedName;
+    if (name === "product_id") lists.push(value.join("="));
+    else if (MISSPELT_PARAMETER.test(name)) return "invalid";
+  }
+  return lists.length === 0 ? null : parseProductList(lists.join());
+}
+
+/** Parses a list of ids that are separated by commas and percent-encoded. */
+export function parseProductList(list: string): string[] | "invalid" {
+  const ids = [...new Set(list.split(",").map((id) => decode(id) ?? ""))];
+  return isFilterWithinLimits(ids) && ids.every((id) => PRODUCT_ID.test(id)) ? ids : "invalid";
+}
+
+/** Decodes a part of a URL's query. Returns null if its percent-encoding is malformed. */
+function decode(text: string): string | null {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return null;
+  }
+}
