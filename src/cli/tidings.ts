@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
 import { addBench } from "./bench/bench.ts";
+import { addCost } from "./cost/cost.ts";
 import { addDead } from "./dead/dead.ts";
 import { addOrder } from "./order.ts";
 import { addPublish } from "./publish.ts";
@@ -12,7 +13,7 @@ import { addToken } from "./token.ts";
 import { addWatch } from "./watch/watch.ts";
 
 /** The commands, in the order in which the help lists them. */
-const COMMANDS = [addToken, addTicket, addOrder, addPublish, addWatch, addSmoke, addBench, addDead];
+const COMMANDS = [addToken, addTicket, addOrder, addPublish, addWatch, addSmoke, addBench, addDead, addCost];
 
 export function tidings(terminal: Terminal): Command {
   const program = new Command("tidings")

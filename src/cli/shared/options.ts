@@ -23,6 +23,15 @@ export function wholeNumber(min: number, max = Number.POSITIVE_INFINITY): (text:
   };
 }
 
+/** Parses an option that is a decimal number from `min` to `max`. */
+export function decimalNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a number from ${min} to ${max}, such as 1.5.`);
+  };
+}
+
 /** Collects `name=value` pairs. A value that parses as JSON is JSON; any other is text. */
 export function claimOption(text: string, previous: Record<string, unknown> = {}): Record<string, unknown> {
   const equals = text.indexOf("=");

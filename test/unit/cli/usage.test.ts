@@ -34,6 +34,13 @@ describe("wrong usage exits with 2 and says how to correct it", () => {
     [["watch", "products", "--url", "shop", ...CREDENTIALS], "--url must be"],
     [["smoke", "--timeout", "0", ...CREDENTIALS], "whole number"],
     [["bench", "--sockets", "0", ...CREDENTIALS], "whole number"],
+    [["cost", "--listeners", "0"], "whole number, 1 to"],
+    [["cost", "--events", "1e3"], "a number from"],
+    [["cost", "--session", "0"], "a number from 0.1"],
+    [["cost", "--batch", "1001"], "whole number, 1 to 1000"],
+    [["cost", "--filtered", "5/4"], "<products>/<catalogue>"],
+    [["cost", "--filtered", "51/1000"], "1 to 50 products"],
+    [["cost", "--shards", "26"], "whole number, 0 to 25"],
     // Beyond what a timer, a date, an array or a number of JavaScript can hold.
     [["smoke", "--timeout", "99999999", ...CREDENTIALS], "whole number, 1 to 3600"],
     [["token", "--ttl", "999999999999999", ...CREDENTIALS], "whole number, 1 to 3155760000"],
@@ -66,7 +73,7 @@ describe("a .dev.vars that cannot be read exits with 2 and says what to do", () 
   });
 });
 
-it.each(["token", "ticket", "order", "publish", "watch", "smoke", "bench"])(
+it.each(["token", "ticket", "order", "publish", "watch", "smoke", "bench", "cost"])(
   "%s --help exits with 0 and lists the exit codes",
   async (command) => {
     const terminal = new TestTerminal();

@@ -1,0 +1,47 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import { MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
+import { decimalNumber, wholeNumber, withCommonOptions } from "../shared/options.ts";
+import type { CommonOptions } from "../shared/settings.ts";
+import type { Terminal } from "../shared/terminal.ts";
+import { billFor } from "./bill.ts";
+import { capacitiesFor } from "./capacity.ts";
+import { costInWords } from "./in-words.ts";
+import type { Load } from "./load.ts";
+import { peersFor } from "./peers.ts";
+
+const EXAMPLES = `# A small shop
+npx tidings cost
+# Ten events a second in batches of 10, and pages that show 4 of 10,000 products
+npx tidings cost --listeners 10000 --events 10 --batch 10 --filtered 4/10000`;
+
+/** `tidings cost`: prints the monthly bill for a load, what peers charge for it, and which limit it meets first. */
+export function addCost(program: Command, terminal: Terminal): void {
+  const command = program
+    .command("cost")
+    .summary("estimate the monthly bill for a load")
+    .description(
+      "Prints Cloudflare's monthly bill for a products channel with steady traffic, list prices of other services, and\n" +
+        "the limit that growth meets first. It calls no service. Sharding is not built yet: --shards shows its design.",
+    )
+    .option("--listeners <number>", "open sockets", wholeNumber(1, 100_000_000), 1000)
+    .option("--events <number>", "events per second", decimalNumber(0.000_01, 1_000_000), 1)
+    .option("--session <minutes>", "how long a socket stays open", decimalNumber(0.1, 1_000_000), 60)
+    .option("--batch <number>", "events per publish call", wholeNumber(1, MAX_BATCH_EVENTS), 1)
+    .option("--filtered <products/catalogue>", "products per listener, of how many, such as 4/10000", filterOption)
+    .option("--plain", "listeners do not speak `tidings.v1`")
+    .option("--shards <number>", "objects that serve listeners; 0 for the channel's own", wholeNumber(0, 25), 0)
+    .action((options: CommonOptions & Load) => {
+      const [bill, peers, limits] = [billFor(options), peersFor(options), capacitiesFor(options)];
+      terminal.out(options.json ? JSON.stringify({ bill, peers, limits }) : costInWords(options));
+    });
+  withCommonOptions(command, EXAMPLES);
+}
+
+function filterOption(text: string): Load["filtered"] {
+  const [, products, of] = (/^(\d{1,9})\/(\d{1,9})$/.exec(text) ?? []).map(Number);
+  if (products && of && products <= MAX_FILTER_PRODUCTS && products <= of) return { products, of };
+  throw new InvalidArgumentError(
+    `It must be <products>/<catalogue>, such as 4/10000: 1 to ${MAX_FILTER_PRODUCTS} products, and not more than the catalogue has.`,
+  );
+}

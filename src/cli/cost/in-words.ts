@@ -1,0 +1,54 @@
+import { billFor, PRICES_DATE } from "./bill.ts";
+import { capacitiesFor } from "./capacity.ts";
+import type { Load } from "./load.ts";
+import { peersFor } from "./peers.ts";
+
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
+const amount = (value: number) => compact.format(value);
+const dollars = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const percent = (share: number) => `${(100 * share).toLocaleString("en", { maximumSignificantDigits: 2 })} %`;
+
+const row = (name: string, usd: number | null, note: string) =>
+  `  ${name.padEnd(19)}${(usd === null ? "on request" : dollars.format(usd)).padStart(12)}  ${note}`;
+
+/** Returns what `tidings cost` prints: a load's bill, its price elsewhere, and the limits that it comes near. */
+export function costInWords(load: Load): string {
+  const bill = billFor(load);
+  const limits = capacitiesFor(load);
+  const isTooMuch = limits.some(({ needed, limit }) => needed > limit);
+  return [
+    loadInWords(load),
+    "",
+    `Cloudflare, $ a month (Workers pricing and Durable Objects pricing of ${PRICES_DATE})`,
+    row("Paid plan", bill.plan_usd, "buys the included amounts"),
+    ...bill.lines.map(({ meter, usd, used, included, parts }) => {
+      const uses = Object.entries(parts).map(([part, value]) => `${part} ${amount(value)}`);
+      return row(meter, usd, `${amount(used)}, ${amount(included)} included: ${uses.join(", ")}`);
+    }),
+    row("Total", bill.usd, `${dollars.format(bill.usd_awake)} if no object ever slept`),
+    "  Extra: order channels (the same counts; each is awake while it works), Redis (Upstash: $0.20 per 100,000 commands)",
+    "",
+    `Elsewhere, $ a month (list prices of ${PRICES_DATE})`,
+    ...peersFor(load).map(({ name, usd, basis }) => row(name, usd, basis)),
+    "",
+    `Limits, the first to be met on top, and what to turn${isTooMuch ? " (the bill is hypothetical: one is exceeded)" : ""}`,
+    ...limits.map(
+      ({ what, needed, limit, turn }) =>
+        `  ${percent(needed / limit).padStart(8)}  ${what}: ${amount(needed)} of ${amount(limit)} → ${turn}`,
+    ),
+    ...bill.lines.flatMap(({ meter, free_plan }) =>
+      free_plan === null || free_plan <= 1
+        ? []
+        : `  ${percent(free_plan).padStart(8)}  ${meter} of a day on the free plan → the paid plan`,
+    ),
+  ].join("\n");
+}
+
+function loadInWords({ listeners, events, session, batch, filtered, plain, shards }: Load): string {
+  return [
+    `${listeners.toLocaleString("en")} ${plain ? "plain " : ""}listeners, ${session} minutes each`,
+    filtered ? `${filtered.products} of ${filtered.of} products` : "all products",
+    `${events} events/s, ${batch} per call`,
+    shards === 0 ? "one object" : `${shards} shards (a design, not built yet)`,
+  ].join("; ");
+}
