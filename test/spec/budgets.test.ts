@@ -1,6 +1,9 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
+import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
+import { COUNTS } from "../../src/cli/cost/load.ts";
+import { registryStubs } from "../../src/registry/directory.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import {
   connect,
@@ -13,7 +16,10 @@ import {
 } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** Rows cost money: $1.00 per million written, $0.001 per million read. The measured figures are printed. */
+/**
+ * Rows and requests cost money: $1.00 per million rows written, $0.001 per million read, $0.15 per million requests.
+ * The measured figures are printed. `npm run cost` bills `COUNTS`.
+ */
 
 interface Usage {
   rowsRead: number;
@@ -34,7 +40,7 @@ async function costOf(usage: () => Promise<Usage>, action: () => Promise<unknown
 
 const report = (what: string, cost: number, unit: string) => console.log(`${what}: ${cost} ${unit}`);
 
-describe("a published event writes at most 2 rows, trimming and deduplication included:", () => {
+describe(`a published event writes at most ${COUNTS.rowsPerEvent} rows, trimming and deduplication included:`, () => {
   test("an order status with id and version", async () => {
     const id = await registerOrder();
     await publish(`orders/${id}`, { type: "order_shipped", data: {} });
@@ -49,7 +55,7 @@ describe("a published event writes at most 2 rows, trimming and deduplication in
       },
     );
     report("order event", cost.rowsWritten / events, "rows written");
-    expect(cost.rowsWritten / events).toBeLessThanOrEqual(2);
+    expect(cost.rowsWritten / events).toBeLessThanOrEqual(COUNTS.rowsPerEvent);
     expect(cost.alarmsSet).toBeLessThanOrEqual(1);
   });
 
@@ -72,7 +78,7 @@ describe("a published event writes at most 2 rows, trimming and deduplication in
         () => batch(from),
       );
       report("product event, history full", cost.rowsWritten / 1000, "rows written");
-      expect(cost.rowsWritten / 1000).toBeLessThanOrEqual(2);
+      expect(cost.rowsWritten / 1000).toBeLessThanOrEqual(COUNTS.rowsPerEvent);
     }
   });
 
@@ -103,7 +109,7 @@ describe("[promise 6] a connection writes no row, and a channel sets its alarm a
     );
     report("100 connections", cost.rowsWritten, "rows written");
     report("100 connections", cost.alarmsSet, "alarms set");
-    expect(cost.rowsWritten).toBe(0);
+    expect(cost.rowsWritten / 100).toBe(COUNTS.rowsPerConnection);
     expect(cost.alarmsSet).toBeLessThanOrEqual(1);
   });
 
@@ -140,8 +146,37 @@ test("[promise 6] the alarm for tokens that expire one after another is set abou
   );
   vi.useRealTimers();
   report("50 tokens expiring within 50 s, over 300 s", cost.alarmsSet, "alarms set");
-  expect(cost.alarmsSet).toBeLessThanOrEqual(5);
+  expect(cost.alarmsSet).toBeLessThanOrEqual(5 * COUNTS.alarmsPerMinute);
   expect(await orderObject(id).countListeners()).toBe(0);
+});
+
+describe("the products object receives", () => {
+  /** Counts the object's requests during an action: handlers and RPCs. */
+  async function requestsDuring(action: () => Promise<unknown>): Promise<number> {
+    const methods = ["fetch", "deliver", "countListeners", "webSocketMessage", "alarm"] as const;
+    const spies = methods.map((method) => vi.spyOn(ProductsChannel.prototype, method));
+    await action();
+    const requests = spies.reduce((sum, { mock }) => sum + mock.calls.length, 0);
+    vi.restoreAllMocks();
+    return requests;
+  }
+  const stock = { channel: "products", type: "inventory_updated", data: { product_id: "p", new_quantity: 1 } };
+
+  test("one request per publish call, also for a batch", async () => {
+    const { channel: _, ...event } = stock;
+    expect(await requestsDuring(() => publish("products", event))).toBe(COUNTS.requestsPerPublishCall);
+    const batch = () => serviceRequest("POST", "/api/v1/publish/batch", { events: Array(100).fill(stock) });
+    expect(await requestsDuring(batch)).toBe(COUNTS.requestsPerPublishCall);
+  });
+
+  test("one request per connection", async () => {
+    const token = await mintToken();
+    expect(await requestsDuring(() => listen("products", { token }))).toBe(COUNTS.requestsPerConnection);
+  });
+});
+
+test("there are as many registries as the bill assumes", () => {
+  expect(registryStubs(env)).toHaveLength(COUNTS.registries);
 });
 
 test("a resume from a full history reads each event once", { timeout: 30_000 }, async () => {

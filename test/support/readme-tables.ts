@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { costInWords } from "../../src/cli/cost/in-words.ts";
 import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
 import { DEAD_LETTER_REASONS } from "../../src/protocol/dead-letters.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
@@ -78,6 +79,7 @@ const TABLES: Record<string, string> = {
     ["what", "the original", "Tidings", "why"],
     Object.values(DIFFERENCES).map(({ what, original, tidings, why }) => [what, original, tidings, why]),
   ),
+  cost: `\`\`\`text\n${costInWords({ listeners: 1000, events: 1, session: 60, batch: 1, shards: 0 })}\n\`\`\``,
   problems: table(
     ["status", "`type`", "`title`"],
     Object.entries(REFUSALS)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { COUNTS } from "../../../src/cli/cost/load.ts";
 import { CounterTotals } from "../../../src/registry/counter-totals.ts";
 import { DeferredSave } from "../../../src/registry/deferred-save.ts";
 import { Presence } from "../../../src/registry/presence.ts";
@@ -7,8 +8,7 @@ import { MemoryStorage } from "../../support/object-storage.ts";
 
 /** The rows that registries write, counted over an hour of a fake clock. */
 
-const REGISTRIES = 6;
-const MAX_ROWS_PER_DAY = 20_000;
+const { registries: REGISTRIES, registryRowsPerDay: MAX_ROWS_PER_DAY } = COUNTS;
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 
