@@ -10,14 +10,13 @@ import type { StreamEntry } from "./entry.ts";
 export class ReadMemory {
   #before: string[];
   #sinceTrim: string[];
-  #keys: Set<string>;
-  #ids: Set<string>;
+  #keys = new Set<string>();
+  #ids = new Set<string>();
 
   constructor(stored: StoredMemory = { before: "", sinceTrim: "" }) {
     this.#before = keysIn(stored.before);
     this.#sinceTrim = keysIn(stored.sinceTrim);
-    this.#keys = new Set([...this.#before, ...this.#sinceTrim]);
-    this.#ids = new Set([...this.#keys].map(idOf));
+    this.#index();
   }
 
   /** Whether this very entry was read. */
@@ -37,11 +36,18 @@ export class ReadMemory {
 
   add(keys: string[]): void {
     const { before, sinceTrim } = bounded(this.#before, [...this.#sinceTrim, ...keys]);
+    const hasForgotten = before !== this.#before;
     [this.#before, this.#sinceTrim] = [before, sinceTrim];
+    if (hasForgotten) this.#index();
     for (const key of keys) {
       this.#keys.add(key);
       this.#ids.add(idOf(key));
     }
+  }
+
+  #index(): void {
+    this.#keys = new Set([...this.#before, ...this.#sinceTrim]);
+    this.#ids = new Set([...this.#keys].map(idOf));
   }
 
   /** Returns what to remember after a trim. */
