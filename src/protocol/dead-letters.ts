@@ -14,7 +14,7 @@ export const DEAD_LETTER_REASONS = {
   },
   too_large: {
     meaning: "The entry is larger than an event may be.",
-    remedy: "Publish less in one event. Only the beginning was kept, so it cannot be retried.",
+    remedy: "Publish less in one event. At most the beginning was kept, so it cannot be retried.",
     canRetry: false,
   },
   id_conflict: {

@@ -67,6 +67,7 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("the Redis stream", () =
       [{ ...good, id: "a b" }, /id/],
       [{ ...good, order: "{}" }, /order/],
       [{ ...good, data: `{"note":"${"x".repeat(3 * 1024 * 1024)}"}` }, /larger than 1048576 bytes/],
+      [{ ...good, data: "x".repeat(12 * 1024 * 1024) }, /larger than 1048576 bytes/],
       [{ ...good, data: "x".repeat(1_500_000), more: "x".repeat(1_500_000) }, /larger than 1048576 bytes/],
       [{ ...good, data: "漢".repeat(700_000), more: "\u0001".repeat(340_000) }, /larger than|not valid JSON/],
       [{ ...good, data: `{"${"漢".repeat(700_000)}":1e400}` }, /^data\.漢+… \(\d+ characters\)$/],

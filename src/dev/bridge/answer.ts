@@ -3,7 +3,7 @@ import { ErrorReply } from "@redis/client";
 import type { RedisCommand, RedisConnection, Reply } from "../../cli/redis/connection.ts";
 import { nameOf, percentDecoded, readCommand, readCommands, readPathCommand, restErrorOf } from "./command.ts";
 import { BridgeRefusal, readBody, readJson, sendJson } from "./http.ts";
-import { type CommandOutcome, type Encoding, outcomeOf } from "./reply.ts";
+import { type CommandOutcome, type Encoding, outcomeOf, type ReplyFormat } from "./reply.ts";
 import { streamMessages } from "./subscription.ts";
 
 /** One request, and what it takes to answer it. */
@@ -13,6 +13,7 @@ interface Exchange {
   url: URL;
   redisUrl: string;
   connection: RedisConnection;
+  maxReplyBytes: number;
   /** Counts a command that is about to be sent to Redis. */
   count(name: string): void;
 }
@@ -24,6 +25,7 @@ interface Exchange {
 export async function answer(exchange: Exchange): Promise<void> {
   const { request, response, url, connection, count } = exchange;
   const encoding: Encoding = request.headers["upstash-encoding"] === "base64" ? "base64" : "utf8";
+  const format: ReplyFormat = { encoding, maxBytes: exchange.maxReplyBytes };
   const [first = "", ...rest] = url.pathname.slice(1).split("/");
   if (first === "subscribe" || first === "psubscribe") return answerSubscription(exchange, first, rest);
 
@@ -35,7 +37,7 @@ export async function answer(exchange: Exchange): Promise<void> {
     const allowed = commands.filter((command) => restErrorOf(command) === null);
     for (const command of allowed) count(nameOf(command));
     const replies = allowed.length > 0 ? await connection.run(allowed) : [];
-    return sendJson(response, 200, pipelineOutcomes(commands, replies, encoding));
+    return sendJson(response, 200, pipelineOutcomes(commands, replies, format));
   }
   if (isPost && first === "multi-exec") {
     const commands = readCommands(readJson(body));
@@ -44,7 +46,7 @@ export async function answer(exchange: Exchange): Promise<void> {
     for (const command of commands) count(nameOf(command));
     const replies = await connection.transact(commands);
     if (replies instanceof ErrorReply) throw replies;
-    const outcomes = replies.map((reply) => outcomeOf(reply, encoding));
+    const outcomes = replies.map((reply) => outcomeOf(reply, format));
     return sendJson(response, 200, outcomes);
   }
 
@@ -54,7 +56,7 @@ export async function answer(exchange: Exchange): Promise<void> {
   expectAllowed(command);
   count(nameOf(command));
   const [reply = null] = await connection.run([command]);
-  const outcome = outcomeOf(reply, encoding);
+  const outcome = outcomeOf(reply, format);
   sendJson(response, "error" in outcome ? 400 : 200, outcome);
 }
 
@@ -79,10 +81,10 @@ function expectAllowed(command: RedisCommand): void {
 }
 
 /** Returns one outcome per command, in order. `replies` has those of the commands that were sent to Redis. */
-function pipelineOutcomes(commands: RedisCommand[], replies: Reply[], encoding: Encoding): CommandOutcome[] {
+function pipelineOutcomes(commands: RedisCommand[], replies: Reply[], format: ReplyFormat): CommandOutcome[] {
   const remaining = replies.values();
   return commands.map((command) => {
     const refusal = restErrorOf(command);
-    return refusal === null ? outcomeOf(remaining.next().value ?? null, encoding) : { error: refusal };
+    return refusal === null ? outcomeOf(remaining.next().value ?? null, format) : { error: refusal };
   });
 }

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { openConnection } from "../../cli/redis/connection.ts";
 import { answer } from "./answer.ts";
-import { BridgeRefusal, httpErrorOf, sendJson, tokenCheck } from "./http.ts";
+import { BridgeRefusal, httpErrorOf, MAX_MESSAGE_BYTES, sendJson, tokenCheck } from "./http.ts";
 
 /**
  * Keeps idle connections open for longer than clients do. A client that reuses a connection at the moment when the
@@ -17,6 +17,8 @@ interface BridgeOptions {
   token: string;
   /** On 127.0.0.1; default: a free port. */
   port?: number;
+  /** Larger replies are refused. Default: as by Upstash on most of its plans. */
+  maxReplyBytes?: number;
 }
 
 /** A server that speaks Upstash's REST protocol in front of an ordinary Redis, for development and tests. */
@@ -33,7 +35,8 @@ export interface Bridge {
 }
 
 /** Starts a bridge, which listens on this machine only. While Redis is unavailable, it answers commands with 500. */
-export async function startBridge({ redisUrl, token, port = 0 }: BridgeOptions): Promise<Bridge> {
+export async function startBridge(options: BridgeOptions): Promise<Bridge> {
+  const { redisUrl, token, port = 0, maxReplyBytes = MAX_MESSAGE_BYTES } = options;
   const connection = openConnection(redisUrl);
   const commands: Record<string, number> = {};
   const count = (name: string) => {
@@ -47,7 +50,7 @@ export async function startBridge({ redisUrl, token, port = 0 }: BridgeOptions):
     try {
       const url = new URL(request.url ?? "/", "http://bridge");
       if (!isAllowed(request, url)) throw new BridgeRefusal(401, "Unauthorized");
-      await answer({ request, response, url, redisUrl, connection, count });
+      await answer({ request, response, url, redisUrl, connection, maxReplyBytes, count });
     } catch (error) {
       if (response.headersSent) return response.destroy();
       const [status, message] = httpErrorOf(error);

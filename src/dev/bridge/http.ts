@@ -4,8 +4,8 @@ import { ErrorReply } from "@redis/client";
 import { RedisUnavailable } from "../../cli/redis/connection.ts";
 import { TOKEN_PARAMETER } from "./command.ts";
 
-/** Upstash's own limit for most of its plans. */
-const MAX_BODY_BYTES = 10 * 1024 * 1024;
+/** Upstash's limit for requests and replies on most of its plans (Upstash troubleshooting, "max request size exceeded"). */
+export const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 
 /** A request that the bridge refuses without asking Redis. */
 export class BridgeRefusal extends Error {
@@ -35,12 +35,15 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   for await (const chunk of request) {
     size += chunk.length;
     // Keeps reading, but drops the rest: a client that is cut off while sending never sees the answer.
-    if (size <= MAX_BODY_BYTES) chunks.push(chunk);
+    if (size <= MAX_MESSAGE_BYTES) chunks.push(chunk);
   }
-  if (size > MAX_BODY_BYTES)
-    throw new BridgeRefusal(413, `ERR max request size exceeded. Limit: ${MAX_BODY_BYTES} bytes`);
+  if (size > MAX_MESSAGE_BYTES) throw new BridgeRefusal(413, tooLargeError(size, MAX_MESSAGE_BYTES));
   return Buffer.concat(chunks);
 }
+
+/** Returns Upstash's error for a request or a reply beyond its limit. */
+export const tooLargeError = (bytes: number, maxBytes: number) =>
+  `ERR max request size exceeded. Limit: ${maxBytes} bytes, Actual: ${bytes} bytes`;
 
 /** @throws {BridgeRefusal} for a body that is not JSON. */
 export function readJson(body: Buffer): unknown {

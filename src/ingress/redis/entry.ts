@@ -6,7 +6,7 @@ import { type AcceptedEvent, checkEvent, MAX_BATCH_BYTES } from "../../protocol/
 import { entryLength } from "../../protocol/stream.ts";
 
 /** As long as a body over HTTP; `checkEvent` then measures the event. */
-const MAX_ENTRY_LENGTH = MAX_BATCH_BYTES;
+export const MAX_ENTRY_LENGTH = MAX_BATCH_BYTES;
 
 /** A stream entry, unvalidated. */
 export interface StreamEntry {

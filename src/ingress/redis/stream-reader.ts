@@ -5,6 +5,7 @@ import { type RedisClient, RedisError } from "./client.ts";
 import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
 import { entryTime, type ReadEntry, readEntry, type StreamEntry } from "./entry.ts";
 import { countMissing, findGap, STREAM_START, type StreamGap } from "./gaps.ts";
+import { removeOversized } from "./oversized-entries.ts";
 import { entryKey } from "./read-memory.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { RelayStore } from "./relay-store.ts";
@@ -43,6 +44,8 @@ export class StreamReader {
   readonly #catalogue: Catalogue;
   readonly #isFull: (channel: string) => boolean;
   #batch = MIN_BATCH;
+  /** Dead letters made since the last read. */
+  #rejected = 0;
 
   /** @param isFull Whether a channel may have no more events in the outbox. Further ones become dead letters. */
   constructor(
@@ -62,6 +65,13 @@ export class StreamReader {
 
   /** @throws {RedisError} */
   async read(): Promise<ReadResult> {
+    const result = await this.#removingOversized(() => this.#read());
+    const rejected = this.#rejected;
+    this.#rejected = 0;
+    return { ...result, rejected };
+  }
+
+  async #read(): Promise<Omit<ReadResult, "rejected">> {
     const { cursor, entriesAdded } = this.#store.state;
     const isFirstRead = cursor === STREAM_START;
     const entries = await this.#readBatch(isFirstRead ? "-" : cursor);
@@ -85,10 +95,10 @@ export class StreamReader {
     if (gap && gap.kind !== "trimmed") {
       // Another stream, or none: start from its beginning.
       this.#store.update({ ...gapState, cursor: STREAM_START, entriesAdded: null });
-      return { hasMore: true, gap, rejected: 0 };
+      return { hasMore: true, gap };
     }
-    const rejected = this.#append(unread, invalid, gap?.lost ?? 0, info, gapState);
-    return { hasMore: unread.length >= batch, gap, rejected };
+    this.#append(unread, invalid, gap?.lost ?? 0, info, gapState);
+    return { hasMore: unread.length >= batch, gap };
   }
 
   /**
@@ -109,6 +119,10 @@ export class StreamReader {
    * Returns a gap when entries after the cursor turn out to be missing.
    */
   async trim(): Promise<StreamGap | null> {
+    return this.#removingOversized(() => this.#trim());
+  }
+
+  async #trim(): Promise<StreamGap | null> {
     const { cursor, entriesAdded, untrimmed, trimmedAt } = this.#store.state;
     const isDue = untrimmed >= TRIM_AFTER_ENTRIES || (untrimmed > 0 && Date.now() - trimmedAt >= TRIM_AFTER_MS);
     if (!isDue) return null;
@@ -136,18 +150,15 @@ export class StreamReader {
     return findGap({ cursor, entriesAdded: entriesAdded ?? 0 }, info);
   }
 
-  /**
-   * Appends the entries that were not read before to the store, with the new cursor and what is known of a gap. Returns how
-   * many are not events.
-   */
+  /** Appends the entries that were not read before to the store, with the new cursor and what is known of a gap. */
   #append(
     entries: StreamEntry[],
     invalid: Set<string>,
     lost: number,
     info: StreamInfo | "unknown" | null,
     gapState: GapState,
-  ): number {
-    if (entries.length === 0 && lost === 0) return 0;
+  ): void {
+    if (entries.length === 0 && lost === 0) return;
     const { cursor, entriesAdded, untrimmed } = this.#store.state;
     // On the first read, what the stream had removed by then counts as read: those entries were never promised.
     const before = entriesAdded ?? (info && info !== "unknown" ? info.entriesAdded - info.length : null);
@@ -175,10 +186,10 @@ export class StreamReader {
       untrimmed: untrimmed + entries.length,
     };
     this.#store.append(events, rejected, change, keys);
-    return rejected.length;
+    this.#rejected += rejected.length;
   }
 
-  /** Reads the next entries, and the one at the cursor. A reply that is too large for a client or a proxy fails: fewer are read. */
+  /** Reads the next entries, and the one at the cursor. A reply that is too large for Upstash or a proxy fails: fewer are read. */
   async #readBatch(start: string): Promise<StreamEntry[]> {
     try {
       return await this.#range(start, this.#batch + 1);
@@ -186,6 +197,20 @@ export class StreamReader {
       if (this.#batch === 1) throw error;
       this.#batch = 1;
       return this.#range(start, this.#batch + 1);
+    }
+  }
+
+  /** Works on the stream, and if that fails, again without the entries that are too large for a reply, if there are any. */
+  async #removingOversized<T>(work: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!(error instanceof RedisError)) throw error;
+        const rejected = await removeOversized(this.#client, this.#store, this.#stream);
+        if (rejected === null) throw error;
+        this.#rejected += rejected;
+      }
     }
   }
 

@@ -272,6 +272,25 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
     expect((await post("/", ["ECHO", "a"])).status).toBe(200);
   });
 
+  it("refuses a reply that is too long, as Upstash does", async () => {
+    for (const key of ["half", "other half"])
+      await server.cli("EVAL", "redis.call('SETRANGE', KEYS[1], ARGV[1], 'x')", "1", key, `${6 * 1024 * 1024}`);
+    expect((await post("/", ["GET", "half"])).status).toBe(200);
+    const error = {
+      error: expect.stringContaining("max request size exceeded. Limit: 10485760 bytes, Actual: 12582914"),
+    };
+    expect(await post("/", ["MGET", "half", "other half"])).toEqual({ status: 400, body: error });
+    expect(
+      await post("/pipeline", [
+        ["MGET", "half", "other half"],
+        ["ECHO", "a"],
+      ]),
+    ).toEqual({
+      status: 200,
+      body: [error, { result: "a" }],
+    });
+  });
+
   it("listens on this machine only", () => expect(bridge.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/));
 
   describe("when Redis fails", () => {
