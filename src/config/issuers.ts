@@ -6,12 +6,18 @@ import { HMAC_ALGORITHMS, isAsymmetric, isHmac, listOf } from "./credentials.ts"
 export interface Issuer {
   /** The required `iss`; null accepts any. */
   name: string | null;
-  /** Where its key set is; null when only `JWT_SECRET` verifies its tokens. */
-  jwksUrl: string | null;
+  /** Null when only `JWT_SECRET` verifies its tokens. */
+  keySource: KeySource | null;
   /** Whether `JWT_SECRET` verifies its tokens. */
   usesSecret: boolean;
   /** Precedes its users' ids, so that the same id of two issuers means two users; empty with a single issuer. */
   idPrefix: string;
+}
+
+/** Where a key set is: at a configured URL, or wherever the issuer at this URL says (OpenID Connect Discovery). */
+export interface KeySource {
+  kind: "jwks" | "issuer";
+  url: string;
 }
 
 /** Follows the issuer in a user's id. Issuers contain none (OpenID Connect Discovery, section 2), so no prefix begins another. */
@@ -19,9 +25,12 @@ const ID_SEPARATOR = "#";
 
 const isHttps = (issuer: string) => issuer.startsWith("https://");
 
-const issuer = z
-  .string()
-  .refine((text) => !text.includes(ID_SEPARATOR), "must be issuers as in `iss`, separated by commas, without #");
+/** An https issuer has no query, fragment or credentials (OpenID Connect Discovery, section 2). */
+const issuer = z.string().refine((text) => {
+  const url = URL.parse(text);
+  const isPlain = url !== null && !url.search && !url.username && !url.password;
+  return !text.includes(ID_SEPARATOR) && (!isHttps(text) || isPlain);
+}, "must be issuers exactly as in `iss`, separated by commas; https URLs without query, fragment and credentials");
 export const issuers = listOf(issuer).transform((names) => [...new Set(names)]);
 
 interface IssuerSettings {
@@ -34,16 +43,28 @@ interface IssuerSettings {
  * Pairs each issuer with what verifies its tokens. Of several issuers, each has keys of its own: an https issuer has a
  * key set, and any other, of which there is one at most, has `JWT_SECRET`.
  */
-export function toIssuers({ JWT_ISSUER, JWKS_URL }: IssuerSettings): Issuer[] {
+export function toIssuers(settings: IssuerSettings): Issuer[] {
+  const { JWT_ISSUER, JWKS_URL } = settings;
   const [name = null] = JWT_ISSUER;
-  if (JWT_ISSUER.length <= 1) return [{ name, jwksUrl: JWKS_URL[0] ?? null, usesSecret: true, idPrefix: "" }];
+  if (!areSeveral(settings)) {
+    return [{ name, keySource: keySourceOf(name, JWKS_URL[0], settings), usesSecret: true, idPrefix: "" }];
+  }
   const urls = JWKS_URL.values();
   return JWT_ISSUER.map((name) => ({
     name,
-    jwksUrl: isHttps(name) ? (urls.next().value ?? null) : null,
+    keySource: isHttps(name) ? keySourceOf(name, urls.next().value, settings) : null,
     usesSecret: !isHttps(name),
     idPrefix: `${name}${ID_SEPARATOR}`,
   }));
+}
+
+function keySourceOf(
+  issuer: string | null,
+  jwksUrl: string | undefined,
+  { JWT_ALGORITHMS }: IssuerSettings,
+): KeySource | null {
+  if (jwksUrl !== undefined) return { kind: "jwks", url: jwksUrl };
+  return issuer !== null && isHttps(issuer) && !JWT_ALGORITHMS.every(isHmac) ? { kind: "issuer", url: issuer } : null;
 }
 
 /** A rule that spans several settings. */
@@ -57,41 +78,44 @@ export interface SettingsRule<T> {
 }
 
 const areSeveral = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.length > 1;
-const withKeySet = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.filter(isHttps).length;
-const withSecret = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.length - JWT_ISSUER.filter(isHttps).length;
+const httpsIssuers = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.filter(isHttps).length;
+const otherIssuers = (settings: IssuerSettings) => settings.JWT_ISSUER.length - httpsIssuers(settings);
 
 /** Refuses what leaves open which keys verify an issuer's tokens. */
 export const ISSUER_RULES: SettingsRule<IssuerSettings>[] = [
   {
     setting: "JWT_ALGORITHMS",
-    message: `must be one or more of ${HMAC_ALGORITHMS.join(", ")} while JWKS_URL is not set: the others need its public keys`,
+    message: `must be one or more of ${HMAC_ALGORITHMS.join(", ")} while neither JWKS_URL nor an https URL in JWT_ISSUER is set: the others need public keys`,
     example: "HS256",
-    isKept: ({ JWT_ALGORITHMS, JWKS_URL }) => JWKS_URL.length > 0 || JWT_ALGORITHMS.every(isHmac),
+    isKept: (settings) =>
+      settings.JWKS_URL.length > 0 || httpsIssuers(settings) > 0 || settings.JWT_ALGORITHMS.every(isHmac),
   },
   {
     setting: "JWT_ALGORITHMS",
-    message: "must include the algorithms of the keys at JWKS_URL, such as RS256",
+    message: "must include the algorithms of the key sets, such as RS256",
     isKept: (settings) =>
       !settings.JWT_ALGORITHMS.every(isHmac) ||
-      (settings.JWKS_URL.length === 0 && !(areSeveral(settings) && withKeySet(settings) > 0)),
+      (settings.JWKS_URL.length === 0 && !(areSeveral(settings) && httpsIssuers(settings) > 0)),
   },
   {
     setting: "JWT_ALGORITHMS",
     message: `must not include ${HMAC_ALGORITHMS.join(", ")} when every issuer in JWT_ISSUER has a key set: JWT_SECRET would verify the tokens of all`,
     isKept: (settings) =>
-      !areSeveral(settings) || withSecret(settings) > 0 || settings.JWT_ALGORITHMS.every(isAsymmetric),
+      !areSeveral(settings) || otherIssuers(settings) > 0 || settings.JWT_ALGORITHMS.every(isAsymmetric),
   },
   {
     setting: "JWT_ISSUER",
     message: "must be https URLs with a key set each, except for one whose tokens JWT_SECRET verifies",
     example: "https://login.shop.example,https://staff.shop.example",
     isKept: (settings) =>
-      !areSeveral(settings) || withSecret(settings) <= (settings.JWT_ALGORITHMS.some(isHmac) ? 1 : 0),
+      !areSeveral(settings) || otherIssuers(settings) <= (settings.JWT_ALGORITHMS.some(isHmac) ? 1 : 0),
   },
   {
     setting: "JWKS_URL",
-    message: "must be one URL for each https issuer in JWT_ISSUER, in the same order",
+    message:
+      "must be one URL for each https issuer in JWT_ISSUER, in the same order, or empty: they are then found by discovery",
     isKept: (settings) =>
-      settings.JWKS_URL.length === (areSeveral(settings) ? withKeySet(settings) : 1) || settings.JWKS_URL.length === 0,
+      settings.JWKS_URL.length === (areSeveral(settings) ? httpsIssuers(settings) : 1) ||
+      settings.JWKS_URL.length === 0,
   },
 ];

@@ -3,6 +3,7 @@ import type { JWTPayload } from "jose";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import { logLines } from "../support/leak-guard/console.ts";
+import { answerFetches, handshakeAt } from "../support/login-service.ts";
 import { ORIGIN } from "../support/service.ts";
 import { makeKey, type SigningKey, signWith } from "../support/signing-keys.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
@@ -22,9 +23,7 @@ const keySets: Record<string, SigningKey> = {
 let warnings: ReturnType<typeof logLines>;
 beforeEach(() => {
   warnings = logLines("warn");
-  vi.spyOn(globalThis, "fetch").mockImplementation(async (input) =>
-    Response.json({ keys: [keySets[String(input)]?.publicJwk] }),
-  );
+  answerFetches(({ url }) => Response.json({ keys: [keySets[url]?.publicJwk] }));
 });
 afterEach(() => void vi.restoreAllMocks());
 
@@ -36,10 +35,8 @@ const several = {
 };
 type Settings = typeof env;
 
-const handshake = (path: string, token: string, settings: Settings) =>
-  app.fetch(new Request(`${ORIGIN}/api/v1/ws/${path}?token=${token}`, { headers: { Upgrade: "websocket" } }), settings);
 const outcome = async (token: string, settings: Settings = several) =>
-  outcomeOf(await handshake("products", token, settings));
+  outcomeOf(await handshakeAt(settings, "products", token));
 const fault = () => warnings().at(-1);
 
 describe("with several issuers", () => {
@@ -85,7 +82,7 @@ describe("with several issuers", () => {
       );
     const order = { user_id: `${SHOP}#alice`, status: "pending", payment_status: "pending" };
     expect((await call("PUT", `orders/${id}`, order)).status).toBe(201);
-    const owner = new TestSocket(await handshake(`orders/${id}`, await signWith(shopKey, { iss: SHOP }), several));
+    const owner = new TestSocket(await handshakeAt(several, `orders/${id}`, await signWith(shopKey, { iss: SHOP })));
     expect((await owner.frame()).type).toBe(ESTABLISHED);
 
     const others: [SigningKey, JWTPayload][] = [
@@ -94,7 +91,7 @@ describe("with several issuers", () => {
       [shopKey, { iss: SHOP, sub: `${SHOP}#alice` }],
     ];
     for (const [key, claims] of others) {
-      expect(await outcomeOf(await handshake(`orders/${id}`, await signWith(key, claims), several))).toBe(4003);
+      expect(await outcomeOf(await handshakeAt(several, `orders/${id}`, await signWith(key, claims)))).toBe(4003);
     }
 
     const channel = `order_${id}`;

@@ -1,8 +1,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { app } from "../../src/edge/app.ts";
 import { capturePrinted, type Printed } from "../support/leak-guard/console.ts";
-import { ORIGIN, registerOrder } from "../support/service.ts";
+import { handshakeAt } from "../support/login-service.ts";
+import { registerOrder } from "../support/service.ts";
 import { outcomeOf } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -19,9 +19,7 @@ type Settings = Record<string, string>;
 /** Connects to an order as the bearer of these claims. */
 async function outcome(orderId: string, claims: Record<string, unknown>, settings: Settings) {
   const token = await mintToken({ claims });
-  const url = `${ORIGIN}/api/v1/ws/orders/${orderId}?token=${token}`;
-  const answer = await app.fetch(new Request(url, { headers: { Upgrade: "websocket" } }), { ...env, ...settings });
-  return outcomeOf(answer);
+  return outcomeOf(await handshakeAt({ ...env, ...settings }, `orders/${orderId}`, token));
 }
 const ESTABLISHED = "connection_established";
 
@@ -83,9 +81,9 @@ describe("ROLE_CLAIM", () => {
     const settings = { ...env, ROLE_CLAIM: "realm_acess.roles" };
     for (const sub of ["bob", "alice", "bob"]) {
       const token = await mintToken({ claims: { sub, realm_access: { roles: ["admin"] } } });
-      const url = `${ORIGIN}/api/v1/ws/orders/${bobs}?token=${token}`;
-      const answer = await app.fetch(new Request(url, { headers: { Upgrade: "websocket" } }), settings);
-      expect(await outcomeOf(answer)).toBe(sub === "bob" ? ESTABLISHED : 4003);
+      expect(await outcomeOf(await handshakeAt(settings, `orders/${bobs}`, token))).toBe(
+        sub === "bob" ? ESTABLISHED : 4003,
+      );
     }
     expect(lines("roles_missing")).toEqual([{ level: "info", event: "roles_missing", claim: "realm_acess.roles" }]);
   });
@@ -94,9 +92,7 @@ describe("ROLE_CLAIM", () => {
     const settings = { ...env, ROLE_CLAIM: "groups" };
     for (const groups of [[], undefined]) {
       const token = await mintToken({ claims: { groups } });
-      const url = `${ORIGIN}/api/v1/ws/products?token=${token}`;
-      const answer = await app.fetch(new Request(url, { headers: { Upgrade: "websocket" } }), settings);
-      expect(await outcomeOf(answer)).toBe(ESTABLISHED);
+      expect(await outcomeOf(await handshakeAt(settings, "products", token))).toBe(ESTABLISHED);
     }
     expect(lines("roles_missing")).toEqual([]);
   });

@@ -6,10 +6,11 @@ const MAX_BYTES = 256 * 1024;
 
 /**
  * Fetches a JSON document of the login service, which decides who is let in: only this URL may supply it.
+ * @param what Names the document in errors.
  * @returns undefined when it is not JSON.
  * @throws for any status but 200, redirects included, and for more than `MAX_BYTES`.
  */
-export async function fetchJson(url: string, signal: AbortSignal): Promise<unknown> {
+export async function fetchJson(url: string, what: string, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(url, {
     headers: { Accept: "application/jwk-set+json, application/json" },
     redirect: "manual",
@@ -17,9 +18,9 @@ export async function fetchJson(url: string, signal: AbortSignal): Promise<unkno
   });
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new Error(`status ${response.status}`);
+    throw new Error(`${what} was answered with status ${response.status}`);
   }
   const bytes = await readAtMost(response.body, MAX_BYTES);
-  if (bytes === null) throw new Error(`the response is larger than ${MAX_BYTES} bytes`);
+  if (bytes === null) throw new Error(`${what} is larger than ${MAX_BYTES} bytes`);
   return parseJson(new TextDecoder().decode(bytes));
 }

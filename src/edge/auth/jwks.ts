@@ -1,9 +1,11 @@
+import type { KeySource } from "../../config/issuers.ts";
 import { backoffCeiling } from "../../protocol/backoff.ts";
 import { logFault, logKeysSkipped } from "../../telemetry/log.ts";
+import { discoverKeySet } from "./discovery.ts";
 import { fetchKeys, type PublicKey } from "./key-set.ts";
 
 /**
- * The public keys at `JWKS_URL` (RFC 7517), cached in the isolate's memory.
+ * The public keys of login services (RFC 7517), cached in the isolate's memory.
  *
  * Requests share values and never a promise: the runtime forbids one request to await another's I/O. The request that
  * finds a fetch due claims it in one synchronous step; the others use the cached keys, or poll until the fetch is done.
@@ -38,7 +40,7 @@ export type FoundKeys =
   | { ok: true; keys: CryptoKey[] }
   | { ok: false; reason: "unknown_key" | "key_not_known_yet" | "keys_unavailable" };
 
-/** The cached keys of one endpoint. Times are in milliseconds since 1970. */
+/** The cached keys of one source. Times are in milliseconds since 1970. */
 interface KeySet {
   keys: PublicKey[];
   /** When the last successful fetch ended; 0 when there was none. */
@@ -65,21 +67,22 @@ function emptyKeySet(): KeySet {
  * @param requestId The request that the token belongs to, for the log.
  */
 export async function findPublicKeys(
-  url: string,
+  source: KeySource,
   algorithms: readonly string[],
   hint: KeyHint,
   requestId: string,
 ): Promise<FoundKeys> {
   const startedAt = Date.now();
-  const set = keySets.get(url) ?? emptyKeySet();
-  keySets.set(url, set);
+  const name = `${source.kind} ${source.url}`;
+  const set = keySets.get(name) ?? emptyKeySet();
+  keySets.set(name, set);
   const age = () => Date.now() - set.fetchedAt;
   let keys = pick(set, hint);
   if (keys.length > 0 && age() < FRESH_MS) return { ok: true, keys };
 
   if (Date.now() >= Math.max(set.mayFetchAt, set.claimedUntil)) {
     set.claimedUntil = Date.now() + CLAIM_MS;
-    await refetch(set, url, algorithms, requestId);
+    await refetch(set, source, algorithms, requestId);
   } else if (keys.length === 0 || age() >= STALE_MS) {
     // Polls with this request's own timers. No jitter: looking at memory puts no load on anything.
     for (let polls = 0; Date.now() < set.claimedUntil; polls++) {
@@ -115,10 +118,18 @@ function pick({ keys }: KeySet, { alg, kid }: KeyHint): CryptoKey[] {
   return [...distinct.values()].slice(0, MAX_KEYS_TRIED);
 }
 
-async function refetch(set: KeySet, url: string, algorithms: readonly string[], requestId: string): Promise<void> {
+async function refetch(
+  set: KeySet,
+  source: KeySource,
+  algorithms: readonly string[],
+  requestId: string,
+): Promise<void> {
   const requestedAt = Date.now();
   try {
-    const { keys, skipped } = await fetchKeys(url, algorithms, AbortSignal.timeout(TIMEOUT_MS));
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    // Each time, so that a key set may move.
+    const url = source.kind === "issuer" ? await discoverKeySet(source.url, signal) : source.url;
+    const { keys, skipped } = await fetchKeys(url, algorithms, signal);
     if (skipped.length > 0) logKeysSkipped({ request_id: requestId, where: "jwks", reason: skipped.join("; ") });
     // An empty set would refuse every token, and clients take that as final; it is more likely a mistake.
     if (keys.length === 0) throw new Error("the key set has no public key for the algorithms of JWT_ALGORITHMS");

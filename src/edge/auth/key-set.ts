@@ -40,8 +40,8 @@ export async function fetchKeys(
   algorithms: readonly string[],
   signal: AbortSignal,
 ): Promise<{ keys: PublicKey[]; skipped: string[] }> {
-  const parsed = jwks.safeParse(await fetchJson(url, signal));
-  if (!parsed.success) throw new Error("the response is not a key set");
+  const parsed = jwks.safeParse(await fetchJson(url, "the key set", signal));
+  if (!parsed.success) throw new Error("the key set has no list of keys");
   const members = parsed.data.keys;
   const keys: PublicKey[] = [];
   const skipped = members.length > MAX_KEYS ? [`keys beyond the first ${MAX_KEYS}`] : [];

@@ -135,8 +135,8 @@ async function keysFor(
   if (typeof alg !== "string" || !algorithms.includes(alg)) throw new TokenRejected("algorithm");
   if (isTicketType(typ)) throw new TokenRejected("claim", "typ");
   if (isHmac(alg)) return issuer.usesSecret ? ((await hmacKeys(config)).get(alg) ?? []) : [];
-  if (issuer.jwksUrl === null) return [];
-  const found = await findPublicKeys(issuer.jwksUrl, algorithms, { alg, kid }, requestId);
+  if (issuer.keySource === null) return [];
+  const found = await findPublicKeys(issuer.keySource, algorithms, { alg, kid }, requestId);
   if (!found.ok) throw new TokenRejected(found.reason);
   return found.keys;
 }

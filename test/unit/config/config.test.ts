@@ -20,7 +20,7 @@ describe("defaults", () => {
     const { jwt, ...config } = configWith({});
     expect(jwt).toMatchObject({
       algorithms: ["HS256"],
-      issuers: [{ name: null, jwksUrl: null, usesSecret: true, idPrefix: "" }],
+      issuers: [{ name: null, keySource: null, usesSecret: true, idPrefix: "" }],
       audiences: [],
     });
     expect(jwt.secrets).toHaveLength(1);
@@ -119,7 +119,7 @@ describe("JWKS_URL", () => {
 
   test("makes JWT_SECRET optional when no algorithm needs it", () => {
     const { jwt } = configWith({ JWKS_URL, JWT_ALGORITHMS: "RS256,ES256,EdDSA,PS256", JWT_SECRET: "" });
-    expect(jwt).toMatchObject({ issuers: [{ jwksUrl: JWKS_URL }], secrets: [] });
+    expect(jwt).toMatchObject({ issuers: [{ keySource: { kind: "jwks", url: JWKS_URL } }], secrets: [] });
     expect(faultsOf({ JWKS_URL, JWT_ALGORITHMS: "HS256,RS256", JWT_SECRET: "" })).toEqual(["JWT_SECRET"]);
   });
 
@@ -157,17 +157,24 @@ describe("several issuers", () => {
 
   test("have a key set each, in the same order, and prefix their users' ids", () => {
     expect(configWith(several(A, B)).jwt.issuers).toEqual([
-      { name: A, jwksUrl: A_KEYS, usesSecret: false, idPrefix: "https://a.example#" },
-      { name: B, jwksUrl: B_KEYS, usesSecret: false, idPrefix: "https://b.example/#" },
+      { name: A, keySource: { kind: "jwks", url: A_KEYS }, usesSecret: false, idPrefix: "https://a.example#" },
+      { name: B, keySource: { kind: "jwks", url: B_KEYS }, usesSecret: false, idPrefix: "https://b.example/#" },
     ]);
   });
 
   test("that are no https URLs have JWT_SECRET, wherever they are listed", () => {
     const env = { ...several(A, SHOP, B), JWT_ALGORITHMS: "HS256,RS256", JWT_SECRET: "s".repeat(32) };
     expect(configWith(env).jwt.issuers).toMatchObject([
-      { name: A, jwksUrl: A_KEYS, usesSecret: false },
-      { name: SHOP, jwksUrl: null, usesSecret: true, idPrefix: "shop-api#" },
-      { name: B, jwksUrl: B_KEYS, usesSecret: false },
+      { name: A, keySource: { kind: "jwks", url: A_KEYS }, usesSecret: false },
+      { name: SHOP, keySource: null, usesSecret: true, idPrefix: "shop-api#" },
+      { name: B, keySource: { kind: "jwks", url: B_KEYS }, usesSecret: false },
+    ]);
+  });
+
+  test("are found by discovery, each of them, without JWKS_URL", () => {
+    expect(configWith({ ...several(A, B), JWKS_URL: "" }).jwt.issuers).toMatchObject([
+      { keySource: { kind: "issuer", url: A } },
+      { keySource: { kind: "issuer", url: B } },
     ]);
   });
 
@@ -186,6 +193,8 @@ describe("several issuers", () => {
     ["two key sets for one", several(A), ["JWKS_URL"]],
     ["two key sets for any issuer", several(), ["JWKS_URL"]],
     ["a # in an issuer", several(A, `${B}#c`), ["JWT_ISSUER"]],
+    ["a query in an https issuer", several(A, `${B}?c`), ["JWT_ISSUER"]],
+    ["a password in an https issuer", several(A, "https://a:b@c.example"), ["JWT_ISSUER"]],
   ];
   for (const [name, env, faults] of ambiguous) {
     test(`are refused: ${name}`, () => expect(faultsOf(env)).toEqual(faults));
