@@ -1,6 +1,6 @@
 import { COUNTS, type Counts, type Load, ratesOf } from "./load.ts";
 
-/** When the prices were looked up, Cloudflare's and those of its peers. */
+/** The date of the prices, Cloudflare's and those of its peers. */
 export const PRICES_DATE = "2026-11";
 const SECONDS_PER_DAY = 86_400;
 export const MONTH_DAYS = 30;

@@ -1,7 +1,7 @@
 import { MONTH_DAYS, MONTH_SECONDS } from "./bill.ts";
 import { COUNTS, type Load, ratesOf } from "./load.ts";
 
-/** Dollars per month, connections, millions of messages per day. */
+/** Dollars per month, connections, millions of messages per day. The plans in between are from a copy of the page. */
 const PUSHER_PLANS = [
   [49, 500, 1],
   [99, 2000, 4],
