@@ -53,12 +53,33 @@ export interface ProductEvents {
   product_status_changed: AnyProductData & { old_status?: string | null | undefined; new_status: string };
 }
 
+/**
+ * The order events that your service declares in `EXTRA_EVENTS`. Declare their `data` here, too, to receive and publish
+ * them with types:
+ * @example
+ * declare module "tidings/client" { // or "tidings/publisher"
+ *   interface ExtraOrderEvents {
+ *     order_refunded: { amount: number; new_status?: string };
+ *   }
+ * }
+ */
+// biome-ignore lint/suspicious/noEmptyInterface: a program adds its own members
+export interface ExtraOrderEvents {}
+
+/** The product events that your service declares in `EXTRA_EVENTS`. As `ExtraOrderEvents`. */
+// biome-ignore lint/suspicious/noEmptyInterface: a program adds its own members
+export interface ExtraProductEvents {}
+
 export type OrderEventType = keyof OrderEvents;
 export type ProductEventType = keyof ProductEvents;
 export type EventType = OrderEventType | ProductEventType;
 
-/** The `data` of one type of event, as published. */
-export type PublishedData<T extends EventType> = (OrderEvents & ProductEvents)[T];
+/** The `data` of every order event that this program knows, as published. */
+export type AllOrderEvents = OrderEvents & { [T in keyof ExtraOrderEvents]: AnyOrderData & ExtraOrderEvents[T] };
+/** The `data` of every product event that this program knows, as published. */
+export type AllProductEvents = ProductEvents & {
+  [T in keyof ExtraProductEvents]: AnyProductData & ExtraProductEvents[T];
+};
 /** The `data` of one type of event, as received: order events then always have their `order_id`. */
-export type EventData<T extends EventType> = PublishedData<T> &
-  (T extends OrderEventType ? { order_id: string } : unknown);
+export type EventData<T extends keyof (AllOrderEvents & AllProductEvents)> = (AllOrderEvents & AllProductEvents)[T] &
+  (T extends keyof AllOrderEvents ? { order_id: string } : unknown);

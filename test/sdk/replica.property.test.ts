@@ -199,6 +199,14 @@ test("a tab keeps at most a megabyte of events for others", () => {
   expect(JSON.stringify(leader.state.catchUpFor({ epoch: EPOCH, seq: 10 })?.events).length).toBeLessThan(1_100_000);
 });
 
+test("a tab that joins later gets the status that a shop's own event has set", () => {
+  const leader = leaderWith();
+  const own = { ...event(11), type: "order_refunded", data: { order_id: "o" }, status: "refunded" };
+  // As frames arrive; programs declare types of their own.
+  leader.state.apply({ type: "event", event: own as unknown as OrderEvent });
+  expect(leader.state.catchUpFor(null)?.snapshot).toMatchObject({ current_status: "refunded", seq: 11 });
+});
+
 test("a tab that changed its user gives nothing from before to others, and reports a gap before the new state", () => {
   const outputs: Output[] = [];
   const replica = new ChannelReplica(null, (output) => outputs.push(output));

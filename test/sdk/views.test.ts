@@ -43,6 +43,15 @@ describe("an order", () => {
     expect(view.timeline.map(({ seq }) => seq)).toEqual([4]);
   });
 
+  test("takes the status that the frame of a shop's own event has, and none from its data", () => {
+    const own = { ...shipped(4), type: "order_refunded", data: { order_id: "o", new_status: "odd" } };
+    const before = withSnapshot(null, snapshot());
+    // As frames arrive; programs declare types of their own.
+    expect(withOrderEvent(before, own as unknown as OrderEvent).status).toBe("processing");
+    const view = withOrderEvent(before, { ...own, status: "refunded" } as unknown as OrderEvent);
+    expect(view).toMatchObject({ status: "refunded", timeline: [{ type: "order_refunded" }] });
+  });
+
   test("does not go back when events that the snapshot includes are replayed", () => {
     const view = withOrderEvent(withSnapshot(null, snapshot({ current_status: "delivered", seq: 9 })), shipped(8));
     expect(view).toMatchObject({ status: "delivered", tracking_number: "1Z" });
@@ -72,6 +81,17 @@ describe("products", () => {
     expect(products.get("a")).toMatchObject({ new_quantity: 5, new_price: 9.99, isDeleted: false });
     expect(products.get("b")).toMatchObject({ new_quantity: 1, isDeleted: true });
     expect(before.size).toBe(0);
+  });
+
+  test("take no values from a shop's own events, in which a field may mean anything", () => {
+    const own = { ...stock("a", 0), type: "stock_reserved", data: { product_id: "a", new_quantity: "some" } };
+    // As frames arrive; programs declare types of their own.
+    const products = withProductEvents(new Map(), [stock("a", 5), own as unknown as ProductEvent]);
+    expect(products.get("a")).toMatchObject({
+      new_quantity: 5,
+      isDeleted: false,
+      lastEvent: { type: "stock_reserved" },
+    });
   });
 
   test("are bounded: the least recently changed are dropped", () => {

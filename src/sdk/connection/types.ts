@@ -1,28 +1,40 @@
 import type { CLOSE_NAMES, CloseCode } from "../../protocol/close-rules.ts";
-import type { EventData, EventType, OrderEventType, ProductEventType } from "../../protocol/event-data.ts";
+import type {
+  AllOrderEvents,
+  AllProductEvents,
+  EventData,
+  EventType,
+  ExtraOrderEvents,
+  ExtraProductEvents,
+  OrderEventType,
+  ProductEventType,
+} from "../../protocol/event-data.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../../protocol/frames.ts";
 
 /** Public API: what a connection reports. Its options and methods are in `options.ts`. */
 
-export type { EventType, OrderEventType, Position, ProductEventType };
+export type { EventType, ExtraOrderEvents, ExtraProductEvents, OrderEventType, Position, ProductEventType };
 
 /** Only the fields that the event catalogue names. Other fields are delivered, too, but have no type. */
 type Named<T> = { [K in keyof T as string extends K ? never : K]: T[K] };
-type EventOf<T extends EventType> = { [K in T]: Omit<EventFrame<K>, "data"> & { data: Named<EventData<K>> } }[T];
+type EventOf<T extends keyof (AllOrderEvents & AllProductEvents)> = {
+  [K in T]: Omit<EventFrame, "type" | "data" | "status"> & { type: K; data: Named<EventData<K>> };
+}[T];
 
 /**
- * An event on an order's channel. Check `type` to narrow `data`.
+ * An event on an order's channel. Check `type` to narrow `data`. Types of the service's `EXTRA_EVENTS` arrive as well; see
+ * `ExtraOrderEvents`. With an exhaustive `switch`, add a `default` for those that your program does not know.
  * @example
  * if (event.type === "order_shipped") showTracking(event.data.tracking_number);
  */
-export type OrderEvent = EventOf<OrderEventType>;
+export type OrderEvent = EventOf<keyof AllOrderEvents>;
 
 /**
  * An event on the products channel. Check `type` to narrow `data`.
  * @example
  * if (event.type === "inventory_updated") showStock(event.data.product_id, event.data.new_quantity);
  */
-export type ProductEvent = EventOf<ProductEventType>;
+export type ProductEvent = EventOf<keyof AllProductEvents>;
 
 /**
  * The state of an order at position `seq` of `epoch`, from the first frame of a connection.

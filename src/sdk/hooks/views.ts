@@ -1,5 +1,5 @@
 import { statusChangeOf } from "../../protocol/status-change.ts";
-import type { OrderEvent, OrderSnapshot, Position, ProductEvent } from "../connection/types.ts";
+import type { OrderEvent, OrderSnapshot, Position, ProductEvent, ProductEventType } from "../connection/types.ts";
 
 /** The views that snapshots and events build up. Pure, and the same for React and Vue. */
 
@@ -68,16 +68,33 @@ export type ProductMap = ReadonlyMap<string, ProductView>;
 export function withProductEvents(products: ProductMap, events: readonly ProductEvent[]): ProductMap {
   const next = new Map(products);
   for (const event of events) {
-    const { timestamp: _, ...fields } = event.data;
-    const id = event.data.product_id;
-    const before = next.get(id);
+    const { product_id } = event.data;
+    const before = next.get(product_id);
     // Maps keep insertion order: the least recently changed products come first, and are dropped first.
-    next.delete(id);
-    next.set(id, { ...before, ...fields, isDeleted: event.type === "product_deleted", lastEvent: event });
+    next.delete(product_id);
+    next.set(product_id, { isDeleted: false, ...before, ...reportedBy(event), product_id, lastEvent: event });
   }
   for (const id of next.keys()) {
     if (next.size <= MAX_PRODUCTS) break;
     next.delete(id);
   }
   return next;
+}
+
+const REPORTING_TYPES: ReadonlySet<string> = new Set(
+  Object.keys({
+    product_created: true,
+    product_updated: true,
+    product_deleted: true,
+    inventory_updated: true,
+    price_updated: true,
+    product_status_changed: true,
+  } satisfies Record<ProductEventType, true>),
+);
+
+/** Returns what an event reports. Events of the shop's own report nothing: in them, `new_price` may mean anything. */
+function reportedBy(event: ProductEvent): Partial<ProductView> {
+  if (!REPORTING_TYPES.has(event.type)) return {};
+  const { timestamp: _, ...fields } = event.data;
+  return { ...fields, isDeleted: event.type === "product_deleted" };
 }

@@ -1,4 +1,4 @@
-import type { OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "../../protocol/event-data.ts";
+import type { AllOrderEvents, AllProductEvents } from "../../protocol/event-data.ts";
 import type { ChannelName } from "../../protocol/names.ts";
 import type { OrderRegistration, PublishResult, Queued as QueuedEvent } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
@@ -20,11 +20,15 @@ export interface OrderPublishOptions extends PublishOptions {
 /** An event for `publishBatch`. */
 export type BatchEvent =
   | {
-      [T in OrderEventType]: { channel: `order_${string}`; type: T; data: OrderEvents[T] } & OrderPublishOptions;
-    }[OrderEventType]
+      [T in keyof AllOrderEvents]: {
+        channel: `order_${string}`;
+        type: T;
+        data: AllOrderEvents[T];
+      } & OrderPublishOptions;
+    }[keyof AllOrderEvents]
   | {
-      [T in ProductEventType]: { channel: "products"; type: T; data: ProductEvents[T] } & PublishOptions;
-    }[ProductEventType];
+      [T in keyof AllProductEvents]: { channel: "products"; type: T; data: AllProductEvents[T] } & PublishOptions;
+    }[keyof AllProductEvents];
 
 /** An event that waits in Redis and is delivered from there. It has no position and no listeners yet. */
 export type Queued = QueuedEvent & { seq?: undefined; receivers?: undefined };
@@ -49,24 +53,24 @@ export interface Rejected {
 /** The interface of both publishers: over HTTP, and through the Redis stream. */
 export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
   /**
-   * Publishes an event to an order's listeners.
+   * Publishes an event to an order's listeners. Declare types of the service's `EXTRA_EVENTS` in `ExtraOrderEvents`.
    * @param orderId A UUID, in upper or lower case.
    * @throws {PublishError} when the event is refused, or cannot be published in time.
    */
-  publishOrderUpdate<T extends OrderEventType>(
+  publishOrderUpdate<T extends keyof AllOrderEvents>(
     orderId: string,
     type: T,
-    data: OrderEvents[T],
+    data: AllOrderEvents[T],
     options?: OrderPublishOptions,
   ): Promise<Answer>;
 
   /**
-   * Publishes an event to the products' listeners.
+   * Publishes an event to the products' listeners. Declare types of `EXTRA_EVENTS` in `ExtraProductEvents`.
    * @throws {PublishError} when the event is refused, or cannot be published in time.
    */
-  publishProductUpdate<T extends ProductEventType>(
+  publishProductUpdate<T extends keyof AllProductEvents>(
     type: T,
-    data: ProductEvents[T],
+    data: AllProductEvents[T],
     options?: PublishOptions,
   ): Promise<Answer>;
 

@@ -11,6 +11,8 @@ import { eventJson, isAnswer } from "./wire.ts";
 
 export type {
   EventType,
+  ExtraOrderEvents,
+  ExtraProductEvents,
   OrderEvents,
   OrderEventType,
   ProductEvents,

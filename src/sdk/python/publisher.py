@@ -165,8 +165,8 @@ class Tidings:
         """Publishes an event to an order's listeners.
 
         order_id    the order's UUID
-        event_type  ``order_status_changed``, ``payment_status_changed``, ``order_shipped``, ``order_delivered`` or
-                    ``order_cancelled``
+        event_type  ``order_created``, ``order_status_changed``, ``payment_status_changed``, ``order_shipped``,
+                    ``order_delivered``, ``order_cancelled``, or a type of the service's EXTRA_EVENTS
         id          the event's id; the service applies each id once; default: a new UUID
         version     an integer that grows per order; unless it exceeds the last one applied, the event is ``stale``
         order       registers the order in the same call: ``{"user_id", "status", "payment_status"}``
@@ -186,7 +186,7 @@ class Tidings:
         """Publishes an event to the products' listeners. ``data`` needs a ``product_id``.
 
         event_type  ``product_created``, ``product_updated``, ``product_deleted``, ``inventory_updated``,
-                    ``price_updated`` or ``product_status_changed``
+                    ``price_updated``, ``product_status_changed``, or a type of the service's EXTRA_EVENTS
         Raises PublishError when the event is refused, or cannot be published in time.
         """
         event = _event(event_type, data, id=id, version=version)

@@ -30,6 +30,18 @@ connectProducts({
   getToken,
   // @ts-expect-error products have no order events
   onEvent: (event) => event.type === "order_shipped",
+});
+declare module "tidings/client" {
+  interface ExtraOrderEvents { order_refunded: { amount: number } }
+}
+connectOrder("id", {
+  getToken,
+  onEvent(event) {
+    if (event.type === "order_refunded") (event.data.amount satisfies number, event.data.order_id satisfies string);
+    if (event.type === "order_shipped") event.data.carrier satisfies string | null | undefined;
+    // @ts-expect-error a type that nothing declares
+    return event.type === "order_eaten";
+  },
 });`,
   "tidings/client/tabs": `
 import { connectOrder } from "tidings/client";
@@ -53,6 +65,15 @@ export const answer: Promise<PublishAnswer> = publisher.publishOrderUpdate("id",
 export const queued = createStreamPublisher({ redis: { command: async () => null } });
 // @ts-expect-error a price is a number
 void publisher.publishProductUpdate("price_updated", { product_id: "p", new_price: "9.99" });
+declare module "tidings/publisher" {
+  interface ExtraProductEvents { stock_reserved: { quantity: number } }
+}
+void publisher.publishProductUpdate("stock_reserved", { product_id: "p", quantity: 1, warehouse: "A" });
+void publisher.publishBatch([{ channel: "products", type: "stock_reserved", data: { product_id: "p", quantity: 1 } }]);
+// @ts-expect-error a product event needs a product_id
+void publisher.publishProductUpdate("stock_reserved", { quantity: 1 });
+// @ts-expect-error a type that nothing declares
+void publisher.publishProductUpdate("stock_eaten", { product_id: "p" });
 export const isOurs = (error: unknown) => error instanceof PublishError && error.ids.length > 0;`,
 };
 

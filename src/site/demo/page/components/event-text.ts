@@ -29,7 +29,14 @@ export function eventText(event: OrderEvent | ProductEvent): string {
       return `${productName(event.data)}: price is ${event.data.new_price}${was(event.data.old_price)}`;
     case "product_status_changed":
       return `${productName(event.data)}: status is ${event.data.new_status}${was(event.data.old_status)}`;
+    default:
+      return shopText(event);
   }
+}
+
+/** Describes an event that the shop declared in `EXTRA_EVENTS`: `order_refunded` is "Order refunded". */
+function shopText({ type }: { type: string }): string {
+  return (type.charAt(0).toUpperCase() + type.slice(1)).replaceAll("_", " ");
 }
 
 const productName = (data: { product_id: string; sku?: unknown; name?: unknown }) =>
