@@ -8,6 +8,9 @@ import type { AckRequestFrame } from "../../src/protocol/frames.ts";
  * needs, on plain TCP, so that the client is much faster than the server.
  */
 
+/** Concurrent handshakes and, where publishing alone is measured, publishes. */
+export const CALLS_AT_ONCE = 32;
+
 const OPCODE_TEXT = 1;
 const OPCODE_CLOSE = 8;
 /** The longest frame header without a mask: 2 bytes and a 64-bit length. */
@@ -183,15 +186,4 @@ export async function call(url: string, { method, path, headers = {}, body = "" 
   );
   outgoing.on("error", reject).end(body);
   return promise;
-}
-
-/** Runs `work` for 0 … `count` − 1, at most `concurrency` at a time. @returns The results in order. */
-export async function inParallel<T>(count: number, concurrency: number, work: (i: number) => Promise<T>): Promise<T[]> {
-  const results = new Array<T>(count);
-  let next = 0;
-  const lane = async () => {
-    for (let i = next++; i < count; i = next++) results[i] = await work(i);
-  };
-  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, lane));
-  return results;
 }

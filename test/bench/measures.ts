@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
-import * as z from "zod";
-import { CountingSocket, inParallel } from "./load-client.ts";
-import { PUBLISHES_AT_ONCE, type Target } from "./targets.ts";
+import pMap from "p-map";
+import { type Listeners, listen, openSockets } from "./listeners.ts";
+import { CALLS_AT_ONCE, type CountingSocket } from "./load-client.ts";
+import { type BenchChannel, PUBLISHES_AT_ONCE, type Target } from "./targets.ts";
 
 /** The measurements, one round at a time, so that targets can take turns. */
 
 export interface Round {
-  /** Deliveries or connections per second, or milliseconds. */
+  /** Operations per second, or milliseconds. */
   value: number;
   /** Processor time of the server per operation, in microseconds; null where the system does not report it. */
   serverMicros: number | null;
@@ -19,10 +20,6 @@ export interface Measure {
   close(): Promise<void>;
 }
 
-const HANDSHAKES_AT_ONCE = 32;
-/** Frames that have not arrived by then are lost. */
-const DELIVERY_TIMEOUT_MS = 60_000;
-
 interface Load {
   sockets: number;
   events: number;
@@ -31,15 +28,18 @@ interface Load {
 /** Measures deliveries/s to many sockets, with single publishes, from the first publish to the last frame. */
 export async function measureFanOut(target: Target, load: Load): Promise<Measure> {
   const channel = await target.openChannel(load.sockets);
-  const publish = (first: number, count: number) =>
-    inParallel(count, PUBLISHES_AT_ONCE, (i) => channel.publish(first + i));
-  return measureDeliveries(target, load, await listen(target, channel.socketPaths), publish);
+  return measureDeliveries(target, load, await listen(target, channel.socketPaths), oneByOne(channel));
 }
 
 /** Measures the same with the fastest way of publishing that the target has. */
 export async function measureBurst(target: Target, load: Load): Promise<Measure> {
-  const { socketPaths, burstSubprotocol, burst } = await target.openChannel(load.sockets);
+  const channel = await target.openChannel(load.sockets);
+  const { socketPaths, burstSubprotocol, burst = oneByOne(channel) } = channel;
   return measureDeliveries(target, load, await listen(target, socketPaths, burstSubprotocol), burst);
+}
+
+function oneByOne({ publish }: BenchChannel, concurrency = PUBLISHES_AT_ONCE) {
+  return (first: number, count: number) => pMap(Array(count).keys(), (i) => publish(first + i), { concurrency });
 }
 
 function measureDeliveries(
@@ -70,98 +70,63 @@ export async function measureConnections(target: Target, sizes: { connections: n
   return { round, close: async () => {} };
 }
 
+/** Measures publishes/s on a channel without listeners. */
+export async function measurePublishes(target: Target, { events }: { events: number }): Promise<Measure> {
+  const publish = oneByOne(await target.openChannel(0), CALLS_AT_ONCE);
+  let first = 1;
+  const round = async () => {
+    const { value: seconds, ...busy } = await timed(target, events, () => publish(first, events));
+    first += events;
+    return { ...busy, value: events / seconds };
+  };
+  return { round, close: async () => {} };
+}
+
+/**
+ * Measures milliseconds from a publish to its answer, on a channel whose listeners all filter its events out: the median
+ * of a round.
+ */
+export async function measureUnwanted(
+  target: Target,
+  { listeners, samples }: { listeners: number; samples: number },
+): Promise<Measure> {
+  const channel = await target.openChannel(listeners);
+  const sockets = await openSockets(target, channel.socketPaths);
+  let seq = 0;
+  const round = () =>
+    medianOf(target, samples, async () => {
+      const start = performance.now();
+      await channel.publish(++seq);
+      return performance.now() - start;
+    });
+  const close = async () => {
+    if (sockets.some(({ messages }) => messages !== 1)) throw new Error("a listener received an event that it filters");
+    await Promise.all(sockets.map((socket) => socket.close()));
+  };
+  return { round, close };
+}
+
 /** Measures milliseconds from a publish to its frame at the only listener: the median of a round. */
 export async function measureLatency(target: Target, sizes: { samples: number }): Promise<Measure> {
   const channel = await target.openChannel(1);
   const listeners = await listen(target, channel.socketPaths);
-  const round = async () => {
-    const samples: number[] = [];
-    const { serverMicros, clientBusy } = await timed(target, sizes.samples, async () => {
-      for (let i = 0; i < sizes.samples; i++) samples.push(await listeners.receive(1, (seq) => channel.publish(seq)));
-    });
-    return { serverMicros, clientBusy, value: median(samples) };
-  };
+  const round = () => medianOf(target, sizes.samples, () => listeners.receive(1, channel.publish));
   return { round, close: listeners.close };
+}
+
+/** Runs `sample` so many times, one at a time. @returns A round with the median of the results. */
+async function medianOf(target: Target, samples: number, sample: () => Promise<number>): Promise<Round> {
+  const values: number[] = [];
+  const round = await timed(target, samples, async () => {
+    while (values.length < samples) values.push(await sample());
+  });
+  return { ...round, value: median(values) };
 }
 
 export function median(values: number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
   return sorted.length % 2 === 1 ? Number(sorted[middle]) : (Number(sorted[middle - 1]) + Number(sorted[middle])) / 2;
-}
-
-interface Listeners {
-  /**
-   * Publishes events and waits until every socket has received all of them.
-   * @param publish Takes the first event's `seq` and the number of events.
-   * @returns Milliseconds from the first publish to the last message.
-   * @throws when a socket misses an event, or receives one twice or out of order.
-   */
-  receive(count: number, publish: (first: number, count: number) => Promise<unknown>): Promise<number>;
-  close(): Promise<void>;
-}
-
-const numbered = z.object({ seq: z.int() });
-const framesOf = (text: string) => z.array(numbered).parse([JSON.parse(text)].flat());
-
-/** Opens sockets on a new channel. The first one parses its messages; the others must receive as many bytes. */
-async function listen(target: Target, paths: string[], subprotocol?: string): Promise<Listeners> {
-  const sockets = await openSockets(target, paths, subprotocol);
-  const [reader] = sockets;
-  if (!reader) throw new Error("there are no listeners");
-  let seq = 0;
-  /** Received messages, and the expected total, which is known when the first socket has all of them. */
-  let received = 0;
-  let expected = Number.NaN;
-  let last = 0;
-  let done = Promise.withResolvers<number>();
-
-  reader.onText = (text) => {
-    for (const frame of framesOf(text)) {
-      if (frame.seq !== seq + 1) done.reject(new Error(`event ${frame.seq} arrived after ${seq}`));
-      seq = frame.seq;
-    }
-    if (seq === last) expected = (reader.messages - 1) * sockets.length;
-  };
-  for (const socket of sockets) {
-    socket.onMessage = () => {
-      if (++received === expected) done.resolve(performance.now());
-    };
-  }
-  const check = () => {
-    for (const [i, { messages, bytes }] of sockets.entries()) {
-      if (messages !== reader.messages || bytes !== reader.bytes)
-        throw new Error(
-          `socket ${i} has ${bytes} bytes in ${messages} messages, not ${reader.bytes} in ${reader.messages}`,
-        );
-    }
-  };
-
-  return {
-    async receive(count, publish) {
-      const first = last + 1;
-      last += count;
-      expected = Number.NaN;
-      done = Promise.withResolvers<number>();
-      const lost = () =>
-        done.reject(new Error(`not all of ${count} events arrived at all of ${sockets.length} sockets`));
-      const timer = setTimeout(lost, DELIVERY_TIMEOUT_MS);
-      const start = performance.now();
-      const [end] = await Promise.all([done.promise, publish(first, count)]).finally(() => clearTimeout(timer));
-      check();
-      return end - start;
-    },
-    async close() {
-      check();
-      await Promise.all(sockets.map((socket) => socket.close()));
-    },
-  };
-}
-
-async function openSockets(target: Target, paths: string[], subprotocol?: string): Promise<CountingSocket[]> {
-  return inParallel(paths.length, HANDSHAKES_AT_ONCE, (i) =>
-    CountingSocket.open(target.url, paths[i] ?? "/", subprotocol),
-  );
 }
 
 /** Runs `work`. @returns The seconds it took, and the processor use of server and client. */
