@@ -5,10 +5,9 @@ import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import { publishPath } from "../protocol/paths.ts";
 import type { PublishResult } from "../protocol/publish.ts";
 import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL } from "../protocol/stream.ts";
-import { encode } from "../sdk/publisher/encode.ts";
-import { PublishError } from "../sdk/publisher/publish-error.ts";
 import { type ChannelRef, channelArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
+import { parseJsonInput } from "./shared/json-input.ts";
 import { wholeNumber, withCommonOptions } from "./shared/options.ts";
 import { ServiceClient } from "./shared/service.ts";
 import { type CommonOptions, publishKey, redisStream, redisTarget, serviceUrl } from "./shared/settings.ts";
@@ -106,7 +105,7 @@ async function publishViaRedis(
   };
   // Loading the Redis clients takes a tenth of a second, which other commands need not spend.
   const { addEntry } = await import("./redis/add-entry.ts");
-  const added = await addEntry(redisTarget(terminal), { stream, fields, doorbell: DOORBELL });
+  const added = await addEntry(redisTarget(terminal), stream, fields);
   if (options.json) {
     const result = { id, channel: channel.name, stream, entry_id: added.id, doorbell_heard_by: added.heardBy };
     return terminal.out(JSON.stringify(result));
@@ -136,15 +135,10 @@ async function readData(text: string, terminal: Terminal): Promise<unknown> {
   const json = text === "-" ? await terminal.readInput() : text;
   const from = text === "-" ? "Standard input" : "The data";
   try {
-    const data: unknown = JSON.parse(json);
-    // Numbers that JavaScript reads as others, such as 1e999.
-    encode(data, "data");
-    return data;
+    return parseJsonInput(json, "data");
   } catch (error) {
-    if (error instanceof PublishError) throw usageError(`${from} cannot be sent. ${error.message}.`);
-    throw usageError(
-      `${from} is not JSON: ${error instanceof Error ? error.message : error}. Quote it: '{"name":"value"}'.`,
-    );
+    if (!(error instanceof SyntaxError)) throw error;
+    throw usageError(`${from} is not JSON: ${error.message}. Quote it: '{"name":"value"}'.`);
   }
 }
 

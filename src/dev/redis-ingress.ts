@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { openConnection, reasonFor } from "../cli/redis/connection.ts";
+import { openConnection, REDIS_TIMEOUT_MS } from "../cli/redis/connection.ts";
 import { DEFAULT_REDIS_URL, redisUrlOf, shownRedisUrl } from "../cli/redis/url.ts";
+import { connectionFailure } from "../cli/shared/connection-failure.ts";
 import { DEV_VARS_FILE, readDevVars } from "../cli/shared/dev-vars.ts";
 import type { Terminal } from "../cli/shared/terminal.ts";
 import { startBridge } from "./bridge/bridge.ts";
@@ -61,7 +62,7 @@ async function whyUnavailable(redisUrl: string): Promise<string | null> {
     const [reply] = await connection.run([["PING"]]);
     return reply instanceof Error ? reply.message : null;
   } catch (error) {
-    return reasonFor(error);
+    return connectionFailure(error, REDIS_TIMEOUT_MS);
   } finally {
     connection.close();
   }

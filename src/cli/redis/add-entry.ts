@@ -1,32 +1,38 @@
-import { CommandError } from "../shared/command-error.ts";
+import { DOORBELL } from "../../protocol/stream.ts";
+import { CommandError, EXIT } from "../shared/command-error.ts";
 import type { RedisTarget } from "../shared/settings.ts";
-import { openConnection, reasonFor } from "./connection.ts";
-import { type AddedEntry, type NewEntry, refused, unreachableRedis } from "./entry.ts";
-import { addThroughUpstash } from "./upstash.ts";
-import { shownRedisUrl } from "./url.ts";
+import { openSession, refusedByRedis } from "./session.ts";
 
-/**
- * Adds an entry to a stream and rings the doorbell. Never retries, because a retry could write the entry twice.
- * @throws {CommandError} when Redis refuses the entry or cannot be reached.
- */
-export function addEntry(target: RedisTarget, entry: NewEntry): Promise<AddedEntry> {
-  return target.kind === "upstash" ? addThroughUpstash(target, entry) : addThroughRedis(target.url, entry);
+export interface AddedEntry {
+  /** The entry's id in the stream. */
+  id: string;
+  /** How many subscribers the doorbell had; null when the message failed. */
+  heardBy: number | null;
 }
 
-async function addThroughRedis(redisUrl: string, entry: NewEntry): Promise<AddedEntry> {
-  const connection = openConnection(redisUrl);
+/**
+ * Adds an event to a stream and rings the doorbell. Never retries, because a retry could write the entry twice.
+ * @param fields Including the event's `id`, by which the service recognises an event that was written twice.
+ * @throws {CommandError} when Redis refuses the entry or cannot be reached.
+ */
+export async function addEntry(
+  target: RedisTarget,
+  stream: string,
+  fields: Record<string, string> & { id: string },
+): Promise<AddedEntry> {
+  const session = openSession(target);
   try {
-    const [id, heardBy] = await connection.run([
-      ["XADD", entry.stream, "*", ...Object.entries(entry.fields).flat()],
-      ["PUBLISH", entry.doorbell, "1"],
+    const [id, heardBy] = await session.run([
+      ["XADD", stream, "*", ...Object.entries(fields).flat()],
+      ["PUBLISH", DOORBELL, "1"],
     ]);
-    if (id instanceof Error) throw refused(id.message);
+    if (id instanceof Error) throw refusedByRedis(id.message);
     return { id: String(id), heardBy: typeof heardBy === "number" ? heardBy : null };
   } catch (error) {
-    if (error instanceof CommandError) throw error;
-    const remedy = "Start a Redis there, or set REDIS_URL to the address of yours";
-    throw unreachableRedis(shownRedisUrl(redisUrl), reasonFor(error), remedy, entry);
+    if (!(error instanceof CommandError) || error.exitCode !== EXIT.unreachable) throw error;
+    const remedy = `The event may have been written; \`--id ${fields.id}\` makes it safe to publish it again.`;
+    throw new CommandError(EXIT.unreachable, `${error.message} ${remedy}`, { id: fields.id });
   } finally {
-    connection.close();
+    session.close();
   }
 }

@@ -81,7 +81,7 @@ export function openConnection(redisUrl: string): RedisConnection {
 /** Runs work that has to finish within two seconds. @throws {RedisUnavailable} with the reason as its cause. */
 export async function inTime<T>(work: () => Promise<T>): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${REDIS_TIMEOUT_MS} ms`)), REDIS_TIMEOUT_MS);
+  const timer = setTimeout(() => reject(new DOMException("no answer in time", "TimeoutError")), REDIS_TIMEOUT_MS);
   try {
     return await Promise.race([work(), timeout]);
   } catch (cause) {
@@ -89,12 +89,4 @@ export async function inTime<T>(work: () => Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Returns why a connection failed, in the words of the system or of Redis. */
-export function reasonFor(error: unknown): string {
-  const cause = error instanceof RedisUnavailable ? error.cause : error;
-  // Connecting to a host with several addresses fails with an AggregateError, which has no message.
-  const first = cause instanceof AggregateError ? cause.errors[0] : cause;
-  return first instanceof Error ? first.message : String(first);
 }

@@ -2,8 +2,9 @@ import { ErrorReply } from "@redis/client";
 import { Redis } from "@upstash/redis";
 import * as z from "zod";
 import { CommandError, EXIT } from "../shared/command-error.ts";
+import { connectionFailure } from "../shared/connection-failure.ts";
 import type { RedisTarget } from "../shared/settings.ts";
-import { openConnection, type RedisCommand, type Reply, reasonFor } from "./connection.ts";
+import { openConnection, REDIS_TIMEOUT_MS, type RedisCommand, type Reply } from "./connection.ts";
 import { shownRedisUrl } from "./url.ts";
 
 /** A series of commands to one Redis, whichever protocol it speaks. */
@@ -28,7 +29,12 @@ function redisSession(url: string): RedisSession {
       try {
         return (await connection.run(commands)).map(replyText);
       } catch (error) {
-        throw redisUnreachable(shownRedisUrl(url), reasonFor(error), "Start a Redis there, or set REDIS_URL");
+        const reason = connectionFailure(error, REDIS_TIMEOUT_MS);
+        throw redisUnreachable(
+          shownRedisUrl(url),
+          reason,
+          "Start a Redis there, or set REDIS_URL to the address of yours",
+        );
       }
     },
     close: () => connection.close(),
@@ -42,7 +48,7 @@ function replyText(reply: Reply): unknown {
 }
 
 const TIMEOUT_MS = 10_000;
-const replies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
+const upstashReplies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
 
 /** The library, with pipelines of any commands. */
 class UpstashLibrary extends Redis {
@@ -57,29 +63,41 @@ function upstashSession({ url, token }: Extract<RedisTarget, { kind: "upstash" }
     token: token.value,
     automaticDeserialization: false,
     enableTelemetry: false,
+    // `retry: false` would still try twice.
     retry: { retries: 0 },
+    // Given an AbortSignal itself instead of a function, the library would return "Aborted" as a result.
     signal: () => AbortSignal.timeout(TIMEOUT_MS),
   });
+  const settings = `${url.source} and ${token.source}`;
   return {
     async run(commands) {
       try {
-        const parsed = replies.parse(await redis.pipelined(commands));
-        return parsed.map(({ result, error }) => (error === undefined ? result : new Error(error)));
+        const replies = upstashReplies.parse(await redis.pipelined(commands));
+        return replies.map(({ result, error }) => (error === undefined ? result : new Error(error)));
       } catch (error) {
-        // The library's messages contain the commands.
-        const { name, message } = error instanceof Error ? error : new Error(String(error));
-        const reply = message.split(", command was:")[0] ?? "";
-        if (name === "UpstashError" && /unauthorized|WRONGPASS|NOPERM/i.test(reply)) {
-          throw new CommandError(EXIT.failed, `Redis refused it: ${reply}. Check ${url.source} and ${token.source}.`);
-        }
-        const reason = name === "UpstashError" ? reply : name;
-        throw redisUnreachable(url.value, reason, `Check ${url.source} and ${token.source}`);
+        throw upstashFailure(error, url.value, settings);
       }
     },
     close: () => {},
   };
 }
 
+/** Maps the library's errors. Their messages may contain the whole command, or an HTML page in place of an answer. */
+function upstashFailure(error: unknown, url: string, settings: string): CommandError {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  if (name !== "UpstashError") {
+    const isForeign = error instanceof z.ZodError || name === "UpstashJSONParseError";
+    const reason = isForeign ? "the answer is not Upstash's" : connectionFailure(error, TIMEOUT_MS);
+    return redisUnreachable(url, reason, `Check ${settings}`);
+  }
+  const reply = message.split(", command was:")[0] ?? "";
+  if (/unauthorized|WRONGPASS|NOPERM/i.test(reply)) return refusedByRedis(`${reply}. Check ${settings}.`);
+  // Redis' own errors begin with a word in capitals.
+  return /^[A-Z]{3,}\b/.test(reply) ? refusedByRedis(reply) : redisUnreachable(url, reply, `Check ${settings}`);
+}
+
 function redisUnreachable(url: string, reason: string, remedy: string): CommandError {
   return new CommandError(EXIT.unreachable, `Cannot reach Redis at ${url}: ${reason}. ${remedy}.`);
 }
+
+export const refusedByRedis = (message: string) => new CommandError(EXIT.failed, `Redis refused it: ${message}`);

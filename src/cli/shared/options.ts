@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { EXIT_CODES_HELP } from "./command-error.ts";
+import { parseJsonInput } from "./json-input.ts";
 import { DEFAULT_URL } from "./settings.ts";
 
 /** Adds the options that every command takes, and its examples and exit codes to the help. */
@@ -36,13 +37,15 @@ export function decimalNumber(min: number, max: number): (text: string) => numbe
 export function claimOption(text: string, previous: Record<string, unknown> = {}): Record<string, unknown> {
   const equals = text.indexOf("=");
   if (equals < 1) throw new InvalidArgumentError("It must be name=value.");
-  return { ...previous, [text.slice(0, equals)]: jsonOrText(text.slice(equals + 1)) };
+  const name = text.slice(0, equals);
+  return { ...previous, [name]: jsonOrText(text.slice(equals + 1), name) };
 }
 
-function jsonOrText(text: string): unknown {
+function jsonOrText(text: string, name: string): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
-    return text;
+    return parseJsonInput(text, name);
+  } catch (error) {
+    if (error instanceof SyntaxError) return text;
+    throw error;
   }
 }

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { CommandError, EXIT } from "./command-error.ts";
+import { connectionFailure } from "./connection-failure.ts";
 import type { Setting } from "./settings.ts";
 
 const TIMEOUT_MS = 15_000;
@@ -97,15 +98,6 @@ function describeProblem({ status, body }: Answer): string {
 function unreachable(url: string, error: unknown): CommandError {
   return new CommandError(
     EXIT.unreachable,
-    `Cannot reach ${url}: ${fetchFailure(error)}. Start the service with \`npm run dev\`, or set its address with --url or TIDINGS_URL.`,
+    `Cannot reach ${url}: ${connectionFailure(error, TIMEOUT_MS)}. Start the service with \`npm run dev\`, or set its address with --url or TIDINGS_URL.`,
   );
-}
-
-function fetchFailure(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.name === "TimeoutError") return `no answer within ${TIMEOUT_MS / 1000} s`;
-  // `fetch` only says "fetch failed". The reason is its cause: for a host with several addresses, an AggregateError
-  // without a message.
-  const cause = error.cause instanceof AggregateError ? error.cause.errors[0] : error.cause;
-  return cause instanceof Error ? cause.message : error.message;
 }
