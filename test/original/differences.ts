@@ -36,6 +36,48 @@ export const DIFFERENCES = {
     tidings: "is refused with 4005",
     why: "the client would receive other events than it asked for",
   },
+  token_end: {
+    what: "a token that ends while its client listens",
+    original: "keeps its connection",
+    tidings: "is closed with 4001",
+    why: "a user who signed out or lost access must not listen for days; send `authenticate` with a new token, or use the SDK",
+  },
+  connections: {
+    what: "more sockets of one user in one channel than `MAX_CONNECTIONS_PER_USER` (20)",
+    original: "are all served",
+    tidings: "are refused with 4110",
+    why: "a page that leaks sockets must not crowd out others",
+  },
+  state: {
+    what: "an order that changed without an event",
+    original: "is read from the database at each connection",
+    tidings: "is as its last event or `PUT` left it; `ORDERS_API_URL` is asked for unknown orders only",
+    why: "the first frame must fit the events after it; publish each change, or send it as `PUT`",
+  },
+  order_id: {
+    what: "`order_id` in an order event's `data`",
+    original: "is missing if the publisher left it out",
+    tidings: "is added",
+    why: "pages may rely on it",
+  },
+  event_types: {
+    what: "an event type outside the catalogue",
+    original: "is sent",
+    tidings: "is refused",
+    why: "a typing error would go unnoticed",
+  },
+  event_data: {
+    what: "an event without a field that its type needs, such as `new_price`",
+    original: "is sent",
+    tidings: "is refused",
+    why: "pages would show `undefined`",
+  },
+  event_size: {
+    what: "an event of more than 64 KB",
+    original: "is sent",
+    tidings: "is refused",
+    why: "one event must not delay a channel's others",
+  },
   health_details: {
     what: "order ids in health",
     original: "are shown to everyone",

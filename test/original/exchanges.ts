@@ -1,3 +1,4 @@
+import { EVENTS } from "../../src/protocol/events.ts";
 import type { DifferenceName } from "./differences.ts";
 import { ORDER } from "./side-by-side.ts";
 
@@ -5,19 +6,29 @@ import { ORDER } from "./side-by-side.ts";
 
 const UNKNOWN_ORDER = "00000000-0000-4000-8000-000000000000";
 
-/** What a client receives: parsed messages, where they are JSON, and the close code, if the service closes. */
-export interface Received {
-  messages?: unknown[];
-  code?: number;
-}
-
-/** An outcome, and the deliberate difference, if Tidings has another one. */
-interface Outcome<T> {
+/** What happens with the original service, and with Tidings where that is a deliberate difference. */
+export interface Outcome<T> {
   received: T;
   differs?: { as: DifferenceName; received: T };
 }
 
-export type Token = "owner" | "customer" | "admin" | "garbage" | "forged" | "expired" | "anonymous" | "endless";
+/** What a client receives: its messages, parsed where they are JSON, and the code if the service closes the socket. */
+export interface Received {
+  messages: unknown[];
+  code: number | null;
+}
+
+/** Tokens of alice, of bob, of an admin, and such as no service should accept. */
+export type Token =
+  | "owner"
+  | "ending"
+  | "customer"
+  | "admin"
+  | "garbage"
+  | "forged"
+  | "expired"
+  | "anonymous"
+  | "endless";
 
 export interface SocketRequest {
   path: string;
@@ -31,70 +42,72 @@ export interface SocketExchange extends SocketRequest, Outcome<Received> {
   name: string;
 }
 
-const order = {
+const refused = (code: number): Received => ({ messages: [], code });
+const receives = (...messages: unknown[]): Received => ({ messages, code: null });
+const ORDER_OPENS = {
   type: "connection_established",
   data: { order_id: ORDER, current_status: "pending", payment_status: "pending" },
 };
-const products = { type: "connection_established", data: { channel: "products" } };
-const owner = { path: `orders/${ORDER}`, token: "owner" } satisfies SocketRequest;
-const customer = { path: "products", token: "customer" } satisfies SocketRequest;
+const PRODUCTS_OPEN = { type: "connection_established", data: { channel: "products" } };
+export const OWNER = { path: `orders/${ORDER}`, token: "owner" } satisfies SocketRequest;
+export const CUSTOMER = { path: "products", token: "customer" } satisfies SocketRequest;
 
 export const SOCKET_EXCHANGES: SocketExchange[] = [
-  { name: "no token", path: `orders/${ORDER}`, received: { code: 4001 } },
-  { name: "no token, for products", path: "products", received: { code: 4001 } },
-  { name: "a token that is none", ...owner, token: "garbage", received: { code: 4001 } },
-  { name: "a token signed with another secret", ...owner, token: "forged", received: { code: 4001 } },
-  { name: "an expired token", ...owner, token: "expired", received: { code: 4001 } },
-  { name: "a token without a user", ...owner, token: "anonymous", received: { code: 4001 } },
+  { name: "no token", path: `orders/${ORDER}`, received: refused(4001) },
+  { name: "no token, for products", path: "products", received: refused(4001) },
+  { name: "a token that is none", ...OWNER, token: "garbage", received: refused(4001) },
+  { name: "a token signed with another secret", ...OWNER, token: "forged", received: refused(4001) },
+  { name: "an expired token", ...OWNER, token: "expired", received: refused(4001) },
+  { name: "a token without a user", ...OWNER, token: "anonymous", received: refused(4001) },
   {
     name: "a token without an end",
-    ...owner,
+    ...OWNER,
     token: "endless",
-    received: { messages: [order] },
-    differs: { as: "token_without_end", received: { code: 4001 } },
+    received: receives(ORDER_OPENS),
+    differs: { as: "token_without_end", received: refused(4001) },
   },
-  { name: "a bad token and a bad order id", path: "orders/1", token: "garbage", received: { code: 4001 } },
-  { name: "an order id that is not a UUID", path: "orders/1", token: "owner", received: { code: 4000 } },
+  { name: "a bad token and a bad order id", path: "orders/1", token: "garbage", received: refused(4001) },
+  { name: "an order id that is not a UUID", path: "orders/1", token: "owner", received: refused(4000) },
   {
     name: "an order id without hyphens",
-    ...owner,
+    ...OWNER,
     path: `orders/${ORDER.replaceAll("-", "")}`,
-    received: { messages: [order] },
-    differs: { as: "uuid_forms", received: { code: 4000 } },
+    received: receives(ORDER_OPENS),
+    differs: { as: "uuid_forms", received: refused(4000) },
   },
   {
     name: "an order id in upper case",
-    ...owner,
+    ...OWNER,
     path: `orders/${ORDER.toUpperCase()}`,
-    received: { messages: [order] },
+    received: receives(ORDER_OPENS),
   },
-  { name: "an unknown order", ...owner, path: `orders/${UNKNOWN_ORDER}`, received: { code: 4004 } },
-  { name: "an unknown order, for an admin", path: `orders/${UNKNOWN_ORDER}`, token: "admin", received: { code: 4004 } },
-  { name: "another customer's order", ...owner, token: "customer", received: { code: 4003 } },
-  { name: "the owner's order", ...owner, received: { messages: [order] } },
-  { name: "any order, for an admin", ...owner, token: "admin", received: { messages: [order] } },
-  { name: "products", ...customer, received: { messages: [products] } },
-  { name: "a ping", ...owner, send: ["ping"], received: { messages: [order, "pong"] } },
-  { name: "a ping for products", ...customer, send: ["ping"], received: { messages: [products, "pong"] } },
+  { name: "an unknown order", ...OWNER, path: `orders/${UNKNOWN_ORDER}`, received: refused(4004) },
+  { name: "an unknown order, for an admin", path: `orders/${UNKNOWN_ORDER}`, token: "admin", received: refused(4004) },
+  { name: "another customer's order", ...OWNER, token: "customer", received: refused(4003) },
+  { name: "the owner's order", ...OWNER, received: receives(ORDER_OPENS) },
+  { name: "any order, for an admin", ...OWNER, token: "admin", received: receives(ORDER_OPENS) },
+  { name: "products", ...CUSTOMER, received: receives(PRODUCTS_OPEN) },
+  { name: "a ping", ...OWNER, send: ["ping"], received: receives(ORDER_OPENS, "pong") },
+  { name: "a ping for products", ...CUSTOMER, send: ["ping"], received: receives(PRODUCTS_OPEN, "pong") },
   {
     name: "a page of a listed origin",
-    ...customer,
+    ...CUSTOMER,
     origin: "https://shop.example",
-    received: { messages: [products] },
+    received: receives(PRODUCTS_OPEN),
   },
   {
     name: "a page of another origin",
-    ...customer,
+    ...CUSTOMER,
     origin: "https://evil.example",
-    received: { messages: [products] },
-    differs: { as: "foreign_origin", received: { code: 4003 } },
+    received: receives(PRODUCTS_OPEN),
+    differs: { as: "foreign_origin", received: refused(4003) },
   },
   {
     name: "a malformed subscribe message",
-    ...customer,
+    ...CUSTOMER,
     send: ['{"type":"subscribe","product_ids":"p-1"}'],
-    received: { messages: [products] },
-    differs: { as: "client_messages", received: { messages: [products], code: 4005 } },
+    received: receives(PRODUCTS_OPEN),
+    differs: { as: "client_messages", received: { messages: [PRODUCTS_OPEN], code: 4005 } },
   },
 ];
 
@@ -119,17 +132,11 @@ const healthOf = (channel_details: Record<string, number>) => ({
 export const HTTP_EXCHANGES: HttpExchange[] = [
   { name: "health without listeners", path: "ws/health", listeners: [], received: healthOf({}) },
   {
-    name: "health with listeners of products",
+    name: "health with listeners",
     path: "ws/health",
-    listeners: [customer, customer],
-    received: healthOf({ products: 2 }),
-  },
-  {
-    name: "health with listeners of an order",
-    path: "ws/health",
-    listeners: [owner, owner],
-    received: healthOf({ [`order_${ORDER}`]: 2 }),
-    differs: { as: "health_details", received: healthOf({ orders: 2 }) },
+    listeners: [OWNER, OWNER, CUSTOMER],
+    received: healthOf({ [`order_${ORDER}`]: 2, products: 1 }),
+    differs: { as: "health_details", received: healthOf({ orders: 2, products: 1 }) },
   },
   {
     name: "a request without an upgrade",
@@ -138,4 +145,56 @@ export const HTTP_EXCHANGES: HttpExchange[] = [
     received: { status: 404 },
     differs: { as: "plain_request", received: { status: 426 } },
   },
+];
+
+export interface EventFrame {
+  type: string;
+  data: Record<string, unknown>;
+}
+
+/** An event that a publisher of the original sends, and the frames that its channel's listeners receive. */
+export interface EventExchange extends EventFrame, Outcome<EventFrame[]> {
+  name: string;
+  channel: "order" | "products";
+}
+
+type PublishedEvent = Omit<EventExchange, keyof Outcome<unknown>>;
+const passesThrough = (event: PublishedEvent): EventExchange => ({ ...event, received: [event] });
+const isRefused = (as: DifferenceName, event: PublishedEvent): EventExchange => ({
+  ...passesThrough(event),
+  differs: { as, received: [] },
+});
+
+export const EVENT_EXCHANGES: EventExchange[] = [
+  ...Object.entries(EVENTS).map(([type, { channel, example }]) =>
+    passesThrough({ name: type, channel, type, data: example }),
+  ),
+  passesThrough({
+    name: "fields of the shop",
+    channel: "order",
+    type: "order_shipped",
+    data: { order_id: ORDER, parcels: [{ weight: 1.5, content: "Käse ☕", fragile: null }], total: 9.0 },
+  }),
+  {
+    ...passesThrough({ name: "no order_id", channel: "order", type: "order_shipped", data: {} }),
+    differs: { as: "order_id", received: [{ type: "order_shipped", data: { order_id: ORDER } }] },
+  },
+  isRefused("event_types", {
+    name: "a type of the shop",
+    channel: "order",
+    type: "order_refunded",
+    data: { order_id: ORDER },
+  }),
+  isRefused("event_data", {
+    name: "a price without its value",
+    channel: "products",
+    type: "price_updated",
+    data: { product_id: "p-1" },
+  }),
+  isRefused("event_size", {
+    name: "an event of 70 KB",
+    channel: "products",
+    type: "product_updated",
+    data: { product_id: "p-1", text: "x".repeat(70_000) },
+  }),
 ];

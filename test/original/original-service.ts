@@ -30,6 +30,13 @@ export function hasOriginal(untested: string): boolean {
   );
 }
 
+export interface PublishedEvent {
+  /** Null for an event of the products channel. */
+  order_id: string | null;
+  type: string;
+  data: object;
+}
+
 export class OriginalService {
   readonly url: string;
   readonly #directory: string;
@@ -74,8 +81,22 @@ export class OriginalService {
 
   /** Runs a program of the shop, which may `await` and import from `app`. @throws with its output when it fails. */
   async run(program: string): Promise<void> {
-    const main = `import asyncio\nasync def main():\n${program.replace(/^/gm, "    ")}\nasyncio.run(main())`;
-    await promisify(execFile)(PYTHON, ["-c", main], { cwd: import.meta.dirname, env: this.#env });
+    const running = promisify(execFile)(PYTHON, ["-"], { cwd: import.meta.dirname, env: this.#env });
+    const main = program.replace(/^/gm, "    ");
+    running.child.stdin?.end(`import asyncio\nasync def main():\n${main}\nasyncio.run(main())\n`);
+    await running;
+  }
+
+  /** Publishes events as the original's documentation does. */
+  publish(events: PublishedEvent[]): Promise<void> {
+    return this.run(`
+import json
+from app.api.ws import publish_order_update, publish_product_update
+for event in json.loads(${JSON.stringify(JSON.stringify(events))}):
+    if event["order_id"]:
+        await publish_order_update(order_id=event["order_id"], event_type=event["type"], data=event["data"])
+    else:
+        await publish_product_update(event_type=event["type"], data=event["data"])`);
   }
 
   get #env(): NodeJS.ProcessEnv {

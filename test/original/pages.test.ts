@@ -4,9 +4,9 @@ import { hasChromium } from "../browser/support/chromium.ts";
 import { openSite, type PageState, type Site, type SitePage } from "../browser/support/site.ts";
 import { eventually } from "../support/eventually.ts";
 import { mintToken } from "../support/tokens.ts";
+import { withoutAdded } from "./client.ts";
 import { codeUnder } from "./documentation.ts";
 import { canRunSideBySide, ORDER, SideBySide } from "./side-by-side.ts";
-import { withoutAdded } from "./without-added.ts";
 
 /**
  * The original's pages and publishers, unchanged: a page shows and receives the same from the original service and from

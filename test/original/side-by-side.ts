@@ -7,13 +7,14 @@ import { hasOriginal, OriginalService } from "./original-service.ts";
 
 /** The original service and Tidings, with one Redis and the shop's own order API, as while a shop migrates. */
 
+export type ServiceName = "original" | "tidings";
+
 /** Belongs to alice; the one that the original's documentation has in its pages. */
 export const ORDER = "123e4567-e89b-12d3-a456-426614174000";
 
 export class SideBySide {
   readonly original: OriginalService;
   readonly tidings: RedisService;
-
   readonly #stopForwarding: () => Promise<unknown>;
 
   private constructor(original: OriginalService, tidings: RedisService, stopForwarding: () => Promise<unknown>) {
@@ -33,7 +34,7 @@ export class SideBySide {
   }
 
   /** The URL of each service. */
-  get urls(): { original: string; tidings: string } {
+  get urls(): Record<ServiceName, string> {
     return { original: this.original.url, tidings: this.tidings.service.url };
   }
 
