@@ -8,6 +8,7 @@ import { LIMITS } from "../../src/protocol/limits.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
 import { METRICS } from "../../src/telemetry/metrics.ts";
 import { DIFFERENCES } from "../original/differences.ts";
+import { LOGIN_PROVIDERS } from "./login-providers.ts";
 import { allProofs, PROMISES } from "./promises.ts";
 
 /** Generates the README's tables from the source. `npm run docs` writes them; a test compares them. */
@@ -29,6 +30,16 @@ const TABLES: Record<string, string> = {
   promises: table(
     ["", "promise", "proved by the tests in"],
     Object.entries(PROMISES).map(([number, { title }]) => [number, title, proofsOf(number)]),
+  ),
+  "login-providers": table(
+    ["login service", "settings", "note"],
+    LOGIN_PROVIDERS.map(({ name, settings, hint }) => [
+      name,
+      Object.entries(settings)
+        .map(([setting, value]) => `\`${setting} = "${value}"\``)
+        .join("<br>"),
+      hint,
+    ]),
   ),
   events: table(
     ["type", "channel", "meaning", "example `data`"],
