@@ -170,8 +170,8 @@ const move: fc.Arbitrary<Move> = fc.oneof(
         { type: "tick" },
         { type: "online", isOnline: false },
         { type: "online", isOnline: true },
-        { type: "visible", isVisible: false },
-        { type: "visible", isVisible: true },
+        { type: "hidden" },
+        { type: "visible" },
       )
       .map((input) => (world: World) => world.take(input)),
   },
@@ -285,7 +285,7 @@ describe("for every connection", () => {
     check(interrupt, (world) => {
       world.isHealthy = true;
       world.take({ type: "online", isOnline: true });
-      world.take({ type: "visible", isVisible: true });
+      world.take({ type: "visible" });
       world.take({ type: "resume" });
       world.pass(180_000);
       world.answer();

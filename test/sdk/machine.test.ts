@@ -296,8 +296,8 @@ describe("a silent socket", () => {
 
   test("is pinged at once when the page is shown, with a short timeout", () => {
     const m = machine().live();
-    m.take({ type: "visible", isVisible: false });
-    expect(sent(m.take({ type: "visible", isVisible: true }))).toEqual([PING]);
+    m.take({ type: "hidden" });
+    expect(sent(m.take({ type: "visible" }))).toEqual([PING]);
     expect(kinds(m.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
   });
 
@@ -306,7 +306,7 @@ describe("a silent socket", () => {
     expect(sent(m.after(3_600_000))).toContain(PING);
     expect(kinds(m.after(wakeTimeoutMs))).toEqual(["drop", "status"]);
     const hidden = machine().live();
-    hidden.take({ type: "visible", isVisible: false });
+    hidden.take({ type: "hidden" });
     expect(sent(hidden.after(60_000))).toContain(PING);
     expect(hidden.after(wakeTimeoutMs)).toEqual([]);
   });
@@ -353,7 +353,7 @@ describe("a page", () => {
 
   test("that is hidden retries slowly after three failures", () => {
     const m = machine().live();
-    m.take({ type: "visible", isVisible: false });
+    m.take({ type: "hidden" });
     const waits: number[] = [];
     for (let i = 0; i < 5; i++) {
       m.close(1006);
@@ -398,7 +398,7 @@ describe("an announced close", () => {
     const m = machine().live();
     m.frames(closing(4110, 7000));
     expect(m.state.phaseEndsAt).toBe(m.now + 7000);
-    m.take({ type: "visible", isVisible: true });
+    m.take({ type: "visible" });
     expect(m.state.phaseEndsAt).toBe(m.now + 7000);
     // The user asks for it: now.
     m.take({ type: "connect" });
@@ -469,7 +469,7 @@ test("a slow link gets more time after each attempt that died inside a replay, u
     // A message of four events takes 3.5 s. The page is shown every 4 s, which probes the socket.
     for (let shownAt = m.now; m.state.phase === "live" && m.state.position?.seq !== published; ) {
       if (m.now >= shownAt) {
-        m.take({ type: "visible", isVisible: true });
+        m.take({ type: "visible" });
         shownAt += 4000;
       }
       for (let ms = 0; ms < 3500; ms += 500) m.after(500);
@@ -482,6 +482,35 @@ test("a slow link gets more time after each attempt that died inside a replay, u
   expect(m.state.patience).toBeGreaterThan(1);
   while (m.state.pendingPings > 0) m.pong();
   expect(m.state.patience).toBe(1);
+});
+
+test("a browser that delays attempts after failures, as Firefox does, is given the time to connect", () => {
+  const m = machine().live();
+  const end = m.now + 300_000;
+  let failedAt = m.now;
+  let delayMs = 300;
+  let gaveUp = 0;
+  m.close(1006);
+  while (m.state.phase !== "live") {
+    m.next();
+    m.token();
+    // Firefox counts real failures only, each of which makes the next delay longer.
+    const connectsAt = Math.max(m.now, failedAt + delayMs);
+    if (connectsAt > m.state.phaseEndsAt) {
+      gaveUp++;
+      m.next();
+      continue;
+    }
+    m.now = connectsAt;
+    if (m.now > end) m.frames(m.established(0, true));
+    else {
+      m.close(1006);
+      failedAt = m.now;
+      delayMs = Math.min(delayMs * 1.5, 60_000);
+    }
+  }
+  expect(delayMs).toBe(60_000);
+  expect(gaveUp).toBe(0);
 });
 
 describe("a success is a first frame and some time", () => {

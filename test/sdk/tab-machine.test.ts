@@ -207,10 +207,10 @@ describe("a silent leader", () => {
 
   test("is not noticed by a hidden follower until the page is shown", () => {
     const tab = follower();
-    tab.take({ type: "visible", isVisible: false });
+    tab.take({ type: "hidden" });
     expect(tab.tick()).toEqual([]);
     expect(nextTabTick(tab.state)).toBe(Number.POSITIVE_INFINITY);
-    expect(tab.take({ type: "visible", isVisible: true })).toEqual(["post", "say_hello"]);
+    expect(tab.take({ type: "visible" })).toEqual(["post", "say_hello"]);
   });
 
   test("follows again when its lock was stolen", () => {
@@ -241,7 +241,7 @@ describe("a hidden leader", () => {
   test("keeps it if the follower is hidden, or another visible tab took over", () => {
     const glance = follower();
     glance.hear(fromHidden);
-    glance.take({ type: "visible", isVisible: false });
+    glance.take({ type: "hidden" });
     expect(glance.state.takeOverAt).toBe(Number.POSITIVE_INFINITY);
     glance.hear(fromHidden);
     expect(glance.state.takeOverAt).toBe(Number.POSITIVE_INFINITY);
@@ -306,7 +306,7 @@ describe("a page", () => {
       expect(tab.take({ type: "suspend" })).toEqual(["close_socket", "release_lock", "close_channel"]);
       expect(tab.state.role).toBe("suspended");
       expect(nextTabTick(tab.state)).toBe(Number.POSITIVE_INFINITY);
-      expect(tab.take({ type: "visible", isVisible: true })).toEqual([]);
+      expect(tab.take({ type: "visible" })).toEqual([]);
       expect(tab.effects({ type: "resume" })).toEqual([
         { type: "open_channel", user: "alice" },
         { type: "say_hello", isNew: false },

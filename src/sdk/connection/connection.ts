@@ -1,4 +1,5 @@
-import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { type ChannelName, orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { socketPath } from "../../protocol/paths.ts";
 import { openLink } from "./driver.ts";
 import type { Link, OpenLink, Output } from "./link.ts";
 import type { Connection, OrderOptions, ProductsConnection, ProductsOptions } from "./options.ts";
@@ -23,9 +24,10 @@ import type { Position } from "./types.ts";
  * @throws {TypeError} without `getToken` or `token`, or without `url` outside a browser.
  */
 export function connectOrder(orderId: string, options: OrderOptions): Connection {
-  const path = `orders/${encodeURIComponent(orderId)}`;
+  // Encoded, so that anything but a UUID reaches the service, which says what is wrong with it.
+  const channel = orderChannelName(encodeURIComponent(orderId.toLowerCase()));
   // An order's channel carries order events only.
-  return connectChannel(path, orderChannelName(orderId.toLowerCase()), options as ChannelOptions, null);
+  return connectChannel(channel, options as ChannelOptions, null);
 }
 
 /**
@@ -40,7 +42,7 @@ export function connectProducts(options: ProductsOptions): ProductsConnection {
   const { productIds } = options;
   const filter = productIds ? withProducts(null, productIds).sort() : null;
   // The products channel carries product events only.
-  return connectChannel(PRODUCTS_CHANNEL, PRODUCTS_CHANNEL, options as ChannelOptions, filter);
+  return connectChannel(PRODUCTS_CHANNEL, options as ChannelOptions, filter);
 }
 
 /** The options of either channel. */
@@ -50,8 +52,7 @@ type ChannelOptions = Omit<OrderOptions, "onEvent" | "onSnapshot"> & {
 };
 
 function connectChannel(
-  path: string,
-  channel: string,
+  channel: ChannelName,
   options: ChannelOptions,
   initialFilter: ProductFilter,
 ): ProductsConnection {
@@ -59,7 +60,7 @@ function connectChannel(
   const getToken = options.getToken ?? (token && (() => token));
   const origin = options.url ?? platform.location?.origin;
   if (!getToken || !origin) throw new TypeError("Tidings needs getToken and url");
-  const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}/api/v1/ws/${path}`;
+  const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}${socketPath(channel)}`;
   const urlOf = (since: Position | null, products: ProductFilter) =>
     `${base}?${since ? `since=${since.seq}&epoch=${encodeURIComponent(since.epoch)}` : ""}${filterQuery(products)}`;
   // Includes the filter: a position reached with one filter may lie beyond events that another filter lets through.
@@ -75,12 +76,10 @@ function connectChannel(
     gap: options.onGap,
     status: options.onStatus,
   };
-  const deliver = (output: Output): void => {
-    // The payload has the name of the type, and is what that callback takes, which the compiler cannot follow.
-    callbacks[output.type]?.(output[output.type as never]);
-  };
   const onOutput = (output: Output): void => {
-    guard(deliver, output);
+    const callback = callbacks[output.type];
+    // The payload has the name of the type, and is what that callback takes, which the compiler cannot follow.
+    if (callback) guard(callback, output[output.type as never]);
     // After the callback: an event whose callback never ran is delivered again on the next page.
     const position = link?.position;
     // A position that a smaller filter has reached may lie beyond events that the next page wants.

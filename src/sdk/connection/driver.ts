@@ -39,8 +39,8 @@ export function openLink(
         socket = null;
         return;
       default:
-        // A page that called `close()` from a callback receives nothing more.
-        if (!machine.isWaiting("close")) onOutput(effect);
+        // A page that called `close()` from a callback receives no more events.
+        if (unwatchPage || effect.type === "status") onOutput(effect);
     }
   }
 

@@ -37,6 +37,12 @@ import type { Status } from "./types.ts";
 const FILTER_DELAY_MS = 100;
 
 /**
+ * After failures, Firefox keeps a new socket waiting for up to 60 s before it connects (RFC 6455, section 7.2.3). Giving
+ * up earlier would only add a back-off.
+ */
+const MAX_CONNECT_PATIENCE = 7;
+
+/**
  * Applies one input.
  * @param now Milliseconds since 1970.
  * @param random Returns a new number from 0 up to 1 on each call.
@@ -47,13 +53,12 @@ export function step(state: State, taken: Input, now: number, random: () => numb
   const input = (taken.type === "frame" && closeOf(taken.frame)) || taken;
   const draft: Draft = { ...state, effects: [], now, random };
   if (input.type === "online") draft.isOnline = input.isOnline;
-  if (input.type === "visible") draft.isVisible = input.isVisible;
+  if (input.type === "visible") draft.isVisible = true;
+  if (input.type === "hidden") draft.isVisible = false;
   if (input.type === "filter") draft.filter = input.filter;
   if (input.type === "token_failed") draft.cause = noToken(input.message);
-  // The table pairs each type of input with a transition that takes it, which the compiler cannot follow. A page that is
-  // being hidden needs none.
-  if (input.type !== "visible" || input.isVisible)
-    (TRANSITIONS[state.phase][input.type] as Transition | undefined)?.(draft, input);
+  // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
+  (TRANSITIONS[state.phase][input.type] as Transition | undefined)?.(draft, input);
   const status = statusOf(draft);
   draft.status = status;
   if (JSON.stringify(status) !== JSON.stringify(state.status)) emit(draft, { type: "status", status });
@@ -139,7 +144,8 @@ function openSocket(draft: Draft, input: Token): void {
     return;
   }
   draft.phase = "connecting";
-  draft.phaseEndsAt = draft.now + draft.tuning.connectTimeoutMs * draft.patience;
+  const patience = Math.max(draft.patience, Math.min(draft.failures, MAX_CONNECT_PATIENCE));
+  draft.phaseEndsAt = draft.now + draft.tuning.connectTimeoutMs * patience;
   draft.sentFilter = filter;
   keepToken(draft, input);
   // Another user starts without a position, and the page receives a gap and a snapshot.

@@ -3,7 +3,7 @@
 /** What happens to the page. */
 export type PageInput =
   | { type: "online"; isOnline: boolean }
-  | { type: "visible"; isVisible: boolean }
+  | { type: "visible" | "hidden" }
   /** The browser freezes the page or puts it into the back-forward cache, and later resumes it. */
   | { type: "suspend" }
   | { type: "resume" };
@@ -22,7 +22,7 @@ export function watchPage(onInput: (input: PageInput) => void): () => void {
   const on = (target: Partial<EventTarget> | undefined, type: string, listener: () => void) =>
     target?.addEventListener?.(type, listener, stop);
   const reportOnline = (isOnline: boolean) => onInput({ type: "online", isOnline });
-  const reportVisible = () => onInput({ type: "visible", isVisible: document?.visibilityState !== "hidden" });
+  const reportVisible = () => onInput({ type: document?.visibilityState ?? "visible" });
   const suspend = () => onInput({ type: "suspend" });
   const resume = () => onInput({ type: "resume" });
   on(platform, "online", () => reportOnline(true));

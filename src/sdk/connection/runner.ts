@@ -17,8 +17,6 @@ export interface Runner<State, Input> {
   readonly state: State;
   /** Applies an input. */
   take(input: Input): void;
-  /** Whether an input of this type waits to be applied. */
-  isWaiting(type: string): boolean;
 }
 
 /**
@@ -69,6 +67,5 @@ export function runMachine<State, Input extends { type: string }, Effect>(
       return state;
     },
     take,
-    isWaiting: (type) => inputs.some((input) => input.type === type),
   };
 }

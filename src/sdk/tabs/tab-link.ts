@@ -277,7 +277,7 @@ export function openTabLink(share: Share): Link {
   function applyOutputs(outputs: RelayedOutput[]): void {
     for (const { output, after } of outputs) {
       // The page called `close()` from a callback.
-      if (machine.isWaiting("close")) return;
+      if (!unwatchPage) return;
       if (replica.apply(output, after) === "missing") {
         take({ type: "message_missing" });
         return;

@@ -49,7 +49,8 @@ export function stepTab(
   random: () => number = Math.random,
 ): [TabState, TabEffect[]] {
   const draft: Draft = { ...state, effects: [], now, random };
-  if (input.type === "visible") draft.isVisible = input.isVisible;
+  if (input.type === "visible") draft.isVisible = true;
+  if (input.type === "hidden") draft.isVisible = false;
   if (input.type === "live" || input.type === "connect" || input.type === "refresh") draft.hasFailed = false;
   const isLate = "identification" in input && input.identification !== state.identification;
   // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
@@ -75,7 +76,8 @@ const FOLLOWING: Transitions = {
   connect: (draft) => draft.effects.push({ type: "ask_leader_to", action: "reconnect" }),
   refresh: (draft) => draft.effects.push({ type: "ask_leader_to", action: "refresh" }),
   tick: watchLeader,
-  visible: noticeVisibility,
+  visible: lookAtTab,
+  hidden: stopLooking,
   online: wakeLeader,
   suspend,
   close,
@@ -190,14 +192,18 @@ function noticeLeader(draft: Draft, { message }: { message: TabMessage }): void 
   if (message.type === "outputs" && message.outputs.some(isLive)) draft.hasFailed = false;
 }
 
-function noticeVisibility(draft: Draft, input: PageInput): void {
-  draft.takeOverAt = NEVER;
-  if (!draft.isVisible) return;
+/** The leader need not wait: the user looks at this tab. */
+function lookAtTab(draft: Draft, input: PageInput): void {
+  stopLooking(draft);
   wakeLeader(draft, input);
   checkLeader(draft);
 }
 
-/** The user looks at this tab, or its network returned: the leader need not wait. */
+function stopLooking(draft: Draft): void {
+  draft.takeOverAt = NEVER;
+}
+
+/** Passes on what happened to this page, because the browser may tell the leader's later or not at all. */
 function wakeLeader(draft: Draft, input: PageInput): void {
   draft.effects.push({ type: "post", message: { type: "page", input } });
 }
