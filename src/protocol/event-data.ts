@@ -6,7 +6,7 @@
 interface AnyOrderData {
   /** Filled in by the service if missing. */
   order_id?: string | undefined;
-  /** ISO 8601, with or without an offset. */
+  /** As in RFC 3339, or a form close to it: the offset and seconds may be missing, and `T` may be a blank. */
   timestamp?: string | undefined;
   /** Other fields pass through unchanged. */
   [field: string]: unknown;
@@ -16,7 +16,7 @@ interface AnyProductData {
   /** 1 to 128 characters. */
   product_id: string;
   sku?: string | null | undefined;
-  /** ISO 8601, with or without an offset. */
+  /** As in RFC 3339, or a form close to it: the offset and seconds may be missing, and `T` may be a blank. */
   timestamp?: string | undefined;
   /** Other fields pass through unchanged. */
   [field: string]: unknown;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
 import { type ChannelKind, MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./names.ts";
+import { isTimestamp, TIMESTAMP_PATTERN, TIMESTAMP_RULE } from "./timestamp.ts";
 
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
 
@@ -12,8 +13,10 @@ export type { EventData, EventType, OrderEventType, ProductEventType } from "./e
  */
 
 export const status = z.string().min(1).max(MAX_STATUS_LENGTH);
-/** Python's `datetime.isoformat()` writes microseconds and no offset; the contract allows both. */
-const timestamp = z.iso.datetime({ local: true, offset: true, error: "must be an ISO 8601 date and time" });
+export const timestamp = z.string().refine(isTimestamp, TIMESTAMP_RULE).meta({
+  pattern: TIMESTAMP_PATTERN,
+  description: "RFC 3339, or a form that is close to it (the manual lists them).",
+});
 const quantity = z.int().min(0);
 const price = z.number().min(0);
 

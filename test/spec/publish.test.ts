@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { Problem } from "../../src/protocol/refusals.ts";
 import { eventually } from "../support/eventually.ts";
 import { connect, listen, orderObject, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
@@ -262,4 +263,17 @@ describe("credentials", () => {
     const init = { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(STATUS) };
     expect((await request(path, init)).status).toBe(401);
   });
+});
+
+test("a timestamp in another form than the profile's is refused with the profile, and one of the profile is sent unchanged", async () => {
+  const order = await registerOrder();
+  const socket = await listen(`orders/${order}`);
+  const timestamp = "2026-11-22 10:15:00+00";
+  await publish(`orders/${order}`, { type: "order_shipped", data: { timestamp } });
+  expect((await socket.frame()).data.timestamp).toBe(timestamp);
+  const body = { type: "order_shipped", data: { timestamp: "22.11.2026 10:15" } };
+  const answer = await serviceRequest("POST", `/api/v1/publish/orders/${order}`, body);
+  expect(answer.status).toBe(422);
+  const { errors } = await answer.json<Problem>();
+  expect(errors).toEqual([{ field: "data.timestamp", message: expect.stringContaining("RFC 3339") }]);
 });

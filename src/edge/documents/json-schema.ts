@@ -24,9 +24,8 @@ export function componentSchemas(schemas: Record<string, z.ZodType>, target: "dr
     override: ({ zodSchema, jsonSchema }) => {
       const { def } = zodSchema._zod;
       if (!("format" in def) || def.format !== "datetime") return;
-      // Replaces an exact but unreadable pattern, which accounts for leap years.
-      jsonSchema.pattern = "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}";
-      jsonSchema.description ??= "ISO 8601, with or without an offset, up to microseconds.";
+      // An exact but unreadable pattern, which accounts for leap years.
+      delete jsonSchema.pattern;
     },
   });
   return Object.fromEntries(
