@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { type Catalogue, typesOf } from "./catalogue.ts";
+import { timestamp } from "./events.ts";
 import { encodeEventFrame } from "./frames.ts";
 import { isRecord } from "./json.ts";
 import {
@@ -40,6 +41,9 @@ export const publishRequest = z.strictObject({
   id: z.string().refine(isEventId, EVENT_ID_RULE).meta({ pattern: EVENT_ID_PATTERN }).optional(),
   version: version.optional(),
   order: orderRegistration.optional(),
+  timestamp: timestamp.optional().meta({
+    description: "When the event occurred, as Standard Webhooks has it. Becomes `data.timestamp` if `data` has none.",
+  }),
 });
 
 /** A validated event, which channel objects store and send without further checks. */
@@ -80,7 +84,7 @@ export type CheckedEvent =
 /**
  * Validates one event.
  * @param catalogue The event types that the service accepts.
- * @param body Parsed JSON: `{type, data, id?, version?, order?}`.
+ * @param body Parsed JSON: `{type, data, id?, version?, order?, timestamp?}`.
  * @param channel The channel's canonical name (see `parseChannelName`).
  * @param fallbackId The event's id if the body has none.
  * @param acceptedAt In milliseconds since 1970.
@@ -121,12 +125,16 @@ export function checkEvent(
   }
   if (!parsed.ok || errors.length > 0) return invalidEvent(errors);
 
-  const { id = fallbackId, version = null, order: registration = null } = parsed.value;
+  const { id = fallbackId, version = null, order: registration = null, timestamp: occurredAt } = parsed.value;
   const status = definition?.changesStatus && data.new_status ? String(data.new_status) : null;
   const event = {
     id,
     type: parsed.value.type,
-    data: JSON.stringify(orderId === null ? data : { ...data, order_id: orderId }),
+    data: JSON.stringify({
+      ...data,
+      ...(orderId !== null && { order_id: orderId }),
+      ...(data.timestamp === undefined && { timestamp: occurredAt }),
+    }),
     status,
   };
   if (isTooLarge(event)) {

@@ -48,6 +48,20 @@ describe("a signed request is accepted", () => {
     });
   });
 
+  test("with the body that Standard Webhooks recommends: its timestamp becomes the data's, unless the data has one", async () => {
+    const order = await registerOrder();
+    const socket = await listen(`orders/${order}`);
+    const timestamp = "2022-11-03T20:26:10.344522Z";
+    const body = { ...shipped(order), timestamp };
+    const send = async (more: object) => (await signed(`publish/orders/${order}`, { ...body, ...more })).status;
+    expect(await send({})).toBe(200);
+    expect((await socket.frame()).data).toEqual({ order_id: order, carrier: "UPS", timestamp });
+    const own = { order_id: order, timestamp: "2026-11-22T10:15Z" };
+    expect(await send({ data: own })).toBe(200);
+    expect((await socket.frame()).data).toEqual(own);
+    expect(await send({ timestamp: 1667507170 })).toBe(422);
+  });
+
   test("when one of several signatures is valid, as during a key rotation", async () => {
     const order = await registerOrder();
     const body = JSON.stringify(shipped(order));
