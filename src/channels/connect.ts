@@ -17,7 +17,7 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
   const { identity, resume } = request;
   const refusal = topic.refusalFor(identity);
   if (refusal) return refuseConnect({ reason: refusal, isOwnerKnown: topic.isRefusalFinal() });
-  const limit = reachedLimit(core, identity.subject);
+  const limit = reachedLimit(core, identity.subject, now);
   if (limit) {
     telemetry.limited(limit);
     return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
@@ -42,8 +42,8 @@ function missedSince(log: EventLog, position: Position, now: number): LoggedFram
 }
 
 /** Returns the limit that one more listener would exceed, or null. */
-function reachedLimit({ config, listeners }: Core, user: string): ConnectionLimit | null {
+function reachedLimit({ config, listeners }: Core, user: string, now: number): ConnectionLimit | null {
   const { perUser, perChannel } = config.connections;
   if (listeners.sockets >= perChannel) return "connections_per_channel";
-  return listeners.countOf(user) >= perUser ? "connections_per_user" : null;
+  return listeners.makeRoomFor(user, perUser, now) ? null : "connections_per_user";
 }

@@ -24,6 +24,11 @@ export const MAX_PLAIN_BYTES_PER_OBJECT_MINUTE = 64 * 1024 * 1024;
 
 /** Default of `MAX_CONNECTIONS_PER_USER`: one user's sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_USER = 20;
+/**
+ * A client that pings and has been silent for longer is probably dead. The SDK pings every 25 s, and browsers let the
+ * timers of a hidden page run once a minute.
+ */
+export const PING_OVERDUE_MS = 75_000;
 /** Default of `MAX_CONNECTIONS_PER_CHANNEL`: all sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;
 
@@ -54,7 +59,7 @@ const rate = ({ limit, periodSeconds }: { limit: number; periodSeconds: number }
 /** The documented limits. */
 export const LIMITS: LimitRow[] = [
   {
-    what: "a user's sockets in one channel (`MAX_CONNECTIONS_PER_USER`)",
+    what: "a user's sockets in one channel, or those of one ticket (`MAX_CONNECTIONS_PER_USER`)",
     limit: count(DEFAULT_CONNECTIONS_PER_USER),
     refusal: "too_many_connections",
     appliesTo: ["socket"],

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { CLIENT_MESSAGES_BURST } from "../../protocol/limits.ts";
 import type { Identity } from "../contract.ts";
 import type { ConnectRequest } from "../handshake.ts";
+import type { ClosingSocket } from "./user-sockets.ts";
 
 /** What a channel stores with each socket, where it survives hibernation. Contains no token and no URL. */
 export interface Listener extends Identity {
@@ -74,14 +75,15 @@ export function writeAttachment(socket: WebSocket, listener: Listener): void {
 }
 
 /** What is left of a listener whose socket the service has closed, until the close completes. */
-const closingAttachment = z.object({ closing: z.string() });
+const closingAttachment = z.looseObject({ closing: z.string(), wasSilent: z.boolean().default(false) });
 
-/** Returns the user of a socket that the service has closed and whose close is not complete; null for any other. */
-export function readClosing(socket: WebSocket): string | null {
-  return closingAttachment.safeParse(socket.deserializeAttachment()).data?.closing ?? null;
+/** Returns a socket that the service has closed and whose close is not complete; null for any other. */
+export function readClosing(socket: WebSocket): ClosingSocket | null {
+  const stored = closingAttachment.safeParse(socket.deserializeAttachment()).data;
+  return stored ? { user: stored.closing, wasSilent: stored.wasSilent } : null;
 }
 
-/** Replaces a listener's attachment once its socket is being closed: only whom it counts against is kept. */
-export function writeClosing(socket: WebSocket, subject: string): void {
-  socket.serializeAttachment({ closing: subject } satisfies z.infer<typeof closingAttachment>);
+/** Replaces a listener's attachment once its socket is being closed: only what it counts against is kept. */
+export function writeClosing(socket: WebSocket, { user, wasSilent }: ClosingSocket): void {
+  socket.serializeAttachment({ closing: user, wasSilent } satisfies z.infer<typeof closingAttachment>);
 }

@@ -1,14 +1,17 @@
 import type { CloseCode } from "../../protocol/close-rules.ts";
 import { type AckRequestFrame, encodeClosingFrame, encodePositionFrame, PING, PONG } from "../../protocol/frames.ts";
+import { PING_OVERDUE_MS } from "../../protocol/limits.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import type { LoggedFrame } from "../log/log-event.ts";
+import { silentSince } from "./due-actions.ts";
 import { FlowControl } from "./flow-control.ts";
 import { type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
 import { messagesFor } from "./messages.ts";
 import { PlainBudget } from "./plain-budget.ts";
 import { passes } from "./product-filter.ts";
 import { tryClose, trySend } from "./socket.ts";
+import { UserSockets } from "./user-sockets.ts";
 
 /** How many position frames a filtered listener receives per `historyLimit` events. */
 const POSITIONS_PER_HISTORY = 4;
@@ -33,10 +36,7 @@ export class Listeners {
   readonly #open = new Map<WebSocket, Listener>();
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
   readonly #plainBudget: PlainBudget<WebSocket>;
-  /** Sockets that the service has closed and whose client has not answered, with their users. They still exist. */
-  readonly #closing = new Map<WebSocket, string>();
-  /** Sockets by user, closing ones included. */
-  readonly #bySubject = new Map<string, number>();
+  readonly #users = new UserSockets<WebSocket>();
 
   /**
    * @param historyLimit How many events a client may miss and still resume.
@@ -56,7 +56,7 @@ export class Listeners {
       const listener = readAttachment(socket);
       const closing = readClosing(socket);
       if (listener) this.#add(socket, listener);
-      else if (closing !== null) this.#addClosing(socket, closing);
+      else if (closing) this.#users.addClosing(socket, closing);
       else tryClose(socket, REFUSALS.going_away.close, REFUSALS.going_away.title);
     }
   }
@@ -68,12 +68,23 @@ export class Listeners {
 
   /** Sockets that exist, also of clients that do not answer a close: what limits are about. */
   get sockets(): number {
-    return this.#open.size + this.#closing.size;
+    return this.#open.size + this.#users.closing;
   }
 
-  /** Returns how many sockets of a user exist here. */
-  countOf(subject: string): number {
-    return this.#bySubject.get(subject) ?? 0;
+  /**
+   * Returns whether a user may open one more socket. When the limit is reached, the one that has been silent longest is
+   * closed if it should have pinged in that time: it is probably dead, and its page is the one that reconnects.
+   */
+  makeRoomFor(user: string, limit: number, now: number): boolean {
+    const room = this.#users.roomFor(user, limit);
+    if (room !== "if_silent_closes") return room === "yes";
+    const [silent] = [...this.all()]
+      .filter(({ listener }) => listener.subject === user)
+      .map(({ socket, listener, pingedAt }) => ({ socket, since: silentSince(listener, pingedAt) ?? now }))
+      .sort((a, b) => a.since - b.since);
+    if (!silent || now - silent.since < PING_OVERDUE_MS) return false;
+    this.close(silent.socket, "idle_timeout");
+    return true;
   }
 
   /** Yields every listener with the time of its last ping, in milliseconds since 1970; null when it never pinged. */
@@ -155,7 +166,7 @@ export class Listeners {
     // First, because it may fail, and then nothing has changed.
     writeAttachment(socket, { ...listener, ...change });
     // A guest's next ticket has another subject, so the socket moves to that subject's count.
-    this.#subtract(listener.subject);
+    this.#users.removeOpen(listener.subject);
     this.#add(socket, Object.assign(listener, change));
   }
 
@@ -181,8 +192,9 @@ export class Listeners {
     if (listener.speaksV1) trySend(socket, [encodeClosingFrame(close, title)]);
     tryClose(socket, close, title);
     this.#remove(socket, listener, close);
-    writeClosing(socket, listener.subject);
-    this.#addClosing(socket, listener.subject);
+    const closing = { user: listener.subject, wasSilent: reason === "idle_timeout" };
+    writeClosing(socket, closing);
+    this.#users.addClosing(socket, closing);
   }
 
   /**
@@ -196,11 +208,7 @@ export class Listeners {
 
   /** Removes a socket that exists no longer. */
   remove(socket: WebSocket, code: number): void {
-    const closing = this.#closing.get(socket);
-    if (closing !== undefined) {
-      this.#closing.delete(socket);
-      this.#subtract(closing);
-    }
+    this.#users.removeClosing(socket);
     // Sockets that close while the object hibernates are missing from `getWebSockets()` when it wakes.
     const listener = this.#open.get(socket) ?? readAttachment(socket);
     if (listener) this.#remove(socket, listener, code);
@@ -208,7 +216,7 @@ export class Listeners {
 
   #remove(socket: WebSocket, listener: Listener, code: number): void {
     socket.serializeAttachment(null);
-    if (this.#open.delete(socket)) this.#subtract(listener.subject);
+    if (this.#open.delete(socket)) this.#users.removeOpen(listener.subject);
     this.#observer.closed(listener, code);
   }
 
@@ -222,22 +230,7 @@ export class Listeners {
 
   #add(socket: WebSocket, listener: Listener): void {
     this.#open.set(socket, listener);
-    this.#count(listener.subject);
-  }
-
-  #addClosing(socket: WebSocket, subject: string): void {
-    this.#closing.set(socket, subject);
-    this.#count(subject);
-  }
-
-  #count(subject: string): void {
-    this.#bySubject.set(subject, this.countOf(subject) + 1);
-  }
-
-  #subtract(subject: string): void {
-    const others = this.countOf(subject) - 1;
-    if (others > 0) this.#bySubject.set(subject, others);
-    else this.#bySubject.delete(subject);
+    this.#users.addOpen(listener.subject);
   }
 
   /** Requests an acknowledgement when one is due, and closes a client that lags too far behind. */
