@@ -2,12 +2,15 @@ import type { Catalogue } from "../protocol/catalogue.ts";
 import type { PublishKey } from "./credentials.ts";
 import type { Env } from "./env.ts";
 import { type Issuer, toIssuers } from "./issuers.ts";
+import type { AllowedOrigins } from "./origins.ts";
 import { fixOf, SETTING_NAMES, type Settings, settingsSchema } from "./schema.ts";
 
 /** The validated configuration. */
 export interface Config {
-  /** Origins whose pages may connect, besides the service's own. `*` allows any origin. */
-  corsOrigins: ReadonlySet<string>;
+  /** Origins whose pages may connect, besides the service's own. */
+  corsOrigins: AllowedOrigins;
+  /** Request headers that pages may add, besides those that the service reads. */
+  corsAllowHeaders: readonly string[];
   jwt: {
     /** HMAC secrets that verify HS* tokens; the first one signs tickets. Empty when only key sets verify. */
     secrets: readonly Uint8Array<ArrayBuffer>[];
@@ -79,7 +82,9 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
   const faults = SETTING_NAMES.flatMap((setting): ConfigFault[] => {
     const issues = result.error.issues.filter(({ path }) => path[0] === setting);
     // Several issues of one setting are one fault.
-    const message = issues[0]?.message;
+    const [issue] = issues;
+    const index = issue?.path[1];
+    const message = typeof index === "number" ? `${issue?.message} (item ${index + 1})` : issue?.message;
     const example = issues.map((issue) => (issue.code === "custom" ? issue.params?.example : undefined)).at(-1);
     return message === undefined ? [] : [{ setting, message, fix: fixOf(setting, example) }];
   });
@@ -94,7 +99,8 @@ function toConfig(settings: Settings): Config {
   const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;
   const areRatesLimited = settings.RATE_LIMITS === "on";
   return {
-    corsOrigins: new Set(settings.BACKEND_CORS_ORIGINS),
+    corsOrigins: settings.BACKEND_CORS_ORIGINS,
+    corsAllowHeaders: settings.CORS_ALLOW_HEADERS,
     jwt: {
       secrets: settings.JWT_SECRET,
       algorithms: settings.JWT_ALGORITHMS,

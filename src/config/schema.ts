@@ -10,6 +10,7 @@ import { claimPath } from "./claims.ts";
 import { algorithms, isAsymmetric, jwksUrl, listOf, publishKeys, secrets, splitList } from "./credentials.ts";
 import { extraEvents } from "./extra-events.ts";
 import { ISSUER_RULES, issuers, type SettingsRule } from "./issuers.ts";
+import { origins } from "./origins.ts";
 
 /**
  * Every setting: its default, its bounds and its validation. A setting without a default is optional; `meta` holds an
@@ -41,13 +42,13 @@ const baseUrl = z
   }, "must be an http(s) URL without query or fragment")
   .transform((text) => text.replace(/\/+$/, ""));
 
-const origin = z
-  .string()
-  .transform((text) => text.replace(/\/$/, "").toLowerCase())
-  .refine(
-    (text) => text === "*" || URL.parse(text)?.origin === text,
-    "must be origins (scheme, host, port; no path), separated by commas, or *",
-  );
+/** Headers that tracing tools add to a page's requests: W3C, Sentry, Application Insights, Zipkin, Datadog, New Relic. */
+const DEFAULT_CORS_HEADERS =
+  "traceparent,tracestate,baggage,sentry-trace,x-request-id,x-correlation-id,request-id,request-context,b3,x-b3-traceid," +
+  "x-b3-spanid,x-b3-parentspanid,x-b3-sampled,x-datadog-origin,x-datadog-parent-id,x-datadog-sampling-priority," +
+  "x-datadog-trace-id,newrelic";
+/** A field name (RFC 9110, section 5.1). */
+const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "must be names of headers, separated by commas");
 
 const DEFAULT_TERMINAL_STATUSES = "delivered,cancelled,canceled,completed,refunded,returned,failed";
 /** Compared without case. */
@@ -62,7 +63,8 @@ const RENAMED = { GHOST_SECONDS: "IDLE_TIMEOUT_SECONDS" } as const;
 const renamed = (successor: string) => z.undefined(`must be renamed to ${successor}`).optional();
 
 const settings = z.object({
-  BACKEND_CORS_ORIGINS: listOf(origin).prefault("").meta({ example: "https://shop.example,https://www.shop.example" }),
+  BACKEND_CORS_ORIGINS: origins.prefault("").meta({ example: "https://shop.example,https://*.shop.example" }),
+  CORS_ALLOW_HEADERS: listOf(headerName).prefault(DEFAULT_CORS_HEADERS).meta({ example: DEFAULT_CORS_HEADERS }),
   JWKS_URL: listOf(jwksUrl).prefault("").meta({ example: "https://login.shop.example/jwks.json" }),
   JWT_ALGORITHMS: algorithms.prefault("HS256").meta({ example: "RS256" }),
   JWT_SECRET: secrets.prefault("").meta({ isSecret: true }),

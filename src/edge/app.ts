@@ -31,14 +31,18 @@ app.get("/asyncapi.json", cacheable, asyncApi);
 app.get("/docs", cacheable, docs);
 
 // Non-browser callers send no Origin; skip CORS.
-const allowPages = cors({
-  origin: (origin, c: Context<HonoEnv>) => (isOriginAllowed(origin, c.req.url, configOf(c.env)) ? origin : null),
-  allowMethods: ["GET", "POST", "PUT", "DELETE"],
-  allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key"],
-  exposeHeaders: ["Retry-After", "X-Request-Id"],
-  maxAge: 600,
+app.use((c, next) => {
+  if (c.req.header("Origin") === undefined) return next();
+  const config = configOf(c.env);
+  const allowPages = cors({
+    origin: (origin) => (isOriginAllowed(origin, c.req.url, config) ? origin : null),
+    allowMethods: ["GET", "POST", "PUT", "DELETE"],
+    allowHeaders: ["Authorization", "Content-Type", "Idempotency-Key", ...config.corsAllowHeaders],
+    exposeHeaders: ["Retry-After", "X-Request-Id"],
+    maxAge: 600,
+  });
+  return allowPages(c, next);
 });
-app.use((c, next) => (c.req.header("Origin") === undefined ? next() : allowPages(c, next)));
 
 // Operators monitor.
 app.get("/api/v1/ws/health", health);

@@ -43,6 +43,38 @@ describe("a socket", () => {
   });
 });
 
+describe("apps and preview deployments", () => {
+  const BACKEND_CORS_ORIGINS =
+    "capacitor://localhost,chrome-extension://abcdefghijklmnopabcdefghijklmnop,https://*.shop.example,https://*.shop.pages.dev:8443";
+  const allowed = [
+    ...["capacitor://localhost", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"],
+    ...["https://preview-1.shop.example", "https://WWW.shop.example", "https://abc123.shop.pages.dev:8443"],
+  ];
+  const foreign = [
+    ...["null", "capacitor://evil", "ionic://localhost", "capacitor://localhost:80", "capacitor://localhost/"],
+    ...["chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba", "https://localhost"],
+    ...["https://shop.example", "https://.shop.example", "https://a.b.shop.example", "http://preview.shop.example"],
+    ...["https://preview.shop.example:8443", "https://evilshop.example", "https://preview.shop.example.evil.example"],
+    ...["https://evil.example/.shop.example", "https://evil.example#.shop.example", "https://a@b.shop.example"],
+    ...["https://*.shop.example", "https://abc123.shop.pages.dev", "https://evil.pages.dev:8443"],
+  ];
+  for (const [origins, isAllowed] of [[allowed, true] as const, [foreign, false] as const]) {
+    for (const Origin of origins) {
+      test(`${isAllowed ? "may" : "may not"} connect and read answers from ${Origin}`, async () => {
+        const settings = { ...env, BACKEND_CORS_ORIGINS };
+        const headers = { Origin };
+        const url = `${ORIGIN}/api/v1/ws/products?token=${await mintToken()}`;
+        const init = { headers: { ...headers, Upgrade: "websocket" } };
+        const socket = new TestSocket(await app.fetch(new Request(url, init), settings));
+        if (isAllowed) expect((await socket.frame()).type).toBe("connection_established");
+        else expect(await socket.closed()).toEqual({ code: 4003, reason: "Origin not allowed" });
+        const answer = await app.fetch(new Request(`${ORIGIN}/api/v1/ws/health`, { headers }), settings);
+        expect(answer.headers.get("Access-Control-Allow-Origin")).toBe(isAllowed ? Origin : null);
+      });
+    }
+  }
+});
+
 describe("CORS on the HTTP routes", () => {
   test("a page of a listed origin may read answers, including refusals", async () => {
     const headers = { Origin: "https://shop.example" };
@@ -60,8 +92,19 @@ describe("CORS on the HTTP routes", () => {
     });
     expect(response.status).toBe(204);
     expect(response.headers.get("Access-Control-Allow-Methods")).toContain("POST");
-    expect(response.headers.get("Access-Control-Allow-Headers")).toContain("Idempotency-Key");
+    const allowed = response.headers.get("Access-Control-Allow-Headers");
+    for (const name of ["Idempotency-Key", "traceparent", "sentry-trace", "x-request-id"])
+      expect(allowed).toContain(name);
     expect(response.headers.get("Access-Control-Allow-Credentials")).toBeNull();
+  });
+
+  test("CORS_ALLOW_HEADERS replaces the headers of tracing tools, but not those that the service reads", async () => {
+    const headers = { Origin: "https://shop.example", "Access-Control-Request-Method": "GET" };
+    const preflight = new Request(`${ORIGIN}/api/v1/ws/health`, { method: "OPTIONS", headers });
+    const response = await app.fetch(preflight, { ...env, CORS_ALLOW_HEADERS: "x-shop" });
+    expect(response.headers.get("Access-Control-Allow-Headers")).toBe(
+      "Authorization,Content-Type,Idempotency-Key,x-shop",
+    );
   });
 
   test("a page of another origin may not read answers", async () => {

@@ -9,12 +9,20 @@ export function isHandshakeAllowed(request: Request, config: Config): boolean {
   return origin === null || isOriginAllowed(origin, request.url, config);
 }
 
+/** One label of a host name. */
+const LABEL = /^[a-z0-9_-]{1,63}$/;
+
 /** Returns whether pages of an origin may call the service at `url`: if it is configured, or the service's own. */
-export function isOriginAllowed(origin: string, url: string, config: Config): boolean {
+export function isOriginAllowed(origin: string, url: string, { corsOrigins }: Config): boolean {
+  const text = origin.toLowerCase();
   return (
-    config.corsOrigins.has("*") ||
-    config.corsOrigins.has(origin.toLowerCase()) ||
+    corsOrigins.any ||
+    corsOrigins.exact.has(text) ||
+    corsOrigins.wildcards.some(
+      ({ start, end }) =>
+        text.startsWith(start) && text.endsWith(end) && LABEL.test(text.slice(start.length, -end.length)),
+    ) ||
     // Null when the `Host` header makes no URL.
-    URL.parse(url)?.origin === origin.toLowerCase()
+    URL.parse(url)?.origin === text
   );
 }

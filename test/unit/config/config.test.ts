@@ -25,7 +25,14 @@ describe("defaults", () => {
     });
     expect(jwt.secrets).toHaveLength(1);
     expect(config).toEqual({
-      corsOrigins: new Set(),
+      corsOrigins: { any: false, exact: new Set(), wildcards: [] },
+      corsAllowHeaders: expect.arrayContaining([
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "sentry-trace",
+        "x-request-id",
+      ]),
       roleClaim: "role",
       userIdClaim: "sub",
       orderIdleRetentionMs: 34_560_000_000,
@@ -53,11 +60,6 @@ describe("defaults", () => {
 });
 
 describe("comma-separated lists, with or without blanks", () => {
-  test("of origins, in any case, with or without a trailing slash", () => {
-    const { corsOrigins } = configWith({ BACKEND_CORS_ORIGINS: "http://localhost:3000, https://Shop.Example/" });
-    expect(corsOrigins).toEqual(new Set(["http://localhost:3000", "https://shop.example"]));
-  });
-
   test("of statuses, in any case", () => {
     const { terminalStatuses } = configWith({ TERMINAL_STATUSES: "Delivered, PICKED UP,," });
     expect(terminalStatuses).toEqual(new Set(["delivered", "picked up"]));
@@ -239,8 +241,8 @@ describe("a configuration is refused for", () => {
     ["a PUBLISH_KEYS entry without a name", { PUBLISH_KEYS: "k".repeat(40) }],
     ["a PUBLISH_KEYS key of 31 characters", { PUBLISH_KEYS: `shop:${"k".repeat(31)}` }],
     ["a repeated PUBLISH_KEYS name", { PUBLISH_KEYS: `a:${"1".repeat(32)},a:${"2".repeat(32)}` }],
-    ["BACKEND_CORS_ORIGINS with a path", { BACKEND_CORS_ORIGINS: "https://shop.example/app" }],
-    ["BACKEND_CORS_ORIGINS without a scheme", { BACKEND_CORS_ORIGINS: "shop.example" }],
+    ["CORS_ALLOW_HEADERS with a blank", { CORS_ALLOW_HEADERS: "x-trace id" }],
+    ["CORS_ALLOW_HEADERS with a colon", { CORS_ALLOW_HEADERS: "x-trace: 1" }],
     ["JWT_ALGORITHMS with none", { JWT_ALGORITHMS: "none" }],
     ["JWT_ALGORITHMS with RS256", { JWT_ALGORITHMS: "HS256,RS256" }],
     ["HISTORY_LIMIT 0", { HISTORY_LIMIT: "0" }],
