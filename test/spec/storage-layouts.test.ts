@@ -1,10 +1,15 @@
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { advanceClock, stopClock } from "../support/clock.ts";
 import { attachment, orderTables, productsTables, type StoredTable } from "../support/layouts/layout-1.ts";
 import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /** Storage that another version wrote is opened with nothing lost, whichever of the two is newer. */
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 async function store(object: DurableObjectStub<undefined>, tables: StoredTable[]): Promise<void> {
   await runInDurableObject(object, async (_, { storage }) => {
@@ -55,6 +60,37 @@ describe("layout 1 (version 0.1.0)", () => {
     expect((await publish(`orders/${id}`, { ...repeated, id: "late" })).status).toBe("stale");
     expect(await publish(`orders/${id}`, { type: "order_delivered", data: {} })).toMatchObject({ seq: 3 });
     expect((await documentsOf(order(id))).order.ticket_series).toBe("9fc01a82-50f9-4116-973b-bc6631b5a583");
+  });
+
+  test("an order's idle retention begins when this version first opens it, for one written row", async () => {
+    stopClock();
+    const id = crypto.randomUUID();
+    await store(order(id), orderTables(id, Date.now()));
+    const read = () => serviceRequest("GET", `/api/v1/orders/${id}`);
+    expect((await read()).status).toBe(200);
+    expect((await orderObject(id).usage()).rowsWritten).toBe(1);
+    const { order: stored } = await documentsOf(order(id));
+    expect(stored).toMatchObject({ status: "shipped", changed_at: Date.now(), ended_at: null });
+    await evictDurableObject(order(id));
+    expect((await read()).status).toBe(200);
+    expect((await orderObject(id).usage()).rowsWritten).toBe(0);
+    advanceClock(400 * 86_400_000);
+    await runDurableObjectAlarm(order(id));
+    expect((await read()).status).toBe(404);
+  });
+
+  test("an order that ended is erased after its retention, which begins when this version first opens it", async () => {
+    stopClock();
+    const id = crypto.randomUUID();
+    await store(order(id), orderTables(id, Date.now()));
+    await runInDurableObject(order(id), (_, { storage }) => {
+      storage.sql.exec(
+        `UPDATE state SET value = json_remove(json_set(value, '$.status', 'Completed'), '$.changed_at')`,
+      );
+    });
+    await evictDurableObject(order(id));
+    await serviceRequest("GET", `/api/v1/orders/${id}`);
+    expect((await documentsOf(order(id))).order).toMatchObject({ status: "Completed", ended_at: Date.now() });
   });
 
   test("the products keep their history and versions", async () => {

@@ -20,6 +20,9 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
       topic: (storage, config) => new Order(storage, orderId, config),
     });
     this.#orderId = orderId;
+    const { topic: order, alarm } = this.core;
+    const now = Date.now();
+    if (order.backfill(now)) alarm.ensure(order.dueAt(), now);
   }
 
   async register(registration: OrderRegistration, version: number | null): Promise<RegisterOutcome> {

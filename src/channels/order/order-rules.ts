@@ -75,6 +75,21 @@ export function mayListen({ user_id, ticketGeneration }: OrderState, orderId: st
 const isStale = (state: OrderState, version: number | null) =>
   version !== null && state.version !== null && version <= state.version;
 
+/**
+ * Completes a state of version 0.1.0, which recorded neither when an order last changed nor an end in today's sense: its
+ * retention begins now. Returns null for a complete state.
+ */
+export function completeState(
+  state: OrderState,
+  { now, terminalStatuses }: Pick<ChangeContext, "now" | "terminalStatuses">,
+): OrderState | null {
+  if (state.changedAt !== null) return null;
+  return { ...state, changedAt: now, endedAt: state.endedAt ?? (hasEnded(state, terminalStatuses) ? now : null) };
+}
+
+const hasEnded = ({ status }: OrderState, terminalStatuses: ReadonlySet<string>) =>
+  terminalStatuses.has(status?.toLowerCase() ?? "");
+
 /** The state after a registration, an event's status change, or both; the status change takes precedence. */
 function change(
   state: OrderState,
@@ -84,7 +99,6 @@ function change(
   { now, terminalStatuses }: ChangeContext,
 ): OrderState {
   const next = { ...state, ...registration, ...statusChange };
-  const hasEnded = terminalStatuses.has(next.status?.toLowerCase() ?? "");
   // A new owner's order admits no guest of the former owner. The first known owner ends no ticket: a shop may admit a
   // guest before it registers the owner.
   const hasChangedOwner = state.user_id !== null && next.user_id !== state.user_id;
@@ -92,7 +106,7 @@ function change(
     ...next,
     version: version ?? state.version,
     changedAt: now,
-    endedAt: hasEnded ? (state.endedAt ?? now) : null,
+    endedAt: hasEnded(next, terminalStatuses) ? (state.endedAt ?? now) : null,
     ticketGeneration: hasChangedOwner ? null : state.ticketGeneration,
   };
 }

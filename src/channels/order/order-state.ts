@@ -8,7 +8,7 @@ export interface OrderState {
   version: number | null;
   /** When it reached a terminal status. */
   endedAt: number | null;
-  /** When it last changed; null when an older version did not record it. */
+  /** When it last changed; null only as version 0.1.0 stored it, before the backfill. */
   changedAt: number | null;
   /** The generation that tickets must carry to be admitted; null while none was issued for this owner. */
   ticketGeneration: string | null;

@@ -4,7 +4,14 @@ import type { AcceptedEvent, OrderRegistration } from "../../protocol/publish.ts
 import type { OrderRefusal, Requester } from "../contract.ts";
 import type { Applied, Revocation, Topic } from "../core.ts";
 import type { Storage } from "../storage.ts";
-import { applyOrderEvent, applyRegistration, type ChangeContext, mayListen, type OrderChange } from "./order-rules.ts";
+import {
+  applyOrderEvent,
+  applyRegistration,
+  type ChangeContext,
+  completeState,
+  mayListen,
+  type OrderChange,
+} from "./order-rules.ts";
 import { fromStored, type OrderState, storedOrder, toStored, UNKNOWN_ORDER } from "./order-state.ts";
 
 /** One order's stored state, and who may listen to it. */
@@ -28,6 +35,14 @@ export class Order implements Topic {
   /** Returns whether the order was ever registered or published to, and not erased since. */
   isKnown(): boolean {
     return this.#storage.hasData();
+  }
+
+  /** Completes what version 0.1.0 stored, in one written row. Returns whether there was anything to complete. */
+  backfill(now: number): boolean {
+    const stored = this.#storage.readState("order", storedOrder);
+    const complete = stored && completeState(fromStored(stored), this.#context(now));
+    if (complete) this.replace(complete);
+    return complete !== null;
   }
 
   state(): OrderState {
