@@ -14,6 +14,8 @@ import { startWrangler } from "./wrangler.ts";
 
 /** `npm run dev`: settings, a bridge to the local Redis, `wrangler dev`, and a demo order. */
 
+const NPM_POLL_MS = 500;
+
 /** @param args Passed on to `wrangler dev`. @returns The exit code: wrangler's, once it has run. */
 async function dev(args: string[], terminal: Terminal): Promise<number> {
   const { cwd } = terminal;
@@ -61,7 +63,7 @@ async function serve(
   terminal: Terminal,
 ): Promise<number> {
   const wrangler = startWrangler(terminal.cwd, args);
-  const removeHandler = terminal.onInterrupt(wrangler.stop);
+  const removeHandlers = [terminal.onInterrupt(wrangler.stop), onNpmExit(wrangler.stop)];
   let withdraw = () => {};
   try {
     const address = await wrangler.ready;
@@ -80,8 +82,19 @@ async function serve(
     throw error;
   } finally {
     withdraw();
-    removeHandler();
+    for (const remove of removeHandlers) remove();
   }
+}
+
+/**
+ * Calls back when npm, which started this process, has ended. npm does not pass on SIGTERM, so the service would keep
+ * running and hold its port. @returns A function that removes the handler.
+ */
+function onNpmExit(stop: () => void): () => void {
+  if (process.env.npm_lifecycle_event === undefined) return () => {};
+  const npm = process.ppid;
+  const timer = setInterval(() => process.ppid !== npm && stop(), NPM_POLL_MS);
+  return () => clearInterval(timer);
 }
 
 /** Prefers `localhost`, which browsers treat as secure, to the address of a server that listens everywhere. */

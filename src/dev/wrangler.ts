@@ -67,9 +67,10 @@ const QUIET_ENVIRONMENT = {
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
 };
 
+/** Warnings only, and without one about cron triggers, which do not run by themselves locally. */
 function quietly(args: string[]): string[] {
   const hasLogLevel = args.some((arg) => arg.startsWith("--log-level"));
-  return hasLogLevel ? args : ["--log-level", "warn", ...args];
+  return ["--test-scheduled", ...(hasLogLevel ? [] : ["--log-level", "warn"]), ...args];
 }
 
 function killAll(child: ChildProcess): void {

@@ -28,12 +28,12 @@ class Program {
   output = "";
   #wake = () => {};
 
-  constructor(folder: string, script: string, args: string[]) {
+  constructor(folder: string, program: string, args: string[]) {
     // Without the developer's own credentials and database.
     const env = Object.entries(process.env).filter(
       ([name]) => !/^(JWT_|PUBLISH_KEYS|TIDINGS_|REDIS_|UPSTASH_)/.test(name),
     );
-    this.process = spawn(process.execPath, [script, ...args], {
+    this.process = spawn(program, args, {
       cwd: folder,
       env: { ...Object.fromEntries(env), REDIS_URL: redis?.url ?? NO_REDIS },
     });
@@ -69,14 +69,15 @@ let dev: Program;
 let firstOutput: string;
 let redis: RedisServer | undefined;
 const started: Program[] = [];
-const start = (script: string, ...args: string[]) => {
-  const program = new Program(folder, script, args);
+const start = (script: string, ...args: string[]) => run(process.execPath, script, ...args);
+const run = (command: string, ...args: string[]) => {
+  const program = new Program(folder, command, args);
   started.push(program);
   return program;
 };
 const tidings = (...args: string[]) => start("src/cli/tidings.ts", ...args, "--url", `http://localhost:${port}`);
-const startDev = async () => {
-  dev = start("src/dev/dev.ts", "--port", String(port));
+const startDev = async (command = process.execPath, ...args: string[]) => {
+  dev = run(command, ...(args.length > 0 ? args : ["src/dev/dev.ts"]), "--port", String(port));
   await dev.until("Try everything");
   const { JWT_SECRET = "", PUBLISH_KEYS = "" } = readDevVars(folder);
   for (const secret of [JWT_SECRET, PUBLISH_KEYS.split(":")[1] ?? ""]) rememberSecret(secret);
@@ -108,6 +109,13 @@ afterAll(async () => {
 it("passes its own smoke test, whose command finds its port", { timeout: SLOW }, async () => {
   const smoke = start("src/cli/tidings.ts", "smoke");
   expect(await smoke.exitCode(), smoke.output).toBe(0);
+});
+
+it("fails the smoke test at the one check that a wrong secret breaks", { timeout: SLOW }, async () => {
+  const smoke = tidings("smoke", "--secret", "w".repeat(32));
+  expect(await smoke.exitCode()).toBe(1);
+  expect(smoke.output).toContain("signed with --secret: is that the service's JWT_SECRET?");
+  expect(smoke.output).toContain("1 of 3 checks failed.");
 });
 
 it("logs no warning before the first request", () => expect(firstOutput).not.toContain('"level"'));
@@ -185,7 +193,7 @@ it.each([".dev.vars", "wrangler.toml"])("says what to do about a folder named %s
   writeFileSync(join(other, "wrangler.toml"), "[dev]\nport = 8000\n");
   rmSync(join(other, name), { force: true });
   mkdirSync(join(other, name));
-  const program = new Program(other, join(folder, "src/dev/dev.ts"), []);
+  const program = new Program(other, process.execPath, [join(folder, "src/dev/dev.ts")]);
   started.push(program);
   expect(await program.exitCode()).toBe(2);
   expect(program.output.trim()).toBe(
@@ -239,7 +247,7 @@ it("leaves out the demo page, and nothing else, after a change of one line in wr
   const before = readFileSync(file, "utf8");
   const line = String(/^# To leave the demo page out: (.+)$/m.exec(before)?.[1]);
   writeFileSync(file, before.replace(/^command = .+$/m, line));
-  await startDev();
+  await startDev("npm", "run", "dev", "--");
   expect(dev.output).not.toContain("Open the demo");
   const url = `http://localhost:${port}`;
   for (const path of ["/", "/index.html", "/demo/main.js"]) {
@@ -251,4 +259,9 @@ it("leaves out the demo page, and nothing else, after a change of one line in wr
   for (const [, path] of (await page.text()).matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)) {
     expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);
   }
+});
+
+it("ends with the npm that started it", { timeout: SLOW }, async () => {
+  dev.process.kill("SIGTERM");
+  await portIs(false);
 });
