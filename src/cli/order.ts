@@ -6,8 +6,8 @@ import type { OrderRegistration } from "../protocol/publish.ts";
 import { orderIdArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
 import { withCommonOptions } from "./shared/options.ts";
-import { type Answer, ServiceClient } from "./shared/service.ts";
-import { type CommonOptions, publishKey, serviceUrl } from "./shared/settings.ts";
+import { type Answer, type ServiceClient, serviceWithKey } from "./shared/service.ts";
+import type { CommonOptions } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
 interface OrderCommandOptions extends CommonOptions {
@@ -50,7 +50,7 @@ export function addOrder(program: Command, terminal: Terminal): void {
       if (options.delete && changes) throw usageError("Use --delete without --user, --status and --payment-status.");
       if (isNew && options.user === undefined) throw usageError("A new order needs an owner: add --user ID.");
       const orderId = isNew ? randomUUID() : orderIdArgument(argument);
-      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
+      const service = serviceWithKey(options, terminal);
 
       if (options.delete) {
         await service.call("DELETE", orderPath(orderId));

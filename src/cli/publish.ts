@@ -9,8 +9,8 @@ import { type ChannelRef, channelArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
 import { parseJsonInput } from "./shared/json-input.ts";
 import { wholeNumber, withCommonOptions } from "./shared/options.ts";
-import { ServiceClient } from "./shared/service.ts";
-import { type CommonOptions, publishKey, redisStream, redisTarget, serviceUrl } from "./shared/settings.ts";
+import { serviceWithKey } from "./shared/service.ts";
+import { type CommonOptions, redisStream, redisTarget } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
 interface PublishCommandOptions extends CommonOptions {
@@ -79,7 +79,7 @@ export function addPublish(program: Command, terminal: Terminal): void {
       const { id, version } = options;
       const event = { type, data, ...(id !== undefined && { id }), ...(version !== undefined && { version }) };
       if (options.via === "redis") return publishViaRedis(channel, event, options, terminal);
-      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
+      const service = serviceWithKey(options, terminal);
       const { body } = await service.call("POST", publishPath(channel.name), event);
       terminal.out(options.json ? JSON.stringify(body) : describeResult(type, body));
     });

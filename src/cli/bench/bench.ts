@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
-import { ServiceClient } from "../shared/service.ts";
-import { type CommonOptions, jwtSecret, publishKey, serviceUrl } from "../shared/settings.ts";
+import { serviceWithKey } from "../shared/service.ts";
+import { type CommonOptions, jwtSecret } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { type BenchResult, runBench } from "./run.ts";
 
@@ -38,11 +38,10 @@ export function addBench(program: Command, terminal: Terminal): void {
       wholeNumber(10, MAX_EVENTS),
       1000,
     )
-    .option("--batch <number>", `how many events per batch, at most ${MAX_BATCH_EVENTS}`, wholeNumber(1), 100)
+    .option("--batch <number>", "how many events per batch", wholeNumber(1, MAX_BATCH_EVENTS), 100)
     .action(async (options: BenchOptions) => {
-      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
-      const { sockets, events } = options;
-      const batch = Math.min(options.batch, MAX_BATCH_EVENTS);
+      const service = serviceWithKey(options, terminal);
+      const { sockets, events, batch } = options;
       const secret = jwtSecret(options, terminal);
       const result = await runBench({ service, secret, sockets, events, batch }, (step) => terminal.note(step));
       terminal.out(options.json ? JSON.stringify(result) : inWords(result));

@@ -23,9 +23,9 @@ export function channelArgument(text: string): ChannelRef {
   );
 }
 
-/** Parses an order id and returns it in lower case. @throws {CommandError} when it is not a UUID. */
+/** Parses an order id, or its channel's name, and returns the id in lower case. @throws {CommandError} */
 export function orderIdArgument(text: string): string {
-  const { orderId } = channelArgument(text);
-  if (orderId !== null) return orderId;
-  throw usageError("This command needs an order id: a UUID such as 123e4567-e89b-12d3-a456-426614174000.");
+  const orderId = parseOrderId(text) ?? parseChannelName(text)?.orderId;
+  if (orderId) return orderId;
+  throw usageError(`"${text}" is not an order id. It must be a UUID, such as 123e4567-e89b-12d3-a456-426614174000.`);
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { CommandError, EXIT } from "./command-error.ts";
 import { connectionFailure } from "./connection-failure.ts";
-import type { Setting } from "./settings.ts";
+import { type CommonOptions, publishKey, type Setting, type Sources, serviceUrl } from "./settings.ts";
 
 const TIMEOUT_MS = 15_000;
 
@@ -84,6 +84,11 @@ export class ServiceClient {
       );
     }
   }
+}
+
+/** Returns a client with the publish key. @throws {CommandError} for a missing key or an invalid URL. */
+export function serviceWithKey(options: CommonOptions, sources: Sources): ServiceClient {
+  return new ServiceClient(serviceUrl(options, sources), publishKey(options, sources));
 }
 
 /** Formats a refusal: the title, then one line for every bad field. */

@@ -25,7 +25,8 @@ export interface Setting {
   source: string;
 }
 
-type Sources = Pick<Terminal, "env" | "cwd">;
+/** Where settings come from besides the options. */
+export type Sources = Pick<Terminal, "env" | "cwd">;
 
 /**
  * Returns the service's address without a trailing slash: `--url`, else `TIDINGS_URL`, else the running `npm run dev` of

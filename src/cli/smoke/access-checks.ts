@@ -35,7 +35,7 @@ export async function checkRegistration(run: SmokeRun): Promise<void> {
   expectEqual((await run.service.call("PUT", run.orderPath, registration)).status, 200, "status of the second PUT");
 }
 
-export async function checkSecret(run: SmokeRun): Promise<void> {
+export async function checkSecret(run: SmokeRun): Promise<true> {
   const listener = await run.listenToProduct("customer", run.productId);
   await listener.established().catch((error: Error) => {
     throw new CheckFailure(
@@ -43,6 +43,7 @@ export async function checkSecret(run: SmokeRun): Promise<void> {
     );
   });
   listener.close();
+  return true;
 }
 
 export async function checkRefusals(run: SmokeRun, check: Check): Promise<void> {

@@ -23,7 +23,7 @@ import { SMOKE_TYPES, type SmokeRun } from "./run.ts";
 export async function runChecks(run: SmokeRun, check: Check): Promise<void> {
   await check("health answers in its documented shape", () => checkHealth(run));
   await check("an order can be registered", () => checkRegistration(run));
-  await check("the service accepts tokens signed with this secret", () => checkSecret(run));
+  if (!(await check("the service accepts tokens signed with this secret", () => checkSecret(run)))) return;
   await checkRefusals(run, check);
   const listeners = await connectListeners(run, check);
   await check("a wrong publish key is refused with 401", async () => {

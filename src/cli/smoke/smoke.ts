@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
-import { ServiceClient } from "../shared/service.ts";
-import { type CommonOptions, jwtSecret, publishKey, serviceUrl } from "../shared/settings.ts";
+import { serviceWithKey } from "../shared/service.ts";
+import { type CommonOptions, jwtSecret } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import type { Check } from "./check.ts";
 import { runChecks } from "./checks.ts";
@@ -36,7 +36,7 @@ export function addSmoke(program: Command, terminal: Terminal): void {
     )
     .option("--timeout <seconds>", "how long to wait for each frame", wholeNumber(1, 3600), 10)
     .action(async (options: SmokeOptions) => {
-      const service = new ServiceClient(serviceUrl(options, terminal), publishKey(options, terminal));
+      const service = serviceWithKey(options, terminal);
       const secret = jwtSecret(options, terminal);
       const results: CheckResult[] = [];
       const check = checkInto(results, (result) => !options.json && terminal.out(lineOf(result)));

@@ -10,6 +10,7 @@ import {
   type ProductsSnapshot,
   type Status,
 } from "../../sdk/index.ts";
+import type { Report } from "./report.ts";
 
 /** Retries sooner than a page would, because a person is watching. */
 const TUNING = { firstBackoffMs: 500, maxBackoffMs: 10_000 };
@@ -23,19 +24,6 @@ export interface FollowTarget {
   /** Where to resume; null to start with what happens from now on. */
   position: Position | null;
   getToken: () => Promise<string>;
-}
-
-/** Receives what happens on the channel. */
-export interface FollowReport {
-  event(event: OrderEvent | ProductEvent): void;
-  connected(snapshot: OrderSnapshot | ProductsSnapshot): void;
-  /** Every event missed since a position arrives. `count` is null with a product filter, which hides their number. */
-  recovered(count: number | null, since: Position): void;
-  /** The missed events are no longer available. */
-  notRecovered(gap: Gap): void;
-  /** Events are missing in the middle of the channel, even after asking for them again. */
-  missing(gap: Gap): void;
-  reconnecting(): void;
 }
 
 type FollowEnd =
@@ -54,7 +42,7 @@ export interface Followed {
 }
 
 /** Follows a channel across reconnects until `signal` aborts, or the service refuses. */
-export async function follow(target: FollowTarget, report: FollowReport, signal: AbortSignal): Promise<Followed> {
+export async function follow(target: FollowTarget, report: Report, signal: AbortSignal): Promise<Followed> {
   const { promise: ended, resolve: end } = Promise.withResolvers<FollowEnd>();
   const interrupt = () => end({ type: "interrupted" });
   signal.addEventListener("abort", interrupt, { once: true });

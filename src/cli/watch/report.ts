@@ -1,12 +1,15 @@
+import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot } from "../../sdk/index.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { eventLine } from "./event-line.ts";
-import type { FollowReport } from "./follow.ts";
+
+export type Report = ReturnType<typeof reportTo>;
 
 /** Prints events (with `--json`, frames) as results, and everything else as notes. */
-export function reportTo(terminal: Terminal, isJson: boolean): FollowReport {
+export function reportTo(terminal: Terminal, isJson: boolean) {
   return {
-    event: (event) => terminal.out(isJson ? JSON.stringify(event) : eventLine(event)),
-    connected(snapshot) {
+    event: (event: OrderEvent | ProductEvent) => terminal.out(isJson ? JSON.stringify(event) : eventLine(event)),
+
+    connected(snapshot: OrderSnapshot | ProductsSnapshot) {
       // The SDK passes on the frame's data alone.
       const frame = { type: "connection_established", data: snapshot, ts: new Date().toISOString() };
       if (isJson) terminal.out(JSON.stringify(frame));
@@ -17,18 +20,26 @@ export function reportTo(terminal: Terminal, isJson: boolean): FollowReport {
           : "";
       terminal.note(`listening to ${channel} at seq ${seq} (epoch ${epoch}${state})`);
     },
-    recovered(count, { seq }) {
+
+    /** @param count How many missed events arrived; null with a product filter, which hides their number. */
+    recovered(count: number | null, { seq }: Position) {
       if (count === null) terminal.note(`resumed after seq ${seq}`);
       else if (count === 0) terminal.note(`no events were missed since seq ${seq}`);
       else terminal.note(`recovered ${countOf(count, "event")} since seq ${seq}`);
     },
-    notRecovered({ from, to }) {
+
+    /** The missed events are no longer available. */
+    notRecovered({ from, to }: Gap) {
       const why = from?.epoch === to.epoch ? "history no longer reaches back" : "the channel started a new epoch";
       terminal.note(
         `could not recover: ${why}; skipped from seq ${from?.seq} of ${from?.epoch} to seq ${to.seq} of ${to.epoch}`,
       );
     },
-    missing: ({ from, to }) => terminal.note(`gap: nothing arrived between seq ${from?.seq} and seq ${to.seq + 1}`),
+
+    /** Events are missing in the middle of the channel, even after asking for them again. */
+    missing: ({ from, to }: Gap) =>
+      terminal.note(`gap: nothing arrived between seq ${from?.seq} and seq ${to.seq + 1}`),
+
     reconnecting: () => terminal.note("disconnected; trying again"),
   };
 }

@@ -108,8 +108,9 @@ function tokenSource({ token, subject, role }: WatchOptions, secret: Setting | n
     if (subject !== undefined || role !== undefined) {
       throw usageError("--token decides who listens; use --subject and --role without it.");
     }
-    if (!/^[\w.-]+$/.test(token))
-      throw usageError("--token is not a JWT: it contains other characters than a JWT may.");
+    // RFC 7515, section 7.1.
+    if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token))
+      throw usageError("--token is not a JWT: it must be three base64url parts, separated by dots.");
     return async () => token;
   }
   const user = subject === undefined ? { subject: "tidings-watch", role: role ?? "admin" } : { subject, role };

@@ -6,8 +6,8 @@ import { healthResponse } from "../../protocol/health.ts";
 import type { ChannelKind } from "../../protocol/names.ts";
 import { MAX_BATCH_EVENTS, orderPut, type PublishResult, publishRequest, type Queued } from "../../protocol/publish.ts";
 import type { Problem } from "../../protocol/refusals.ts";
+import { ticketRequest } from "../../protocol/ticket.ts";
 import { disconnectRequest } from "../routes/disconnect.ts";
-import { ticketRequest } from "../routes/tickets.ts";
 import { dataSchemas, position } from "./frame-schemas.ts";
 
 /** Schemas of the HTTP API. Requests are documented by the schemas that validate them. */

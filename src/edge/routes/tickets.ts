@@ -1,22 +1,13 @@
 import type { Context } from "hono";
-import * as z from "zod";
 import { orderStub } from "../../channels/directory.ts";
 import { configOf } from "../../config/config.ts";
+import { ticketRequest } from "../../protocol/ticket.ts";
 import { requireService } from "../auth/require.ts";
 import { issueTicket } from "../auth/ticket.ts";
 import { readValid } from "../body.ts";
 import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
 import { orderIdParam } from "./orders.ts";
-
-const MIN_TTL_SECONDS = 60;
-const MAX_TTL_SECONDS = 7 * 86_400;
-const DEFAULT_TICKET_TTL_SECONDS = 3600;
-
-/** The request body. */
-export const ticketRequest = z.strictObject({
-  ttl_seconds: z.int().min(MIN_TTL_SECONDS).max(MAX_TTL_SECONDS).default(DEFAULT_TICKET_TTL_SECONDS),
-});
 
 /** `POST /api/v1/orders/{order_id}/tickets`: issues a token that lets a guest listen to that order. */
 export async function createTicket(c: Context<HonoEnv>): Promise<Response> {

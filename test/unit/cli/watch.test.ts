@@ -140,8 +140,8 @@ describe("tidings watch", () => {
     minting.terminal.interrupt();
 
     plays = [endsSoon];
-    expect(await watch("--token", "given").exitCode).toBe(1);
-    expect(tokens.at(-1)).toBe("given");
+    expect(await watch("--token", "gi.v.en").exitCode).toBe(1);
+    expect(tokens.at(-1)).toBe("gi.v.en");
   });
 
   it("prints with --json every frame, one per line", async () => {
