@@ -16,11 +16,8 @@ const REFUSALS_BY_STATUS: Partial<Record<number, SocketRefusal>> = {
   404: "order_not_found",
 };
 
-/** The fields read from the backend's order; others are ignored. Some backends number their users. */
-const backendOrder = z.object({
-  ...orderRegistration.shape,
-  user_id: z.union([orderRegistration.shape.user_id, z.int().transform(String)]),
-});
+/** The fields read from the backend's order; others are ignored. */
+const backendOrder = z.object(orderRegistration.shape);
 
 /**
  * Looks up an order without a known owner in the shop's backend: `GET {ORDERS_API_URL}/{order_id}` with the caller's

@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS } from "./frames.ts";
+import { idText } from "./ids.ts";
 import { parseJson } from "./json.ts";
 import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
 import { utf8Length } from "./utf8.ts";
 
 /** The messages of clients, and how the service parses them. */
 
-const productIds = z.array(z.string().min(1).max(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
+const productIds = z.array(idText(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
 
 /** Client → server: every message except the text `ping`. */
 export const clientMessage = z.discriminatedUnion("type", [

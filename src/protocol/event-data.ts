@@ -12,9 +12,11 @@ interface AnyOrderData {
   [field: string]: unknown;
 }
 
+/** Text of 1 to 128 characters, or a safe integer: 42 is the same id as "42". */
+export type ProductId = string | number;
+
 interface AnyProductData {
-  /** 1 to 128 characters. */
-  product_id: string;
+  product_id: ProductId;
   sku?: string | null | undefined;
   /** As in RFC 3339, or a form close to it: the offset and seconds may be missing, and `T` may be a blank. */
   timestamp?: string | undefined;

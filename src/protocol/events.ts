@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
+import { sentId } from "./ids.ts";
 import { type ChannelKind, MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./names.ts";
 import { isTimestamp, TIMESTAMP_PATTERN, TIMESTAMP_RULE } from "./timestamp.ts";
 
@@ -22,7 +23,7 @@ const price = z.number().min(0);
 
 export const orderData = { order_id: z.string().optional(), timestamp: timestamp.optional() };
 export const productData = {
-  product_id: z.string().min(1).max(MAX_PRODUCT_ID_LENGTH),
+  product_id: sentId(MAX_PRODUCT_ID_LENGTH),
   sku: z.string().max(128).nullish(),
   timestamp: timestamp.optional(),
 };

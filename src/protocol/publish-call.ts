@@ -20,6 +20,9 @@ export interface OrderRegistration {
   payment_status: string;
 }
 
+/** `OrderRegistration` as a service sends it: its user id may be a safe integer, which is the same id as its text. */
+export type OrderInput = Omit<OrderRegistration, "user_id"> & { user_id: string | number };
+
 /** The body of `PUT /api/v1/orders/{order_id}`. */
 export interface OrderPut extends OrderRegistration {
   /** As on a publish: a registration whose version is not newer than the last one applied changes nothing. */

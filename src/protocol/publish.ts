@@ -2,6 +2,7 @@ import * as z from "zod";
 import { type Catalogue, typesOf } from "./catalogue.ts";
 import { timestamp } from "./events.ts";
 import { encodeEventFrame } from "./frames.ts";
+import { idText } from "./ids.ts";
 import { isRecord } from "./json.ts";
 import {
   type ChannelName,
@@ -25,7 +26,7 @@ export * from "./publish-call.ts";
 
 /** The body of `PUT /api/v1/orders/{order_id}`, and `order` in a publish. */
 export const orderRegistration = z.strictObject({
-  user_id: z.string().min(1).max(MAX_USER_ID_LENGTH),
+  user_id: idText(MAX_USER_ID_LENGTH),
   status: z.string().min(1).max(MAX_STATUS_LENGTH),
   payment_status: z.string().min(1).max(MAX_STATUS_LENGTH),
 }) satisfies z.ZodType<OrderRegistration>;

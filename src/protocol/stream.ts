@@ -1,4 +1,4 @@
-import type { OrderRegistration } from "./publish-call.ts";
+import type { OrderInput } from "./publish-call.ts";
 
 /** The format of the Redis stream, for the service and for publishers that write to Redis. */
 
@@ -17,7 +17,7 @@ export interface StreamedEvent {
   data: string;
   id: string;
   version: number | null;
-  order: OrderRegistration | null;
+  order: OrderInput | null;
 }
 
 /** Returns the fields of an event's stream entry, in order. */

@@ -43,6 +43,25 @@ describe.skipIf(!hasRedis("entries of a Redis stream"))("the Redis stream", () =
     listener.close();
   });
 
+  test("ids of products and users may be integers, and are the same ids as their text", async () => {
+    const order = await registerOrderAt(all.service.url, "41");
+    const [ofOrder, ofProduct] = [
+      await listenAt(all.service.url, `orders/${order}`, { role: "admin" }),
+      await listenAt(all.service.url, "products", { query: { product_id: "42" } }),
+    ];
+    const registration = '{"user_id":42,"status":"new","payment_status":"new"}';
+    await xadd(all.redis, { channel: `order_${order}`, type: "order_created", data: "{}", order: registration });
+    for (const data of ['{"product_id":"042"}', '{"product_id":42}']) {
+      await xadd(all.redis, { channel: "products", type: "product_updated", data });
+    }
+    await ofOrder.receive(1);
+    expect((await ofProduct.receive(1)).map(({ data }) => data.product_id)).toEqual([42]);
+    expect(await (await callService(all.service.url, "GET", `orders/${order}`)).json()).toMatchObject({
+      user_id: "42",
+    });
+    for (const listener of [ofOrder, ofProduct]) listener.close();
+  });
+
   test("[promise 5] every bad entry becomes one dead letter with its reason, and the next entry is delivered without delay", {
     timeout: 60_000,
   }, async () => {

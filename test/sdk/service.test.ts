@@ -28,7 +28,7 @@ const products = (options: Parameters<typeof listenToProducts>[1] = {}) => {
   return listener;
 };
 const ship = (id: string) => publishAt(service.url, `orders/${id}`, "order_shipped", { carrier: "UPS" });
-const stock = (product_id: string) =>
+const stock = (product_id: string | number) =>
   publishAt(service.url, "products", "inventory_updated", { product_id, new_quantity: 5 });
 
 describe("listening to an order", () => {
@@ -226,6 +226,15 @@ describe("listening to products", () => {
     await untilReceived("b");
     expect(new Set(received.events.slice(before).map(({ data }) => data.product_id))).toEqual(new Set(["b"]));
     expect(received.gaps).toEqual([]);
+  });
+
+  test("a filter takes product ids as integers, which are the same ids as their text", async () => {
+    const { connection, received } = products({ productIds: [41, "42"] });
+    await received.reaches("live");
+    connection.unsubscribe([42]);
+    connection.subscribe(["43"]);
+    for (const product of ["042", "42", 41, 43]) await stock(product);
+    await eventually(() => expect(received.events.map(({ data }) => data.product_id)).toEqual([41, 43]));
   });
 
   test("with a quiet filter resume even after more events than the history keeps", async () => {

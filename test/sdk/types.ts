@@ -37,7 +37,7 @@ export function productTypes(getToken: () => string): void {
   const connection = connectProducts({
     getToken,
     onEvent(event) {
-      event.data.product_id satisfies string;
+      event.data.product_id satisfies string | number;
       if (event.type === "inventory_updated") event.data.new_quantity satisfies number;
       // @ts-expect-error: only an inventory update has a quantity
       event.data.new_quantity;

@@ -67,7 +67,10 @@ describe("PUT /api/v1/orders/{order_id}", () => {
   });
 
   test("names every bad field (422)", async () => {
-    const response = await serviceRequest("PUT", `/api/v1/orders/${crypto.randomUUID()}`, { user_id: 7, state: "new" });
+    const response = await serviceRequest("PUT", `/api/v1/orders/${crypto.randomUUID()}`, {
+      user_id: 7.5,
+      state: "new",
+    });
     expect(response.status).toBe(422);
     const { errors } = await response.json<{ errors: { field: string }[] }>();
     expect(errors.map(({ field }) => field).sort()).toEqual(["payment_status", "state", "status", "user_id"]);

@@ -180,6 +180,6 @@ describe("POST /api/v1/disconnect", () => {
   test("refuses invalid requests", async () => {
     expect((await disconnect({ channel: "orders" })).status).toBe(422);
     expect((await disconnect({ user_id: "alice" })).status).toBe(422);
-    expect((await disconnect({ channel: "products", user_id: 7 })).status).toBe(422);
+    expect((await disconnect({ channel: "products", user_id: 7.5 })).status).toBe(422);
   });
 });

@@ -15,7 +15,7 @@ export interface LogOptions {
 }
 
 /** What a stored frame is compared by. */
-const storedEvent = z.object({ type: z.string(), data: z.unknown() });
+const storedEvent = z.object({ type: z.string(), data: z.looseObject({}) });
 
 /**
  * A channel's history: the last events in `seq` order without a hole, at most `maxEvents` of them. In a full log the
@@ -123,13 +123,14 @@ export class EventLog {
 
   /** Returns whether event `seq` came from the same request as this one; the order of JSON keys does not matter. */
   isSameEvent(seq: number, event: LogEvent): boolean {
-    const row = this.#storage.read("SELECT request, frame FROM log WHERE seq = ?", seq)[0];
+    const row = this.#storage.read("SELECT product, request, frame FROM log WHERE seq = ?", seq)[0];
     const stored = storedEvent.safeParse(parseStored(row?.frame)).data;
     // A damaged row is no reason to apply its event again.
     if (!stored) return true;
     return (
       stored.type === event.type &&
-      sameJson(stored.data, JSON.parse(event.data)) &&
+      (row?.product ?? null) === event.productId &&
+      sameJson(withIdAsText(stored.data, event), withIdAsText(JSON.parse(event.data), event)) &&
       sameJson(parseStored(row?.request), parseStored(event.request))
     );
   }
@@ -219,3 +220,7 @@ export class EventLog {
     writeEpoch(this.#storage, extent);
   }
 }
+
+/** A product's id may be sent as a number once and as text the next time; the caller compares the ids themselves. */
+const withIdAsText = (data: object, { productId }: LogEvent) =>
+  productId === null ? data : { ...data, product_id: productId };

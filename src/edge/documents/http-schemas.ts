@@ -44,7 +44,7 @@ const queuedSchema = z.object({
   status: z.literal("queued"),
 }) satisfies z.ZodType<WithTextChannel<Queued>>;
 
-const registeredOrder = orderPut.extend({ order_id: z.uuid() });
+const registeredOrder = orderPut.extend({ order_id: z.uuid(), user_id: z.string() });
 
 /** The order as it is, after a `PUT` whose `version` came too late to change it. */
 const staleOrder = z.object({

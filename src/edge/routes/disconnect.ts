@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import * as z from "zod";
 import { channelStub } from "../../channels/directory.ts";
+import { idText } from "../../protocol/ids.ts";
 import { MAX_USER_ID_LENGTH, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { requireScope } from "../auth/keys.ts";
 import { requireAnyService } from "../auth/require.ts";
@@ -11,7 +12,7 @@ import { invalid } from "../errors.ts";
 /** The request body. */
 export const disconnectRequest = z.strictObject({
   channel: z.string(),
-  user_id: z.string().min(1).max(MAX_USER_ID_LENGTH).optional(),
+  user_id: idText(MAX_USER_ID_LENGTH).optional(),
 });
 
 /** `POST /api/v1/disconnect`: closes a channel's sockets, or only one user's, with 4001. */

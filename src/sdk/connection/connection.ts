@@ -7,7 +7,7 @@ import { platform } from "./page.ts";
 import { loadPosition, savePosition } from "./position.ts";
 import { filterQuery, type ProductFilter, withoutProducts, withProducts } from "./product-filter.ts";
 import { guard } from "./runner.ts";
-import type { Position } from "./types.ts";
+import type { Position, ProductId } from "./types.ts";
 
 /**
  * Connects to an order's channel.
@@ -39,8 +39,7 @@ export function connectOrder(orderId: string, options: OrderOptions): Connection
  * @throws {RangeError} for more than 50 products.
  */
 export function connectProducts(options: ProductsOptions): ProductsConnection {
-  const { productIds } = options;
-  const filter = productIds ? withProducts(null, productIds).sort() : null;
+  const filter = options.productIds ? withProducts(null, options.productIds).sort() : null;
   // The products channel carries product events only.
   return connectChannel(PRODUCTS_CHANNEL, options as ChannelOptions, filter);
 }
@@ -100,7 +99,7 @@ function connectChannel(
 
   return Object.assign(active, {
     channel,
-    subscribe: (productIds: readonly string[]) => setFilter(withProducts(filter, productIds)),
-    unsubscribe: (productIds: readonly string[]) => setFilter(withoutProducts(filter, productIds)),
+    subscribe: (productIds: readonly ProductId[]) => setFilter(withProducts(filter, productIds)),
+    unsubscribe: (productIds: readonly ProductId[]) => setFilter(withoutProducts(filter, productIds.map(String))),
   });
 }

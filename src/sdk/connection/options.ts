@@ -7,6 +7,7 @@ import type {
   OrderSnapshot,
   Position,
   ProductEvent,
+  ProductId,
   ProductsSnapshot,
   Status,
 } from "./types.ts";
@@ -69,7 +70,7 @@ export interface OrderOptions extends CommonConnectOptions {
 /** Options of `connectProducts`. */
 export interface ProductsOptions extends CommonConnectOptions {
   /** Receive events of these products only: at most 50, none if the list is empty. Default: all products. */
-  productIds?: readonly string[] | undefined;
+  productIds?: readonly ProductId[] | undefined;
   /** Called for every event, once and in order. */
   onEvent?: ((event: ProductEvent) => void) | undefined;
   /** Called with the position of the channel each time a connection is established, before any event. */
@@ -109,10 +110,10 @@ export interface ProductsConnection extends Connection {
    * @throws {RangeError} if the filter would have more than 50 products.
    * @throws {Error} if the connection is shared between tabs.
    */
-  subscribe(productIds: readonly string[]): void;
+  subscribe(productIds: readonly ProductId[]): void;
   /**
    * Removes products from the filter. Has no effect on a connection to all products.
    * @throws {Error} if the connection is shared between tabs.
    */
-  unsubscribe(productIds: readonly string[]): void;
+  unsubscribe(productIds: readonly ProductId[]): void;
 }

@@ -1,3 +1,4 @@
+import type { ProductId } from "../../protocol/event-data.ts";
 import { encodeProductFilter, isFilterWithinLimits } from "../../protocol/product-filter.ts";
 
 /** The product filter: its limit, how it travels in the URL and in messages, and which events pass. Pure. */
@@ -19,15 +20,15 @@ const MAX_IDS = 20;
  * Adds products to a filter. Added to "all products", they become the filter.
  * @throws {RangeError} for a filter that the service would refuse.
  */
-export function withProducts(filter: ProductFilter, productIds: readonly string[]): string[] {
-  const ids = [...new Set([...(filter ?? []), ...productIds])];
+export function withProducts(filter: ProductFilter, productIds: readonly ProductId[]): string[] {
+  const ids = [...new Set([filter ?? [], productIds].flat().map(String))];
   if (!isFilterWithinLimits(ids)) throw new RangeError("At most 50 products");
   return ids;
 }
 
 /** Removes products from a filter. "All products" stays as it is. */
 export function withoutProducts(filter: ProductFilter, productIds: ProductFilter): ProductFilter {
-  return filter?.filter((id) => !productIds?.includes(id)) ?? null;
+  return filter ? filter.filter((id) => !productIds?.includes(id)) : null;
 }
 
 /** A filter as the service knows it, which has no empty ones. */

@@ -8,12 +8,13 @@ import type {
   ExtraProductEvents,
   OrderEventType,
   ProductEventType,
+  ProductId,
 } from "../../protocol/event-data.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../../protocol/frames.ts";
 
 /** Public API: what a connection reports. Its options and methods are in `options.ts`. */
 
-export type { EventType, ExtraOrderEvents, ExtraProductEvents, OrderEventType, Position, ProductEventType };
+export type { EventType, ExtraOrderEvents, ExtraProductEvents, OrderEventType, Position, ProductEventType, ProductId };
 
 /** Only the fields that the event catalogue names. Other fields are delivered, too, but have no type. */
 type Named<T> = { [K in keyof T as string extends K ? never : K]: T[K] };

@@ -41,7 +41,10 @@ export function feedKey(
   // A new token of the same user keeps the connection.
   const owner = user ?? (token ? (readToken(token).user ?? token) : "");
   const base: FeedKey["base"] = [channel.toLowerCase(), url ?? "", owner];
-  return JSON.stringify({ base, products: productIds ? [...new Set(productIds)].sort() : null } satisfies FeedKey);
+  return JSON.stringify({
+    base,
+    products: productIds ? [...new Set(productIds.map(String))].sort() : null,
+  } satisfies FeedKey);
 }
 
 /** What a key says. Feeds with the same base differ in their products only. */

@@ -62,13 +62,14 @@ export interface ProductView {
   readonly isDeleted: boolean;
   readonly lastEvent: ProductEvent;
 }
+/** By product id as text: product 42 is `"42"`. */
 export type ProductMap = ReadonlyMap<string, ProductView>;
 
 /** Returns the products after some events, as a new map. */
 export function withProductEvents(products: ProductMap, events: readonly ProductEvent[]): ProductMap {
   const next = new Map(products);
   for (const event of events) {
-    const { product_id } = event.data;
+    const product_id = String(event.data.product_id);
     const before = next.get(product_id);
     // Maps keep insertion order: the least recently changed products come first, and are dropped first.
     next.delete(product_id);
@@ -95,6 +96,6 @@ const REPORTING_TYPES: ReadonlySet<string> = new Set(
 /** Returns what an event reports. Events of the shop's own report nothing: in them, `new_price` may mean anything. */
 function reportedBy(event: ProductEvent): Partial<ProductView> {
   if (!REPORTING_TYPES.has(event.type)) return {};
-  const { timestamp: _, ...fields } = event.data;
+  const { timestamp: _, product_id: __, ...fields } = event.data;
   return { ...fields, isDeleted: event.type === "product_deleted" };
 }

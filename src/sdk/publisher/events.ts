@@ -1,6 +1,6 @@
 import type { AllOrderEvents, AllProductEvents } from "../../protocol/event-data.ts";
 import type { ChannelName } from "../../protocol/names.ts";
-import type { OrderRegistration, PublishResult, Queued as QueuedEvent } from "../../protocol/publish-call.ts";
+import type { OrderInput, PublishResult, Queued as QueuedEvent } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 
 /** The interface of a publisher: what it takes and what it returns. */
@@ -14,7 +14,7 @@ export interface PublishOptions {
 
 export interface OrderPublishOptions extends PublishOptions {
   /** Registers the order in the same call: its owner and its state. */
-  order?: OrderRegistration | undefined;
+  order?: OrderInput | undefined;
 }
 
 /** An event for `publishBatch`. */
@@ -98,5 +98,5 @@ export interface OutgoingEvent {
   data: string;
   id: string;
   version: number | null;
-  order: OrderRegistration | null;
+  order: OrderInput | null;
 }

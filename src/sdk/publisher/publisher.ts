@@ -17,8 +17,9 @@ export type {
   OrderEventType,
   ProductEvents,
   ProductEventType,
+  ProductId,
 } from "../../protocol/event-data.ts";
-export type { OrderRegistration, PublishResult } from "../../protocol/publish-call.ts";
+export type { OrderInput, PublishResult } from "../../protocol/publish-call.ts";
 export type { FieldError, Problem } from "../../protocol/refusals.ts";
 export type { BatchOptions } from "./batch-queue.ts";
 export type {

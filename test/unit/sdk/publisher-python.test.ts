@@ -131,6 +131,31 @@ print("null")`,
     listener.close();
   });
 
+  test("ids that are integers are sent as integers, and refused beyond 2^53", async () => {
+    const orderId = crypto.randomUUID();
+    const printed = await python.run(
+      `
+import json, os, tidings
+
+client = tidings.Tidings()
+order = {"user_id": 42, "status": "new", "payment_status": "new"}
+client.publish_order_update(os.environ["ORDER_ID"], "order_created", {}, order=order)
+client.publish_product_update("product_updated", {"product_id": 42})
+try:
+    client.publish_product_update("product_updated", {"product_id": 2**53})
+except tidings.PublishError as error:
+    print(json.dumps(error.errors[0]["field"]))`,
+      { ...env, ORDER_ID: orderId },
+    );
+    expect(printed).toBe("data.product_id");
+    expect(bodies.map((body) => JSON.parse(body))).toMatchObject([
+      { order: { user_id: 42 } },
+      { data: { product_id: 42 } },
+    ]);
+    const listener = await listenAt(service.url, `orders/${orderId}`, { subject: "42" });
+    listener.close();
+  });
+
   test("what JSON cannot carry without change is refused by its path, before it is sent", async () => {
     const result = await python.run(
       `

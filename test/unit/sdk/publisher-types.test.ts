@@ -19,6 +19,12 @@ test("data and channel must fit the event's type", () => {
     publisher.publishProductUpdate("price_updated", { product_id: "p", new_price: 9.99 });
     publisher.publishBatch([{ channel: "products", type: "product_deleted", data: { product_id: "p" } }]);
 
+    publisher.publishProductUpdate("product_updated", { product_id: 42 });
+    const order = { user_id: 42, status: "new", payment_status: "new" };
+    publisher.publishOrderUpdate("id", "order_created", {}, { order });
+
+    // @ts-expect-error an id is text or an integer
+    publisher.publishProductUpdate("product_updated", { product_id: true });
     // @ts-expect-error an order has no product events
     publisher.publishOrderUpdate("id", "price_updated", { product_id: "p", new_price: 9.99 });
     // @ts-expect-error products have no order events

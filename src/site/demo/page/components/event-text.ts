@@ -39,7 +39,7 @@ function shopText({ type }: { type: string }): string {
   return (type.charAt(0).toUpperCase() + type.slice(1)).replaceAll("_", " ");
 }
 
-const productName = (data: { product_id: string; sku?: unknown; name?: unknown }) =>
+const productName = (data: { product_id: string | number; sku?: unknown; name?: unknown }) =>
   String(data.name ?? data.sku ?? data.product_id);
 const was = (old: unknown) => (old === undefined || old === null ? "" : ` (was ${String(old)})`);
 

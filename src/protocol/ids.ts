@@ -1,0 +1,15 @@
+import * as z from "zod";
+
+/**
+ * Ids that shops keep as text or as integers. Either way they are compared, filtered and stored as text: 42 is "42", and
+ * "042" is another id.
+ */
+
+/** Returns the schema of an id as it may be sent. @param maxLength In code points. */
+export const sentId = (maxLength: number) =>
+  z.union([z.string().min(1).max(maxLength), z.int()], {
+    error: `must be text of 1 to ${maxLength} characters, or an integer within 2^53`,
+  });
+
+/** Returns the schema of an id that is parsed to text. */
+export const idText = (maxLength: number) => sentId(maxLength).transform(String);
