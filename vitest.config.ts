@@ -70,7 +70,7 @@ export default defineConfig({
 
       // `npm run test:browser`
       {
-        // The SDK and the demo in a real Chromium.
+        // The SDK in a real Chromium and Firefox, and the demo in Chromium.
         test: { ...TIMEOUTS, name: "browser", include: ["test/browser/**/*.test.ts"] },
       },
       {

@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { expect, test as inNode } from "vitest";
 import { DEFAULT_TUNING } from "../../src/sdk/connection/tuning.ts";
 import { eventually } from "../support/eventually.ts";
-import { hasChromium } from "./support/chromium.ts";
+import { CHROMIUM, hasChromium } from "./support/chromium.ts";
 import { expectNoneMissed, recordOf } from "./support/page-record.ts";
 import { setUpRecovery } from "./support/recovery-fixture.ts";
 import { countOrderConnections } from "./support/service.ts";
@@ -12,12 +12,12 @@ import { countOrderConnections } from "./support/service.ts";
 const test = inNode.skipIf(!hasChromium("hidden, frozen and cached pages"));
 const LAPTOP_SLEEP_MS = 30_000;
 
-const fixture = setUpRecovery();
+const fixture = setUpRecovery(CHROMIUM);
 const countConnections = () => countOrderConnections(fixture.environment.service.url, fixture.order);
 /** Opens a tab in front of the page. */
 const openTabInFront = async () => {
-  const { chromium, site } = fixture.environment;
-  const tab = await chromium.profile.newPage();
+  const { browser, site } = fixture.environment;
+  const tab = await browser.profile.newPage();
   await tab.goto(`${site.url}/`);
   await untilRecorded("hidden");
   return tab;
@@ -47,7 +47,7 @@ test("a frozen tab holds no socket and recovers when it resumes", async () => {
   await fixture.open();
   const { page, publisher } = fixture;
   const otherTab = await openTabInFront();
-  const devTools = await fixture.environment.chromium.profile.newCDPSession(page.page);
+  const devTools = await page.page.context().newCDPSession(page.page);
   await devTools.send("Page.setWebLifecycleState", { state: "frozen" });
   await eventually(async () => expect(await countConnections()).toBe(0));
   await publisher.untilPublished(100);
@@ -65,14 +65,14 @@ test("a frozen tab holds no socket and recovers when it resumes", async () => {
 test("a laptop that sleeps and wakes to a network without its connection", { timeout: 120_000 }, async () => {
   await fixture.open();
   const { environment, publisher } = fixture;
-  environment.chromium.signal("SIGSTOP");
+  environment.browser.signal("SIGSTOP");
   // Chromium reads these events when it wakes; they do not show that the socket is dead.
   await publisher.untilPublished(20);
   environment.network.isDead = true;
   await publisher.untilPublished(20);
   await wait(LAPTOP_SLEEP_MS);
   environment.network.isDead = false;
-  environment.chromium.signal("SIGCONT");
+  environment.browser.signal("SIGCONT");
   // Only a heartbeat reveals the dead socket. After a wake, the SDK waits less than the usual timeout for its answer.
   const { attempts } = await fixture.expectNoneMissed(DEFAULT_TUNING.heartbeatTimeoutMs);
   expect(attempts).toHaveLength(2);

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import * as z from "zod";
 import { upTo } from "../../sdk/support/listener.ts";
+import type { Tab } from "./browsers.ts";
 import type { SitePage } from "./site.ts";
 
 /** What `pages/recovery.ts` records about itself. */
@@ -15,14 +16,14 @@ const recordSchema = z.looseObject({
 });
 export type PageRecord = z.infer<typeof recordSchema>;
 
-export const recordOf = async (page: SitePage): Promise<PageRecord> => recordSchema.parse(await page.state());
+export const recordOf = async (page: SitePage<Tab>): Promise<PageRecord> => recordSchema.parse(await page.state());
 
 /**
  * Waits until the page has received every event, then prints how long that took and how often the page connected.
  * @param lastSeq The `seq` of the last event so far.
  * @throws if an event is missing, repeated or out of order, or the SDK reported a gap.
  */
-export async function expectNoneMissed(page: SitePage, lastSeq: number, timeoutMs?: number): Promise<PageRecord> {
+export async function expectNoneMissed(page: SitePage<Tab>, lastSeq: number, timeoutMs?: number): Promise<PageRecord> {
   const start = Date.now();
   await page.waitFor(({ seqs }) => expect(seqs).toContain(lastSeq), timeoutMs);
   const record = await recordOf(page);

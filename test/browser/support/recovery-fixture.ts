@@ -1,21 +1,24 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
+import type { Tuning } from "../../../src/sdk/connection/tuning.ts";
 import { registerOrderAt } from "../../support/node-client.ts";
 import { mintToken } from "../../support/tokens.ts";
+import type { BrowserKind, Profile, Tab } from "./browsers.ts";
 import { ContinuousPublisher } from "./continuous-publisher.ts";
 import { type Environment, startEnvironment } from "./environment.ts";
 import { expectNoneMissed } from "./page-record.ts";
 import { type SitePage, waitUntilLive } from "./site.ts";
 
 /** An environment per test file and an order per test, with the order's page and publisher. */
-export class RecoveryFixture {
-  environment!: Environment;
+export class RecoveryFixture<T extends Tab> {
+  environment!: Environment<T>;
   order!: string;
-  page!: SitePage;
+  page!: SitePage<T>;
   publisher!: ContinuousPublisher;
 
   /** Opens the order's page, waits until it is live and starts to publish. */
-  async open({ profile = this.environment.chromium.profile, tuning = {} } = {}): Promise<void> {
-    const { site, url, service } = this.environment;
+  async open(options: { profile?: Profile<T>; tuning?: Partial<Tuning> } = {}): Promise<void> {
+    const { browser, site, url, service } = this.environment;
+    const { profile = browser.profile, tuning = {} } = options;
     const settings = { url, order: this.order, tuning: JSON.stringify(tuning) };
     this.page = await site.open(profile, "recovery", settings);
     await waitUntilLive(this.page);
@@ -30,10 +33,10 @@ export class RecoveryFixture {
 }
 
 /** Registers the hooks of a test file. Each test starts with a working environment and must end without page errors. */
-export function setUpRecovery(): RecoveryFixture {
-  const fixture = new RecoveryFixture();
+export function setUpRecovery<T extends Tab>(kind: BrowserKind<T>): RecoveryFixture<T> {
+  const fixture = new RecoveryFixture<T>();
   beforeAll(async () => {
-    fixture.environment = await startEnvironment();
+    fixture.environment = await startEnvironment(kind);
   });
   afterAll(() => fixture.environment?.stop());
   beforeEach(async () => {
@@ -41,11 +44,11 @@ export function setUpRecovery(): RecoveryFixture {
     fixture.order = await registerOrderAt(fixture.environment.service.url);
   });
   afterEach(async () => {
-    const { network, chromium, site } = fixture.environment;
+    const { network, browser, site } = fixture.environment;
     network.isDead = false;
-    chromium.signal("SIGCONT");
+    browser.signal("SIGCONT");
     await fixture.publisher?.stop();
-    for (const tab of chromium.profile.pages()) if (tab.url() !== "about:blank") await tab.close();
+    for (const tab of browser.profile.pages()) if (tab.url() !== "about:blank") await tab.close();
     expect(site.takeErrors()).toEqual([]);
   });
   return fixture;

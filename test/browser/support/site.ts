@@ -2,41 +2,43 @@ import { createServer, type Server } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { build, type Plugin } from "esbuild";
-import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
 import { expect } from "vitest";
 import * as z from "zod";
 import { eventually } from "../../support/eventually.ts";
 import { listenOnLoopback } from "../../support/loopback.ts";
 import { mintToken } from "../../support/tokens.ts";
-import { startChromium } from "./chromium.ts";
+import type { BrowserKind, ManyProfiles, Profile, Tab } from "./browsers.ts";
+import { CHROMIUM } from "./chromium.ts";
 
-/** A shop's site whose pages use the SDK, and a Chromium that opens them. */
+/** A shop's site whose pages use the SDK, and a browser that opens them. */
 
 const PAGES = join(import.meta.dirname, "../pages");
 
-/** Chromium's messages about a failing network or service, which many tests cause on purpose. */
-const NETWORK_ERROR = /WebSocket connection to|Failed to load resource/;
+/** Messages of browsers about a failing network or service, which many tests cause on purpose. */
+const NETWORK_ERROR =
+  /WebSocket connection to|Failed to load resource|The connection to \S+ was interrupted|can’t establish a connection/;
 
 /** The state that pages report as JSON (`pages/shared.ts`). */
 const stateSchema = z.looseObject({ status: z.string(), sockets: z.int() });
 export type PageState = z.infer<typeof stateSchema>;
 
-export class Site {
+export class Site<T extends Tab = Page, P extends Profile = BrowserContext> {
   /** Creates the token that the shop's backend returns at `/api/token`. If it throws, the backend returns 503. */
   token: () => Promise<string> = mintToken;
   readonly url: string;
-  readonly #pages: SitePage[] = [];
-  readonly #browser: Browser;
+  readonly #pages: SitePage<Tab>[] = [];
+  readonly #browser: ManyProfiles<P>;
   readonly #close: () => void;
 
-  constructor(url: string, browser: Browser, close: () => void) {
+  constructor(url: string, browser: ManyProfiles<P>, close: () => void) {
     this.url = url;
     this.#browser = browser;
     this.#close = close;
   }
 
   /** Creates a new browser profile. */
-  newProfile(): Promise<BrowserContext> {
+  newProfile(): Promise<P> {
     return this.#browser.newContext();
   }
 
@@ -46,14 +48,13 @@ export class Site {
   }
 
   /** Opens a page. @param settings What the page reads from its address. */
-  async open(profile: BrowserContext, name: string, settings: Record<string, string>): Promise<SitePage> {
+  async open(profile: Profile<T>, name: string, settings: Record<string, string>): Promise<SitePage<T>> {
     const page = await profile.newPage();
     const errors: string[] = [];
-    page.on("pageerror", (error) => errors.push(error.message));
-    page.on("console", (message) => {
-      if (message.type() === "error" && !NETWORK_ERROR.test(message.text())) errors.push(message.text());
-    });
-    const opened = new SitePage(page, errors);
+    const record = (error: string) => NETWORK_ERROR.test(error) || errors.push(error);
+    page.on("pageerror", (error) => record(error.message));
+    page.on("console", (message) => message.type() === "error" && record(message.text()));
+    const opened = new SitePage<T>(page, errors);
     this.#pages.push(opened);
     await page.goto(`${this.url}/${name}#${new URLSearchParams(settings)}`);
     return opened;
@@ -65,12 +66,12 @@ export class Site {
   }
 }
 
-export class SitePage {
-  readonly page: Page;
+export class SitePage<T extends Tab = Page> {
+  readonly page: T;
   /** Console errors, including warnings of React and Vue, and uncaught exceptions. */
   readonly errors: string[];
 
-  constructor(page: Page, errors: string[]) {
+  constructor(page: T, errors: string[]) {
     this.page = page;
     this.errors = errors;
   }
@@ -97,7 +98,7 @@ export class SitePage {
   }
 }
 
-export const waitUntilLive = (page: SitePage) => page.waitFor(({ status }) => expect(status).toBe("live"));
+export const waitUntilLive = (page: SitePage<Tab>) => page.waitFor(({ status }) => expect(status).toBe("live"));
 
 export interface SiteOptions {
   /** URL of a service that the site forwards WebSockets to. */
@@ -106,8 +107,17 @@ export interface SiteOptions {
   pasted?: Record<string, string>;
 }
 
-/** Bundles the pages, serves them on a free port, and starts the browser. */
-export async function openSite(pages: string[], { service, pasted = {} }: SiteOptions = {}): Promise<Site> {
+/** Bundles the pages, serves them on a free port, and starts Chromium. */
+export function openSite(pages: string[], options: SiteOptions = {}): Promise<Site> {
+  return openSiteIn(CHROMIUM, pages, options);
+}
+
+/** The same in any browser. */
+export async function openSiteIn<T extends Tab, P extends Profile<T>>(
+  kind: BrowserKind<T, P>,
+  pages: string[],
+  { service, pasted = {} }: SiteOptions = {},
+): Promise<Site<T, P>> {
   const built = await build({
     entryPoints: pages.map((name) => join(PAGES, `${name}.ts`)),
     outdir: "/",
@@ -143,8 +153,8 @@ export async function openSite(pages: string[], { service, pasted = {} }: SiteOp
   });
   if (service !== undefined) forwardSockets(server, service);
   const url = await listenOnLoopback(server);
-  const browser = await startChromium();
-  const site = new Site(url, browser, () => {
+  const browser = await kind.start();
+  const site = new Site<T, P>(url, browser, () => {
     server.closeAllConnections();
     server.close();
   });
