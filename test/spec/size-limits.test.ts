@@ -5,7 +5,7 @@ import {
   MAX_FILTER_UNITS,
   MAX_TOKEN_LENGTH,
 } from "../../src/protocol/frames.ts";
-import { LIMITS, MAX_UNACKNOWLEDGED_CHARACTERS } from "../../src/protocol/limits.ts";
+import { MAX_UNACKNOWLEDGED_CHARACTERS } from "../../src/protocol/limits.ts";
 import { MAX_EVENT_ID_LENGTH, MAX_PRODUCT_ID_LENGTH } from "../../src/protocol/names.ts";
 import {
   MAX_BATCH_BYTES,
@@ -15,6 +15,7 @@ import {
   type PublishResult,
 } from "../../src/protocol/publish.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
+import { LIMITS } from "../support/documented-limits.ts";
 import { connect, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";

@@ -4,10 +4,10 @@ import { costInWords } from "../../src/cli/cost/in-words.ts";
 import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
 import { DEAD_LETTER_REASONS } from "../../src/protocol/dead-letters.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
-import { LIMITS } from "../../src/protocol/limits.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
 import { METRICS } from "../../src/telemetry/metrics.ts";
 import { DIFFERENCES } from "../original/differences.ts";
+import { LIMITS } from "./documented-limits.ts";
 import { LOGIN_PROVIDERS } from "./login-providers.ts";
 import { allProofs, PROMISES } from "./promises.ts";
 
