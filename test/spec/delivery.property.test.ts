@@ -249,7 +249,7 @@ class World {
       query: {
         token: await mintToken(),
         ...(client.position && { since: String(client.position.seq), epoch: client.position.epoch }),
-        ...(client.filter && { product_id: client.filter.map((n) => this.#productId(n)).join() }),
+        ...(client.filter && { product_id: client.filter.map((n) => this.#productId(n)) }),
       },
       headers: speaksV1 ? { "Sec-WebSocket-Protocol": "tidings.v1" } : {},
     });

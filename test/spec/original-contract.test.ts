@@ -269,7 +269,7 @@ describe("hibernation", () => {
     const [a, b, c] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
     const token = await mintToken();
     const one = await connect("products", { token, query: { product_id: a } });
-    const two = await connect("products", { token, query: { product_id: `${a},${c}` } });
+    const two = await connect("products", { token, query: { product_id: [a, c] } });
     await Promise.all([one.frame(), two.frame()]);
     two.send(JSON.stringify({ type: "subscribe", product_ids: [b] }));
     two.send(JSON.stringify({ type: "unsubscribe", product_ids: [c] }));
