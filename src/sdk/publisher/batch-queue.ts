@@ -20,8 +20,14 @@ const DEFAULT_MAX_EVENTS = 100;
 const DEFAULT_MAX_DELAY_MS = 20;
 const EMPTY_BODY_BYTES = '{"events":[]}'.length;
 
+/** The events of one `publishBatch`. Once a call with some of them fails, the others are not sent: none may overtake. */
+export interface EventGroup {
+  failure?: unknown;
+}
+
 interface QueuedEvent {
   event: OutgoingEvent;
+  group: EventGroup;
   json: string;
   /** Including the comma that follows it. */
   bytes: number;
@@ -52,13 +58,13 @@ export class BatchQueue {
     this.#maxDelayMs = batch.maxDelayMs ?? DEFAULT_MAX_DELAY_MS;
   }
 
-  /** Adds an event and returns its result. @throws {PublishError} when its fate is unknown. */
-  add(event: OutgoingEvent): Promise<PublishAnswer | Rejected> {
+  /** Adds an event and returns its result. @throws {PublishError} when its fate is unknown, or it was not sent. */
+  add(event: OutgoingEvent, group: EventGroup = {}): Promise<PublishAnswer | Rejected> {
     const json = eventJson(event, true);
     const bytes = utf8Length(json) + 1;
     const { promise, resolve, reject } = Promise.withResolvers<PublishAnswer | Rejected>();
     const deadline = Date.now() + this.#limits.deadlineMs;
-    this.#queue.push({ event, json, bytes, deadline, resolve, reject });
+    this.#queue.push({ event, group, json, bytes, deadline, resolve, reject });
     this.#queuedBytes += bytes;
     const isFull = this.#queue.length >= this.#maxEvents || this.#queuedBytes >= MAX_BATCH_BYTES - EMPTY_BODY_BYTES;
     if (isFull) this.sendNow();
@@ -75,7 +81,10 @@ export class BatchQueue {
 
   async #sendAll(): Promise<void> {
     this.#isSending = true;
-    while (this.#queue.length > 0) await this.#send(this.#takeBatch());
+    while (this.#queue.length > 0) {
+      await this.#send(this.#takeBatch());
+      this.#removeFailedGroups();
+    }
     this.#isSending = false;
   }
 
@@ -89,8 +98,22 @@ export class BatchQueue {
       count++;
     }
     const batch = this.#queue.splice(0, count);
-    this.#queuedBytes = this.#queue.reduce((sum, item) => sum + item.bytes, 0);
+    this.#countBytes();
     return batch;
+  }
+
+  #removeFailedGroups(): void {
+    const waiting: QueuedEvent[] = [];
+    for (const item of this.#queue) {
+      if (item.group.failure === undefined) waiting.push(item);
+      else item.reject(item.group.failure);
+    }
+    this.#queue = waiting;
+    this.#countBytes();
+  }
+
+  #countBytes(): void {
+    this.#queuedBytes = this.#queue.reduce((sum, item) => sum + item.bytes, 0);
   }
 
   /** Sends a batch, then again the events whose channel was unreachable, until each event is settled. Never throws. */
@@ -118,7 +141,10 @@ export class BatchQueue {
       for (const item of pending) {
         const refusal = refusals.get(item);
         if (refusal) item.resolve(rejected(item, refusal));
-        else item.reject(error);
+        else {
+          item.group.failure = error;
+          item.reject(error);
+        }
       }
     }
   }

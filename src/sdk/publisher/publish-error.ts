@@ -2,8 +2,8 @@ import type { FieldError, Problem } from "../../protocol/refusals.ts";
 
 /** What is known about a failure. Missing members become null, false or empty. */
 export interface PublishFailure {
-  status?: number;
-  type?: string;
+  status?: number | null;
+  type?: string | null;
   errors?: readonly FieldError[];
   ids?: readonly string[];
   isRetryable?: boolean;
@@ -63,10 +63,8 @@ export function refusalError(problem: Problem, retryAfterMs: number | null = nul
   });
 }
 
-/** Returns the same error with the ids of these events; any other value unchanged. */
+/** Returns a `PublishError` with the ids of these events; any other value unchanged. */
 export function withIds(error: unknown, ids: readonly string[]): unknown {
-  if (!(error instanceof PublishError)) return error;
-  const { message, status, type, errors, isRetryable, retryAfterMs, cause } = error;
-  const known = { ...(status !== null && { status }), ...(type !== null && { type }) };
-  return new PublishError(message, { ...known, errors, isRetryable, retryAfterMs, cause, ids });
+  // A copy, because the events of a failed call share one error.
+  return error instanceof PublishError ? new PublishError(error.message, { ...error, cause: error.cause, ids }) : error;
 }

@@ -1,6 +1,6 @@
 import { publishPath } from "../../protocol/paths.ts";
 import { BasePublisher } from "./base-publisher.ts";
-import { type BatchOptions, BatchQueue } from "./batch-queue.ts";
+import { type BatchOptions, BatchQueue, type EventGroup } from "./batch-queue.ts";
 import type { OutgoingEvent, PublishAnswer, Publisher } from "./events.ts";
 import { PublishError, refusalError } from "./publish-error.ts";
 import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, refuseBadLimits, withRetries } from "./retry.ts";
@@ -82,7 +82,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   return new BasePublisher<PublishAnswer>({
     one: batch ? publishInBatch : publishAlone,
     many(events) {
-      const results = events.map((event) => queue.add(event));
+      const group: EventGroup = {};
+      const results = events.map((event) => queue.add(event, group));
       queue.sendNow();
       return results;
     },

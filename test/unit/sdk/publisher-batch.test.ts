@@ -1,47 +1,17 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import {
-  type BatchEvent,
-  createPublisher,
-  PublishError,
-  type PublisherOptions,
-} from "../../../src/sdk/publisher/publisher.ts";
+import { describe, expect, test } from "vitest";
+import type { BatchEvent } from "../../../src/sdk/publisher/publisher.ts";
 import { FAIL_FOR_AN_HOUR } from "../../support/failing-orders.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
+import { failureOf, withFaultyService } from "../../support/faulty-service.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
-import { PUBLISH_KEY } from "../../support/test-env.ts";
-import { startTidings, type Workerd } from "../../support/workerd.ts";
+import { startTidings } from "../../support/workerd.ts";
 
 /** Many events: `publishBatch`, and publishes that are collected into batches. */
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
-let service: Workerd;
-let proxy: FaultProxy;
-let proxyUrl: string;
-/** The bodies that reached the proxy. */
-let bodies: string[];
-
-beforeAll(async () => {
-  service = await startTidings();
-  proxy = new FaultProxy(service.url);
-  proxyUrl = await proxy.listen();
-});
-afterAll(async () => {
-  await proxy?.close();
-  await service?.stop();
-});
-beforeEach(() => {
-  bodies = [];
-  proxy.fault = "none";
-  proxy.applies = (body) => {
-    bodies.push(body);
-    return true;
-  };
-});
-
-const publisherAt = (options: Partial<PublisherOptions> = {}) =>
-  createPublisher({ url: proxyUrl, key: PUBLISH_KEY, ...options });
-const sizesOf = () => bodies.map((body) => JSON.parse(body).events.length);
+const service = withFaultyService();
+const sizesOf = () => service.bodies.map((body) => JSON.parse(body).events.length);
 const inventory = (productId: string, quantity = 1, more: Record<string, unknown> = {}): BatchEvent => ({
   channel: "products",
   type: "inventory_updated",
@@ -51,12 +21,14 @@ const inventory = (productId: string, quantity = 1, more: Record<string, unknown
 describe("publishBatch", () => {
   test("has one result per event, in order, and goes on past a bad event", async () => {
     const orderId = crypto.randomUUID();
-    const results = await publisherAt().publishBatch([
-      inventory("a"),
-      inventory("b", -1),
-      { channel: "order_17", type: "order_delivered", data: {} },
-      { channel: `order_${orderId}`, type: "order_delivered", data: {}, id: "delivered" },
-    ]);
+    const results = await service
+      .publisher()
+      .publishBatch([
+        inventory("a"),
+        inventory("b", -1),
+        { channel: "order_17", type: "order_delivered", data: {} },
+        { channel: `order_${orderId}`, type: "order_delivered", data: {}, id: "delivered" },
+      ]);
     expect(results.map(({ status }) => status)).toEqual(["applied", "rejected", "rejected", "applied"]);
     expect(results[1]).toMatchObject({ error: { status: 422, errors: [{ field: "data.new_quantity" }] } });
     expect(results[2]).toMatchObject({ error: { errors: [{ field: "channel" }] } });
@@ -64,8 +36,8 @@ describe("publishBatch", () => {
   });
 
   test("without events makes no call", async () => {
-    expect(await publisherAt().publishBatch([])).toEqual([]);
-    expect(bodies).toEqual([]);
+    expect(await service.publisher().publishBatch([])).toEqual([]);
+    expect(service.bodies).toEqual([]);
   });
 
   test("with more than 1,000 events makes several calls, in order", async () => {
@@ -73,60 +45,84 @@ describe("publishBatch", () => {
     const events = Array.from({ length: 2500 }, (_, i): BatchEvent => {
       return { channel: `order_${orderId}`, type: "order_status_changed", data: { new_status: `s${i}` } };
     });
-    const results = await publisherAt().publishBatch(events);
+    const results = await service.publisher().publishBatch(events);
     expect(sizesOf()).toEqual([1000, 1000, 500]);
     expect(results.map((result) => ("seq" in result ? result.seq : result))).toEqual(events.map((_, i) => i + 1));
   });
 
   test("with more than 1 MB makes several calls, however many bytes a character has", async () => {
     const events = Array.from({ length: 60 }, (_, i) => inventory(`p-${i}`, i, { note: "緑".repeat(20_000) }));
-    const results = await publisherAt().publishBatch(events);
+    const results = await service.publisher().publishBatch(events);
     expect(results.every(({ status }) => status === "applied")).toBe(true);
-    expect(bodies.length).toBeGreaterThan(3);
-    for (const body of bodies) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MAX_BODY_BYTES);
+    expect(service.bodies.length).toBeGreaterThan(3);
+    for (const body of service.bodies) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MAX_BODY_BYTES);
   });
 
   test("retries a lost answer with the same ids, and is applied once", async () => {
     const listener = await listenAt(service.url, "products");
-    proxy.fault = "lose reply";
-    proxy.applies = (body) => bodies.push(body) === 1;
-    const results = await publisherAt().publishBatch([inventory("a"), inventory("b")]);
+    service.proxy.fault = "lose reply";
+    service.failOnly((number) => number === 1);
+    const results = await service.publisher().publishBatch([inventory("a"), inventory("b")]);
     expect(results.map(({ status }) => status)).toEqual(["duplicate", "duplicate"]);
-    expect(bodies[0]).toBe(bodies[1]);
-    await publisherAt().publishBatch([inventory("c")]);
+    expect(service.bodies[0]).toBe(service.bodies[1]);
+    await service.publisher().publishBatch([inventory("c")]);
     expect((await listener.receive(3)).map(({ data }) => data.product_id)).toEqual(["a", "b", "c"]);
     listener.close();
   });
 
   test("names the events whose fate is unknown when the whole call fails", async () => {
-    proxy.fault = "500";
+    service.proxy.fault = "500";
     const events = [
       { ...inventory("a"), id: "one" },
       { ...inventory("b"), id: "two" },
     ];
-    const publishing = publisherAt({ maxTries: 2 }).publishBatch(events);
-    await expect(publishing).rejects.toThrow(PublishError);
-    await expect(publishing).rejects.toMatchObject({ status: 500, isRetryable: true, ids: ["one", "two"] });
-    expect(bodies).toHaveLength(2);
+    const error = await failureOf(service.publisher({ maxTries: 2 }).publishBatch(events));
+    expect(error).toMatchObject({ status: 500, isRetryable: true, ids: ["one", "two"] });
+    expect(service.bodies).toHaveLength(2);
+  });
+
+  test("sends nothing after a failed call, and the rest can be published again with the same ids", async () => {
+    const orderId = crypto.randomUUID();
+    const events = Array.from({ length: 2500 }, (_, i): BatchEvent => {
+      return { channel: `order_${orderId}`, type: "order_status_changed", data: { new_status: `s${i}` }, id: `e${i}` };
+    });
+    service.proxy.fault = "500";
+    service.failOnly((number) => number === 2);
+    const { ids } = await failureOf(service.publisher({ maxTries: 1 }).publishBatch(events));
+    expect(ids).toEqual(events.slice(1000).map(({ id }) => id));
+    expect(sizesOf()).toEqual([1000, 1000]);
+    const results = await service.publisher().publishBatch(events.filter(({ id }) => ids.includes(String(id))));
+    expect(results.map(({ seq }) => seq)).toEqual(events.slice(1000).map((_, i) => 1001 + i));
+  });
+
+  test("that fails stops no other publish that waits for the same publisher's next call", async () => {
+    service.proxy.fault = "500";
+    service.failOnly((number) => number === 1);
+    const publisher = service.publisher({ maxTries: 1, batch: { maxEvents: 2, maxDelayMs: 1 } });
+    const failing = failureOf(publisher.publishBatch(["a", "b", "c"].map((id) => ({ ...inventory(id), id }))));
+    const other = publisher.publishProductUpdate("product_deleted", { product_id: "d" });
+    expect((await failing).ids).toEqual(["a", "b", "c"]);
+    expect(await other).toMatchObject({ status: "applied" });
+    expect(sizesOf()).toEqual([2, 1]);
   });
 });
 
 test("an unreachable channel is retried alone and stops no other", async () => {
   const failing = await startTidings(FAIL_FOR_AN_HOUR, "test/support/workers/failing-orders.ts");
   const between = new FaultProxy(failing.url);
+  const sizes: number[] = [];
   between.applies = (body) => {
-    bodies.push(body);
+    sizes.push(JSON.parse(body).events.length);
     return false;
   };
   try {
     const order = (id: string): BatchEvent => ({ channel: `order_${id}`, type: "order_delivered", data: {} });
-    const [bad, good] = await publisherAt({ url: await between.listen(), maxTries: 3 }).publishBatch([
-      order("fa110000-0000-4000-8000-000000000000"),
-      order(crypto.randomUUID()),
-    ]);
+    const [bad, good] = await service
+      .publisher({ url: await between.listen(), maxTries: 3 })
+      .publishBatch([order("fa110000-0000-4000-8000-000000000000"), order(crypto.randomUUID())]);
     expect(bad).toMatchObject({ status: "rejected", error: { status: 503 } });
     expect(good).toMatchObject({ status: "applied" });
-    expect(sizesOf()).toEqual([2, 1, 1]);
+    expect(sizes).toEqual([2, 1, 1]);
   } finally {
     await between.close();
     await failing.stop();
@@ -137,7 +133,7 @@ describe("with `batch`, publishes are collected", () => {
   test("into calls, in order, and each has its own answer", async () => {
     const orderId = await registerOrderAt(service.url);
     const listener = await listenAt(service.url, `orders/${orderId}`);
-    const publisher = publisherAt({ batch: { maxEvents: 20 } });
+    const publisher = service.publisher({ batch: { maxEvents: 20 } });
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
         publisher.publishOrderUpdate(orderId, "order_status_changed", { new_status: `s${i}` }),
@@ -151,7 +147,7 @@ describe("with `batch`, publishes are collected", () => {
   });
 
   test("and a bad event fails alone", async () => {
-    const publisher = publisherAt({ batch: {} });
+    const publisher = service.publisher({ batch: {} });
     const publish = (quantity: number) =>
       publisher.publishProductUpdate("inventory_updated", { product_id: "a", new_quantity: quantity });
     const [good, bad, other] = await Promise.allSettled([publish(1), publish(-1), publish(2)]);
@@ -161,13 +157,13 @@ describe("with `batch`, publishes are collected", () => {
   });
 
   test("and sent after the maximum delay without a flush", async () => {
-    const publisher = publisherAt({ batch: { maxDelayMs: 5 } });
+    const publisher = service.publisher({ batch: { maxDelayMs: 5 } });
     expect(await publisher.publishProductUpdate("product_deleted", { product_id: "a" })).toHaveProperty("seq");
   });
 
   test("and later changes to their data do not count", async () => {
     const listener = await listenAt(service.url, "products");
-    const publisher = publisherAt({ batch: {} });
+    const publisher = service.publisher({ batch: {} });
     const data = { product_id: "before" };
     const publishing = publisher.publishProductUpdate("product_deleted", data);
     data.product_id = "after";
@@ -177,7 +173,7 @@ describe("with `batch`, publishes are collected", () => {
   });
 
   test("`flush` sends waiting events, and resolves when all of them are settled", async () => {
-    const publisher = publisherAt({ batch: { maxDelayMs: 60_000 } });
+    const publisher = service.publisher({ batch: { maxDelayMs: 60_000 } });
     const settled: string[] = [];
     const publish = (productId: string) =>
       publisher.publishProductUpdate("product_deleted", { product_id: productId }).then(
@@ -191,9 +187,9 @@ describe("with `batch`, publishes are collected", () => {
   });
 
   test("`close` loses nothing, and later publishes are refused", async () => {
-    proxy.fault = "500";
-    proxy.applies = (body) => bodies.push(body) <= 2;
-    const publisher = publisherAt({ batch: { maxDelayMs: 60_000 } });
+    service.proxy.fault = "500";
+    service.failOnly((number) => number <= 2);
+    const publisher = service.publisher({ batch: { maxDelayMs: 60_000 } });
     const publishing = publisher.publishProductUpdate("product_deleted", { product_id: "a" });
     await publisher.close();
     expect(await publishing).toMatchObject({ status: "applied" });

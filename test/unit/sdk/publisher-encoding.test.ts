@@ -1,10 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  type BatchEvent,
-  createPublisher,
-  createStreamPublisher,
-  PublishError,
-} from "../../../src/sdk/publisher/publisher.ts";
+import { type BatchEvent, createPublisher, createStreamPublisher } from "../../../src/sdk/publisher/publisher.ts";
+import { failureOf } from "../../support/faulty-service.ts";
 
 /** What JSON cannot carry without change is refused before anything is sent, over HTTP and through Redis. */
 
@@ -31,14 +27,6 @@ const publishers = {
 };
 const ways = Object.keys(publishers) as (keyof typeof publishers)[];
 
-const failureOf = async (promise: Promise<unknown>): Promise<PublishError> => {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof PublishError) return error;
-  throw new Error(`no PublishError: ${error}`);
-};
 const product = (more: Record<string, unknown>) => ({ product_id: "p", ...more });
 const circular: Record<string, unknown> = {};
 circular.parent = { children: [circular] };

@@ -1,42 +1,24 @@
 import { createServer } from "node:http";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { FaultProxy } from "../../support/fault-proxy.ts";
+import { withFaultyService } from "../../support/faulty-service.ts";
 import { listenOnLoopback } from "../../support/loopback.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
 import { hasPython, PythonProject } from "../../support/python.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
-import { startTidings, type Workerd } from "../../support/workerd.ts";
 
 /** The Python module, run by Python, against the service. */
 
 describe.skipIf(!hasPython("the Python publisher"))("publisher.py", () => {
+  const service = withFaultyService();
   let python: PythonProject;
-  let service: Workerd;
-  let proxy: FaultProxy;
   let env: Record<string, string>;
-  /** The bodies that reached the proxy. */
-  let bodies: string[];
 
   beforeAll(async () => {
     python = await PythonProject.make();
-    service = await startTidings();
-    proxy = new FaultProxy(service.url);
-    env = { TIDINGS_URL: await proxy.listen(), TIDINGS_KEY: PUBLISH_KEY };
+    env = { TIDINGS_URL: service.proxyUrl, TIDINGS_KEY: PUBLISH_KEY };
   });
-  afterAll(async () => {
-    await proxy?.close();
-    await service?.stop();
-    await python?.remove();
-  });
-  beforeEach(() => {
-    bodies = [];
-    proxy.fault = "none";
-    failFirst(Number.POSITIVE_INFINITY);
-  });
-
-  function failFirst(count: number) {
-    proxy.applies = (body) => bodies.push(body) <= count;
-  }
+  afterAll(() => python?.remove());
 
   test("the original's functions are awaited as before, and reach the listeners", async () => {
     const orderId = await registerOrderAt(service.url);
@@ -148,7 +130,7 @@ except tidings.PublishError as error:
       { ...env, ORDER_ID: orderId },
     );
     expect(printed).toBe("data.product_id");
-    expect(bodies.map((body) => JSON.parse(body))).toMatchObject([
+    expect(service.bodies.map((body) => JSON.parse(body))).toMatchObject([
       { order: { user_id: 42 } },
       { data: { product_id: 42 } },
     ]);
@@ -199,7 +181,7 @@ print(json.dumps(refused))`,
       ...["data: is not JSON (RecursionError while it was converted)"],
       ...["data: is not JSON (RuntimeError while it was converted)"],
     ]);
-    expect(bodies).toEqual([]);
+    expect(service.bodies).toEqual([]);
   });
 
   test("text that cannot be encoded is refused wherever it stands, and every error carries the id", async () => {
@@ -238,7 +220,7 @@ print(json.dumps(refused))`,
       ...[...fields, ...inBatch].map((field) => [field, ["mine"]]),
       ...["events[0].type", "events[0]"].map((field) => [field, 36]),
     ]);
-    expect(bodies).toEqual([]);
+    expect(service.bodies).toEqual([]);
   });
 
   test("a batch with one bad event sends nothing, names it, and carries every id", async () => {
@@ -259,12 +241,12 @@ print(json.dumps(raised))`,
       env,
     );
     expect(result).toEqual(new Array(2).fill([["events[1800].data.old_price", "events[2499].data.note"], true, false]));
-    expect(bodies).toEqual([]);
+    expect(service.bodies).toEqual([]);
   });
 
   test("a batch whose second call fails names the ids of that call and of later ones", async () => {
-    proxy.fault = "500";
-    proxy.applies = (body) => bodies.push(body) > 1;
+    service.proxy.fault = "500";
+    service.failOnly((number) => number > 1);
     const result = await python.run(
       `
 import json, tidings
@@ -332,12 +314,12 @@ print(json.dumps(refused))`,
       env,
     );
     expect(result).toEqual(new Array(3).fill([["mine"], true, false]));
-    expect(bodies).toEqual([]);
+    expect(service.bodies).toEqual([]);
   });
 
   test("lost answers are retried with the same id, and applied once", async () => {
-    proxy.fault = "lose reply";
-    failFirst(2);
+    service.proxy.fault = "lose reply";
+    service.failOnly((number) => number <= 2);
     const result = await python.run(
       `
 import json, tidings
@@ -345,8 +327,8 @@ print(json.dumps(tidings.Tidings().publish_product_update("product_deleted", {"p
       env,
     );
     expect(result).toMatchObject({ status: "duplicate" });
-    expect(new Set(bodies).size).toBe(1);
-    expect(bodies).toHaveLength(3);
+    expect(new Set(service.bodies).size).toBe(1);
+    expect(service.bodies).toHaveLength(3);
   });
 
   const FAILING = `
@@ -361,7 +343,7 @@ except tidings.PublishError as error:
     expect([status, type, isRetryable, ids]).toEqual([422, "urn:tidings:problem:validation_failed", false, ["mine"]]);
     expect(fields).toEqual(["data.product_id", "data.new_quantity"]);
     expect(message).toMatch(/^Refused \(422\): Some fields are not valid\. data\.product_id: /);
-    expect(bodies).toHaveLength(1);
+    expect(service.bodies).toHaveLength(1);
   });
 
   test("a wrong key is refused, and the error does not contain it", async () => {
@@ -369,7 +351,7 @@ except tidings.PublishError as error:
     const failure = (await python.run(FAILING, { ...env, TIDINGS_KEY: key })) as unknown[];
     expect(failure.slice(0, 2)).toEqual([401, "urn:tidings:problem:key_invalid"]);
     expect(JSON.stringify(failure)).not.toContain(key);
-    expect(bodies).toHaveLength(1);
+    expect(service.bodies).toHaveLength(1);
   });
 
   test("an unreachable service is a retryable error", async () => {
@@ -464,14 +446,14 @@ print(json.dumps(asyncio.run(tidings.publish_batch(events))))`,
       env,
     );
     const results = result as { status: string; seq?: number }[];
-    expect(bodies.map((body) => JSON.parse(body).events.length)).toEqual([1000, 200]);
+    expect(service.bodies.map((body) => JSON.parse(body).events.length)).toEqual([1000, 200]);
     expect(results[7]).toMatchObject({ id: expect.any(String), status: "rejected", error: { status: 422 } });
     const applied = results.filter(({ status }) => status === "applied");
     expect(applied.map(({ seq }) => seq)).toEqual(Array.from({ length: 1199 }, (_, i) => i + 1));
   });
 
   test("a service that never answers delays nothing else, and every call ends at its own deadline", async () => {
-    proxy.fault = "hang";
+    service.proxy.fault = "hang";
     const result = await python.run(
       `
 import asyncio, json, threading, time
@@ -518,7 +500,7 @@ asyncio.run(main())`,
     // Three seconds, on a slow machine.
     expect(took).toBeLessThan(8);
     // Calls that got no thread in time were never sent.
-    expect(bodies.filter((body) => JSON.parse(body).id.startsWith("behind"))).toEqual([]);
+    expect(service.bodies.filter((body) => JSON.parse(body).id.startsWith("behind"))).toEqual([]);
   });
 
   test("an answer that never ends delays neither a call nor the interpreter's exit beyond the deadline", async () => {
@@ -572,12 +554,12 @@ async def main():
 asyncio.run(main())`,
       env,
     );
-    expect(bodies.map((body) => JSON.parse(body).data.product_id)).toEqual(new Array(40).fill("before"));
+    expect(service.bodies.map((body) => JSON.parse(body).data.product_id)).toEqual(new Array(40).fill("before"));
   });
 
   test("a process that forks while all threads are busy gets threads of its own", async () => {
-    proxy.fault = "hang";
-    proxy.applies = (body) => !body.includes("child");
+    service.proxy.fault = "hang";
+    service.proxy.applies = (body) => !body.includes("child");
     const result = await python.run(
       `
 import asyncio, json, os, warnings

@@ -1,61 +1,22 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { createPublisher, PublishError, type PublisherOptions } from "../../../src/sdk/publisher/publisher.ts";
+import type { PublisherOptions } from "../../../src/sdk/publisher/publisher.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
+import { failureOf, withFaultyService } from "../../support/faulty-service.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
-import { startTidings, type Workerd } from "../../support/workerd.ts";
 
 /** The publisher over HTTP, against the service, with faults in between. */
 
-let service: Workerd;
-let proxy: FaultProxy;
-let proxyUrl: string;
-/** The requests that reached the proxy. */
-let requests: { path: string; body: string }[];
-
-beforeAll(async () => {
-  service = await startTidings();
-  proxy = new FaultProxy(service.url);
-  proxyUrl = await proxy.listen();
-});
-afterAll(async () => {
-  await proxy?.close();
-  await service?.stop();
-});
-beforeEach(() => {
-  requests = [];
-  proxy.fault = "none";
-  proxy.faults = 0;
-  failFirst(Number.POSITIVE_INFINITY);
-});
-
-/** Applies the current fault to the first `count` requests only. */
-function failFirst(count: number) {
-  proxy.applies = (body, path) => {
-    requests.push({ path, body });
-    return requests.length <= count;
-  };
-}
-
-const publisherAt = (options: Partial<PublisherOptions> = {}) =>
-  createPublisher({ url: proxyUrl, key: PUBLISH_KEY, ...options });
-const failureOf = async (promise: Promise<unknown>): Promise<PublishError> => {
-  const error = await promise.then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  if (error instanceof PublishError) return error;
-  throw new Error(`no PublishError: ${error}`);
-};
-const idsSent = () => requests.map(({ body }) => JSON.parse(body).id);
+const service = withFaultyService();
+const idsSent = () => service.requests.map(({ body }) => JSON.parse(body).id);
 
 describe("an event", () => {
   test("reaches its order's listeners as it was published", async () => {
     const orderId = await registerOrderAt(service.url);
     const listener = await listenAt(service.url, `orders/${orderId}`);
-    const answer = await publisherAt().publishOrderUpdate(orderId.toUpperCase(), "order_shipped", {
+    const answer = await service.publisher().publishOrderUpdate(orderId.toUpperCase(), "order_shipped", {
       carrier: "UPS",
       note: "grün, 緑",
     });
@@ -67,7 +28,9 @@ describe("an event", () => {
 
   test("may have an id and a version", async () => {
     const publish = (id: string, version: number) =>
-      publisherAt().publishProductUpdate("price_updated", { product_id: "versions", new_price: 1 }, { id, version });
+      service
+        .publisher()
+        .publishProductUpdate("price_updated", { product_id: "versions", new_price: 1 }, { id, version });
     expect(await publish("first", 2)).toMatchObject({ id: "first", status: "applied" });
     expect(await publish("first", 2)).toMatchObject({ id: "first", status: "duplicate" });
     expect(await publish("second", 1)).toMatchObject({ id: "second", status: "stale", seq: null });
@@ -76,7 +39,7 @@ describe("an event", () => {
   test("may register its order", async () => {
     const orderId = crypto.randomUUID();
     const order = { user_id: "carol", status: "paid", payment_status: "paid" };
-    await publisherAt().publishOrderUpdate(orderId, "order_status_changed", { new_status: "paid" }, { order });
+    await service.publisher().publishOrderUpdate(orderId, "order_status_changed", { new_status: "paid" }, { order });
     const listener = await listenAt(service.url, `orders/${orderId}`, { subject: "carol" });
     expect((await listener.established).current_status).toBe("paid");
     listener.close();
@@ -86,46 +49,46 @@ describe("an event", () => {
 describe("a transient failure is retried with the same id", () => {
   test("after a lost answer: the event is applied once", async () => {
     const listener = await listenAt(service.url, "products");
-    proxy.fault = "lose reply";
-    failFirst(1);
-    const { id, status } = await publisherAt().publishProductUpdate("product_deleted", { product_id: "lost" });
+    service.proxy.fault = "lose reply";
+    service.failOnly((number) => number <= 1);
+    const { id, status } = await service.publisher().publishProductUpdate("product_deleted", { product_id: "lost" });
     expect(status).toBe("duplicate");
     expect(idsSent()).toEqual([id, id]);
-    await publisherAt().publishProductUpdate("product_deleted", { product_id: "last" });
+    await service.publisher().publishProductUpdate("product_deleted", { product_id: "last" });
     const frames = await listener.receive(2);
     expect(frames.map(({ data }) => data.product_id)).toEqual(["lost", "last"]);
     listener.close();
   });
 
   test("after a 5xx", async () => {
-    proxy.fault = "500";
-    failFirst(2);
-    const { id, status } = await publisherAt().publishProductUpdate("product_deleted", { product_id: "a" });
+    service.proxy.fault = "500";
+    service.failOnly((number) => number <= 2);
+    const { id, status } = await service.publisher().publishProductUpdate("product_deleted", { product_id: "a" });
     expect(status).toBe("applied");
     expect(idsSent()).toEqual([id, id, id]);
   });
 
   test("after a timeout", async () => {
-    proxy.fault = "hang";
-    failFirst(1);
-    const publisher = publisherAt({ timeoutMs: 1000 });
+    service.proxy.fault = "hang";
+    service.failOnly((number) => number <= 1);
+    const publisher = service.publisher({ timeoutMs: 1000 });
     expect(await publisher.publishProductUpdate("product_deleted", { product_id: "a" })).toHaveProperty("seq");
-    expect(requests).toHaveLength(2);
+    expect(service.requests).toHaveLength(2);
   });
 
   test("until the tries run out: the error has the id and is retryable", async () => {
-    proxy.fault = "500";
+    service.proxy.fault = "500";
     const options = { id: "mine" };
     const error = await failureOf(
-      publisherAt({ maxTries: 3 }).publishProductUpdate("product_deleted", { product_id: "a" }, options),
+      service.publisher({ maxTries: 3 }).publishProductUpdate("product_deleted", { product_id: "a" }, options),
     );
     expect(error).toMatchObject({ name: "PublishError", status: 500, isRetryable: true, ids: ["mine"] });
-    expect(requests).toHaveLength(3);
+    expect(service.requests).toHaveLength(3);
   });
 
   test("until the deadline", async () => {
-    proxy.fault = "hang";
-    const publisher = publisherAt({ deadlineMs: 300, maxTries: 1000 });
+    service.proxy.fault = "hang";
+    const publisher = service.publisher({ deadlineMs: 300, maxTries: 1000 });
     const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: null, isRetryable: true });
   });
@@ -134,7 +97,7 @@ describe("a transient failure is retried with the same id", () => {
     const gone = new FaultProxy(service.url);
     const url = await gone.listen();
     await gone.close();
-    const publisher = publisherAt({ url, maxTries: 2 });
+    const publisher = service.publisher({ url, maxTries: 2 });
     const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: null, isRetryable: true });
     expect(error.message).toContain("ECONNREFUSED");
@@ -166,7 +129,7 @@ describe("a server", () => {
       if (arrivals.length === 1) return response.writeHead(429, { "Retry-After": "1" }).end();
       response.end(JSON.stringify({ id: "x", channel: "products", seq: 1, status: "applied", receivers: 0 }));
     };
-    await publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" });
+    await service.publisher({ url }).publishProductUpdate("product_deleted", { product_id: "a" });
     const [first = 0, second = 0] = arrivals;
     expect(arrivals).toHaveLength(2);
     // A timer may fire a millisecond early.
@@ -175,16 +138,20 @@ describe("a server", () => {
 
   test("that asks for a longer wait than the deadline allows is an error immediately", async () => {
     answer = (_, response) => response.writeHead(503, { "Retry-After": "3600" }).end();
-    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    const error = await failureOf(
+      service.publisher({ url }).publishProductUpdate("product_deleted", { product_id: "a" }),
+    );
     expect(error).toMatchObject({ status: 503, isRetryable: true, retryAfterMs: 3_600_000 });
     expect(arrivals).toHaveLength(1);
   });
 
   test("that redirects is not followed, so the key stays with its service", async () => {
-    answer = (_, response) => response.writeHead(307, { Location: proxyUrl }).end();
-    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    answer = (_, response) => response.writeHead(307, { Location: service.proxyUrl }).end();
+    const error = await failureOf(
+      service.publisher({ url }).publishProductUpdate("product_deleted", { product_id: "a" }),
+    );
     expect(error).toMatchObject({ status: 307, isRetryable: false });
-    expect(requests).toEqual([]);
+    expect(service.requests).toEqual([]);
   });
 
   test("that echoes the request in its refusal does not get the key into an error", async () => {
@@ -192,13 +159,17 @@ describe("a server", () => {
       const problem = { type: "about:blank", title: "No", status: 400, detail: request.headers.authorization };
       response.writeHead(400).end(JSON.stringify(problem));
     };
-    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    const error = await failureOf(
+      service.publisher({ url }).publishProductUpdate("product_deleted", { product_id: "a" }),
+    );
     expect(error.message).toBe("Refused (400): No. Bearer [key]");
   });
 
   test("that is not Tidings is recognised", async () => {
     answer = (_, response) => response.end("<html>");
-    const error = await failureOf(publisherAt({ url }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    const error = await failureOf(
+      service.publisher({ url }).publishProductUpdate("product_deleted", { product_id: "a" }),
+    );
     expect(error.message).toContain("is it the service's address?");
   });
 });
@@ -206,9 +177,9 @@ describe("a server", () => {
 describe("a refusal is thrown immediately, with the service's explanation", () => {
   test("for bad fields, with each by name", async () => {
     const error = await failureOf(
-      publisherAt().publishProductUpdate("inventory_updated", { product_id: "", new_quantity: -1 }),
+      service.publisher().publishProductUpdate("inventory_updated", { product_id: "", new_quantity: -1 }),
     );
-    expect(requests).toHaveLength(1);
+    expect(service.requests).toHaveLength(1);
     expect(error).toMatchObject({ status: 422, type: "urn:tidings:problem:validation_failed", isRetryable: false });
     expect(error.errors.map(({ field }) => field)).toEqual(["data.product_id", "data.new_quantity"]);
     expect(error.message).toMatch(/^Refused \(422\): Some fields are not valid\. data\.product_id: /);
@@ -216,41 +187,43 @@ describe("a refusal is thrown immediately, with the service's explanation", () =
 
   test("for an id that belongs to another event", async () => {
     const publish = (productId: string) =>
-      publisherAt().publishProductUpdate("product_deleted", { product_id: productId }, { id: "twice" });
+      service.publisher().publishProductUpdate("product_deleted", { product_id: productId }, { id: "twice" });
     await publish("a");
     expect(await failureOf(publish("b"))).toMatchObject({ status: 409, type: "urn:tidings:problem:id_conflict" });
   });
 
   test("for an order id that is not a UUID, without a request", async () => {
-    const error = await failureOf(publisherAt().publishOrderUpdate("17", "order_delivered", {}));
+    const error = await failureOf(service.publisher().publishOrderUpdate("17", "order_delivered", {}));
     expect(error).toMatchObject({ type: "urn:tidings:problem:invalid_order_id", isRetryable: false });
-    expect(requests).toEqual([]);
+    expect(service.requests).toEqual([]);
   });
 
   test("for a wrong key, which the error does not contain", async () => {
     const key = "wrong-publish-key-0123456789abcdef-wrong";
-    const error = await failureOf(publisherAt({ key }).publishProductUpdate("product_deleted", { product_id: "a" }));
+    const error = await failureOf(
+      service.publisher({ key }).publishProductUpdate("product_deleted", { product_id: "a" }),
+    );
     expect(error).toMatchObject({ status: 401, type: "urn:tidings:problem:key_invalid" });
-    expect(requests).toHaveLength(1);
+    expect(service.requests).toHaveLength(1);
     expect(`${error.stack} ${JSON.stringify(error)}`).not.toContain(key);
   });
 
   test("for an invalid key or URL, when the publisher is created", () => {
     const key = `${PUBLISH_KEY}\n`;
-    expect(() => publisherAt({ key })).toThrow(/^key must be a publish key/);
-    expect(() => publisherAt({ key })).not.toThrow(PUBLISH_KEY);
-    expect(() => publisherAt({ key: undefined })).toThrow(/^key must be/);
+    expect(() => service.publisher({ key })).toThrow(/^key must be a publish key/);
+    expect(() => service.publisher({ key })).not.toThrow(PUBLISH_KEY);
+    expect(() => service.publisher({ key: undefined })).toThrow(/^key must be/);
     for (const url of [undefined, "", "tidings.example", "ftp://tidings.example", "https://u:p@tidings.example"]) {
-      expect(() => publisherAt({ url })).toThrow(/^url must be/);
+      expect(() => service.publisher({ url })).toThrow(/^url must be/);
     }
   });
 });
 
 test("headers can be added; the function is called for each try", async () => {
-  proxy.fault = "500";
-  failFirst(1);
+  service.proxy.fault = "500";
+  service.failOnly((number) => number <= 1);
   const seen: string[] = [];
-  const publisher = publisherAt({
+  const publisher = service.publisher({
     headers: ({ method, url, body }) => {
       seen.push(`${method} ${new URL(url).pathname} ${JSON.parse(body).type}`);
       return { "X-Try": String(seen.length) };
@@ -262,7 +235,7 @@ test("headers can be added; the function is called for each try", async () => {
 
 test("an added header replaces the publisher's own, whatever the case of its name", async () => {
   let sent = new Headers();
-  const publisher = publisherAt({
+  const publisher = service.publisher({
     headers: () => ({ authorization: "Gateway token", "X-More": "more" }),
     fetch: (url, init) => {
       sent = new Headers(init.headers);
@@ -290,19 +263,19 @@ describe("a `headers` or `fetch` function that never settles fails its try", () 
   test.each(ways)("headers, once: the next try calls it again (%s)", async (_, way) => {
     let asked = 0;
     const headers = () => (++asked === 1 ? never : { "X-Try": String(asked) });
-    const publisher = publisherAt({ ...way, headers, timeoutMs: 1000 });
+    const publisher = service.publisher({ ...way, headers, timeoutMs: 1000 });
     expect(await publisher.publishProductUpdate("product_deleted", { product_id: "a" })).toHaveProperty("seq");
-    expect([asked, requests.length]).toEqual([2, 1]);
+    expect([asked, service.requests.length]).toEqual([2, 1]);
   });
 
   test.each(ways)("headers, always: the publish ends at the deadline, and so does `close` (%s)", async (_, way) => {
-    const publisher = publisherAt({ ...way, headers: () => never, deadlineMs: 300 });
+    const publisher = service.publisher({ ...way, headers: () => never, deadlineMs: 300 });
     const failing = failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }, { id: "mine" }));
     await publisher.close();
     const error = await failing;
     expect(error).toMatchObject({ status: null, isRetryable: true, ids: ["mine"], cause: { name: "TimeoutError" } });
     expect(error.message).toMatch(/headers/);
-    expect(requests).toEqual([]);
+    expect(service.requests).toEqual([]);
   });
 
   test.each(ways)(
@@ -315,7 +288,7 @@ describe("a `headers` or `fetch` function that never settles fails its try", () 
         return {};
       };
       const publish = (times: number) =>
-        publisherAt({ ...way, headers: failing(times), maxTries: 2 }).publishProductUpdate("product_deleted", {
+        service.publisher({ ...way, headers: failing(times), maxTries: 2 }).publishProductUpdate("product_deleted", {
           product_id: "a",
         });
       expect(await publish(1)).toHaveProperty("seq");
@@ -325,12 +298,12 @@ describe("a `headers` or `fetch` function that never settles fails its try", () 
         isRetryable: true,
         cause,
       });
-      expect([asked, requests.length]).toEqual([2, 1]);
+      expect([asked, service.requests.length]).toEqual([2, 1]);
     },
   );
 
   test.each(ways)("a `fetch` that ignores its signal (%s)", async (_, way) => {
-    const publisher = publisherAt({ ...way, fetch: () => never, deadlineMs: 300 });
+    const publisher = service.publisher({ ...way, fetch: () => never, deadlineMs: 300 });
     const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: null, isRetryable: true });
     expect(error.message).toMatch(/no answer within \d+ ms$/);
