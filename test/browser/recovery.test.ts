@@ -13,6 +13,11 @@ import { waitUntilLive } from "./support/site.ts";
 
 const OFFLINE_MS = 30_000;
 const BREAKS = 50;
+/** 240 KB, for which this link needs 16 seconds. */
+const MISSED_EVENTS = 60;
+const MISSED_EVENT_BYTES = 4000;
+const SLOW_BYTES_PER_SECOND = 15_000;
+const SHOWN_EVERY_MS = 3000;
 /** Covers the SDK's default heartbeat, heartbeat timeout, connect timeout and back-off. */
 const SILENCE_MS = 60_000;
 
@@ -84,6 +89,32 @@ describe.each(BROWSERS)("in $name", (kind) => {
     }
     const { attempts } = await fixture.expectNoneMissed();
     expect(attempts.length).toBe(BREAKS + 1);
+  });
+
+  test("a slow link delivers a long replay while the page is shown again and again", { timeout: 120_000 }, async () => {
+    await fixture.open();
+    const { environment, order, page, publisher } = fixture;
+    const { length: attemptsBefore } = (await recordOf(page)).attempts;
+    await publisher.stop();
+    environment.network.isDead = true;
+    environment.network.cut();
+    let lastSeq = 0;
+    for (let i = 0; i < MISSED_EVENTS; i++) {
+      const data = { note: "x".repeat(MISSED_EVENT_BYTES) };
+      lastSeq = await publishAt(environment.service.url, `orders/${order}`, "order_shipped", data);
+    }
+    environment.network.bytesPerSecond = SLOW_BYTES_PER_SECOND;
+    environment.network.isDead = false;
+    const start = Date.now();
+    await eventually(async () => {
+      // Each time, the SDK expects a quick sign of life, which is queued behind the replay.
+      await page.page.evaluate("void document.dispatchEvent(new Event('visibilitychange'))");
+      await wait(SHOWN_EVERY_MS);
+      expect((await recordOf(page)).seqs).toContain(lastSeq);
+    }, 90_000);
+    const { attempts } = await expectNoneMissed(page, lastSeq);
+    console.log(`${MISSED_EVENTS} events over a slow link: ${Date.now() - start} ms`);
+    expect(attempts.length - attemptsBefore).toBeLessThanOrEqual(5);
   });
 
   test("tokens that expire after four seconds are renewed on the same socket", { timeout: 60_000 }, async () => {

@@ -46,6 +46,7 @@ export function setUpRecovery<T extends Tab>(kind: BrowserKind<T>): RecoveryFixt
   afterEach(async () => {
     const { network, browser, site } = fixture.environment;
     network.isDead = false;
+    network.bytesPerSecond = null;
     browser.signal("SIGCONT");
     await fixture.publisher?.stop();
     for (const tab of browser.profile.pages()) if (tab.url() !== "about:blank") await tab.close();
