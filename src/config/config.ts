@@ -71,14 +71,14 @@ export interface ConfigFault {
   fix: string;
 }
 
-/**
- * Reads the configuration from the environment. Blank settings count as not set.
- * @returns The configuration, or every fault.
- */
-export function readConfig(env: Record<string, unknown>): { config: Config } | { faults: ConfigFault[] } {
+/** The configuration, or every fault. */
+export type ReadConfig = { ok: true; config: Config } | { ok: false; faults: ConfigFault[] };
+
+/** Reads the configuration from the environment. Blank settings count as not set. */
+export function readConfig(env: Record<string, unknown>): ReadConfig {
   const texts = Object.fromEntries(SETTING_NAMES.map((name) => [name, textOf(env[name])]));
   const result = settingsSchema.safeParse(texts);
-  if (result.success) return { config: toConfig(result.data) };
+  if (result.success) return { ok: true, config: toConfig(result.data) };
   const faults = SETTING_NAMES.flatMap((setting): ConfigFault[] => {
     const issues = result.error.issues.filter(({ path }) => path[0] === setting);
     // Several issues of one setting are one fault.
@@ -88,7 +88,7 @@ export function readConfig(env: Record<string, unknown>): { config: Config } | {
     const example = issues.map((issue) => (issue.code === "custom" ? issue.params?.example : undefined)).at(-1);
     return message === undefined ? [] : [{ setting, message, fix: fixOf(setting, example) }];
   });
-  return { faults };
+  return { ok: false, faults };
 }
 
 function textOf(value: unknown): string | undefined {
@@ -151,7 +151,7 @@ export function configOf(env: Env): Config {
   let config = configs.get(env);
   if (!config) {
     const result = readConfig(env);
-    if ("faults" in result) throw new ConfigError(result.faults);
+    if (!result.ok) throw new ConfigError(result.faults);
     config = result.config;
     configs.set(env, config);
   }

@@ -90,7 +90,7 @@ const settings = z.object({
   MAX_CONNECTIONS_PER_USER: integer(DEFAULT_CONNECTIONS_PER_USER, 1, MAX_SOCKETS_PER_OBJECT),
   MAX_CONNECTIONS_PER_CHANNEL: integer(DEFAULT_CONNECTIONS_PER_CHANNEL, 1, MAX_SOCKETS_PER_OBJECT),
   RATE_LIMITS: z.enum(["on", "off"], "must be on or off").default("on").meta({ example: "on" }),
-  HEALTH_DETAILS: z.string().optional(),
+  HEALTH_DETAILS: z.literal("public", "must be public or empty").optional().meta({ example: "" }),
   GHOST_SECONDS: renamed(RENAMED.GHOST_SECONDS),
 });
 

@@ -45,7 +45,7 @@ async function dev(args: string[], terminal: Terminal): Promise<number> {
 function refuseBadSettings(cwd: string): void {
   const settings = readDevVars(cwd);
   const result = readConfig(settings);
-  if (!("faults" in result)) return;
+  if (result.ok) return;
   // A setting that is missing here may be set in wrangler.toml.
   const found = result.faults.filter(({ setting }) => settings[setting] !== undefined);
   if (found.length === 0) return;

@@ -110,6 +110,7 @@ function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof ConfigError) {
     logFault("configuration", error, { request_id: requestIdOf(c) });
+    flush(c);
     const errors = error.faults.map(({ setting, message, fix }) => ({ field: setting, message: `${message}: ${fix}` }));
     return new Refusal("misconfigured", { errors });
   }

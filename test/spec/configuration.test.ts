@@ -2,8 +2,9 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import type { Problem } from "../../src/protocol/refusals.ts";
+import { eventually } from "../support/eventually.ts";
 import { silence } from "../support/leak-guard/console.ts";
-import { ORIGIN } from "../support/service.ts";
+import { ORIGIN, serviceRequest } from "../support/service.ts";
 
 test("a misconfigured service answers 503 and lists every invalid setting with its fix", async () => {
   const logged = silence();
@@ -24,4 +25,8 @@ test("a misconfigured service answers 503 and lists every invalid setting with i
   }
   expect(logged).toHaveBeenCalledTimes(3);
   expect(JSON.stringify(logged.mock.calls)).not.toContain("too-short-to-tell");
+  await eventually(async () => {
+    const metrics = await (await serviceRequest("GET", "/metrics")).text();
+    expect(metrics).toContain('tidings_errors_total{where="configuration"} 3\n');
+  });
 });

@@ -44,5 +44,5 @@ function json(build: (catalogue: Catalogue) => JsonObject): (c: Context<HonoEnv>
 /** Returns the catalogue; without the shop's own events while the service is misconfigured. */
 function catalogueOf(env: Env): Catalogue {
   const result = readConfig(env);
-  return "config" in result ? result.config.catalogue : catalogueWith([]);
+  return result.ok ? result.config.catalogue : catalogueWith([]);
 }

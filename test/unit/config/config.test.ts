@@ -6,12 +6,12 @@ const GOOD = { JWT_SECRET: "s".repeat(32), PUBLISH_KEYS: `shop:${"k".repeat(32)}
 
 function faultsOf(env: Record<string, unknown>): string[] {
   const result = readConfig({ ...GOOD, ...env });
-  return "faults" in result ? result.faults.map(({ setting }) => setting) : [];
+  return result.ok ? [] : result.faults.map(({ setting }) => setting);
 }
 
 function configWith(env: Record<string, unknown>) {
   const result = readConfig({ ...GOOD, ...env });
-  if ("faults" in result) throw new Error(JSON.stringify(result.faults));
+  if (!result.ok) throw new Error(JSON.stringify(result.faults));
   return result.config;
 }
 
@@ -259,6 +259,7 @@ describe("a configuration is refused for", () => {
     ["MAX_PLAIN_BYTES_PER_MINUTE below one event", { MAX_PLAIN_BYTES_PER_MINUTE: "65535" }],
     ["MAX_PLAIN_BYTES_PER_MINUTE in MB", { MAX_PLAIN_BYTES_PER_MINUTE: "4MB" }],
     ["MAX_PLAIN_BYTES_PER_MINUTE above 1 GB", { MAX_PLAIN_BYTES_PER_MINUTE: "1073741825" }],
+    ["HEALTH_DETAILS other than public", { HEALTH_DETAILS: "all" }],
     ["RATE_LIMITS other than on or off", { RATE_LIMITS: "none" }],
     ["UPSTASH_REDIS_REST_TOKEN without its URL", { UPSTASH_REDIS_REST_URL: "", UPSTASH_REDIS_REST_TOKEN: "t" }],
     ["ORDERS_API_URL of another scheme", { ORDERS_API_URL: "ftp://api.example/orders" }],
@@ -291,6 +292,7 @@ describe("a configuration is refused for", () => {
 describe("a renamed setting", () => {
   test("is a fault that names its successor", () => {
     expect(readConfig({ ...GOOD, GHOST_SECONDS: "60" })).toEqual({
+      ok: false,
       faults: [
         {
           setting: "GHOST_SECONDS",

@@ -5,7 +5,7 @@ const GOOD = { JWT_SECRET: "s".repeat(32), PUBLISH_KEYS: `shop:${"k".repeat(32)}
 
 function originsOf(BACKEND_CORS_ORIGINS: string) {
   const result = readConfig({ ...GOOD, BACKEND_CORS_ORIGINS });
-  return "faults" in result ? result.faults : result.config.corsOrigins;
+  return result.ok ? result.config.corsOrigins : result.faults;
 }
 
 describe("BACKEND_CORS_ORIGINS, as browsers send them:", () => {
