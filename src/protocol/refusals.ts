@@ -20,6 +20,7 @@ export const REFUSALS = {
   too_slow: { status: null, close: 4108, title: "Too slow" },
   too_many_connections: { status: null, close: 4110, title: "Too many connections" },
   rate_limited: { status: 429, close: 4129, title: "Too many requests" },
+  credentials_ambiguous: { status: 400, close: null, title: "More than one credential" },
   key_invalid: { status: 401, close: null, title: "Publish key required" },
   not_found: { status: 404, close: null, title: "Path not found" },
   method_not_allowed: { status: 405, close: null, title: "Method not allowed" },

@@ -204,4 +204,6 @@ export const AUTH_FAILURES = [
   "key_unsignable",
   "key_unbound",
   "key_scope",
+  "key_several",
+  "key_page",
 ] as const;

@@ -21,6 +21,14 @@ export function bearerToken(request: Request): string | null {
   return /^Bearer +(\S+) *$/i.exec(request.headers.get("Authorization") ?? "")?.[1] ?? null;
 }
 
+/** The other place for a publish key; gateways and no-code tools call it this. */
+export const API_KEY_HEADER = "X-API-Key";
+
+/** Returns what may be a publish key, from `X-API-Key` or `Authorization: Bearer`, or null. */
+export function presentedKey(request: Request): string | null {
+  return request.headers.get(API_KEY_HEADER) ?? bearerToken(request);
+}
+
 /** Returns whether the client offered `tidings.v1`. */
 export function speaksSubprotocol(request: Request): boolean {
   return offeredProtocols(request).includes(SUBPROTOCOL);

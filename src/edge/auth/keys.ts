@@ -1,7 +1,8 @@
 import type { Config } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
+import type { HttpRefusal } from "../../protocol/refusals.ts";
 import { Refusal } from "../errors.ts";
-import { bearerToken } from "./credentials.ts";
+import { API_KEY_HEADER, presentedKey } from "./credentials.ts";
 import { perConfig } from "./per-config.ts";
 
 /** A service that presented a publish key or signed with one. */
@@ -16,7 +17,7 @@ export type FoundService = { ok: true; service: Service } | { ok: false; reason:
 /** Why a service's credential was refused, in detail: the log and the metrics record it as `key_<reason>`. */
 export type KeyReason = keyof typeof DETAILS;
 
-const SEND_KEY = "Send `Authorization: Bearer <publish key>`.";
+const SEND_KEY = `Send \`Authorization: Bearer <publish key>\` or \`${API_KEY_HEADER}: <publish key>\`.`;
 /** The `detail` that the caller receives for each reason. */
 const DETAILS = {
   /** Neither a key nor a signature. */
@@ -36,15 +37,26 @@ const DETAILS = {
   unbound: "A signature does not cover the path, so a signed body must name its order in `data.order_id`.",
   /** A valid key without the required scope. */
   scope: "This publish key lacks the required scope.",
+  /** `X-API-Key` beside another credential. */
+  several: `Send one credential: Authorization, ${API_KEY_HEADER}, or a signature.`,
+  /** `X-API-Key` from a browser. */
+  page: `${API_KEY_HEADER} is for services. A page must not hold a publish key.`,
 } as const;
 
 /** Returns the `detail` for a service whose key lacks a scope. */
 export const scopeDetail = (scope: Scope) => `This publish key lacks the scope \`${scope}\`.`;
 
-/** Every refusal of a service's credential: 403 for a missing scope, else 401. */
+/** The refusals that are not 401. */
+const OTHER_REFUSALS: Partial<Record<KeyReason, HttpRefusal>> = {
+  scope: "access_denied",
+  page: "access_denied",
+  several: "credentials_ambiguous",
+};
+
+/** Every refusal of a service's credential. */
 export class KeyRefusal extends Refusal {
   constructor(reason: KeyReason, detail: string = DETAILS[reason]) {
-    super(reason === "scope" ? "access_denied" : "key_invalid", { detail, credential: { reason: `key_${reason}` } });
+    super(OTHER_REFUSALS[reason] ?? "key_invalid", { detail, credential: { reason: `key_${reason}` } });
   }
 }
 
@@ -54,13 +66,13 @@ export function requireScope(service: Service, scope: Scope): void {
 }
 
 /**
- * Finds the service whose publish key is in `Authorization: Bearer`. Compares digests, in constant time and all of
+ * Finds the service whose publish key a request presents. Compares digests, in constant time and all of
  * them, so that timing reveals neither a key's length nor its place in the list.
  */
 export async function findService(request: Request, config: Config): Promise<FoundService> {
-  const token = bearerToken(request);
-  if (token === null) return { ok: false, reason: "missing" };
-  const [digest, known] = await Promise.all([sha256(token), keyDigests(config)]);
+  const key = presentedKey(request);
+  if (key === null) return { ok: false, reason: "missing" };
+  const [digest, known] = await Promise.all([sha256(key), keyDigests(config)]);
   let found: Service | null = null;
   for (const { service, digest: other } of known) if (crypto.subtle.timingSafeEqual(digest, other)) found = service;
   return found ? { ok: true, service: found } : { ok: false, reason: "unknown" };

@@ -5,7 +5,7 @@ import type { Scope } from "../../config/credentials.ts";
 import { parseJsonBody, readBytes, requireJson } from "../body.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { countBadCredential, requireWithinLimit } from "../rate-limits.ts";
-import { bearerToken } from "./credentials.ts";
+import { API_KEY_HEADER, bearerToken } from "./credentials.ts";
 import { findService, type KeyReason, KeyRefusal, requireScope, type Service } from "./keys.ts";
 import { findSigner, isSigned, readSignature } from "./signature.ts";
 import { requireSignerWithinLimit, trustSigner } from "./signer-address.ts";
@@ -13,8 +13,8 @@ import { tokenRefusal } from "./token-refusals.ts";
 import { verifyToken } from "./verify.ts";
 
 /**
- * Requires a publish key with a scope in `Authorization: Bearer`, for any call but a publish.
- * @throws {Refusal} 401, 429, or 403 when the key lacks the scope.
+ * Requires a publish key with a scope, in `Authorization: Bearer` or `X-API-Key`, for any call but a publish.
+ * @throws {Refusal} 400, 401, 429, or 403 when the key lacks the scope.
  */
 export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise<void> {
   requireScope(await requireAnyService(c), scope);
@@ -23,7 +23,7 @@ export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise
 /**
  * Requires a publish key with any scope, where the required scope depends on the body. The caller must then call
  * `requireScope`.
- * @throws {Refusal} 401 or 429.
+ * @throws {Refusal} 400, 401, 403 or 429.
  */
 export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
   const service = await requireKey(c);
@@ -32,10 +32,19 @@ export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
 }
 
 async function requireKey(c: Context<HonoEnv>): Promise<Service> {
+  requireOneCredential(c.req.raw);
   const found = await findService(c.req.raw, configOf(c.env));
   if (found.ok) return remember(c, found.service);
   if (found.reason === "missing") throw new KeyRefusal(isSigned(c.req.raw) ? "unsignable" : "missing");
   return refuseKey(c, found.reason);
+}
+
+/** @throws {Refusal} 400 for `X-API-Key` beside another credential; 403 when a page sends it. */
+function requireOneCredential(request: Request): void {
+  const { headers } = request;
+  if (!headers.has(API_KEY_HEADER)) return;
+  if (headers.has("Origin")) throw new KeyRefusal("page");
+  if (headers.has("Authorization") || isSigned(request)) throw new KeyRefusal("several");
 }
 
 /** @throws {Refusal} 401, or 429 after too many wrong credentials. */
@@ -53,12 +62,12 @@ export interface PublishCall {
 }
 
 /**
- * Requires a publish key in `Authorization: Bearer`, or a body signed with one, and reads the body.
+ * Requires a publish key in `Authorization: Bearer` or `X-API-Key`, or a body signed with one, and reads the body.
  *
  * A signature covers the id, the timestamp and the body but not the path. A route that accepts signed bodies must
  * therefore find the target in the body; otherwise a body could be replayed to another order.
  * @param scope Checked before the body is read; null when it depends on the body.
- * @throws {Refusal} 401, 403, 429, 413, 415 or 400.
+ * @throws {Refusal} 400, 401, 403, 413, 415 or 429.
  */
 export async function requirePublishCall(
   c: Context<HonoEnv>,
@@ -66,7 +75,8 @@ export async function requirePublishCall(
   maxBytes: number,
 ): Promise<PublishCall> {
   const request = c.req.raw;
-  if (request.headers.has("Authorization") || !isSigned(request)) {
+  const hasKey = request.headers.has("Authorization") || request.headers.has(API_KEY_HEADER);
+  if (hasKey || !isSigned(request)) {
     const service = await requireKey(c);
     await requireMayPublish(c, service, scope);
     requireJson(request);
@@ -97,12 +107,13 @@ async function requireMayPublish(c: Context<HonoEnv>, service: Service, scope: S
 }
 
 /**
- * Requires a publish key with the scope `read`, or a user's token, in `Authorization: Bearer`. A user's requests share
- * the limit on connection attempts, because both wake an object for any order id.
+ * Requires a publish key with the scope `read`, or a user's token in `Authorization: Bearer`. A user's requests share the
+ * limit on connection attempts, because both wake an object for any order id.
  * @throws {Refusal} 401, 403, 429, or 503 while the token cannot be verified.
  */
 export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> {
   const config = configOf(c.env);
+  requireOneCredential(c.req.raw);
   const found = await findService(c.req.raw, config);
   if (found.ok) {
     const service = remember(c, found.service);
@@ -110,6 +121,7 @@ export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> 
     requireScope(service, "read");
     return "service";
   }
+  if (c.req.raw.headers.has(API_KEY_HEADER)) return refuseKey(c, found.reason);
   const verified = await verifyToken(bearerToken(c.req.raw), config, requestIdOf(c));
   if (!verified.ok) {
     const refusal = tokenRefusal(verified);

@@ -1,5 +1,6 @@
 import { BEARER_PROTOCOL_PREFIX, SUBPROTOCOL } from "../../protocol/frames.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
+import { API_KEY_HEADER } from "../auth/credentials.ts";
 import type { JsonObject } from "./json-schema.ts";
 
 /** How callers authenticate, and which calls require what. */
@@ -9,6 +10,13 @@ export const SECURITY_SCHEMES = {
     type: "http",
     scheme: "bearer",
     description: "A service's publish key, one of `PUBLISH_KEYS`. Its scopes define what it may do.",
+  },
+  publish_key_header: {
+    type: "apiKey",
+    in: "header",
+    name: API_KEY_HEADER,
+    description:
+      "The publish key, for services that cannot set `Authorization`. Refused beside another credential (400) and from a page (403).",
   },
   publish_signature: {
     type: "apiKey",
@@ -46,26 +54,27 @@ interface AccessRule {
 }
 
 const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_too_long", "token_expired"] as const;
+const KEY_REFUSALS: HttpRefusal[] = ["credentials_ambiguous", "key_invalid", "access_denied", "rate_limited"];
 
 export const ACCESS = {
   /** Public. */
   open: { security: [], refusals: [] },
   /** Public, with more detail for services and admins. */
   anyone: {
-    security: [[], ["publish_key"], ["user_token"]],
-    refusals: [...TOKEN_REFUSALS, "access_denied", "rate_limited"],
+    security: [[], ["publish_key"], ["publish_key_header"], ["user_token"]],
+    refusals: [...TOKEN_REFUSALS, ...KEY_REFUSALS],
   },
   /** The shop's services. */
-  service: { security: [["publish_key"]], refusals: ["key_invalid", "access_denied", "rate_limited"] },
+  service: { security: [["publish_key"], ["publish_key_header"]], refusals: KEY_REFUSALS },
   /** The shop's services, which may sign instead. */
   publisher: {
-    security: [["publish_key"], ["publish_signature"]],
-    refusals: ["key_invalid", "access_denied", "rate_limited"],
+    security: [["publish_key"], ["publish_key_header"], ["publish_signature"]],
+    refusals: KEY_REFUSALS,
   },
   /** Services, the order's owner, guests with its ticket, and admins. */
   requester: {
-    security: [["publish_key"], ["user_token"]],
-    refusals: [...TOKEN_REFUSALS, "access_denied", "rate_limited"],
+    security: [["publish_key"], ["publish_key_header"], ["user_token"]],
+    refusals: [...TOKEN_REFUSALS, ...KEY_REFUSALS],
   },
   /** Users. Sockets are refused with a close code instead of 401. */
   listener: { security: [["user_token"], ["token_in_subprotocol"], ["token_in_query"]], refusals: [] },

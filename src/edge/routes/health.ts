@@ -6,7 +6,7 @@ import { type Health, MAX_LISTED_CHANNELS } from "../../protocol/health.ts";
 import type { Overview } from "../../registry/contract.ts";
 import { registryStubs } from "../../registry/directory.ts";
 import { logFault } from "../../telemetry/log.ts";
-import { bearerToken } from "../auth/credentials.ts";
+import { presentedKey } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { addressOf, requireWithinLimit } from "../rate-limits.ts";
@@ -15,7 +15,7 @@ type RelayHealth = Pick<RelayStatus, "redis" | "problems">;
 
 /** `GET /api/v1/ws/health`: public. Order ids need a service, an admin, or `HEALTH_DETAILS=public`. */
 export async function health(c: Context<HonoEnv>): Promise<Response> {
-  const isPrivileged = configOf(c.env).healthIsPublic || (bearerToken(c.req.raw) !== null && (await isOperator(c)));
+  const isPrivileged = configOf(c.env).healthIsPublic || (presentedKey(c.req.raw) !== null && (await isOperator(c)));
   const address = addressOf(c);
   if (!isPrivileged && address !== null) await requireWithinLimit(c, "CONNECTS_PER_ADDRESS", address);
   const [overviews, relay] = await Promise.all([

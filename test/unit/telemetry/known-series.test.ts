@@ -90,6 +90,8 @@ describe("the lists of label values are complete:", () => {
       key_unsignable: true,
       key_unbound: true,
       key_scope: true,
+      key_several: true,
+      key_page: true,
     };
     expect([...AUTH_FAILURES].sort()).toEqual(Object.keys(reasons).sort());
   });
