@@ -103,7 +103,7 @@ async function publishViaRedis(
     id,
     ...(version !== undefined && { version: String(version) }),
   };
-  // Loading the Redis clients takes a tenth of a second, which other commands need not spend.
+  // Imported on demand: loading the Redis clients takes a tenth of a second.
   const { addEntry } = await import("./redis/add-entry.ts");
   const added = await addEntry(redisTarget(terminal), stream, fields);
   if (options.json) {

@@ -33,7 +33,7 @@ export function completeDevVars(folder: string): string[] {
   const newline = before?.includes("\r\n") ? "\r\n" : "\n";
   const added = missing.map(([name, value]) => `${name}=${value()}${newline}`).join("");
   const wasWritten = orUsageError(DEV_VARS_FILE, () => {
-    // Appended, so that nothing of the developer's is written again.
+    // Appended, so the developer's own lines stay as they are.
     appendFileSync(path, separatorAfter(before, newline) + added, { mode: OWNER_ONLY });
     // `mode` applies only to a file that is created.
     chmodSync(path, OWNER_ONLY);
@@ -43,7 +43,7 @@ export function completeDevVars(folder: string): string[] {
   return missing.map(([name]) => name);
 }
 
-/** An empty line keeps a name without a value, such as a last line `NAME:`, from taking the next line for its value. */
+/** Separates with an empty line, because a last line `NAME:` without a value would take the next line as its value. */
 function separatorAfter(before: string | null, newline: string): string {
   if (before === null) return HEADER;
   if (before === "") return "";

@@ -3,7 +3,7 @@ import { publishPath, socketPath } from "../protocol/paths.ts";
 import { DOORBELL } from "../protocol/stream.ts";
 import type { RedisIngress } from "./redis-ingress.ts";
 
-/** What a developer can try once the local service runs. */
+/** What the welcome shows. */
 export interface Demo {
   url: string;
   /** Whether the command line would use another service unless it is given this URL. */

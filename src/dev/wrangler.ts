@@ -10,7 +10,7 @@ const HAS_PROCESS_GROUPS = process.platform !== "win32";
 /** The message that wrangler sends to its parent process once it listens. */
 const readyMessage = z.object({ event: z.literal("DEV_SERVER_READY"), ip: z.string(), port: z.int() });
 
-/** `wrangler dev` as a child process that ends with this one and leaves nothing behind. */
+/** `wrangler dev` as a child process that ends with this one and leaves no process behind. */
 export interface Wrangler {
   /** Where it listens; null when it ended first. */
   ready: Promise<{ host: string; port: number } | null>;
@@ -63,7 +63,7 @@ const QUIET_ENVIRONMENT = {
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_SEND_ERROR_REPORTS: "false",
   WRANGLER_HIDE_BANNER: "true",
-  // The service does not use `Request.cf`; fetching an example of it would need the network.
+  // The service does not use `Request.cf`; fetching a sample would need the network.
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
 };
 

@@ -6,7 +6,7 @@ import { registryStub } from "../registry/directory.ts";
 import type { CounterSnapshot, Counters } from "../telemetry/counters.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 
-/** What all routes share: the request's id and route pattern, and the isolate's counters. */
+/** Shared by all routes: the request's id and route pattern, and the isolate's counters. */
 
 export interface HonoEnv {
   Bindings: Env;

@@ -61,7 +61,7 @@ export function requireValid<T>(checked: Checked<T>): T {
 }
 
 /**
- * Every 503 and 429 has `Retry-After`, so that callers never have to guess when to retry:
+ * Every 503 and 429 has `Retry-After`, so callers know when to retry:
  *
  * - the Worker itself: 429 beyond a rate limit (its period); 503 while settings are invalid, while the keys that verify
  *   a token cannot be fetched, or until a token's `nbf` (exactly that long);

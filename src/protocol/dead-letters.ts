@@ -3,7 +3,7 @@ export const DEAD_LETTER_REASONS = {
   not_an_event: {
     meaning: "The entry lacks a field, or a field is not valid; `detail` names it.",
     remedy:
-      "Fix the publisher and publish the event again. Retry it only if the service has learned the event since, as by `EXTRA_EVENTS`.",
+      "Fix the publisher and publish the event again. Retry it only if the event has become valid since, for example through `EXTRA_EVENTS`.",
     canRetry: true,
   },
   not_utf8: {
@@ -14,7 +14,7 @@ export const DEAD_LETTER_REASONS = {
   },
   too_large: {
     meaning: "The entry is larger than an event may be.",
-    remedy: "Publish less in one event. At most the beginning was kept, so it cannot be retried.",
+    remedy: "Publish smaller events. At most the beginning was kept, so it cannot be retried.",
     canRetry: false,
   },
   id_conflict: {

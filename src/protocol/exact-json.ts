@@ -1,11 +1,11 @@
-/** JSON whose numbers are not changed silently by becoming JavaScript's, which have about 16 significant digits. */
+/** JSON without silent changes to numbers: JavaScript keeps about 16 significant digits. */
 
 /** Stands in a parsed document for a number that JavaScript would change. */
 export class InexactNumber {}
 
 /**
- * Matches texts that may contain such a number: 15 digits without an exponent always fit. Text in strings may match as
- * well, which only costs time: parsing with a reviver takes about four times as long.
+ * Matches texts that may contain such a number: up to 15 digits without an exponent always fit. A match inside a string
+ * only costs time, because parsing with a reviver takes about four times as long.
  */
 const MAY_BE_INEXACT = /[:,[\s]-?\d(?:[\d.]*[eE]|[\d.]{15})/;
 /** `toPrecision` returns at most 100 digits; a longer literal counts as inexact. */
@@ -35,8 +35,8 @@ type Reviver = (key: string, value: unknown, context: { source?: string }) => un
 const parseWithSource = JSON.parse as (text: string, reviver: Reviver) => unknown;
 
 /**
- * Returns whether a literal says what the number is: as JavaScript writes it, or rounded to as many digits as the
- * literal has. Both are needed, because the two may round a tie differently.
+ * Returns whether a literal denotes the number: either as JavaScript writes it, or rounded to the literal's digits. Both
+ * are checked, because they may round a tie differently.
  */
 function isExact(literal: string, value: number): boolean {
   if (literal.length > MAX_LITERAL_LENGTH) return false;

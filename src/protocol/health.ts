@@ -4,7 +4,7 @@ import * as z from "zod";
 export const RELAY_PROBLEMS = [
   /** At least one channel has taken no events for a minute. */
   "channels_failing",
-  /** So many events wait for channels that nothing more is read. */
+  /** Too many events wait for their channels, so the relay has stopped reading. */
   "reading_paused",
   /** Dead letters cannot be written. */
   "dead_letters_waiting",

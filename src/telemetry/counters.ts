@@ -71,7 +71,7 @@ export class Counters {
 
   #add(key: string, numbers: readonly number[]): void {
     const known = this.#snapshot[key];
-    // Another length comes from a version with other buckets, whose counts cannot be redistributed: start over.
+    // Counts of a version with other buckets cannot be redistributed: start over.
     if (!known || known.length !== numbers.length) this.#snapshot[key] = [...numbers];
     else for (const [i, number] of numbers.entries()) known[i] = (known[i] ?? 0) + number;
   }

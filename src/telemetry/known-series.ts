@@ -13,13 +13,13 @@ import {
 } from "./metrics.ts";
 
 /**
- * The series that exist from the start, with 0: those whose labels are all known. Without them, the first value of a
- * series is invisible to Prometheus, whose `rate` and `increase` compare two values.
+ * The series that exist from the start, at 0: those whose label values are all known. Prometheus cannot see the first
+ * value of a series that appears later, because `rate` and `increase` compare two values.
  */
 
-/** What a channel does with an event. */
+/** What a channel does with an event that reaches it. */
 const CHANNEL_OUTCOMES = ["applied", "duplicate", "stale", "conflict"];
-/** What happens to an event besides when it is published over HTTP. */
+/** Further outcomes over HTTP: the event did not reach its channel. */
 const UNDELIVERED_OUTCOMES = ["queued", "unavailable"];
 const LIMITED_PER_KEY: readonly string[] = [RATE_LIMITS.PUBLISHES_PER_KEY.name, RATE_LIMITS.MANAGEMENT_PER_KEY.name];
 

@@ -3,8 +3,8 @@ import type { FaultPlace } from "./metrics.ts";
 import { recordFault } from "./record.ts";
 
 /**
- * Structured log lines, one JSON object each. Every field is chosen here: no token, key, payload or user name is ever
- * logged. `request_id` is what the response carries in `X-Request-Id`.
+ * Structured log lines, one JSON object each. This file decides on every field: no token, key, payload or user name is
+ * logged. `request_id` is the response's `X-Request-Id`.
  */
 
 /** A listener's socket closed. */
@@ -63,7 +63,7 @@ interface KeysSkipped {
   reason: string;
 }
 
-/** Faults of this isolate that are not reported yet. The isolate's next report, whichever object sends it, takes them. */
+/** Faults of this isolate that wait for its next report, whichever object sends it. */
 export const unreportedFaults = new Counters();
 
 /** Counts outcomes for a `Publish` line. */
@@ -94,7 +94,7 @@ export function logKeysSkipped(line: KeysSkipped): void {
 }
 
 /**
- * Logs and counts a fault: something that should not happen and that an operator may have to look into.
+ * Logs and counts a fault: something unexpected that an operator may have to investigate.
  * @param where The operation that failed.
  * @param fields What identifies the case, such as the channel. A fault in a request has its `request_id`, which the
  * response carries in `X-Request-Id`. Undefined fields are left out.

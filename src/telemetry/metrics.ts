@@ -1,6 +1,6 @@
 /**
- * The catalogue of metrics: type, labels and meaning of each. Counting, `GET /metrics`, the manual's table and the
- * checks of the dashboard and the alert rules read it. Names follow https://prometheus.io/docs/practices/naming/.
+ * The catalogue of metrics: type, labels and meaning. Counting, `GET /metrics`, the manual's table, and the checks of
+ * the dashboard and alert rules use it. Names follow https://prometheus.io/docs/practices/naming/.
  */
 
 /** Connection durations, from a bounce to a page left open all day. */

@@ -4,7 +4,7 @@ import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.
 import type { Counters } from "./counters.ts";
 import { CLIENT_CLOSE_CODES, type FaultPlace, OTHER_CLOSE_CODE } from "./metrics.ts";
 
-/** The only code that increments metrics. Each counter and histogram is incremented in one place. */
+/** Increments every counter and histogram, each in one place. */
 
 // Connections
 
@@ -58,7 +58,7 @@ export function recordPublished(
   outcomes: readonly Outcome[],
   now: number,
 ): void {
-  // Events of one call are mostly alike, so they are counted in groups.
+  // Events of one call are mostly alike: count them in groups.
   const groups = Map.groupBy(
     events.keys(),
     (i) => `${events[i]?.type} ${outcomes[i]?.status} ${events[i]?.acceptedAt}`,
@@ -69,14 +69,14 @@ export function recordPublished(
     const times = others.length + 1;
     countPublished(counters, source, event, outcome, times);
     if (outcome.status !== "applied") continue;
-    // Not negative, although the clocks of two machines may differ.
+    // The clocks of two machines may differ.
     const seconds = Math.max(now - event.acceptedAt, 0) / 1000;
     counters.observe("tidings_publish_to_send_seconds", { via: source.via }, seconds, times);
   }
 }
 
 /**
- * Counts the events that reached no channel, which only the caller of the channel can know: `queued` and `unavailable`.
+ * Counts events that did not reach their channel, which only its caller knows: `queued` and `unavailable`.
  * @param outcomes One for each event, in the same order.
  */
 export function recordUndelivered(

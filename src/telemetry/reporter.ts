@@ -3,16 +3,16 @@ import { WAIT_UNTIL_MS } from "../protocol/platform-limits.ts";
 import { type CounterSnapshot, Counters } from "./counters.ts";
 import { unreportedFaults } from "./log.ts";
 
-/** At most one report in this time: each is a billed request. */
+/** Time between reports. Each is a billed request. */
 const REPORT_INTERVAL_MS = 2000;
-/** After this many failures in a row, the report waits for the next call of `schedule`. */
+/** Failures in a row, after which the report waits for the next call of `schedule`. */
 const MAX_FAILURES = 6;
 const BASE_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8000;
 
 /**
- * Reports what was counted: the first change at once, and changes in quick succession together. No timer runs while
- * there is nothing to report, so an idle object can hibernate.
+ * Reports counts: the first change at once, changes in quick succession together. No timer runs while there is nothing
+ * to report, so an idle object can hibernate.
  */
 export class Reporter {
   /** The counts of the next report. Call `schedule` after counting. */
@@ -28,8 +28,7 @@ export class Reporter {
   /**
    * @param send Sends a report; when it throws, the report is retried.
    * @param onGiveUp Called after the last retry failed.
-   * @param maxLoopMs For how long one `waitUntil` may keep sending reports. Later counts wait for the next call of
-   * `schedule`.
+   * @param maxLoopMs How long one `waitUntil` may keep sending reports; later counts wait for the next `schedule`.
    */
   constructor(
     send: (counted: CounterSnapshot) => Promise<void>,

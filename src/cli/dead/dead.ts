@@ -117,7 +117,7 @@ async function withDeadLetters(
   ids: string[],
   handle: (letters: DeadLetterEntry[], session: RedisSession) => Promise<boolean>,
 ): Promise<void> {
-  // Loading the Redis clients takes a tenth of a second, which other commands need not spend.
+  // Imported on demand: loading the Redis clients takes a tenth of a second.
   const [{ openSession }, { readDeadLetters }] = await Promise.all([
     import("../redis/session.ts"),
     import("./dead-letter-stream.ts"),

@@ -43,7 +43,7 @@ export class SmokeListener {
     );
   }
 
-  /** Sends `ping` and waits for `pong`; everything that was sent to this listener before has arrived by then. */
+  /** Sends `ping` and waits for `pong`, by which time every earlier message has arrived. */
   async settle(): Promise<void> {
     const before = this.#pongs;
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(PING);
