@@ -2,6 +2,7 @@ import type { Env } from "../config/env.ts";
 import type { ChannelKind, ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { registryStub } from "../registry/directory.ts";
+import type { AuthFailure } from "../telemetry/labels.ts";
 import { logConnectionEnd } from "../telemetry/log.ts";
 import {
   recordAuthFailure,
@@ -106,7 +107,7 @@ export class ChannelTelemetry implements ListenersObserver {
   }
 
   /** @param reason What was wrong with the token of an `authenticate` message. */
-  tokenRefused(reason: string): void {
+  tokenRefused(reason: AuthFailure): void {
     recordAuthFailure(this.#reporter.counts, reason);
     this.#report();
   }

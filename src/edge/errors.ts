@@ -10,14 +10,14 @@ import {
   type RefusalReason,
 } from "../protocol/refusals.ts";
 import type { Checked } from "../protocol/validation.ts";
+import type { AuthFailure } from "../telemetry/labels.ts";
 import { logFault, logRefusal } from "../telemetry/log.ts";
 import { recordAuthFailure } from "../telemetry/record.ts";
 import { flush, type HonoEnv, record, requestIdOf, routeOf } from "./context.ts";
 
 /** Why a credential was refused, in detail: for the log and the metrics, never for the client. */
 export interface RefusedCredential {
-  /** One of a fixed set, a metric's label. */
-  reason: string;
+  reason: AuthFailure;
   /** The token's claim that is missing or wrong. */
   claim?: string;
 }

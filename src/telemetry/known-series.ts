@@ -2,15 +2,8 @@ import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import { RATE_LIMITS } from "../protocol/limits.ts";
 import { CHANNEL_KINDS } from "../protocol/names.ts";
 import { isSocketRefusal, REFUSALS } from "../protocol/refusals.ts";
-import {
-  AUTH_FAILURES,
-  CLIENT_CLOSE_CODES,
-  CONNECTION_LIMITS,
-  type CounterName,
-  FAULT_PLACES,
-  type HistogramName,
-  OTHER_CLOSE_CODE,
-} from "./metrics.ts";
+import { AUTH_FAILURES, CLIENT_CLOSE_CODES, FAULT_PLACES, LIMIT_NAMES, OTHER_CLOSE_CODE } from "./labels.ts";
+import type { CounterName, HistogramName } from "./metrics.ts";
 
 /**
  * The series that exist from the start, at 0: those whose label values are all known. Prometheus cannot see the first
@@ -34,7 +27,6 @@ export function knownSeries(
 ): Record<CounterName | HistogramName, string[][]> {
   const byKind = CHANNEL_KINDS.map((kind) => [kind]);
   const sources = [["redis", ""], ...keyNames.map((key) => ["http", key])];
-  const limits = [...Object.values(RATE_LIMITS).map(({ name }) => name), ...CONNECTION_LIMITS];
   return {
     tidings_connections_opened_total: byKind,
     tidings_connections_closed_total: product(CHANNEL_KINDS, [
@@ -57,7 +49,7 @@ export function knownSeries(
     tidings_replayed_events_total: byKind,
     tidings_dead_letters_total: [[]],
     tidings_stream_gaps_total: [[]],
-    tidings_rate_limited_total: limits.flatMap((limit) =>
+    tidings_rate_limited_total: LIMIT_NAMES.flatMap((limit) =>
       LIMITED_PER_KEY.includes(limit) ? product([limit], keyNames) : [[limit, ""]],
     ),
     tidings_auth_failures_total: AUTH_FAILURES.map((reason) => [reason]),

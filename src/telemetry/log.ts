@@ -1,5 +1,5 @@
 import { Counters } from "./counters.ts";
-import type { FaultPlace } from "./metrics.ts";
+import type { FaultPlace } from "./labels.ts";
 import { recordFault } from "./record.ts";
 
 /**

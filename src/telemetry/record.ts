@@ -2,7 +2,7 @@ import { CLOSE_CODES } from "../protocol/close-codes.ts";
 import type { ChannelKind } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import type { Counters } from "./counters.ts";
-import { CLIENT_CLOSE_CODES, type FaultPlace, OTHER_CLOSE_CODE } from "./metrics.ts";
+import { type AuthFailure, CLIENT_CLOSE_CODES, type FaultPlace, type LimitName, OTHER_CLOSE_CODE } from "./labels.ts";
 
 /** Increments every counter and histogram, each in one place. */
 
@@ -123,12 +123,12 @@ export function recordRelayTotals(counters: Counters, totals: { gaps: number; de
  * @param key The publish key's name, where the limit is per key. Addresses and users are not labels: each would become
  * a time series.
  */
-export function recordRateLimited(counters: Counters, limit: string, key?: string): void {
+export function recordRateLimited(counters: Counters, limit: LimitName, key?: string): void {
   counters.count("tidings_rate_limited_total", { limit, ...(key !== undefined && { key }) });
 }
 
-/** @param reason Why a token, key or signature was refused; from a closed list. */
-export function recordAuthFailure(counters: Counters, reason: string): void {
+/** Counts a token, key or signature that was refused. */
+export function recordAuthFailure(counters: Counters, reason: AuthFailure): void {
   counters.count("tidings_auth_failures_total", { reason });
 }
 

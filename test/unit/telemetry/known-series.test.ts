@@ -6,7 +6,8 @@ import type { TokenReason } from "../../../src/edge/auth/token-refusals.ts";
 import { Counters } from "../../../src/telemetry/counters.ts";
 import { exposition } from "../../../src/telemetry/exposition.ts";
 import { knownSeries } from "../../../src/telemetry/known-series.ts";
-import { AUTH_FAILURES, FAULT_PLACES, METRICS } from "../../../src/telemetry/metrics.ts";
+import { AUTH_FAILURES, FAULT_PLACES } from "../../../src/telemetry/labels.ts";
+import { METRICS } from "../../../src/telemetry/metrics.ts";
 import { metricValue, parseMetrics } from "../../support/metrics.ts";
 
 const KEYS = ["shop", "warehouse"];
