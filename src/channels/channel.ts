@@ -92,14 +92,11 @@ function createCore<T extends Topic>(
 ): Core<T> {
   const config = configOf(env);
   const storage = Storage.open(ctx.storage, migrations);
-  const log = new EventLog(storage, {
-    maxEvents: config.historyLimit,
-    ttlMs: config.historyTtlMs,
-    generation: config.storageGeneration,
-  });
+  const topic = createTopic(storage, config);
+  const { historyLimit: maxEvents, historyTtlMs: ttlMs, storageGeneration: generation } = config;
+  const log = new EventLog(storage, { maxEvents, ttlMs, generation }, topic.chains);
   log.repair(Date.now());
   const alarm = new Alarm(ctx);
-  const topic = createTopic(storage, config);
   const telemetry = new ChannelTelemetry(
     { ctx, env, name, kind: topic.kind },
     {

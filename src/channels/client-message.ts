@@ -37,7 +37,7 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
   if (message.type === "ack" && listeners.acknowledged(socket, message.seq)) return;
   if (!isWithinRate(core, socket, listener, now) || message.type === "ack") return;
   if (message.type === "authenticate") return authenticate(core, socket, message.token, now);
-  if (!topic.hasProductFilter) return listeners.close(socket, "protocol_error");
+  if (!topic.chains) return listeners.close(socket, "protocol_error");
   const products = changeFilter(listener.products, message);
   if (products === "too_large") return listeners.close(socket, "protocol_error");
   listeners.update(socket, { products });

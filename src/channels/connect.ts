@@ -24,18 +24,18 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
   }
   // So that the epoch it is given survives a wake: the first listener to products comes before any event.
   log.storeEpoch(now);
-  const missed = resume && resume !== "invalid" ? missedSince(log, resume, now) : null;
+  const missed = resume && resume !== "invalid" ? missedSince(log, resume, request.products, now) : null;
   if (resume) telemetry.resumed(missed?.length ?? null);
   const listener = newListener(request, now);
   const first = firstFrame(core, resume && missed !== null, now);
-  const { socket, response } = listeners.accept(listener, first, missed ?? [], now);
+  const { socket, response } = listeners.accept(listener, first, missed ?? []);
   watchToken(core, socket, listener, now);
   return response;
 }
 
-/** Returns the events after a position, or null. When one of them is damaged, its loss shows to all: a new epoch begins. */
-function missedSince(log: EventLog, position: Position, now: number): LoggedFrame[] | null {
-  const replay = log.readSince(position, now);
+/** Returns the events after a position, or null; those of some products, if there is a filter. When one of them is damaged, its loss shows to all: a new epoch begins. */
+function missedSince(log: EventLog, position: Position, products: string[] | null, now: number): LoggedFrame[] | null {
+  const replay = log.readSince(position, products, now);
   if (replay !== "damaged") return replay;
   log.startEpoch(now);
   return null;

@@ -8,6 +8,7 @@ import type { Identity } from "./contract.ts";
 import type { Listener } from "./listeners/listener.ts";
 import type { Listeners } from "./listeners/listeners.ts";
 import type { EventLog } from "./log/event-log.ts";
+import type { ProductChains } from "./log/product-chains.ts";
 import type { Storage } from "./storage.ts";
 
 /** The parts of a channel object, which its verbs (`connect`, `deliver`, …) work on. */
@@ -26,7 +27,8 @@ export interface Core<T extends Topic = Topic> {
 /** What a channel is about, an order or the products: the state that events change, and the rule of who may listen. */
 export interface Topic {
   readonly kind: ChannelKind;
-  readonly hasProductFilter: boolean;
+  /** Leads to each product's events, for listeners with a product filter; null where there is no such filter. */
+  readonly chains: ProductChains | null;
 
   /** Returns the `data` of a first frame, without the position. */
   describe(): Record<string, unknown>;

@@ -26,7 +26,9 @@ export function combineMigrations(own: Migrations): Migrations {
   return Array.from({ length: layouts }, (_, i) => [...(CHANNEL_MIGRATIONS[i] ?? []), ...(own[i] ?? [])]);
 }
 
-/** Returns the name of the table that a statement creates, or null. */
-export function tableCreatedBy(statement: string): string | null {
-  return /^CREATE TABLE (\w+)/.exec(statement)?.[1] ?? null;
+/** Returns the table that a statement creates, or to which it adds a column; null for any other statement. */
+export function createdBy(statement: string): { table: string; column: string | null } | null {
+  const [, table, altered, column] = /^(?:CREATE TABLE (\w+)|ALTER TABLE (\w+) ADD COLUMN (\w+))/.exec(statement) ?? [];
+  if (table) return { table, column: null };
+  return altered && column ? { table: altered, column } : null;
 }

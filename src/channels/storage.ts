@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
-import { combineMigrations, LOG_COLUMNS, type Migrations, tableCreatedBy } from "./layout.ts";
+import { combineMigrations, createdBy, LOG_COLUMNS, type Migrations } from "./layout.ts";
 
 /** All that is left after an erasure, so that late events do not recreate what was erased. */
 const TOMBSTONE = "CREATE TABLE tombstone (deleted_at INTEGER NOT NULL)";
@@ -77,7 +77,7 @@ export class Storage {
   truncateLog(): void {
     if (!this.hasData()) return;
     this.#exec("DROP TABLE IF EXISTS log");
-    for (const statement of this.#migrations.flat()) if (tableCreatedBy(statement) === "log") this.#exec(statement);
+    for (const statement of this.#migrations.flat()) if (createdBy(statement)?.table === "log") this.#exec(statement);
   }
 
   /** Runs `body` in a transaction, which is rolled back when `body` throws. */
@@ -120,13 +120,12 @@ export class Storage {
     const layout = Number(stored?.value ?? 1);
     for (const [i, statements] of this.#migrations.entries()) {
       for (const statement of statements) {
-        const table = tableCreatedBy(statement);
-        if (table === null ? i >= layout : !tables.has(table)) this.#exec(statement);
+        const created = createdBy(statement);
+        if (created ? !exists(tables, created) : i >= layout) this.#exec(statement);
       }
     }
     if (layout < this.#migrations.length) this.#writeLayout();
-    const log = tables.get("log") ?? "";
-    if (!LOG_COLUMNS.every((column) => new RegExp(`\\b${column}\\b`).test(log))) this.#giveUpLog();
+    if (!LOG_COLUMNS.every((column) => exists(tables, { table: "log", column }))) this.#giveUpLog();
   }
 
   /** The log alone may be lost, with its epoch: clients that resume then learn that history does not reach back. */
@@ -162,4 +161,10 @@ export class Storage {
     this.#rows.written += cursor.rowsWritten;
     return rows;
   }
+}
+
+/** Whether a table exists, with a column. @param tables The CREATE statement by table. */
+function exists(tables: Map<string, string>, { table, column }: { table: string; column: string | null }): boolean {
+  const create = tables.get(table);
+  return create !== undefined && (column === null || new RegExp(`\\b${column}\\b`).test(create));
 }

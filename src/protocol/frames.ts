@@ -23,7 +23,7 @@ export const MAX_FILTER_PRODUCTS = 50;
  */
 export const MAX_FILTER_UNITS = 6400;
 
-/** The types of the server's frames other than events. */
+/** The types of the server's frames other than events. `position` is one that earlier versions sent. */
 export const FRAME_TYPES = [
   "connection_established",
   "token_expiring",
@@ -80,23 +80,6 @@ export interface TokenExpiringFrame {
   type: "token_expiring";
   /** ISO 8601, UTC. */
   data: { expires_at: string };
-}
-
-/**
- * Server → `tidings.v1` client with a product filter: every matching event up to `seq` has been sent. Moves the
- * client's position past events that its filter hides. Clients that record the `seq` of unknown event types need no
- * special case.
- */
-export interface PositionFrame {
-  type: "position";
-  data: Record<string, never>;
-  seq: number;
-  ts: string;
-}
-
-/** @param now Milliseconds since 1970. */
-export function encodePositionFrame(seq: number, now: number): string {
-  return JSON.stringify({ type: "position", data: {}, seq, ts: new Date(now).toISOString() } satisfies PositionFrame);
 }
 
 /** Server → `tidings.v1` client: the service closes this socket. Browsers may report the close itself seconds later. */

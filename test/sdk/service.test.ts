@@ -245,7 +245,6 @@ describe("listening to products", () => {
       ...{ channel: "products", type: "product_updated", data: { product_id: "busy" } },
     }));
     for (let i = 0; i < 2; i++) await callService(service.url, "POST", "publish/batch", { events: busy });
-    await eventually(() => expect(connection.position?.seq).toBeGreaterThan(1000));
     await service.restart();
     const seq = await stock("quiet");
     await eventually(() => expect(seqsOf(received.events)).toEqual([seq]));
@@ -253,7 +252,6 @@ describe("listening to products", () => {
     expect(received.gaps).toEqual([]);
     // The page is reloaded.
     for (let i = 0; i < 2; i++) await callService(service.url, "POST", "publish/batch", { events: busy });
-    await eventually(() => expect(connection.position?.seq).toBeGreaterThan(seq + 1000));
     connection.close();
     const reloaded = products({ productIds: ["quiet"], storage });
     expect(await reloaded.received.reaches("live")).toMatchObject({ recovered: true });

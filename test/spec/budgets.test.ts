@@ -82,6 +82,24 @@ describe(`a published event writes at most ${COUNTS.rowsPerEvent} rows, trimming
     }
   });
 
+  test("each event of a product, with a version or without, also its deletion and return", async () => {
+    const events = [
+      { type: "product_created", version: 1 },
+      { type: "price_updated" },
+      { type: "product_deleted" },
+      { type: "product_updated" },
+      { type: "product_deleted", version: 2 },
+    ];
+    await publish("products", { type: "product_created", data: { product_id: "first" } });
+    for (const event of events) {
+      const cost = await costOf(
+        () => productsObject().usage(),
+        () => publish("products", { ...event, data: { product_id: "counted", new_price: 1 } }),
+      );
+      expect(cost.rowsWritten).toBe(COUNTS.rowsPerEvent);
+    }
+  });
+
   test("a duplicate and a stale event write nothing", async () => {
     const id = await registerOrder();
     const event = { type: "order_shipped", data: {}, id: "once", version: 5 };

@@ -1,7 +1,8 @@
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { afterEach, expect, test, vi } from "vitest";
 import { advanceClock, stopClock } from "../support/clock.ts";
-import { productsObject, publish } from "../support/service.ts";
+import { connect, productsObject, publish } from "../support/service.ts";
+import { mintToken } from "../support/tokens.ts";
 
 /** A late event does not bring a deleted product back, and its version does not stay for ever. */
 
@@ -29,6 +30,30 @@ test("[promise 8] an event that is late for a deleted product is stale; after th
   advanceClock(120_000);
   await runDurableObjectAlarm(productsObject());
   expect(await versionsOf(product_id)).toEqual([]);
+});
+
+test("[promise 3] a listener of a product that was forgotten is not resumed over its deletion", async () => {
+  stopClock();
+  const [product_id, other] = [crypto.randomUUID(), crypto.randomUUID()];
+  const first = (await (await connect("products", { token: await mintToken() })).frame()).data;
+  const resume = async (since: number, product: string) => {
+    const query = { since: String(since), epoch: String(first.epoch), product_id: product };
+    return (await (await connect("products", { token: await mintToken(), query })).frame()).data.resumed;
+  };
+  const before = Number(first.seq);
+  await publish("products", { type: "product_deleted", data: { product_id } });
+  // Maintenance looks for such products once a day, and did so in the test before.
+  advanceClock(3 * DAY);
+  await publish("products", { type: "product_updated", data: { product_id: other } });
+  await runDurableObjectAlarm(productsObject());
+  expect(await versionsOf(product_id)).toEqual([]);
+  expect(await resume(before, product_id)).toBe(false);
+  // It may be the one that was forgotten.
+  expect(await resume(before, crypto.randomUUID())).toBe(false);
+  expect(await resume(before + 1, product_id)).toBe(true);
+  await publish("products", { type: "product_created", data: { product_id } });
+  expect(await resume(before, product_id)).toBe(false);
+  expect(await resume(before + 1, product_id)).toBe(true);
 });
 
 test("a product that is created again keeps its version", async () => {

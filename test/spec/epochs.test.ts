@@ -29,13 +29,13 @@ describe("[promise 3] the products' first epoch", () => {
 test("[promise 3] STORAGE_GENERATION is part of every epoch: once it is raised, no earlier position is resumed", async () => {
   await runInDurableObject(orderObject(crypto.randomUUID()), (_, ctx) => {
     const storage = Storage.open(ctx.storage, []);
-    const open = (generation: number) => new EventLog(storage, { maxEvents: 10, ttlMs: 1000, generation });
+    const open = (generation: number) => new EventLog(storage, { maxEvents: 10, ttlMs: 1000, generation }, null);
     const event = { id: "e", type: "order_shipped", data: "{}", productId: null, request: null, status: null };
     open(0).append(event, 1);
     const before = open(0).position();
-    expect(open(0).readSince({ ...before, seq: 0 }, 1)).toHaveLength(1);
+    expect(open(0).readSince({ ...before, seq: 0 }, null, 1)).toHaveLength(1);
     expect(open(1).position()).toEqual({ epoch: `${before.epoch}-1`, seq: 1 });
-    expect(open(1).readSince({ ...before, seq: 0 }, 1)).toBe(null);
-    expect(open(1).readSince({ ...open(1).position(), seq: 0 }, 1)).toHaveLength(1);
+    expect(open(1).readSince({ ...before, seq: 0 }, null, 1)).toBe(null);
+    expect(open(1).readSince({ ...open(1).position(), seq: 0 }, null, 1)).toHaveLength(1);
   });
 });

@@ -28,7 +28,7 @@ test("[promise 3] the history returns every event after a position, or nothing",
         let kept: { seq: number; id: string; ts: number }[] = [];
         let head = 0;
         const storage = Storage.open(ctx.storage, []);
-        const open = () => new EventLog(storage, { maxEvents, ttlMs: TTL_MS, generation: 0 });
+        const open = () => new EventLog(storage, { maxEvents, ttlMs: TTL_MS, generation: 0 }, null);
         let history = open();
         const append = () => {
           const id = `e${head + 1}-${newest++}`;
@@ -79,7 +79,7 @@ test("[promise 3] the history returns every event after a position, or nothing",
             const next = kept.find((entry) => entry.seq === since + 1);
             const isWhole = next !== undefined && next.ts > now - TTL_MS;
             const expected = isWhole ? kept.filter((entry) => entry.seq > since).map((entry) => entry.seq) : null;
-            const replay = history.readSince({ epoch, seq: since }, now);
+            const replay = history.readSince({ epoch, seq: since }, null, now);
             const given = Array.isArray(replay) ? replay.map((frame) => frame.seq) : replay;
             expect(given).toEqual(since === head ? [] : expected);
           }

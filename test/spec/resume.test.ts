@@ -1,14 +1,6 @@
-import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
-import {
-  connect,
-  listen,
-  orderObject,
-  productsObject,
-  publish,
-  registerOrder,
-  serviceRequest,
-} from "../support/service.ts";
+import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -105,36 +97,6 @@ describe("[promise 3] ?since=&epoch=", () => {
     }
   });
 
-  test("sends a filtered tidings.v1 client its position before the history moves past it", async () => {
-    const publishBusy = async (count: number) => {
-      const event = { channel: "products", type: "product_updated", data: { product_id: "busy" } };
-      await serviceRequest("POST", "/api/v1/publish/batch", JSON.stringify({ events: Array(count).fill(event) }));
-    };
-    const query = { product_id: "quiet" };
-    const plain = await connect("products", { token: await mintToken(), query });
-    const socket = await connect("products", { headers: await v1(), query });
-    const { seq, epoch } = (await socket.frame()).data;
-    await plain.frame();
-    // A quarter of the history is 250 events.
-    await publishBusy(250);
-    const last = Number(seq) + 250;
-    expect(await socket.frame()).toEqual({ type: "position", data: {}, seq: last, ts: expect.any(String) });
-    await publishBusy(1);
-    const since = { ...query, since: String(last), epoch: String(epoch) };
-    const back = await connect("products", { headers: await v1(), query: since });
-    expect((await back.frame()).data.resumed).toBe(true);
-    expect(await back.frame()).toMatchObject({ type: "position", seq: last + 1 });
-    const unfiltered = await listen("products", {
-      headers: await v1(),
-      query: { since: String(last), epoch: String(epoch) },
-    });
-    expect((await unfiltered.frame()).type).toBe("product_updated");
-    for (const one of [plain, socket, back, unfiltered]) {
-      expect(await one.settle()).toEqual([]);
-      one.close();
-    }
-  });
-
   test("replays to a filtered client only its products", async () => {
     const [mine, other] = [crypto.randomUUID(), crypto.randomUUID()];
     const { epoch, seq } = await positionOf("products");
@@ -145,6 +107,79 @@ describe("[promise 3] ?since=&epoch=", () => {
     const socket = await connect("products", { token: await mintToken(), query });
     expect((await socket.frame()).data).toMatchObject({ resumed: true, seq: seq + 3 });
     expect((await socket.settle()).map((text) => JSON.parse(text).seq)).toEqual([seq + 1, seq + 3]);
+  });
+});
+
+describe("[promise 3] a listener with a product filter resumes by its own products", () => {
+  // The default limit is 1,000 events.
+  const HISTORY_LIMIT = 1000;
+  const update = (product_id: string, count = 1) => {
+    const event = { channel: "products", type: "product_updated", data: { product_id } };
+    return serviceRequest("POST", "/api/v1/publish/batch", { events: Array(count).fill(event) });
+  };
+  const resumeWith = async (since: number, epoch: string, ...products: string[]) => {
+    const query = { since: String(since), epoch, product_id: products };
+    const socket = await connect("products", { token: await mintToken(), query });
+    const first = await socket.frame();
+    const seqs = (await socket.settle()).map((text) => JSON.parse(text).seq);
+    socket.close();
+    return { ...first.data, seqs };
+  };
+
+  test("however many events of others fill the history", async () => {
+    const [mine, quiet, busy] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
+    const { epoch, seq } = await positionOf("products");
+    await update(mine);
+    await update(busy, HISTORY_LIMIT - 1);
+    await update(mine);
+    await update(busy, 1);
+    const head = seq + HISTORY_LIMIT + 2;
+    for (const kept of [true, false]) {
+      expect(await resumeWith(seq, epoch, quiet)).toMatchObject({ resumed: true, seq: head, seqs: [] });
+      expect(await resumeWith(seq + 1, epoch, mine, quiet)).toMatchObject({
+        resumed: true,
+        seqs: [seq + HISTORY_LIMIT + 1],
+      });
+      // The first event of its product has left the log.
+      expect(await resumeWith(seq, epoch, mine)).toMatchObject({ resumed: false, seqs: [] });
+      expect(await resumeWith(seq, epoch, quiet, mine)).toMatchObject({ resumed: false, seqs: [] });
+      if (kept) await evictDurableObject(productsObject(), { webSockets: "close" });
+    }
+    expect((await resume("products", seq, epoch))[0].data.resumed).toBe(false);
+  });
+
+  test("of which a part has left the log: all or nothing", async () => {
+    const [mine, busy] = [crypto.randomUUID(), crypto.randomUUID()];
+    const { epoch, seq } = await positionOf("products");
+    await update(mine, 3);
+    await update(busy, HISTORY_LIMIT - 1);
+    expect(await resumeWith(seq, epoch, mine)).toMatchObject({ resumed: false, seqs: [] });
+    expect(await resumeWith(seq + 1, epoch, mine)).toMatchObject({ resumed: false, seqs: [] });
+    expect(await resumeWith(seq + 2, epoch, mine)).toMatchObject({ resumed: true, seqs: [seq + 3] });
+  });
+
+  test("also when the whole history has expired", async () => {
+    const [mine, other] = [crypto.randomUUID(), crypto.randomUUID()];
+    const { epoch, seq } = await positionOf("products");
+    await update(mine);
+    await update(other);
+    await runInDurableObject(productsObject(), (_, { storage }) => {
+      storage.sql.exec("UPDATE log SET ts = ts - ?", 86_400_000);
+    });
+    await evictDurableObject(productsObject(), { webSockets: "close" });
+    expect(await resumeWith(seq, epoch, mine)).toMatchObject({ resumed: false, seqs: [] });
+    await runDurableObjectAlarm(productsObject());
+    expect(await resumeWith(seq, epoch, mine)).toMatchObject({ resumed: false, seqs: [] });
+    expect(await resumeWith(seq + 1, epoch, mine)).toMatchObject({ resumed: true, seqs: [] });
+    await update(mine);
+    expect(await resumeWith(seq + 1, epoch, mine)).toMatchObject({ resumed: true, seqs: [seq + 3] });
+  });
+
+  test("but not across a new epoch", async () => {
+    const mine = crypto.randomUUID();
+    const { epoch, seq } = await positionOf("products");
+    await productsObject().declareGap(Date.now() + 1000);
+    expect(await resumeWith(seq, epoch, mine)).toMatchObject({ resumed: false });
   });
 });
 

@@ -2,6 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { attachment, orderTables, productsTables, type StoredTable } from "../support/layouts/layout-1.ts";
+import * as layout2 from "../support/layouts/layout-2.ts";
 import { connect, orderObject, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -102,7 +103,7 @@ describe("layout 1 (version 0.1.0)", () => {
     const query = { since: "0", epoch: "b881a281" };
     const socket = await connect("products", { token: await mintToken(), query });
     expect((await socket.frame()).data).toMatchObject({ resumed: true, seq: 2 });
-    expect(await documentsOf(products())).toMatchObject({ layout: 2 });
+    expect(await documentsOf(products())).toMatchObject({ layout: 3 });
   });
 
   test("a socket stays open through the deploy, a guest's with the right to listen", async () => {
@@ -122,6 +123,83 @@ describe("layout 1 (version 0.1.0)", () => {
     const registration = { user_id: "alice", status: "packed", payment_status: "pending" };
     await serviceRequest("PUT", `/api/v1/orders/${id}`, registration);
     expect((await guest.frame()).type).toBe("order_status_changed");
+  });
+});
+
+describe("layout 2", () => {
+  const EPOCH = "b881a281";
+  const update = (product_id: string, version?: number) =>
+    publish("products", { type: "product_updated", data: { product_id }, version });
+  /** Resumes with a filter. Returns the `seq` of each replayed event, or null when it was not resumed. */
+  const resumeWith = async (since: number, ...products: string[]) => {
+    const query = { since: String(since), epoch: EPOCH, product_id: products };
+    const socket = await connect("products", { token: await mintToken(), query });
+    const { resumed } = (await socket.frame()).data;
+    const frames = await socket.settle();
+    socket.close();
+    return resumed ? frames.map((text) => JSON.parse(text).seq) : null;
+  };
+
+  test("[promise 8] the products keep their history, versions, and when they were deleted", async () => {
+    await store(products(), layout2.productsTables(Date.now()));
+    expect((await update("p-42", 7)).status).toBe("stale");
+    expect((await update("p-7", 3)).status).toBe("stale");
+    expect(await resumeWith(0, "p-42", "p-7")).toEqual([1, 2]);
+    expect(await documentsOf(products())).toMatchObject({ layout: 3, channel: { epoch: EPOCH, chainedAfter: 2 } });
+    const rows = await runInDurableObject(products(), (_, { storage }) => ({
+      versions: storage.sql.exec("SELECT * FROM versions ORDER BY product").toArray(),
+      gone: storage.sql.exec("SELECT * FROM gone").toArray(),
+    }));
+    expect(rows).toEqual({
+      versions: [
+        { product: "p-42", version: 7, seq: 0, gone_at: null },
+        { product: "p-7", version: 3, seq: 0, gone_at: expect.any(Number) },
+      ],
+      gone: [],
+    });
+  });
+
+  test("[promise 3] [promise 8] a rollback to it and back loses no version, and leaves no gap for a filtered listener", async () => {
+    await store(products(), layout2.productsTables(Date.now()));
+    expect(await update("p-42", 8)).toMatchObject({ status: "applied", seq: 3 });
+    expect(await update("p-9")).toMatchObject({ status: "applied", seq: 4 });
+    // The former version runs again: it finds the version, and none for a product without one.
+    const asFormerVersion = (...statements: string[]) =>
+      runInDurableObject(products(), (_, { storage }) =>
+        statements.map((statement) => storage.sql.exec(statement).toArray()),
+      );
+    const query =
+      "SELECT version, at FROM versions LEFT JOIN gone ON gone.product = versions.product WHERE versions.product =";
+    expect(await asFormerVersion(`${query} 'p-42'`, `${query} 'p-9'`)).toEqual([
+      [{ version: 8, at: null }],
+      // Published versions are at least 0.
+      [{ version: -1, at: null }],
+    ]);
+    await asFormerVersion(...layout2.appendStatements(5, "p-42", 9, Date.now()), "DELETE FROM log WHERE seq <= 3");
+    await evictDurableObject(products(), { webSockets: "close" });
+    expect((await update("p-42", 9)).status).toBe("stale");
+    expect(await update("p-42", 10)).toMatchObject({ status: "applied", seq: 6 });
+    // Event 3 has left the log: what the former version appended does not show that.
+    expect(await resumeWith(2, "p-42")).toBe(null);
+    expect(await resumeWith(3, "p-42")).toEqual([5, 6]);
+    expect(await resumeWith(5, "p-42")).toEqual([6]);
+    expect(await resumeWith(5, "p-9")).toEqual([]);
+  });
+
+  test("[promise 3] a history that it emptied after a rollback keeps its epoch", async () => {
+    await store(products(), layout2.productsTables(Date.now()));
+    await update("p-42", 8);
+    await runInDurableObject(products(), (_, { storage }) => {
+      const log = layout2.productsTables(0).find(({ name }) => name === "log")?.create ?? "";
+      const channel = JSON.stringify({ epoch: EPOCH, base: 3, since: 0 });
+      storage.sql.exec("DROP TABLE log");
+      storage.sql.exec(log);
+      storage.sql.exec("UPDATE state SET value = ? WHERE name = 'channel'", channel);
+    });
+    await evictDurableObject(products(), { webSockets: "close" });
+    expect(await update("p-42", 9)).toMatchObject({ status: "applied", seq: 4 });
+    expect(await resumeWith(2, "p-42")).toBe(null);
+    expect(await resumeWith(3, "p-42")).toEqual([4]);
   });
 });
 

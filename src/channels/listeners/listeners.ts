@@ -1,5 +1,5 @@
 import type { CloseCode } from "../../protocol/close-rules.ts";
-import { type AckRequestFrame, encodeClosingFrame, encodePositionFrame, PING, PONG } from "../../protocol/frames.ts";
+import { type AckRequestFrame, encodeClosingFrame, PING, PONG } from "../../protocol/frames.ts";
 import { PING_OVERDUE_MS } from "../../protocol/limits.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
@@ -13,8 +13,6 @@ import { passes } from "./product-filter.ts";
 import { tryClose, trySend } from "./socket.ts";
 import { UserSockets } from "./user-sockets.ts";
 
-/** How many position frames a filtered listener receives per `historyLimit` events. */
-const POSITIONS_PER_HISTORY = 4;
 const ACK_REQUEST = JSON.stringify({ type: "ack_request" } satisfies AckRequestFrame);
 
 /** Observes listeners as they connect and disconnect. */
@@ -31,26 +29,20 @@ export interface ListenersObserver {
 export class Listeners {
   readonly #ctx: DurableObjectState;
   readonly #observer: ListenersObserver;
-  /** Events between two position frames. */
-  readonly #positionInterval: number;
   readonly #open = new Map<WebSocket, Listener>();
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
   readonly #plainBudget: PlainBudget<WebSocket>;
   readonly #users = new UserSockets<WebSocket>();
 
-  /**
-   * @param historyLimit How many events a client may miss and still resume.
-   * @param plainBytesPerMinute What a plain client may be sent.
-   */
+  /** @param plainBytesPerMinute What a plain client may be sent. */
   constructor(
     ctx: DurableObjectState,
     observer: ListenersObserver,
-    { historyLimit, plainBytesPerMinute }: { historyLimit: number; plainBytesPerMinute: number },
+    { plainBytesPerMinute }: { plainBytesPerMinute: number },
   ) {
     this.#ctx = ctx;
     this.#observer = observer;
     this.#plainBudget = new PlainBudget(plainBytesPerMinute);
-    this.#positionInterval = Math.ceil(historyLimit / POSITIONS_PER_HISTORY);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
       const listener = readAttachment(socket);
@@ -95,21 +87,14 @@ export class Listeners {
   }
 
   /** Accepts a client: sends the first frame and what it missed, then counts it among the listeners. */
-  accept(
-    listener: Listener,
-    first: string,
-    missed: LoggedFrame[],
-    now: number,
-  ): { socket: WebSocket; response: Response } {
+  accept(listener: Listener, first: string, missed: LoggedFrame[]): { socket: WebSocket; response: Response } {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     // First, because it may fail, and then no socket is left behind.
     writeAttachment(server, listener);
     this.#ctx.acceptWebSocket(server);
     this.#add(server, listener);
     server.send(first);
-    const sent = this.#sendTo(server, listener, missed, new Map());
-    const last = missed.at(-1);
-    if (last && isBehind(listener, missed, sent)) this.sendControl(server, encodePositionFrame(last.seq, now));
+    this.#sendTo(server, listener, missed, new Map());
     this.#observer.opened();
     return { socket: server, response: new Response(null, { status: 101, webSocket: client }) };
   }
@@ -124,7 +109,6 @@ export class Listeners {
     const lengths = frames.map(({ text }) => text.length);
     // Counted when the first plain listener needs it: it reads every character.
     let bytes: number[] | null = null;
-    const position = this.#positionAfter(frames, now);
     for (const [socket, listener] of this.#open) {
       if (now >= listener.expiresAt) {
         this.close(socket, "token_expired");
@@ -132,7 +116,6 @@ export class Listeners {
       }
       const sent = this.#sendTo(socket, listener, frames, packed);
       for (const index of sent) receivers[index] = (receivers[index] ?? 0) + 1;
-      if (position !== null && isBehind(listener, frames, sent)) this.sendControl(socket, position);
       if (sent.length === 0) continue;
       if (listener.speaksV1) {
         this.#controlFlow(socket, frames, sent, lengths);
@@ -220,14 +203,6 @@ export class Listeners {
     this.#observer.closed(listener, code);
   }
 
-  /** Returns a position frame when these events complete an interval, else null. */
-  #positionAfter(frames: LoggedFrame[], now: number): string | null {
-    const [first, last] = [frames[0], frames.at(-1)];
-    if (!first || !last) return null;
-    const intervals = (seq: number) => Math.floor(seq / this.#positionInterval);
-    return intervals(last.seq) > intervals(first.seq - 1) ? encodePositionFrame(last.seq, now) : null;
-  }
-
   #add(socket: WebSocket, listener: Listener): void {
     this.#open.set(socket, listener);
     this.#users.addOpen(listener.subject);
@@ -252,8 +227,3 @@ export class Listeners {
 }
 
 const sumOf = (values: number[], indexes: number[]) => indexes.reduce((sum, index) => sum + (values[index] ?? 0), 0);
-
-/** Whether a filtered `tidings.v1` client has not received the last of these frames. */
-function isBehind({ speaksV1, products }: Listener, frames: LoggedFrame[], sent: number[]): boolean {
-  return speaksV1 && products !== null && sent.at(-1) !== frames.length - 1;
-}

@@ -3,7 +3,8 @@ import { encodeEventFrame, type Position } from "../../protocol/frames.ts";
 import type { Storage } from "../storage.ts";
 import { type Extent, giveUpLog, randomEpoch, readExtent, writeEpoch } from "./extent.ts";
 import type { LogEvent, LoggedFrame } from "./log-event.ts";
-import { parseStored } from "./log-row.ts";
+import { insertRow, parseStored, rewriteRow } from "./log-row.ts";
+import { type ProductChains, readChains } from "./product-chains.ts";
 import { type Replay, readReplay } from "./replay.ts";
 import { sameJson } from "./same-json.ts";
 
@@ -25,13 +26,16 @@ const storedEvent = z.object({ type: z.string(), data: z.looseObject({}) });
 export class EventLog {
   readonly #storage: Storage;
   readonly #options: LogOptions;
+  readonly #chains: ProductChains | null;
   #extent: Extent | undefined;
   /** `seq` by event id; read in one scan when the first event after a wake arrives. */
   #ids: Map<string, number> | undefined;
 
-  constructor(storage: Storage, options: LogOptions) {
+  /** @param chains null for a log whose listeners have no product filter. */
+  constructor(storage: Storage, options: LogOptions, chains: ProductChains | null) {
     this.#storage = storage;
     this.#options = options;
+    this.#chains = chains;
   }
 
   position(): Position {
@@ -54,6 +58,7 @@ export class EventLog {
     if (extent === "damaged") giveUpLog(this.#storage, now);
     else this.#extent = extent;
     this.storeEpoch(now);
+    this.#repairChains();
   }
 
   /** Stores the epoch unless it is stored, so that the channel exists from now on. */
@@ -61,6 +66,7 @@ export class EventLog {
     const extent = this.#load();
     if (extent.isStored) return;
     extent.epochStartedAt = now;
+    if (this.#chains) extent.chainedAfter = extent.head;
     writeEpoch(this.#storage, extent);
     extent.isStored = true;
   }
@@ -79,12 +85,12 @@ export class EventLog {
     extent.epoch = randomEpoch();
     extent.epochStartedAt = now;
     extent.isStored = true;
-    this.#raiseBase(extent);
+    this.#endReplay(extent);
   }
 
   /** Excludes everything so far from replay, within the epoch: the next listeners may not see it. */
   endReplay(): void {
-    this.#raiseBase(this.#load());
+    this.#endReplay(this.#load());
   }
 
   /**
@@ -98,27 +104,23 @@ export class EventLog {
     const seq = extent.head + 1;
     const ts = Math.max(now, extent.headTs);
     const text = encodeEventFrame({ ...event, seq, ts });
+    const { id, productId: product, request } = event;
+    const row = { seq, id, ts, product, request, frame: text, ...this.#link(product, seq) };
     const reusable = this.#reusableRow(seq, now);
     if (reusable) {
-      this.#storage.write(
-        "UPDATE log SET seq = ?, id = ?, ts = ?, product = ?, request = ?, frame = ? WHERE seq = ?",
-        ...[seq, event.id, ts, event.productId, event.request, text, extent.oldest],
-      );
+      rewriteRow(this.#storage, extent.oldest, row);
       ids.delete(reusable.id);
       extent.oldest++;
       extent.oldestTs = reusable.nextTs ?? ts;
     } else {
-      this.#storage.write(
-        "INSERT INTO log (seq, id, ts, product, request, frame) VALUES (?, ?, ?, ?, ?, ?)",
-        ...[seq, event.id, ts, event.productId, event.request, text],
-      );
+      insertRow(this.#storage, row);
     }
-    ids.set(event.id, seq);
+    ids.set(id, seq);
     if (extent.oldest === seq) extent.oldestTs = ts;
     extent.head = seq;
     extent.headTs = ts;
     this.#shrink();
-    return { seq, productId: event.productId, text };
+    return { seq, productId: product, text };
   }
 
   /** Returns whether event `seq` came from the same request as this one; the order of JSON keys does not matter. */
@@ -137,15 +139,22 @@ export class EventLog {
 
   /**
    * Returns every event after a position, in order.
+   * @param products null for the events of all products. Otherwise the result includes those of these products, for
+   * which the log need not reach back to the position: it is enough if none of theirs has left it.
    * @returns null when that is impossible: another epoch, a position that never existed, history that no longer reaches
    * back, or more than fits one replay; `damaged` when one of the events cannot be read.
    */
-  readSince({ epoch, seq: since }: Position, now: number): Replay {
-    const { head, base, oldest } = this.#load();
+  readSince({ epoch, seq: since }: Position, products: string[] | null, now: number): Replay {
+    const { head, base, oldest, chainedAfter } = this.#load();
     if (epoch !== this.position().epoch || since > head) return null;
     if (since === head) return [];
+    const keepAfter = now - this.#options.ttlMs;
+    const isChained = chainedAfter !== undefined && since >= chainedAfter;
+    if (products && this.#chains && isChained) {
+      return readChains(this.#storage, this.#chains, { products, since, keepAfter });
+    }
     if (since < base || since + 1 < oldest) return null;
-    return readReplay(this.#storage, since, head, now - this.#options.ttlMs);
+    return readReplay(this.#storage, since, head, keepAfter);
   }
 
   /** Returns when the last event becomes too old to replay, in milliseconds since 1970; Infinity for an empty log. */
@@ -157,7 +166,8 @@ export class EventLog {
   /** Empties the log when its last event is too old to replay. The position stays, and `seq` continues from it. */
   dropExpired(now: number): void {
     if (now < this.expiresAt()) return;
-    this.#raiseBase(this.#load());
+    const extent = this.#load();
+    writeEpoch(this.#storage, { ...extent, base: extent.head });
     this.#storage.truncateLog();
     this.invalidate();
   }
@@ -215,8 +225,33 @@ export class EventLog {
     return generation === 0 ? epoch : `${epoch}-${generation}`;
   }
 
-  #raiseBase(extent: Extent): void {
+  /** Chains an event to the one before of its product. Returns what its row stores of that. */
+  #link(product: string | null, seq: number): { prev?: number } {
+    if (!this.#chains) return {};
+    // A log that was given up may continue before the last event.
+    return { prev: product === null ? 0 : Math.min(this.#chains.extend(product, seq), seq - 1) };
+  }
+
+  /** Excludes everything so far from replay, with a filter and without. */
+  #endReplay(extent: Extent): void {
     extent.base = extent.head;
+    if (this.#chains) extent.chainedAfter = extent.head;
+    writeEpoch(this.#storage, extent);
+  }
+
+  /**
+   * Begins the chains after the last event if they do not lead to it, because another version wrote it: positions before
+   * it are resumed without the chains. Each event extends a chain, so those that lead to the last one are whole.
+   */
+  #repairChains(): void {
+    if (!this.#chains) return;
+    const extent = this.#load();
+    const { oldest, head, chainedAfter } = extent;
+    const last = this.#storage.read("SELECT product FROM log WHERE seq = ?", head)[0];
+    const isWhole = oldest > head || this.#chains.lastSeq(String(last?.product)) === head;
+    if (chainedAfter !== undefined && isWhole) return;
+    this.#chains.adopt();
+    extent.chainedAfter = head;
     writeEpoch(this.#storage, extent);
   }
 }

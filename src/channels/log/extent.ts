@@ -11,6 +11,8 @@ export interface Extent {
   epochStartedAt: number;
   /** Replay begins after this `seq`. */
   base: number;
+  /** Every product's events after this `seq` are chained (`ProductChains`); undefined when none are. */
+  chainedAfter: number | undefined;
   /** The first `seq` in the log; `head + 1` when it is empty. */
   oldest: number;
   oldestTs: number;
@@ -28,6 +30,8 @@ const channelState = z.object({
   base: z.int().min(0),
   /** When the epoch began, in milliseconds since 1970. */
   since: z.number().default(0),
+  /** Set for logs with product chains. Earlier versions drop it when they write this document. */
+  chainedAfter: z.int().min(0).exactOptional(),
 });
 
 /** Reads the extent; `damaged` when the first or last row cannot be read. Without a stored epoch, its name is random. */
@@ -45,6 +49,7 @@ export function readExtent(storage: Storage): Extent | "damaged" {
     epochStartedAt: channel?.since ?? 0,
     // Events of an epoch that cannot be read are not replayed in the next one.
     base: channel?.base ?? head,
+    chainedAfter: channel?.chainedAfter,
     oldest: first?.seq ?? head + 1,
     oldestTs: first?.ts ?? 0,
     head,
@@ -55,9 +60,10 @@ export function readExtent(storage: Storage): Extent | "damaged" {
 /** Stores the epoch, and where replay begins. */
 export function writeEpoch(
   storage: Storage,
-  { epoch, base, epochStartedAt }: Pick<Extent, "epoch" | "base" | "epochStartedAt">,
+  { epoch, base, epochStartedAt, chainedAfter }: Pick<Extent, "epoch" | "base" | "epochStartedAt" | "chainedAfter">,
 ): void {
-  const state = { epoch, base, since: epochStartedAt } satisfies z.infer<typeof channelState>;
+  const chained = chainedAfter === undefined ? {} : { chainedAfter };
+  const state = { epoch, base, since: epochStartedAt, ...chained } satisfies z.infer<typeof channelState>;
   storage.writeState(CHANNEL, state);
 }
 
@@ -68,7 +74,7 @@ export function giveUpLog(storage: Storage, now: number): void {
   const base = Math.max(head, storage.readState(CHANNEL, channelState)?.base ?? 0);
   storage.transaction(() => {
     storage.truncateLog();
-    writeEpoch(storage, { epoch: randomEpoch(), base, epochStartedAt: now });
+    writeEpoch(storage, { epoch: randomEpoch(), base, epochStartedAt: now, chainedAfter: undefined });
   });
 }
 

@@ -1,4 +1,5 @@
 import { parseJson } from "../../protocol/json.ts";
+import type { Storage } from "../storage.ts";
 
 /** The latest time that a `Date` can hold, in milliseconds since 1970 (ECMA-262, section 21.4.1.1). */
 const MAX_TIME_MS = 8.64e15;
@@ -10,11 +11,32 @@ export interface LogRow {
   ts: number;
 }
 
+type Values = Record<string, SqlStorageValue>;
+
+export function insertRow(storage: Storage, values: Values): void {
+  const columns = Object.keys(values);
+  const marks = columns.map(() => "?");
+  storage.write(`INSERT INTO log (${columns.join()}) VALUES (${marks.join()})`, ...Object.values(values));
+}
+
+/** Makes row `seq` another row: one row is written, where a delete and an insert would write two. */
+export function rewriteRow(storage: Storage, seq: number, values: Values): void {
+  const assignments = Object.keys(values).map((column) => `${column} = ?`);
+  storage.write(`UPDATE log SET ${assignments.join()} WHERE seq = ?`, ...Object.values(values), seq);
+}
+
 /** Reads a row's position and time; null when the row is damaged. */
-export function readLogRow({ seq, ts }: Record<string, SqlStorageValue>): LogRow | null {
+export function readLogRow({ seq, ts }: Values): LogRow | null {
   if (typeof seq !== "number" || !Number.isSafeInteger(seq) || seq < 1) return null;
   if (typeof ts !== "number" || !Number.isInteger(ts) || ts < 0 || ts > MAX_TIME_MS) return null;
   return { seq, ts };
+}
+
+/** Reads a row of a product's chain; null when the row is damaged. */
+export function readChainedRow(stored: Values): (LogRow & { prev: number }) | null {
+  const row = readLogRow(stored);
+  const { prev } = stored;
+  return row && typeof prev === "number" && prev >= 0 && prev < row.seq ? { ...row, prev } : null;
 }
 
 /** Returns a stored frame; null when it cannot be one. */

@@ -5,7 +5,7 @@ import { readLogRow, readStoredFrame } from "./log-row.ts";
 /** Longer replays are refused: the object and its sockets share 128 MB (Durable Objects limits). */
 export const MAX_REPLAY_CHARACTERS = 8 * 1024 * 1024;
 /** Rows per query; bounds memory before the length check. */
-const REPLAY_ROWS = 100;
+export const REPLAY_ROWS = 100;
 
 /** Missed events in order; `null` when a client has to do without them; `damaged` when a row cannot be read. */
 export type Replay = LoggedFrame[] | "damaged" | null;

@@ -17,7 +17,7 @@ import { fromStored, type OrderState, storedOrder, toStored, UNKNOWN_ORDER } fro
 /** One order's stored state, and who may listen to it. */
 export class Order implements Topic {
   readonly kind = "order";
-  readonly hasProductFilter = false;
+  readonly chains = null;
   readonly #storage: Storage;
   readonly #orderId: string;
   readonly #config: Config;

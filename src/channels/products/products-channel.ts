@@ -1,7 +1,8 @@
 import type { Env } from "../../config/env.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { Channel } from "../channel.ts";
-import { PRODUCT_MIGRATIONS, Products } from "./products.ts";
+import { PRODUCT_MIGRATIONS } from "./product-table.ts";
+import { Products } from "./products.ts";
 
 /** The products channel: the history of all product events, and all their listeners. There is one such object. */
 export class ProductsChannel extends Channel<Products> {

@@ -88,7 +88,6 @@ export const FRAME_EXAMPLES = {
   token_expiring: { type: "token_expiring", data: { expires_at: EXAMPLE_TS } },
   subscribe: { type: "subscribe", product_ids: ["p-42"] },
   unsubscribe: { type: "unsubscribe", product_ids: ["p-42"] },
-  position: { type: "position", data: {}, seq: 250, ts: EXAMPLE_TS },
   ack_request: { type: "ack_request" },
   closing: { type: "closing", data: { code: 4200, reason: "Going away", retry_after_ms: 1320 } },
   ack: { type: "ack", seq: 8 },

@@ -7,7 +7,6 @@ import type {
   AckRequestFrame,
   ClosingFrame,
   OrderEstablishedFrame,
-  PositionFrame,
   ProductsEstablishedFrame,
   TokenExpiringFrame,
 } from "../../protocol/frames.ts";
@@ -51,13 +50,6 @@ const tokenExpiring = z.object({
   type: z.literal("token_expiring"),
   data: z.object({ expires_at: moment }),
 }) satisfies z.ZodType<TokenExpiringFrame>;
-
-const positionFrame = z.object({
-  type: z.literal("position"),
-  data: z.object({}),
-  seq: z.int().min(1),
-  ts: moment,
-}) satisfies z.ZodType<PositionFrame>;
 
 const ackRequest = z.object({ type: z.literal("ack_request") }) satisfies z.ZodType<AckRequestFrame>;
 
@@ -118,7 +110,6 @@ const FIXED_SCHEMAS = {
   subscribe,
   unsubscribe,
   authenticate,
-  position: positionFrame,
   ack_request: ackRequest,
   closing,
   ack,

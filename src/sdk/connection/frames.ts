@@ -49,7 +49,7 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   const age = ageOf(draft, frame);
   draft.clockSkewMs = Math.min(draft.clockSkewMs, age);
   draft.lagMs = age - draft.clockSkewMs;
-  // Control frames have no id. Types that a newer service adds do.
+  // Events have an id, also those of types that a newer service adds. Earlier services sent `position` frames without.
   const isDelivered = passes(filter, data.product_id) && typeof frame.id === "string";
   // The service validated the event.
   const event = frame as unknown as OrderEvent | ProductEvent;

@@ -1,0 +1,138 @@
+import * as z from "zod";
+import type { Migrations } from "../layout.ts";
+import type { ProductChains } from "../log/product-chains.ts";
+import type { Storage } from "../storage.ts";
+import type { ProductState } from "./product-rules.ts";
+
+/**
+ * One row per product. The table keeps the name and the columns under which earlier versions look for versions, so it
+ * serves them as it is after a rollback: they set `seq` to 0, which shows that their events are not chained.
+ */
+export const PRODUCT_MIGRATIONS: Migrations = [
+  ["CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID"],
+  // Replaced by `versions.gone_at` and no longer written. To be dropped by the next layout.
+  ["CREATE TABLE gone (product TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"],
+  [
+    "ALTER TABLE versions ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
+    // When the product was deleted: what is known of it is kept only for as long as late events may come.
+    "ALTER TABLE versions ADD COLUMN gone_at INTEGER",
+    // The product's event before, see `ProductChains`.
+    "ALTER TABLE log ADD COLUMN prev INTEGER NOT NULL DEFAULT 0",
+  ],
+];
+
+/** Stands for no version in a column that cannot be NULL. Published versions are at least 0. */
+const NO_VERSION = -1;
+
+/** The document about products that were forgotten. */
+const PRUNING = "pruning";
+const pruningState = z.object({
+  /** The highest `seq` of their events. */
+  prunedThrough: z.int().min(0).default(0),
+  /** No product that is left was deleted before this time, in milliseconds since 1970. */
+  goneSince: z.number().default(0),
+});
+type Pruning = z.infer<typeof pruningState>;
+
+/** A product's state, and the `seq` of its last event. */
+interface ProductRow extends ProductState {
+  seq: number;
+}
+
+/** The stored rows of products, with the changes of a delivery that is not stored yet. */
+export class ProductTable implements ProductChains {
+  readonly #storage: Storage;
+  /** The products that a delivery has changed so far. */
+  readonly #draft = new Map<string, ProductRow>();
+  /** Read from storage when first needed. */
+  #pruning: Pruning | undefined;
+
+  constructor(storage: Storage) {
+    this.#storage = storage;
+  }
+
+  get(product: string): ProductRow {
+    return this.#draft.get(product) ?? this.#read(product);
+  }
+
+  set(product: string, state: ProductState): void {
+    this.#draft.set(product, { ...this.get(product), ...state });
+  }
+
+  lastSeq(product: string): number {
+    return this.get(product).seq;
+  }
+
+  extend(product: string, seq: number): number {
+    const row = this.get(product);
+    this.#draft.set(product, { ...row, seq });
+    return row.seq;
+  }
+
+  /** Writes up to two rows for each product that an earlier version has recorded as deleted. */
+  adopt(): void {
+    this.#storage.transaction(() => {
+      this.#storage.write(
+        "UPDATE versions SET gone_at = gone.at FROM gone WHERE gone.product = versions.product AND gone_at IS NULL",
+      );
+      this.#storage.write("DELETE FROM gone");
+    });
+  }
+
+  /** Stores what the delivery changed: a row per product. */
+  save(): void {
+    for (const [product, { version, seq, goneAt }] of this.#draft) {
+      this.#storage.write(
+        "INSERT OR REPLACE INTO versions (product, version, seq, gone_at) VALUES (?, ?, ?, ?)",
+        ...[product, version ?? NO_VERSION, seq, goneAt],
+      );
+    }
+  }
+
+  /** Ends a delivery, after its changes were stored or rolled back. */
+  clearDraft(): void {
+    this.#draft.clear();
+  }
+
+  /** Returns a time before which no product was deleted that is still known, in milliseconds since 1970. */
+  get goneSince(): number {
+    return this.#loadPruning().goneSince;
+  }
+
+  /**
+   * Forgets the products that were deleted up to a time. Reads every row, so it is not for every alarm.
+   * @returns When the next product was deleted, or null.
+   */
+  prune(goneUntil: number, now: number): number | null {
+    const gone = this.#storage
+      .read("SELECT product, seq, gone_at FROM versions WHERE gone_at IS NOT NULL")
+      .map(({ product, seq, gone_at }) => ({ product: String(product), seq: Number(seq), goneAt: Number(gone_at) }));
+    const due = gone.filter(({ goneAt }) => goneAt <= goneUntil);
+    const left = gone.filter(({ goneAt }) => goneAt > goneUntil);
+    const next = left.reduce<number | null>((first, { goneAt }) => Math.min(first ?? goneAt, goneAt), null);
+    const prunedThrough = due.reduce((last, { seq }) => Math.max(last, seq), this.#loadPruning().prunedThrough);
+    const pruning: Pruning = { prunedThrough, goneSince: Math.min(next ?? now, now) };
+    this.#storage.transaction(() => {
+      for (const { product } of due) this.#storage.write("DELETE FROM versions WHERE product = ?", product);
+      this.#storage.writeState(PRUNING, pruning);
+    });
+    this.#pruning = pruning;
+    return next;
+  }
+
+  #read(product: string): ProductRow {
+    const row = this.#storage.read("SELECT version, seq, gone_at FROM versions WHERE product = ?", product)[0];
+    if (!row) return { version: null, goneAt: null, seq: this.#loadPruning().prunedThrough };
+    const version = Number(row.version);
+    return {
+      version: version === NO_VERSION ? null : version,
+      goneAt: row.gone_at === null ? null : Number(row.gone_at),
+      seq: Number(row.seq),
+    };
+  }
+
+  #loadPruning(): Pruning {
+    this.#pruning ??= this.#storage.readState(PRUNING, pruningState) ?? { prunedThrough: 0, goneSince: 0 };
+    return this.#pruning;
+  }
+}
