@@ -54,7 +54,6 @@ __all__ = ["AsyncTidings", "PublishError", "Tidings", "publish_batch", "publish_
 #: The answer to a publish: ``id``, ``channel``, ``seq``, ``status`` and ``receivers``.
 Result = Dict[str, Any]
 
-_Event = Dict[str, Any]
 _T = TypeVar("_T")
 
 _FIRST_BACKOFF_SECONDS = 0.2
@@ -172,8 +171,8 @@ class Tidings:
         order       registers the order in the same call: ``{"user_id", "status", "payment_status"}``
         Raises PublishError when the event is refused, or cannot be published in time.
         """
-        event = _event(event_type, data, id=id, version=version, order=order)
-        return self._prepare(order_id, event).send(self._deadline_from_now())
+        prepared = self._prepare(order_id, event_type, data, id=id, version=version, order=order)
+        return prepared.send(self._deadline_from_now())
 
     def publish_product_update(
         self,
@@ -189,8 +188,7 @@ class Tidings:
                     ``price_updated``, ``product_status_changed``, or a type of the service's EXTRA_EVENTS
         Raises PublishError when the event is refused, or cannot be published in time.
         """
-        event = _event(event_type, data, id=id, version=version)
-        return self._prepare(None, event).send(self._deadline_from_now())
+        return self._prepare(None, event_type, data, id=id, version=version).send(self._deadline_from_now())
 
     def publish_batch(self, events: Sequence[Mapping[str, Any]]) -> List[Result]:
         """Publishes many events, in order per channel: ``{"channel": "order_<id>" or "products", "type", "data", …}``.
@@ -210,8 +208,18 @@ class Tidings:
         """Returns when to give up on a call that starts now, on the clock of ``time.monotonic()``."""
         return time.monotonic() + self._deadline
 
-    def _prepare(self, order_id: Optional[Union[str, uuid.UUID]], event: _Event) -> _Prepared[Result]:
+    def _prepare(
+        self,
+        order_id: Optional[Union[str, uuid.UUID]],
+        event_type: str,
+        data: Any,
+        *,
+        id: Optional[str] = None,
+        version: Optional[int] = None,
+        order: Optional[Any] = None,
+    ) -> _Prepared[Result]:
         """Encodes an event now. Without an order id, it is for the products channel."""
+        event = {"type": event_type, "data": data, "id": _id(id), "version": version, "order": order}
         ids = [event["id"]]
         path = "products"
         if order_id is not None:
@@ -357,8 +365,8 @@ class AsyncTidings:
     Under trio, use a ``Tidings``: ``await trio.to_thread.run_sync(lambda: tidings.publish_product_update(…))``. Calls
     without asyncio raise a PublishError, and nothing is sent.
 
-    It sends from its own threads, at most 16 per service, so that a service that does not respond delays nothing else in
-    the program. A call that gets no free thread before its deadline is not sent. At exit, the interpreter waits for
+    It sends from its own threads, at most 16 per service, so that a service that does not respond delays nothing else
+    in the program. A call that gets no free thread before its deadline is not sent. At exit, the interpreter waits for
     running calls, at most until their deadlines.
     """
 
@@ -366,30 +374,14 @@ class AsyncTidings:
         self._tidings = Tidings(url, key, **options)
 
     async def publish_order_update(
-        self,
-        order_id: Union[str, uuid.UUID],
-        event_type: str,
-        data: Any,
-        *,
-        id: Optional[str] = None,
-        version: Optional[int] = None,
-        order: Optional[Any] = None,
+        self, order_id: Union[str, uuid.UUID], event_type: str, data: Any, **options: Any
     ) -> Result:
-        """See ``Tidings.publish_order_update``."""
-        event = _event(event_type, data, id=id, version=version, order=order)
-        return await self._run(self._tidings._prepare(order_id, event))
+        """See ``Tidings.publish_order_update``, which has the same options."""
+        return await self._run(self._tidings._prepare(order_id, event_type, data, **options))
 
-    async def publish_product_update(
-        self,
-        event_type: str,
-        data: Any,
-        *,
-        id: Optional[str] = None,
-        version: Optional[int] = None,
-    ) -> Result:
-        """See ``Tidings.publish_product_update``."""
-        event = _event(event_type, data, id=id, version=version)
-        return await self._run(self._tidings._prepare(None, event))
+    async def publish_product_update(self, event_type: str, data: Any, **options: Any) -> Result:
+        """See ``Tidings.publish_product_update``, which has the same options."""
+        return await self._run(self._tidings._prepare(None, event_type, data, **options))
 
     async def publish_batch(self, events: Sequence[Mapping[str, Any]]) -> List[Result]:
         """See ``Tidings.publish_batch``."""
@@ -398,7 +390,7 @@ class AsyncTidings:
     async def _run(self, prepared: _Prepared[_T]) -> _T:
         # Before the event is on its way, because nothing could wait for it.
         if not _is_in_asyncio():
-            message = "AsyncTidings needs asyncio. Under another event loop, call a Tidings in a thread; nothing was sent"
+            message = "AsyncTidings needs asyncio, so nothing was sent. Elsewhere, call a Tidings in a thread"
             raise PublishError(message, ids=prepared.ids)
         url, deadline = self._tidings._url, self._tidings._deadline_from_now()
         context = contextvars.copy_context()
@@ -456,18 +448,17 @@ class _Threads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: collections.OrderedDict[_Call, Callable[[], Any]] = collections.OrderedDict()
+        self._waiting: collections.deque[Tuple[_Call, Callable[[], Any]]] = collections.deque()
         self._count = 0
 
     def submit(self, work: Callable[[], Any], deadline: float) -> _Call:
         call: _Call = concurrent.futures.Future()
         with self._lock:
-            self._waiting[call] = work
+            self._waiting.append((call, work))
             needs_thread = self._count < _MAX_THREADS
-            if needs_thread:
-                self._count += 1
+            self._count += needs_thread
         _deadlines[call] = deadline
-        call.add_done_callback(self._forget)
+        call.add_done_callback(lambda call: _deadlines.pop(call, None))
         if needs_thread:
             self._start_thread(call)
         return call
@@ -488,7 +479,8 @@ class _Threads:
                 if not self._waiting:
                     self._count -= 1
                     return
-                call, work = self._waiting.popitem(last=False)
+                call, work = self._waiting.popleft()
+            # False for a call that was cancelled before a thread was free.
             if not call.set_running_or_notify_cancel():
                 continue
             try:
@@ -497,12 +489,6 @@ class _Threads:
                 call.set_exception(error)
             # Keeps no finished call alive while waiting for the next one.
             del call, work
-
-    def _forget(self, call: _Call) -> None:
-        """Removes a call that has finished, or was cancelled before a thread was free."""
-        _deadlines.pop(call, None)
-        with self._lock:
-            self._waiting.pop(call, None)
 
 
 #: By URL, so that a service that does not respond uses no thread of another service.
@@ -551,19 +537,13 @@ def _id(id: Any = None) -> str:
     return str(uuid.uuid4() if id is None else _value_of(id))
 
 
-def _event(event_type: str, data: Any, *, id: Any = None, **more: Any) -> _Event:
-    """Returns an event ready to encode."""
-    optional = {name: value for name, value in more.items() if value is not None}
-    return {**optional, "type": event_type, "data": data, "id": _id(id)}
-
-
 def _encode_batch_event(event: Any, id: str) -> str:
     if not isinstance(event, collections.abc.Mapping):
         raise _NotJson("", "must be a dict with channel, type and data")
     for name in ("channel", "type", "data"):
         if name not in event:
             raise _NotJson(name, "is missing")
-    return _encode({**{name: value for name, value in event.items() if value is not None}, "id": id})
+    return _encode({**event, "id": id})
 
 
 def _chunks(texts: List[str]) -> Iterator[List[str]]:
@@ -619,9 +599,10 @@ def _invalid(
 
 
 def _encode(event: Mapping[str, Any]) -> str:
-    """Encodes an event. Raises _NotJson for what cannot be carried."""
+    """Encodes an event, without members that are None. Raises _NotJson for what cannot be carried."""
+    members = {name: value for name, value in event.items() if value is not None}
     try:
-        return json.dumps(_plain(event, "", ()), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return json.dumps(_plain(members, "", ()), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except _NotJson:
         raise
     except Exception as error:
