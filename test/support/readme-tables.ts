@@ -15,6 +15,13 @@ import { allProofs, PROMISES } from "./promises.ts";
 
 export const README = join(import.meta.dirname, "../../README.md");
 
+/** Returns the anchor that GitHub gives a heading. */
+export const anchorOf = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+
 const table = (headings: string[], rows: string[][]): string =>
   [headings, headings.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
@@ -26,7 +33,27 @@ const proofsOf = (promise: string): string => {
   return [...files].map((file) => `[${file.slice("test/".length, -".test.ts".length)}](${file})`).join(", ");
 };
 
+/** Links to a section that a comment names as `README, "Limits"`. */
+const withLinks = (text: string): string =>
+  text.replaceAll(/README, "([^"]+)"/g, (_, title: string) => `[${title}](#${anchorOf(title)})`);
+
+/** The settings of `wrangler.toml`: each is explained by the comment above it. */
+const settingsOf = (wranglerToml: string) => {
+  const [, vars = ""] = /^\[vars\]\n([\s\S]*?)^\[/m.exec(wranglerToml) ?? [];
+  return [...vars.matchAll(/^((?:# .*\n)*)(\w+) = "(.*)"$/gm)].map(([, comment = "", name = "", value = ""]) => ({
+    name,
+    value,
+    meaning: withLinks(comment.replaceAll(/^# /gm, "").trim().replaceAll("\n", " ")),
+  }));
+};
+
+export const SETTINGS = settingsOf(readFileSync(join(import.meta.dirname, "../../wrangler.toml"), "utf8"));
+
 const TABLES: Record<string, string> = {
+  settings: table(
+    ["setting", "default", "meaning"],
+    SETTINGS.map(({ name, value, meaning }) => [`\`${name}\``, value === "" ? "" : `\`${value}\``, meaning]),
+  ),
   promises: table(
     ["", "promise", "proved by the tests in"],
     Object.entries(PROMISES).map(([number, { title }]) => [number, title, proofsOf(number)]),

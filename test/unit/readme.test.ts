@@ -3,30 +3,14 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { RATE_LIMITS } from "../../src/protocol/limits.ts";
-import { README, withTables } from "../support/readme-tables.ts";
+import { anchorOf, README, withTables } from "../support/readme-tables.ts";
 
 const readme = readFileSync(README, "utf8");
 const root = join(import.meta.dirname, "../..");
 
-/** Returns the anchor that GitHub gives a heading. */
-const anchorOf = (heading: string) =>
-  heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N} _-]/gu, "")
-    .replaceAll(" ", "-");
-
 describe("README.md", () => {
   test("has tables that match the source; `npm run docs` updates them", () => {
     expect(withTables(readme)).toBe(readme);
-  });
-
-  test("lists every setting of wrangler.toml with its default", () => {
-    const { vars } = readWranglerConfig({ config: join(root, "wrangler.toml") });
-    for (const [name, value] of Object.entries(vars)) {
-      const row = readme.split("\n").find((line) => line.startsWith(`| \`${name}\` |`));
-      expect(row, `no row for ${name}`).toBeDefined();
-      if (value !== "") expect(row).toContain(`\`${value}\``);
-    }
   });
 
   test("names only npm scripts that exist", () => {
