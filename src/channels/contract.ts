@@ -28,6 +28,9 @@ export interface OrderResource extends Position {
   user_id: string | null;
   status: string | null;
   payment_status: string | null;
+  /** As the last `order_shipped` said. */
+  tracking_number: string | null;
+  carrier: string | null;
   channel: string;
 }
 

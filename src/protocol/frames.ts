@@ -61,6 +61,9 @@ export interface OrderEstablishedFrame {
     order_id: string;
     current_status: string | null;
     payment_status: string | null;
+    /** As the last `order_shipped` said. */
+    tracking_number: string | null;
+    carrier: string | null;
     channel: string;
     /** Whether every event since the requested position follows; null when none was requested. */
     resumed: boolean | null;

@@ -2,6 +2,8 @@
 export interface StatusChange {
   status?: string;
   payment_status?: string;
+  tracking_number?: string;
+  carrier?: string;
 }
 
 /** What decides how an event changes its order: a frame has all of it. */
@@ -21,7 +23,8 @@ export function statusChangeOf({ type, data, status }: StatusEvent): StatusChang
     case "payment_status_changed":
       return { payment_status: String(data.new_status) };
     case "order_shipped":
-      return { status: "shipped" };
+      // A later shipment that names no carrier does not take back what an earlier one said.
+      return { status: "shipped", ...shipmentFieldOf("tracking_number", data), ...shipmentFieldOf("carrier", data) };
     case "order_delivered":
       return { status: "delivered" };
     case "order_cancelled":
@@ -30,3 +33,8 @@ export function statusChangeOf({ type, data, status }: StatusEvent): StatusChang
       return status ? { status } : {};
   }
 }
+
+const shipmentFieldOf = (
+  field: "tracking_number" | "carrier",
+  { [field]: value }: Record<string, unknown>,
+): StatusChange => (typeof value === "string" ? { [field]: value } : {});

@@ -71,7 +71,7 @@ export function withoutAdded(text: string): unknown {
   if (!text.startsWith("{")) return text;
   const { id, seq, ts, ...frame } = JSON.parse(text);
   if (frame.type !== "connection_established") return frame;
-  const { epoch, seq: position, resumed, ...data } = frame.data;
+  const { epoch, seq: position, resumed, tracking_number, carrier, ...data } = frame.data;
   if (data.order_id !== undefined) delete data.channel;
   return { ...frame, data };
 }

@@ -42,6 +42,8 @@ const event = (seq: number): OrderEvent => ({
 const snapshot = (seq: number): OrderSnapshot => ({
   order_id: "o",
   current_status: null,
+  tracking_number: null,
+  carrier: null,
   payment_status: null,
   channel: "order_o",
   epoch: EPOCH,

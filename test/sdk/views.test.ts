@@ -14,6 +14,8 @@ const snapshot = (more: Partial<OrderSnapshot> = {}): OrderSnapshot => ({
   order_id: "o",
   current_status: "processing",
   payment_status: "paid",
+  tracking_number: null,
+  carrier: null,
   channel: "order_o",
   epoch: "e",
   seq: 3,
@@ -53,16 +55,17 @@ describe("an order", () => {
   });
 
   test("does not go back when events that the snapshot includes are replayed", () => {
-    const view = withOrderEvent(withSnapshot(null, snapshot({ current_status: "delivered", seq: 9 })), shipped(8));
-    expect(view).toMatchObject({ status: "delivered", tracking_number: "1Z" });
+    const later = snapshot({ current_status: "delivered", tracking_number: "2Z", seq: 9 });
+    const view = withOrderEvent(withSnapshot(null, later), shipped(8));
+    expect(view).toMatchObject({ status: "delivered", tracking_number: "2Z" });
     expect(view.timeline).toHaveLength(1);
   });
 
-  test("keeps fields that a snapshot lacks, and a bounded timeline", () => {
+  test("keeps a bounded timeline across snapshots", () => {
     let view = withSnapshot(null, snapshot({ seq: 0 }));
     for (let seq = 1; seq <= MAX_TIMELINE + 5; seq++) view = withOrderEvent(view, shipped(seq));
     view = withSnapshot(view, snapshot({ current_status: "delivered", seq: 200 }));
-    expect(view).toMatchObject({ status: "delivered", carrier: "UPS" });
+    expect(view.status).toBe("delivered");
     expect(view.timeline).toHaveLength(MAX_TIMELINE);
     expect(view.timeline.at(-1)?.seq).toBe(MAX_TIMELINE + 5);
   });

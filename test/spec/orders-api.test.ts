@@ -84,12 +84,14 @@ describe("PUT /api/v1/orders/{order_id}", () => {
 describe("GET /api/v1/orders/{order_id}", () => {
   test("answers the owner, an admin and a service with the snapshot", async () => {
     const id = await registerOrder("alice", { status: "pending", payment_status: "paid" });
-    await publish(`orders/${id}`, { type: "order_shipped", data: {} });
+    await publish(`orders/${id}`, { type: "order_shipped", data: { carrier: "UPS" } });
     const expected = {
       order_id: id,
       user_id: "alice",
       status: "shipped",
       payment_status: "paid",
+      tracking_number: null,
+      carrier: "UPS",
       channel: `order_${id}`,
       epoch: expect.any(String),
       seq: 1,

@@ -66,6 +66,23 @@ describe("POST /api/v1/publish/orders/{order_id}", () => {
     expect((await socket.frame()).data).toMatchObject({ current_status: "processing", payment_status: "paid", seq: 1 });
   });
 
+  test("keeps what a shipment says for pages that load later", async () => {
+    const id = await registerOrder();
+    const shipment = async () => {
+      const socket = await connect(`orders/${id}`, { token: await mintToken() });
+      const { tracking_number, carrier } = (await socket.frame()).data;
+      const snapshot = await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json();
+      expect(snapshot).toMatchObject({ tracking_number, carrier });
+      return [tracking_number, carrier];
+    };
+    expect(await shipment()).toEqual([null, null]);
+    await publish(`orders/${id}`, { type: "order_shipped", data: { tracking_number: "1Z", carrier: "UPS" } });
+    await publish(`orders/${id}`, { type: "order_delivered", data: { tracking_number: "unrelated" } });
+    expect(await shipment()).toEqual(["1Z", "UPS"]);
+    await publish(`orders/${id}`, { type: "order_shipped", data: { tracking_number: "2Z", carrier: null } });
+    expect(await shipment()).toEqual(["2Z", "UPS"]);
+  });
+
   test("updates the statuses of the snapshot", async () => {
     const id = await registerOrder("alice", { status: "pending", payment_status: "pending" });
     const statuses = async () => {

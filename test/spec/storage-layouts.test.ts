@@ -48,6 +48,8 @@ describe("layout 1 (version 0.1.0)", () => {
       user_id: "alice",
       status: "shipped",
       payment_status: "paid",
+      tracking_number: null,
+      carrier: null,
       channel: `order_${id}`,
       epoch: "8291c508",
       seq: 2,

@@ -62,7 +62,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     const { topic: order, log, name } = this.core;
     const refusal = order.refusalFor(requester);
     if (refusal) return refusal;
-    const { user_id, status, payment_status } = order.state();
+    const { user_id, status, payment_status, tracking_number, carrier } = order.state();
     // A guest may not learn who owns the order.
     const isGuest = requester !== "service" && requester.orderId !== null;
     return {
@@ -70,6 +70,8 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
       user_id: isGuest ? null : user_id,
       status,
       payment_status,
+      tracking_number,
+      carrier,
       channel: name,
       ...log.position(),
     };

@@ -5,6 +5,9 @@ export interface OrderState {
   user_id: string | null;
   status: string | null;
   payment_status: string | null;
+  /** As the last shipment said. */
+  tracking_number: string | null;
+  carrier: string | null;
   version: number | null;
   /** When it reached a terminal status. */
   endedAt: number | null;
@@ -18,6 +21,8 @@ export const UNKNOWN_ORDER: OrderState = {
   user_id: null,
   status: null,
   payment_status: null,
+  tracking_number: null,
+  carrier: null,
   version: null,
   endedAt: null,
   changedAt: null,
@@ -32,6 +37,8 @@ export const storedOrder = z.looseObject({
   user_id: z.string().nullable(),
   status: z.string().nullable(),
   payment_status: z.string().nullable(),
+  tracking_number: z.string().nullable().default(null),
+  carrier: z.string().nullable().default(null),
   version: z.number().nullable(),
   ended_at: z.number().nullable().default(null),
   changed_at: z.number().nullable().default(null),

@@ -54,9 +54,9 @@ export class Order implements Topic {
   }
 
   describe(): Record<string, unknown> {
-    const { status, payment_status } = this.state();
+    const { status, payment_status, tracking_number, carrier } = this.state();
     const channel = orderChannelName(this.#orderId);
-    return { order_id: this.#orderId, current_status: status, payment_status, channel };
+    return { order_id: this.#orderId, current_status: status, payment_status, tracking_number, carrier, channel };
   }
 
   refusalFor(requester: Requester): OrderRefusal | null {

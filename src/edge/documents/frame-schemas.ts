@@ -33,6 +33,8 @@ const orderEstablished = z.object({
     order_id: z.uuid(),
     current_status: z.string().nullable(),
     payment_status: z.string().nullable(),
+    tracking_number: z.string().nullable().describe("As the last `order_shipped` said."),
+    carrier: z.string().nullable(),
     channel: z.string().describe("`order_<order id>`"),
     ...position,
     resumed,

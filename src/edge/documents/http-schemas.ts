@@ -61,6 +61,8 @@ const orderSnapshotSchema = z.object({
   user_id: z.string().nullable().describe("The owner; null if unknown, and for guests."),
   status: z.string().nullable(),
   payment_status: z.string().nullable(),
+  tracking_number: z.string().nullable().describe("As the last `order_shipped` said."),
+  carrier: z.string().nullable(),
   channel: z.string(),
   ...position,
 }) satisfies z.ZodType<OrderResource>;

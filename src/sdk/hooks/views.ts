@@ -17,33 +17,29 @@ export interface OrderView {
   readonly carrier: string | null;
   /** The events received, oldest first; at most the newest 100. */
   readonly timeline: readonly OrderEvent[];
-  /** The position of `status` and `payment_status`. Replayed events up to it only extend the timeline. */
+  /** The position of the other fields, but the timeline. Replayed events up to it only extend the timeline. */
   readonly asOf: Position;
 }
 
 /** Returns the view after a snapshot. */
 export function withSnapshot(view: OrderView | null, snapshot: OrderSnapshot): OrderView {
-  const { order_id, current_status, payment_status, epoch, seq } = snapshot;
+  const { order_id, current_status, payment_status, tracking_number, carrier, epoch, seq } = snapshot;
   return {
-    tracking_number: null,
-    carrier: null,
-    timeline: [],
-    ...view,
     order_id,
     status: current_status,
     payment_status,
+    tracking_number,
+    carrier,
+    timeline: view?.timeline ?? [],
     asOf: { epoch, seq },
   };
 }
 
 /** Returns the view after an event. */
 export function withOrderEvent(view: OrderView, event: OrderEvent): OrderView {
-  const shipped = event.type === "order_shipped" ? event.data : null;
   return {
     ...view,
     ...(event.seq > view.asOf.seq && statusChangeOf(event)),
-    tracking_number: shipped?.tracking_number ?? view.tracking_number,
-    carrier: shipped?.carrier ?? view.carrier,
     timeline: [...view.timeline, event].slice(-MAX_TIMELINE),
   };
 }

@@ -187,6 +187,6 @@ function withEvent(snapshot: Snapshot, event: Event): Snapshot {
   const { seq } = event;
   if (seq <= snapshot.seq) return snapshot;
   if (!("order_id" in snapshot)) return { ...snapshot, seq };
-  const { status = snapshot.current_status, payment_status = snapshot.payment_status } = statusChangeOf(event);
-  return { ...snapshot, current_status: status, payment_status, seq };
+  const { status = snapshot.current_status, ...change } = statusChangeOf(event);
+  return { ...snapshot, ...change, current_status: status, seq };
 }
