@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { addBench } from "./bench/bench.ts";
 import { addCost } from "./cost/cost.ts";
 import { addDead } from "./dead/dead.ts";
+import { addForward } from "./forward/forward.ts";
 import { addOrder } from "./order.ts";
 import { addPublish } from "./publish.ts";
 import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode } from "./shared/command-error.ts";
@@ -13,7 +14,18 @@ import { addToken } from "./token.ts";
 import { addWatch } from "./watch/watch.ts";
 
 /** The commands, in the order in which the help lists them. */
-const COMMANDS = [addToken, addTicket, addOrder, addPublish, addWatch, addSmoke, addBench, addDead, addCost];
+const COMMANDS = [
+  addToken,
+  addTicket,
+  addOrder,
+  addPublish,
+  addWatch,
+  addSmoke,
+  addBench,
+  addForward,
+  addDead,
+  addCost,
+];
 
 export function tidings(terminal: Terminal): Command {
   const program = new Command("tidings")

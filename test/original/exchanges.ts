@@ -182,7 +182,7 @@ export const EVENT_EXCHANGES: EventExchange[] = [
   isRefused("event_types", {
     name: "a type of the shop",
     channel: "order",
-    type: "order_refunded",
+    type: "order_repacked",
     data: { order_id: ORDER },
   }),
   isRefused("event_data", {

@@ -1,6 +1,5 @@
-import { createClient } from "@redis/client";
+import { ForwardProcess } from "../support/forward-process.ts";
 import { freePort } from "../support/loopback.ts";
-import { callService } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
 import { type RedisService, startRedisService } from "../support/redis-service.ts";
 import { hasOriginal, OriginalService } from "./original-service.ts";
@@ -15,12 +14,13 @@ export const ORDER = "123e4567-e89b-12d3-a456-426614174000";
 export class SideBySide {
   readonly original: OriginalService;
   readonly tidings: RedisService;
-  readonly #stopForwarding: () => Promise<unknown>;
+  /** Publishes to Tidings what the original's publishers send through Redis. */
+  readonly #forward: ForwardProcess;
 
-  private constructor(original: OriginalService, tidings: RedisService, stopForwarding: () => Promise<unknown>) {
+  private constructor(original: OriginalService, tidings: RedisService, forward: ForwardProcess) {
     this.original = original;
     this.tidings = tidings;
-    this.#stopForwarding = stopForwarding;
+    this.#forward = forward;
   }
 
   static async start(vars: Record<string, string> = {}): Promise<SideBySide> {
@@ -30,7 +30,7 @@ export class SideBySide {
     const tidings = await startRedisService({ redis: { port }, vars: { ORDERS_API_URL, ...vars } });
     await original.restart();
     await original.run(`from app.orders import save_order\nsave_order("${ORDER}", "alice")`);
-    return new SideBySide(original, tidings, await forward(tidings));
+    return new SideBySide(original, tidings, await ForwardProcess.start(tidings.redis.url, tidings.service.url));
   }
 
   /** The URL of each service. */
@@ -39,7 +39,7 @@ export class SideBySide {
   }
 
   async stop(): Promise<void> {
-    await this.#stopForwarding();
+    await this.#forward.stop();
     await this.original.stop();
     await this.tidings.stop();
   }
@@ -48,12 +48,3 @@ export class SideBySide {
 /** Whether everything that it needs is installed. @param untested What is not tested otherwise. */
 export const canRunSideBySide = (untested: string): boolean =>
   [hasOriginal(untested), hasRedis(untested)].every(Boolean);
-
-/** Publishes to Tidings what the original's publishers send through Redis. @returns A function that stops it. */
-async function forward({ redis, service }: RedisService): Promise<() => Promise<unknown>> {
-  const client = await createClient({ url: redis.url }).connect();
-  await client.pSubscribe(["order_*", "products"], (message, channel) =>
-    callService(service.url, "POST", `publish/${channel.replace("order_", "orders/")}`, JSON.parse(message)),
-  );
-  return () => client.close();
-}

@@ -91,7 +91,7 @@ function upstashFailure(error: unknown, url: string, settings: string): CommandE
     return redisUnreachable(url, reason, `Check ${settings}`);
   }
   const reply = message.split(", command was:")[0] ?? "";
-  if (/unauthorized|WRONGPASS|NOPERM/i.test(reply)) return refusedByRedis(`${reply}. Check ${settings}.`);
+  if (/unauthorized|WRONGPASS|NOPERM/i.test(reply)) return refusedByRedis(reply, settings);
   // Redis' own errors begin with a word in capitals.
   return /^[A-Z]{3,}\b/.test(reply) ? refusedByRedis(reply) : redisUnreachable(url, reply, `Check ${settings}`);
 }
@@ -100,4 +100,8 @@ function redisUnreachable(url: string, reason: string, remedy: string): CommandE
   return new CommandError(EXIT.unreachable, `Cannot reach Redis at ${url}: ${reason}. ${remedy}.`);
 }
 
-export const refusedByRedis = (message: string) => new CommandError(EXIT.failed, `Redis refused it: ${message}`);
+/** @param settings Those to check, if they may be the reason. */
+export function refusedByRedis(message: string, settings?: string): CommandError {
+  const remedy = settings === undefined ? "" : `${message.endsWith(".") ? "" : "."} Check ${settings}.`;
+  return new CommandError(EXIT.failed, `Redis refused it: ${message}${remedy}`);
+}

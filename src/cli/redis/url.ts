@@ -3,11 +3,15 @@ import type { Terminal } from "../shared/terminal.ts";
 
 export const DEFAULT_REDIS_URL = "redis://127.0.0.1:6379";
 
-/** Returns `REDIS_URL`, else the Redis on this machine. @throws {CommandError} when it is not a Redis address. */
-export function redisUrlOf({ env }: Pick<Terminal, "env">): string {
-  const url = env.REDIS_URL?.trim() || DEFAULT_REDIS_URL;
+/**
+ * Returns the address of a Redis: an option's, else `REDIS_URL`, else the one on this machine.
+ * @throws {CommandError} when it is not a Redis address.
+ */
+export function redisUrlOf({ env }: Pick<Terminal, "env">, option?: string): string {
+  const url = option ?? (env.REDIS_URL?.trim() || DEFAULT_REDIS_URL);
   if (/^rediss?:$/.test(URL.parse(url)?.protocol ?? "")) return url;
-  throw usageError(`REDIS_URL must be a redis:// or rediss:// address, such as ${DEFAULT_REDIS_URL}.`);
+  const source = option === undefined ? "REDIS_URL" : "--redis";
+  throw usageError(`${source} must be a redis:// or rediss:// address, such as ${DEFAULT_REDIS_URL}.`);
 }
 
 /** Returns an address without its user and password, for messages. */

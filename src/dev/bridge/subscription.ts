@@ -1,6 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { createClient } from "@redis/client";
-import { inTime, REDIS_TIMEOUT_MS } from "../../cli/redis/connection.ts";
+import { subscribe } from "../../cli/redis/subscribe.ts";
 
 interface SubscriptionTarget {
   /** A channel, or a pattern of channels. */
@@ -25,8 +24,9 @@ export async function streamMessages(
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
     response.write(serverSentEvent(isPattern ? "psubscribe" : "subscribe", channel, "1"));
   };
+  const topics = isPattern ? { patterns: [channel] } : { channels: [channel] };
   const closed = new Promise((resolve) => response.once("close", resolve));
-  const subscription = await subscribe(redisUrl, target, (message, from) => {
+  const subscription = await subscribe(redisUrl, topics, (message, from) => {
     begin();
     const origin = isPattern ? ["pmessage", channel, from.toString()] : ["message", channel];
     response.write(serverSentEvent(...origin, message.toString()));
@@ -41,35 +41,4 @@ export async function streamMessages(
 function serverSentEvent(...parts: string[]): string {
   const lines = parts.join(",").split(/\r\n|\r|\n/);
   return `${lines.map((line) => `data: ${line}`).join("\n")}\n\n`;
-}
-
-/**
- * Subscribes on its own connection, which does not reconnect: its end tells the listener that it may have missed
- * messages.
- * @returns Once Redis has confirmed the subscription. Messages may arrive at the same moment.
- * @throws {RedisUnavailable}
- */
-async function subscribe(
-  redisUrl: string,
-  { channel, isPattern }: SubscriptionTarget,
-  onMessage: (message: Buffer, channel: Buffer) => void,
-): Promise<{ ended: Promise<void>; close(): void }> {
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  const client = createClient({
-    url: redisUrl,
-    RESP: 2,
-    socket: { reconnectStrategy: false, connectTimeout: REDIS_TIMEOUT_MS },
-  });
-  client.on("error", () => end());
-  client.on("end", () => end());
-  try {
-    await inTime(async () => {
-      await client.connect();
-      await (isPattern ? client.pSubscribe(channel, onMessage, true) : client.subscribe(channel, onMessage, true));
-    });
-  } catch (error) {
-    client.destroy();
-    throw error;
-  }
-  return { ended, close: () => client.destroy() };
 }

@@ -1,0 +1,80 @@
+import type { BatchQueue } from "../../sdk/publisher/batch-queue.ts";
+import type { OutgoingEvent } from "../../sdk/publisher/events.ts";
+import { PublishError } from "../../sdk/publisher/publish-error.ts";
+import { CommandError, EXIT } from "../shared/command-error.ts";
+import { type Mapping, readMessage } from "./message.ts";
+import type { ForwardReport } from "./report.ts";
+
+/** What may wait for the service, in bytes; further messages are dropped. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+/** What a waiting message takes besides its text. */
+const OVERHEAD_BYTES = 1024;
+
+/** Publishes messages in the order in which they arrived. Messages wait while the service does not answer. */
+export class Forwarder {
+  readonly #mapping: Mapping;
+  readonly #queue: Pick<BatchQueue, "add" | "sendNow">;
+  readonly #report: ForwardReport;
+  readonly #fail: (error: CommandError) => void;
+  readonly #waiting = new Set<Promise<void>>();
+  #waitingBytes = 0;
+
+  /** @param fail Called when no later message can be published, either. */
+  constructor(
+    mapping: Mapping,
+    queue: Pick<BatchQueue, "add" | "sendNow">,
+    report: ForwardReport,
+    fail: (error: CommandError) => void,
+  ) {
+    this.#mapping = mapping;
+    this.#queue = queue;
+    this.#report = report;
+    this.#fail = fail;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  receive(channel: string, message: Uint8Array): void {
+    this.#report.count("received");
+    const read = readMessage(this.#mapping, channel, message);
+    const bytes = message.length + OVERHEAD_BYTES;
+    if (!read.ok) this.#report.unpublished("skipped", channel, read.reason);
+    else if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) this.#report.count("dropped");
+    else this.#queueEvent(channel, read.event, bytes);
+  }
+
+  #queueEvent(channel: string, event: OutgoingEvent, bytes: number): void {
+    this.#waitingBytes += bytes;
+    const published = this.#publish(channel, event).finally(() => {
+      this.#waitingBytes -= bytes;
+      this.#waiting.delete(published);
+    });
+    this.#waiting.add(published);
+  }
+
+  /** Waits until everything that was received is settled, at most for this time. */
+  async drain(timeoutMs: number): Promise<void> {
+    this.#queue.sendNow();
+    const { promise: timeout, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, timeoutMs);
+    await Promise.race([Promise.all(this.#waiting), timeout]);
+    clearTimeout(timer);
+  }
+
+  async #publish(channel: string, event: OutgoingEvent): Promise<void> {
+    try {
+      const result = await this.#queue.add(event);
+      if (result.status !== "rejected") return this.#report.count("published");
+      const { title, detail = title, errors = [] } = result.error;
+      const reasons = errors.map(({ field, message }) => `${field} ${message}`);
+      this.#report.unpublished("skipped", channel, reasons.length > 0 ? reasons.join("; ") : detail);
+    } catch (error) {
+      if (!(error instanceof PublishError)) throw error;
+      this.#report.unpublished("failed", channel, error.message);
+      // A wrong key, or one without the scope: every later message would be lost, too.
+      if (error.status === 401 || error.status === 403) this.#fail(new CommandError(EXIT.failed, error.message));
+    }
+  }
+}

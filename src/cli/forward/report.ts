@@ -1,0 +1,123 @@
+import type { Terminal } from "../shared/terminal.ts";
+
+/** What is counted, and its meaning. */
+const FORWARD_COUNTS = {
+  received: "Messages received.",
+  published: "Messages that the service has taken.",
+  skipped: "Messages that are not events.",
+  failed: "Messages whose publish call the service refused.",
+  dropped: "Messages dropped because too many waited for the service.",
+  disconnects: "Times the connection to Redis was lost, and with it the messages published meanwhile.",
+} as const;
+
+type CountName = keyof typeof FORWARD_COUNTS;
+const COUNT_NAMES = Object.keys(FORWARD_COUNTS) as CountName[];
+const noCounts = () => Object.fromEntries(COUNT_NAMES.map((name) => [name, 0])) as Record<CountName, number>;
+
+const LINE_INTERVAL_MS = 60_000;
+/** Lines about single messages. */
+const MAX_LINES_PER_MINUTE = 100;
+/** Channels, and the fields that reasons name, are the publishers' choice. */
+const MAX_TEXT_LENGTH = 300;
+
+/** Counts what happens to messages, and prints a line a minute, one for each change, and one for each bad message. */
+export class ForwardReport {
+  readonly #terminal: Pick<Terminal, "out" | "note">;
+  readonly #isJson: boolean;
+  readonly #route: string;
+  readonly #waiting: () => number;
+  readonly #total = noCounts();
+  readonly #timer: ReturnType<typeof setInterval>;
+  #lastMinute = noCounts();
+  #lines = 0;
+  #state: "disconnected" | "standby" | "forwarding" = "disconnected";
+
+  /**
+   * @param route From where to where messages go.
+   * @param waiting Returns how many messages wait for the service.
+   */
+  constructor(terminal: Pick<Terminal, "out" | "note">, isJson: boolean, route: string, waiting: () => number) {
+    this.#terminal = terminal;
+    this.#isJson = isJson;
+    this.#route = route;
+    this.#waiting = waiting;
+    this.#timer = setInterval(() => this.#minute(), LINE_INTERVAL_MS);
+  }
+
+  count(name: CountName): void {
+    this.#total[name]++;
+    this.#lastMinute[name]++;
+  }
+
+  /** Counts a message that was not published, and says why. */
+  unpublished(name: "skipped" | "failed", channel: string, reason: string): void {
+    this.count(name);
+    if (++this.#lines > MAX_LINES_PER_MINUTE) return;
+    // A channel's name may contain anything.
+    this.#terminal.note(`${name} a message on ${JSON.stringify(short(channel))}: ${short(reason)}`);
+  }
+
+  forwarding(): void {
+    this.#state = "forwarding";
+    this.#terminal.note(`forwarding ${this.#route}`);
+  }
+
+  /** @param holder The process that forwards. */
+  onStandby(holder: string): void {
+    this.#state = "standby";
+    this.#terminal.note(`on standby: ${holder} forwards already; this instance takes over when it ends`);
+  }
+
+  disconnected(reason: string): void {
+    if (this.#state === "forwarding") this.count("disconnects");
+    this.#state = "disconnected";
+    this.#terminal.note(`no connection to Redis: ${reason}; messages are lost until there is one`);
+  }
+
+  service(isUp: boolean, reason: string): void {
+    const news = isUp ? "the service answers again" : `the service does not answer: ${reason}; messages wait for it`;
+    this.#terminal.note(news);
+  }
+
+  /** Prints the totals. */
+  end(): void {
+    clearInterval(this.#timer);
+    this.#print("stopped", this.#total, "in total");
+  }
+
+  /** In Prometheus' text format (https://prometheus.io/docs/instrumenting/exposition_formats/). */
+  get metrics(): string {
+    const isActive = this.#state === "forwarding" ? 1 : 0;
+    return [
+      ...COUNT_NAMES.map((name) =>
+        metricText(`tidings_forward_${name}_total`, "counter", FORWARD_COUNTS[name], this.#total[name]),
+      ),
+      metricText("tidings_forward_waiting", "gauge", "Messages that wait for the service.", this.#waiting()),
+      metricText(
+        "tidings_forward_active",
+        "gauge",
+        "1 while this instance forwards, 0 on standby or disconnected.",
+        isActive,
+      ),
+    ].join("");
+  }
+
+  #minute(): void {
+    this.#print(this.#state, this.#lastMinute, "in the last minute");
+    const left = this.#lines - MAX_LINES_PER_MINUTE;
+    if (left > 0) this.#terminal.note(`${left} more lines about single messages were left out`);
+    this.#lines = 0;
+    this.#lastMinute = noCounts();
+  }
+
+  #print(state: string, counts: Record<CountName, number>, span: string): void {
+    const waiting = this.#waiting();
+    const text = `${COUNT_NAMES.map((name) => `${counts[name]} ${name}`).join(", ")} ${span}; ${waiting} waiting`;
+    this.#terminal.out(this.#isJson ? JSON.stringify({ state, ...counts, waiting }) : `${state}: ${text}`);
+  }
+}
+
+const metricText = (name: string, type: string, help: string, value: number) =>
+  `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${value}\n`;
+
+const short = (text: string) => text.slice(0, MAX_TEXT_LENGTH);

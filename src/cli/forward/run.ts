@@ -1,0 +1,98 @@
+import { BatchQueue } from "../../sdk/publisher/batch-queue.ts";
+import { ServiceCall } from "../../sdk/publisher/service-call.ts";
+import type { Topics } from "../redis/subscribe.ts";
+import { CommandError, EXIT } from "../shared/command-error.ts";
+import { connectionFailure } from "../shared/connection-failure.ts";
+import type { Terminal } from "../shared/terminal.ts";
+import { Forwarder } from "./forwarder.ts";
+import { keepForwarding } from "./keep-forwarding.ts";
+import { isOneChannel, type Mapping } from "./message.ts";
+import { serveMetrics } from "./metrics-server.ts";
+import { ForwardReport } from "./report.ts";
+
+/** The duration of one publish call. */
+const CALL_TIMEOUT_MS = 15_000;
+/** How long to go on publishing after the end, which `docker stop` makes final after 10 s. */
+const DRAIN_MS = 8000;
+const BATCH = { maxEvents: 500, maxDelayMs: 20 };
+/** Messages wait as long as the service does not answer. */
+const UNTIL_PUBLISHED = { maxTries: Number.POSITIVE_INFINITY, deadlineMs: Number.POSITIVE_INFINITY };
+
+interface Run {
+  mapping: Mapping;
+  redisUrl: string;
+  url: string;
+  key: string;
+  lockKey: string;
+  /** From where to where messages go, for the report. */
+  route: string;
+  isJson: boolean;
+  /** Where to serve metrics; null for nowhere. */
+  metrics: { port: number; host: string } | null;
+}
+
+/** Forwards until it is interrupted. @throws {CommandError} when it cannot go on, or messages were left unpublished. */
+export async function runForward(run: Run, terminal: Terminal): Promise<void> {
+  const { mapping, redisUrl, url, key, lockKey } = run;
+  const ending = new AbortController();
+  const report = new ForwardReport(terminal, run.isJson, run.route, () => forwarder.waiting);
+  const service = new ServiceCall({ url, key, timeoutMs: CALL_TIMEOUT_MS, fetch: reportingFetch(report) });
+  const forwarder = new Forwarder(mapping, new BatchQueue(service, UNTIL_PUBLISHED, BATCH), report, (error) =>
+    ending.abort(error),
+  );
+  let drained: Promise<void> | undefined;
+  const drain = () => {
+    drained ??= forwarder.drain(DRAIN_MS);
+    return drained;
+  };
+  const removeHandler = terminal.onInterrupt(() => ending.abort());
+  let stopMetrics = () => {};
+  try {
+    if (run.metrics) stopMetrics = await serveMetrics(run.metrics.host, run.metrics.port, () => report.metrics);
+    await keepForwarding({
+      ...{ redisUrl, lockKey, report, drain, signal: ending.signal },
+      topics: topicsOf(mapping),
+      receive: (channel, message) => forwarder.receive(channel, message),
+    });
+  } finally {
+    await drain();
+    removeHandler();
+    stopMetrics();
+    report.end();
+  }
+  const { reason } = ending.signal;
+  if (reason instanceof CommandError) throw reason;
+  if (forwarder.waiting === 0) return;
+  throw new CommandError(
+    EXIT.failed,
+    `${forwarder.waiting} messages are lost: the service took none of them within ${DRAIN_MS / 1000} s.`,
+  );
+}
+
+function topicsOf(mapping: Mapping): Topics {
+  const { orders, products } = mapping;
+  if (isOneChannel(mapping)) return { channels: [orders, products] };
+  const [prefix = "", suffix = ""] = orders.split("*");
+  const isCovered = products.startsWith(prefix) && products.endsWith(suffix);
+  return { patterns: [orders], channels: isCovered ? [] : [products] };
+}
+
+/** Sends requests, and reports when the service stops or begins to answer. */
+function reportingFetch(report: ForwardReport): typeof send {
+  let wasUp = true;
+  const answered = (isUp: boolean, reason: string) => {
+    if (isUp !== wasUp) report.service(isUp, reason);
+    wasUp = isUp;
+  };
+  async function send(url: string, init: RequestInit): Promise<Response> {
+    try {
+      const response = await fetch(url, init);
+      answered(response.status < 500, `status ${response.status}`);
+      return response;
+    } catch (error) {
+      answered(false, connectionFailure(error, CALL_TIMEOUT_MS));
+      throw error;
+    }
+  }
+  return send;
+}

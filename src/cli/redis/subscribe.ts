@@ -1,0 +1,54 @@
+import { createClient } from "@redis/client";
+import { inTime, REDIS_TIMEOUT_MS } from "./connection.ts";
+
+/** What to subscribe to. A channel that a pattern matches, too, would send its messages twice. */
+export interface Topics {
+  channels?: string[];
+  patterns?: string[];
+}
+
+export interface Subscription {
+  /** Resolves when the connection is lost or closed. Messages after that are lost. */
+  ended: Promise<void>;
+  /** Checks that Redis still answers. @throws {RedisUnavailable} */
+  ping(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Subscribes on a connection of its own, which does not reconnect: its end says that messages may have been missed.
+ * @returns Once Redis has confirmed the subscription. Messages may arrive at the same moment.
+ * @throws {RedisUnavailable}
+ */
+export async function subscribe(
+  redisUrl: string,
+  { channels = [], patterns = [] }: Topics,
+  onMessage: (message: Buffer, channel: Buffer) => void,
+): Promise<Subscription> {
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const client = createClient({
+    url: redisUrl,
+    RESP: 2,
+    socket: { reconnectStrategy: false, connectTimeout: REDIS_TIMEOUT_MS },
+  });
+  client.on("error", () => end());
+  client.on("end", () => end());
+  try {
+    await inTime(async () => {
+      await client.connect();
+      if (channels.length > 0) await client.subscribe(channels, onMessage, true);
+      if (patterns.length > 0) await client.pSubscribe(patterns, onMessage, true);
+    });
+  } catch (error) {
+    client.destroy();
+    throw error;
+  }
+  return {
+    ended,
+    ping: () => inTime(async () => void (await client.ping())),
+    close() {
+      if (client.isOpen) client.destroy();
+      end();
+    },
+  };
+}

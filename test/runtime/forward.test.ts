@@ -1,0 +1,121 @@
+import { createClient } from "@redis/client";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { eventually } from "../support/eventually.ts";
+import { ForwardProcess } from "../support/forward-process.ts";
+import { rememberPayload } from "../support/leak-guard/rules.ts";
+import { freePort } from "../support/loopback.ts";
+import { listenAt, registerOrderAt } from "../support/node-client.ts";
+import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { startTidings, type Workerd } from "../support/workerd.ts";
+
+describe.skipIf(!hasRedis("tidings forward"))("tidings forward", () => {
+  let redis: RedisServer;
+  let service: Workerd;
+  let publisher: Awaited<ReturnType<typeof connect>>;
+  const connect = () => createClient({ url: redis.url }).connect();
+  beforeAll(async () => {
+    [redis, service] = await Promise.all([startRedis(), startTidings()]);
+    publisher = await connect();
+  });
+  afterAll(async () => {
+    await publisher?.close();
+    await service?.stop();
+    await redis?.stop();
+  });
+  beforeEach(() => redis.cli("FLUSHALL"));
+
+  const start = (args: string[] = [], until?: string) => ForwardProcess.start(redis.url, service.url, args, until);
+  const publish = (channel: string, message: unknown) => {
+    rememberPayload(message);
+    return publisher.publish(channel, typeof message === "string" ? message : JSON.stringify(message));
+  };
+  const listenToOrder = async () => {
+    const order = await registerOrderAt(service.url);
+    return { channel: `order_${order}`, order, listener: await listenAt(service.url, `orders/${order}`) };
+  };
+
+  test("publishes a burst in order, explains each message that is not an event, and delivers the next without delay", async () => {
+    const { channel, listener } = await listenToOrder();
+    const metricsPort = await freePort();
+    const forward = await start(["--metrics-port", String(metricsPort)]);
+    for (let n = 1; n <= 500; n++) publish(channel, { type: "order_shipped", data: { n } });
+    await listener.receive(500);
+    expect(listener.frames.map(({ data }) => data.n)).toEqual(Array.from({ length: 500 }, (_, i) => i + 1));
+
+    const bad: [channel: string, message: unknown, reason: RegExp][] = [
+      [channel, "{broken", /is not a JSON object/],
+      [channel, { type: "order_eaten", data: {} }, /type must be one of/],
+      [channel, { type: "order_shipped", data: { note: "x".repeat(70_000) } }, /data makes an event of more than/],
+      ["order_items", { type: "order_shipped", data: {} }, /the channel's name must have an order id/],
+    ];
+    for (const [at, message, reason] of bad) {
+      const before = listener.frames.length;
+      const printed = forward.lines.length;
+      await publish(at, message);
+      await publish(channel, { type: "order_delivered", data: {} });
+      await listener.receive(before + 1);
+      expect(await forward.until("skipped", printed)).toMatch(reason);
+    }
+    await eventually(async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+      expect(metrics).toContain("tidings_forward_published_total 504\n");
+      expect(metrics).toContain("tidings_forward_skipped_total 4\n");
+      expect(metrics).toContain("tidings_forward_active 1\n");
+    });
+    expect(await forward.stop()).toBe(0);
+    expect(forward.lines.at(-1)).toBe(
+      "stopped: 508 received, 504 published, 4 skipped, 0 failed, 0 dropped, 0 disconnects in total; 0 waiting",
+    );
+    listener.close();
+  });
+
+  test("reads other shapes: one channel for all orders, and flat messages with their type in `event`", async () => {
+    const { order, listener } = await listenToOrder();
+    const forward = await start(["--orders", "shop", "--order-field", "order", "--type-field", "event", "--flat"]);
+    await publisher.publish("shop", JSON.stringify({ event: "order_shipped", order, carrier: "UPS" }));
+    expect((await listener.receive(1))[0]).toMatchObject({ type: "order_shipped", data: { carrier: "UPS" } });
+    expect(await forward.stop()).toBe(0);
+    listener.close();
+  });
+
+  test("a second instance is on standby, and takes over at once when the first ends", async () => {
+    const { channel, listener } = await listenToOrder();
+    const first = await start();
+    const second = await start([], "on standby: ");
+    expect(await publish(channel, { type: "order_shipped", data: { n: 1 } })).toBe(1);
+    await listener.receive(1);
+    expect(await first.stop()).toBe(0);
+    await second.until("forwarding ");
+    expect(await publish(channel, { type: "order_shipped", data: { n: 2 } })).toBe(1);
+    await listener.receive(2);
+    expect(await second.stop()).toBe(0);
+    expect(second.lines.at(-1)).toContain("1 received, 1 published");
+    expect(await redis.cli("KEYS", "tidings:forward*")).toBe("");
+    listener.close();
+  });
+
+  test("SIGTERM ends it after what it has received is published", async () => {
+    const { channel, listener } = await listenToOrder();
+    const forward = await start();
+    const sent = Array.from({ length: 2000 }, (_, n) => publish(channel, { type: "order_shipped", data: { n } }));
+    await Promise.all(sent);
+    // Redis answers on one connection in order, so the messages are on their way before the signal.
+    expect(await forward.stop()).toBe(0);
+    const [, received, published] = /^stopped: (\d+) received, (\d+) published/.exec(forward.lines.at(-1) ?? "") ?? [];
+    expect(published).toBe(received);
+    await listener.receive(Number(published));
+    listener.close();
+  });
+
+  test("a wrong key ends it with 1 and names the key's source; a wrong password as well", async () => {
+    const wrongKey = ForwardProcess.start(redis.url, service.url, ["--key", "wrong-key-of-the-tests-0123456789abcdef"]);
+    await expect(wrongKey).rejects.toThrow("The key came from --key");
+    await redis.cli("CONFIG", "SET", "requirepass", "a-password");
+    await expect(start()).rejects.toThrow(/Redis refused it: NOAUTH.*REDIS_URL/);
+    const url = new URL(redis.url);
+    url.password = "wrong";
+    await expect(ForwardProcess.start(url.href, service.url)).rejects.toThrow(/Redis refused it: WRONGPASS/);
+    await publisher.sendCommand(["AUTH", "a-password"]);
+    await publisher.sendCommand(["CONFIG", "SET", "requirepass", ""]);
+  });
+});

@@ -1,0 +1,128 @@
+import { describe, expect, test } from "vitest";
+import { type Mapping, readMessage } from "../../../src/cli/forward/message.ts";
+import { ForwardReport } from "../../../src/cli/forward/report.ts";
+import { hasPromtool, promtool } from "../../support/promtool.ts";
+import { KEY, TestTerminal } from "./test-terminal.ts";
+
+const ORDER = "123e4567-e89b-12d3-a456-426614174000";
+const ORIGINAL: Mapping = {
+  orders: "order_*",
+  products: "products",
+  orderField: "data.order_id",
+  typeField: "type",
+  dataField: "data",
+};
+
+function read(channel: string, message: unknown, mapping: Partial<Mapping> = {}) {
+  const bytes = message instanceof Uint8Array ? message : Buffer.from(JSON.stringify(message));
+  const result = readMessage({ ...ORIGINAL, ...mapping }, channel, bytes);
+  return result.ok ? { ...result.event, data: JSON.parse(result.event.data) } : result.reason;
+}
+
+describe("a message", () => {
+  const shipped = { type: "order_shipped", data: { carrier: "UPS" } };
+
+  test("as the original publishes it is an event, under an id of its own", () => {
+    const event = read(`order_${ORDER}`, shipped);
+    expect(event).toMatchObject({ channel: `order_${ORDER}`, ...shipped });
+    expect(event).toHaveProperty("id", expect.stringMatching(/^[0-9a-f-]{36}$/));
+    expect(event).not.toHaveProperty("id", Object(read(`order_${ORDER}`, shipped)).id);
+    expect(read("products", { type: "price_updated", data: { product_id: "p" }, sent_by: "stock" })).toMatchObject({
+      channel: "products",
+      data: { product_id: "p" },
+    });
+  });
+
+  test("of another pattern of channels is one", () => {
+    expect(read(`shop:${ORDER.toUpperCase()}:events`, shipped, { orders: "shop:*:events" })).toMatchObject({
+      channel: `order_${ORDER}`,
+    });
+    expect(read("order_products", shipped, { products: "order_products" })).toMatchObject({ channel: "products" });
+  });
+
+  test("of one channel for all orders names its order", () => {
+    const one = { orders: "shop_orders" };
+    const data = { order_id: ORDER, carrier: "UPS" };
+    expect(read("shop_orders", { ...shipped, data }, one)).toMatchObject({ channel: `order_${ORDER}`, data });
+    expect(read("shop_orders", shipped, one)).toBe("data.order_id must have an order id, a UUID");
+    expect(read("shop_orders", { ...shipped, order: ORDER }, { ...one, orderField: "order" })).toMatchObject({
+      channel: `order_${ORDER}`,
+      data: { carrier: "UPS" },
+    });
+  });
+
+  test("with other fields is one: `event` for `type`, `payload` for `data`, or none for `data`", () => {
+    const fields = { typeField: "event", dataField: "payload" };
+    expect(read(`order_${ORDER}`, { event: "order_shipped", payload: { carrier: "UPS" } }, fields)).toMatchObject(
+      shipped,
+    );
+    expect(
+      read(`order_${ORDER}`, { event: "order_shipped", carrier: "UPS" }, { ...fields, dataField: null }),
+    ).toMatchObject(shipped);
+  });
+
+  test.each([
+    ["products", Buffer.from("{broken"), "is not a JSON object"],
+    ["products", Buffer.from([0x7b, 0xff, 0x7d]), "contains bytes that are not UTF-8"],
+    ["products", Buffer.alloc(1024 * 1024 + 1, "x"), "is larger than 1048576 bytes"],
+    ["products", [1], "is not a JSON object"],
+    ["products", "text", "is not a JSON object"],
+    ["products", { data: {} }, "type must be text"],
+    ["products", { type: 1, data: {} }, "type must be text"],
+    ["products", { type: "price_updated" }, "data must be an object"],
+    ["products", { type: "price_updated", data: [] }, "data must be an object"],
+    ["products", Buffer.from('{"type":"a","data":{"n":12345678901234567890}}'), "data.n is an integer beyond 2^53"],
+    ["products", Buffer.from('{"type":"a","data":{"n":0.12345678901234567890}}'), "data.n has more digits"],
+    ["products", Buffer.from('{"type":"a","data":{"__proto__":1}}'), "data.__proto__ is not an allowed key"],
+    ["order_1", shipped, "the channel's name must have an order id"],
+  ])("on %s that is no event has a reason", (channel, message, reason) => {
+    expect(read(channel, message)).toContain(reason);
+  });
+});
+
+describe("tidings forward", () => {
+  test.each([
+    [["--orders", "order_?"], "--orders must be a channel"],
+    [["--orders", "a*b*"], "--orders must be a channel"],
+    [["--orders", "products"], "--orders must be a channel"],
+    [["--redis", "localhost"], "--redis must be a redis://"],
+    [["--metrics-port", "70000"], "whole number, 0 to 65535"],
+  ])("%j exits with 2 and says how to correct it", async (args, message) => {
+    const terminal = new TestTerminal({ env: { TIDINGS_KEY: KEY } });
+    expect(await terminal.run("forward", ...args)).toBe(2);
+    expect(terminal.notes).toContain(message);
+  });
+
+  test("warns of secrets that every user of the machine can see", async () => {
+    const terminal = new TestTerminal();
+    const running = terminal.run(
+      "forward",
+      "--key",
+      KEY,
+      "--redis",
+      "redis://:secret@127.0.0.1:9",
+      "--url",
+      "http://127.0.0.1:9",
+    );
+    await terminal.until("no connection to Redis");
+    terminal.interrupt();
+    expect(await running).toBe(0);
+    expect(terminal.notes).toContain("the secret in --key: set TIDINGS_KEY");
+    expect(terminal.notes).toContain("the secret in --redis: set REDIS_URL");
+    expect(`${terminal.notes}${terminal.output}`).not.toContain("secret@");
+    expect(terminal.output).toBe(
+      "stopped: 0 received, 0 published, 0 skipped, 0 failed, 0 dropped, 0 disconnects in total; 0 waiting",
+    );
+  });
+});
+
+test.skipIf(!hasPromtool("the metrics of tidings forward"))(
+  "the metrics of tidings forward satisfy promtool",
+  async () => {
+    const report = new ForwardReport(new TestTerminal(), false, "", () => 3);
+    report.count("received");
+    report.end();
+    expect(report.metrics).toContain("\ntidings_forward_received_total 1\n");
+    expect(await promtool(["check", "metrics"], report.metrics)).toEqual({ code: 0, said: "" });
+  },
+);
