@@ -20,7 +20,7 @@ export interface Credentials {
 }
 
 const STORAGE_KEY = "tidings-demo:credentials";
-const NONE: Credentials = { order: "", customer: "", admin: "", key: "", as: "customer" };
+export const NONE: Credentials = { order: "", customer: "", admin: "", key: "", as: "customer" };
 const NAMES = ["order", "customer", "admin", "key"] as const;
 
 const store = new Store<Credentials>(readStored());

@@ -1,14 +1,13 @@
 import { useId } from "react";
 import { hashOf } from "../router.ts";
-import { decodeToken, saveCredentials, useCredentials } from "../state/credentials.ts";
+import { decodeToken, NONE, saveCredentials, useCredentials } from "../state/credentials.ts";
 
 /** A form for the visitor's credentials. */
 export function AccessView() {
   const credentials = useCredentials();
   const save = (form: HTMLFormElement) => {
     const given = new FormData(form);
-    const text = (name: string) => String(given.get(name) ?? "").trim();
-    saveCredentials({ order: text("order"), customer: text("customer"), admin: text("admin"), key: text("key") });
+    saveCredentials(Object.fromEntries(FIELDS.map(({ name }) => [name, String(given.get(name) ?? "").trim()])));
     location.hash = hashOf("shop");
   };
   return (
@@ -25,42 +24,14 @@ export function AccessView() {
           save(event.currentTarget);
         }}
       >
-        <Field
-          name="order"
-          label="Order id"
-          value={credentials.order}
-          note="The UUID of the order to follow."
-          command="npx tidings order new --user alice"
-        />
-        <Field
-          name="customer"
-          label="Customer token"
-          value={credentials.customer}
-          note={tokenNote(credentials.customer) ?? "Listens to alice's own orders and to products."}
-          command="npx tidings token --subject alice"
-          isSecret
-        />
-        <Field
-          name="admin"
-          label="Admin token"
-          value={credentials.admin}
-          note={tokenNote(credentials.admin) ?? "Listens to every order. Optional if you have a customer token."}
-          command="npx tidings token --subject ops --role admin"
-          isSecret
-        />
-        <Field
-          name="key"
-          label="Publish key"
-          value={credentials.key}
-          note="One of the keys in PUBLISH_KEYS, without its name. Publishes events and reads the metrics."
-          command="openssl rand -hex 24"
-          isSecret
-        />
+        {FIELDS.map((field) => (
+          <Field key={field.name} {...field} value={credentials[field.name]} />
+        ))}
         <p className="row">
           <button type="submit" className="primary">
             Save and connect
           </button>
-          <button type="button" onClick={() => saveCredentials({ order: "", customer: "", admin: "", key: "" })}>
+          <button type="button" onClick={() => saveCredentials(NONE)}>
             Clear all
           </button>
         </p>
@@ -75,17 +46,44 @@ export function AccessView() {
 }
 
 interface FieldProps {
-  name: string;
+  name: "order" | "customer" | "admin" | "key";
   label: string;
   value: string;
   note: string;
   /** Shell command that creates a value. */
   command: string;
-  isSecret?: boolean;
 }
 
-function Field({ name, label, value, note, command, isSecret = false }: FieldProps) {
+const FIELDS: readonly Omit<FieldProps, "value">[] = [
+  {
+    name: "order",
+    label: "Order id",
+    note: "The UUID of the order to follow.",
+    command: "npx tidings order new --user alice",
+  },
+  {
+    name: "customer",
+    label: "Customer token",
+    note: "Listens to alice's own orders and to products.",
+    command: "npx tidings token --subject alice",
+  },
+  {
+    name: "admin",
+    label: "Admin token",
+    note: "Listens to every order. Optional if you have a customer token.",
+    command: "npx tidings token --subject ops --role admin",
+  },
+  {
+    name: "key",
+    label: "Publish key",
+    note: "One of the keys in PUBLISH_KEYS, without its name. Publishes events and reads the metrics.",
+    command: "openssl rand -hex 24",
+  },
+];
+
+function Field({ name, label, value, note, command }: FieldProps) {
   const id = useId();
+  const isToken = name === "customer" || name === "admin";
   return (
     <div className="field">
       <label htmlFor={id}>{label}</label>
@@ -94,14 +92,14 @@ function Field({ name, label, value, note, command, isSecret = false }: FieldPro
         key={value}
         id={id}
         name={name}
-        type={isSecret ? "password" : "text"}
+        type={name === "order" ? "text" : "password"}
         defaultValue={value}
         autoComplete="off"
         spellCheck={false}
         aria-describedby={`${id}-note`}
       />
       <p id={`${id}-note`} className="hint">
-        {note} Create one with <code>{command}</code>.
+        {(isToken && tokenNote(value)) || note} Create one with <code>{command}</code>.
       </p>
     </div>
   );
