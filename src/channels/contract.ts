@@ -22,6 +22,13 @@ export type Requester = Pick<Identity, "subject" | "isAdmin" | "orderId" | "tick
 /** Why a requester may neither listen to an order nor read it. */
 export type OrderRefusal = "order_not_found" | "access_denied";
 
+/** The refusal of a requester. */
+export interface ReadRefusal {
+  reason: OrderRefusal;
+  /** False for an order without an owner, which the shop's backend may know. */
+  isOwnerKnown: boolean;
+}
+
 /** An order's state, and the position in its channel that the state corresponds to. */
 export interface OrderResource extends Position {
   order_id: string;
@@ -76,7 +83,7 @@ export interface OrderChannelRpc extends ChannelRpc {
    */
   adopt(registration: OrderRegistration, requester: Requester): Promise<OrderRefusal | null>;
   /** Returns the order's state and position, or why the requester may not read them. */
-  snapshot(requester: Requester): Promise<OrderResource | OrderRefusal>;
+  snapshot(requester: Requester): Promise<OrderResource | ReadRefusal>;
   /** Returns the generation for new tickets, creating it if there is none; null when the order is unknown. */
   ensureTicketGeneration(): Promise<string | null>;
   /**

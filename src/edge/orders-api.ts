@@ -1,16 +1,17 @@
 import type { Context } from "hono";
 import * as z from "zod";
-import type { Identity } from "../channels/contract.ts";
+import type { OrderRefusal, Requester } from "../channels/contract.ts";
 import { orderStub } from "../channels/directory.ts";
+import { configOf } from "../config/config.ts";
 import { orderRegistration } from "../protocol/publish.ts";
-import type { SocketRefusal } from "../protocol/refusals.ts";
 import { logFault } from "../telemetry/log.ts";
+import { findToken } from "./auth/credentials.ts";
 import { type HonoEnv, requestIdOf } from "./context.ts";
 import { Refusal } from "./errors.ts";
 
 const TIMEOUT_MS = 5000;
 
-const REFUSALS_BY_STATUS: Partial<Record<number, SocketRefusal>> = {
+const REFUSALS_BY_STATUS: Partial<Record<number, OrderRefusal>> = {
   401: "access_denied",
   403: "access_denied",
   404: "order_not_found",
@@ -20,20 +21,25 @@ const REFUSALS_BY_STATUS: Partial<Record<number, SocketRefusal>> = {
 const backendOrder = z.object(orderRegistration.shape);
 
 /**
- * Looks up an order without a known owner in the shop's backend: `GET {ORDERS_API_URL}/{order_id}` with the caller's
- * token, so that the backend authorizes the call as usual. On success, the order's object remembers the owner.
- * @returns Why the caller may not listen, or null.
+ * Reconsiders an order's refusal of a user when its owner is unknown: looks the order up in the shop's backend with
+ * `GET {ORDERS_API_URL}/{order_id}` and the user's own token, so that the backend authorizes the call as usual. On
+ * success, the order's object remembers the owner.
+ * @returns Why the user may not listen to or read the order, or null: it admits the user now.
  * @throws {Refusal} 503 when the backend fails or its answer is malformed.
  */
-export async function lookUpOrder(
+export async function reconsider<R extends string>(
   c: Context<HonoEnv>,
-  ordersApiUrl: string,
   orderId: string,
-  token: string,
-  identity: Identity,
-): Promise<SocketRefusal | null> {
+  requester: Requester,
+  { reason, isOwnerKnown }: { reason: R; isOwnerKnown: boolean },
+): Promise<R | OrderRefusal | null> {
+  const { ordersApiUrl } = configOf(c.env);
+  // The backend does not know tickets.
+  const isUser = requester !== "service" && requester.orderId === null;
+  if (isOwnerKnown || !isUser || ordersApiUrl === null) return reason;
+
   const response = await fetch(`${ordersApiUrl}/${orderId}`, {
-    headers: { Accept: "application/json", Authorization: `Bearer ${token}` },
+    headers: { Accept: "application/json", Authorization: `Bearer ${findToken(c.req) ?? ""}` },
     // A redirect could send the token to another host.
     redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MS),
@@ -46,7 +52,7 @@ export async function lookUpOrder(
   }
   const order = backendOrder.safeParse(await response.json().catch(() => null));
   if (!order.success) return fail(c, new Error("the response lacks user_id, status or payment_status"));
-  return orderStub(c.env, orderId).adopt(order.data, identity);
+  return orderStub(c.env, orderId).adopt(order.data, requester);
 }
 
 function fail(c: Context<HonoEnv>, error: unknown): never {

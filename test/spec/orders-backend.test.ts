@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import { silence } from "../support/leak-guard/console.ts";
 import { ORIGIN, orderObject, publish, registerOrder } from "../support/service.ts";
+import { PUBLISH_KEY } from "../support/test-env.ts";
 import { TestSocket } from "../support/test-socket.ts";
 import { adminToken, mintToken } from "../support/tokens.ts";
 
@@ -109,6 +110,39 @@ describe("an unregistered order", () => {
       expect(asked).toHaveLength(1);
     });
   }
+});
+
+describe("the snapshot of an unregistered order", () => {
+  const readThere = (id: string, credential: string) =>
+    app.fetch(new Request(`${ORIGIN}/api/v1/orders/${id}`, { headers: { Authorization: `Bearer ${credential}` } }), {
+      ...env,
+      ORDERS_API_URL: BACKEND,
+    });
+
+  test("is the backend's, and the owner is remembered", async () => {
+    const id = crypto.randomUUID();
+    const token = await mintToken();
+    expect(await (await readThere(id, token)).json()).toMatchObject({ user_id: "alice", status: "processing", seq: 0 });
+    expect(asked.map(({ headers }) => headers.get("Authorization"))).toEqual([`Bearer ${token}`]);
+    expect((await readThere(id, token)).status).toBe(200);
+    expect(asked).toHaveLength(1);
+  });
+
+  test.each([
+    [404, 404],
+    [401, 403],
+    [403, 403],
+  ])("[promise 7] is refused when the backend answers %i, with %i, and nothing is stored", async (status, expected) => {
+    backend = () => new Response(null, { status });
+    const id = crypto.randomUUID();
+    expect((await readThere(id, await mintToken())).status).toBe(expected);
+    expect(await isEmpty(id)).toBe(true);
+  });
+
+  test("is not asked for by a service, whose key the backend does not know", async () => {
+    expect((await readThere(crypto.randomUUID(), PUBLISH_KEY)).status).toBe(404);
+    expect(asked).toHaveLength(0);
+  });
 });
 
 test("an order with a known owner is never asked for, not even for a user who is refused", async () => {

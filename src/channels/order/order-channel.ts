@@ -2,7 +2,14 @@ import type { Env } from "../../config/env.ts";
 import { parseChannelName } from "../../protocol/names.ts";
 import type { OrderRegistration } from "../../protocol/publish.ts";
 import { Channel } from "../channel.ts";
-import type { OrderChannelRpc, OrderRefusal, OrderResource, RegisterOutcome, Requester } from "../contract.ts";
+import type {
+  OrderChannelRpc,
+  OrderRefusal,
+  OrderResource,
+  ReadRefusal,
+  RegisterOutcome,
+  Requester,
+} from "../contract.ts";
 import { deliver } from "../deliver.ts";
 import { erase } from "../maintenance.ts";
 import { Order } from "./order.ts";
@@ -58,10 +65,10 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     return null;
   }
 
-  async snapshot(requester: Requester): Promise<OrderResource | OrderRefusal> {
+  async snapshot(requester: Requester): Promise<OrderResource | ReadRefusal> {
     const { topic: order, log, name } = this.core;
-    const refusal = order.refusalFor(requester);
-    if (refusal) return refusal;
+    const reason = order.refusalFor(requester);
+    if (reason) return { reason, isOwnerKnown: order.isRefusalFinal() };
     const { user_id, status, payment_status, tracking_number, carrier } = order.state();
     // A guest may not learn who owns the order.
     const isGuest = requester !== "service" && requester.orderId !== null;

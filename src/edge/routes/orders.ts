@@ -6,6 +6,7 @@ import { requireRequester, requireService } from "../auth/require.ts";
 import { readValid } from "../body.ts";
 import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
+import { reconsider } from "../orders-api.ts";
 
 /**
  * `PUT /api/v1/orders/{order_id}`: registers an order (201) or corrects it (200). A late `version` changes nothing: the
@@ -24,9 +25,16 @@ export async function putOrder(c: Context<HonoEnv>): Promise<Response> {
 /** `GET /api/v1/orders/{order_id}`: the snapshot, for the owner, a guest with a ticket, an admin or a service. */
 export async function getOrder(c: Context<HonoEnv>): Promise<Response> {
   const requester = await requireRequester(c);
-  const snapshot = await orderStub(c.env, orderIdParam(c)).snapshot(requester);
-  if (typeof snapshot === "string") throw new Refusal(snapshot);
-  return c.json(snapshot);
+  const orderId = orderIdParam(c);
+  const order = orderStub(c.env, orderId);
+  let answer = await order.snapshot(requester);
+  if ("reason" in answer) {
+    const refusal = await reconsider(c, orderId, requester, answer);
+    if (refusal) throw new Refusal(refusal);
+    answer = await order.snapshot(requester);
+  }
+  if ("reason" in answer) throw new Refusal(answer.reason);
+  return c.json(answer);
 }
 
 /** `DELETE /api/v1/orders/{order_id}`: closes its listeners with 4004 and erases everything stored but a tombstone. */

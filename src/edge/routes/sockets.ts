@@ -10,26 +10,22 @@ import { isHandshakeAllowed } from "../auth/origins.ts";
 import { refusalOf, tokenRefusal } from "../auth/token-refusals.ts";
 import { verifyToken } from "../auth/verify.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
-import { lookUpOrder } from "../orders-api.ts";
+import { reconsider } from "../orders-api.ts";
 import { addressOf, isWithinLimit } from "../rate-limits.ts";
 import { answerConnect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 
 /** `GET /api/v1/ws/orders/{order_id}`: the order's owner, an admin or a guest with a ticket listens to one order. */
 export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
-  const config = configOf(c.env);
-  const identity = await identifyClient(c, config);
+  const identity = await identifyClient(c, configOf(c.env));
   if (identity instanceof Response) return identity;
   const orderId = parseOrderId(c.req.param("order_id") ?? "");
   if (orderId === null) return refuseSocket(c, "invalid_order_id");
 
   const request = connectRequestOf(c, identity, null);
   const answer = await requestSocket(orderStub(c.env, orderId), request);
-  if (!("reason" in answer) || answer.isOwnerKnown || config.ordersApiUrl === null) return answerConnect(c, answer);
-  // The shop's backend does not know tickets.
-  if (identity.orderId !== null) return answerConnect(c, answer);
-
-  const refusal = await lookUpOrder(c, config.ordersApiUrl, orderId, findToken(c.req) ?? "", identity);
+  if (!("reason" in answer)) return answerConnect(c, answer);
+  const refusal = await reconsider(c, orderId, identity, answer);
   return refusal ? refuseSocket(c, refusal) : answerConnect(c, await requestSocket(orderStub(c.env, orderId), request));
 }
 
