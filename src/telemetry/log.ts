@@ -35,8 +35,9 @@ export interface Publish {
 /** A request or socket was refused. */
 export interface Refused {
   request_id: string;
+  /** `message` for a token in an open socket. */
   method: string;
-  /** The route's pattern, without ids. */
+  /** The route's pattern, without ids, or the message's type. */
   route: string;
   reason: string;
   /** The HTTP status, or the WebSocket close code. */

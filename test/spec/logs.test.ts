@@ -175,6 +175,16 @@ describe("a refusal is one line", () => {
       ]);
     });
   }
+
+  test("with the claim that a token in an open socket lacks", async () => {
+    const ray = `ray-${crypto.randomUUID()}`;
+    const socket = await connectAs(ray, "products");
+    await socket.frame();
+    socket.send(JSON.stringify({ type: "authenticate", token: await mintToken({ claims: { sub: "" } }) }));
+    expect((await socket.closed()).code).toBe(4001);
+    const fields = { method: "message", route: "authenticate", reason: "token_invalid", code: 4001 };
+    expect(linesOf(ray)).toContainEqual(refusalLine(ray, { ...fields, reason_detail: "claim", claim: "sub" }));
+  });
 });
 
 test("a fault is one line with its place and error, besides the line of the refused request", async () => {

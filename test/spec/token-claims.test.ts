@@ -102,6 +102,8 @@ describe("USER_ID_CLAIM", () => {
   const owners: [string, string, Record<string, unknown>][] = [
     ["a name", "uid", { sub: undefined, uid: "bob" }],
     ["a dotted path", "app_metadata.customer.id", { app_metadata: { customer: { id: "bob" } } }],
+    ["a verified email", "email", { email: "bob", email_verified: true }],
+    ["an email that the login service says nothing about", "email", { email: "bob" }],
     ["a name with dots", "https://shop.example/id", { sub: "x", "https://shop.example/id": "bob" }],
   ];
   for (const [name, USER_ID_CLAIM, claims] of owners) {
@@ -121,6 +123,7 @@ describe("USER_ID_CLAIM", () => {
     ["is missing", {}],
     ["is empty", { uid: "" }],
     ["is null", { uid: null }],
+    ["is not verified", { uid: "bob", uid_verified: false }],
     ["is a fraction", { uid: 42.5 }],
     ["is an integer that JSON cannot carry exactly", { uid: 2 ** 53 }],
     ["is true", { uid: true }],

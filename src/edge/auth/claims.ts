@@ -1,4 +1,6 @@
+import { idText } from "../../protocol/ids.ts";
 import { isRecord } from "../../protocol/json.ts";
+import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 
 /** What a verified token says about its bearer. */
 
@@ -28,14 +30,15 @@ export function rolesAt(claims: Claims, path: string): string[] | null {
   return Array.isArray(value) ? value.filter((role) => typeof role === "string") : null;
 }
 
+const userId = idText(MAX_USER_ID_LENGTH);
+
 /**
- * Returns the user's id as text: a text as it is, an integer in decimal, because many shops number their users.
- * @returns null for anything else. A number that JSON cannot carry exactly may be another user's.
+ * Returns the user's id as text, or null without a valid one. An address that the login service has not verified is
+ * none: anyone can sign up with another user's (`email_verified`; OpenID Connect Core, section 5.1).
  */
 export function userIdAt(claims: Claims, path: string): string | null {
-  const value = claimAt(claims, path);
-  if (Number.isSafeInteger(value)) return String(value);
-  return typeof value === "string" && value !== "" ? value : null;
+  if (claims[`${path}_verified`] === false) return null;
+  return userId.safeParse(claimAt(claims, path)).data ?? null;
 }
 
 /**

@@ -2,7 +2,8 @@ import { WorkerEntrypoint } from "cloudflare:workers";
 import type { Identity } from "../../channels/contract.ts";
 import { configOf } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
-import type { SocketRefusal } from "../../protocol/refusals.ts";
+import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
+import { logRefusal } from "../../telemetry/log.ts";
 import { refusalOf, type TokenReason } from "./token-refusals.ts";
 import { verifyToken } from "./verify.ts";
 
@@ -15,8 +16,19 @@ export class TokenVerifier extends WorkerEntrypoint<Env> {
   ): Promise<{ ok: true; identity: Identity } | { ok: false; reason: TokenReason; refusal: SocketRefusal }> {
     const verified = await verifyToken(token, configOf(this.env), requestId);
     if (verified.ok) return verified;
-    const refusal = refusalOf(verified.reason);
+    const { reason, claim } = verified;
+    const publicReason = refusalOf(reason);
     // The keys cannot be fetched now, or the token is valid in a moment: let the client reconnect.
-    return { ok: false, reason: verified.reason, refusal: refusal === "unavailable" ? "going_away" : refusal };
+    const refusal = publicReason === "unavailable" ? "going_away" : publicReason;
+    logRefusal({
+      request_id: requestId,
+      method: "message",
+      route: "authenticate",
+      reason: refusal,
+      code: REFUSALS[refusal].close,
+      reason_detail: reason,
+      ...(claim !== undefined && { claim }),
+    });
+    return { ok: false, reason, refusal };
   }
 }

@@ -30,7 +30,7 @@ export const SECURITY_SCHEMES = {
     scheme: "bearer",
     bearerFormat: "JWT",
     description:
-      "A user's token: `sub` is the user id and `exp` the expiry; the `role` claim identifies admins. Or a guest's ticket for one order.",
+      "A user's token: `sub` is the user id, `exp` the expiry, and `role` identifies admins, unless `USER_ID_CLAIM` and `ROLE_CLAIM` name other claims. Or a guest's ticket for one order.",
   },
   token_in_subprotocol: {
     type: "apiKey",
