@@ -1,11 +1,26 @@
-import { PING, PONG } from "../../protocol/frames.ts";
+import * as z from "zod";
+import { type OrderEstablishedFrame, PING, PONG } from "../../protocol/frames.ts";
+import { parseJson } from "../../protocol/json.ts";
 import { type Closing, describeClosing } from "../shared/closing.ts";
 import { Condition } from "../shared/condition.ts";
 import { CheckFailure } from "./check.ts";
-import { type ReadFrame, readFrame } from "./read-frame.ts";
 
-type EstablishedData = Extract<ReadFrame, { kind: "established" }>["data"];
-type ReceivedEvent = Extract<ReadFrame, { kind: "event" }>;
+const ESTABLISHED: OrderEstablishedFrame["type"] = "connection_established";
+
+// Loose, so that fields of a newer service do not fail the smoke test. Without `tidings.v1`, a message is one frame.
+const looseEstablishedFrame = z.looseObject({
+  type: z.literal(ESTABLISHED),
+  data: z.looseObject({ channel: z.string(), epoch: z.string(), seq: z.int(), resumed: z.boolean().nullable() }),
+});
+const looseEventFrame = z.looseObject({
+  type: z.string(),
+  data: z.record(z.string(), z.unknown()),
+  id: z.string(),
+  seq: z.int(),
+  ts: z.string(),
+});
+type EstablishedData = z.infer<typeof looseEstablishedFrame>["data"];
+type ReceivedEvent = z.infer<typeof looseEventFrame>;
 
 /** A plain WebSocket that records everything it receives: the smoke test checks the wire itself, without the SDK. */
 export class SmokeListener {
@@ -60,12 +75,12 @@ export class SmokeListener {
   }
 
   #receive(text: string): void {
+    const frame = parseJson(text);
+    const established = looseEstablishedFrame.safeParse(frame);
+    const event = looseEventFrame.safeParse(frame);
     if (text === PONG) this.#pongs++;
-    else {
-      const frame = readFrame(text);
-      if (frame.kind === "established") this.#established ??= frame.data;
-      if (frame.kind === "event") this.events.push(frame);
-    }
+    else if (established.success) this.#established ??= established.data.data;
+    else if (event.success) this.events.push(event.data);
     this.#changed.notify();
   }
 
