@@ -20,6 +20,9 @@ const CHANNEL_MIGRATIONS: Migrations = [
 /** The columns of `log` that this version reads; a log without them is given up. */
 export const LOG_COLUMNS = ["seq", "id", "ts", "product", "request", "frame"];
 
+/** The tables of the history: its rows, and chunks of their ids where a history is long. */
+export const LOG_TABLES = ["log", "chunks"];
+
 /** Combines every channel's migrations with those of one kind, layout by layout. */
 export function combineMigrations(own: Migrations): Migrations {
   const layouts = Math.max(CHANNEL_MIGRATIONS.length, own.length);

@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
-import { combineMigrations, createdBy, LOG_COLUMNS, type Migrations } from "./layout.ts";
+import { combineMigrations, createdBy, LOG_COLUMNS, LOG_TABLES, type Migrations } from "./layout.ts";
 
 /** All that is left after an erasure, so that late events do not recreate what was erased. */
 const TOMBSTONE = "CREATE TABLE tombstone (deleted_at INTEGER NOT NULL)";
@@ -76,8 +76,10 @@ export class Storage {
   /** Empties the log. Recreating it writes far fewer rows than deleting its rows, each of which would be billed. */
   truncateLog(): void {
     if (!this.hasData()) return;
-    this.#exec("DROP TABLE IF EXISTS log");
-    for (const statement of this.#migrations.flat()) if (createdBy(statement)?.table === "log") this.#exec(statement);
+    for (const table of LOG_TABLES) this.#exec(`DROP TABLE IF EXISTS ${table}`);
+    for (const statement of this.#migrations.flat()) {
+      if (LOG_TABLES.includes(createdBy(statement)?.table ?? "")) this.#exec(statement);
+    }
   }
 
   /** Runs `body` in a transaction, which is rolled back when `body` throws. */

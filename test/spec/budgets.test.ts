@@ -100,6 +100,20 @@ describe(`a published event writes at most ${COUNTS.rowsPerEvent} rows, trimming
     }
   });
 
+  test("and one more for 256 events of products", async () => {
+    const events = Array.from({ length: 256 }, (_, i) => ({
+      channel: "products",
+      type: "product_updated",
+      data: { product_id: `chunk-${i}` },
+    }));
+    await serviceRequest("POST", "/api/v1/publish/batch", { events });
+    const cost = await costOf(
+      () => productsObject().usage(),
+      () => serviceRequest("POST", "/api/v1/publish/batch", { events }),
+    );
+    expect(cost.rowsWritten).toBe(256 * COUNTS.rowsPerEvent + 1);
+  });
+
   test("a duplicate and a stale event write nothing", async () => {
     const id = await registerOrder();
     const event = { type: "order_shipped", data: {}, id: "once", version: 5 };
@@ -195,6 +209,17 @@ describe("the products object receives", () => {
 
 test("there are as many registries as the bill assumes", () => {
   expect(registryStubs(env)).toHaveLength(COUNTS.registries);
+});
+
+test("the first product event after a wake reads the ids of its history in chunks", async () => {
+  const event = { channel: "products", type: "product_updated", data: { product_id: "p" } };
+  await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(1000).fill(event) });
+  await evictDurableObject(productsObject(), { webSockets: "close" });
+  await publish("products", { type: "product_updated", data: { product_id: "p" } });
+  const { rowsRead } = await productsObject().usage();
+  report("first event after a wake, 1,000 events of history", rowsRead, "rows read");
+  // The 20 extra rows: tables, documents, both ends of the history, its oldest row and the product.
+  expect(rowsRead).toBeLessThanOrEqual(1000 / 256 + 256 + 20);
 });
 
 test("a resume from a full history reads each event once", { timeout: 30_000 }, async () => {

@@ -1,12 +1,12 @@
-import * as z from "zod";
 import { encodeEventFrame, type Position } from "../../protocol/frames.ts";
 import type { Storage } from "../storage.ts";
 import { type Extent, giveUpLog, randomEpoch, readExtent, writeEpoch } from "./extent.ts";
+import { IdIndex } from "./id-index.ts";
 import type { LogEvent, LoggedFrame } from "./log-event.ts";
-import { insertRow, parseStored, rewriteRow } from "./log-row.ts";
+import { insertRow, rewriteRow } from "./log-row.ts";
 import { type ProductChains, readChains } from "./product-chains.ts";
 import { type Replay, readReplay } from "./replay.ts";
-import { sameJson } from "./same-json.ts";
+import { isSameEvent } from "./same-event.ts";
 
 export interface LogOptions {
   maxEvents: number;
@@ -14,9 +14,6 @@ export interface LogOptions {
   /** Part of every epoch's name; raising it starts new epochs everywhere, as after a backup was restored. */
   generation: number;
 }
-
-/** What a stored frame is compared by. */
-const storedEvent = z.object({ type: z.string(), data: z.looseObject({}) });
 
 /**
  * A channel's history: the last events in `seq` order without a hole, at most `maxEvents` of them. In a full log the
@@ -28,8 +25,8 @@ export class EventLog {
   readonly #options: LogOptions;
   readonly #chains: ProductChains | null;
   #extent: Extent | undefined;
-  /** `seq` by event id; read in one scan when the first event after a wake arrives. */
-  #ids: Map<string, number> | undefined;
+  /** Read when the first event after a wake arrives. */
+  #ids: IdIndex | undefined;
 
   /** @param chains null for a log whose listeners have no product filter. */
   constructor(storage: Storage, options: LogOptions, chains: ProductChains | null) {
@@ -45,7 +42,7 @@ export class EventLog {
 
   /** Returns the `seq` of the event with this id, if the log holds it. */
   find(id: string): number | undefined {
-    return this.#loadIds().get(id);
+    return this.#loadIds().find(id);
   }
 
   /**
@@ -109,13 +106,13 @@ export class EventLog {
     const reusable = this.#reusableRow(seq, now);
     if (reusable) {
       rewriteRow(this.#storage, extent.oldest, row);
-      ids.delete(reusable.id);
+      ids.remove(reusable.id, extent.oldest);
       extent.oldest++;
       extent.oldestTs = reusable.nextTs ?? ts;
     } else {
       insertRow(this.#storage, row);
     }
-    ids.set(id, seq);
+    ids.append(id, seq, extent.oldest);
     if (extent.oldest === seq) extent.oldestTs = ts;
     extent.head = seq;
     extent.headTs = ts;
@@ -125,16 +122,7 @@ export class EventLog {
 
   /** Returns whether event `seq` came from the same request as this one; the order of JSON keys does not matter. */
   isSameEvent(seq: number, event: LogEvent): boolean {
-    const row = this.#storage.read("SELECT product, request, frame FROM log WHERE seq = ?", seq)[0];
-    const stored = storedEvent.safeParse(parseStored(row?.frame)).data;
-    // A damaged row is no reason to apply its event again.
-    if (!stored) return true;
-    return (
-      stored.type === event.type &&
-      (row?.product ?? null) === event.productId &&
-      sameJson(withIdAsText(stored.data, event), withIdAsText(JSON.parse(event.data), event)) &&
-      sameJson(parseStored(row?.request), parseStored(event.request))
-    );
+    return isSameEvent(this.#storage.read("SELECT product, request, frame FROM log WHERE seq = ?", seq)[0], event);
   }
 
   /**
@@ -187,10 +175,8 @@ export class EventLog {
     return this.#extent;
   }
 
-  #loadIds(): Map<string, number> {
-    this.#ids ??= new Map(
-      this.#storage.read("SELECT id, seq FROM log").map(({ id, seq }) => [String(id), Number(seq)]),
-    );
+  #loadIds(): IdIndex {
+    this.#ids ??= new IdIndex(this.#storage, this.#chains !== null, this.#load());
     return this.#ids;
   }
 
@@ -255,7 +241,3 @@ export class EventLog {
     writeEpoch(this.#storage, extent);
   }
 }
-
-/** A product's id may be sent as a number once and as text the next time; the caller compares the ids themselves. */
-const withIdAsText = (data: object, { productId }: LogEvent) =>
-  productId === null ? data : { ...data, product_id: productId };

@@ -18,6 +18,8 @@ export const PRODUCT_MIGRATIONS: Migrations = [
     "ALTER TABLE versions ADD COLUMN gone_at INTEGER",
     // The product's event before, see `ProductChains`.
     "ALTER TABLE log ADD COLUMN prev INTEGER NOT NULL DEFAULT 0",
+    // See `IdIndex`.
+    "CREATE TABLE chunks (seq INTEGER PRIMARY KEY, ids BLOB NOT NULL)",
   ],
 ];
 

@@ -20,7 +20,7 @@ export interface Load {
 
 /** What events, connections and time amount to. Tests count the first group, and check the second where it says so. */
 export const COUNTS = {
-  /** Trimming, deduplication and the version included. */
+  /** Trimming, deduplication and the version included; one more per 256 events of products is left out. */
   rowsPerEvent: 2,
   rowsPerConnection: 0,
   /** To the channel's object. A batch is one call. */

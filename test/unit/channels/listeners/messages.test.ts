@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { packMessages } from "../../../../src/channels/listeners/messages.ts";
-import { sameJson } from "../../../../src/channels/log/same-json.ts";
+import { sameJson } from "../../../../src/channels/log/same-event.ts";
 
 test("frames packed into arrays are the same frames in the same order, in messages of bounded length", () => {
   fc.assert(
