@@ -104,6 +104,17 @@ describe.skipIf(!hasRedis("tidings forward through failures"))("tidings forward"
     }
   });
 
+  test("SIGTERM while the service is down ends it with 1 and the number of messages that are lost", async () => {
+    const order = await registerOrderAt(service.url);
+    const forward = await ForwardProcess.start(redis.url, service.url);
+    await service.kill();
+    await redis.cli("PUBLISH", `order_${order}`, '{"type":"order_shipped","data":{}}');
+    await forward.until("the service does not answer: ");
+    expect(await forward.stop()).toBe(1);
+    expect(forward.lines.at(-1)).toBe("1 messages are lost: the service took none of them within 8 s.");
+    await service.restart();
+  });
+
   test("a standby takes over when the active instance is killed", async () => {
     const order = await registerOrderAt(service.url);
     const first = await ForwardProcess.start(redis.url, service.url);

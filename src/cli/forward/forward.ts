@@ -39,7 +39,7 @@ export function addForward(program: Command, terminal: Terminal): void {
     .command("forward")
     .summary("forward the original's Redis pub/sub messages")
     .description(
-      "Subscribes to the Redis pub/sub channels of the original service and publishes what it receives over HTTP, until\n" +
+      "Subscribes to the Redis pub/sub channels of the original service and publishes what it receives over HTTP, until " +
         "Ctrl-C or SIGTERM. Prints a line a minute, and one for each message that is not an event.",
     )
     .option("--redis <url>", `the Redis with the channels (default: REDIS_URL, or ${DEFAULT_REDIS_URL})`)

@@ -6,7 +6,7 @@ import { type Mapping, readMessage } from "./message.ts";
 import type { ForwardReport } from "./report.ts";
 
 /** What may wait for the service, in bytes; further messages are dropped. */
-const MAX_WAITING_BYTES = 64 * 1024 * 1024;
+export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** What a waiting message takes besides its text. */
 const OVERHEAD_BYTES = 1024;
 
@@ -41,7 +41,7 @@ export class Forwarder {
     const read = readMessage(this.#mapping, channel, message);
     const bytes = message.length + OVERHEAD_BYTES;
     if (!read.ok) this.#report.unpublished("skipped", channel, read.reason);
-    else if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) this.#report.count("dropped");
+    else if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) this.#report.dropped();
     else this.#queueEvent(channel, read.event, bytes);
   }
 

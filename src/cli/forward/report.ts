@@ -54,7 +54,15 @@ export class ForwardReport {
     this.count(name);
     if (++this.#lines > MAX_LINES_PER_MINUTE) return;
     // A channel's name may contain anything.
-    this.#terminal.note(`${name} a message on ${JSON.stringify(short(channel))}: ${short(reason)}`);
+    const what = name === "failed" ? "failed to publish" : name;
+    this.#terminal.note(`${what} a message on ${JSON.stringify(short(channel))}: ${short(reason)}`);
+  }
+
+  /** Counts a message for which there is no room, and says so once a minute. */
+  dropped(): void {
+    this.count("dropped");
+    if (this.#lastMinute.dropped === 1)
+      this.#terminal.note("too many messages wait for the service: new ones are dropped");
   }
 
   forwarding(): void {

@@ -1,6 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { Forwarder, MAX_WAITING_BYTES } from "../../../src/cli/forward/forwarder.ts";
 import { type Mapping, readMessage } from "../../../src/cli/forward/message.ts";
 import { ForwardReport } from "../../../src/cli/forward/report.ts";
+import { PublishError } from "../../../src/sdk/publisher/publish-error.ts";
 import { hasPromtool, promtool } from "../../support/promtool.ts";
 import { KEY, TestTerminal } from "./test-terminal.ts";
 
@@ -116,13 +118,105 @@ describe("tidings forward", () => {
   });
 });
 
-test.skipIf(!hasPromtool("the metrics of tidings forward"))(
-  "the metrics of tidings forward satisfy promtool",
-  async () => {
-    const report = new ForwardReport(new TestTerminal(), false, "", () => 3);
+describe("the report", () => {
+  let terminal: TestTerminal;
+  let report: ForwardReport;
+  const start = (isJson = false) => {
+    vi.useFakeTimers();
+    onTestFinished(() => {
+      report.end();
+      vi.useRealTimers();
+    });
+    terminal = new TestTerminal();
+    report = new ForwardReport(terminal, isJson, "order_* from here to there", () => 3);
+  };
+  const minutes = (count: number) => vi.advanceTimersByTime(count * 60_000);
+
+  test("is a line a minute with what happened in it, and the state", () => {
+    start();
+    report.forwarding();
+    for (const name of ["received", "received", "published"] as const) report.count(name);
+    minutes(1);
+    report.disconnected("the connection was lost");
+    minutes(1);
+    expect(terminal.outLines).toEqual([
+      "forwarding: 2 received, 1 published, 0 skipped, 0 failed, 0 dropped, 0 disconnects in the last minute; 3 waiting",
+      "disconnected: 0 received, 0 published, 0 skipped, 0 failed, 0 dropped, 1 disconnects in the last minute; 3 waiting",
+    ]);
+  });
+
+  test("is JSON with --json", () => {
+    start(true);
+    minutes(1);
+    expect(JSON.parse(terminal.output)).toEqual({
+      ...{ state: "disconnected", received: 0, published: 0, skipped: 0, failed: 0, dropped: 0 },
+      ...{ disconnects: 0, waiting: 3 },
+    });
+  });
+
+  test("explains at most 100 messages a minute, each in a short line", () => {
+    start();
+    for (let n = 0; n < 150; n++) report.unpublished("skipped", `order_\n${"x".repeat(1000)}`, "y".repeat(1000));
+    expect(terminal.noteLines).toHaveLength(100);
+    expect(terminal.noteLines[0]?.length).toBeLessThan(700);
+    expect(terminal.noteLines[0]).not.toContain("\n");
+    minutes(1);
+    expect(terminal.noteLines.at(-1)).toBe("50 more lines about single messages were left out");
+  });
+
+  test("says once a minute that messages are dropped", () => {
+    start();
+    for (let n = 0; n < 3; n++) report.dropped();
+    minutes(1);
+    report.dropped();
+    expect(terminal.noteLines).toEqual(Array(2).fill("too many messages wait for the service: new ones are dropped"));
+  });
+
+  test.skipIf(!hasPromtool("the metrics of tidings forward"))("is also metrics, which satisfy promtool", async () => {
+    start();
     report.count("received");
-    report.end();
     expect(report.metrics).toContain("\ntidings_forward_received_total 1\n");
     expect(await promtool(["check", "metrics"], report.metrics)).toEqual({ code: 0, said: "" });
-  },
-);
+  });
+});
+
+test("what waits for the service is bounded: further messages are dropped and counted, and later ones are taken again", async () => {
+  const terminal = new TestTerminal();
+  const report = new ForwardReport(terminal, false, "", () => 0);
+  onTestFinished(() => report.end());
+  const waiting: (() => void)[] = [];
+  const answer = { id: "", channel: "products", seq: 1, status: "applied", receivers: 0 } as const;
+  const queue = {
+    add: () => new Promise<typeof answer>((resolve) => waiting.push(() => resolve(answer))),
+    sendNow: () => {},
+  };
+  const forwarder = new Forwarder(ORIGINAL, queue, report, () => {});
+  const message = Buffer.from(JSON.stringify({ type: "price_updated", data: { text: "x".repeat(1_000_000) } }));
+  const room = Math.floor(MAX_WAITING_BYTES / (message.length + 1024));
+  for (let n = 0; n < room + 5; n++) forwarder.receive("products", message);
+  expect(forwarder.waiting).toBe(room);
+  expect(report.metrics).toContain("\ntidings_forward_dropped_total 5\n");
+  for (const settle of waiting.splice(0)) settle();
+  await forwarder.drain(1000);
+  expect(forwarder.waiting).toBe(0);
+  forwarder.receive("products", message);
+  expect(forwarder.waiting).toBe(1);
+});
+
+test.each([
+  [401, true],
+  [403, true],
+  [413, false],
+])("a publish call refused with %i is counted and explained, and ends the command: %s", async (status, ends) => {
+  const terminal = new TestTerminal();
+  const report = new ForwardReport(terminal, false, "", () => 0);
+  onTestFinished(() => report.end());
+  const queue = { add: () => Promise.reject(new PublishError("Refused.", { status })), sendNow: () => {} };
+  const fail = vi.fn();
+  const forwarder = new Forwarder(ORIGINAL, queue, report, fail);
+  forwarder.receive("products", Buffer.from('{"type":"price_updated","data":{}}'));
+  await forwarder.drain(1000);
+  expect(terminal.noteLines).toEqual(['failed to publish a message on "products": Refused.']);
+  expect(report.metrics).toContain("\ntidings_forward_failed_total 1\n");
+  expect(fail).toHaveBeenCalledTimes(ends ? 1 : 0);
+});
