@@ -142,7 +142,9 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     );
     await demo.show("order");
     const seqs = demo.page.locator(".timeline .seq");
-    await eventually(async () => expect(await seqs.allTextContents()).toEqual(["5", "4", "3", "2", "1"]));
+    const orderEvents = Object.values(EVENTS).filter(({ channel }) => channel === "order");
+    const newestFirst = orderEvents.map((_, i) => String(orderEvents.length - i));
+    await eventually(async () => expect(await seqs.allTextContents()).toEqual(newestFirst));
   });
 
   test("an admin can listen, too, and resets the order", async () => {
