@@ -34,7 +34,7 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
   // What was never sent cannot have been read.
   if (message.type === "ack" && message.seq > log.position().seq) return listeners.close(socket, "protocol_error");
   // The answer to the service's own request does not count against the rate limit.
-  if (message.type === "ack" && listeners.acknowledged(socket, message.seq)) return;
+  if (message.type === "ack" && listeners.acknowledged(socket, message.seq, message.nonce)) return;
   if (!isWithinRate(core, socket, listener, now) || message.type === "ack") return;
   if (message.type === "authenticate") return authenticate(core, socket, message.token, now);
   if (!topic.chains) return listeners.close(socket, "protocol_error");

@@ -3,9 +3,8 @@ import type { ConnectionLimit } from "./channel-telemetry.ts";
 import type { Core } from "./core.ts";
 import { firstFrame } from "./first-frame.ts";
 import { type ConnectRequest, refuseConnect } from "./handshake.ts";
-import { newListener } from "./listeners/listener.ts";
-import type { EventLog } from "./log/event-log.ts";
-import type { LoggedFrame } from "./log/log-event.ts";
+import { FrameBatch } from "./listeners/frame-batch.ts";
+import { type Listener, newListener } from "./listeners/listener.ts";
 import { watchToken } from "./maintenance.ts";
 
 /**
@@ -24,21 +23,25 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
   }
   // So that the epoch it is given survives a wake: the first listener to products comes before any event.
   log.storeEpoch(now);
-  const missed = resume && resume !== "invalid" ? missedSince(log, resume, request.products, now) : null;
-  if (resume) telemetry.resumed(missed?.length ?? null);
   const listener = newListener(request, now);
+  const missed = resume && resume !== "invalid" ? missedSince(core, listener, resume, now) : null;
+  if (resume) telemetry.resumed(missed?.frames.length ?? null);
   const first = firstFrame(core, resume && missed !== null, now);
-  const { socket, response } = listeners.accept(listener, first, missed ?? []);
+  const { socket, response } = listeners.accept(listener, first, missed ?? new FrameBatch([]), now);
   watchToken(core, socket, listener, now);
   return response;
 }
 
-/** Returns the events after a position, or null; those of some products, if there is a filter. When one of them is damaged, its loss shows to all: a new epoch begins. */
-function missedSince(log: EventLog, position: Position, products: string[] | null, now: number): LoggedFrame[] | null {
-  const replay = log.readSince(position, products, now);
-  if (replay !== "damaged") return replay;
-  log.startEpoch(now);
-  return null;
+/**
+ * Returns the events after a position that pass the listener's filter, or null. When one of them is damaged, its loss
+ * shows to all: a new epoch begins.
+ */
+function missedSince({ log, listeners }: Core, listener: Listener, position: Position, now: number): FrameBatch | null {
+  const replay = log.readSince(position, listener.products, now);
+  if (replay === "damaged") log.startEpoch(now);
+  if (replay === "damaged" || replay === null) return null;
+  const missed = new FrameBatch(replay);
+  return listeners.mayReplay(listener, missed, now) ? missed : null;
 }
 
 /** Returns the limit that one more listener would exceed, or null. */

@@ -1,5 +1,6 @@
 import type { AcceptedEvent, PublishOutcome, PublishResult, Source } from "../protocol/publish.ts";
 import type { Core } from "./core.ts";
+import { FrameBatch } from "./listeners/frame-batch.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
@@ -54,7 +55,7 @@ function append({ log, topic }: Core, event: AcceptedEvent, frames: LoggedFrame[
 /** Sends frames and notes the receivers of each. Returns how many events were sent, summed over all listeners. */
 function send(core: Core, frames: LoggedFrame[], outcomes: PublishOutcome[], now: number): number {
   if (frames.length === 0) return 0;
-  const receivers = core.listeners.broadcast(frames, now);
+  const receivers = core.listeners.broadcast(new FrameBatch(frames), now);
   const bySeq = new Map<number | null, number>(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
   const applied = outcomes.filter((outcome): outcome is PublishResult => outcome.status === "applied");
   for (const outcome of applied) outcome.receivers = bySeq.get(outcome.seq) ?? 0;

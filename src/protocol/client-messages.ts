@@ -7,6 +7,8 @@ import { utf8Length } from "./utf8.ts";
 
 /** The messages of clients, and how the service parses them. */
 
+const MAX_NONCE_LENGTH = 36;
+
 const productIds = z.array(idText(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
 
 /** Client → server: every message except the text `ping`. */
@@ -14,7 +16,7 @@ export const clientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("subscribe"), product_ids: productIds }),
   z.object({ type: z.literal("unsubscribe"), product_ids: productIds }),
   z.object({ type: z.literal("authenticate"), token: z.string() }),
-  z.object({ type: z.literal("ack"), seq: z.int().min(0) }),
+  z.object({ type: z.literal("ack"), seq: z.int().min(0), nonce: z.string().max(MAX_NONCE_LENGTH).optional() }),
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
 

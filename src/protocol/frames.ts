@@ -98,9 +98,16 @@ export function encodeClosingFrame(code: CloseCode, reason: string, random = Mat
   return JSON.stringify({ type: "closing", data } satisfies ClosingFrame);
 }
 
-/** Server → `tidings.v1` client: acknowledge the last `seq` received, with `ack`. */
+/** Server → `tidings.v1` client: everything up to `seq` was sent; acknowledge it with `ack`, which repeats these fields. */
 export interface AckRequestFrame {
   type: "ack_request";
+  seq: number;
+  /** Only a client that has read this frame knows it. */
+  nonce: string;
+}
+
+export function encodeAckRequest(request: Omit<AckRequestFrame, "type">): string {
+  return JSON.stringify({ type: "ack_request", ...request } satisfies AckRequestFrame);
 }
 
 /** An event as a frame carries it. */

@@ -35,19 +35,19 @@ async function read(
   socket: TestSocket,
   count: number,
   acknowledges: boolean,
-): Promise<{ seqs: number[]; asked: number }> {
+): Promise<{ seqs: number[]; requests: Frame[] }> {
   const seqs: number[] = [];
-  let asked = 0;
+  const requests: Frame[] = [];
   const take = (text: string) => {
     for (const frame of [JSON.parse(text)].flat() as Frame[]) {
-      if (frame.type === "ack_request") asked++;
+      if (frame.type === "ack_request") requests.push(frame);
       else seqs.push(frame.seq);
-      if (frame.type === "ack_request" && acknowledges) socket.send(JSON.stringify({ type: "ack", seq: seqs.at(-1) }));
+      if (frame.type === "ack_request" && acknowledges) socket.send(JSON.stringify({ ...frame, type: "ack" }));
     }
   };
   while (seqs.length < count) take(await socket.text());
   for (const text of await socket.settle()) take(text);
-  return { seqs, asked };
+  return { seqs, requests };
 }
 
 describe("a tidings.v1 client", () => {
@@ -59,7 +59,7 @@ describe("a tidings.v1 client", () => {
     let sent = 0;
     while (asked <= CLIENT_MESSAGES_BURST) {
       const events = await publishMuch(id, ACK_REQUEST_AFTER_CHARACTERS);
-      asked += (await read(socket, events, true)).asked;
+      asked += (await read(socket, events, true)).requests.length;
       sent += events * NOTE_CHARACTERS;
     }
     expect(sent).toBeGreaterThan(MAX_UNACKNOWLEDGED_CHARACTERS);
@@ -83,19 +83,33 @@ describe("a tidings.v1 client", () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     await socket.frame();
-    const { asked } = await read(socket, await publishMuch(id, 2 * ACK_REQUEST_AFTER_CHARACTERS), false);
-    expect(asked).toBe(1);
+    const { requests } = await read(socket, await publishMuch(id, 2 * ACK_REQUEST_AFTER_CHARACTERS), false);
+    expect(requests).toHaveLength(1);
     for (let i = 0; i <= CLIENT_MESSAGES_BURST; i++) socket.send('{"type":"ack","seq":0}');
     expect((await socket.closed()).code).toBe(4129);
+  });
+
+  test("[promise 5] that acknowledges with a guessed nonce is closed with 4108 like one that does not", async () => {
+    const id = await registerOrder();
+    const socket = await listenV1(id);
+    await socket.frame();
+    let seq = 0;
+    while (seq * NOTE_CHARACTERS <= MAX_UNACKNOWLEDGED_CHARACTERS) {
+      seq += await publishMuch(id, NOTE_CHARACTERS);
+      if (seq % (2 * EVENTS_A_BATCH) === 0) {
+        socket.send(JSON.stringify({ type: "ack", seq, nonce: crypto.randomUUID() }));
+      }
+    }
+    expect(await socket.closed()).toEqual({ code: 4108, reason: "Too slow" });
   });
 
   test("may acknowledge after the object has hibernated", async () => {
     const id = await registerOrder();
     const socket = await listenV1(id);
     await socket.frame();
-    const { seqs } = await read(socket, await publishMuch(id, ACK_REQUEST_AFTER_CHARACTERS), false);
+    const { requests } = await read(socket, await publishMuch(id, ACK_REQUEST_AFTER_CHARACTERS), false);
     await evictDurableObject(orderObject(id));
-    socket.send(JSON.stringify({ type: "ack", seq: seqs.at(-1) }));
+    socket.send(JSON.stringify({ ...requests[0], type: "ack" }));
     expect(await socket.settle()).toEqual([]);
     socket.close();
   });
@@ -104,11 +118,11 @@ describe("a tidings.v1 client", () => {
 test("a plain client is never asked to acknowledge, because it could not", async () => {
   const id = await registerOrder();
   const socket = await listen(`orders/${id}`, { token });
-  const { asked } = await read(
+  const { requests } = await read(
     socket,
     await publishMuch(id, MAX_UNACKNOWLEDGED_CHARACTERS + ACK_REQUEST_AFTER_CHARACTERS),
     false,
   );
-  expect(asked).toBe(0);
+  expect(requests).toEqual([]);
   socket.close();
 });

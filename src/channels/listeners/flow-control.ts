@@ -7,24 +7,33 @@ import { ACK_REQUEST_AFTER_CHARACTERS, MAX_UNACKNOWLEDGED_CHARACTERS } from "../
  */
 export class FlowControl {
   #unacknowledged = 0;
-  #request: { seq: number; characters: number } | null = null;
+  #request: { seq: number; nonce: string; characters: number } | null = null;
+  #provesToRead = true;
+
+  /** Whether its acknowledgements have carried the nonces of the requests. Others may be guesses. */
+  get provesToRead(): boolean {
+    return this.#provesToRead;
+  }
 
   /**
    * Records that events were sent.
    * @param seq The last event's.
-   * @returns What to do: request an acknowledgement, or close the socket.
+   * @returns What to do: send this request for an acknowledgement, or close the socket.
    */
-  sent(characters: number, seq: number): "request" | "too_slow" | null {
+  sent(characters: number, seq: number): { seq: number; nonce: string } | "too_slow" | null {
     this.#unacknowledged += characters;
     if (this.#unacknowledged > MAX_UNACKNOWLEDGED_CHARACTERS) return "too_slow";
     if (this.#request || this.#unacknowledged < ACK_REQUEST_AFTER_CHARACTERS) return null;
-    this.#request = { seq, characters: this.#unacknowledged };
-    return "request";
+    const nonce = crypto.randomUUID();
+    this.#request = { seq, nonce, characters: this.#unacknowledged };
+    return { seq, nonce };
   }
 
   /** Records that the client has read up to `seq`. Returns whether that answers a request. */
-  acknowledged(seq: number): boolean {
+  acknowledged(seq: number, nonce: string | undefined): boolean {
     if (!this.#request || seq < this.#request.seq) return false;
+    if (nonce !== undefined && nonce !== this.#request.nonce) return false;
+    if (nonce === undefined) this.#provesToRead = false;
     this.#unacknowledged -= this.#request.characters;
     this.#request = null;
     return true;

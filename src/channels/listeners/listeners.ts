@@ -1,19 +1,14 @@
 import type { CloseCode } from "../../protocol/close-rules.ts";
-import { type AckRequestFrame, encodeClosingFrame, PING, PONG } from "../../protocol/frames.ts";
+import { encodeAckRequest, encodeClosingFrame, PING, PONG } from "../../protocol/frames.ts";
 import { PING_OVERDUE_MS } from "../../protocol/limits.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
-import { utf8Length } from "../../protocol/utf8.ts";
-import type { LoggedFrame } from "../log/log-event.ts";
 import { silentSince } from "./due-actions.ts";
 import { FlowControl } from "./flow-control.ts";
+import type { FrameBatch } from "./frame-batch.ts";
 import { type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
-import { messagesFor } from "./messages.ts";
 import { PlainBudget } from "./plain-budget.ts";
-import { passes } from "./product-filter.ts";
 import { tryClose, trySend } from "./socket.ts";
 import { UserSockets } from "./user-sockets.ts";
-
-const ACK_REQUEST = JSON.stringify({ type: "ack_request" } satisfies AckRequestFrame);
 
 /** Observes listeners as they connect and disconnect. */
 export interface ListenersObserver {
@@ -86,15 +81,27 @@ export class Listeners {
     }
   }
 
+  /** Returns whether a client may be sent what it missed: a plain one cannot acknowledge, so its replay is limited. */
+  mayReplay({ speaksV1, products }: Listener, missed: FrameBatch, now: number): boolean {
+    return speaksV1 || this.#plainBudget.hasRoomFor(missed.bytes(missed.pick(products)), now);
+  }
+
   /** Accepts a client: sends the first frame and what it missed, then counts it among the listeners. */
-  accept(listener: Listener, first: string, missed: LoggedFrame[]): { socket: WebSocket; response: Response } {
+  accept(
+    listener: Listener,
+    first: string,
+    missed: FrameBatch,
+    now: number,
+  ): { socket: WebSocket; response: Response } {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
     // First, because it may fail, and then no socket is left behind.
     writeAttachment(server, listener);
     this.#ctx.acceptWebSocket(server);
     this.#add(server, listener);
     server.send(first);
-    this.#sendTo(server, listener, missed, new Map());
+    const picked = missed.pick(listener.products);
+    if (!listener.speaksV1 && picked.length > 0) this.#plainBudget.take(server, missed.bytes(picked), now);
+    trySend(server, missed.messages(picked, listener.speaksV1));
     this.#observer.opened();
     return { socket: server, response: new Response(null, { status: 101, webSocket: client }) };
   }
@@ -103,34 +110,23 @@ export class Listeners {
    * Sends frames to every listener whose filter they pass. Listeners whose token has expired are closed instead.
    * @returns How many listeners each frame was sent to.
    */
-  broadcast(frames: LoggedFrame[], now: number): number[] {
-    const receivers = new Array<number>(frames.length).fill(0);
-    const packed = new Map<string, string[]>();
-    const lengths = frames.map(({ text }) => text.length);
-    // Counted when the first plain listener needs it: it reads every character.
-    let bytes: number[] | null = null;
+  broadcast(batch: FrameBatch, now: number): number[] {
+    const receivers = new Array<number>(batch.frames.length).fill(0);
     for (const [socket, listener] of this.#open) {
       if (now >= listener.expiresAt) {
         this.close(socket, "token_expired");
         continue;
       }
-      const sent = this.#sendTo(socket, listener, frames, packed);
-      for (const index of sent) receivers[index] = (receivers[index] ?? 0) + 1;
-      if (sent.length === 0) continue;
-      if (listener.speaksV1) {
-        this.#controlFlow(socket, frames, sent, lengths);
-      } else {
-        bytes ??= frames.map(({ text }) => utf8Length(text));
-        this.#plainBudget.sent(socket, sumOf(bytes, sent), now);
-      }
+      const picked = batch.pick(listener.products);
+      const isSent = picked.length > 0 && this.#send(socket, listener, batch, picked, now);
+      if (isSent) for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
     }
-    for (const socket of this.#plainBudget.takeExcess()) this.close(socket, "too_slow");
     return receivers;
   }
 
   /** Records a client's acknowledgement. Returns whether it was requested. */
-  acknowledged(socket: WebSocket, seq: number): boolean {
-    return this.#flowControl.get(socket)?.acknowledged(seq) ?? false;
+  acknowledged(socket: WebSocket, seq: number, nonce: string | undefined): boolean {
+    return this.#flowControl.get(socket)?.acknowledged(seq, nonce) ?? false;
   }
 
   /** Sends one frame that is not an event. */
@@ -208,22 +204,24 @@ export class Listeners {
     this.#users.addOpen(listener.subject);
   }
 
-  /** Requests an acknowledgement when one is due, and closes a client that lags too far behind. */
-  #controlFlow(socket: WebSocket, frames: LoggedFrame[], sent: number[], lengths: number[]): void {
+  /** Sends picked frames, unless the client has too much unread or was sent too much. Returns whether they were sent. */
+  #send(socket: WebSocket, listener: Listener, batch: FrameBatch, picked: readonly number[], now: number): boolean {
+    const { speaksV1 } = listener;
+    const flowControl = speaksV1 ? this.#flowControlOf(socket) : null;
+    if (!flowControl?.provesToRead && !this.#plainBudget.take(socket, batch.bytes(picked), now)) {
+      this.close(socket, "too_slow");
+      return false;
+    }
+    if (!trySend(socket, batch.messages(picked, speaksV1))) return false;
+    const due = flowControl?.sent(batch.characters(picked), batch.lastSeq(picked));
+    if (due === "too_slow") this.close(socket, "too_slow");
+    else if (due) this.sendControl(socket, encodeAckRequest(due));
+    return true;
+  }
+
+  #flowControlOf(socket: WebSocket): FlowControl {
     const flowControl = this.#flowControl.get(socket) ?? new FlowControl();
     this.#flowControl.set(socket, flowControl);
-    const due = flowControl.sent(sumOf(lengths, sent), frames[sent.at(-1) ?? 0]?.seq ?? 0);
-    if (due === "request") this.sendControl(socket, ACK_REQUEST);
-    if (due === "too_slow") this.close(socket, "too_slow");
-  }
-
-  /** Returns the indexes of the frames that were sent. */
-  #sendTo(socket: WebSocket, listener: Listener, frames: LoggedFrame[], packed: Map<string, string[]>): number[] {
-    const picked: number[] = [];
-    for (const [index, frame] of frames.entries()) if (passes(listener.products, frame)) picked.push(index);
-    if (picked.length === 0) return [];
-    return trySend(socket, messagesFor(listener.speaksV1, frames, picked, packed)) ? picked : [];
+    return flowControl;
   }
 }
-
-const sumOf = (values: number[], indexes: number[]) => indexes.reduce((sum, index) => sum + (values[index] ?? 0), 0);

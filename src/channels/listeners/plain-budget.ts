@@ -4,7 +4,8 @@ const MINUTE_MS = 60_000;
 
 /**
  * Bounds what is sent to plain clients. They cannot acknowledge, and the runtime does not reveal how much it still
- * buffers for a socket, so all that is known is how much each was sent within the minute.
+ * buffers for a socket, so all that is known is how much each was sent within the minute. What a socket was sent counts
+ * until the minute ends, also when it is closed: closing it frees nothing that its client does not read.
  */
 export class PlainBudget<Socket extends object> {
   readonly #maxPerSocket: number;
@@ -12,45 +13,40 @@ export class PlainBudget<Socket extends object> {
   #minute = 0;
   #bySocket = new Map<Socket, number>();
   #total = 0;
-  /** Sockets over their own limit, noted as they exceed it: a search in every broadcast would visit all sockets. */
-  readonly #excess = new Set<Socket>();
 
   constructor(maxPerSocket: number, maxInAll = MAX_PLAIN_BYTES_PER_OBJECT_MINUTE) {
     this.#maxPerSocket = maxPerSocket;
     this.#maxInAll = maxInAll;
   }
 
-  /** Records what a socket was sent. @param now Milliseconds since 1970. */
-  sent(socket: Socket, bytes: number, now: number): void {
-    const minute = Math.floor(now / MINUTE_MS);
-    if (minute !== this.#minute) {
-      this.#minute = minute;
-      this.#bySocket = new Map();
-      this.#total = 0;
-    }
+  /**
+   * Takes from the budget what a socket is about to be sent. Once half of it is spent, sockets that were sent more than
+   * an equal share give way, so that the large consumers do not use up what the others need.
+   * @param now Milliseconds since 1970.
+   * @returns false when it does not fit, and then nothing is taken.
+   */
+  take(socket: Socket, bytes: number, now: number): boolean {
+    this.#beginMinute(now);
     const sent = (this.#bySocket.get(socket) ?? 0) + bytes;
+    const total = this.#total + bytes;
+    const share = total > this.#maxInAll / 2 ? this.#maxInAll / this.#bySocket.size : this.#maxPerSocket;
+    if (total > this.#maxInAll || sent > Math.min(share, this.#maxPerSocket)) return false;
     this.#bySocket.set(socket, sent);
-    this.#total += bytes;
-    if (sent > this.#maxPerSocket) this.#excess.add(socket);
+    this.#total = total;
+    return true;
   }
 
-  /** Removes and returns the sockets to close: those over their own limit, then the largest until all fit together. */
-  takeExcess(): Socket[] {
-    const excess = [...this.#excess];
-    for (const socket of excess) this.#remove(socket);
-    this.#excess.clear();
-    if (this.#total <= this.#maxInAll) return excess;
-    const largestFirst = [...this.#bySocket].sort(([, a], [, b]) => b - a);
-    for (const [socket] of largestFirst) {
-      if (this.#total <= this.#maxInAll) break;
-      this.#remove(socket);
-      excess.push(socket);
-    }
-    return excess;
+  /** Returns whether a new socket may be sent so much. */
+  hasRoomFor(bytes: number, now: number): boolean {
+    this.#beginMinute(now);
+    return bytes <= this.#maxPerSocket && this.#total + bytes <= this.#maxInAll / 2;
   }
 
-  #remove(socket: Socket): void {
-    this.#total -= this.#bySocket.get(socket) ?? 0;
-    this.#bySocket.delete(socket);
+  #beginMinute(now: number): void {
+    const minute = Math.floor(now / MINUTE_MS);
+    if (minute === this.#minute) return;
+    this.#minute = minute;
+    this.#bySocket = new Map();
+    this.#total = 0;
   }
 }

@@ -18,7 +18,7 @@ const MESSAGES: Record<keyof typeof FRAME_EXAMPLES, string> & Record<"ping" | "p
   token_expiring: `The token expires in 30 to 90 seconds: send \`authenticate\` with a fresh one. Only with \`${SUBPROTOCOL}\`.`,
   ack_request: `Asks the client to acknowledge what it has received. Only with \`${SUBPROTOCOL}\`.`,
   closing: `The service closes this socket: the code and reason that follow, and when to reconnect. Browsers may report the close itself seconds later. Only with \`${SUBPROTOCOL}\`.`,
-  ack: "Answers `ack_request`: the last `seq` received. A client that never answers is closed with 4108 once too much is unacknowledged.",
+  ack: "Answers `ack_request` with its fields. A client that never answers is closed with 4108 once too much is unacknowledged. Without the `nonce`, which only a client that reads can know, it may be sent as much as a client without the subprotocol.",
   authenticate: "A fresh token of the same user: keeps the connection open beyond the first token's expiry.",
   subscribe: "Adds products to the filter. A client without a filter receives only these products from then on.",
   unsubscribe: "Removes products from the filter.",

@@ -98,8 +98,8 @@ export const FRAME_EXAMPLES = {
   token_expiring: { type: "token_expiring", data: { expires_at: EXAMPLE_TS } },
   subscribe: { type: "subscribe", product_ids: ["p-42"] },
   unsubscribe: { type: "unsubscribe", product_ids: ["p-42"] },
-  ack_request: { type: "ack_request" },
+  ack_request: { type: "ack_request", seq: 8, nonce: EXAMPLE_EVENT_ID },
   closing: { type: "closing", data: { code: 4200, reason: "Going away", retry_after_ms: 1320 } },
-  ack: { type: "ack", seq: 8 },
+  ack: { type: "ack", seq: 8, nonce: EXAMPLE_EVENT_ID },
   authenticate: { type: "authenticate", token: "<jwt>" },
 };

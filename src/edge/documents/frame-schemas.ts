@@ -53,7 +53,11 @@ const tokenExpiring = z.object({
   data: z.object({ expires_at: moment }),
 }) satisfies z.ZodType<TokenExpiringFrame>;
 
-const ackRequest = z.object({ type: z.literal("ack_request") }) satisfies z.ZodType<AckRequestFrame>;
+const ackRequest = z.object({
+  type: z.literal("ack_request"),
+  seq: z.int().min(0),
+  nonce: z.string(),
+}) satisfies z.ZodType<AckRequestFrame>;
 
 const closing = z.object({
   type: z.literal("closing"),

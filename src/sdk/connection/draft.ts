@@ -17,7 +17,7 @@ export function emit(draft: Draft, effect: Effect): void {
 }
 
 /** The same as in `protocol/client-messages.ts`, which pages do not load because it needs the validation library. */
-type ClientMessage = FilterMessage | { type: "authenticate"; token: string } | { type: "ack"; seq: number };
+type ClientMessage = FilterMessage | { type: "authenticate"; token: string } | { type: "ack" };
 
 export function sendMessage(draft: Draft, message: ClientMessage): void {
   emit(draft, { type: "send", text: JSON.stringify(message) });

@@ -23,7 +23,7 @@ export function receiveFrame(draft: Draft, frame: unknown): void {
   const { type, data } = frame;
   // The channel began a new epoch.
   if (isEstablished(frame)) takeSnapshot(draft, frame, false);
-  else if (type === "ack_request") sendMessage(draft, { type: "ack", seq: draft.position?.seq ?? 0 });
+  else if (type === "ack_request") sendMessage(draft, { ...frame, type: "ack" });
   else if (type === "token_expiring" && isObject(data)) {
     draft.tokenExpiresAt = Date.parse(String(data.expires_at)) || draft.tokenExpiresAt;
     scheduleRefresh(draft, draft.now);

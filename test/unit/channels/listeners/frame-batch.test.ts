@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { packMessages } from "../../../../src/channels/listeners/messages.ts";
+import { packMessages } from "../../../../src/channels/listeners/frame-batch.ts";
 import { sameJson } from "../../../../src/channels/log/same-event.ts";
 
 test("frames packed into arrays are the same frames in the same order, in messages of bounded length", () => {
