@@ -14,7 +14,7 @@ again before you believe a miss. "Load" is how busy the load generator was; near
 The peers are a bare Durable Object on the same runtime that only sends; the same object storing one row per event,
 because the service stores every event and waits for the disk; a Hono route that parses JSON and stores one row; and a
 Node server with the ws package behind Redis pub/sub, which stores and checks nothing. Storage is in TMPDIR: a file
-system in memory (Linux: TMPDIR=/dev/shm) excludes the disk from the figures.
+system in memory (Linux: TMPDIR=/dev/shm) excludes the disk from the figures. Log lines are written but not read.
 
   --quick       fewer and shorter rounds, for a rough idea
   --json        print the result as JSON on standard output

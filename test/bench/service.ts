@@ -25,7 +25,7 @@ function send(url: string, method: "POST" | "PUT", path: string, body: unknown):
 
 /** Measures order channels, because they check and store the most: the owner, the snapshot and the history. */
 export async function startOrdersTarget(): Promise<Target> {
-  const worker = await startTidings(WITHOUT_RATE_LIMITS);
+  const worker = await startTidings(WITHOUT_RATE_LIMITS, undefined, { isQuiet: true });
   return {
     url: worker.url,
     pids: [worker.pid],
@@ -56,7 +56,7 @@ async function openOrder(url: string, id: string, listeners: number): Promise<Be
 
 /** Measures the products channel: each listener wants a product of its own, and events are about another one. */
 export async function startProductsTarget(): Promise<Target> {
-  const worker = await startTidings(WITHOUT_RATE_LIMITS);
+  const worker = await startTidings(WITHOUT_RATE_LIMITS, undefined, { isQuiet: true });
   return {
     url: worker.url,
     pids: [worker.pid],
@@ -77,7 +77,7 @@ export async function startProductsTarget(): Promise<Target> {
 /** Publishes through the Redis stream. @returns Null, with a warning, when Redis is not installed. */
 export async function startStreamTarget(): Promise<Target | null> {
   if (!hasRedis("the Redis stream beside HTTP")) return null;
-  const { redis, service, stop } = await startRedisService({ vars: WITHOUT_RATE_LIMITS });
+  const { redis, service, stop } = await startRedisService({ vars: WITHOUT_RATE_LIMITS, isQuiet: true });
   const client = await createClient({ url: redis.url }).connect();
   return {
     url: service.url,

@@ -19,6 +19,7 @@ export interface RedisServiceOptions {
   redis?: RedisOptions;
   vars?: Record<string, string>;
   entry?: string;
+  isQuiet?: boolean;
   /** Starts a proxy between the service and the bridge: takes the bridge's URL and returns its own. */
   between?: (bridgeUrl: string) => Promise<string>;
 }
@@ -28,7 +29,7 @@ export async function startRedisService(options: RedisServiceOptions = {}): Prom
   const bridge = await startBridge({ redisUrl: redis.url, token: "test-redis-token" });
   const url = (await options.between?.(bridge.url)) ?? bridge.url;
   const vars = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: bridge.token, ...options.vars };
-  const service = await startTidings(vars, options.entry);
+  const service = await startTidings(vars, options.entry, options);
   const stop = async () => {
     await service.stop();
     await bridge.close();

@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -8,11 +7,11 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
-import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import * as z from "zod";
 import { GuardedOutput } from "./leak-guard/process-output.ts";
 import { endProcess, endWithThisProcess } from "./processes.ts";
 import { TEST_ENV } from "./test-env.ts";
+import { runtimeConfig, type WorkerdOptions, wranglerConfig } from "./workerd-config.ts";
 
 /**
  * A Worker on the bare runtime, without the proxy of `wrangler dev`, which costs time and hides the process. Its storage
@@ -24,25 +23,6 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
 const START_TIMEOUT_MS = 15_000;
 /** How much of the output an error shows. */
 const MAX_LOG_LENGTH = 64 * 1024;
-
-export interface WorkerdOptions {
-  /** The Worker's module, relative to the project root. */
-  entry: string;
-  /** Text bindings by name. */
-  bindings?: Record<string, string>;
-  /** Binding names by object class; all classes have SQLite storage. */
-  durableObjects?: Record<string, string>;
-}
-
-/** The part of `wrangler.toml` used here; the types of wrangler's reader are in a package that is not installed. */
-const wranglerConfig = z
-  .object({
-    compatibility_date: z.string(),
-    compatibility_flags: z.array(z.string()),
-    vars: z.record(z.string(), z.string()),
-    durable_objects: z.object({ bindings: z.array(z.object({ name: z.string(), class_name: z.string() })) }),
-  })
-  .parse(readWranglerConfig({ config: join(ROOT, "wrangler.toml") }, { hideWarnings: true }));
 
 /** The line of JSON that the runtime writes to its control descriptor when it listens. */
 const listenMessage = z.object({ event: z.literal("listen"), socket: z.literal("http"), port: z.int() });
@@ -74,9 +54,14 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
  * Runs the service as configured in `wrangler.toml`, with the settings of the tests and then `vars` on top.
  * @param entry A module with the exports of the service, for tests that modify it.
  */
-export function startTidings(vars: Record<string, string> = {}, entry = "src/index.ts"): Promise<Workerd> {
+export function startTidings(
+  vars: Record<string, string> = {},
+  entry = "src/index.ts",
+  options: Pick<WorkerdOptions, "isQuiet"> = {},
+): Promise<Workerd> {
   const { durable_objects: objects, vars: defaults } = wranglerConfig;
   return startWorkerd({
+    ...options,
     entry,
     bindings: { ...defaults, ...TEST_ENV, ...vars },
     durableObjects: Object.fromEntries(objects.bindings.map(({ name, class_name }) => [class_name, name])),
@@ -130,7 +115,7 @@ export class Workerd {
     const child = spawn(
       workerdBinary(),
       ["serve", "--control-fd=3", `--socket-addr=http=127.0.0.1:${this.#port}`, "config.capnp"],
-      { cwd: this.directory, stdio: ["ignore", "pipe", "pipe", "pipe"] },
+      { cwd: this.directory, stdio: ["ignore", this.#options.isQuiet ? "ignore" : "pipe", "pipe", "pipe"] },
     );
     this.#process = child;
     this.#outputs.push(new GuardedOutput(child));
@@ -180,37 +165,4 @@ export class Workerd {
 /** The runtime of the installed wrangler, so that there is only one version. */
 function workerdBinary(): string {
   return createRequire(import.meta.resolve("wrangler"))("workerd").default;
-}
-
-/** The configuration in Cap'n Proto's text format, where strings are escaped as in C. */
-function runtimeConfig({ bindings = {}, durableObjects = {} }: WorkerdOptions): string {
-  const text = (value: string) => JSON.stringify(value).replace(/\\u00([0-9a-f]{2})/g, "\\x$1");
-  const list = (items: string[]) => `[${items.join(", ")}]`;
-  const classes = Object.entries(durableObjects);
-  const allBindings = [
-    ...classes.map(([className, name]) => `(name=${text(name)}, durableObjectNamespace=${text(className)})`),
-    ...Object.entries(bindings).map(([name, value]) => `(name=${text(name)}, text=${text(value)})`),
-    // Every start is a new deployment to the service, because all sockets are gone.
-    `(name="CF_VERSION_METADATA", json=${text(JSON.stringify({ id: randomUUID() }))})`,
-  ];
-  const namespaces = classes.map(([name]) => `(className=${text(name)}, uniqueKey=${text(name)}, enableSql=true)`);
-  // The backends of tests run on this machine, which the default network does not let a Worker reach.
-  return `using Workerd = import "/workerd/workerd.capnp";
-const config :Workerd.Config = (
-  services = [
-    (name="main", worker = .mainWorker),
-    (name="storage", disk=(path="storage", writable=true)),
-    (name="internet", network=(allow=["public", "private"], tlsOptions=(trustBrowserCas=true))),
-  ],
-  sockets = [(name="http", http=(), service="main")],
-);
-const mainWorker :Workerd.Worker = (
-  modules = [(name="worker.js", esModule=embed "worker.js")],
-  compatibilityDate = ${text(wranglerConfig.compatibility_date)},
-  compatibilityFlags = ${list(wranglerConfig.compatibility_flags.map(text))},
-  bindings = ${list(allBindings)},
-  durableObjectNamespaces = ${list(namespaces)},
-  durableObjectStorage = (localDisk="storage"),
-);
-`;
 }
