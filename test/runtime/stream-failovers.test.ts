@@ -278,6 +278,19 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     expect((await reader.read()).gap).toBeNull();
   });
 
+  test("notices entries that were trimmed before the first read of a stream that was created again", async () => {
+    const { reader } = newReader();
+    await add("1-1");
+    await reader.read();
+    await redis.cli("FLUSHALL");
+    expect((await reader.read()).gap).toEqual({ kind: "flushed" });
+    for (const id of ["2-1", "2-2", "2-3"]) await add(id);
+    await redis.cli("XTRIM", STREAM, "MAXLEN", "1");
+    expect((await reader.read()).gap).toEqual({ kind: "trimmed", lost: 2 });
+    await add("2-4");
+    expect((await reader.read()).gap).toBeNull();
+  });
+
   test("keeps its row small: 1,000 entries between two trims take less than 100 KB of it", async () => {
     const { reader, store } = newReader();
     await redis.cli(

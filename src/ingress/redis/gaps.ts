@@ -11,7 +11,7 @@ const NOTHING_DELETED = "0-0";
 export interface ReadPosition {
   /** The id of the last entry read; `STREAM_START` before the first. */
   cursor: string;
-  /** How many entries had ever been added to the stream when that entry was read. */
+  /** How many entries had ever been added to the stream when that entry was read; before the first, how many were gone. */
   entriesAdded: number;
 }
 
@@ -30,7 +30,6 @@ export type StreamGap =
  * @param info null when the stream does not exist.
  */
 export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): StreamGap | null {
-  if (cursor === STREAM_START) return null;
   if (!info) return { kind: "flushed" };
   if (info.entriesAdded < entriesAdded || compareIds(info.lastId, cursor) < 0) return { kind: "recreated" };
   if (info.firstId !== null && compareIds(info.firstId, cursor) <= 0) {

@@ -73,8 +73,7 @@ export class StreamReader {
 
   async #read(): Promise<Omit<ReadResult, "rejected">> {
     const { cursor, entriesAdded } = this.#store.state;
-    const isFirstRead = cursor === STREAM_START;
-    const entries = await this.#readBatch(isFirstRead ? "-" : cursor);
+    const entries = await this.#readBatch(cursor);
     const batch = this.#batch;
     const invalid = await this.#notUtf8(entries);
     const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
@@ -85,16 +84,19 @@ export class StreamReader {
     const isReplaced =
       first?.id === cursor && this.#store.memory.hasId(cursor) && !this.#store.memory.has(entryKey(first));
     const hasCursor = first?.id === cursor && !isReplaced;
-    const isContinuous = isFirstRead || hasCursor;
     const unread = hasCursor ? entries.slice(1) : entries;
+    // What was removed before the very first read was never promised; after a gap, the store knows what was.
+    const isStart = cursor === STREAM_START && (entriesAdded === null || unread.length === 0);
+    const isContinuous = isStart || hasCursor;
     const needsInfo = !isContinuous || (entriesAdded === null && unread.length > 0);
     const info = needsInfo ? await this.#info() : null;
 
     const gap = isContinuous ? null : isReplaced ? ({ kind: "recreated" } as const) : this.#gapSince(info);
     const gapState = this.#gapState(gap);
     if (gap && gap.kind !== "trimmed") {
-      // Another stream, or none: start from its beginning.
-      this.#store.update({ ...gapState, cursor: STREAM_START, entriesAdded: null });
+      // Another stream, or none: start from its beginning. What it loses from now on is another gap.
+      const removed = info === "unknown" ? null : info ? info.entriesAdded - info.length : 0;
+      this.#store.update({ ...gapState, cursor: STREAM_START, entriesAdded: removed });
       return { hasMore: true, gap };
     }
     this.#append(unread, invalid, gap?.lost ?? 0, info, gapState);

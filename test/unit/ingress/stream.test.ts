@@ -99,8 +99,10 @@ describe("a gap", () => {
       expect(countMissing(read, other)).toBeNull();
     }
   });
-  test("is not found before the first read", () =>
-    expect(findGap({ cursor: "0-0", entriesAdded: 0 }, null)).toBeNull());
+  test("at the start of a stream is what it lost since it was found", () => {
+    expect(findGap({ cursor: "0-0", entriesAdded: 2 }, info(3, 5, "9-0"))).toBeNull();
+    expect(findGap({ cursor: "0-0", entriesAdded: 2 }, info(1, 5, "9-0"))).toEqual({ kind: "trimmed", lost: 2 });
+  });
 
   test("counts exactly the unread entries that were trimmed", () => {
     fc.assert(
