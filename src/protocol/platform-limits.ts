@@ -8,5 +8,7 @@ export const MAX_SOCKETS_PER_OBJECT = 32_768;
 export const MAX_DATA_POINTS_PER_INVOCATION = 250;
 /** How long `waitUntil` keeps a request alive after its response (Workers runtime API). */
 export const WAIT_UNTIL_MS = 30_000;
+/** A request or a reply, on most plans (Upstash troubleshooting, "max request size exceeded"). */
+export const MAX_UPSTASH_MESSAGE_BYTES = 10 * 1024 * 1024;
 /** The longest delay of a timer; a longer one fires at once (HTML standard: a signed 32-bit number). */
 export const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -8,7 +8,7 @@ import { CommandError, EXIT } from "../shared/command-error.ts";
 
 /** Letters in one read, each of little more than 512 KB at most: a reply of Upstash may have 10 MB. */
 const LETTERS_PER_READ = 16;
-/** Characters in one request; Upstash accepts at least 1 MB. */
+/** Characters in one request, far below what Upstash accepts in bytes. */
 const MAX_RETRY_REQUEST_LENGTH = 512 * 1024;
 
 /** A dead letter, as the relay has written it. */

@@ -2,8 +2,9 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { openConnection } from "../../cli/redis/connection.ts";
+import { MAX_UPSTASH_MESSAGE_BYTES } from "../../protocol/platform-limits.ts";
 import { answer } from "./answer.ts";
-import { BridgeRefusal, httpErrorOf, MAX_MESSAGE_BYTES, sendJson, tokenCheck } from "./http.ts";
+import { BridgeRefusal, httpErrorOf, sendJson, tokenCheck } from "./http.ts";
 
 /**
  * Keeps idle connections open for longer than clients do. A client that reuses a connection at the moment when the
@@ -36,7 +37,7 @@ export interface Bridge {
 
 /** Starts a bridge, which listens on this machine only. While Redis is unavailable, it answers commands with 500. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
-  const { redisUrl, token, port = 0, maxReplyBytes = MAX_MESSAGE_BYTES } = options;
+  const { redisUrl, token, port = 0, maxReplyBytes = MAX_UPSTASH_MESSAGE_BYTES } = options;
   const connection = openConnection(redisUrl);
   const commands: Record<string, number> = {};
   const count = (name: string) => {

@@ -2,10 +2,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ErrorReply } from "@redis/client";
 import { RedisUnavailable } from "../../cli/redis/connection.ts";
+import { MAX_UPSTASH_MESSAGE_BYTES } from "../../protocol/platform-limits.ts";
 import { TOKEN_PARAMETER } from "./command.ts";
-
-/** Upstash's limit for requests and replies on most of its plans (Upstash troubleshooting, "max request size exceeded"). */
-export const MAX_MESSAGE_BYTES = 10 * 1024 * 1024;
 
 /** A request that the bridge refuses without asking Redis. */
 export class BridgeRefusal extends Error {
@@ -35,9 +33,9 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
   for await (const chunk of request) {
     size += chunk.length;
     // Keeps reading, but drops the rest: a client that is cut off while sending never sees the answer.
-    if (size <= MAX_MESSAGE_BYTES) chunks.push(chunk);
+    if (size <= MAX_UPSTASH_MESSAGE_BYTES) chunks.push(chunk);
   }
-  if (size > MAX_MESSAGE_BYTES) throw new BridgeRefusal(413, tooLargeError(size, MAX_MESSAGE_BYTES));
+  if (size > MAX_UPSTASH_MESSAGE_BYTES) throw new BridgeRefusal(413, tooLargeError(size, MAX_UPSTASH_MESSAGE_BYTES));
   return Buffer.concat(chunks);
 }
 

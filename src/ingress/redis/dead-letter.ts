@@ -15,7 +15,7 @@ export interface DeadLetter {
 /** What a dead letter keeps of an oversized entry. */
 const MAX_FIELDS = 50;
 const MAX_NAME_LENGTH = 256;
-/** The fields as JSON. A row of the relay may have 2 MB (Durable Objects limits), a request to Upstash 1 MB. */
+/** The fields as JSON: a quarter of what a row of the relay may have (2 MB, Durable Objects limits). */
 export const MAX_KEPT_BYTES = 512 * 1024;
 /** A reason quotes the names of fields, which the publisher chose. */
 const MAX_REASON_LENGTH = 1000;

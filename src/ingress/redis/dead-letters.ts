@@ -8,7 +8,7 @@ import type { RelayStore } from "./relay-store.ts";
 const MAX_DEAD_LETTERS = 100_000;
 /** Dead letters written in one pass; the rest follows in the next, so that the stream is read meanwhile. */
 const MAX_PER_PASS = 5000;
-/** Characters in one request; Upstash accepts at least 1 MB. */
+/** Characters in one request, far below what Upstash accepts in bytes. */
 const MAX_REQUEST_LENGTH = 512 * 1024;
 
 /**

@@ -9,7 +9,8 @@ import { removeOversized } from "./oversized-entries.ts";
 import { entryKey } from "./read-memory.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { RelayStore } from "./relay-store.ts";
-import { parseEntries, parseStreamInfo, type StreamInfo, utf8EntryIds } from "./replies.ts";
+import type { StreamInfo } from "./replies.ts";
+import { StreamCommands } from "./stream-commands.ts";
 
 /** Entries per read: few at first, because each may be megabytes, and more while they turn out to be small. */
 const MIN_BATCH = 10;
@@ -40,7 +41,7 @@ type GapState = Pick<RelayState, "gaps" | "pendingGapAt">;
 export class StreamReader {
   readonly #client: RedisClient;
   readonly #store: RelayStore;
-  readonly #stream: string;
+  readonly #commands: StreamCommands;
   readonly #catalogue: Catalogue;
   readonly #isFull: (channel: string) => boolean;
   #batch = MIN_BATCH;
@@ -57,7 +58,7 @@ export class StreamReader {
   ) {
     this.#client = client;
     this.#store = store;
-    this.#stream = stream;
+    this.#commands = new StreamCommands(client, stream);
     this.#catalogue = catalogue;
     this.#isFull = isFull;
     client.syncToken = store.state.syncToken;
@@ -75,7 +76,7 @@ export class StreamReader {
     const { cursor, entriesAdded } = this.#store.state;
     const entries = await this.#readBatch(cursor);
     const batch = this.#batch;
-    const invalid = await this.#notUtf8(entries);
+    const invalid = await this.#commands.notUtf8(entries);
     const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
     this.#batch = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(batch * BATCH_GROWTH, MAX_BATCH);
 
@@ -89,7 +90,7 @@ export class StreamReader {
     const isStart = cursor === STREAM_START && (entriesAdded === null || unread.length === 0);
     const isContinuous = isStart || hasCursor;
     const needsInfo = !isContinuous || (entriesAdded === null && unread.length > 0);
-    const info = needsInfo ? await this.#info() : null;
+    const info = needsInfo ? await this.#commands.info() : null;
 
     const gap = isContinuous ? null : isReplaced ? ({ kind: "recreated" } as const) : this.#gapSince(info);
     const gapState = this.#gapState(gap);
@@ -109,10 +110,10 @@ export class StreamReader {
    */
   async unread(): Promise<{ entries: number; since: number | null } | null> {
     const { cursor, entriesAdded } = this.#store.state;
-    const info = await this.#info();
+    const info = await this.#commands.info();
     if (info === "unknown") return null;
     const entries = info ? Math.max(info.entriesAdded - (entriesAdded ?? info.entriesAdded - info.length), 0) : 0;
-    const oldest = entries > 0 ? (await this.#range(`(${cursor}`, 1))[0] : undefined;
+    const oldest = entries > 0 ? (await this.#commands.range(`(${cursor}`, 1))[0] : undefined;
     return { entries, since: oldest ? entryTime(oldest.id, Date.now()) : null };
   }
 
@@ -128,9 +129,8 @@ export class StreamReader {
     const { cursor, entriesAdded, untrimmed, trimmedAt } = this.#store.state;
     const isDue = untrimmed >= TRIM_AFTER_ENTRIES || (untrimmed > 0 && Date.now() - trimmedAt >= TRIM_AFTER_MS);
     if (!isDue) return null;
-    // Exactly, not with `~`: what is left below the cursor would have to be remembered.
-    await this.#client.command("XTRIM", this.#stream, "MINID", cursor);
-    const info = await this.#info();
+    await this.#commands.trim(cursor);
+    const info = await this.#commands.info();
     const missing = info === "unknown" || entriesAdded === null ? 0 : countMissing({ cursor, entriesAdded }, info);
     const gap = missing ? ({ kind: "trimmed", lost: missing } as const) : null;
     this.#store.trimmed({
@@ -194,11 +194,11 @@ export class StreamReader {
   /** Reads the next entries, and the one at the cursor. A reply that is too large for Upstash or a proxy fails: fewer are read. */
   async #readBatch(start: string): Promise<StreamEntry[]> {
     try {
-      return await this.#range(start, this.#batch + 1);
+      return await this.#commands.range(start, this.#batch + 1);
     } catch (error) {
       if (this.#batch === 1) throw error;
       this.#batch = 1;
-      return this.#range(start, this.#batch + 1);
+      return this.#commands.range(start, this.#batch + 1);
     }
   }
 
@@ -209,36 +209,10 @@ export class StreamReader {
         return await work();
       } catch (error) {
         if (!(error instanceof RedisError)) throw error;
-        const rejected = await removeOversized(this.#client, this.#store, this.#stream);
+        const rejected = await removeOversized(this.#commands, this.#store);
         if (rejected === null) throw error;
         this.#rejected += rejected;
       }
-    }
-  }
-
-  /** Returns the ids of the entries that are not UTF-8. Decoding has replaced what is not, which valid text may contain, too. */
-  async #notUtf8(entries: StreamEntry[]): Promise<Set<string>> {
-    const suspects = entries.filter(({ fields }) => fields.flat().some((text) => text.includes("\uFFFD")));
-    const [first, last] = [suspects[0], suspects.at(-1)];
-    if (!first || !last) return new Set();
-    const valid = utf8EntryIds(await this.#client.encodedCommand("XRANGE", this.#stream, first.id, last.id));
-    if (!valid) throw new RedisError("unavailable", "unexpected reply to XRANGE");
-    return new Set(suspects.map(({ id }) => id).filter((id) => !valid.has(id)));
-  }
-
-  async #range(start: string, count: number): Promise<StreamEntry[]> {
-    const entries = parseEntries(await this.#client.command("XRANGE", this.#stream, start, "+", "COUNT", count));
-    if (!entries) throw new RedisError("unavailable", "unexpected reply to XRANGE");
-    return entries;
-  }
-
-  /** Returns null when the stream does not exist, and `unknown` when Redis does not say enough about it. */
-  async #info(): Promise<StreamInfo | "unknown" | null> {
-    try {
-      return parseStreamInfo(await this.#client.command("XINFO", "STREAM", this.#stream)) ?? "unknown";
-    } catch (error) {
-      if (error instanceof RedisError && /no such key/i.test(error.message)) return null;
-      throw error;
     }
   }
 }

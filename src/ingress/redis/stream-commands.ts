@@ -1,0 +1,76 @@
+import { type RedisClient, RedisError } from "./client.ts";
+import type { StreamEntry } from "./entry.ts";
+import { parseEntries, parseEntrySizes, parseStreamInfo, type StreamInfo, utf8EntryIds } from "./replies.ts";
+
+/**
+ * Lists the ids and sizes of the entries that a reply may contain: the cursor's and the next one, and the first and the
+ * last of the stream, which XINFO quotes. No command but EVAL tells an entry's id without its content.
+ */
+const LIST_SIZES = `
+local sizes = {}
+local function add(entries)
+  for _, entry in ipairs(entries) do
+    local bytes = 0
+    for _, word in ipairs(entry[2]) do bytes = bytes + #word end
+    table.insert(sizes, {entry[1], bytes})
+  end
+end
+add(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1))
+add(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 2))
+add(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1))
+return sizes`;
+
+/** The relay's commands on the stream, with parsed replies. All throw `RedisError`. */
+export class StreamCommands {
+  readonly #client: RedisClient;
+  readonly #stream: string;
+
+  constructor(client: RedisClient, stream: string) {
+    this.#client = client;
+    this.#stream = stream;
+  }
+
+  async range(start: string, count: number): Promise<StreamEntry[]> {
+    const reply = await this.#client.command("XRANGE", this.#stream, start, "+", "COUNT", count);
+    return expected(parseEntries(reply), "XRANGE");
+  }
+
+  /** Returns the ids of the entries that are not UTF-8. Decoding has replaced what is not, which valid text may contain, too. */
+  async notUtf8(entries: StreamEntry[]): Promise<Set<string>> {
+    const suspects = entries.filter(({ fields }) => fields.flat().some((text) => text.includes("\uFFFD")));
+    const [first, last] = [suspects[0], suspects.at(-1)];
+    if (!first || !last) return new Set();
+    const reply = await this.#client.encodedCommand("XRANGE", this.#stream, first.id, last.id);
+    const valid = expected(utf8EntryIds(reply), "XRANGE");
+    return new Set(suspects.map(({ id }) => id).filter((id) => !valid.has(id)));
+  }
+
+  /** Returns null when the stream does not exist, and `unknown` when Redis does not say enough about it. */
+  async info(): Promise<StreamInfo | "unknown" | null> {
+    try {
+      return parseStreamInfo(await this.#client.command("XINFO", "STREAM", this.#stream)) ?? "unknown";
+    } catch (error) {
+      if (error instanceof RedisError && /no such key/i.test(error.message)) return null;
+      throw error;
+    }
+  }
+
+  /** Returns the sizes in bytes, by id, of the entries that a read from `cursor`, or `info`, may reply with. */
+  async sizes(cursor: string): Promise<Map<string, number>> {
+    return expected(parseEntrySizes(await this.#client.command("EVAL", LIST_SIZES, 1, this.#stream, cursor)), "EVAL");
+  }
+
+  /** Removes the entries before an id. Exactly, not with `~`: what is left would have to be remembered. */
+  async trim(minId: string): Promise<void> {
+    await this.#client.command("XTRIM", this.#stream, "MINID", minId);
+  }
+
+  async delete(ids: string[]): Promise<void> {
+    await this.#client.command("XDEL", this.#stream, ...ids);
+  }
+}
+
+function expected<T>(parsed: T | null, command: string): T {
+  if (parsed === null) throw new RedisError("unavailable", `unexpected reply to ${command}`);
+  return parsed;
+}
