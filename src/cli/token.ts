@@ -26,7 +26,10 @@ export function addToken(program: Command, terminal: Terminal): void {
   const command = program
     .command("token")
     .summary("mint a listener's token")
-    .description("Mints a token (JWT, HS256) like those that the shop's login issues, and prints it.")
+    .description(
+      "Mints a token (JWT) like those that the shop's login issues, and prints it. Issuer, audience and the names of\n" +
+        "claims are those in this folder's wrangler.toml and .dev.vars.",
+    )
     .option("--subject <user>", "the user it is for", "alice")
     .option("--role <role>", "the user's role; an `admin` may listen to every order")
     .option("--ttl <seconds>", "how long it is valid", wholeNumber(1, MAX_TOKEN_TTL_SECONDS), DEFAULT_TOKEN_TTL_SECONDS)
@@ -34,7 +37,7 @@ export function addToken(program: Command, terminal: Terminal): void {
     .action(async (options: TokenOptions) => {
       const { subject, role, ttl, claim } = options;
       const secret = jwtSecret(options, terminal);
-      const minted = await mintToken({ subject, role, ttlSeconds: ttl, claims: claim ?? {} }, secret.value);
+      const minted = await mintToken({ subject, role, ttlSeconds: ttl, claims: claim ?? {} }, secret);
       terminal.out(options.json ? JSON.stringify(minted) : minted.token);
     });
   withCommonOptions(command, EXAMPLES);

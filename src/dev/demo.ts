@@ -30,7 +30,7 @@ export async function prepareDemo(
   // Only the file counts, because wrangler does not pass environment variables to the service.
   const sources = { env: {}, cwd };
   const key = publishKey({}, sources);
-  const secret = jwtSecret({}, sources).value;
+  const secret = jwtSecret({}, sources);
   const service = new ServiceClient(url, key);
   let hasExited = false;
   void wrangler.exited.then(() => {
@@ -39,7 +39,12 @@ export async function prepareDemo(
   await untilHealthy(service, () => hasExited);
   if (hasExited) return null;
   // The order survives restarts. Because of its version, registering it again changes nothing.
-  const order = { user_id: OWNER, status: "pending", payment_status: "pending", version: 0 };
+  const order = {
+    user_id: `${secret.form.idPrefix}${OWNER}`,
+    status: "pending",
+    payment_status: "pending",
+    version: 0,
+  };
   await service.call("PUT", orderPath(ORDER_ID), order);
   const mint = async (subject: string, role?: string) =>
     (await mintToken({ subject, role, ttlSeconds: TOKEN_SECONDS }, secret)).token;
@@ -50,7 +55,7 @@ export async function prepareDemo(
     owner: OWNER,
     hasPage: existsSync(join(cwd, "dist/site/index.html")),
     customerToken: await mint(OWNER),
-    adminToken: await mint("admin", "admin"),
+    adminToken: await mint("admin", secret.form.adminRole),
     stream: redisStream(sources),
   };
 }

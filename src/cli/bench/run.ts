@@ -4,7 +4,7 @@ import { orderChannelName } from "../../protocol/names.ts";
 import { BATCH_PATH, orderPath, publishPath } from "../../protocol/paths.ts";
 import { mintToken } from "../shared/mint.ts";
 import type { ServiceClient } from "../shared/service.ts";
-import type { Setting } from "../shared/settings.ts";
+import type { SigningSecret } from "../shared/settings.ts";
 import { BenchListener } from "./listener.ts";
 
 const CONCURRENT_CONNECTS = 32;
@@ -13,7 +13,7 @@ interface BenchSetup {
   /** Holds the publish key. */
   service: ServiceClient;
   /** Signs the listeners' tokens. */
-  secret: Setting;
+  secret: SigningSecret;
   sockets: number;
   events: number;
   /** Events per batch call. */
@@ -77,7 +77,7 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
 
 /** Connects as a different admin each time, because connections per user are limited. */
 async function listen({ service, secret }: BenchSetup, orderId: string, n: number): Promise<BenchListener> {
-  const { token } = await mintToken({ subject: `bench-${orderId}-${n}`, role: "admin" }, secret.value);
+  const { token } = await mintToken({ subject: `bench-${orderId}-${n}`, role: secret.form.adminRole }, secret);
   const listener = new BenchListener(service.url, orderId, token);
   await listener.live();
   return listener;

@@ -1,4 +1,5 @@
 import { SignJWT } from "jose";
+import type { SigningSecret } from "./settings.ts";
 
 export const DEFAULT_TOKEN_TTL_SECONDS = 3600;
 
@@ -6,7 +7,7 @@ interface TokenRequest {
   subject: string;
   role?: string | undefined;
   ttlSeconds?: number;
-  /** Further claims. They cannot override `sub`, `role`, `iat` or `exp`. */
+  /** Further claims. They cannot override the user's id and role, `iat` and `exp`. */
   claims?: Record<string, unknown>;
 }
 
@@ -18,18 +19,24 @@ interface MintedToken {
 }
 
 /**
- * Mints a token as the shop's login would: HS256, with `sub`, `iat`, `exp` and, if given, `role`.
+ * Mints a token as the shop's login would, in the form that the service expects.
  * @param now Milliseconds since 1970.
  */
-export async function mintToken(request: TokenRequest, secret: string, now = Date.now()): Promise<MintedToken> {
+export async function mintToken(
+  request: TokenRequest,
+  { value, form }: SigningSecret,
+  now = Date.now(),
+): Promise<MintedToken> {
   const { subject, role, ttlSeconds = DEFAULT_TOKEN_TTL_SECONDS, claims = {} } = request;
+  // A claim of exactly the configured name comes before a dotted path.
+  const user = { [form.userIdClaim]: subject, ...(role !== undefined && { [form.roleClaim]: role }) };
   const issuedAt = Math.floor(now / 1000);
   const expiresAt = issuedAt + ttlSeconds;
-  const token = await new SignJWT({ ...claims, ...(role !== undefined && { role }) })
-    .setProtectedHeader({ alg: "HS256", typ: "JWT" })
+  const token = await new SignJWT({ ...form.claims, ...claims, ...user })
+    .setProtectedHeader({ alg: form.algorithm, typ: "JWT" })
     .setSubject(subject)
     .setIssuedAt(issuedAt)
     .setExpirationTime(expiresAt)
-    .sign(new TextEncoder().encode(secret));
+    .sign(new TextEncoder().encode(value));
   return { token, subject, expires_at: new Date(expiresAt * 1000).toISOString() };
 }

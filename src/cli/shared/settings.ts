@@ -6,6 +6,7 @@ import { usageError } from "./command-error.ts";
 import { DEV_SERVER_FILE, runningDevServer } from "./dev-server.ts";
 import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import type { Terminal } from "./terminal.ts";
+import { type TokenForm, tokenForm } from "./token-form.ts";
 
 /** The service's address, from `--url`, and its credentials: from options, else the environment, else `.dev.vars`. */
 
@@ -23,6 +24,11 @@ export interface CommonOptions {
 export interface Setting {
   value: string;
   source: string;
+}
+
+/** A secret that signs tokens, and the form of the tokens. */
+export interface SigningSecret extends Setting {
+  form: TokenForm;
 }
 
 /** Where settings come from besides the options. */
@@ -67,7 +73,7 @@ export function publishKey(options: CommonOptions, sources: Sources): Setting {
  * Returns the secret that signs tokens: the first one, if there are several.
  * @throws {CommandError} when there is none, or it is too short for any service.
  */
-export function jwtSecret(options: CommonOptions, sources: Sources): Setting {
+export function jwtSecret(options: CommonOptions, sources: Sources): SigningSecret {
   const found = firstNonEmpty(
     [firstSecretIn(options.secret), "--secret"],
     [firstSecretIn(sources.env.JWT_SECRET), "JWT_SECRET in the environment"],
@@ -83,7 +89,7 @@ export function jwtSecret(options: CommonOptions, sources: Sources): Setting {
       `${found.source} is too short: services accept only secrets of at least ${MIN_JWT_SECRET_BYTES} bytes.`,
     );
   }
-  return found;
+  return { ...found, form: tokenForm(sources.cwd) };
 }
 
 /** A Redis that speaks Upstash's REST protocol, or one that speaks its own. */

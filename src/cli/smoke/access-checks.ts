@@ -30,7 +30,11 @@ export async function checkHealth(run: SmokeRun): Promise<void> {
 }
 
 export async function checkRegistration(run: SmokeRun): Promise<void> {
-  const registration = { user_id: run.owner, status: "pending", payment_status: "pending" };
+  const registration = {
+    user_id: `${run.secret.form.idPrefix}${run.owner}`,
+    status: "pending",
+    payment_status: "pending",
+  };
   expectEqual((await run.service.call("PUT", run.orderPath, registration)).status, 201, "status of the first PUT");
   expectEqual((await run.service.call("PUT", run.orderPath, registration)).status, 200, "status of the second PUT");
 }

@@ -4,14 +4,14 @@ import { type ChannelName, orderChannelName, PRODUCTS_CHANNEL } from "../../prot
 import { orderPath, publishPath, socketPath } from "../../protocol/paths.ts";
 import { mintToken } from "../shared/mint.ts";
 import { type Answer, ServiceClient } from "../shared/service.ts";
-import type { Setting } from "../shared/settings.ts";
+import type { SigningSecret } from "../shared/settings.ts";
 import { SmokeListener } from "./listener.ts";
 
 interface SmokeSetup {
   /** Holds the publish key. */
   service: ServiceClient;
   /** Signs the listeners' tokens. */
-  secret: Setting;
+  secret: SigningSecret;
   timeoutMs: number;
 }
 
@@ -32,7 +32,7 @@ export class SmokeRun {
   readonly orderPath = orderPath(this.orderId);
   readonly service: ServiceClient;
   readonly timeoutMs: number;
-  readonly secret: Setting;
+  readonly secret: SigningSecret;
   readonly #listeners: SmokeListener[] = [];
 
   constructor({ service, secret, timeoutMs }: SmokeSetup) {
@@ -48,7 +48,7 @@ export class SmokeRun {
     user: { subject: string; role?: string } | null,
     parameters: Record<string, string> = {},
   ): Promise<SmokeListener> {
-    const token = user && (await mintToken(user, this.secret.value)).token;
+    const token = user && (await mintToken(user, this.secret)).token;
     const url = this.service.socketUrl(path, { ...(token && { token }), ...parameters });
     const listener = new SmokeListener(name, url, this.timeoutMs);
     this.#listeners.push(listener);
@@ -56,7 +56,10 @@ export class SmokeRun {
   }
 
   listenAsAdmin = () =>
-    this.listen("admin", socketPath(this.orderChannel), { subject: `smoke-admin-${this.id}`, role: "admin" });
+    this.listen("admin", socketPath(this.orderChannel), {
+      subject: `smoke-admin-${this.id}`,
+      role: this.secret.form.adminRole,
+    });
 
   /** Listens to one product, so that a real shop's events do not interfere. */
   listenToProduct = (name: string, productId: string) =>

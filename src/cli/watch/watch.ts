@@ -11,7 +11,7 @@ import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { mintToken } from "../shared/mint.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { ServiceClient } from "../shared/service.ts";
-import { type CommonOptions, jwtSecret, type Setting, serviceUrl } from "../shared/settings.ts";
+import { type CommonOptions, jwtSecret, type Setting, type SigningSecret, serviceUrl } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { type Followed, type FollowTarget, follow } from "./follow.ts";
 import { countOf, reportTo } from "./report.ts";
@@ -103,8 +103,8 @@ function productFilter({ productId }: WatchOptions, channel: ChannelRef): string
 }
 
 /** @param secret Signs the tokens; null when `--token` is given. */
-function tokenSource({ token, subject, role }: WatchOptions, secret: Setting | null): () => Promise<string> {
-  if (token !== undefined) {
+function tokenSource({ token = "", subject, role }: WatchOptions, secret: SigningSecret | null): () => Promise<string> {
+  if (secret === null) {
     if (subject !== undefined || role !== undefined) {
       throw usageError("--token decides who listens; use --subject and --role without it.");
     }
@@ -113,9 +113,10 @@ function tokenSource({ token, subject, role }: WatchOptions, secret: Setting | n
       throw usageError("--token is not a JWT: it must be three base64url parts, separated by dots.");
     return async () => token;
   }
-  const user = subject === undefined ? { subject: "tidings-watch", role: role ?? "admin" } : { subject, role };
+  const user =
+    subject === undefined ? { subject: "tidings-watch", role: role ?? secret.form.adminRole } : { subject, role };
   // The SDK gives up if it gets a refused token again, so tokens minted within the same second must differ.
-  const mint = () => mintToken({ ...user, claims: { jti: randomUUID() } }, secret?.value ?? "");
+  const mint = () => mintToken({ ...user, claims: { jti: randomUUID() } }, secret);
   return async () => (await mint()).token;
 }
 

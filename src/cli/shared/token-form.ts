@@ -1,0 +1,37 @@
+import { HMAC_ALGORITHMS, isHmac, splitList } from "../../config/credentials.ts";
+import { toIssuers } from "../../config/issuers.ts";
+import { parseDevVars, readDevVars } from "./dev-vars.ts";
+import { readTextFile } from "./text-file.ts";
+
+/** What the service expects of a token that is signed with `JWT_SECRET`, besides the user. */
+export interface TokenForm {
+  algorithm: string;
+  /** `iss` and `aud`, as far as the service checks them. */
+  claims: Record<string, string>;
+  /** The names of the claims with the user's id and role. */
+  userIdClaim: string;
+  roleClaim: string;
+  /** A role that makes an admin. */
+  adminRole: string;
+  /** Precedes the user's id wherever a service names the user. */
+  idPrefix: string;
+}
+
+/** Reads the form from the service's settings in a folder: `wrangler.toml` and `.dev.vars`. @throws {CommandError} */
+export function tokenForm(folder: string): TokenForm {
+  const [, vars = ""] = /^\[vars\]\n([\s\S]*?)^\[/m.exec(readTextFile(folder, "wrangler.toml") ?? "") ?? [];
+  const settings = { ...parseDevVars(vars), ...readDevVars(folder) };
+  const listOf = (name: string) => splitList(settings[name] ?? "");
+  const algorithms = listOf("JWT_ALGORITHMS");
+  const issuers = toIssuers({ JWT_ISSUER: listOf("JWT_ISSUER"), JWKS_URL: [], JWT_ALGORITHMS: algorithms });
+  const issuer = issuers.find(({ usesSecret }) => usesSecret);
+  const [audience] = listOf("JWT_AUDIENCE");
+  return {
+    algorithm: algorithms.find(isHmac) ?? HMAC_ALGORITHMS[0],
+    claims: { ...(issuer?.name && { iss: issuer.name }), ...(audience && { aud: audience }) },
+    userIdClaim: settings.USER_ID_CLAIM || "sub",
+    roleClaim: settings.ROLE_CLAIM || "role",
+    adminRole: listOf("ADMIN_ROLES")[0] ?? "admin",
+    idPrefix: issuer?.idPrefix ?? "",
+  };
+}

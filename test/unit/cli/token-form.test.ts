@@ -1,0 +1,82 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { decodeJwt, decodeProtectedHeader } from "jose";
+import { afterAll, expect, test } from "vitest";
+import { PUBLISH_KEY, TEST_ENV } from "../../support/test-env.ts";
+import { startTidings, type Workerd } from "../../support/workerd.ts";
+import { SECRET, TestTerminal } from "./test-terminal.ts";
+
+/** Tokens of the command line have the form that the settings in its folder ask for. */
+
+const services: Workerd[] = [];
+afterAll(() => Promise.all(services.map((service) => service.stop())));
+
+function terminalWith(vars: Record<string, string>, devVars = ""): TestTerminal {
+  const terminal = new TestTerminal({ env: { JWT_SECRET: TEST_ENV.JWT_SECRET, TIDINGS_KEY: PUBLISH_KEY }, devVars });
+  const lines = Object.entries(vars).map(([name, value]) => `# A setting.\n${name} = "${value}"\n`);
+  writeFileSync(join(terminal.cwd, "wrangler.toml"), `name = "shop"\n\n[vars]\n${lines.join("\n")}\n[dev]\nport = 1\n`);
+  return terminal;
+}
+
+async function tokenWith(vars: Record<string, string>, devVars?: string) {
+  const terminal = terminalWith(vars, devVars);
+  await terminal.run("token", "--subject", "alice", "--role", "staff");
+  return { header: decodeProtectedHeader(terminal.output), claims: decodeJwt(terminal.output) };
+}
+
+test("without wrangler.toml, a token has sub and role", async () => {
+  const terminal = new TestTerminal({ env: { JWT_SECRET: SECRET } });
+  await terminal.run("token", "--role", "staff");
+  expect(decodeJwt(terminal.output)).toEqual({
+    sub: "alice",
+    role: "staff",
+    iat: expect.any(Number),
+    exp: expect.any(Number),
+  });
+});
+
+test("a token has the issuer, audience, claims and algorithm of wrangler.toml, and .dev.vars comes first", async () => {
+  const vars = {
+    JWT_ALGORITHMS: "RS256,HS512",
+    JWT_ISSUER: "https://login.shop.example",
+    JWT_AUDIENCE: "shop,admin-app",
+    ROLE_CLAIM: "realm_access.roles",
+    USER_ID_CLAIM: "uid",
+  };
+  const { header, claims } = await tokenWith(vars, "JWT_AUDIENCE=local\n");
+  expect(header.alg).toBe("HS512");
+  expect(claims).toMatchObject({
+    iss: "https://login.shop.example",
+    aud: "local",
+    "realm_access.roles": "staff",
+    uid: "alice",
+  });
+});
+
+test("of several issuers, a token has the one that JWT_SECRET signs for", async () => {
+  const { claims } = await tokenWith({ JWT_ISSUER: "https://login.shop.example,shop-api" });
+  expect(claims.iss).toBe("shop-api");
+});
+
+const forms: Record<string, Record<string, string>> = {
+  "an issuer, an audience and claims of its own": {
+    JWT_ISSUER: "https://login.shop.example",
+    JWT_AUDIENCE: "shop",
+    ROLE_CLAIM: "realm_access.roles",
+    USER_ID_CLAIM: "https://shop.example/id",
+    ADMIN_ROLES: "shop admin",
+  },
+  "several issuers": {
+    JWT_ALGORITHMS: "HS256,RS256",
+    JWT_ISSUER: "https://login.shop.example,shop-api",
+  },
+};
+for (const [name, vars] of Object.entries(forms)) {
+  test(`smoke passes against a service with ${name}`, async () => {
+    const service = await startTidings(vars);
+    services.push(service);
+    const terminal = terminalWith(vars);
+    const code = await terminal.run("smoke", "--url", service.url);
+    expect([code, terminal.output.match(/^FAIL.*/m)?.[0]]).toEqual([0, undefined]);
+  });
+}
