@@ -538,10 +538,10 @@ describe("a success is a first frame and some time", () => {
 });
 
 describe("events", () => {
-  test("of a type that only the shop knows are delivered; control frames with a position only move it", () => {
+  test("of a type that only the shop knows are delivered; the position frames of earlier services only move it", () => {
     const m = machine().live();
     const position = { type: "position", data: {}, seq: 2, ts: "" };
-    expect(kinds(m.frames(m.event(1, { type: "order_teleported" }), position))).toEqual(["event", "position"]);
+    expect(kinds(m.frames(m.event(1, { type: "order_teleported" }), position))).toEqual(["event"]);
     expect(m.state.position?.seq).toBe(2);
   });
 
@@ -557,7 +557,7 @@ describe("events", () => {
 
   test("that a filter drops are not missing", () => {
     const m = machine(["p"]).live();
-    expect(kinds(m.frames(m.event(5), m.event(9, { data: { product_id: "q" } })))).toEqual(["event", "position"]);
+    expect(kinds(m.frames(m.event(5), m.event(9, { data: { product_id: "q" } })))).toEqual(["event"]);
     expect(m.state.position?.seq).toBe(9);
   });
 
@@ -627,7 +627,7 @@ describe("a filter", () => {
     expect(sent(m.next())).toEqual(['{"type":"subscribe","product_ids":["b","d"]}']);
     // Until the service knows the change, it still sends the removed product.
     m.take({ type: "filter", filter: ["b", "d"] });
-    expect(kinds(m.frames(m.event(1, { data: { product_id: "a" } })))).toEqual(["position"]);
+    expect(kinds(m.frames(m.event(1, { data: { product_id: "a" } })))).toEqual([]);
     expect(sent(m.next())).toEqual(['{"type":"unsubscribe","product_ids":["a"]}']);
   });
 

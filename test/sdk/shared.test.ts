@@ -128,23 +128,33 @@ test("a reloaded tab receives the current state of the order and no event twice"
   expect(reloaded.received.events).toEqual([]);
 });
 
-test("positions without an event reach every tab", async () => {
-  const tabs = [1, 2].map(() => {
-    const shared = { shared: sharedTabs(), tuning, productIds: ["quiet"], storage: memoryStorage() };
-    const listener = listenToProducts(service.url, shared);
+test("a reloaded tab of a quiet product is live, and receives its next event", async () => {
+  const shared = () => ({ shared: sharedTabs(), tuning, productIds: ["quiet"] });
+  const storage = memoryStorage();
+  const reload = () => {
+    const listener = listenToProducts(service.url, { ...shared(), storage });
     open.push(listener.connection);
-    return { ...listener, ...shared };
-  });
-  for (const { received } of tabs) await received.reaches("live");
-  const event = { channel: "products", type: "product_updated", data: { product_id: "busy" } };
-  await callService(service.url, "POST", "publish/batch", { events: Array(600).fill(event) });
-  await eventually(() => {
-    for (const { connection, storage } of tabs) {
-      expect(connection.position?.seq).toBeGreaterThan(500);
-      const [stored = "{}"] = storage.kept.values();
-      expect(JSON.parse(stored)).toEqual(connection.position);
-    }
-  });
+    return listener;
+  };
+  const publish = (product_id: string) => publishAt(service.url, "products", "product_deleted", { product_id });
+  const first = reload();
+  await first.received.reaches("live");
+  await publish("quiet");
+  await eventually(() => expect(first.received.events).toHaveLength(1));
+  first.connection.close();
+  await publish("busy");
+  // Begins after what the stored position of the reloaded tab has reached.
+  const other = listenToProducts(service.url, shared());
+  open.push(other.connection);
+  await other.received.reaches("live");
+  const reloaded = reload();
+  await reloaded.received.reaches("live");
+  await publish("quiet");
+  for (const { received } of [other, reloaded]) {
+    await eventually(() => expect(received.events).toHaveLength(1));
+    expect(received.gaps).toEqual([]);
+  }
+  await eventually(async () => expect(await connections()).toBe(1));
 });
 
 test("a tab whose user changes never brings another user's updates to the tabs it leaves", async () => {

@@ -1,16 +1,8 @@
 import type { Effect, State } from "./machine-state.ts";
 import type { FilterMessage } from "./product-filter.ts";
+import type { DraftOf } from "./runner.ts";
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
-
-/** The next state while a step computes it, and what the step works with. */
-export interface Draft extends Mutable<State> {
-  readonly effects: Effect[];
-  /** Milliseconds since 1970. */
-  readonly now: number;
-  /** Returns a new number from 0 up to 1 on each call. */
-  readonly random: () => number;
-}
+export type Draft = DraftOf<State, Effect>;
 
 export function emit(draft: Draft, effect: Effect): void {
   draft.effects.push(effect);

@@ -50,10 +50,9 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   draft.clockSkewMs = Math.min(draft.clockSkewMs, age);
   draft.lagMs = age - draft.clockSkewMs;
   // Events have an id, also those of types that a newer service adds. Earlier services sent `position` frames without.
-  const isDelivered = passes(filter, data.product_id) && typeof frame.id === "string";
-  // The service validated the event.
-  const event = frame as unknown as OrderEvent | ProductEvent;
-  emit(draft, isDelivered ? { type: "event", event } : { type: "position", position: draft.position });
+  if (passes(filter, data.product_id) && typeof frame.id === "string")
+    // The service validated the event.
+    emit(draft, { type: "event", event: frame as unknown as OrderEvent | ProductEvent });
 }
 
 /**

@@ -19,8 +19,6 @@ export type Output =
   | { type: "event"; event: OrderEvent | ProductEvent }
   | { type: "snapshot"; snapshot: OrderSnapshot | ProductsSnapshot }
   | { type: "gap"; gap: Gap }
-  /** The position moved past events that are not delivered. */
-  | { type: "position"; position: Position }
   | { type: "status"; status: Status };
 
 export type LinkInput = PageInput | { type: "filter"; filter: ProductFilter };

@@ -7,6 +7,7 @@ import type { Token } from "./machine-state.ts";
 import { type Effect, type Input, NEVER, type Phase, type State } from "./machine-state.ts";
 import { filterMessages } from "./product-filter.ts";
 import { backOff, leavePhase, retryAt, retryNow, retrySoon } from "./retry.ts";
+import type { Transitions } from "./runner.ts";
 import { keepToken, postponeRefresh, requestToken, scheduleRefresh, sendToken } from "./token-refresh.ts";
 import type { Status } from "./types.ts";
 
@@ -58,7 +59,7 @@ export function step(state: State, taken: Input, now: number, random: () => numb
   if (input.type === "filter") draft.filter = input.filter;
   if (input.type === "token_failed") draft.cause = noToken(input.message);
   // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
-  (TRANSITIONS[state.phase][input.type] as Transition | undefined)?.(draft, input);
+  (TRANSITIONS[state.phase][input.type] as ((draft: Draft, input: Input) => void) | undefined)?.(draft, input);
   const status = statusOf(draft);
   draft.status = status;
   if (JSON.stringify(status) !== JSON.stringify(state.status)) emit(draft, { type: "status", status });
@@ -66,14 +67,11 @@ export function step(state: State, taken: Input, now: number, random: () => numb
   return [next, effects];
 }
 
-type Transition<I extends Input = Input> = (draft: Draft, input: I) => void;
-type Transitions = { readonly [T in Input["type"]]?: Transition<Extract<Input, { type: T }>> };
-
 const RETRY_INPUTS = { connect: retryNow, refresh: retryNow };
 const OPEN = { ...RETRY_INPUTS, suspend, close };
 
 /** What each phase does about each input. A phase ignores the inputs that it does not list. */
-const TRANSITIONS: { readonly [P in Phase]: Transitions } = {
+const TRANSITIONS: { readonly [P in Phase]: Transitions<Draft, Input> } = {
   idle: {
     connect: authorize,
   },

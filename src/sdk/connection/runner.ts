@@ -10,6 +10,20 @@ export function guard<T>(call: (value: T) => void, value: T): void {
   }
 }
 
+/** The next state while a step computes it, and what the step works with. */
+export type DraftOf<State, Effect> = { -readonly [K in keyof State]: State[K] } & {
+  readonly effects: Effect[];
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  /** Returns a new number from 0 up to 1 on each call. */
+  readonly random: () => number;
+};
+
+/** What a machine does about each type of input. It ignores those that are not listed. */
+export type Transitions<Draft, Input extends { type: string }> = {
+  readonly [T in Input["type"]]?: (draft: Draft, input: Extract<Input, { type: T }>) => void;
+};
+
 type Tick = { type: "tick" };
 
 /** A running state machine. */
@@ -59,7 +73,7 @@ export function runMachine<State, Input extends { type: string }, Effect>(
     isBusy = false;
     clearTimeout(timer);
     const at = nextTick(state);
-    if (at !== NEVER) timer = setTimeout(take, Math.min(at - readClock(), MAX_TIMER_MS), { type: "tick" });
+    if (at !== NEVER) timer = setTimeout(take, Math.max(0, Math.min(at - readClock(), MAX_TIMER_MS)), { type: "tick" });
   };
 
   return {

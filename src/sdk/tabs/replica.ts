@@ -81,10 +81,8 @@ export class ChannelReplica {
     const { position } = this;
     switch (output.type) {
       case "event":
-      case "position":
         if (after && position && !isAtOrAfter(position, after)) return "missing";
-        if (output.type === "event") this.#applyEvent(output.event);
-        else this.#moveTo(output.position);
+        this.#applyEvent(output.event);
         return;
       case "gap":
         this.#applyGap(output.gap);
@@ -104,7 +102,7 @@ export class ChannelReplica {
    * @returns `missing` if the catch-up begins after this tab's position, or ends before it. Then nothing was applied,
    * and only the service may still have the missing events.
    */
-  catchUp({ snapshot, start, events, position, status }: CatchUp): "missing" | undefined {
+  catchUp({ snapshot, start, events, status }: CatchUp): "missing" | undefined {
     const from = this.position;
     const isNew = this.#snapshot === null;
     if (from && from.epoch !== start.epoch) {
@@ -113,7 +111,6 @@ export class ChannelReplica {
     } else if (from && (from.seq < start.seq || (isNew && from.seq > snapshot.seq))) return "missing";
     else if (isNew) this.#applySnapshot(snapshot);
     for (const event of events) this.#applyEvent(event);
-    this.#moveTo(position);
     this.apply({ type: "status", status });
   }
 
@@ -166,14 +163,6 @@ export class ChannelReplica {
       this.#start = { ...position, seq: dropped.seq };
     }
     this.#report({ type: "event", event });
-  }
-
-  #moveTo(to: Position): void {
-    const { position } = this;
-    if (position?.epoch !== to.epoch || position.seq >= to.seq) return;
-    this.position = to;
-    if (this.#snapshot && this.#snapshot.seq < to.seq) this.#snapshot = { ...this.#snapshot, seq: to.seq };
-    this.#report({ type: "position", position: to });
   }
 }
 

@@ -1,17 +1,17 @@
 import { DISCONNECTED_REASON, UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import type { Link, Output, Share } from "../connection/link.ts";
-import { platform, watchPage } from "../connection/page.ts";
+import { watchPage } from "../connection/page.ts";
 import { runMachine } from "../connection/runner.ts";
 import { parseToken, readToken } from "../connection/token.ts";
 import { DEFAULT_TUNING } from "../connection/tuning.ts";
 import type { Position } from "../connection/types.ts";
-import type { Hello, RelayedOutput, TabMessage } from "./messages.ts";
+import type { Hello, RelayedOutput } from "./messages.ts";
 import { ChannelReplica } from "./replica.ts";
+import { TabGroup } from "./tab-group.ts";
 import { stepTab } from "./tab-machine.ts";
 import { initialTabState, nextTabTick, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
+import { TabTokens } from "./tab-tokens.ts";
 
-/** Part of the lock's and the channel's name: tabs with different versions of the SDK may be open at the same time. */
-const PROTOCOL = "tabs.v2";
 /** After this many failed token requests in a row, another tab tries. */
 const MAX_TOKEN_FAILURES = 3;
 
@@ -22,7 +22,7 @@ const isTokenRefused = (output: Output) =>
   output.status.reason.code === UNAUTHENTICATED &&
   output.status.reason.message !== DISCONNECTED_REASON;
 
-/** Runs the tab's state machine with a real BroadcastChannel, Web Lock, page and socket. */
+/** Runs the tab's state machine with a real group of tabs, page and socket. */
 export function openTabLink(share: Share): Link {
   const id = String(Math.random());
   const identifyTimeoutMs = share.tuning.connectTimeoutMs ?? DEFAULT_TUNING.connectTimeoutMs;
@@ -34,127 +34,87 @@ export function openTabLink(share: Share): Link {
   );
   const { take } = machine;
   const replica = new ChannelReplica(share.position, share.onOutput);
+  const tokens = new TabTokens(share.getToken);
   let lagMs: number | null = null;
-  let channel: BroadcastChannel | null = null;
-  let lockName = "";
-  let lock: AbortController | null = null;
+  let group: TabGroup | null = null;
   let socket: Link | null = null;
   /** Outputs of sockets other than the current one are ignored. */
   let socketNumber = 0;
   let outbox: RelayedOutput[] = [];
   let unwatchPage: (() => void) | undefined;
-  let inFlight: Promise<string> | undefined;
-  /** A token from the page of another tab, for the next request of the socket. */
-  let handedIn: string | null = null;
-  /** Token requests of the leader's socket that failed in a row. */
-  let tokenFailures = 0;
+
+  const effects: { [T in TabEffect["type"]]: (effect: Extract<TabEffect, { type: T }>) => void } = {
+    identify: ({ identification }) => void identify(identification),
+    open_channel: ({ user }) => openGroup(user),
+    close_channel() {
+      group?.close();
+      group = null;
+    },
+    request_lock: ({ shouldSteal }) => group?.requestLock(shouldSteal),
+    release_lock: () => group?.releaseLock(),
+    say_hello: ({ isNew }) => group?.post({ type: "hello", from: id, position: replica.position, isNew }),
+    answer_hello: ({ hello }) => answerHello(hello),
+    post: ({ message }) => group?.post(message),
+    apply_outputs({ message }) {
+      lagMs = message.lagMs;
+      applyOutputs(message.outputs);
+    },
+    apply_catch_up({ catchUp }) {
+      if (replica.catchUp(catchUp) === "missing") take({ type: "history_missing", until: catchUp.start });
+    },
+    open_socket: lead,
+    fetch_missing: ({ until }) => fetchMissing(until),
+    close_socket() {
+      socketNumber++;
+      socket?.close();
+      socket = null;
+    },
+    reconnect_socket({ token }) {
+      tokens.handedIn = token;
+      socket?.reconnect();
+    },
+    refresh_socket({ token }) {
+      tokens.handedIn = token;
+      socket?.refreshToken();
+    },
+    ask_leader_to: ({ action }) => void askLeaderTo(action),
+    wake_socket: ({ input }) => socket?.take(input),
+    forget() {
+      replica.forget();
+      lagMs = null;
+    },
+    report_closed() {
+      const reason = { code: 1000, name: "closed", message: "", userMustAct: false } as const;
+      replica.apply({ type: "status", status: { state: "closed", isStale: true, reason } });
+    },
+  };
 
   function run(effect: TabEffect): void {
-    switch (effect.type) {
-      case "identify":
-        void identify(effect.identification);
-        return;
-      case "open_channel":
-        openChannel(effect.user);
-        return;
-      case "close_channel":
-        channel?.close();
-        channel = null;
-        return;
-      case "request_lock":
-        requestLock(effect.shouldSteal);
-        return;
-      case "release_lock":
-        lock?.abort();
-        lock = null;
-        return;
-      case "say_hello":
-        post({ type: "hello", from: id, position: replica.position, isNew: effect.isNew });
-        return;
-      case "answer_hello":
-        answerHello(effect.hello);
-        return;
-      case "post":
-        post(effect.message);
-        return;
-      case "apply_outputs":
-        lagMs = effect.message.lagMs;
-        applyOutputs(effect.message.outputs);
-        return;
-      case "apply_catch_up":
-        if (replica.catchUp(effect.catchUp) === "missing")
-          take({ type: "history_missing", until: effect.catchUp.start });
-        return;
-      case "open_socket":
-        lead();
-        return;
-      case "fetch_missing":
-        fetchMissing(effect.until);
-        return;
-      case "close_socket":
-        socketNumber++;
-        socket?.close();
-        socket = null;
-        return;
-      case "reconnect_socket":
-        handedIn = effect.token;
-        socket?.reconnect();
-        return;
-      case "refresh_socket":
-        handedIn = effect.token;
-        socket?.refreshToken();
-        return;
-      case "ask_leader_to":
-        void askLeaderTo(effect.action);
-        return;
-      case "wake_socket":
-        socket?.take(effect.input);
-        return;
-      case "forget":
-        replica.forget();
-        lagMs = null;
-        return;
-      case "report_closed": {
-        const reason = { code: 1000, name: "closed", message: "", userMustAct: false } as const;
-        replica.apply({ type: "status", status: { state: "closed", isStale: true, reason } });
-      }
-    }
+    // The table pairs each type of effect with a function that takes it, which the compiler cannot follow.
+    (effects[effect.type] as (effect: TabEffect) => void)(effect);
   }
 
   async function identify(identification: number): Promise<void> {
     try {
-      const { user } = parseToken(await fetchToken());
+      const { user } = parseToken(await tokens.fetch());
       take({ type: "identified", identification, user });
     } catch {
       take({ type: "token_failed", identification });
     }
   }
 
-  /** Calls `getToken` once at a time. */
-  function fetchToken(): Promise<string> {
-    inFlight ??= Promise.resolve()
-      .then(() => share.getToken())
-      .finally(() => {
-        inFlight = undefined;
-      });
-    return inFlight;
-  }
-
   /** A token for a socket of this group. Without one, another tab may have one. */
   async function tokenOfUser(): Promise<string> {
     const timer = setTimeout(handOver, identifyTimeoutMs);
     try {
-      const token = handedIn ?? (await fetchToken());
-      handedIn = null;
-      const { user } = parseToken(token);
-      if (channel && user !== machine.state.user) {
+      const { token, user } = await tokens.next();
+      if (group && user !== machine.state.user) {
         take({ type: "user_changed", user });
         throw new Error("The page has a token of another user");
       }
-      tokenFailures = 0;
       return token;
     } catch (error) {
-      if (++tokenFailures >= MAX_TOKEN_FAILURES) void handOver();
+      if (tokens.failures >= MAX_TOKEN_FAILURES) void handOver();
       throw error;
     } finally {
       clearTimeout(timer);
@@ -164,8 +124,8 @@ export function openTabLink(share: Share): Link {
   /** Lets another tab try to lead with its own token. @param otherwise Runs if there is none that has not failed yet. */
   async function handOver(otherwise = () => {}): Promise<void> {
     const number = socketNumber;
-    if (!channel) return;
-    const isNext = !machine.state.hasFailed && (await isAwaited());
+    if (!group) return;
+    const isNext = !machine.state.hasFailed && (await group.isLockAwaited());
     if (number !== socketNumber) return;
     if (isNext) take({ type: "resign" });
     else otherwise();
@@ -173,60 +133,23 @@ export function openTabLink(share: Share): Link {
 
   /** Lets the tab that waits for the lock lead. */
   async function passOn(): Promise<void> {
-    if (await isAwaited()) take({ type: "resign" });
+    if (await group?.isLockAwaited()) take({ type: "resign" });
     else socket?.reconnect();
   }
 
-  async function isAwaited(): Promise<boolean> {
-    const { pending = [] } = await navigator.locks.query();
-    return pending.some(({ name }) => name === lockName);
-  }
-
   async function askLeaderTo(action: "reconnect" | "refresh"): Promise<void> {
-    // A call in flight may return the token of before.
-    await inFlight?.catch(() => {});
-    const token = await fetchToken().catch(() => null);
+    const token = await tokens.fetchFresh().catch(() => null);
     const user = token === null ? machine.state.user : readToken(token).user;
-    if (user === machine.state.user) post({ type: action, token });
+    if (user === machine.state.user) group?.post({ type: action, token });
     else take({ type: "user_changed", user });
   }
 
-  function openChannel(user: string): void {
-    const { navigator, BroadcastChannel } = platform;
+  function openGroup(user: string): void {
     try {
-      if (!navigator?.locks || !BroadcastChannel) throw new TypeError();
-      lockName = `tidings:${PROTOCOL}:${encodeURIComponent(user)}:${share.name}`;
-      channel = new BroadcastChannel(lockName);
-      channel.onmessage = ({ data }: MessageEvent<TabMessage>) => take({ type: "message", message: data });
+      group = new TabGroup(user, share.name, take);
     } catch {
-      // Also where the browser allows the page no storage.
       take({ type: "sharing_forbidden" });
     }
-  }
-
-  function requestLock(shouldSteal: boolean): void {
-    if (!channel) return;
-    const request = new AbortController();
-    const { signal } = request;
-    lock = request;
-    // Holds the lock until the request is aborted.
-    const hold = () =>
-      new Promise<void>((resolve) => {
-        signal.addEventListener("abort", () => resolve());
-        if (signal.aborted) resolve();
-        else take({ type: "lock_won" });
-      });
-    // The API allows no signal for a lock that is stolen.
-    navigator.locks.request(lockName, shouldSteal ? { steal: true } : { signal }, hold).catch((error: unknown) => {
-      if (signal.aborted) return;
-      // Any other error: locks are forbidden here, as in a sandboxed frame.
-      const isStolen = error instanceof DOMException && error.name === "AbortError";
-      take({ type: isStolen ? "lock_stolen" : "sharing_forbidden" });
-    });
-  }
-
-  function post(message: TabMessage): void {
-    channel?.postMessage(message);
   }
 
   function openSocket(wasLive: boolean, onOutput: (output: Output) => void): void {
@@ -243,7 +166,7 @@ export function openTabLink(share: Share): Link {
     openSocket(wasLive, (output) => {
       // The first outputs may arrive before the socket is assigned.
       lagMs = socket?.lagMs ?? null;
-      if (channel && isTokenRefused(output)) void handOver(() => relayOutput(output));
+      if (group && isTokenRefused(output)) void handOver(() => relayOutput(output));
       else relayOutput(output);
     });
   }
@@ -257,7 +180,7 @@ export function openTabLink(share: Share): Link {
 
   /** Outputs that arrive together go out in one message. */
   function relay(): void {
-    post({ type: "outputs", outputs: outbox, lagMs, isVisible: machine.state.isVisible });
+    group?.post({ type: "outputs", outputs: outbox, lagMs, isVisible: machine.state.isVisible });
     outbox = [];
   }
 
@@ -269,8 +192,8 @@ export function openTabLink(share: Share): Link {
     else {
       const catchUp = replica.catchUpFor(position);
       const outputs: RelayedOutput[] = [{ output: { type: "status", status }, after: null }];
-      if (catchUp) post({ type: "catch_up", to: from, catchUp, isVisible });
-      else post({ type: "outputs", outputs, lagMs: null, isVisible });
+      if (catchUp) group?.post({ type: "catch_up", to: from, catchUp, isVisible });
+      else group?.post({ type: "outputs", outputs, lagMs: null, isVisible });
     }
   }
 
@@ -287,9 +210,9 @@ export function openTabLink(share: Share): Link {
 
   function fetchMissing(until: Position): void {
     openSocket(true, (output) => {
-      if (output.type !== "status") replica.apply(output);
-      // The service refuses; what was missed is lost.
-      else if (output.status.state === "closed") replica.apply({ type: "gap", gap: { from: null, to: until } });
+      const isRefused = output.type === "status" && output.status.state === "closed";
+      // If the service refuses, what was missed is lost.
+      replica.apply(isRefused ? { type: "gap", gap: { from: null, to: until } } : output);
       const { position } = replica;
       if (position?.epoch !== until.epoch || position.seq >= until.seq) take({ type: "caught_up" });
     });

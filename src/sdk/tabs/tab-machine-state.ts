@@ -1,5 +1,6 @@
 import { NEVER } from "../connection/machine-state.ts";
 import type { PageInput } from "../connection/page.ts";
+import type { DraftOf } from "../connection/runner.ts";
 import type { Position } from "../connection/types.ts";
 import type { Hello, TabMessage } from "./messages.ts";
 import type { CatchUp } from "./replica.ts";
@@ -99,6 +100,8 @@ export type TabEffect =
   /** Forget everything received for the former user. */
   | { type: "forget" }
   | { type: "report_closed" };
+
+export type TabDraft = DraftOf<TabState, TabEffect>;
 
 export const NO_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER, takeOverAt: NEVER };
 

@@ -1,0 +1,88 @@
+import { NEVER } from "../connection/machine-state.ts";
+import type { PageInput } from "../connection/page.ts";
+import type { Position } from "../connection/types.ts";
+import type { RelayedOutput, TabMessage } from "./messages.ts";
+import { NO_DEADLINES, type TabDraft } from "./tab-machine-state.ts";
+
+/** What a follower does: it delivers what the leader relays, and takes over when the leader cannot do its work. */
+
+/** How often a visible follower checks that the leader is alive. */
+const CHECK_LEADER_MS = 15_000;
+/** How long the leader may take to answer. A phone freezes background tabs without releasing their locks. */
+const LEADER_TIMEOUT_MS = 3000;
+/** How long a tab is visible, at least and at most, before it takes over from a hidden leader: a glance is shorter. */
+const TAKE_OVER_MS = [3000, 6000] as const;
+
+export function startFollowing(draft: TabDraft, isNew: boolean): void {
+  Object.assign(draft, NO_DEADLINES);
+  draft.role = "follower";
+  draft.checkLeaderAt = draft.now + CHECK_LEADER_MS;
+  draft.effects.push({ type: "say_hello", isNew }, { type: "request_lock", shouldSteal: false });
+}
+
+export function followLeader(draft: TabDraft, { message }: { message: TabMessage }): void {
+  noticeLeader(draft, { message });
+  if (message.type === "outputs") draft.effects.push({ type: "apply_outputs", message });
+  if (message.type === "catch_up" && message.to === draft.id)
+    draft.effects.push({ type: "apply_catch_up", catchUp: message.catchUp });
+}
+
+/** Only the leader sends these messages, so it is alive. */
+export function noticeLeader(draft: TabDraft, { message }: { message: TabMessage }): void {
+  if (message.type !== "outputs" && message.type !== "catch_up") return;
+  draft.leaderAnswersBy = NEVER;
+  const [least, most] = TAKE_OVER_MS;
+  if (message.isVisible || !draft.isVisible) draft.takeOverAt = NEVER;
+  else if (draft.takeOverAt === NEVER) draft.takeOverAt = draft.now + least + draft.random() * (most - least);
+  const isLive = ({ output }: RelayedOutput) => output.type === "status" && output.status.state === "live";
+  if (message.type === "outputs" && message.outputs.some(isLive)) draft.hasFailed = false;
+}
+
+/** The leader need not wait: the user looks at this tab. */
+export function lookAtTab(draft: TabDraft, input: PageInput): void {
+  stopLooking(draft);
+  wakeLeader(draft, input);
+  checkLeader(draft);
+}
+
+export function stopLooking(draft: TabDraft): void {
+  draft.takeOverAt = NEVER;
+}
+
+/** Passes on what happened to this page, which the browser may tell the leader's page later, or never. */
+export function wakeLeader(draft: TabDraft, input: PageInput): void {
+  draft.effects.push({ type: "post", message: { type: "page", input } });
+}
+
+export function askLeader(draft: TabDraft): void {
+  draft.effects.push({ type: "say_hello", isNew: false });
+}
+
+function checkLeader(draft: TabDraft): void {
+  askLeader(draft);
+  draft.leaderAnswersBy = draft.now + LEADER_TIMEOUT_MS;
+  draft.checkLeaderAt = draft.now + CHECK_LEADER_MS;
+}
+
+export function watchLeader(draft: TabDraft): void {
+  if (draft.now >= Math.min(draft.leaderAnswersBy, draft.takeOverAt)) {
+    draft.leaderAnswersBy = NEVER;
+    draft.takeOverAt = NEVER;
+    draft.effects.push({ type: "release_lock" }, { type: "request_lock", shouldSteal: true });
+  }
+  if (draft.now < draft.checkLeaderAt) return;
+  if (draft.isVisible) checkLeader(draft);
+  // A hidden tab checks when it is shown.
+  else draft.checkLeaderAt = NEVER;
+}
+
+export function fetchMissing(draft: TabDraft, { until }: { until: Position }): void {
+  draft.role = "catching_up";
+  draft.effects.push({ type: "fetch_missing", until });
+}
+
+export function resumeFollowing(draft: TabDraft): void {
+  draft.role = "follower";
+  draft.effects.push({ type: "close_socket" });
+  askLeader(draft);
+}

@@ -1,0 +1,50 @@
+import type { Token } from "../connection/machine-state.ts";
+import { parseToken } from "../connection/token.ts";
+import type { GetToken } from "../connection/types.ts";
+
+/** The tokens for the sockets of a tab: its page's own, or one that another tab handed in. */
+export class TabTokens {
+  /** For the next request only. */
+  handedIn: string | null = null;
+  /** Requests that failed in a row. */
+  failures = 0;
+  readonly #getToken: GetToken;
+  #inFlight: Promise<string> | undefined;
+
+  constructor(getToken: GetToken) {
+    this.#getToken = getToken;
+  }
+
+  /** Calls `getToken` once at a time. */
+  fetch(): Promise<string> {
+    this.#inFlight ??= Promise.resolve()
+      .then(() => this.#getToken())
+      .finally(() => {
+        this.#inFlight = undefined;
+      });
+    return this.#inFlight;
+  }
+
+  /** Calls `getToken` after a call in flight is over, which may return a token from before. */
+  async fetchFresh(): Promise<string> {
+    await this.#inFlight?.catch(() => {});
+    return this.fetch();
+  }
+
+  /**
+   * Returns the token that was handed in, or fetches one.
+   * @throws {TypeError} for anything but a JWT.
+   */
+  async next(): Promise<Token> {
+    try {
+      const text = this.handedIn ?? (await this.fetch());
+      this.handedIn = null;
+      const token = parseToken(text);
+      this.failures = 0;
+      return token;
+    } catch (error) {
+      this.failures++;
+      throw error;
+    }
+  }
+}
