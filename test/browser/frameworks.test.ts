@@ -84,7 +84,7 @@ for (const framework of ["react", "vue"]) {
 
     test("products merge the events of each requested product", async () => {
       const page = await open(framework, { products: "" });
-      await page.waitFor(({ productsStatus }) => expect(productsStatus).toBe("live"));
+      await page.waitFor(({ productsState }) => expect(productsState).toBe("live"));
       await publish("products", "inventory_updated", { product_id: "p-1", new_quantity: 5 });
       await publish("products", "price_updated", { product_id: "p-1", new_price: 9.99 });
       await publish("products", "price_updated", { product_id: "p-3", new_price: 1 });

@@ -110,15 +110,15 @@ describe("a list of products that changes", () => {
   test("keeps what is known, on the same connection", async () => {
     const productIds = ref(["h-1", "h-2"]);
     const states: string[] = [];
-    const { products, status } = open(productIds, {
+    const { products, state } = open(productIds, {
       onStatus: ({ state }: { state: string }) => void states.push(state),
     });
-    await eventually(() => expect(status.value).toBe("live"));
+    await eventually(() => expect(state.value).toBe("live"));
     await publish("h-1", 1);
     await eventually(() => expect(products.value.get("h-1")?.new_quantity).toBe(1));
     productIds.value = ["h-1", "h-3"];
     await nextTick();
-    expect(status.value).toBe("live");
+    expect(state.value).toBe("live");
     expect(products.value.get("h-1")?.new_quantity).toBe(1);
     await eventually(async () => {
       await publish("h-3", 3);
@@ -134,14 +134,14 @@ describe("a list of products that changes", () => {
 
   test("of more than 50 products is an error value, and a shorter list connects", async () => {
     const productIds = ref(Array.from({ length: 51 }, (_, i) => `many-${i}`));
-    const { error, status } = open(productIds);
-    await eventually(() => expect(status.value).toBe("closed"));
+    const { error, state } = open(productIds);
+    await eventually(() => expect(state.value).toBe("closed"));
     expect(error.value).toMatchObject({ code: 4005, message: "At most 50 products" });
     productIds.value = ["many-1"];
-    await eventually(() => expect(status.value).toBe("live"));
+    await eventually(() => expect(state.value).toBe("live"));
     expect(error.value).toBeNull();
     productIds.value = Array.from({ length: 51 }, (_, i) => `many-${i}`);
-    await eventually(() => expect(status.value).toBe("closed"));
+    await eventually(() => expect(state.value).toBe("closed"));
   });
 });
 

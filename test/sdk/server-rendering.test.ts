@@ -33,8 +33,8 @@ const forbid = () => {
 test("React", async () => {
   const { used, getToken } = forbid();
   const Page = () => {
-    const { status, order } = useReact(ORDER, { url: "http://localhost:1", getToken });
-    return createElement("p", null, `${status} ${order?.status ?? "unknown"} ${useReact(null, null).status}`);
+    const { state, order } = useReact(ORDER, { url: "http://localhost:1", getToken });
+    return createElement("p", null, `${state} ${order?.status ?? "unknown"} ${useReact(null, null).state}`);
   };
   expect(renderReact(createElement(Page))).toBe("<p>connecting unknown idle</p>");
   await new Promise(setImmediate);
@@ -44,9 +44,9 @@ test("React", async () => {
 test("Vue", async () => {
   const { used, getToken } = forbid();
   const Page = defineComponent(() => {
-    const { status, order } = useVue(ORDER, { url: "http://localhost:1", getToken });
+    const { state, order } = useVue(ORDER, { url: "http://localhost:1", getToken });
     const idle = useVue(null, null);
-    return () => h("p", `${status.value} ${order.value?.status ?? "unknown"} ${idle.status.value}`);
+    return () => h("p", `${state.value} ${order.value?.status ?? "unknown"} ${idle.state.value}`);
   });
   expect(await renderVue(createSSRApp(Page))).toBe("<p>connecting unknown idle</p>");
   await new Promise(setImmediate);
@@ -57,7 +57,7 @@ test("a Vue store in a scope without a component", async () => {
   const { used, getToken } = forbid();
   const scope = effectScope();
   const updates = scope.run(() => useVue(ORDER, { url: "http://localhost:1", getToken }));
-  expect(updates?.status.value).toBe("connecting");
+  expect(updates?.state.value).toBe("connecting");
   await new Promise(setImmediate);
   expect(used).toEqual([]);
   scope.stop();

@@ -65,11 +65,11 @@ export function statusTypes(status: Status): void {
 }
 
 export function UseReact({ orderId, token }: { orderId: string | undefined; token: string | null }): string | null {
-  const { order, status, error } = useOrderUpdates(orderId, token);
+  const { order, state, error } = useOrderUpdates(orderId, token);
   const { products } = useProductUpdates(token);
   products.get("p")?.new_quantity satisfies number | undefined;
   error?.userMustAct satisfies boolean | undefined;
-  status satisfies Status["state"] | "idle";
+  state satisfies Status["state"] | "idle";
   // @ts-expect-error: the order is null at first
   order.status;
   // @ts-expect-error: the view is read-only

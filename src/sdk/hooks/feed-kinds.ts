@@ -2,16 +2,8 @@ import { isFilterWithinLimits } from "../../protocol/product-filter.ts";
 import { connectOrder, connectProducts } from "../connection/connection.ts";
 import { readToken } from "../connection/token.ts";
 import type { OrderEvent, ProductEvent } from "../connection/types.ts";
-import {
-  Feed,
-  type FeedOptions,
-  type OrderHookOptions,
-  type OrderUpdates,
-  type ProductsHookOptions,
-  type ProductUpdates,
-  type Subscriber,
-  type Updates,
-} from "./feed.ts";
+import { Feed, type FeedOptions, type Subscriber } from "./feed.ts";
+import type { OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates, Updates } from "./updates.ts";
 import { type ProductMap, withOrderEvent, withProductEvents, withSnapshot } from "./views.ts";
 
 /** The feeds of orders and of products, and how hooks find the one they share. */
@@ -27,10 +19,10 @@ const NOTHING_YET = {
   cause: null,
 } as const;
 const NO_PRODUCTS: ProductMap = new Map();
-const IDLE_ORDER: OrderUpdates = { ...NOTHING_YET, status: "idle", order: null };
-const CONNECTING_ORDER: OrderUpdates = { ...IDLE_ORDER, status: "connecting" };
-const IDLE_PRODUCTS: ProductUpdates = { ...NOTHING_YET, status: "idle", products: NO_PRODUCTS };
-const CONNECTING_PRODUCTS: ProductUpdates = { ...IDLE_PRODUCTS, status: "connecting" };
+const IDLE_ORDER: OrderUpdates = { ...NOTHING_YET, state: "idle", order: null };
+const CONNECTING_ORDER: OrderUpdates = { ...IDLE_ORDER, state: "connecting" };
+const IDLE_PRODUCTS: ProductUpdates = { ...NOTHING_YET, state: "idle", products: NO_PRODUCTS };
+const CONNECTING_PRODUCTS: ProductUpdates = { ...IDLE_PRODUCTS, state: "connecting" };
 
 /** Identifies the feed that a hook needs. Hooks with the same key share one. @returns Null if there is none to open. */
 export function feedKey(
@@ -118,7 +110,7 @@ function feedKind<E, V extends Updates<E>>(
     } catch (error) {
       const message = error instanceof Error ? error.message : "";
       const reason = { code: 4005, name: "protocol_error", message, userMustAct: false } as const;
-      refused.set(key, { ...connecting, status: "closed", isStale: true, error: reason });
+      refused.set(key, { ...connecting, state: "closed", isStale: true, error: reason });
       return undefined;
     }
   }

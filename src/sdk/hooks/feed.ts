@@ -1,7 +1,7 @@
-import type { Connection, OrderOptions, ProductsConnection, ProductsOptions } from "../connection/options.ts";
+import type { Connection, ProductsConnection, ProductsOptions } from "../connection/options.ts";
 import { guard } from "../connection/runner.ts";
-import type { ClosedReason, Gap, OrderEvent, ProductEvent, RetryCause, Status } from "../connection/types.ts";
-import type { OrderView, ProductMap } from "./views.ts";
+import type { Gap, Status } from "../connection/types.ts";
+import type { ProductsHookOptions, Updates } from "./updates.ts";
 
 /** The connection behind the hooks, shared by all components that ask for the same channel. */
 
@@ -10,48 +10,6 @@ import type { OrderView, ProductMap } from "./views.ts";
  * component before they mount the next.
  */
 const LINGER_MS = 1000;
-
-/** What both hooks return, besides the order or the products. */
-export interface Updates<E> {
-  /** `idle` if there is nothing to connect to: no id, no token, or no products. */
-  readonly status: Status["state"] | "idle";
-  /** Whether `status` is `live`. */
-  readonly isConnected: boolean;
-  /** Whether the view may be out of date, because the connection has been down for a while. */
-  readonly isStale: boolean;
-  /** Whether the last interruption ended with every missed event delivered. */
-  readonly recovered: boolean;
-  readonly lastEvent: E | null;
-  /** The delivery delay of the last event in milliseconds; null before the first one. */
-  readonly lagMs: number | null;
-  /** The last gap, where events were lost. Reload the state when this changes. */
-  readonly gap: Gap | null;
-  /** Why the connection closed, or could not be opened with these options; null while it is open. */
-  readonly error: ClosedReason | null;
-  /** What went wrong last, while the connection retries; null if nothing has. */
-  readonly cause: RetryCause | null;
-}
-
-export interface OrderUpdates extends Updates<OrderEvent> {
-  /** The order's current state; null before the first frame. */
-  readonly order: OrderView | null;
-}
-
-export interface ProductUpdates extends Updates<ProductEvent> {
-  /** Every product that has had an event since the connection opened, by product id. */
-  readonly products: ProductMap;
-}
-
-/** Options of a hook. Callbacks and `getToken` may be new functions on every render; the latest are used. */
-export type HookOptions<O> = Omit<O, "onSnapshot" | "token"> & {
-  token?: string | null | undefined;
-  /**
-   * Identifies the user, if tokens come from `getToken`. Components share a connection only if they pass the same user.
-   */
-  user?: string | undefined;
-};
-export type OrderHookOptions = HookOptions<OrderOptions>;
-export type ProductsHookOptions = HookOptions<ProductsOptions>;
 
 /** The options of either hook. */
 export type FeedOptions<E> = Omit<ProductsHookOptions, "onEvent"> & { onEvent?: ((event: E) => void) | undefined };
@@ -121,7 +79,7 @@ export class Feed<E, V extends Updates<E>> {
           this.#status = status;
           this.update((view) => ({
             ...view,
-            status: status.state,
+            state: status.state,
             isConnected: status.state === "live",
             isStale: status.isStale,
             recovered: status.state === "live" ? status.recovered : view.recovered,

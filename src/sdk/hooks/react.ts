@@ -1,17 +1,12 @@
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import type { FeedOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
+import type { FeedOptions } from "./feed.ts";
 import { type FeedKind, feedKey, hookOptions, orderKind, productsKind } from "./feed-kinds.ts";
+import type { Controls, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./updates.ts";
 
 /** React hooks (React 18 and later). They connect after mounting, so never on a server. */
 
-export type { OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
+export type { Controls, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./updates.ts";
 export type { OrderView, ProductMap, ProductView } from "./views.ts";
-
-/** What a hook returns besides the view. */
-export interface Controls {
-  /** Retries now instead of waiting for the back-off. Opens a closed connection again. */
-  reconnect(): void;
-}
 
 /**
  * Follows an order while the component is mounted. Components that follow the same order share one connection.

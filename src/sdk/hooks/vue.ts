@@ -11,19 +11,17 @@ import {
   watch,
 } from "vue";
 import { platform } from "../connection/page.ts";
-import type { FeedOptions, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
+import type { FeedOptions } from "./feed.ts";
 import { type FeedKind, feedKey, hookOptions, orderKind, productsKind } from "./feed-kinds.ts";
+import type { Controls, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./updates.ts";
 
 /** Vue composables (Vue 3.3 and later). They connect after mounting, so never on a server. */
 
-export type { OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./feed.ts";
+export type { Controls, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./updates.ts";
 export type { OrderView, ProductMap, ProductView } from "./views.ts";
 
 /** One read-only ref per field, so that the result can be destructured. */
-export type Refs<V> = { readonly [K in keyof V]: ComputedRef<V[K]> } & {
-  /** Retries now instead of waiting for the back-off. Opens a closed connection again. */
-  reconnect(): void;
-};
+export type Refs<V> = { readonly [K in keyof V]: ComputedRef<V[K]> } & Controls;
 
 /**
  * Follows an order until the component is unmounted or the effect scope is disposed of. Components that follow the same

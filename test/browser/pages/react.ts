@@ -22,15 +22,15 @@ function Order({ orderId, token, isFirst }: Props & { isFirst: boolean }) {
   });
   useEffect(() => {
     if (!isFirst) return report({ second: updates.order?.status });
-    const { status, isConnected, recovered, order, lastEvent, error } = updates;
-    report({ status, isConnected, recovered, order, lastSeq: lastEvent?.seq ?? null, error, renders });
+    const { state, isConnected, recovered, order, lastEvent, error } = updates;
+    report({ status: state, isConnected, recovered, order, lastSeq: lastEvent?.seq ?? null, error, renders });
   });
   return null;
 }
 
 function Products({ token }: Props) {
-  const { products, status } = useProductUpdates({ url: setting("url"), token, productIds: ["p-1", "p-2"] });
-  useEffect(() => report({ productsStatus: status, products: Object.fromEntries(products) }));
+  const { products, state } = useProductUpdates({ url: setting("url"), token, productIds: ["p-1", "p-2"] });
+  useEffect(() => report({ productsState: state, products: Object.fromEntries(products) }));
   return null;
 }
 

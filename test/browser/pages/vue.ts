@@ -14,11 +14,11 @@ const Order = defineComponent({
     // biome-ignore lint/correctness/useHookAtTopLevel: a React rule; Vue calls composables in `setup`
     const updates = useOrderUpdates(orderId, () => ({ url, token: token.value }));
     watchEffect(() => {
-      const { status, isConnected, recovered, order, lastEvent, error } = updates;
+      const { state, isConnected, recovered, order, lastEvent, error } = updates;
       if (!props.isFirst) report({ second: order.value?.status });
       else {
         report({
-          status: status.value,
+          status: state.value,
           isConnected: isConnected.value,
           recovered: recovered.value,
           order: order.value,
@@ -32,8 +32,8 @@ const Order = defineComponent({
 });
 
 const Products = defineComponent(() => {
-  const { products, status } = useProductUpdates(() => ({ url, token: token.value, productIds: ["p-1", "p-2"] }));
-  watchEffect(() => report({ productsStatus: status.value, products: Object.fromEntries(products.value) }));
+  const { products, state } = useProductUpdates(() => ({ url, token: token.value, productIds: ["p-1", "p-2"] }));
+  watchEffect(() => report({ productsState: state.value, products: Object.fromEntries(products.value) }));
   return () => null;
 });
 

@@ -5,7 +5,7 @@ import { hashOf } from "../router.ts";
 
 type AnyUpdates = OrderUpdates | ProductUpdates;
 
-const TONES: Record<AnyUpdates["status"], "good" | "busy" | "bad" | "quiet"> = {
+const TONES: Record<AnyUpdates["state"], "good" | "busy" | "bad" | "quiet"> = {
   idle: "quiet",
   connecting: "busy",
   live: "good",
@@ -15,12 +15,12 @@ const TONES: Record<AnyUpdates["status"], "good" | "busy" | "bad" | "quiet"> = {
 };
 
 export function StatusPill({ label, updates }: { label?: string; updates: AnyUpdates }) {
-  const { status } = updates;
+  const { state } = updates;
   return (
-    <span className="pill" data-tone={TONES[status]} data-channel={label} data-status={status}>
+    <span className="pill" data-tone={TONES[state]} data-channel={label} data-status={state}>
       <i aria-hidden="true" />
       {label && <span className="pill-label">{label} </span>}
-      <span className="pill-status">{status}</span>
+      <span className="pill-status">{state}</span>
     </span>
   );
 }

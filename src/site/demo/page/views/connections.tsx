@@ -43,7 +43,7 @@ interface ConnectionCardProps {
 function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
   const stats = statsOf(useStore(socketStats), channel);
   const { position, counts, statusChanges } = useStore(log);
-  const { isConnected, recovered, lagMs, status, reconnect } = updates;
+  const { isConnected, recovered, lagMs, state, reconnect } = updates;
   const heading = `connection-${name}`;
   return (
     <section className="card connection" aria-labelledby={heading} data-connection={name}>
@@ -66,7 +66,7 @@ function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
         <button type="button" onClick={() => dropSockets(channel)} disabled={!isConnected}>
           Drop connection
         </button>
-        <button type="button" onClick={reconnect} disabled={isConnected || status === "idle"}>
+        <button type="button" onClick={reconnect} disabled={isConnected || state === "idle"}>
           Reconnect now
         </button>
       </p>
