@@ -4,7 +4,7 @@ import * as z from "zod";
 import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import { publishPath } from "../protocol/paths.ts";
 import type { PublishResult } from "../protocol/publish.ts";
-import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL } from "../protocol/stream.ts";
+import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL, type StreamedEvent } from "../protocol/stream.ts";
 import { type ChannelRef, channelArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
 import { parseJsonInput } from "./shared/json-input.ts";
@@ -17,13 +17,6 @@ interface PublishCommandOptions extends CommonOptions {
   id?: string;
   version?: number;
   via: "http" | "redis";
-}
-
-interface EventBody {
-  type: string;
-  data: unknown;
-  id?: string;
-  version?: number;
 }
 
 const publishResult = z.looseObject({
@@ -76,41 +69,28 @@ export function addPublish(program: Command, terminal: Terminal): void {
     .action(async (channelText: string, type: string, dataText: string | undefined, options: PublishCommandOptions) => {
       const channel = channelArgument(channelText);
       const data = dataText === undefined ? exampleOf(type, channel) : await readData(dataText, terminal);
-      const { id, version } = options;
-      const event = { type, data, ...(id !== undefined && { id }), ...(version !== undefined && { version }) };
-      if (options.via === "redis") return publishViaRedis(channel, event, options, terminal);
+      const { id, version, json = false } = options;
+      if (options.via === "redis") {
+        const event = { channel: channel.name, type, data: JSON.stringify(data), order: null };
+        return publishViaRedis({ ...event, id: id ?? randomUUID(), version: version ?? null }, json, terminal);
+      }
       const service = serviceWithKey(options, terminal);
-      const { body } = await service.call("POST", publishPath(channel.name), event);
-      terminal.out(options.json ? JSON.stringify(body) : describeResult(type, body));
+      const { body } = await service.call("POST", publishPath(channel.name), { type, data, id, version });
+      terminal.out(json ? JSON.stringify(body) : describeResult(type, body));
     });
   withCommonOptions(command, EXAMPLES);
 }
 
-async function publishViaRedis(
-  channel: ChannelRef,
-  event: EventBody,
-  options: PublishCommandOptions,
-  terminal: Terminal,
-) {
-  const { type, data, version } = event;
-  // With an explicit id, the event is safe to publish again after a failure.
-  const id = event.id ?? randomUUID();
+async function publishViaRedis(event: StreamedEvent, isJson: boolean, terminal: Terminal): Promise<void> {
+  const { id, channel, type } = event;
   const stream = redisStream(terminal);
-  const fields = {
-    channel: channel.name,
-    type,
-    data: JSON.stringify(data),
-    id,
-    ...(version !== undefined && { version: String(version) }),
-  };
   // Imported on demand: loading the Redis clients takes a tenth of a second.
   const { addEntry } = await import("./redis/add-entry.ts");
-  const added = await addEntry(redisTarget(terminal), stream, fields);
-  if (options.json) {
-    const result = { id, channel: channel.name, stream, entry_id: added.id, doorbell_heard_by: added.heardBy };
-    return terminal.out(JSON.stringify(result));
+  const added = await addEntry(redisTarget(terminal), stream, event);
+  if (isJson) {
+    return terminal.out(JSON.stringify({ id, channel, stream, entry_id: added.id, doorbell_heard_by: added.heardBy }));
   }
-  terminal.out(`added: ${type} on ${channel.name}, as entry ${added.id} of ${stream} (id ${id})`);
+  terminal.out(`added: ${type} on ${channel}, as entry ${added.id} of ${stream} (id ${id})`);
   if (added.heardBy === null) {
     terminal.note("The doorbell message failed. The entry is safe in the stream; the service reads it a little later.");
   }

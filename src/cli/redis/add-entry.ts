@@ -1,4 +1,4 @@
-import { DOORBELL } from "../../protocol/stream.ts";
+import { DOORBELL, entryFields, type StreamedEvent } from "../../protocol/stream.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import type { RedisTarget } from "../shared/settings.ts";
 import { openSession, refusedByRedis } from "./session.ts";
@@ -11,27 +11,23 @@ export interface AddedEntry {
 }
 
 /**
- * Adds an event to a stream and rings the doorbell. Never retries, because a retry could write the entry twice.
- * @param fields Including the event's `id`, by which the service recognises an event that was written twice.
+ * Adds an event to a stream and rings the doorbell. Never retries, because a retry could write the entry twice; the
+ * service would recognise the second one by the event's id.
  * @throws {CommandError} when Redis refuses the entry or cannot be reached.
  */
-export async function addEntry(
-  target: RedisTarget,
-  stream: string,
-  fields: Record<string, string> & { id: string },
-): Promise<AddedEntry> {
+export async function addEntry(target: RedisTarget, stream: string, event: StreamedEvent): Promise<AddedEntry> {
   const session = openSession(target);
   try {
     const [id, heardBy] = await session.run([
-      ["XADD", stream, "*", ...Object.entries(fields).flat()],
+      ["XADD", stream, "*", ...entryFields(event).flat()],
       ["PUBLISH", DOORBELL, "1"],
     ]);
     if (id instanceof Error) throw refusedByRedis(id.message);
     return { id: String(id), heardBy: typeof heardBy === "number" ? heardBy : null };
   } catch (error) {
     if (!(error instanceof CommandError) || error.exitCode !== EXIT.unreachable) throw error;
-    const remedy = `The event may have been written; \`--id ${fields.id}\` makes it safe to publish it again.`;
-    throw new CommandError(EXIT.unreachable, `${error.message} ${remedy}`, { id: fields.id });
+    const remedy = `The event may have been written; \`--id ${event.id}\` makes it safe to publish it again.`;
+    throw new CommandError(EXIT.unreachable, `${error.message} ${remedy}`, { id: event.id });
   } finally {
     session.close();
   }
