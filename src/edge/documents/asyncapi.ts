@@ -1,42 +1,18 @@
-import { type Catalogue, typesOf } from "../../protocol/catalogue.ts";
-import { type EventDefinition, EXAMPLE_ORDER } from "../../protocol/events.ts";
-import { MAX_CLIENT_MESSAGE_BYTES, PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
+import type { Catalogue } from "../../protocol/catalogue.ts";
+import { EXAMPLE_ORDER } from "../../protocol/events.ts";
+import { MAX_CLIENT_MESSAGE_BYTES } from "../../protocol/frames.ts";
 import { CHANNEL_KINDS, type ChannelKind } from "../../protocol/names.ts";
 import { SECURITY_SCHEMES } from "./access.ts";
-import { exampleFrame, FRAME_EXAMPLES } from "./examples.ts";
-import { frameName, frameSchemas } from "./frame-schemas.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
+import { type DocumentedMessage, dataSchemas, messagesOf } from "./messages.ts";
 import { PARAMETERS } from "./operations.ts";
 import { ABOUT_SOCKETS, API_VERSION, LICENSE, TITLE } from "./prose.ts";
 
-/** Messages other than events. Each is named like its schema; `ping` and `pong` are plain text and have none. */
-const MESSAGES: Record<keyof typeof FRAME_EXAMPLES, string> & Record<"ping" | "pong", string> = {
-  "order.established": "The first frame: the order's state at exactly `seq`.",
-  "products.established": "The first frame: the channel's current position.",
-  "order.frames": `Several frames in one message, oldest first. Only with \`${SUBPROTOCOL}\`.`,
-  "products.frames": `Several frames in one message, oldest first. Only with \`${SUBPROTOCOL}\`.`,
-  token_expiring: `The token expires in 30 to 90 seconds: send \`authenticate\` with a fresh one. Only with \`${SUBPROTOCOL}\`.`,
-  ack_request: `Asks the client to acknowledge what it has received. Only with \`${SUBPROTOCOL}\`.`,
-  closing: `The service closes this socket: the code and reason that follow, and when to reconnect. Browsers may report the close itself seconds later. Only with \`${SUBPROTOCOL}\`.`,
-  ack: "Answers `ack_request` with its fields. A client that never answers is closed with 4108 once too much is unacknowledged. Without the `nonce`, which only a client that reads can know, it may be sent as much as a client without the subprotocol.",
-  authenticate: "A fresh token of the same user: keeps the connection open beyond the first token's expiry.",
-  subscribe: "Adds products to the filter. A client without a filter receives only these products from then on.",
-  unsubscribe: "Removes products from the filter.",
-  ping: "Keep-alive. The service answers it without waking the channel.",
-  pong: "The answer to `ping`.",
-};
-type MessageName = keyof typeof MESSAGES;
-// `Object.keys` returns `string[]`.
-const MESSAGE_NAMES = Object.keys(MESSAGES) as MessageName[];
-
-/** The messages of each socket besides events, by direction. */
 const CHANNELS = {
   order: {
     address: "/api/v1/ws/orders/{order_id}",
     title: "Order",
     description: "For the order's owner, admins, and guests with a ticket.",
-    down: ["order.established", "order.frames", "token_expiring", "ack_request", "closing", "pong"],
-    up: ["authenticate", "ack", "ping"],
     parameters: { order_id: { description: "A UUID, in any case.", examples: [EXAMPLE_ORDER] } },
     query: {},
   },
@@ -44,8 +20,6 @@ const CHANNELS = {
     address: "/api/v1/ws/products",
     title: "Products",
     description: "For any authenticated user.",
-    down: ["products.established", "products.frames", "token_expiring", "ack_request", "closing", "pong"],
-    up: ["subscribe", "unsubscribe", "authenticate", "ack", "ping"],
     parameters: {},
     query: { product_id: querySchema(PARAMETERS.product_id) },
   },
@@ -55,10 +29,6 @@ interface ChannelDescription {
   address: string;
   title: string;
   description: string;
-  /** Server → client. */
-  down: MessageName[];
-  /** Client → server. */
-  up: MessageName[];
   parameters: JsonObject;
   query: JsonObject;
 }
@@ -75,12 +45,11 @@ function querySchema({ schema, description }: { schema: JsonObject; description:
   return { ...schema, description };
 }
 
+type Messages = ReturnType<typeof messagesOf>;
+
 /** Returns the WebSocket API as AsyncAPI 3.0. */
 export function asyncApiDocument(catalogue: Catalogue): JsonObject {
-  const messages = {
-    ...Object.fromEntries(MESSAGE_NAMES.map((name) => [name, describeMessage(name)])),
-    ...Object.fromEntries([...catalogue].map(([type, definition]) => [type, describeEvent(type, definition)])),
-  };
+  const messages = messagesOf(catalogue);
   return {
     asyncapi: "3.0.0",
     info: {
@@ -101,31 +70,34 @@ export function asyncApiDocument(catalogue: Catalogue): JsonObject {
       },
       local: { host: "localhost:8000", protocol: "ws", description: "`npm run dev`", security: SECURITY },
     },
-    channels: Object.fromEntries(CHANNEL_KINDS.map((kind) => [kind, describeChannel(kind, catalogue)])),
-    operations: Object.fromEntries(CHANNEL_KINDS.flatMap((kind) => describeOperations(kind, catalogue))),
+    channels: Object.fromEntries(CHANNEL_KINDS.map((kind) => [kind, describeChannel(kind, messages)])),
+    operations: Object.fromEntries(CHANNEL_KINDS.flatMap((kind) => describeOperations(kind, messages))),
     components: {
-      schemas: componentSchemas(frameSchemas(catalogue), "draft-7"),
-      messages,
+      schemas: componentSchemas({ ...messages, ...dataSchemas(catalogue) }, "draft-7"),
+      messages: Object.fromEntries(
+        Object.entries(messages).map(([name, message]) => [name, describeMessage(name, message)]),
+      ),
       securitySchemes: ASYNC_SECURITY_SCHEMES,
     },
   };
 }
 
-/** Returns the messages that a socket receives. */
-const sentOn = (kind: ChannelKind, catalogue: Catalogue): string[] => [
-  ...CHANNELS[kind].down,
-  ...typesOf(catalogue, kind),
-];
+/** Returns the names of a socket's messages. @param sender Null for both directions. */
+const namesOf = (messages: Messages, kind: ChannelKind, sender: "service" | "client" | null) =>
+  Object.entries(messages).flatMap(([name, message]) =>
+    message.channels.includes(kind) && (sender ?? message.sender) === message.sender ? [name] : [],
+  );
 
-function describeChannel(kind: ChannelKind, catalogue: Catalogue): JsonObject {
-  const { address, title, description, up, parameters, query } = CHANNELS[kind];
-  const messages = [...sentOn(kind, catalogue), ...up];
+function describeChannel(kind: ChannelKind, messages: Messages): JsonObject {
+  const { address, title, description, parameters, query } = CHANNELS[kind];
   return {
     address,
     title,
     description,
     ...(Object.keys(parameters).length > 0 && { parameters }),
-    messages: Object.fromEntries(messages.map((name) => [name, { $ref: `#/components/messages/${name}` }])),
+    messages: Object.fromEntries(
+      namesOf(messages, kind, null).map((name) => [name, { $ref: `#/components/messages/${name}` }]),
+    ),
     bindings: {
       ws: {
         method: "GET",
@@ -145,11 +117,11 @@ function describeChannel(kind: ChannelKind, catalogue: Catalogue): JsonObject {
   };
 }
 
-function describeOperations(kind: ChannelKind, catalogue: Catalogue): [string, JsonObject][] {
-  const { title, up } = CHANNELS[kind];
+function describeOperations(kind: ChannelKind, messages: Messages): [string, JsonObject][] {
+  const { title } = CHANNELS[kind];
   const channel = { $ref: `#/channels/${kind}` };
-  const messages = (names: readonly string[]) =>
-    names.map((message) => ({ $ref: `#/channels/${kind}/messages/${message}` }));
+  const sentBy = (sender: "service" | "client") =>
+    namesOf(messages, kind, sender).map((name) => ({ $ref: `#/channels/${kind}/messages/${name}` }));
   return [
     [
       `send_${kind}`,
@@ -157,7 +129,7 @@ function describeOperations(kind: ChannelKind, catalogue: Catalogue): [string, J
         action: "send",
         channel,
         title: `${title}: messages to clients`,
-        messages: messages(sentOn(kind, catalogue)),
+        messages: sentBy("service"),
       },
     ],
     [
@@ -167,30 +139,21 @@ function describeOperations(kind: ChannelKind, catalogue: Catalogue): [string, J
         channel,
         title: `${title}: messages from clients`,
         description: `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket with 4005.`,
-        messages: messages(up),
+        messages: sentBy("client"),
       },
     ],
   ];
 }
 
-function describeEvent(type: string, definition: EventDefinition): JsonObject {
+function describeMessage(name: string, { summary, example }: DocumentedMessage): JsonObject {
   return {
-    name: type,
-    title: type,
-    summary: definition.summary,
-    payload: schemaRef(frameName(type)),
-    examples: [{ name: type, payload: exampleFrame(type, definition) }],
+    name,
+    title: name,
+    summary,
+    ...(typeof example === "string" && { contentType: "text/plain" }),
+    payload: schemaRef(name),
+    examples: [{ name, payload: example }],
   };
-}
-
-function describeMessage(name: MessageName): JsonObject {
-  const about = { name, title: name, summary: MESSAGES[name] };
-  if (name === "ping" || name === "pong") {
-    const text = name === "ping" ? PING : PONG;
-    const payload = { type: "string", const: text };
-    return { ...about, contentType: "text/plain", payload, examples: [{ name, payload: text }] };
-  }
-  return { ...about, payload: schemaRef(name), examples: [{ name, payload: FRAME_EXAMPLES[name] }] };
 }
 
 /** Any one of these suffices. AsyncAPI calls keys in headers and queries `httpApiKey`. */

@@ -11,22 +11,19 @@ const SCHEMAS = "#/components/schemas/";
 export const schemaRef = (name: string): JsonObject => ({ $ref: `${SCHEMAS}${name}` });
 
 /**
- * Returns the `components.schemas` of a document, where schemas refer to each other by name.
+ * Returns the `components.schemas` of a document: those of named parts, which refer to each other by name.
  * @param target The dialect: draft 2020-12 for OpenAPI 3.1, draft 7 for AsyncAPI 3.0.
  */
-export function componentSchemas(schemas: Record<string, z.ZodType>, target: "draft-2020-12" | "draft-7"): JsonObject {
+export function componentSchemas(
+  parts: Record<string, { schema: z.ZodType }>,
+  target: "draft-2020-12" | "draft-7",
+): JsonObject {
   const registry = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(schemas)) registry.add(schema, { id });
+  for (const [id, { schema }] of Object.entries(parts)) registry.add(schema, { id });
   const { schemas: made } = z.toJSONSchema(registry, {
     target,
     io: "input",
     uri: (id) => `${SCHEMAS}${id}`,
-    override: ({ zodSchema, jsonSchema }) => {
-      const { def } = zodSchema._zod;
-      if (!("format" in def) || def.format !== "datetime") return;
-      // An exact but unreadable pattern, which accounts for leap years.
-      delete jsonSchema.pattern;
-    },
   });
   return Object.fromEntries(
     Object.entries(made).map(([name, { $schema: _, $id: __, ...schema }]) => {

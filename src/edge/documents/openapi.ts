@@ -1,9 +1,9 @@
 import type { Catalogue } from "../../protocol/catalogue.ts";
-import type { ChannelKind } from "../../protocol/names.ts";
 import { type HttpRefusal, problem, REFUSALS } from "../../protocol/refusals.ts";
 import { ACCESS, SECURITY_SCHEMES } from "./access.ts";
-import { httpSchemas } from "./http-schemas.ts";
+import { type BodyName, bodiesOf, problemExample } from "./bodies.ts";
 import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-schema.ts";
+import { dataSchemas } from "./messages.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
 import { ABOUT_HTTP, API_VERSION, LICENSE, TITLE } from "./prose.ts";
 
@@ -19,42 +19,28 @@ const ANY_BODY: HttpRefusal[] = [
   "validation_failed",
 ];
 
-/** Response headers, and the statuses that carry them. */
-const RESPONSE_HEADERS: Record<string, { isOn: (status: number) => boolean; description: string; schema: JsonObject }> =
-  {
-    "WWW-Authenticate": {
-      isOn: (status) => status === 401,
-      description: "`Bearer`",
-      schema: { type: "string" },
-    },
-    Allow: {
-      isOn: (status) => status === 405,
-      description: "The methods that the path supports.",
-      schema: { type: "string" },
-    },
-    "Accept-Encoding": {
-      isOn: (status) => status === 415,
-      description: "`identity`, when the body had a content coding.",
-      schema: { type: "string" },
-    },
-    "X-Request-Id": {
-      isOn: (status) => status !== 101,
-      description: "The id of the call in the service's log.",
-      schema: { type: "string" },
-    },
-    "Retry-After": {
-      isOn: (status) => status === 429 || status === 503,
-      description: "How long to wait before repeating the call, in seconds.",
-      schema: { type: "integer" },
-    },
-  };
+/** @param statuses Those that carry it; null for every answer of HTTP. */
+const header = (statuses: number[] | null, description: string, type = "string") => ({
+  statuses,
+  object: { description, schema: { type } },
+});
+const RESPONSE_HEADERS = Object.entries({
+  "WWW-Authenticate": header([401], "`Bearer`"),
+  Allow: header([405], "The methods that the path supports."),
+  "Accept-Encoding": header([415], "`identity`, when the body had a content coding."),
+  "Retry-After": header([429, 503], "How long to wait before repeating the call, in seconds.", "integer"),
+  "X-Request-Id": header(null, "The id of the call in the service's log."),
+});
+
+type Bodies = ReturnType<typeof bodiesOf>;
 
 /** Returns the HTTP API as OpenAPI 3.1. */
 export function openApiDocument(catalogue: Catalogue): JsonObject {
+  const bodies = bodiesOf(catalogue);
   const paths: Record<string, JsonObject> = {};
   for (const [call, operation] of Object.entries(OPERATIONS)) {
     const [method = "", path = ""] = call.split(" ");
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(operation, path, catalogue) };
+    paths[path] = { ...paths[path], [method.toLowerCase()]: operationObject(operation, path, bodies) };
   }
   return {
     openapi: "3.1.0",
@@ -63,18 +49,16 @@ export function openApiDocument(catalogue: Catalogue): JsonObject {
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
-      schemas: componentSchemas(httpSchemas(catalogue), "draft-2020-12"),
+      schemas: componentSchemas({ ...bodies, ...dataSchemas(catalogue) }, "draft-2020-12"),
       parameters: PARAMETERS,
       responses: problemResponses(),
-      headers: Object.fromEntries(
-        Object.entries(RESPONSE_HEADERS).map(([name, { description, schema }]) => [name, { description, schema }]),
-      ),
+      headers: Object.fromEntries(RESPONSE_HEADERS.map(([name, { object }]) => [name, object])),
       securitySchemes: SECURITY_SCHEMES,
     },
   };
 }
 
-function operationObject(operation: Operation, path: string, catalogue: Catalogue): JsonObject {
+function operationObject(operation: Operation, path: string, bodies: Bodies): JsonObject {
   const { tag, id, summary, description, body } = operation;
   const { security } = ACCESS[operation.access];
   const inPath = path.includes("{order_id}") ? (["order_id"] as const) : [];
@@ -88,40 +72,30 @@ function operationObject(operation: Operation, path: string, catalogue: Catalogu
       requestBody: {
         required: true,
         description: `At most ${body.maxBytes} bytes.`,
-        content: {
-          "application/json": {
-            schema: schemaRef(body.schema),
-            examples: bodyExamples(body.examples, catalogue),
-          },
-        },
+        content: { "application/json": content(body.name, bodies) },
       },
     }),
     security: security.map((schemes) => Object.fromEntries(schemes.map((scheme) => [scheme, []]))),
-    responses: { ...answers(operation), ...refusals(refusalsOf(operation, path)) },
+    responses: { ...answers(operation, bodies), ...refusals(refusalsOf(operation, path)) },
   };
 }
 
-function bodyExamples(examples: Record<string, Json> | ChannelKind, catalogue: Catalogue): JsonObject {
-  if (typeof examples === "object") {
-    return Object.fromEntries(Object.entries(examples).map(([name, value]) => [name, { value }]));
-  }
-  const events = [...catalogue].filter(([, { channel }]) => channel === examples);
-  return Object.fromEntries(
-    events.map(([type, { example }]) => [type, { value: { type, data: example as JsonObject } }]),
-  );
+/** Returns a body's schema and examples. */
+function content(name: BodyName, bodies: Bodies): JsonObject {
+  const examples = Object.entries(bodies[name].examples).map(([example, value]) => [example, { value }]);
+  return { schema: schemaRef(name), examples: Object.fromEntries(examples) };
 }
 
-function answers(operation: Operation): JsonObject {
+function answers(operation: Operation, bodies: Bodies): JsonObject {
   return Object.fromEntries(
-    Object.entries(operation.answers).map(([status, { description, schema, example, mediaType }]) => {
+    Object.entries(operation.answers).map(([status, { description, body, mediaType }]) => {
       const isEmpty = status === "101" || status === "204";
-      const content = { ...(schema && { schema: schemaRef(schema) }), ...(example !== undefined && { example }) };
       return [
         status,
         {
           description,
           ...withHeaders(Number(status)),
-          ...(!isEmpty && { content: { [mediaType ?? "application/json"]: content } }),
+          ...(!isEmpty && { content: { [mediaType ?? "application/json"]: body ? content(body, bodies) : {} } }),
         },
       ];
     }),
@@ -158,10 +132,6 @@ function problemResponses(): JsonObject {
 
 /** Returns a response that is one of the problems. */
 function problemResponse(reasons: [HttpRefusal, ...HttpRefusal[]]): JsonObject {
-  const example = (reason: HttpRefusal): JsonObject => {
-    const { type, title, status } = problem(reason);
-    return { type, title, status, ...PROBLEM_DETAILS[reason] };
-  };
   const types = reasons.map((reason) => problem(reason).type);
   const { status } = REFUSALS[reasons[0]];
   return {
@@ -172,22 +142,16 @@ function problemResponse(reasons: [HttpRefusal, ...HttpRefusal[]]): JsonObject {
         schema: {
           allOf: [schemaRef("problem"), { properties: { type: { enum: types }, status: { const: status } } }],
         },
-        examples: Object.fromEntries(reasons.map((reason) => [reason, { value: example(reason) }])),
+        examples: Object.fromEntries(reasons.map((reason) => [reason, { value: problemExample(reason) }])),
       },
     },
   };
 }
 
-/** Further fields in examples of problems. */
-const PROBLEM_DETAILS: Partial<Record<HttpRefusal, JsonObject>> = {
-  validation_failed: { errors: [{ field: "data.new_quantity", message: "Too small: expected number to be >=0" }] },
-  invalid_order_id: { errors: [{ field: "order_id", message: "must be a UUID" }] },
-};
-
 function withHeaders(status: number): JsonObject {
-  const names = Object.entries(RESPONSE_HEADERS).filter(([, { isOn }]) => isOn(status));
-  if (names.length === 0) return {};
-  return { headers: Object.fromEntries(names.map(([name]) => [name, ref("headers", name)])) };
+  if (status === 101) return {};
+  const carried = RESPONSE_HEADERS.filter(([, { statuses }]) => statuses?.includes(status) ?? true);
+  return { headers: Object.fromEntries(carried.map(([name]) => [name, ref("headers", name)])) };
 }
 
 const ref = (kind: "parameters" | "responses" | "headers", name: string): { [key: string]: Json } => ({

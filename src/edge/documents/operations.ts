@@ -1,13 +1,11 @@
 import { EXAMPLE_ORDER } from "../../protocol/events.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
-import type { ChannelKind } from "../../protocol/names.ts";
 import { EVENT_ID_PATTERN, MAX_PRODUCT_ID_LENGTH } from "../../protocol/names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import type { Access } from "./access.ts";
-import { BODY_EXAMPLES } from "./examples.ts";
-import type { BodyName } from "./http-schemas.ts";
-import type { Json, JsonObject } from "./json-schema.ts";
+import type { BodyName } from "./bodies.ts";
+import type { JsonObject } from "./json-schema.ts";
 
 /**
  * Every HTTP call by method and path. `openapi.ts` adds what these imply: path parameters, and the refusals of bodies
@@ -30,8 +28,7 @@ export interface Operation {
   description?: string;
   access: Access;
   parameters?: (keyof typeof PARAMETERS)[];
-  /** `examples`: by name, or those of every event type of a kind of channel. */
-  body?: { schema: BodyName; maxBytes: number; examples: Record<string, Json> | ChannelKind };
+  body?: { name: BodyName; maxBytes: number };
   /** By status. */
   answers: Record<number, DocumentedAnswer>;
   /** Refusals that the other fields do not imply. */
@@ -41,8 +38,7 @@ export interface Operation {
 interface DocumentedAnswer {
   description: string;
   /** Absent without a body, or when it is not JSON. */
-  schema?: BodyName;
-  example?: Json;
+  body?: BodyName;
   /** JSON if absent. */
   mediaType?: string;
 }
@@ -86,11 +82,10 @@ export const PARAMETERS = {
 
 /** The answers to a publish. */
 const PUBLISHED = {
-  200: { description: "Durably accepted.", schema: "published", example: BODY_EXAMPLES.published },
+  200: { description: "Durably accepted.", body: "published" },
   202: {
     description: "The channel is unreachable; the event is queued in Redis.",
-    schema: "queued",
-    example: BODY_EXAMPLES.queued,
+    body: "queued",
   },
 } as const satisfies Record<number, DocumentedAnswer>;
 
@@ -134,7 +129,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: `${REPEATABLE} ${MEASURED} \`order\` also registers the order.`,
     access: "publisher",
     parameters: ["idempotency_key"],
-    body: { schema: "publish_order_event", maxBytes: MAX_BATCH_BYTES, examples: "order" },
+    body: { name: "publish_order_event", maxBytes: MAX_BATCH_BYTES },
     answers: PUBLISHED,
     refusals: ["id_conflict"],
   },
@@ -145,7 +140,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: `${REPEATABLE} ${MEASURED}`,
     access: "publisher",
     parameters: ["idempotency_key"],
-    body: { schema: "publish_product_event", maxBytes: MAX_BATCH_BYTES, examples: "products" },
+    body: { name: "publish_product_event", maxBytes: MAX_BATCH_BYTES },
     answers: PUBLISHED,
     refusals: ["id_conflict"],
   },
@@ -156,9 +151,9 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description: `1 to ${MAX_BATCH_EVENTS} events. ${MEASURED} A rejected event does not affect the others.`,
     access: "publisher",
     parameters: ["idempotency_key"],
-    body: { schema: "publish_batch", maxBytes: MAX_BATCH_BYTES, examples: { two_events: BODY_EXAMPLES.publish_batch } },
+    body: { name: "publish_batch", maxBytes: MAX_BATCH_BYTES },
     answers: {
-      200: { description: "The outcome of each event.", schema: "batch_results", example: BODY_EXAMPLES.batch_results },
+      200: { description: "The outcome of each event.", body: "batch_results" },
     },
   },
   "PUT /api/v1/orders/{order_id}": {
@@ -168,18 +163,13 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description:
       "Listeners receive an event for each corrected status. With a `version` that is not newer than the last one applied, by a `PUT` or an event, nothing changes: the answer is the order as it is, with `stale`. A deleted order exists again, in a new epoch.",
     access: "service",
-    body: {
-      schema: "order_registration",
-      maxBytes: MAX_EVENT_BYTES,
-      examples: { order: BODY_EXAMPLES.order_registration },
-    },
+    body: { name: "order_registration", maxBytes: MAX_EVENT_BYTES },
     answers: {
       200: {
         description: "Corrected; or unchanged, with `stale`.",
-        schema: "corrected_order",
-        example: BODY_EXAMPLES.stale_order,
+        body: "corrected_order",
       },
-      201: { description: "Registered.", schema: "registered_order", example: BODY_EXAMPLES.registered_order },
+      201: { description: "Registered.", body: "registered_order" },
     },
   },
   "GET /api/v1/orders/{order_id}": {
@@ -191,8 +181,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     answers: {
       200: {
         description: "The order's state at `seq`.",
-        schema: "order_snapshot",
-        example: BODY_EXAMPLES.order_snapshot,
+        body: "order_snapshot",
       },
     },
     refusals: ["order_not_found"],
@@ -214,8 +203,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     description:
       "A token that admits a guest to this order only. It becomes invalid when the order gets another owner.",
     access: "service",
-    body: { schema: "ticket_request", maxBytes: MAX_EVENT_BYTES, examples: { a_day: BODY_EXAMPLES.ticket_request } },
-    answers: { 201: { description: "Issued.", schema: "ticket", example: BODY_EXAMPLES.ticket } },
+    body: { name: "ticket_request", maxBytes: MAX_EVENT_BYTES },
+    answers: { 201: { description: "Issued.", body: "ticket" } },
     refusals: ["order_not_found"],
   },
   "POST /api/v1/disconnect": {
@@ -224,8 +213,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     summary: "Close a channel's sockets",
     description: "Closes all of them, or one user's, with 4001.",
     access: "service",
-    body: { schema: "disconnect", maxBytes: MAX_EVENT_BYTES, examples: { one_user: BODY_EXAMPLES.disconnect } },
-    answers: { 200: { description: "Closed.", schema: "disconnected", example: { closed: 1 } } },
+    body: { name: "disconnect", maxBytes: MAX_EVENT_BYTES },
+    answers: { 200: { description: "Closed.", body: "disconnected" } },
   },
   "GET /api/v1/ws/health": {
     tag: "Operate",
@@ -233,7 +222,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     summary: "Service health",
     description: "Services and admins see order ids; others see the sum over all orders.",
     access: "anyone",
-    answers: { 200: { description: "Healthy, or degraded.", schema: "health", example: BODY_EXAMPLES.health } },
+    answers: { 200: { description: "Healthy, or degraded.", body: "health" } },
   },
   "GET /metrics": {
     tag: "Operate",
