@@ -5,7 +5,7 @@ import type { AcceptedEvent, OrderRegistration, PublishOutcome, Source } from ".
 
 /** The bearer of a verified token. */
 export interface Identity {
-  /** The token's `sub`. */
+  /** The user's id, after the issuer where there are several; or a ticket's own id. */
   subject: string;
   isAdmin: boolean;
   /** When the token expires, in milliseconds since 1970. */

@@ -10,7 +10,7 @@ export type ChannelName = `order_${string}` | "products";
 export const PRODUCTS_CHANNEL = "products";
 export const MAX_EVENT_ID_LENGTH = 128;
 export const MAX_PRODUCT_ID_LENGTH = 128;
-/** Also bounds a token's `sub`, which is compared with it. */
+/** Also bounds the id in a token, which is compared with it. */
 export const MAX_USER_ID_LENGTH = 256;
 export const MAX_STATUS_LENGTH = 64;
 

@@ -77,6 +77,15 @@ test("finds each issuer's own key set", async () => {
   expect(urls()).toHaveLength(4);
 });
 
+test("[promise 5] an issuer whose document fails stops no other issuer's users", async () => {
+  silence();
+  const other = `${issuer}/staff`;
+  answers[`${other}/.well-known/openid-configuration`] = () => new Response(null, { status: 500 });
+  const settings = { JWT_ISSUER: `${other},${issuer}` };
+  expect(await outcome({ iss: other }, settings)).toBe(503);
+  expect(await outcome({}, settings)).toBe(ESTABLISHED);
+});
+
 test("is not used when JWKS_URL is set, nor for HS256", async () => {
   expect(await outcome({}, { JWKS_URL: "https://keys.example/jwks" })).toBe(ESTABLISHED);
   expect(urls()).toEqual(["https://keys.example/jwks"]);
