@@ -93,8 +93,8 @@ function createCore<T extends Topic>(
   const config = configOf(env);
   const storage = Storage.open(ctx.storage, migrations);
   const topic = createTopic(storage, config);
-  const { historyLimit: maxEvents, historyTtlMs: ttlMs, storageGeneration: generation } = config;
-  const log = new EventLog(storage, { maxEvents, ttlMs, generation }, topic.chains);
+  const { historyLimit, historyTtlMs: ttlMs, storageGeneration: generation } = config;
+  const log = new EventLog(storage, { maxEvents: historyLimit[topic.kind], ttlMs, generation }, topic.chains);
   log.repair(Date.now());
   const alarm = new Alarm(ctx);
   const telemetry = new ChannelTelemetry(

@@ -1,9 +1,10 @@
 import type { Catalogue } from "../protocol/catalogue.ts";
+import type { ChannelKind } from "../protocol/names.ts";
 import type { PublishKey } from "./credentials.ts";
 import type { Env } from "./env.ts";
 import { type Issuer, toIssuers } from "./issuers.ts";
 import type { AllowedOrigins } from "./origins.ts";
-import { fixOf, SETTING_NAMES, type Settings, settingsSchema } from "./schema.ts";
+import { DEFAULT_HISTORY_LIMIT, fixOf, SETTING_NAMES, type Settings, settingsSchema } from "./schema.ts";
 
 /** The validated configuration. */
 export interface Config {
@@ -27,8 +28,8 @@ export interface Config {
   ordersApiUrl: string | null;
   /** The event types that may be published. */
   catalogue: Catalogue;
-  /** How many events a channel keeps for clients that resume. */
-  historyLimit: number;
+  /** How many events a channel of each kind keeps for clients that resume. */
+  historyLimit: Readonly<Record<ChannelKind, number>>;
   /** How long an event can be replayed. */
   historyTtlMs: number;
   /** How long a socket may be silent before it is closed. */
@@ -112,7 +113,10 @@ function toConfig(settings: Settings): Config {
     adminRoles: new Set(settings.ADMIN_ROLES),
     ordersApiUrl: settings.ORDERS_API_URL ?? null,
     catalogue: settings.EXTRA_EVENTS,
-    historyLimit: settings.HISTORY_LIMIT,
+    historyLimit: {
+      order: settings.HISTORY_LIMIT ?? DEFAULT_HISTORY_LIMIT.order,
+      products: settings.HISTORY_LIMIT ?? DEFAULT_HISTORY_LIMIT.products,
+    },
     historyTtlMs: settings.HISTORY_TTL_SECONDS * 1000,
     idleTimeoutMs: settings.IDLE_TIMEOUT_SECONDS * 1000,
     orderRetentionMs: settings.ORDER_RETENTION_SECONDS * 1000,

@@ -17,21 +17,31 @@ import { origins } from "./origins.ts";
  * example for a variable, or marks a secret with `isSecret`.
  */
 
+/** With events of the largest size, two thirds of what an object may store. */
 const MAX_HISTORY_LIMIT = 100_000;
+/**
+ * The history of a busy shop's products lasts ten minutes at 100 events a second: longer than a deploy, a tunnel or a
+ * phone call. It takes about 21 MB of storage and 2 MB of memory; the first event after a wake reads 240 rows more than
+ * with an empty history, in 12 ms. An order has few events.
+ */
+export const DEFAULT_HISTORY_LIMIT = { order: 1000, products: 60_000 };
 const DAY_SECONDS = 86_400;
 
 const text = (fallback: string) => z.string().default(fallback);
 
-const integer = (fallback: number, min: number, max: number) => {
+const boundedInteger = (min: number, max: number) => {
   const message = `must be a whole number from ${min} to ${max}`;
   return z
     .string()
     .regex(/^\d+$/, message)
     .transform(Number)
-    .refine((value) => value >= min && value <= max, message)
+    .refine((value) => value >= min && value <= max, message);
+};
+
+const integer = (fallback: number, min: number, max: number) =>
+  boundedInteger(min, max)
     .prefault(String(fallback))
     .meta({ example: String(fallback) });
-};
 
 /** An http(s) URL to which paths are appended, without its trailing slashes. */
 const baseUrl = z
@@ -79,7 +89,7 @@ const settings = z.object({
   UPSTASH_REDIS_REST_URL: baseUrl.optional().meta({ isSecret: true }),
   UPSTASH_REDIS_REST_TOKEN: z.string().optional().meta({ isSecret: true }),
   REDIS_STREAM: text(DEFAULT_STREAM),
-  HISTORY_LIMIT: integer(1000, 1, MAX_HISTORY_LIMIT),
+  HISTORY_LIMIT: boundedInteger(1, MAX_HISTORY_LIMIT).optional().meta({ example: "1000" }),
   HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
   ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),

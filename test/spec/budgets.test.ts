@@ -40,6 +40,14 @@ async function costOf(usage: () => Promise<Usage>, action: () => Promise<unknown
 
 const report = (what: string, cost: number, unit: string) => console.log(`${what}: ${cost} ${unit}`);
 
+test("the tables of a channel cost a few rows, once", async () => {
+  const rowOfEpoch = 1;
+  await publish("products", { type: "product_updated", data: { product_id: "first" } });
+  expect((await productsObject().usage()).rowsWritten - rowOfEpoch - COUNTS.rowsPerEvent).toBe(14);
+  const [id, rowOfOrder] = [await registerOrder(), 1];
+  expect((await orderObject(id).usage()).rowsWritten - rowOfEpoch - rowOfOrder).toBe(4);
+});
+
 describe(`a published event writes at most ${COUNTS.rowsPerEvent} rows, trimming and deduplication included:`, () => {
   test("an order status with id and version", async () => {
     const id = await registerOrder();

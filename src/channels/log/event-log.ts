@@ -25,6 +25,8 @@ export class EventLog {
   readonly #options: LogOptions;
   readonly #chains: ProductChains | null;
   #extent: Extent | undefined;
+  /** From here, a replay was too long: clients that reconnect together do not read as much each. */
+  #tooLongSince = -1;
   /** Read when the first event after a wake arrives. */
   #ids: IdIndex | undefined;
 
@@ -141,8 +143,11 @@ export class EventLog {
     if (products && this.#chains && isChained) {
       return readChains(this.#storage, this.#chains, { products, since, keepAfter });
     }
-    if (since < base || since + 1 < oldest) return null;
-    return readReplay(this.#storage, since, head, keepAfter);
+    if (since < base || since + 1 < oldest || since <= this.#tooLongSince) return null;
+    const replay = readReplay(this.#storage, since, head, keepAfter);
+    if (replay !== "too_long") return replay;
+    this.#tooLongSince = since;
+    return null;
   }
 
   /** Returns when the last event becomes too old to replay, in milliseconds since 1970; Infinity for an empty log. */
@@ -164,6 +169,7 @@ export class EventLog {
   invalidate(): void {
     this.#extent = undefined;
     this.#ids = undefined;
+    this.#tooLongSince = -1;
   }
 
   #load(): Extent {

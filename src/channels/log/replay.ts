@@ -13,9 +13,9 @@ export type Replay = LoggedFrame[] | "damaged" | null;
 /**
  * Reads the rows after `since` up to `head`.
  * @param keepAfter The log forgets events up to this time, in milliseconds since 1970.
- * @returns null when the first event is too old, or all together are more than fits one replay.
+ * @returns null when the first event is too old, `too_long` when all together are more than fits one replay.
  */
-export function readReplay(storage: Storage, since: number, head: number, keepAfter: number): Replay {
+export function readReplay(storage: Storage, since: number, head: number, keepAfter: number): Replay | "too_long" {
   const frames: LoggedFrame[] = [];
   let length = 0;
   const query = "SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq LIMIT ?";
@@ -25,7 +25,8 @@ export function readReplay(storage: Storage, since: number, head: number, keepAf
       const text = readStoredFrame(stored.frame);
       if (!row || text === null) return "damaged";
       length += text.length;
-      if (length > MAX_REPLAY_CHARACTERS || (frames.length === 0 && row.ts <= keepAfter)) return null;
+      if (length > MAX_REPLAY_CHARACTERS) return "too_long";
+      if (frames.length === 0 && row.ts <= keepAfter) return null;
       const { product } = stored;
       frames.push({ seq: row.seq, productId: product === null ? null : String(product), text });
     }

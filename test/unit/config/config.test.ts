@@ -42,7 +42,7 @@ describe("defaults", () => {
       adminRoles: new Set(["admin"]),
       ordersApiUrl: null,
       catalogue: new Map(Object.entries(EVENTS)),
-      historyLimit: 1000,
+      historyLimit: { order: 1000, products: 60_000 },
       historyTtlMs: 86_400_000,
       idleTimeoutMs: 600_000,
       orderRetentionMs: 2_592_000_000,
@@ -55,7 +55,13 @@ describe("defaults", () => {
   });
 
   test("a blank setting counts as not set", () => {
-    expect(configWith({ ADMIN_ROLES: " ", JWT_ISSUER: "", HISTORY_LIMIT: "" })).toMatchObject({ historyLimit: 1000 });
+    expect(configWith({ ADMIN_ROLES: " ", JWT_ISSUER: "", HISTORY_LIMIT: "" })).toMatchObject({
+      historyLimit: { order: 1000, products: 60_000 },
+    });
+  });
+
+  test("HISTORY_LIMIT is that of every channel", () => {
+    expect(configWith({ HISTORY_LIMIT: "500" }).historyLimit).toEqual({ order: 500, products: 500 });
   });
 });
 
