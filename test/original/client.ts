@@ -31,9 +31,9 @@ export class OriginalClient {
   }
 
   /** Connects, and waits until the service accepts the handshake. */
-  static async connect(service: string, { path, token, origin }: SocketRequest): Promise<OriginalClient> {
-    const query = token === undefined ? "" : `?token=${await TOKENS[token]()}`;
-    const url = `${service.replace("http", "ws")}/api/v1/ws/${path}${query}`;
+  static async connect(service: string, { path, token, origin, query = {} }: SocketRequest): Promise<OriginalClient> {
+    const search = new URLSearchParams({ ...query, ...(token && { token: await TOKENS[token]() }) });
+    const url = `${service.replace("http", "ws")}/api/v1/ws/${path}?${search}`;
     const client = new OriginalClient(new WebSocket(url, { ...(origin && { origin }) }));
     await once(client.#socket, "open");
     return client;

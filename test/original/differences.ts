@@ -36,6 +36,12 @@ export const DIFFERENCES = {
     tidings: "is refused with 4005",
     why: "the client would receive other events than it asked for",
   },
+  parameters: {
+    what: "a misspelt parameter, such as `product_ids`",
+    original: "is ignored",
+    tidings: "is refused with 4005",
+    why: "the client would receive other events than it asked for",
+  },
   token_end: {
     what: "a token that ends while its client listens",
     original: "keeps its connection",
@@ -63,14 +69,14 @@ export const DIFFERENCES = {
   event_types: {
     what: "an event type outside the catalogue",
     original: "is sent",
-    tidings: "is refused",
+    tidings: "is refused, unless `EXTRA_EVENTS` declares it",
     why: "a typing error would go unnoticed",
   },
   event_data: {
-    what: "an event without a field that its type needs, such as `new_price`",
+    what: "an event whose `data` does not fit its type: no `new_price`, a negative quantity, a `timestamp` of `yesterday`",
     original: "is sent",
     tidings: "is refused",
-    why: "pages would show `undefined`",
+    why: "pages would show `undefined` or `Invalid Date`",
   },
   event_size: {
     what: "an event of more than 64 KB",

@@ -34,6 +34,8 @@ export interface SocketRequest {
   path: string;
   token?: Token;
   origin?: string;
+  /** More parameters. */
+  query?: Record<string, string>;
   /** Sent after the first frame. */
   send?: string[];
 }
@@ -101,6 +103,13 @@ export const SOCKET_EXCHANGES: SocketExchange[] = [
     origin: "https://evil.example",
     received: receives(PRODUCTS_OPEN),
     differs: { as: "foreign_origin", received: refused(4003) },
+  },
+  {
+    name: "a misspelt parameter",
+    ...CUSTOMER,
+    query: { product_ids: "p-1" },
+    received: receives(PRODUCTS_OPEN),
+    differs: { as: "parameters", received: refused(4005) },
   },
   {
     name: "a malformed subscribe message",
@@ -185,12 +194,13 @@ export const EVENT_EXCHANGES: EventExchange[] = [
     type: "order_repacked",
     data: { order_id: ORDER },
   }),
-  isRefused("event_data", {
-    name: "a price without its value",
-    channel: "products",
-    type: "price_updated",
-    data: { product_id: "p-1" },
-  }),
+  ...Object.entries({
+    "a price without its value": { type: "price_updated", data: {} },
+    "a negative quantity": { type: "inventory_updated", data: { new_quantity: -1 } },
+    "a time in words": { type: "product_updated", data: { timestamp: "yesterday" } },
+  }).map(([name, { type, data }]) =>
+    isRefused("event_data", { name, channel: "products", type, data: { product_id: "p-1", ...data } }),
+  ),
   isRefused("event_size", {
     name: "an event of 70 KB",
     channel: "products",
