@@ -62,7 +62,7 @@ export async function readBytes(request: Request, maxBytes: number): Promise<Uin
     return bytes;
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    // The caller's mistake, or its network's: no fault of the service.
+    // The caller or its network failed, not the service.
     throw new Refusal("malformed_json", { detail: "The body ended early." });
   }
 }

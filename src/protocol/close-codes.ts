@@ -1,6 +1,6 @@
 import { CLOSE_NAMES, type CloseCode, type CloseRetry, retryOf } from "./close-rules.ts";
 
-/** @returns What clients know of a code. */
+/** Returns the part of a row that clients load, too. */
 function ruleOf<C extends CloseCode>(code: C) {
   return { name: CLOSE_NAMES[code], retry: retryOf(code) };
 }

@@ -30,15 +30,15 @@ export function isCloseCode(code: number): code is CloseCode {
 }
 
 /**
- * Returns when a client may reconnect automatically after a close: the decade says so, also for codes of a newer
- * service. Codes below 4000 come from the network and restarts.
+ * Returns when a client may reconnect automatically after a close. The decade decides, so codes that a newer service adds
+ * work as well. Codes below 4000 come from the network and restarts.
  */
 export function retryOf(code: number): CloseRetry {
   const decade = Math.floor(code / 100);
   return decade === 40 ? "never" : decade === 42 ? "now" : "backoff";
 }
 
-/** How long a client that is closed waits before it reconnects, in milliseconds: at least, and at most. */
+/** The shortest and longest wait before a closed client reconnects, in milliseconds. */
 const RETRY_AFTER_MS = { now: [0, 2000], backoff: [1000, 10_000] } as const;
 
 /** Advises a closed client when to reconnect, in milliseconds from now; null for never. @param random From 0 up to 1. */

@@ -2,9 +2,9 @@ import type { ChannelName } from "./names.ts";
 
 /** A publish call as types and limits, without the validation library; `publish.ts` has the checks. */
 
-/** An event as the frame that is sent. What was published may be longer, by whitespace and escapes, or shorter. */
+/** The largest event, measured as the frame that is sent; its published form may be longer or shorter. */
 export const MAX_EVENT_BYTES = 64 * 1024;
-/** A publish call's body, of one event or many. */
+/** The largest body of a publish call, with one event or many. */
 export const MAX_BATCH_BYTES = 1024 * 1024;
 export const MAX_BATCH_EVENTS = 1000;
 /** Levels of objects and arrays in an event's `data`. */

@@ -119,7 +119,7 @@ export function recordRelayTotals(counters: Counters, totals: { gaps: number; de
 // Refusals and faults
 
 /**
- * @param limit Its name in the limits table.
+ * Counts a refusal because of a limit.
  * @param key The publish key's name, where the limit is per key. Addresses and users are not labels: each would become
  * a time series.
  */
