@@ -20,8 +20,10 @@ const requestIds = new WeakMap<Request, string>();
 
 /** Returns the id of a request in the log and in `X-Request-Id`: its Cloudflare Ray ID, else a UUID. */
 export function requestIdOf(c: Context): string {
+  const known = requestIds.get(c.req.raw);
+  if (known !== undefined) return known;
   const ray = c.req.header("CF-Ray") ?? "";
-  const id = requestIds.get(c.req.raw) ?? (/^[\w-]{8,64}$/.test(ray) ? ray : crypto.randomUUID());
+  const id = /^[\w-]{8,64}$/.test(ray) ? ray : crypto.randomUUID();
   requestIds.set(c.req.raw, id);
   return id;
 }
