@@ -30,6 +30,15 @@ export type TokenReason =
   | "not_yet_valid"
   | "claim";
 
+/** Thrown inside a verification; `verifyToken` returns what it holds. */
+export class TokenRejected extends Error {
+  readonly refused: RefusedToken;
+  constructor(reason: TokenReason, claim?: string) {
+    super(reason);
+    this.refused = { ok: false, reason, ...(claim !== undefined && { claim }) };
+  }
+}
+
 /** Returns the public refusal for a reason. Clients learn no more than: missing, expired, too long, invalid, or unavailable. */
 export function refusalOf(reason: TokenReason) {
   switch (reason) {

@@ -1,23 +1,14 @@
-import {
-  decodeJwt,
-  decodeProtectedHeader,
-  errors,
-  type JWTPayload,
-  jwtVerify,
-  type ProtectedHeaderParameters,
-} from "jose";
+import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
 import type { Identity } from "../../channels/contract.ts";
 import type { Config } from "../../config/config.ts";
-import { isHmac } from "../../config/credentials.ts";
 import type { Issuer } from "../../config/issuers.ts";
 import { MAX_TOKEN_LENGTH } from "../../protocol/frames.ts";
 import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 import { logRolesMissing } from "../../telemetry/log.ts";
 import { isAddressedTo, rolesAt, userIdAt } from "./claims.ts";
-import { findPublicKeys } from "./jwks.ts";
-import { perConfig } from "./per-config.ts";
 import { isTicket, isTicketType, ticketKeys, verifyTicket } from "./ticket.ts";
-import type { RefusedToken, TokenReason } from "./token-refusals.ts";
+import { keysFor } from "./token-keys.ts";
+import { type RefusedToken, type TokenReason, TokenRejected } from "./token-refusals.ts";
 
 /** The token's bearer, or why the token was refused. */
 export type Verified = { ok: true; identity: Identity } | RefusedToken;
@@ -28,15 +19,6 @@ export const MAX_NBF_AHEAD_SECONDS = 60;
 const LATEST_EXPIRY_MS = Date.UTC(2100);
 /** Header, payload and signature (RFC 7515, section 3.1), without the characters that lenient decoders skip. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
-
-/** Thrown inside a verification; `verifyToken` turns it into a result. */
-class TokenRejected extends Error {
-  readonly refused: RefusedToken;
-  constructor(reason: TokenReason, claim?: string) {
-    super(reason);
-    this.refused = { ok: false, reason, ...(claim !== undefined && { claim }) };
-  }
-}
 
 /**
  * Verifies a user's token or a ticket.
@@ -78,7 +60,9 @@ async function verifyUser(token: string, config: Config, now: Date, requestId: s
   const issuer = config.jwt.issuers.find(({ name }) => name === null || name === claims.iss);
   if (!issuer) throw new TokenRejected("claim", "iss");
   if (!isAddressedTo(claims, audiences)) throw new TokenRejected("claim", "aud");
-  const keys = await keysFor(decodeProtectedHeader(token), issuer, config, requestId);
+  const header = decodeProtectedHeader(token);
+  if (isTicketType(header.typ)) throw new TokenRejected("claim", "typ");
+  const keys = await keysFor(header, issuer, config, requestId);
   const options = { algorithms, requiredClaims: ["exp"], currentDate: now };
   const { payload } = await withEachKey(keys, (key) => jwtVerify(token, key, options));
   return identityOf(payload, issuer, config);
@@ -120,37 +104,6 @@ function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): 
     ticketGeneration: null,
   };
 }
-
-/**
- * Returns the keys that may have signed a token. The issuer and the algorithm alone decide between the secrets and the
- * key set, so a public key is never used as an HMAC secret, whatever the rest of the header says (RFC 8725, section 2.1).
- */
-async function keysFor(
-  { alg, kid, typ }: ProtectedHeaderParameters,
-  issuer: Issuer,
-  config: Config,
-  requestId: string,
-): Promise<readonly CryptoKey[]> {
-  const { algorithms } = config.jwt;
-  if (typeof alg !== "string" || !algorithms.includes(alg)) throw new TokenRejected("algorithm");
-  if (isTicketType(typ)) throw new TokenRejected("claim", "typ");
-  if (isHmac(alg)) return issuer.usesSecret ? ((await hmacKeys(config)).get(alg) ?? []) : [];
-  if (issuer.keySource === null) return [];
-  const found = await findPublicKeys(issuer.keySource, algorithms, { alg, kid }, requestId);
-  if (!found.ok) throw new TokenRejected(found.reason);
-  return found.keys;
-}
-
-/** The secrets as keys, by algorithm. Importing a key costs as much as a verification, so it happens once. */
-const hmacKeys = perConfig(async ({ jwt: { algorithms, secrets } }) => {
-  const keys = new Map<string, CryptoKey[]>();
-  for (const name of algorithms.filter(isHmac)) {
-    const algorithm = { name: "HMAC", hash: `SHA-${name.slice("HS".length)}` };
-    const imported = secrets.map((secret) => crypto.subtle.importKey("raw", secret, algorithm, false, ["verify"]));
-    keys.set(name, await Promise.all(imported));
-  }
-  return keys;
-});
 
 function refusedBy(error: unknown, now: Date): RefusedToken {
   if (error instanceof TokenRejected) return error.refused;
