@@ -1,4 +1,5 @@
-import { parseClientMessage } from "../protocol/client-messages.ts";
+import { type ClientMessage, parseClientMessage } from "../protocol/client-messages.ts";
+import { JSON_PONG } from "../protocol/frames.ts";
 import { logFault } from "../telemetry/log.ts";
 import type { Core } from "./core.ts";
 import type { Listener } from "./listeners/listener.ts";
@@ -6,9 +7,12 @@ import { changeFilter } from "./listeners/product-filter.ts";
 import { takeToken } from "./listeners/token-bucket.ts";
 import { watchToken } from "./maintenance.ts";
 
+type MessageOf<T extends ClientMessage["type"]> = Extract<ClientMessage, { type: T }>;
+
 /**
- * Handles a client's message. A message that the protocol does not define closes the socket. So does a fault, such as a
- * call to the token verifier during a deploy; the client then reconnects instead of waiting for an answer.
+ * Handles a client's message. What the protocol does not define is ignored, as the original service did, unless the client
+ * speaks `tidings.v1` or wanted to change what it hears: then the socket is closed. So it is upon a fault, such as a call
+ * to the token verifier during a deploy; the client then reconnects instead of waiting for an answer.
  */
 export async function handleMessage(
   core: Core,
@@ -26,21 +30,49 @@ export async function handleMessage(
 }
 
 async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
-  const { listeners, log, topic } = core;
+  const { listeners } = core;
   const listener = listeners.get(socket);
   if (!listener) return;
-  const message = typeof text === "string" ? parseClientMessage(text) : null;
-  if (!message) return listeners.close(socket, "protocol_error");
+  const message = typeof text === "string" ? parseClientMessage(text) : ({ type: "unknown" } as const);
+  const isRefused = message.type === "malformed" || (message.type === "unknown" && listener.speaksV1);
+  if (isRefused) return listeners.close(socket, "protocol_error");
+  if (message.type === "ack" && listener.speaksV1) return acknowledge(core, socket, message, now);
+  if (!isWithinRate(core, socket, listener, now)) return;
+  switch (message.type) {
+    case "ping":
+      return answerPing(core, socket);
+    case "authenticate":
+      return authenticate(core, socket, message.token, now);
+    case "subscribe":
+    case "unsubscribe":
+      return refilter(core, socket, listener, message);
+  }
+}
+
+/** Answers a heartbeat in JSON, as hand-written clients send it. From now on, the client has to keep sending it. */
+function answerPing({ listeners }: Core, socket: WebSocket): void {
+  listeners.update(socket, { hasPinged: true });
+  listeners.sendControl(socket, JSON_PONG);
+}
+
+function acknowledge(core: Core, socket: WebSocket, { seq, nonce }: MessageOf<"ack">, now: number): void {
+  const { listeners, log } = core;
   // What was never sent cannot have been read.
-  if (message.type === "ack" && message.seq > log.position().seq) return listeners.close(socket, "protocol_error");
+  if (seq > log.position().seq) listeners.close(socket, "protocol_error");
+  const listener = listeners.get(socket);
   // The answer to the service's own request does not count against the rate limit.
-  if (message.type === "ack" && listeners.acknowledged(socket, message.seq, message.nonce)) return;
-  if (!isWithinRate(core, socket, listener, now) || message.type === "ack") return;
-  if (message.type === "authenticate") return authenticate(core, socket, message.token, now);
-  if (!topic.chains) return listeners.close(socket, "protocol_error");
-  const products = changeFilter(listener.products, message);
-  if (products === "too_large") return listeners.close(socket, "protocol_error");
-  listeners.update(socket, { products });
+  if (listener && !listeners.acknowledged(socket, seq, nonce)) isWithinRate(core, socket, listener, now);
+}
+
+function refilter(
+  { listeners, topic }: Core,
+  socket: WebSocket,
+  listener: Listener,
+  message: MessageOf<"subscribe" | "unsubscribe">,
+): void {
+  const products = topic.chains ? changeFilter(listener.products, message) : "too_large";
+  if (products === "too_large") listeners.close(socket, "protocol_error");
+  else listeners.update(socket, { products });
 }
 
 /** Takes a token from the listener's bucket; closes the socket when it is empty. */

@@ -12,6 +12,8 @@ export const BEARER_PROTOCOL_PREFIX = "bearer.";
 /** The keep-alive: the service answers `ping` with `pong` without waking the channel. */
 export const PING = "ping";
 export const PONG = "pong";
+/** The answer to `{"type":"ping"}`, the heartbeat of many hand-written clients. Unlike `ping`, it wakes the channel. */
+export const JSON_PONG = '{"type":"pong"}';
 /** Room for an `authenticate` message with the longest token. */
 export const MAX_CLIENT_MESSAGE_BYTES = 16_384;
 /** The longest token, in characters, however it arrives: when connecting, in a call, or in `authenticate`. */

@@ -64,7 +64,7 @@ function checkMessages(messagesFor: (sent: ProductFilter, wanted: ProductFilter)
       for (const wanted of later) {
         for (const message of messagesFor(sent, wanted)) {
           const parsed = parseClientMessage(JSON.stringify(message));
-          if (parsed?.type !== "subscribe" && parsed?.type !== "unsubscribe") throw new Error("The service closes");
+          if (parsed.type !== "subscribe" && parsed.type !== "unsubscribe") throw new Error("The service closes");
           if (known === "invalid") throw new Error("The service refused the filter");
           const changed = changeFilter(known, parsed);
           if (changed === "too_large") throw new Error("The service closes");

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { CLIENT_MESSAGES_BURST } from "../../src/protocol/limits.ts";
 import type { Problem } from "../../src/protocol/refusals.ts";
 import { connect, listen, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -262,32 +263,60 @@ describe("a request", () => {
   });
 });
 
+const v1 = (token: string) => ({ headers: { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${token}` } });
+type ClientText = [name: string, message: string | ArrayBuffer];
+
+/** What common clients send to keep a connection alive, and what else the original service ignored. */
+const UNKNOWN_TEXTS: ClientText[] = [
+  ["text that is not JSON", "hello"],
+  ["an empty text", ""],
+  ["an unknown type", '{"type":"publish"}'],
+  ["no type", '{"event":"ping"}'],
+  ["another heartbeat", '{"type":"heartbeat","timestamp":1}'],
+  ["a heartbeat as an action", '{"action":"ping"}'],
+  ["a heartbeat of Phoenix", '[null,"1","phoenix","heartbeat",{}]'],
+  ["a ping of Socket.IO", "2"],
+  ["a line break, the heartbeat of STOMP", "\n"],
+  ["PING", "PING"],
+  ["a ping with a space", "ping "],
+  ["a ping in quotes", '"ping"'],
+  ["JSON that is not an object", "7"],
+  ["an ack without seq", '{"type":"ack"}'],
+  ["a message that was cut off", '{"type":"subscribe","product_ids":["a"'],
+  ["bytes", new Uint8Array([1, 2, 3]).buffer],
+  ["JSON nested deeply enough to exhaust the stack", nested(2000)],
+];
+
+const MALFORMED_MESSAGES: ClientText[] = [
+  ["a subscribe without product_ids", '{"type":"subscribe"}'],
+  ["an empty list", '{"type":"subscribe","product_ids":[]}'],
+  ["an unsubscribe of a number", '{"type":"unsubscribe","product_ids":[{}]}'],
+  ["an authenticate without a token", '{"type":"authenticate"}'],
+  ["51 products", JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: 51 }, (_, i) => `p${i}`) })],
+  ["a product id of 129 characters", JSON.stringify({ type: "subscribe", product_ids: ["x".repeat(129)] })],
+  ["more than 16 KB", JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "x".repeat(16_384) })],
+  [
+    "more than 16 KB of multi-byte characters",
+    JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "€".repeat(5500) }),
+  ],
+];
+
 describe("[promise 5] a bad client message closes only its own socket, with 4005:", () => {
-  const messages: [string, string | ArrayBuffer][] = [
-    ["text that is not JSON", "hello"],
-    ["an unknown type", '{"type":"publish"}'],
-    ["JSON that is not an object", "7"],
-    ["a subscribe without product_ids", '{"type":"subscribe"}'],
-    ["an empty list", '{"type":"subscribe","product_ids":[]}'],
-    ["51 products", JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: 51 }, (_, i) => `p${i}`) })],
-    ["a product id of 129 characters", JSON.stringify({ type: "subscribe", product_ids: ["x".repeat(129)] })],
-    ["more than 16 KB", JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "x".repeat(16_384) })],
-    [
-      "more than 16 KB of multi-byte characters",
-      JSON.stringify({ type: "subscribe", product_ids: ["a"], padding: "€".repeat(5500) }),
-    ],
-    ["bytes", new Uint8Array([1, 2, 3]).buffer],
-    ["a ping with a space", "ping "],
-    ["JSON nested deeply enough to exhaust the stack", nested(2000)],
+  const cases: [name: string, message: string | ArrayBuffer, speaksV1: boolean][] = [
+    ...UNKNOWN_TEXTS.map(([name, message]): [string, typeof message, boolean] => [name, message, true]),
+    ...MALFORMED_MESSAGES.flatMap(([name, message]): [string, typeof message, boolean][] => [
+      [name, message, true],
+      [`${name}, from a plain client`, message, false],
+    ]),
   ];
-  for (const [name, message] of messages) {
+  for (const [name, message, speaksV1] of cases) {
     test(name, async () => {
       const token = await mintToken();
-      const bad = await connect("products", { token });
-      const good = await connect("products", { token });
-      await Promise.all([bad.frame(), good.frame()]);
+      const bad = await listen("products", speaksV1 ? v1(token) : { token });
+      const good = await listen("products", { token });
       bad.send(message);
-      expect(await bad.closed()).toEqual({ code: 4005, reason: "Protocol error" });
+      if (speaksV1) expect((await bad.frame()).data).toMatchObject({ code: 4005, reason: "Protocol error" });
+      else expect(await bad.closed()).toEqual({ code: 4005, reason: "Protocol error" });
       expect(await good.settle()).toEqual([]);
     });
   }
@@ -314,5 +343,33 @@ describe("[promise 5] a bad client message closes only its own socket, with 4005
     const product_id = Array.from({ length: 51 }, (_, i) => `p${i}`);
     const socket = await connect("products", { token: await mintToken(), query: { product_id } });
     expect((await socket.closed()).code).toBe(4005);
+  });
+});
+
+describe("a plain client may send what the original service ignored:", () => {
+  for (const [name, message] of UNKNOWN_TEXTS) {
+    test(name, async () => {
+      const socket = await listen("products");
+      socket.send(message);
+      socket.send('{"type":"ping"}');
+      expect(await socket.text()).toBe('{"type":"pong"}');
+    });
+  }
+
+  test("but not more often than other messages", async () => {
+    const socket = await listen("products");
+    for (let i = 0; i <= CLIENT_MESSAGES_BURST; i++) socket.send("PING");
+    expect((await socket.closed()).code).toBe(4129);
+  });
+});
+
+describe('{"type":"ping"} is answered with {"type":"pong"}', () => {
+  test("for each kind of client, whatever else it carries", async () => {
+    const id = await registerOrder();
+    const token = await mintToken();
+    for (const socket of [await listen(`orders/${id}`, { token }), await listen(`orders/${id}`, v1(token))]) {
+      socket.send('{"type":"ping","timestamp":1764100000000}');
+      expect(await socket.text()).toBe('{"type":"pong"}');
+    }
   });
 });

@@ -52,6 +52,17 @@ describe("a socket without any message for IDLE_TIMEOUT_SECONDS (600)", () => {
   });
 });
 
+test("a plain client with a heartbeat in JSON has to keep it up like one that pings", async () => {
+  const id = await registerOrder();
+  const socket = await listen(`orders/${id}`, { token: await mintToken({ expiresIn: 3600 }) });
+  socket.send('{"type":"ping"}');
+  expect((await socket.frame()).type).toBe("pong");
+  await evictDurableObject(orderObject(id));
+  advanceClock(601_000);
+  await fireAlarm(id);
+  expect((await socket.closed()).code).toBe(4200);
+});
+
 describe("history older than HISTORY_TTL_SECONDS (one day)", () => {
   test("[promise 3] is deleted; the position stays, and seq goes on", async () => {
     const id = await registerOrder();

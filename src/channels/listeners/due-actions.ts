@@ -10,8 +10,8 @@ export type DueAction = "close_expired" | "close_idle" | "warn";
  * a plain one that has never pinged.
  * @param pingedAt Its last ping, or null.
  */
-export function silentSince({ speaksV1, seenAt }: Listener, pingedAt: number | null): number | null {
-  return speaksV1 || pingedAt !== null ? Math.max(seenAt, pingedAt ?? 0) : null;
+export function silentSince({ speaksV1, seenAt, hasPinged }: Listener, pingedAt: number | null): number | null {
+  return speaksV1 || hasPinged || pingedAt !== null ? Math.max(seenAt, pingedAt ?? 0) : null;
 }
 
 /**

@@ -12,8 +12,10 @@ export interface Listener extends Identity {
   products: string[] | null;
   /** When it connected, in milliseconds since 1970; 0 when an older version did not record it. */
   connectedAt: number;
-  /** When it connected or last sent a message, in milliseconds since 1970. The runtime keeps the times of pings. */
+  /** When it connected or last sent a message, in milliseconds since 1970. */
   seenAt: number;
+  /** Whether it has sent a heartbeat in JSON, and so has to go on. The runtime keeps the times of pings. */
+  hasPinged: boolean;
   /** Whether it has been warned that its token expires soon. */
   isWarned: boolean;
   /** Tokens in its bucket: the messages it may send at once. */
@@ -31,6 +33,7 @@ export function newListener(request: ConnectRequest, now: number): Listener {
     products,
     connectedAt: now,
     seenAt: now,
+    hasPinged: false,
     isWarned: false,
     messageTokens: CLIENT_MESSAGES_BURST,
     requestId,
@@ -51,6 +54,7 @@ const attachment = z.looseObject({
   speaksV1: z.boolean(),
   products: z.array(z.string()).nullable(),
   seenAt: z.number(),
+  hasPinged: z.boolean().default(false),
   isWarned: z.boolean(),
   connectedAt: z.number().default(0),
   allowance: z.number().default(CLIENT_MESSAGES_BURST),

@@ -1,6 +1,6 @@
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { EXAMPLE_ORDER } from "../../protocol/events.ts";
-import { MAX_CLIENT_MESSAGE_BYTES } from "../../protocol/frames.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, SUBPROTOCOL } from "../../protocol/frames.ts";
 import { CHANNEL_KINDS, type ChannelKind } from "../../protocol/names.ts";
 import { SECURITY_SCHEMES } from "./access.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
@@ -138,7 +138,7 @@ function describeOperations(kind: ChannelKind, messages: Messages): [string, Jso
         action: "receive",
         channel,
         title: `${title}: messages from clients`,
-        description: `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket with 4005.`,
+        description: `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`,
         messages: sentBy("client"),
       },
     ],

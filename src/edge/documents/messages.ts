@@ -83,7 +83,7 @@ const exampleFrame = (type: string, { example, changesStatus }: EventDefinition,
   ...(changesStatus && { status: String(example.new_status) }),
 });
 
-const [subscribe, unsubscribe, authenticate, ack] = clientMessage.options;
+const [subscribe, unsubscribe, authenticate, ack, jsonPing] = clientMessage.options;
 
 /** @param schema One of exactly the frame's type, if that is given. */
 const fromService = <Frame = unknown>(
@@ -163,6 +163,9 @@ const MESSAGES = {
     { type: "closing", data: { code: 4200, reason: "Going away", retry_after_ms: 1320 } },
   ),
   pong: fromService(CHANNEL_KINDS, "The answer to `ping`.", z.literal(PONG), PONG),
+  "pong.json": fromService(CHANNEL_KINDS, "The answer to a `ping` in JSON.", z.object({ type: z.literal("pong") }), {
+    type: "pong",
+  }),
   subscribe: fromClient(
     ["products"],
     "Adds products to the filter. A client without a filter receives only these products from then on.",
@@ -190,6 +193,12 @@ const MESSAGES = {
     "Keep-alive. The service answers it without waking the channel.",
     z.literal(PING),
     PING,
+  ),
+  "ping.json": fromClient(
+    CHANNEL_KINDS,
+    "A keep-alive as hand-written clients send it. It wakes the channel and counts as a message.",
+    jsonPing,
+    { type: "ping" },
   ),
 };
 
