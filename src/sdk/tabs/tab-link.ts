@@ -49,6 +49,8 @@ export function openTabLink(share: Share): Link {
     close_channel() {
       group?.close();
       group = null;
+      // The next group may be another user's.
+      outbox = [];
     },
     request_lock: ({ shouldSteal }) => group?.requestLock(shouldSteal),
     release_lock: () => group?.releaseLock(),
@@ -180,6 +182,7 @@ export function openTabLink(share: Share): Link {
 
   /** Outputs that arrive together go out in one message. */
   function relay(): void {
+    if (outbox.length === 0) return;
     group?.post({ type: "outputs", outputs: outbox, lagMs, isVisible: machine.state.isVisible });
     outbox = [];
   }

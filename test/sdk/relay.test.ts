@@ -1,0 +1,77 @@
+import { afterEach, expect, test, vi } from "vitest";
+import type { Link, Output, Share } from "../../src/sdk/connection/link.ts";
+import type { OrderEvent, OrderSnapshot } from "../../src/sdk/index.ts";
+import { openTabLink } from "../../src/sdk/tabs/tab-link.ts";
+import { eventually } from "../support/eventually.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** What a leader relays to other tabs, with a socket that the test plays. */
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+const CLOSED: Link = {
+  status: { state: "connecting", isStale: false },
+  position: null,
+  lagMs: null,
+  close() {},
+  reconnect() {},
+  refreshToken() {},
+  take() {},
+};
+const snapshot = { order_id: "o", epoch: "e", seq: 0, resumed: null } as OrderSnapshot;
+const event = { type: "order_created", data: { order_id: "o" }, id: "1", seq: 1, ts: "" } satisfies OrderEvent;
+
+test("what waits to be relayed when the user changes reaches no tab of the new user", async () => {
+  const posted: [channel: string, message: string][] = [];
+  vi.stubGlobal(
+    "BroadcastChannel",
+    class {
+      readonly #name: string;
+
+      constructor(name: string) {
+        this.#name = name;
+      }
+
+      postMessage(message: unknown): void {
+        posted.push([this.#name, JSON.stringify(message)]);
+      }
+
+      close(): void {}
+    },
+  );
+  const [alice, carol] = [await mintToken({ subject: "alice" }), await mintToken({ subject: "carol" })];
+  // The event arrives so many microtasks after the new user's token: sooner or later, just before the tab knows of it.
+  for (let ticks = 0; ticks < 20; ticks++) {
+    let token = alice;
+    let socket: Parameters<Share["open"]> | undefined;
+    const link = openTabLink({
+      name: `relay-${ticks}`,
+      tuning: {},
+      position: null,
+      getToken: () => token,
+      onOutput: () => {},
+      open: (...args) => {
+        socket = args;
+        return CLOSED;
+      },
+    });
+    const [, , emit, getToken] = await eventually(() => {
+      if (!socket) throw new Error("the tab does not lead yet");
+      return socket;
+    });
+    const report = (output: Output) => emit(output);
+    report({ type: "snapshot", snapshot });
+    await Promise.resolve();
+    token = carol;
+    const refused = Promise.resolve(getToken?.()).catch(() => {});
+    for (let i = 0; i < ticks; i++) await Promise.resolve();
+    report({ type: "event", event });
+    await refused;
+    link.close();
+  }
+  const ofCarol = posted.filter(([channel]) => channel.includes("carol"));
+  expect(ofCarol.length).toBeGreaterThan(0);
+  expect(ofCarol.filter(([, message]) => message.includes("order_created"))).toEqual([]);
+});
