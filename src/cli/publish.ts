@@ -40,7 +40,8 @@ npx tidings publish products inventory_updated --via redis`;
 const TYPES_HELP = `
 Types:
   on an order  ${eventTypesOf("order").join(" ")}
-  on products  ${eventTypesOf("products").join(" ")}`;
+  on products  ${eventTypesOf("products").join(" ")}
+  and those that the service declares in EXTRA_EVENTS: give their data`;
 
 const REDIS_HELP = `
 Via Redis:

@@ -5,9 +5,9 @@
 
 interface AnyOrderData {
   /** Filled in by the service if missing. */
-  order_id?: string | undefined;
+  order_id?: string | null | undefined;
   /** As in RFC 3339, or a form close to it: the offset and seconds may be missing, and `T` may be a blank. */
-  timestamp?: string | undefined;
+  timestamp?: string | null | undefined;
   /** Other fields pass through unchanged. */
   [field: string]: unknown;
 }
@@ -19,7 +19,7 @@ interface AnyProductData {
   product_id: ProductId;
   sku?: string | null | undefined;
   /** As in RFC 3339, or a form close to it: the offset and seconds may be missing, and `T` may be a blank. */
-  timestamp?: string | undefined;
+  timestamp?: string | null | undefined;
   /** Other fields pass through unchanged. */
   [field: string]: unknown;
 }

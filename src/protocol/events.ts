@@ -21,11 +21,12 @@ export const timestamp = z.string().refine(isTimestamp, TIMESTAMP_RULE).meta({
 const quantity = z.int().min(0);
 const price = z.number().min(0);
 
-export const orderData = { order_id: z.string().optional(), timestamp: timestamp.optional() };
+/** Optional fields may be null: serialisers in Java and .NET write an unset field so. */
+export const orderData = { order_id: z.string().nullish(), timestamp: timestamp.nullish() };
 export const productData = {
   product_id: sentId(MAX_PRODUCT_ID_LENGTH),
   sku: z.string().max(128).nullish(),
-  timestamp: timestamp.optional(),
+  timestamp: timestamp.nullish(),
 };
 
 export const EXAMPLE_ORDER = "123e4567-e89b-12d3-a456-426614174000";

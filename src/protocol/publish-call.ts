@@ -23,12 +23,6 @@ export interface OrderRegistration {
 /** `OrderRegistration` as a service sends it: its user id may be a safe integer, which is the same id as its text. */
 export type OrderInput = Omit<OrderRegistration, "user_id"> & { user_id: string | number };
 
-/** The body of `PUT /api/v1/orders/{order_id}`. */
-export interface OrderPut extends OrderRegistration {
-  /** As on a publish: a registration whose version is not newer than the last one applied changes nothing. */
-  version?: number | undefined;
-}
-
 /** The outcome of an event that reached its channel. */
 export interface PublishResult {
   id: string;

@@ -14,7 +14,7 @@ import {
   parseChannelName,
   parseOrderId,
 } from "./names.ts";
-import { MAX_EVENT_BYTES, type OrderPut, type OrderRegistration } from "./publish-call.ts";
+import { MAX_EVENT_BYTES, type OrderRegistration } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 import { type StatusChange, statusChangeOf } from "./status-change.ts";
 import { utf8Length } from "./utf8.ts";
@@ -24,7 +24,7 @@ import { check, findUnsafeValue } from "./validation.ts";
 
 export * from "./publish-call.ts";
 
-/** The body of `PUT /api/v1/orders/{order_id}`, and `order` in a publish. */
+/** The owner and state of an order: `order` in a publish. */
 export const orderRegistration = z.strictObject({
   user_id: idText(MAX_USER_ID_LENGTH),
   status: z.string().min(1).max(MAX_STATUS_LENGTH),
@@ -33,16 +33,17 @@ export const orderRegistration = z.strictObject({
 
 const version = z.int().min(0);
 
-export const orderPut = orderRegistration.extend({ version: version.optional() }) satisfies z.ZodType<OrderPut>;
+/** The body of `PUT /api/v1/orders/{order_id}`. A version that is not newer than the last one applied changes nothing. */
+export const orderPut = orderRegistration.extend({ version: version.nullish() });
 
 /** The body of a publish. The catalogue (`events.ts`) defines `data` for each type. */
 export const publishRequest = z.strictObject({
   type: z.string(),
   data: z.record(z.string(), z.unknown()),
-  id: z.string().refine(isEventId, EVENT_ID_RULE).meta({ pattern: EVENT_ID_PATTERN }).optional(),
-  version: version.optional(),
-  order: orderRegistration.optional(),
-  timestamp: timestamp.optional().meta({
+  id: z.string().refine(isEventId, EVENT_ID_RULE).meta({ pattern: EVENT_ID_PATTERN }).nullish(),
+  version: version.nullish(),
+  order: orderRegistration.nullish(),
+  timestamp: timestamp.nullish().meta({
     description: "When the event occurred, as Standard Webhooks has it. Becomes `data.timestamp` if `data` has none.",
   }),
 });
@@ -110,7 +111,7 @@ export function checkEvent(
     const message = `must be one of ${typesOf(catalogue, kind).join(", ")}; the setting EXTRA_EVENTS declares others`;
     errors.push({ field: "type", message });
   }
-  if (kind === "products" && order !== undefined) {
+  if (kind === "products" && (order ?? null) !== null) {
     errors.push({ field: "order", message: "is for order channels only" });
   }
   if (!isRecord(data)) return invalidEvent(errors);
@@ -126,15 +127,15 @@ export function checkEvent(
   }
   if (!parsed.ok || errors.length > 0) return invalidEvent(errors);
 
-  const { id = fallbackId, version = null, order: registration = null, timestamp: occurredAt } = parsed.value;
+  const { version = null, order: registration = null, timestamp: occurredAt } = parsed.value;
   const status = definition?.changesStatus && data.new_status ? String(data.new_status) : null;
   const event = {
-    id,
+    id: parsed.value.id ?? fallbackId,
     type: parsed.value.type,
     data: JSON.stringify({
       ...data,
       ...(orderId !== null && { order_id: orderId }),
-      ...(data.timestamp === undefined && { timestamp: occurredAt }),
+      ...(occurredAt && !data.timestamp && { timestamp: occurredAt }),
     }),
     status,
   };

@@ -294,3 +294,18 @@ test("a timestamp in another form than the profile's is refused with the profile
   const { errors } = await answer.json<Problem>();
   expect(errors).toEqual([{ field: "data.timestamp", message: expect.stringContaining("RFC 3339") }]);
 });
+
+test("optional members may be null, as serialisers of Java and .NET write what is not set", async () => {
+  const order = await registerOrder();
+  const unset = { id: null, version: null, order: null, timestamp: null };
+  const socket = await listen(`orders/${order}`);
+  await publish(`orders/${order}`, { ...STATUS, data: { ...STATUS.data, order_id: null, timestamp: null }, ...unset });
+  const { id, data } = await socket.frame();
+  expect(id).toMatch(/^[0-9a-f-]{36}$/);
+  expect(data).toEqual({ ...STATUS.data, order_id: order, timestamp: null });
+  expect((await publish("products", { type: "product_deleted", data: { product_id: "p" }, ...unset })).status).toBe(
+    "applied",
+  );
+  const registration = { user_id: "alice", status: "pending", payment_status: "pending", version: null };
+  expect((await serviceRequest("PUT", `/api/v1/orders/${order}`, registration)).status).toBe(200);
+});

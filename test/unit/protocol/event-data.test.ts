@@ -19,7 +19,7 @@ describe("the exported event types", () => {
 
   test("include the order id in every received order event", () => {
     expectTypeOf<EventData<"order_shipped">["order_id"]>().toEqualTypeOf<string>();
-    expectTypeOf<OrderEvents["order_shipped"]["order_id"]>().toEqualTypeOf<string | undefined>();
+    expectTypeOf<OrderEvents["order_shipped"]["order_id"]>().toEqualTypeOf<string | null | undefined>();
     expectTypeOf<EventData<"price_updated">["new_price"]>().toEqualTypeOf<number>();
   });
 });
