@@ -11,6 +11,8 @@ const MESSAGES = 10_000;
 const ORDERS = 20;
 /** Published at once, on one connection. */
 const BURST = 500;
+/** Longer than one check of the connection may take. */
+const HANG_MS = 5000;
 
 describe.skipIf(!hasRedis("tidings forward through failures"))("tidings forward", () => {
   let redis: RedisServer;
@@ -102,6 +104,23 @@ describe.skipIf(!hasRedis("tidings forward through failures"))("tidings forward"
       expect(new Set(frames.map(({ id }) => id)).size).toBe(frames.length);
       listener.close();
     }
+  });
+
+  test("a Redis that hangs for seconds costs no message", async () => {
+    const order = await registerOrderAt(service.url);
+    const listener = await listenAt(service.url, `orders/${order}`);
+    const forward = await ForwardProcess.start(redis.url, service.url);
+    redis.signal("SIGSTOP");
+    const publishing = redis.cli("PUBLISH", `order_${order}`, '{"type":"order_shipped","data":{}}');
+    await new Promise((resolve) => setTimeout(resolve, HANG_MS));
+    redis.signal("SIGCONT");
+    expect(await publishing).toBe("1");
+    await listener.receive(1);
+    expect(await forward.stop()).toBe(0);
+    expect(forward.lines.slice(1)).toEqual([
+      expect.stringMatching(/^stopped: 1 received, 1 published.* 0 disconnects/),
+    ]);
+    listener.close();
   });
 
   test("SIGTERM while the service is down ends it with 1 and the number of messages that are lost", async () => {

@@ -94,16 +94,15 @@ describe.skipIf(!hasRedis("tidings forward"))("tidings forward", () => {
     listener.close();
   });
 
-  test("SIGTERM ends it after what it has received is published", async () => {
+  test("SIGTERM ends it after everything that Redis delivered to it is published", async () => {
     const { channel, listener } = await listenToOrder();
     const forward = await start();
     const sent = Array.from({ length: 2000 }, (_, n) => publish(channel, { type: "order_shipped", data: { n } }));
-    await Promise.all(sent);
-    // Redis answers on one connection in order, so the messages are on their way before the signal.
+    await sent[100];
     expect(await forward.stop()).toBe(0);
-    const [, received, published] = /^stopped: (\d+) received, (\d+) published/.exec(forward.lines.at(-1) ?? "") ?? [];
-    expect(published).toBe(received);
-    await listener.receive(Number(published));
+    const delivered = (await Promise.all(sent)).filter((receivers) => receivers === 1).length;
+    expect(forward.lines.at(-1)).toContain(`stopped: ${delivered} received, ${delivered} published`);
+    await listener.receive(delivered);
     listener.close();
   });
 

@@ -1,4 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
 import { RedisClient, RedisError } from "../../src/ingress/redis/client.ts";
 import { RelayStore } from "../../src/ingress/redis/relay-store.ts";
@@ -45,9 +47,9 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
         `${bytes}`,
       );
     /** As after an eviction: with what was stored. */
-    function open() {
+    function open(url = bridge.url) {
       const store = new RelayStore(storage.asStorage);
-      const client = new RedisClient({ url: bridge.url, token: bridge.token, stream: STREAM });
+      const client = new RedisClient({ url, token: bridge.token, stream: STREAM });
       return { store, client, reader: new StreamReader(client, store, STREAM, catalogueWith([])) };
     }
     /** Makes every use of a command fail. */
@@ -144,6 +146,22 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
       vi.restoreAllMocks();
       await readAll(all);
       expect([delivered(all), dead(all)]).toEqual([["1-1"], []]);
+    });
+
+    test("need no other permissions than the manual names", async () => {
+      const manual = await readFile(join(import.meta.dirname, "../../README.md"), "utf8");
+      const [, rules = ""] = /^ACL SETUSER tidings on ><password> (.+)$/m.exec(manual) ?? [];
+      await redis.cli("ACL", "SETUSER", "tidings", "on", ">password", ...rules.split(" "));
+      const redisUrl = redis.url.replace("://", "://tidings:password@");
+      const restricted = await startBridge({ redisUrl, token: bridge.token, maxReplyBytes: MAX_REPLY_BYTES });
+      onTestFinished(() => restricted.close());
+      await large("1-1", 4 * MB);
+      await small("1-2");
+      const all = open(restricted.url);
+      await readAll(all);
+      vi.useFakeTimers({ now: Date.now() + 2 * MINUTE, toFake: ["Date"] });
+      expect(await all.reader.trim()).toBeNull();
+      expect([delivered(all), dead(all)]).toEqual([["1-2"], [tooLarge("1-1")]]);
     });
 
     test("say which permission is missing", async () => {

@@ -80,7 +80,7 @@ async function forwardWithLock(
     let checkedAt = Date.now();
     while (await isConnected(subscription.ended, pause(RENEW_MS, signal))) {
       if (signal.aborted) {
-        subscription.close();
+        await subscription.finish();
         await drain();
         // Without it, the lock expires.
         return await lock.release(connection).catch(() => {});

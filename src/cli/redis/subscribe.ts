@@ -12,6 +12,8 @@ export interface Subscription {
   ended: Promise<void>;
   /** Checks that Redis still answers. @throws {RedisUnavailable} */
   ping(): Promise<void>;
+  /** Closes it once everything that Redis has sent is received, or after two seconds. */
+  finish(): Promise<void>;
   close(): void;
 }
 
@@ -43,12 +45,21 @@ export async function subscribe(
     client.destroy();
     throw error;
   }
+  const close = () => {
+    if (client.isOpen) client.destroy();
+    end();
+  };
   return {
     ended,
     ping: () => inTime(async () => void (await client.ping())),
-    close() {
-      if (client.isOpen) client.destroy();
-      end();
+    async finish() {
+      // Redis confirms it after the last message.
+      await inTime(async () => {
+        if (channels.length > 0) await client.unsubscribe(channels);
+        if (patterns.length > 0) await client.pUnsubscribe(patterns);
+      }).catch(() => {});
+      close();
     },
+    close,
   };
 }
