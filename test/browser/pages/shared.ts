@@ -17,14 +17,16 @@ export const setting = (name: string): string => {
   return value;
 };
 
-let sockets = 0;
+const sockets: WebSocket[] = [];
 browser.WebSocket = class extends browser.WebSocket {
   constructor(url: string, protocols?: string | string[]) {
     super(url, protocols);
-    sockets++;
+    sockets.push(this);
     report({});
   }
 };
+
+export const countOpenSockets = () => sockets.filter(({ readyState }) => readyState === WebSocket.OPEN).length;
 
 export const app = browser.document.getElementById("app");
 
@@ -32,7 +34,7 @@ let state: object = { status: "idle" };
 /** Merges changes into the state that the test reads. */
 export function report(changes: object): void {
   state = { ...state, ...changes };
-  browser.document.getElementById("state").textContent = JSON.stringify({ ...state, sockets });
+  browser.document.getElementById("state").textContent = JSON.stringify({ ...state, sockets: sockets.length });
 }
 
 /** Exposes functions to the test (`SitePage.call`). */

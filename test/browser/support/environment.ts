@@ -18,7 +18,7 @@ export interface Environment<T extends Tab> {
 export async function startEnvironment<T extends Tab>(kind: BrowserKind<T>): Promise<Environment<T>> {
   const [service, site, browser] = await Promise.all([
     startTidings({ BACKEND_CORS_ORIGINS: "*", HISTORY_LIMIT: "100000" }),
-    openSiteIn(kind, ["recovery", "order"]),
+    openSiteIn(kind, ["recovery", "order", "tab-log"]),
     kind.startPlain(),
   ]);
   const network = new TcpProxy(service.url);
