@@ -5,7 +5,7 @@ import { CONNECTIONS_PER_USER } from "../support/low-limits.ts";
 import { connect, productsObject, publish } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** A filter that is too large to store is refused, and costs nobody's count. */
+/** A filter that is too large to store is refused, and does not count as a connection. */
 
 afterEach(() => {
   vi.restoreAllMocks();

@@ -251,7 +251,7 @@ describe("a hidden leader", () => {
     expect(late.state.takeOverAt).toBe(Number.POSITIVE_INFINITY);
   });
 
-  test("is told when a follower is shown or its network returns", () => {
+  test("learns when a follower is shown or its network returns", () => {
     const input = { type: "online", isOnline: true } as const;
     expect(follower().effects(input)).toEqual([{ type: "post", message: { type: "page", input } }]);
   });

@@ -7,7 +7,7 @@ import { mintToken } from "../support/tokens.ts";
 const v1 = (token: string) => ({ headers: { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${token}` } });
 
 describe("before the service closes a socket", () => {
-  test("a tidings.v1 client is told the code, the reason and that it is final", async () => {
+  test("a tidings.v1 client receives the code, the reason and that the close is final", async () => {
     const id = await registerOrder();
     const socket = await connect(`orders/${id}`, v1(await mintToken()));
     await socket.frame();

@@ -15,7 +15,7 @@ const get = async (id: string) => (await serviceRequest("GET", `/api/v1/orders/$
 const pending = { user_id: "alice", status: "pending", payment_status: "pending" };
 
 describe("[promise 8] PUT with a version", () => {
-  test("that is late changes nothing and is told the order as it is", async () => {
+  test("that is late changes nothing and receives the order as it is", async () => {
     const id = crypto.randomUUID();
     expect((await put(id, { ...pending, version: 1 })).status).toBe(201);
     await publish(`orders/${id}`, { type: "order_shipped", data: {}, version: 5 });

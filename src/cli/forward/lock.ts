@@ -18,7 +18,7 @@ const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call
 /** A lock in Redis, by which one of several instances forwards. */
 export class ForwardLock {
   readonly #key: string;
-  /** Nobody else's, and it tells operators which process it is. */
+  /** Unique, and tells operators which process holds the lock. */
   readonly #token = `${hostname()}:${process.pid}:${randomUUID()}`;
   #heldUntil = Number.NEGATIVE_INFINITY;
 

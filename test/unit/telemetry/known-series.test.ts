@@ -58,7 +58,7 @@ describe("from the start", () => {
     expect(metricValue(after, "tidings_errors_total", { where: "deliver" })).toBe(3);
   });
 
-  test("an event that took less than a millisecond is told from one that took three", () => {
+  test("an event that took less than a millisecond is distinct from one that took three", () => {
     const counts = new Counters();
     for (const seconds of [0, 0, 0.003]) counts.observe("tidings_publish_to_send_seconds", { via: "http" }, seconds);
     const bucket = (le: string) =>
