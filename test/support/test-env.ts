@@ -1,3 +1,8 @@
+import { SETTING_NAMES } from "../../src/config/schema.ts";
+
+/** Every setting at its default, whatever a developer's `.dev.vars` and `wrangler.toml` say. */
+const DEFAULTS: Record<string, string> = Object.fromEntries(SETTING_NAMES.map((name) => [name, ""]));
+
 /** A publish key for each scope; two more keys have every scope. */
 export const SCOPED_KEYS = {
   orders: "test-publish-key-0123456789abcdef-desk",
@@ -7,6 +12,7 @@ export const SCOPED_KEYS = {
 
 /** The settings of the service under test; the secrets are made up. */
 export const TEST_ENV = {
+  ...DEFAULTS,
   // Tests publish more than a client reads in a minute; `test/limits` has the limit itself.
   MAX_PLAIN_BYTES_PER_MINUTE: String(64 * 1024 * 1024),
   // Tests fill the history of products, too; `test/runtime/busy-shop` has the default.
