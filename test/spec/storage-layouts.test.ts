@@ -177,7 +177,10 @@ describe("layout 2", () => {
       // Published versions are at least 0.
       [{ version: -1, at: null }],
     ]);
-    await asFormerVersion(...layout2.appendStatements(5, "p-42", 9, Date.now()), "DELETE FROM log WHERE seq <= 3");
+    await asFormerVersion(
+      ...layout2.appendStatements({ seq: 5, product: "p-42", version: 9, ts: Date.now() }),
+      "DELETE FROM log WHERE seq <= 3",
+    );
     await evictDurableObject(products(), { webSockets: "close" });
     expect((await update("p-42", 9)).status).toBe("stale");
     expect(await update("p-42", 10)).toMatchObject({ status: "applied", seq: 6 });

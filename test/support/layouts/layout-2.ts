@@ -21,12 +21,30 @@ export function productsTables(ts: number): StoredTable[] {
   return [...tables, { name: "gone", create, rows: [{ product: "p-7", at: ts }] }];
 }
 
-/** What that version does to append an event with a version: it knows no column but these. */
-export function appendStatements(seq: number, product: string, version: number, ts: number): string[] {
+/** An event as that version of the service appends it. */
+interface FormerEvent {
+  seq: number;
+  product: string;
+  version: number;
+  ts: number;
+  isDeletion?: boolean;
+  /** The row to rewrite, in a full history. */
+  oldest?: number | undefined;
+}
+
+/** What that version of the service does to append an event: it knows no columns but these. */
+export function appendStatements({ seq, product, version, ts, isDeletion = false, oldest }: FormerEvent): string[] {
+  const type = isDeletion ? "product_deleted" : "product_updated";
   const time = new Date(ts).toISOString();
-  const frame = `{"type":"product_updated","data":{"product_id":"${product}"},"id":"former-${seq}","seq":${seq},"ts":"${time}"}`;
+  const frame = `{"type":"${type}","data":{"product_id":"${product}"},"id":"former-${seq}","seq":${seq},"ts":"${time}"}`;
+  const request = `{"version":${version},"order":null}`;
   return [
-    `INSERT INTO log (seq, id, ts, product, request, frame) VALUES (${seq}, 'former-${seq}', ${ts}, '${product}', '{"version":${version},"order":null}', '${frame}')`,
+    oldest === undefined
+      ? `INSERT INTO log (seq, id, ts, product, request, frame) VALUES (${seq}, 'former-${seq}', ${ts}, '${product}', '${request}', '${frame}')`
+      : `UPDATE log SET seq = ${seq}, id = 'former-${seq}', ts = ${ts}, product = '${product}', request = '${request}', frame = '${frame}' WHERE seq = ${oldest}`,
     `INSERT OR REPLACE INTO versions (product, version) VALUES ('${product}', ${version})`,
+    isDeletion
+      ? `INSERT OR REPLACE INTO gone VALUES ('${product}', ${ts})`
+      : `DELETE FROM gone WHERE product = '${product}'`,
   ];
 }
