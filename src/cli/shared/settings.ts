@@ -39,19 +39,23 @@ export type Sources = Pick<Terminal, "env" | "cwd">;
  * this directory, else the default.
  * @throws {CommandError} when it is not an http(s) URL.
  */
-export function serviceUrl({ url }: CommonOptions, { env, cwd }: Sources): string {
-  const { value, source } =
-    url === undefined
-      ? (firstNonEmpty(
-          [env.TIDINGS_URL, "TIDINGS_URL"],
-          [runningDevServer(cwd) ?? undefined, `The address in ${DEV_SERVER_FILE}`],
-        ) ?? { value: DEFAULT_URL, source: "" })
-      : { value: url, source: "--url" };
+export function serviceUrl(options: CommonOptions, sources: Sources): string {
+  const { value, source } = urlSetting(options, sources);
   const parsed = URL.parse(value);
   if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") {
     throw usageError(`${source} must be an http:// or https:// address, such as ${DEFAULT_URL}.`);
   }
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
+}
+
+function urlSetting({ url }: CommonOptions, { env, cwd }: Sources): Setting {
+  // An empty `--url` is a mistake, such as an unset variable. It must not lead to another service.
+  if (url !== undefined) return { value: url, source: "--url" };
+  const found = firstNonEmpty(
+    [env.TIDINGS_URL, "TIDINGS_URL"],
+    [runningDevServer(cwd) ?? undefined, `The address in ${DEV_SERVER_FILE}`],
+  );
+  return found ?? { value: DEFAULT_URL, source: "The default" };
 }
 
 /** Returns the publish key. @throws {CommandError} when there is none, listing the ways to provide it. */
