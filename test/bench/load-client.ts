@@ -156,7 +156,9 @@ export class CountingSocket {
 const textFrame = (text: string) =>
   Buffer.concat([Buffer.from([0x81, 0x80 | text.length, 0, 0, 0, 0]), Buffer.from(text)]);
 
-const agent = new Agent({ keepAlive: true });
+/** Drops connections that have been idle for so long, before the server does. */
+const MAX_IDLE_MS = 1000;
+const agent = new Agent({ keepAlive: true, timeout: MAX_IDLE_MS });
 
 export interface HttpCall {
   method: string;
