@@ -51,7 +51,7 @@ const SHARED: Shared[] = [
   },
   {
     reason: "The same product filter at both ends of the socket; the SDK loads none of the service's code",
-    names: ["ProductFilter", "passes"],
+    names: ["ProductFilter"],
     within: ["sdk/connection/product-filter.ts", "channels/listeners/product-filter.ts"],
     mayExport: true,
   },

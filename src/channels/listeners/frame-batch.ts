@@ -1,7 +1,7 @@
 import { chunksOf } from "../../protocol/chunks.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import type { LoggedFrame } from "../log/log-event.ts";
-import { type ProductFilter, passes } from "./product-filter.ts";
+import type { ProductFilter } from "./product-filter.ts";
 
 /**
  * The approximate length up to which frames for a `tidings.v1` client are combined into one message. A client sees only
@@ -16,6 +16,8 @@ export class FrameBatch {
   readonly frames: readonly LoggedFrame[];
   /** The indexes of all frames. */
   readonly #all: readonly number[];
+  /** The indexes of the frames about each product; under null, those that every listener receives. */
+  readonly #byProduct: ReadonlyMap<string | null, number[]>;
   /** Arrays packed so far, by the frames in them. */
   readonly #packed = new Map<string, string[]>();
   #bytes: number[] | null = null;
@@ -23,12 +25,20 @@ export class FrameBatch {
   constructor(frames: readonly LoggedFrame[]) {
     this.frames = frames;
     this.#all = [...frames.keys()];
+    this.#byProduct = Map.groupBy(this.#all, (index) => this.#at(index).productId);
+  }
+
+  /** The products that the frames are about; `all` when one of them is for every listener. */
+  get products(): "all" | string[] {
+    const products = [...this.#byProduct.keys()];
+    return products.every((product) => product !== null) ? products : "all";
   }
 
   /** Returns the indexes of the frames that pass a filter. */
   pick(filter: ProductFilter): readonly number[] {
     if (filter === null) return this.#all;
-    return this.#all.filter((index) => passes(filter, this.#at(index)));
+    const picked = [null, ...new Set(filter)].flatMap((product) => this.#byProduct.get(product) ?? []);
+    return picked.sort((a, b) => a - b);
   }
 
   /** Returns the messages that carry picked frames: one per frame, or arrays for a `tidings.v1` client. */

@@ -5,6 +5,7 @@ import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
 import { silentSince } from "./due-actions.ts";
 import { FlowControl } from "./flow-control.ts";
 import type { FrameBatch } from "./frame-batch.ts";
+import { Interest } from "./interest.ts";
 import { type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
 import { PlainBudget } from "./plain-budget.ts";
 import { tryClose, trySend } from "./socket.ts";
@@ -28,6 +29,7 @@ export class Listeners {
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
   readonly #plainBudget: PlainBudget<WebSocket>;
   readonly #users = new UserSockets<WebSocket>();
+  readonly #interest = new Interest<WebSocket>();
 
   /** @param plainBytesPerMinute What a plain client may be sent. */
   constructor(
@@ -107,12 +109,12 @@ export class Listeners {
   }
 
   /**
-   * Sends frames to every listener whose filter they pass. Listeners whose token has expired are closed instead.
+   * Sends frames to every listener whose filter they pass, or closes it if its token has expired.
    * @returns How many listeners each frame was sent to.
    */
   broadcast(batch: FrameBatch, now: number): number[] {
     const receivers = new Array<number>(batch.frames.length).fill(0);
-    for (const [socket, listener] of this.#open) {
+    for (const [socket, listener] of this.#wanting(batch)) {
       if (now >= listener.expiresAt) {
         this.close(socket, "token_expired");
         continue;
@@ -145,7 +147,7 @@ export class Listeners {
     // First, because it may fail, and then nothing has changed.
     writeAttachment(socket, { ...listener, ...change });
     // A guest's next ticket has another subject, so the socket moves to that subject's count.
-    this.#users.removeOpen(listener.subject);
+    this.#forget(socket, listener);
     this.#add(socket, Object.assign(listener, change));
   }
 
@@ -195,13 +197,28 @@ export class Listeners {
 
   #remove(socket: WebSocket, listener: Listener, code: number): void {
     socket.serializeAttachment(null);
-    if (this.#open.delete(socket)) this.#users.removeOpen(listener.subject);
+    if (this.#open.delete(socket)) this.#forget(socket, listener);
     this.#observer.closed(listener, code);
   }
 
   #add(socket: WebSocket, listener: Listener): void {
     this.#open.set(socket, listener);
     this.#users.addOpen(listener.subject);
+    this.#interest.add(socket, listener.products);
+  }
+
+  #forget(socket: WebSocket, { subject, products }: Listener): void {
+    this.#users.removeOpen(subject);
+    this.#interest.remove(socket, products);
+  }
+
+  /** Yields the listeners that want any frame of a batch. */
+  *#wanting({ products }: FrameBatch): Generator<[WebSocket, Listener]> {
+    if (products === "all") return yield* this.#open;
+    for (const socket of this.#interest.in(products)) {
+      const listener = this.#open.get(socket);
+      if (listener) yield [socket, listener];
+    }
   }
 
   /** Sends picked frames, unless the client has too much unread or was sent too much. Returns whether they were sent. */

@@ -1,12 +1,7 @@
 import { isFilterWithinLimits } from "../../protocol/product-filter.ts";
-import type { LoggedFrame } from "../log/log-event.ts";
 
 /** A listener's product filter: the ids whose events it receives; null for all. */
 export type ProductFilter = string[] | null;
-
-export function passes(filter: ProductFilter, { productId }: LoggedFrame): boolean {
-  return filter === null || productId === null || filter.includes(productId);
-}
 
 /**
  * Applies `subscribe` or `unsubscribe` to a filter. An unfiltered listener that subscribes to a product receives only
