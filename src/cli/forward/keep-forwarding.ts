@@ -34,14 +34,15 @@ export interface Forwarding {
 export async function keepForwarding(forwarding: Forwarding): Promise<void> {
   const { redisUrl, report, signal } = forwarding;
   const lock = new ForwardLock(forwarding.lockKey);
-  for (let failures = 0; !signal.aborted; ) {
+  let failures = 0;
+  const onConnected = () => {
+    failures = 0;
+  };
+  while (!signal.aborted) {
     // All databases of a Redis share its pub/sub channels, so they share the lock.
     const connection = openConnection(new URL("/", redisUrl).href);
     try {
-      if (await waitForLock(lock, connection, forwarding)) {
-        failures = 0;
-        await forwardWithLock(lock, connection, forwarding);
-      }
+      await takeTurns(lock, connection, forwarding, onConnected);
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
       const reason = connectionFailure(error, REDIS_TIMEOUT_MS);
@@ -54,15 +55,24 @@ export async function keepForwarding(forwarding: Forwarding): Promise<void> {
   }
 }
 
-/** Returns whether this instance has the lock; if not, it has to end. */
-async function waitForLock(lock: ForwardLock, connection: RedisConnection, { report, signal }: Forwarding) {
-  for (let isFirst = true; !signal.aborted; isFirst = false) {
+/** Forwards while this instance has the lock, and waits for it otherwise, until the end. @throws {RedisUnavailable} */
+async function takeTurns(
+  lock: ForwardLock,
+  connection: RedisConnection,
+  forwarding: Forwarding,
+  onConnected: () => void,
+): Promise<void> {
+  const { report, signal } = forwarding;
+  while (!signal.aborted) {
     const holder = await lock.acquire(connection);
-    if (holder === null) return true;
-    if (isFirst) report.onStandby(holder);
-    await pause(STANDBY_POLL_MS, signal);
+    if (holder === null) {
+      await forwardWithLock(lock, connection, forwarding, onConnected);
+    } else {
+      onConnected();
+      report.onStandby(holder);
+      await pause(STANDBY_POLL_MS, signal);
+    }
   }
-  return false;
 }
 
 /** Forwards until the end, or another instance has the lock. @throws {RedisUnavailable} when the connection is lost. */
@@ -70,21 +80,27 @@ async function forwardWithLock(
   lock: ForwardLock,
   connection: RedisConnection,
   { redisUrl, topics, report, receive, drain, signal }: Forwarding,
+  onConnected: () => void,
 ): Promise<void> {
   const subscription = await subscribe(redisUrl, topics, (message, channel) => {
     // After a long pause of this process, another instance may receive the same messages.
     if (lock.isHeld) receive(channel.toString(), message);
   });
+  onConnected();
   report.forwarding();
+  const lost = new AbortController();
+  void subscription.ended.then(() => lost.abort());
+  const interrupted = AbortSignal.any([signal, lost.signal]);
   try {
-    let checkedAt = Date.now();
-    while (await isConnected(subscription.ended, pause(RENEW_MS, signal))) {
+    for (let checkedAt = Date.now(); ; ) {
+      await pause(RENEW_MS, interrupted);
       if (signal.aborted) {
         await subscription.finish();
         await drain();
         // Without it, the lock expires.
         return await lock.release(connection).catch(() => {});
       }
+      if (lost.signal.aborted) throw new RedisUnavailable("", { cause: new Error("the connection was lost") });
       try {
         const [holder] = await Promise.all([lock.acquire(connection), subscription.ping()]);
         if (holder !== null) return;
@@ -94,14 +110,10 @@ async function forwardWithLock(
         if (!(error instanceof RedisUnavailable) || Date.now() - checkedAt > LOCK_MS) throw error;
       }
     }
-    throw new RedisUnavailable("The subscription ended", { cause: new Error("the connection was lost") });
   } finally {
     subscription.close();
   }
 }
 
-const isConnected = (ended: Promise<void>, pause: Promise<void>) =>
-  Promise.race([ended.then(() => false), pause.then(() => true)]);
-
-/** Waits, or until the end. */
+/** Waits, at most until a signal. */
 const pause = (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }).catch(() => {});

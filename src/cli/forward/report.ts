@@ -72,6 +72,7 @@ export class ForwardReport {
 
   /** @param holder The process that forwards. */
   onStandby(holder: string): void {
+    if (this.#state === "standby") return;
     this.#state = "standby";
     this.#terminal.note(`on standby: ${holder} forwards already; this instance takes over when it ends`);
   }
