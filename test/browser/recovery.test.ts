@@ -21,7 +21,7 @@ const SHOWN_EVERY_MS = 3000;
 /** Covers the SDK's default heartbeat, heartbeat timeout, connect timeout and back-off. */
 const SILENCE_MS = 60_000;
 
-describe.each(BROWSERS)("in $name", (kind) => {
+describe.each(BROWSERS)("[promise 3] a page in $name", (kind) => {
   const test = inNode.skipIf(!kind.isInstalled("a page whose service, network or token fails"));
   const fixture = setUpRecovery(kind);
 

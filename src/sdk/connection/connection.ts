@@ -36,7 +36,7 @@ export function connectOrder(orderId: string, options: OrderOptions): Connection
  * const connection = connectProducts({ getToken, productIds: ["p-42"], onEvent: showProductEvent });
  * connection.subscribe(["p-43"]);
  * @throws {TypeError} without `getToken` or `token`, or without `url` outside a browser.
- * @throws {RangeError} for more than 50 products.
+ * @throws {RangeError} for more than 50 products, or ids of more than 6,400 UTF-16 units together.
  */
 export function connectProducts(options: ProductsOptions): ProductsConnection {
   const filter = options.productIds ? withProducts(null, options.productIds).sort() : null;

@@ -18,7 +18,7 @@ export function openLink(
   let socket: WebSocket | null = null;
   let unwatchPage: (() => void) | undefined;
   let isFetching = false;
-  /** Whether the page may have got a new token since the call in flight began. */
+  /** Whether the page may have a newer token than the one that the call in flight returns. */
   let isOutdated = false;
   const machine = runMachine<State, Input, Effect>(initialState(start), step, nextTick, run);
   const { take } = machine;
@@ -44,7 +44,7 @@ export function openLink(
     }
   }
 
-  /** Calls `getToken` once at a time: a late token is used, and a call in flight is not repeated until it is over. */
+  /** Calls `getToken`, never twice at a time. A token that comes late is used all the same. */
   async function fetchToken(): Promise<void> {
     if (isFetching) return;
     isFetching = true;

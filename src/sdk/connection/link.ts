@@ -23,7 +23,7 @@ export type Output =
 
 export type LinkInput = PageInput | { type: "filter"; filter: ProductFilter };
 
-/** A connection without its public callbacks: a `Driver` with a socket of its own, or a tab that shares one. */
+/** A connection below its public API: one with its own socket (`driver.ts`), or a tab that shares a socket. */
 export interface Link {
   readonly status: Status;
   readonly position: Position | null;

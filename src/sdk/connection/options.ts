@@ -35,7 +35,7 @@ interface CommonConnectOptions {
   token?: string | undefined;
   /** Called when the status changes. `connection.status` has the current one. */
   onStatus?: ((status: Status) => void) | undefined;
-  /** Called when events were lost. Reload the state; delivery continues after the gap. */
+  /** Called when events were lost, or the user changed. Reload the state; delivery continues after the gap. */
   onGap?: ((gap: Gap) => void) | undefined;
   /** The position to continue from: events after it are delivered first. Takes precedence over `storage`. */
   position?: Position | null | undefined;
@@ -86,14 +86,15 @@ export interface Connection {
   readonly position: Position | null;
   /**
    * The delivery delay of the newest event in milliseconds, relative to the fastest frame of this connection, so that
-   * wrong clocks do not matter. Null before the first event.
+   * wrong clocks do not matter. An event that was missed is as late as the interruption was long. Null before the first
+   * event.
    */
   readonly lagMs: number | null;
-  /** Closes the connection. No callback is called for later events. */
+  /** Closes the connection. Later events are not delivered. */
   close(): void;
   /**
-   * Reconnects now, with a new token and from the last position: instead of waiting for the back-off or for a socket
-   * that hangs, while live, and after the connection has closed. At most one attempt per `tuning.minRetryMs`.
+   * Reconnects now, with a new token and from the last position, in any state: while it waits for the back-off or a socket
+   * that hangs, while it is live, and after it has closed. At most one attempt per `tuning.minRetryMs`.
    */
   reconnect(): void;
   /**
@@ -107,7 +108,7 @@ export interface Connection {
 export interface ProductsConnection extends Connection {
   /**
    * Adds products to the filter. On a connection to all products, these become the filter.
-   * @throws {RangeError} if the filter would have more than 50 products.
+   * @throws {RangeError} if the filter would have more than 50 products, or ids of more than 6,400 UTF-16 units together.
    * @throws {Error} if the connection is shared between tabs.
    */
   subscribe(productIds: readonly ProductId[]): void;

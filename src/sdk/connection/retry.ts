@@ -4,7 +4,7 @@ import { NO_DEADLINES } from "./machine-state.ts";
 
 /** When the next attempt begins. */
 
-/** After a freeze or a network change, clients reconnect within this time, but not all in the same moment. */
+/** After a freeze or a network change, clients reconnect within this time, but not all at once. */
 const RESUME_JITTER_MS = 500;
 /** After this many failures, a hidden tab retries slowly. */
 const MAX_HIDDEN_FAILURES = 3;
@@ -15,7 +15,7 @@ export function backOff(draft: Draft): void {
 
 /**
  * Schedules a retry with full jitter, from the first one on: after a restart of the service, all clients reconnect, but
- * not all in the same moment.
+ * not all at once.
  */
 export function scheduleRetry(draft: Draft, firstMs: number): void {
   const { maxBackoffMs, slowBackoffMs } = draft.tuning;

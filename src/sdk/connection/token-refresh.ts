@@ -7,7 +7,7 @@ import { NEVER } from "./machine-state.ts";
 /** The minimum time between two refreshes. */
 const MIN_REFRESH_MS = 1000;
 
-/** Fetches a token, on a live connection a fresh one. */
+/** Fetches a token; on a live connection, one to replace the current token. */
 export function requestToken(draft: Draft): void {
   emit(draft, { type: "get_token" });
   draft.refreshAt = NEVER;

@@ -102,7 +102,7 @@ export type Status =
 
 /**
  * Returns a token (a JWT). Called before every connection attempt, and again before the current token expires. If it
- * throws or rejects, or returns something else than a JWT, it is called again after a back-off. It is never called while
+ * throws or rejects, or returns anything but a JWT, it is called again after a back-off. It is never called while
  * an earlier call is in flight, so it should time out by itself; a late token is used. `status.cause` has the last error.
  *
  * A token of another user (`sub` or `iss`) starts again: the connection reopens as that user, `onGap` reports that

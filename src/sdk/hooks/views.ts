@@ -17,7 +17,7 @@ export interface OrderView {
   readonly carrier: string | null;
   /** The events received, oldest first; at most the newest 100. */
   readonly timeline: readonly OrderEvent[];
-  /** The position of the other fields, but the timeline. Replayed events up to it only extend the timeline. */
+  /** The position that this state reflects. Replayed events up to it only extend the timeline. */
   readonly asOf: Position;
 }
 
@@ -44,7 +44,7 @@ export function withOrderEvent(view: OrderView, event: OrderEvent): OrderView {
   };
 }
 
-/** The latest values that events reported about a product. A field is missing until an event reports it. */
+/** The latest values that events reported about a product, under their names there. Missing until an event reports them. */
 export interface ProductView {
   readonly product_id: string;
   readonly sku?: string | null | undefined;

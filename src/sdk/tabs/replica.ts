@@ -118,8 +118,13 @@ export class ChannelReplica {
   forget(): void {
     this.#former ??= this.position;
     this.position = null;
-    this.#start = null;
     this.#snapshot = null;
+    this.#keepEventsFrom(null);
+  }
+
+  /** Drops the kept events. */
+  #keepEventsFrom(start: Position | null): void {
+    this.#start = start;
     this.#events = [];
     this.#characters = 0;
   }
@@ -130,11 +135,7 @@ export class ChannelReplica {
     this.#former = null;
     // A tab that has a position in this epoch receives the events in between.
     if (this.position?.epoch !== epoch) this.position = { epoch, seq };
-    if (this.#start?.epoch !== epoch) {
-      this.#start = this.position;
-      this.#events = [];
-      this.#characters = 0;
-    }
+    if (this.#start?.epoch !== epoch) this.#keepEventsFrom(this.position);
     this.#snapshot = snapshot;
     this.#report({ type: "snapshot", snapshot });
   }
@@ -143,9 +144,7 @@ export class ChannelReplica {
     const from = this.position;
     if (from && isAtOrAfter(from, to)) return;
     this.position = to;
-    this.#start = to;
-    this.#events = [];
-    this.#characters = 0;
+    this.#keepEventsFrom(to);
     this.#report({ type: "gap", gap: { from, to } });
   }
 

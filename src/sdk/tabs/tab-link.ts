@@ -15,7 +15,7 @@ import { TabTokens } from "./tab-tokens.ts";
 /** After this many failed token requests in a row, another tab tries. */
 const MAX_TOKEN_FAILURES = 3;
 
-/** A user who was disconnected by the service is so in every tab. */
+/** Unless the service disconnected the user: then the token of another tab is refused, too. */
 const isTokenRefused = (output: Output) =>
   output.type === "status" &&
   output.status.state === "closed" &&
@@ -105,7 +105,7 @@ export function openTabLink(share: Share): Link {
     }
   }
 
-  /** A token for a socket of this group. Without one, another tab may have one. */
+  /** Returns a token of the group's user. While there is none, another tab may lead with its own. */
   async function tokenOfUser(): Promise<string> {
     const timer = setTimeout(handOver, identifyTimeoutMs);
     try {
@@ -123,7 +123,7 @@ export function openTabLink(share: Share): Link {
     }
   }
 
-  /** Lets another tab try to lead with its own token. @param otherwise Runs if there is none that has not failed yet. */
+  /** Lets another tab lead with its own token. @param otherwise Runs if no other tab is left to try. */
   async function handOver(otherwise = () => {}): Promise<void> {
     const number = socketNumber;
     if (!group) return;
