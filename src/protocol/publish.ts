@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { type Catalogue, typesOf } from "./catalogue.ts";
-import { timestamp } from "./events.ts";
+import { type EventDefinition, timestamp } from "./events.ts";
 import { encodeEventFrame } from "./frames.ts";
 import { idText } from "./ids.ts";
 import { isRecord } from "./json.ts";
@@ -127,34 +127,42 @@ export function checkEvent(
   }
   if (!parsed.ok || errors.length > 0) return invalidEvent(errors);
 
-  const { version = null, order: registration = null, timestamp: occurredAt } = parsed.value;
+  const event = acceptedEvent(parsed.value, { channel, orderId, fallbackId, acceptedAt }, definition);
+  if (!isTooLarge(event)) return { ok: true, value: event };
+  const message = `makes an event of more than ${MAX_EVENT_BYTES} bytes as it is sent`;
+  return { ok: false, reason: "body_too_large", errors: [{ field: "data", message }] };
+}
+
+interface Arrival {
+  channel: ChannelName;
+  orderId: string | null;
+  fallbackId: string;
+  acceptedAt: number;
+}
+
+/** Returns the event that a valid request makes. */
+function acceptedEvent(
+  { type, data, id, version = null, order = null, timestamp: occurredAt }: z.infer<typeof publishRequest>,
+  { channel, orderId, fallbackId, acceptedAt }: Arrival,
+  definition: EventDefinition | undefined,
+): AcceptedEvent {
   const status = definition?.changesStatus && data.new_status ? String(data.new_status) : null;
-  const event = {
-    id: parsed.value.id ?? fallbackId,
-    type: parsed.value.type,
+  return {
+    channel,
+    id: id ?? fallbackId,
+    type,
     data: JSON.stringify({
       ...data,
       ...(orderId !== null && { order_id: orderId }),
       ...(occurredAt && !data.timestamp && { timestamp: occurredAt }),
     }),
+    version,
+    request: version === null && order === null ? null : JSON.stringify({ version, order }),
+    productId: orderId === null ? String(data.product_id) : null,
+    order,
+    statusChange: statusChangeOf({ type, data, status }),
     status,
-  };
-  if (isTooLarge(event)) {
-    const message = `makes an event of more than ${MAX_EVENT_BYTES} bytes as it is sent`;
-    return { ok: false, reason: "body_too_large", errors: [{ field: "data", message }] };
-  }
-  return {
-    ok: true,
-    value: {
-      ...event,
-      channel,
-      version,
-      request: version === null && registration === null ? null : JSON.stringify({ version, order: registration }),
-      productId: orderId === null ? String(data.product_id) : null,
-      order: registration,
-      statusChange: statusChangeOf({ type: event.type, data, status }),
-      acceptedAt,
-    },
+    acceptedAt,
   };
 }
 

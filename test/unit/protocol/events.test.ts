@@ -132,6 +132,18 @@ describe("frames", () => {
     );
   });
 
+  test("a frame is JSON for every type that a shop may declare, and whatever status its event sets", () => {
+    const type = fc.stringMatching(/^[a-z][a-z0-9_]{0,63}$/).filter((name) => faultOfExtraType(name) === null);
+    fc.assert(
+      fc.property(type, fc.string({ unit: "binary", minLength: 1 }), (type, status) => {
+        const frame = encodeEventFrame({ type, data: "{}", id: "e", seq: 1, ts: 0, status });
+        expect(JSON.parse(frame)).toMatchObject({ type, status });
+      }),
+    );
+    // The types are not escaped, so a service that checked no names would send this.
+    expect(() => JSON.parse(encodeEventFrame({ type: 'a"b', data: "{}", id: "e", seq: 1, ts: 0 }))).toThrow();
+  });
+
   test("any text from a client parses to a message, or is malformed or unknown", () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ maxLength: 5000 }), fc.json()), (text) => {
