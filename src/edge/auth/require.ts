@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { Requester } from "../../channels/contract.ts";
 import { configOf } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
+import { MAX_BATCH_BYTES } from "../../protocol/publish-call.ts";
 import { parseJsonBody, readBytes, requireJson } from "../body.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { countBadCredential, requireWithinLimit } from "../rate-limits.ts";
@@ -69,23 +70,19 @@ export interface PublishCall {
  * @param scope Checked before the body is read; null when it depends on the body.
  * @throws {Refusal} 400, 401, 403, 413, 415 or 429.
  */
-export async function requirePublishCall(
-  c: Context<HonoEnv>,
-  scope: Scope | null,
-  maxBytes: number,
-): Promise<PublishCall> {
+export async function requirePublishCall(c: Context<HonoEnv>, scope: Scope | null): Promise<PublishCall> {
   const request = c.req.raw;
   const hasKey = request.headers.has("Authorization") || request.headers.has(API_KEY_HEADER);
   if (hasKey || !isSigned(request)) {
     const service = await requireKey(c);
     await requireMayPublish(c, service, scope);
     requireJson(request);
-    return { service, body: parseJsonBody(await readBytes(request, maxBytes)), signedId: null };
+    return { service, body: parseJsonBody(await readBytes(request, MAX_BATCH_BYTES)), signedId: null };
   }
   const headers = readSignature(request, Date.now());
   if (!headers.ok) return refuseKey(c, headers.reason);
   await requireSignerWithinLimit(c);
-  const bytes = await readBytes(request, maxBytes);
+  const bytes = await readBytes(request, MAX_BATCH_BYTES);
   const found = await findSigner(headers.signature, bytes, configOf(c.env));
   if (!found.ok) return refuseKey(c, found.reason);
   trustSigner(c);

@@ -4,13 +4,7 @@ import { configOf } from "../../config/config.ts";
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { isRecord } from "../../protocol/json.ts";
 import { isEventId, PRODUCTS_CHANNEL, parseChannelName } from "../../protocol/names.ts";
-import {
-  type AcceptedEvent,
-  checkEvent,
-  MAX_BATCH_BYTES,
-  MAX_BATCH_EVENTS,
-  type PublishOutcome,
-} from "../../protocol/publish.ts";
+import { type AcceptedEvent, checkEvent, MAX_BATCH_EVENTS, type PublishOutcome } from "../../protocol/publish.ts";
 import { type FieldError, type HttpRefusal, type Problem, problem } from "../../protocol/refusals.ts";
 import { check } from "../../protocol/validation.ts";
 import { type Service, scopeDetail } from "../auth/keys.ts";
@@ -25,7 +19,7 @@ type BatchResult = PublishOutcome | { status: "rejected"; error: Problem };
 
 /** `POST /api/v1/publish/batch`: publishes what it can. Each event has its own result. */
 export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
-  const call = await requirePublishCall(c, null, MAX_BATCH_BYTES);
+  const call = await requirePublishCall(c, null);
   const startedAt = Date.now();
   const { key, header } = idempotencyKey(c, call);
   const { events } = requireValid(check(batchRequest, call.body));

@@ -9,13 +9,7 @@ import {
   orderChannelName,
   PRODUCTS_CHANNEL,
 } from "../../protocol/names.ts";
-import {
-  type AcceptedEvent,
-  checkEvent,
-  MAX_BATCH_BYTES,
-  type PublishOutcome,
-  type Source,
-} from "../../protocol/publish.ts";
+import { type AcceptedEvent, checkEvent, type PublishOutcome, type Source } from "../../protocol/publish.ts";
 import { logPublish, outcomesOf } from "../../telemetry/log.ts";
 import { recordRejected, recordUndelivered } from "../../telemetry/record.ts";
 import { KeyRefusal } from "../auth/keys.ts";
@@ -26,7 +20,7 @@ import { orderIdParam } from "./orders.ts";
 
 /** `POST /api/v1/publish/orders/{order_id}` */
 export async function publishOrder(c: Context<HonoEnv>): Promise<Response> {
-  const call = await requirePublishCall(c, "orders", MAX_BATCH_BYTES);
+  const call = await requirePublishCall(c, "orders");
   const orderId = orderIdParam(c);
   if (call.signedId !== null && !namesOrder(call.body)) throw new KeyRefusal("unbound");
   return publishOne(c, orderChannelName(orderId), call);
@@ -34,7 +28,7 @@ export async function publishOrder(c: Context<HonoEnv>): Promise<Response> {
 
 /** `POST /api/v1/publish/products`. Product event types exist on no other channel, so a signed body is bound to it. */
 export async function publishProducts(c: Context<HonoEnv>): Promise<Response> {
-  return publishOne(c, PRODUCTS_CHANNEL, await requirePublishCall(c, "products", MAX_BATCH_BYTES));
+  return publishOne(c, PRODUCTS_CHANNEL, await requirePublishCall(c, "products"));
 }
 
 /** Returns whether a body names its order. `checkEvent` then requires it to be the channel's own. */
