@@ -96,3 +96,20 @@ export function attachment(orderId: string | null, expiresAt: number): Record<st
     allowance: 20,
   };
 }
+
+/** The statements that leave of a later version's storage what version 0.1.0 would have stored, by kind of channel. */
+export const REDUCTIONS = {
+  order: [
+    "UPDATE state SET value = json_remove(value, '$.tracking_number', '$.carrier', '$.changed_at') WHERE name = 'order'",
+  ],
+  products: [
+    "DELETE FROM state WHERE name NOT IN ('channel', 'order')",
+    "UPDATE state SET value = json_remove(value, '$.chainedAfter') WHERE name = 'channel'",
+    "ALTER TABLE log DROP COLUMN prev",
+    "DELETE FROM versions WHERE version < 0",
+    "ALTER TABLE versions DROP COLUMN seq",
+    "ALTER TABLE versions DROP COLUMN gone_at",
+    "DROP TABLE gone",
+    "DROP TABLE chunks",
+  ],
+};
