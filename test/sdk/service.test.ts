@@ -47,6 +47,18 @@ describe("listening to an order", () => {
     expect(received.gaps).toEqual([]);
   });
 
+  test("delivers events of the types that the shop declares", async () => {
+    const id = await registerOrderAt(service.url);
+    const { received } = order(id);
+    await received.reaches("live");
+    const data = { amount: 5, new_status: "refunded" };
+    await publishAt(service.url, `orders/${id}`, "order_refunded", data);
+    await eventually(() =>
+      expect(received.events).toMatchObject([{ type: "order_refunded", data: { ...data, order_id: id }, seq: 1 }]),
+    );
+    expect(received.gaps).toEqual([]);
+  });
+
   test("close() ends delivery until reconnect(), and the service removes the socket", async () => {
     const id = await registerOrderAt(service.url);
     const { connection, received } = order(id);

@@ -113,6 +113,18 @@ print("null")`,
     listener.close();
   });
 
+  test("types that the shop declares are published like any other", async () => {
+    const printed = await python.run(
+      `
+import json, tidings
+
+data = {"product_id": "p", "quantity": 2}
+print(json.dumps(tidings.Tidings().publish_product_update("stock_reserved", data)))`,
+      env,
+    );
+    expect(printed).toMatchObject({ status: "applied" });
+  });
+
   test("ids that are integers are sent as integers, and refused beyond 2^53", async () => {
     const orderId = crypto.randomUUID();
     const printed = await python.run(
