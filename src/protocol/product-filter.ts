@@ -29,7 +29,8 @@ export function encodeProductFilter(ids: readonly string[]): string {
  */
 export function parseProductFilter(search: string): string[] | null | "invalid" {
   const lists: string[] = [];
-  for (const parameter of search.replace(/^\?/, "").split("&")) {
+  // Forms and `URLSearchParams` write a blank as `+`.
+  for (const parameter of search.replace(/^\?/, "").replaceAll("+", " ").split("&")) {
     const [encodedName = "", ...value] = parameter.split("=");
     const name = decode(encodedName) ?? encodedName;
     if (name === "product_id") lists.push(value.join("="));
@@ -44,10 +45,10 @@ export function parseProductList(list: string): string[] | "invalid" {
   return isFilterWithinLimits(ids) && ids.every((id) => PRODUCT_ID.test(id)) ? ids : "invalid";
 }
 
-/** Decodes a part of a URL's query. Returns null if its percent-encoding is malformed. */
+/** Percent-decodes a text. Returns null if its encoding is malformed. */
 function decode(text: string): string | null {
   try {
-    return decodeURIComponent(text.replaceAll("+", " "));
+    return decodeURIComponent(text);
   } catch {
     return null;
   }

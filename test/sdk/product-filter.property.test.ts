@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { changeFilter } from "../../src/channels/listeners/product-filter.ts";
 import { parseClientMessage } from "../../src/protocol/client-messages.ts";
-import { encodeProductFilter, parseProductFilter } from "../../src/protocol/product-filter.ts";
+import { encodeProductFilter, parseProductFilter, parseProductList } from "../../src/protocol/product-filter.ts";
 import {
   type FilterMessage,
   filterMessages,
@@ -52,6 +52,10 @@ describe("a filter in the URL", () => {
   ])("seeded bug: %s", (_, encode) => {
     expect(() => checkRoundTrip(encode)).toThrow();
   });
+});
+
+test("a list on the command line is percent-decoded, and a plus stays a plus", () => {
+  expect(parseProductList("a+b,c%2Cd")).toEqual(["a+b", "c,d"]);
 });
 
 /** Follows a page through its filters, as a service does that starts with the URL and then takes messages. */
