@@ -71,8 +71,8 @@ describe.skipIf(!hasRedis("tidings forward"))("tidings forward", () => {
 
   test("reads other shapes: one channel for all orders, and flat messages with their type in `event`", async () => {
     const { order, listener } = await listenToOrder();
-    const forward = await start(["--orders", "shop", "--order-field", "order", "--type-field", "event", "--flat"]);
-    await publisher.publish("shop", JSON.stringify({ event: "order_shipped", order, carrier: "UPS" }));
+    const forward = await start(["--orders", "shop", "--type-field", "event", "--flat"]);
+    await publisher.publish("shop", JSON.stringify({ event: "order_shipped", order_id: order, carrier: "UPS" }));
     expect((await listener.receive(1))[0]).toMatchObject({ type: "order_shipped", data: { carrier: "UPS" } });
     expect(await forward.stop()).toBe(0);
     listener.close();

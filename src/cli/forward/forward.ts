@@ -6,13 +6,13 @@ import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { ServiceClient } from "../shared/service.ts";
 import { type CommonOptions, publishKey, serviceUrl } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
-import type { Mapping } from "./message.ts";
+import { isOneChannel, type Mapping } from "./message.ts";
 
 interface ForwardOptions extends CommonOptions {
   redis?: string;
   orders: string;
   products: string;
-  orderField: string;
+  orderField?: string;
   typeField: string;
   dataField: string;
   flat?: boolean;
@@ -49,7 +49,10 @@ export function addForward(program: Command, terminal: Terminal): void {
       "order_*",
     )
     .option("--products <channel>", "the products' channel", "products")
-    .option("--order-field <path>", "in one channel for all orders: the field with the order id", "data.order_id")
+    .option(
+      "--order-field <path>",
+      "in one channel for all orders: the field with the order id (default: order_id in the data)",
+    )
     .option("--type-field <name>", "the message's field with the event's type", "type")
     .option("--data-field <name>", "the message's field with the event's data", "data")
     .option("--flat", "the message's other fields are the data")
@@ -85,11 +88,18 @@ async function forward(options: ForwardOptions, terminal: Terminal): Promise<voi
   );
 }
 
-function mappingOf({ orders, products, orderField, typeField, dataField, flat }: ForwardOptions): Mapping {
+function mappingOf(options: ForwardOptions): Mapping {
+  const { orders, products, typeField, flat } = options;
   if (!/^[^*?[\]\\]*(\*[^*?[\]\\]*)?$/.test(orders) || orders === "" || orders === products) {
     throw usageError("--orders must be a channel other than --products, or a pattern with one * for the order id.");
   }
-  return { orders, products, orderField, typeField, dataField: flat ? null : dataField };
+  const dataField = flat ? null : options.dataField;
+  const { orderField = dataField === null ? "order_id" : `${dataField}.order_id` } = options;
+  const mapping = { orders, products, orderField, typeField, dataField };
+  if (options.orderField !== undefined && !isOneChannel(mapping)) {
+    throw usageError("--order-field is for one channel for all orders, but --orders has a * for the order id.");
+  }
+  return mapping;
 }
 
 /** `ps` shows a process's arguments, and this one runs for long. */

@@ -87,6 +87,7 @@ describe("tidings forward", () => {
     [["--orders", "order_?"], "--orders must be a channel"],
     [["--orders", "a*b*"], "--orders must be a channel"],
     [["--orders", "products"], "--orders must be a channel"],
+    [["--order-field", "order"], "--order-field is for one channel"],
     [["--redis", "localhost"], "--redis must be a redis://"],
     [["--metrics-port", "70000"], "whole number, 0 to 65535"],
   ])("%j exits with 2 and says how to correct it", async (args, message) => {
