@@ -23,7 +23,7 @@ export const MAX_EXTRA_EVENTS = 100;
 /** Types are written into frames unescaped, and into metrics. */
 const EXTRA_TYPE = /^[a-z][a-z0-9_]{0,63}$/;
 
-/** Types of frames and messages that are not events: an event of this name would be taken for one. */
+/** Types of frames and messages that are not events. Clients would mistake an event of such a type for one. */
 const RESERVED: ReadonlySet<string> = new Set([
   ...FRAME_TYPES,
   ...clientMessage.options.map(({ shape }) => shape.type.value),
@@ -33,9 +33,9 @@ const RESERVED: ReadonlySet<string> = new Set([
 
 /** Returns what is wrong with the type of an extra event, or null. */
 export function faultOfExtraType(type: string): string | null {
-  if (!EXTRA_TYPE.test(type)) return `is not a name of ${EXTRA_TYPE.source}`;
+  if (!EXTRA_TYPE.test(type)) return `does not match ${EXTRA_TYPE.source}`;
   if (RESERVED.has(type)) return "is reserved for a frame or message of the protocol";
-  if (Object.hasOwn(EVENTS, type)) return "is in the catalogue already";
+  if (Object.hasOwn(EVENTS, type)) return "is already in the catalogue";
   return null;
 }
 

@@ -46,7 +46,7 @@ export interface EventFrame {
   seq: number;
   /** When the event was accepted: ISO 8601, UTC, milliseconds. */
   ts: string;
-  /** The order's status after an event of the shop's own that changes it: clients do not know which types do. */
+  /** The order's status after an event of a declared type that changes it. Clients cannot know which types do. */
   status?: string;
 }
 

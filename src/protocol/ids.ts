@@ -8,7 +8,7 @@ import * as z from "zod";
 /** Returns the schema of an id as it may be sent. @param maxLength In code points. */
 export const sentId = (maxLength: number) =>
   z.union([z.string().min(1).max(maxLength), z.int()], {
-    error: `must be text of 1 to ${maxLength} characters, or an integer within 2^53`,
+    error: `must be text of 1 to ${maxLength} characters, or an integer below 2^53`,
   });
 
 /** Returns the schema of an id that is parsed to text. */

@@ -66,7 +66,7 @@ export interface AcceptedEvent {
   /** Set when the publish also registers its order. */
   order: OrderRegistration | null;
   statusChange: StatusChange;
-  /** The status that an event of the shop's own sets, which its frame has to say; null for any other event. */
+  /** The order status set by an event of a declared type, which is part of its frame; null for any other event. */
   status: string | null;
   /** When the event arrived over HTTP or in the stream, in milliseconds since 1970. */
   acceptedAt: number;

@@ -11,7 +11,7 @@ interface StatusEvent {
   type: string;
   /** Validated. */
   data: Record<string, unknown>;
-  /** The status that an event of the shop's own sets; null or absent if it sets none. */
+  /** The status set by an event of a declared type; null or absent if it sets none. */
   status?: string | null | undefined;
 }
 

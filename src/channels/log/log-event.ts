@@ -5,7 +5,7 @@ export interface LogEvent {
   /** JSON text. */
   data: string;
   productId: string | null;
-  /** Set for the frame of an event of the shop's own that changes the order's status. */
+  /** The order status set by an event of a declared type, which is part of its frame; null for any other event. */
   status: string | null;
   /** The publish's `version` and `order` as JSON text; null without either. */
   request: string | null;

@@ -85,7 +85,7 @@ const exampleFrame = (type: string, { example, changesStatus }: EventDefinition,
 
 const [subscribe, unsubscribe, authenticate, ack, jsonPing] = clientMessage.options;
 
-/** @param schema One of exactly the frame's type, if that is given. */
+/** @param schema Must produce the frame's type, if one is given. */
 const fromService = <Frame = unknown>(
   channels: DocumentedMessage["channels"],
   summary: string,
@@ -102,7 +102,7 @@ const ONLY_V1 = `Only with \`${SUBPROTOCOL}\`.`;
 
 /** The messages besides events and arrays of frames. */
 const MESSAGES = {
-  // The names of events have no dot, so no event takes the place of another message.
+  // Event types have no dot, so no event can replace one of these.
   "order.established": fromService(
     ["order"],
     "The first frame: the order's state at exactly `seq`.",

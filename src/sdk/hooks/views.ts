@@ -89,7 +89,7 @@ const REPORTING_TYPES: ReadonlySet<string> = new Set(
   } satisfies Record<ProductEventType, true>),
 );
 
-/** Returns what an event reports. Events of the shop's own report nothing: in them, `new_price` may mean anything. */
+/** Returns what an event reports. One of a type in `EXTRA_EVENTS` reports nothing: its `new_price` may mean anything. */
 function reportedBy(event: ProductEvent): Partial<ProductView> {
   if (!REPORTING_TYPES.has(event.type)) return {};
   const { timestamp: _, product_id: __, ...fields } = event.data;

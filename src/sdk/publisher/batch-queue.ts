@@ -20,7 +20,7 @@ const DEFAULT_MAX_EVENTS = 100;
 const DEFAULT_MAX_DELAY_MS = 20;
 const EMPTY_BODY_BYTES = '{"events":[]}'.length;
 
-/** The events of one `publishBatch`. Once a call with some of them fails, the others are not sent: none may overtake. */
+/** The events of one `publishBatch`. Once a call fails, the later ones are not sent, so that none overtakes a failed one. */
 export interface EventGroup {
   failure?: unknown;
 }
