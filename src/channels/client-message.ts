@@ -40,7 +40,7 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
   if (!isWithinRate(core, socket, listener, now)) return;
   switch (message.type) {
     case "ping":
-      return answerPing(core, socket);
+      return answerPing(core, socket, now);
     case "authenticate":
       return authenticate(core, socket, message.token, now);
     case "subscribe":
@@ -50,9 +50,9 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
 }
 
 /** Answers a heartbeat in JSON, as hand-written clients send it. From now on, the client has to keep sending it. */
-function answerPing({ listeners }: Core, socket: WebSocket): void {
+function answerPing({ listeners }: Core, socket: WebSocket, now: number): void {
   listeners.update(socket, { hasPinged: true });
-  listeners.sendControl(socket, JSON_PONG);
+  listeners.sendControl(socket, JSON_PONG, now);
 }
 
 function acknowledge(core: Core, socket: WebSocket, { seq, nonce }: MessageOf<"ack">, now: number): void {

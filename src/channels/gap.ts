@@ -12,5 +12,5 @@ export function startEpochAfterGap(core: Core, gapAt: number, now: number): void
   if (isUnused || gapAt <= log.epochStartedAt()) return;
   log.startEpoch(now);
   const frame = firstFrame(core, false, now);
-  for (const { socket } of listeners.all()) listeners.sendControl(socket, frame);
+  for (const { socket } of listeners.all()) listeners.sendControl(socket, frame, now);
 }

@@ -33,7 +33,7 @@ async function maintain(core: Core, now: number): Promise<void> {
   const plans = [...listeners.all()].map(({ socket, listener, pingedAt }) => ({
     socket,
     listener,
-    ...dueAction(listener, pingedAt, config.idleTimeoutMs, now, MIN_GAIN_MS),
+    ...dueAction(listener, pingedAt, config, now, MIN_GAIN_MS),
   }));
   const logExpiresAt = log.expiresAt() > now ? log.expiresAt() : Number.POSITIVE_INFINITY;
   const next = plans.reduce((earliest, plan) => Math.min(earliest, plan.next), Math.min(topic.dueAt(), logExpiresAt));
@@ -41,7 +41,7 @@ async function maintain(core: Core, now: number): Promise<void> {
   for (const { socket, listener, action } of plans) {
     if (action === "close_expired") listeners.close(socket, "token_expired");
     if (action === "close_idle") listeners.close(socket, "idle_timeout");
-    if (action === "warn") warn(core, socket, listener);
+    if (action === "warn") warn(core, socket, listener, now);
   }
   log.dropExpired(now);
   core.telemetry.reportPending();
@@ -49,16 +49,16 @@ async function maintain(core: Core, now: number): Promise<void> {
 
 /** Warns a listener whose token expires soon, and sets the alarm for its next due action. */
 export function watchToken(core: Core, socket: WebSocket, listener: Listener, now: number): void {
-  const { action, next } = dueAction(listener, null, core.config.idleTimeoutMs, now);
-  if (action === "warn") warn(core, socket, listener);
+  const { action, next } = dueAction(listener, null, core.config, now);
+  if (action === "warn") warn(core, socket, listener, now);
   // A warning that waited up to a minute for an alarm would arrive after the token has expired.
   core.alarm.ensure(next, now, listener.speaksV1 ? 0 : undefined);
 }
 
-function warn({ listeners }: Core, socket: WebSocket, listener: Listener): void {
+function warn({ listeners }: Core, socket: WebSocket, listener: Listener, now: number): void {
   listeners.update(socket, { isWarned: true });
   const data = { expires_at: new Date(listener.expiresAt).toISOString() };
-  listeners.sendControl(socket, JSON.stringify({ type: "token_expiring", data } satisfies TokenExpiringFrame));
+  listeners.sendControl(socket, JSON.stringify({ type: "token_expiring", data } satisfies TokenExpiringFrame), now);
 }
 
 /**

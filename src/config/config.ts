@@ -1,4 +1,5 @@
 import type { Catalogue } from "../protocol/catalogue.ts";
+import { MAX_PLAIN_GRACE_MS } from "../protocol/limits.ts";
 import type { ChannelKind } from "../protocol/names.ts";
 import type { PublishKey } from "./credentials.ts";
 import type { Env } from "./env.ts";
@@ -34,6 +35,8 @@ export interface Config {
   historyTtlMs: number;
   /** How long a socket may be silent before it is closed. */
   idleTimeoutMs: number;
+  /** How long a plain client may stay after its token's end; 0 unless `TOKEN_END=keep`. */
+  plainGraceMs: number;
   /** How long an order is stored after it has ended. */
   orderRetentionMs: number;
   /** How long an order is stored after its last change, ended or not. */
@@ -119,6 +122,7 @@ function toConfig(settings: Settings): Config {
     },
     historyTtlMs: settings.HISTORY_TTL_SECONDS * 1000,
     idleTimeoutMs: settings.IDLE_TIMEOUT_SECONDS * 1000,
+    plainGraceMs: settings.TOKEN_END === "keep" ? MAX_PLAIN_GRACE_MS : 0,
     orderRetentionMs: settings.ORDER_RETENTION_SECONDS * 1000,
     orderIdleRetentionMs: settings.ORDER_IDLE_RETENTION_SECONDS * 1000,
     terminalStatuses: new Set(settings.TERMINAL_STATUSES),

@@ -92,6 +92,7 @@ const settings = z.object({
   HISTORY_LIMIT: boundedInteger(1, MAX_HISTORY_LIMIT).optional().meta({ example: "1000" }),
   HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
+  TOKEN_END: z.enum(["close", "keep"], "must be close or keep").default("close").meta({ example: "close" }),
   ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   TERMINAL_STATUSES: terminalStatuses.prefault(DEFAULT_TERMINAL_STATUSES).meta({ example: DEFAULT_TERMINAL_STATUSES }),

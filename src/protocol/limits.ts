@@ -24,6 +24,8 @@ export const DEFAULT_CONNECTIONS_PER_USER = 20;
  * timers of a hidden page run once a minute.
  */
 export const PING_OVERDUE_MS = 75_000;
+/** With `TOKEN_END=keep`: how long a plain client may stay after its token's end. */
+export const MAX_PLAIN_GRACE_MS = 12 * 3_600_000;
 /** Default of `MAX_CONNECTIONS_PER_CHANNEL`: all sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;
 

@@ -1,4 +1,4 @@
-/** Settings of the project `limits`, low enough for tests to reach. */
+/** Settings of the project `limits`: low enough for tests to reach, or other than their defaults. */
 export const CONNECTIONS_PER_USER = 3;
 export const CONNECTIONS_PER_CHANNEL = 5;
 export const CONNECTS_PER_ADDRESS = 6;
@@ -14,6 +14,7 @@ export const LOW_LIMITS = {
   settings: {
     MAX_PLAIN_BYTES_PER_MINUTE: String(PLAIN_BYTES_PER_MINUTE),
     RATE_LIMITS: "on",
+    TOKEN_END: "keep",
     MAX_CONNECTIONS_PER_USER: String(CONNECTIONS_PER_USER),
     MAX_CONNECTIONS_PER_CHANNEL: String(CONNECTIONS_PER_CHANNEL),
   },

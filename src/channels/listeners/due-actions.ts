@@ -1,4 +1,5 @@
-import type { Listener } from "./listener.ts";
+import type { Config } from "../../config/config.ts";
+import { endsAt, type Listener } from "./listener.ts";
 
 /** How long before its token expires a `tidings.v1` client is warned. */
 const TOKEN_WARNING_MS = 30_000;
@@ -17,24 +18,24 @@ export function silentSince({ speaksV1, seenAt, hasPinged }: Listener, pingedAt:
 /**
  * Decides what is due for a listener now, and when something will be due next. Pure; times are in milliseconds since 1970.
  * @param pingedAt Its last ping, or null. Clients that need not ping have no idle timeout; they are closed when their
- * token expires.
- * @param idleTimeoutMs How long a socket may go without a ping or message.
+ * time ends.
  * @param lookAheadMs Warnings due within this time count as due now.
  * @returns The action, and the time of the next one once this one is done.
  */
 export function dueAction(
   listener: Listener,
   pingedAt: number | null,
-  idleTimeoutMs: number,
+  { idleTimeoutMs, plainGraceMs }: Pick<Config, "idleTimeoutMs" | "plainGraceMs">,
   now: number,
   lookAheadMs = 0,
 ): { action: DueAction | null; next: number } {
   const warnAt =
     listener.speaksV1 && !listener.isWarned ? listener.expiresAt - TOKEN_WARNING_MS : Number.POSITIVE_INFINITY;
   const idleAt = (silentSince(listener, pingedAt) ?? Number.POSITIVE_INFINITY) + idleTimeoutMs;
+  const endAt = endsAt(listener, plainGraceMs);
 
-  if (now >= listener.expiresAt) return { action: "close_expired", next: Number.POSITIVE_INFINITY };
+  if (now >= endAt) return { action: "close_expired", next: Number.POSITIVE_INFINITY };
   if (now >= idleAt) return { action: "close_idle", next: Number.POSITIVE_INFINITY };
-  if (now + lookAheadMs >= warnAt) return { action: "warn", next: Math.min(listener.expiresAt, idleAt) };
-  return { action: null, next: Math.min(listener.expiresAt, idleAt, warnAt) };
+  if (now + lookAheadMs >= warnAt) return { action: "warn", next: Math.min(endAt, idleAt) };
+  return { action: null, next: Math.min(endAt, idleAt, warnAt) };
 }

@@ -24,6 +24,15 @@ export interface Listener extends Identity {
   requestId: string;
 }
 
+/**
+ * Returns when a listener is closed, in milliseconds since 1970: when its token ends, or later for a plain client's if
+ * the shop allows it. Never for a guest's ticket, whose end the shop chose, nor for an admin, who may see every order.
+ * @param plainGraceMs How much later.
+ */
+export function endsAt({ expiresAt, speaksV1, isAdmin, orderId }: Listener, plainGraceMs: number): number {
+  return speaksV1 || isAdmin || orderId !== null ? expiresAt : expiresAt + plainGraceMs;
+}
+
 /** Makes the listener for an accepted connection. */
 export function newListener(request: ConnectRequest, now: number): Listener {
   const { identity, speaksV1, products, requestId } = request;

@@ -1,3 +1,4 @@
+import type { Config } from "../../config/config.ts";
 import type { CloseCode } from "../../protocol/close-rules.ts";
 import { encodeAckRequest, encodeClosingFrame, PING, PONG } from "../../protocol/frames.ts";
 import { PING_OVERDUE_MS } from "../../protocol/limits.ts";
@@ -6,7 +7,7 @@ import { silentSince } from "./due-actions.ts";
 import { FlowControl } from "./flow-control.ts";
 import type { FrameBatch } from "./frame-batch.ts";
 import { Interest } from "./interest.ts";
-import { type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
+import { endsAt, type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
 import { PlainBudget } from "./plain-budget.ts";
 import { tryClose, trySend } from "./socket.ts";
 import { UserSockets } from "./user-sockets.ts";
@@ -28,18 +29,19 @@ export class Listeners {
   readonly #open = new Map<WebSocket, Listener>();
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
   readonly #plainBudget: PlainBudget<WebSocket>;
+  readonly #plainGraceMs: number;
   readonly #users = new UserSockets<WebSocket>();
   readonly #interest = new Interest<WebSocket>();
 
-  /** @param plainBytesPerMinute What a plain client may be sent. */
   constructor(
     ctx: DurableObjectState,
     observer: ListenersObserver,
-    { plainBytesPerMinute }: { plainBytesPerMinute: number },
+    { plainBytesPerMinute, plainGraceMs }: Pick<Config, "plainBytesPerMinute" | "plainGraceMs">,
   ) {
     this.#ctx = ctx;
     this.#observer = observer;
     this.#plainBudget = new PlainBudget(plainBytesPerMinute);
+    this.#plainGraceMs = plainGraceMs;
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
       const listener = readAttachment(socket);
@@ -115,10 +117,7 @@ export class Listeners {
   broadcast(batch: FrameBatch, now: number): number[] {
     const receivers = new Array<number>(batch.frames.length).fill(0);
     for (const [socket, listener] of this.#wanting(batch)) {
-      if (now >= listener.expiresAt) {
-        this.close(socket, "token_expired");
-        continue;
-      }
+      if (this.#closeEnded(socket, listener, now)) continue;
       const picked = batch.pick(listener.products);
       const isSent = picked.length > 0 && this.#send(socket, listener, batch, picked, now);
       if (isSent) for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
@@ -131,9 +130,10 @@ export class Listeners {
     return this.#flowControl.get(socket)?.acknowledged(seq, nonce) ?? false;
   }
 
-  /** Sends one frame that is not an event. */
-  sendControl(socket: WebSocket, frame: string): void {
-    trySend(socket, [frame]);
+  /** Sends one frame that is not an event. A listener whose token has ended is closed instead. */
+  sendControl(socket: WebSocket, frame: string, now: number): void {
+    const listener = this.#open.get(socket);
+    if (listener && !this.#closeEnded(socket, listener, now)) trySend(socket, [frame]);
   }
 
   /** Returns the listener behind an open socket. */
@@ -232,7 +232,14 @@ export class Listeners {
     if (!trySend(socket, batch.messages(picked, speaksV1))) return false;
     const due = flowControl?.sent(batch.characters(picked), batch.lastSeq(picked));
     if (due === "too_slow") this.close(socket, "too_slow");
-    else if (due) this.sendControl(socket, encodeAckRequest(due));
+    else if (due) trySend(socket, [encodeAckRequest(due)]);
+    return true;
+  }
+
+  /** Closes a listener whose token has ended. Returns whether it did. */
+  #closeEnded(socket: WebSocket, listener: Listener, now: number): boolean {
+    if (now < endsAt(listener, this.#plainGraceMs)) return false;
+    this.close(socket, "token_expired");
     return true;
   }
 
