@@ -1,4 +1,4 @@
-import type { TokenExpiringFrame } from "../protocol/frames.ts";
+import { KEEPALIVE, type TokenExpiringFrame } from "../protocol/frames.ts";
 import { logFault } from "../telemetry/log.ts";
 import { MIN_GAIN_MS } from "./alarm.ts";
 import type { Core } from "./core.ts";
@@ -21,7 +21,7 @@ export async function onAlarm(core: Core, now: number): Promise<void> {
 
 /**
  * Performs what is due: closes idle sockets and those whose token has expired, warns clients whose token is about to
- * expire, and empties an expired log. Sets the next alarm first, so that no failure leaves the channel without one.
+ * expire, sends keep-alives, and empties an expired log. Sets the next alarm first, so that no failure leaves the channel without one.
  */
 async function maintain(core: Core, now: number): Promise<void> {
   const { listeners, log, topic, config } = core;
@@ -42,6 +42,7 @@ async function maintain(core: Core, now: number): Promise<void> {
     if (action === "close_expired") listeners.close(socket, "token_expired");
     if (action === "close_idle") listeners.close(socket, "idle_timeout");
     if (action === "warn") warn(core, socket, listener, now);
+    if (action === "keep_alive") listeners.sendControl(socket, KEEPALIVE, now);
   }
   log.dropExpired(now);
   core.telemetry.reportPending();

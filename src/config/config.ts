@@ -35,6 +35,8 @@ export interface Config {
   historyTtlMs: number;
   /** How long a socket may be silent before it is closed. */
   idleTimeoutMs: number;
+  /** How long a plain client that never pings goes without a frame; Infinity for any time. */
+  plainKeepaliveMs: number;
   /** How long a plain client may stay after its token's end; 0 unless `TOKEN_END=keep`. */
   plainGraceMs: number;
   /** How long an order is stored after it has ended. */
@@ -122,6 +124,7 @@ function toConfig(settings: Settings): Config {
     },
     historyTtlMs: settings.HISTORY_TTL_SECONDS * 1000,
     idleTimeoutMs: settings.IDLE_TIMEOUT_SECONDS * 1000,
+    plainKeepaliveMs: settings.PLAIN_KEEPALIVE_SECONDS * 1000 || Number.POSITIVE_INFINITY,
     plainGraceMs: settings.TOKEN_END === "keep" ? MAX_PLAIN_GRACE_MS : 0,
     orderRetentionMs: settings.ORDER_RETENTION_SECONDS * 1000,
     orderIdleRetentionMs: settings.ORDER_IDLE_RETENTION_SECONDS * 1000,

@@ -92,6 +92,7 @@ const settings = z.object({
   HISTORY_LIMIT: boundedInteger(1, MAX_HISTORY_LIMIT).optional().meta({ example: "1000" }),
   HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
+  PLAIN_KEEPALIVE_SECONDS: integer(0, 0, 3600),
   TOKEN_END: z.enum(["close", "keep"], "must be close or keep").default("close").meta({ example: "close" }),
   ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
@@ -106,6 +107,12 @@ const settings = z.object({
 });
 
 const RULES: SettingsRule<z.infer<typeof settings>>[] = [
+  {
+    setting: "PLAIN_KEEPALIVE_SECONDS",
+    message: "must be 0 (off) or at least 60",
+    example: "90",
+    isKept: ({ PLAIN_KEEPALIVE_SECONDS: seconds }) => seconds === 0 || seconds >= 60,
+  },
   ...ISSUER_RULES,
   {
     setting: "JWT_SECRET",

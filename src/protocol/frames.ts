@@ -25,6 +25,12 @@ export const MAX_FILTER_PRODUCTS = 50;
  */
 export const MAX_FILTER_UNITS = 6400;
 
+/**
+ * Server → plain client that never pings: only so that no network takes the connection for idle. JSON, because the
+ * original's pages parse every message, with a `data` object, because some read it before the type.
+ */
+export const KEEPALIVE = '{"type":"keepalive","data":{}}';
+
 /** The types of the server's frames other than events. `position` is one that earlier versions sent. */
 export const FRAME_TYPES = [
   "connection_established",
@@ -33,6 +39,7 @@ export const FRAME_TYPES = [
   "ack_request",
   "subscribed",
   "closing",
+  "keepalive",
 ];
 
 /** Server → client: one event. */

@@ -163,6 +163,12 @@ const MESSAGES = {
     { type: "closing", data: { code: 4200, reason: "Going away", retry_after_ms: 1320 } },
   ),
   pong: fromService(CHANNEL_KINDS, "The answer to `ping`.", z.literal(PONG), PONG),
+  keepalive: fromService(
+    CHANNEL_KINDS,
+    "Keeps the connection of a client that never pings from being dropped as idle (`PLAIN_KEEPALIVE_SECONDS`). Ignore it.",
+    z.object({ type: z.literal("keepalive"), data: z.object({}) }),
+    { type: "keepalive", data: {} },
+  ),
   "pong.json": fromService(CHANNEL_KINDS, "The answer to a `ping` in JSON.", z.object({ type: z.literal("pong") }), {
     type: "pong",
   }),
