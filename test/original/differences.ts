@@ -36,6 +36,24 @@ export const DIFFERENCES = {
     tidings: "is refused with 4005",
     why: "the client would receive other events than it asked for",
   },
+  json_heartbeat: {
+    what: 'the message `{"type":"ping"}`',
+    original: "is ignored",
+    tidings: 'is answered with `{"type":"pong"}`',
+    why: "many hand-written clients send it, and reconnect without an answer",
+  },
+  message_rate: {
+    what: "a client's messages, other than `ping`, beyond [their limit](#limits)",
+    original: "are ignored",
+    tidings: "are refused with 4129",
+    why: "each wakes the channel",
+  },
+  message_size: {
+    what: "a client's message of more than 16 KB",
+    original: "is ignored",
+    tidings: "is refused with 4005",
+    why: "no message of the protocol is longer",
+  },
   parameters: {
     what: "a misspelt parameter, such as `product_ids`",
     original: "is ignored",

@@ -111,6 +111,28 @@ export const SOCKET_EXCHANGES: SocketExchange[] = [
     received: receives(PRODUCTS_OPEN),
     differs: { as: "parameters", received: refused(4005) },
   },
+  { name: "text that means nothing", ...CUSTOMER, send: ["hello", "{}"], received: receives(PRODUCTS_OPEN) },
+  {
+    name: "a message of 20 KB",
+    ...CUSTOMER,
+    send: ["x".repeat(20_000)],
+    received: receives(PRODUCTS_OPEN),
+    differs: { as: "message_size", received: { messages: [PRODUCTS_OPEN], code: 4005 } },
+  },
+  {
+    name: "a heartbeat in JSON",
+    ...OWNER,
+    send: ['{"type":"ping"}'],
+    received: receives(ORDER_OPENS),
+    differs: { as: "json_heartbeat", received: receives(ORDER_OPENS, { type: "pong" }) },
+  },
+  {
+    name: "a hundred messages at once",
+    ...CUSTOMER,
+    send: Array.from({ length: 100 }, () => "hello"),
+    received: receives(PRODUCTS_OPEN),
+    differs: { as: "message_rate", received: { messages: [PRODUCTS_OPEN], code: 4129 } },
+  },
   {
     name: "a malformed subscribe message",
     ...CUSTOMER,
