@@ -238,6 +238,31 @@ describe("a later layout, after a rollback", () => {
   });
 });
 
+describe("[promise 3] a product's row that cannot be read lets no listener resume over what may be missing:", () => {
+  test.each([
+    ["its last position", "UPDATE versions SET seq = 'x' WHERE product = 'p'"],
+    ["a position that is not its own", "UPDATE versions SET seq = seq - 1 WHERE product = 'p'"],
+    ["the position before", "UPDATE log SET prev = 'x' WHERE product = 'p'"],
+    ["a position ahead", "UPDATE log SET prev = seq WHERE product = 'p'"],
+    ["what is known of forgotten products", "INSERT INTO state VALUES ('pruning', '{')", "never-seen"],
+  ])("%s", async (_, damage, product = "p") => {
+    await runInDurableObject(products(), (_, { storage }) => storage.deleteAll());
+    await evictDurableObject(products(), { webSockets: "close" });
+    const update = (product_id: string) => publish("products", { type: "product_updated", data: { product_id } });
+    for (const other of ["p", "q", "p", "q"]) await update(other);
+    const socket = await connect("products", { token: await mintToken() });
+    const { epoch } = (await socket.frame()).data;
+    await runInDurableObject(products(), (_, { storage }) => {
+      storage.sql.exec(damage);
+    });
+    await evictDurableObject(products(), { webSockets: "close" });
+    const query = { since: "1", epoch: String(epoch), product_id: product };
+    const resumed = await connect("products", { token: await mintToken(), query });
+    expect((await resumed.frame()).data.resumed).toBe(false);
+    expect((await update(product)).status).toBe("applied");
+  });
+});
+
 describe("a log row that cannot be read", () => {
   const damages: [string, string][] = [
     ["a time beyond all dates", "UPDATE log SET ts = 9000000000000000 WHERE seq = 2"],

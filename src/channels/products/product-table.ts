@@ -30,11 +30,14 @@ const NO_VERSION = -1;
 const PRUNING = "pruning";
 const pruningState = z.object({
   /** The highest `seq` of their events. */
-  prunedThrough: z.int().min(0).default(0),
+  prunedThrough: z.int().min(0),
   /** No product that is left was deleted before this time, in milliseconds since 1970. */
-  goneSince: z.number().default(0),
+  goneSince: z.number(),
 });
 type Pruning = z.infer<typeof pruningState>;
+
+/** Stands for a `seq` that cannot be read: beyond every position, so that no listener resumes over what may be missing. */
+const UNREADABLE = Number.MAX_SAFE_INTEGER;
 
 /** A product's state, and the `seq` of its last event. */
 interface ProductRow extends ProductState {
@@ -107,12 +110,15 @@ export class ProductTable implements ProductChains {
    */
   prune(goneUntil: number, now: number): number | null {
     const gone = this.#storage
-      .read("SELECT product, seq, gone_at FROM versions WHERE gone_at IS NOT NULL")
-      .map(({ product, seq, gone_at }) => ({ product: String(product), seq: Number(seq), goneAt: Number(gone_at) }));
+      .read("SELECT product, gone_at FROM versions WHERE gone_at IS NOT NULL")
+      .map(({ product, gone_at }) => ({ product: String(product), goneAt: Number(gone_at) }));
     const due = gone.filter(({ goneAt }) => goneAt <= goneUntil);
     const left = gone.filter(({ goneAt }) => goneAt > goneUntil);
     const next = left.reduce<number | null>((first, { goneAt }) => Math.min(first ?? goneAt, goneAt), null);
-    const prunedThrough = due.reduce((last, { seq }) => Math.max(last, seq), this.#loadPruning().prunedThrough);
+    const prunedThrough = due.reduce(
+      (last, { product }) => Math.max(last, this.lastSeq(product)),
+      this.#loadPruning().prunedThrough,
+    );
     const pruning: Pruning = { prunedThrough, goneSince: Math.min(next ?? now, now) };
     this.#storage.transaction(() => {
       for (const { product } of due) this.#storage.write("DELETE FROM versions WHERE product = ?", product);
@@ -125,16 +131,20 @@ export class ProductTable implements ProductChains {
   #read(product: string): ProductRow {
     const row = this.#storage.read("SELECT version, seq, gone_at FROM versions WHERE product = ?", product)[0];
     if (!row) return { version: null, goneAt: null, seq: this.#loadPruning().prunedThrough };
-    const version = Number(row.version);
+    const { version, gone_at: goneAt, seq } = row;
     return {
-      version: version === NO_VERSION ? null : version,
-      goneAt: row.gone_at === null ? null : Number(row.gone_at),
-      seq: Number(row.seq),
+      version: typeof version === "number" && version !== NO_VERSION ? version : null,
+      goneAt: typeof goneAt === "number" ? goneAt : null,
+      seq: Number.isSafeInteger(seq) ? Number(seq) : UNREADABLE,
     };
   }
 
   #loadPruning(): Pruning {
-    this.#pruning ??= this.#storage.readState(PRUNING, pruningState) ?? { prunedThrough: 0, goneSince: 0 };
+    if (!this.#pruning) {
+      const isStored = this.#storage.read("SELECT name FROM state WHERE name = ?", PRUNING).length > 0;
+      const nothing: Pruning = { prunedThrough: isStored ? UNREADABLE : 0, goneSince: 0 };
+      this.#pruning = this.#storage.readState(PRUNING, pruningState) ?? nothing;
+    }
     return this.#pruning;
   }
 }
