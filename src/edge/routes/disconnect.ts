@@ -12,6 +12,7 @@ import { invalid } from "../errors.ts";
 /** The request body. */
 export const disconnectRequest = z.strictObject({
   channel: z.string(),
+  /** Never null: a service that has lost the id must not disconnect every user. */
   user_id: idText(MAX_USER_ID_LENGTH).optional(),
 });
 
