@@ -89,8 +89,9 @@ export type Status =
   /** Connecting for the first time. Retries automatically. */
   | { state: "connecting"; isStale: boolean; cause?: RetryCause | undefined }
   /**
-   * Up to date, with new events arriving as they happen. `recovered` is true if the connection was interrupted and
-   * every missed event has been delivered. `cause` says why the token could not be replaced yet.
+   * Up to date, with new events arriving as they happen. `recovered` is true if the connection was interrupted and every
+   * missed event has been delivered; with a product filter, they may still be arriving. `cause` says why the token could
+   * not be replaced yet.
    */
   | { state: "live"; isStale: false; recovered: boolean; cause?: RetryCause | undefined }
   /** Was live, and is reconnecting or replaying missed events. Retries automatically. */

@@ -19,12 +19,11 @@ type Snapshot = OrderSnapshot | ProductsSnapshot;
 
 /** What a tab needs to catch up with another tab. */
 export interface CatchUp {
-  /** The state at `position`, as in a first frame. */
+  /** The state after `events`, as in a first frame. */
   snapshot: Snapshot;
-  /** The events after `start`, up to `position`. */
+  /** Every event after `start`. */
   start: Position;
   events: Event[];
-  position: Position;
   status: Status;
 }
 
@@ -66,7 +65,6 @@ export class ChannelReplica {
       snapshot: { ...snapshot, resumed: from && isCovered },
       start: since,
       events: this.#events.filter(({ seq }) => seq > since.seq),
-      position,
       status,
     };
   }
