@@ -4,7 +4,7 @@ import * as z from "zod";
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import type { CloseCode } from "../../protocol/close-rules.ts";
 import { healthResponse } from "../../protocol/health.ts";
-import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { HEALTH_PATH, socketPath } from "../../protocol/paths.ts";
 import { type Check, CheckFailure, expectEqual } from "./check.ts";
 import type { SmokeListener } from "./listener.ts";
@@ -58,8 +58,8 @@ export async function checkRefusals(run: SmokeRun, check: Check): Promise<void> 
       expectEqual(actual, code, "close code");
     });
   await refused("a listener without a token", 4001, socketPath(run.orderChannel), null);
-  await refused("an order id that is not a UUID", 4000, "/api/v1/ws/orders/no-uuid", stranger);
-  await refused("an unknown order", 4004, `/api/v1/ws/orders/${randomUUID()}`, stranger);
+  await refused("an order id that is not a UUID", 4000, socketPath("order_no-uuid"), stranger);
+  await refused("an unknown order", 4004, socketPath(orderChannelName(randomUUID())), stranger);
   await refused("a stranger to the order", 4003, socketPath(run.orderChannel), stranger);
 }
 
