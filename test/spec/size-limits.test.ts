@@ -42,13 +42,12 @@ interface Result {
 }
 
 interface Limit {
-  /** What the limit counts. */
-  what: string;
-  limit: number;
   /** The row of the documented table. */
   row: string;
+  limit: number;
   at: "products" | "order";
-  attempt: (amount: number, place: Place) => Promise<Result>;
+  /** What the limit counts, and how to reach it. */
+  attempts: Record<string, (amount: number, place: Place) => Promise<Result>>;
 }
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).length;
@@ -137,12 +136,28 @@ function emojiIds(units: number): string[] {
   return ids;
 }
 
-/** Sends one message as a client that listens to another product. */
-async function sendMessage(message: string, product: string): Promise<Result> {
-  const socket = await listen("products", { product_id: "another" });
+/** Connects with a filter. */
+async function filterBy(ids: string[]): Promise<Result> {
+  return receives(await listen("products", { product_id: ids }), String(ids.at(-1)));
+}
+
+/** Sends a message as a client with a filter, because one without receives everything. */
+async function sendMessage(message: string, product: string, filter: string | string[] = "another"): Promise<Result> {
+  const socket = await listen("products", { product_id: filter });
   socket.send(message);
   return receives(socket, product);
 }
+
+/** Adds products to a client's filter with one message. */
+const subscribe = (ids: string[], filter: string | string[]) =>
+  sendMessage(JSON.stringify({ type: "subscribe", product_ids: ids }), String(ids.at(-1)), filter);
+
+/** A message of so many bytes. */
+const subscribeIn = (bytes: number, character?: string) =>
+  sendMessage(
+    ofBytes(bytes, (padding) => ({ type: "subscribe", product_ids: ["p"], padding }), character),
+    "p",
+  );
 
 /** `data` of a given depth, alternating objects and arrays. */
 function nested(levels: number): object {
@@ -194,192 +209,109 @@ async function sendUnacknowledged(characters: number, { path, bystander }: Place
 
 const limits: Limit[] = [
   {
-    what: "bytes of a client's message",
-    limit: MAX_CLIENT_MESSAGE_BYTES,
     row: "a client's message",
+    limit: MAX_CLIENT_MESSAGE_BYTES,
     at: "products",
-    attempt: (bytes) =>
-      sendMessage(
-        ofBytes(bytes, (padding) => ({ type: "subscribe", product_ids: ["p"], padding })),
-        "p",
-      ),
+    attempts: {
+      "bytes of a client's message": (bytes) => subscribeIn(bytes),
+      "bytes of a client's message in multi-byte characters": (bytes) => subscribeIn(bytes, "€"),
+    },
   },
   {
-    what: "bytes of a client's message in multi-byte characters",
-    limit: MAX_CLIENT_MESSAGE_BYTES,
-    row: "a client's message",
-    at: "products",
-    attempt: (bytes) =>
-      sendMessage(
-        ofBytes(bytes, (padding) => ({ type: "subscribe", product_ids: ["p"], padding }), "€"),
-        "p",
-      ),
-  },
-  {
-    what: "characters of a token",
-    limit: MAX_TOKEN_LENGTH,
     row: "a token, when connecting, in a call, and in `authenticate`",
+    limit: MAX_TOKEN_LENGTH,
     at: "products",
-    attempt: async (length) => {
-      const long = await connect("products", { token: await tokenOfLength(length), query: { product_id: "p" } });
-      open.push(long);
-      return receives(long, "p");
+    attempts: {
+      "characters of a token": async (length) => {
+        const long = await connect("products", { token: await tokenOfLength(length), query: { product_id: "p" } });
+        open.push(long);
+        return receives(long, "p");
+      },
     },
   },
   {
-    what: "products in a filter of a URL",
-    limit: MAX_FILTER_PRODUCTS,
     row: "products in a filter",
-    at: "products",
-    attempt: async (count) => {
-      const ids = products(count);
-      const socket = await listen("products", { product_id: ids });
-      return receives(socket, String(ids.at(-1)));
-    },
-  },
-  {
-    what: "products in a filter set by one message",
     limit: MAX_FILTER_PRODUCTS,
-    row: "products in a filter",
     at: "products",
-    attempt: async (count) => {
-      const ids = products(count);
-      // A client without a filter receives everything.
-      const socket = await listen("products", { product_id: String(ids[0]) });
-      socket.send(JSON.stringify({ type: "subscribe", product_ids: ids }));
-      return receives(socket, String(ids.at(-1)));
+    attempts: {
+      "products in a filter of a URL": (count) => filterBy(products(count)),
+      "products with ids of maximum length in a filter": (count) => filterBy(products(count, MAX_PRODUCT_ID_LENGTH)),
+      "products in a filter set by one message": (count) => subscribe(products(count), products(1)),
+      "products in a filter that grew by another message": (count) =>
+        subscribe(products(count).slice(-1), products(count).slice(0, -1)),
     },
   },
   {
-    what: "products in a filter that grew by another message",
-    limit: MAX_FILTER_PRODUCTS,
-    row: "products in a filter",
-    at: "products",
-    attempt: async (count) => {
-      const ids = products(count);
-      const last = String(ids.pop());
-      const socket = await listen("products", { product_id: ids });
-      socket.send(JSON.stringify({ type: "subscribe", product_ids: [last] }));
-      return receives(socket, last);
-    },
-  },
-  {
-    what: "products with ids of maximum length in a filter",
-    limit: MAX_FILTER_PRODUCTS,
-    row: "products in a filter",
-    at: "products",
-    attempt: async (count) => {
-      const ids = products(count, MAX_PRODUCT_ID_LENGTH);
-      const socket = await listen("products", { product_id: ids });
-      return receives(socket, String(ids.at(-1)));
-    },
-  },
-  {
-    what: "UTF-16 units of a filter's ids of emoji",
-    limit: MAX_FILTER_UNITS,
     row: "a filter's product ids together",
-    at: "products",
-    attempt: async (units) => {
-      const ids = emojiIds(units);
-      const socket = await listen("products", { product_id: ids });
-      return receives(socket, String(ids.at(-1)));
-    },
-  },
-  {
-    what: "UTF-16 units of a filter's ids of emoji that one message makes",
     limit: MAX_FILTER_UNITS,
-    row: "a filter's product ids together",
     at: "products",
-    attempt: async (units) => {
-      const ids = emojiIds(units);
-      const socket = await listen("products", { product_id: String(ids[0]) });
-      socket.send(JSON.stringify({ type: "subscribe", product_ids: ids }));
-      return receives(socket, String(ids.at(-1)));
+    attempts: {
+      "UTF-16 units of a filter's ids of emoji": (units) => filterBy(emojiIds(units)),
+      "UTF-16 units of a filter's ids of emoji that one message makes": (units) =>
+        subscribe(emojiIds(units), emojiIds(units).slice(0, 1)),
     },
   },
   {
-    what: "bytes of an event",
-    limit: MAX_EVENT_BYTES,
     row: "an event, as the frame that is sent",
-    at: "order",
-    attempt: (bytes, { channel, path }) => post(path, eventOf(bytes, channel)),
-  },
-  {
-    what: "bytes of an event in multi-byte characters",
     limit: MAX_EVENT_BYTES,
-    row: "an event, as the frame that is sent",
     at: "order",
-    attempt: (bytes, { channel, path }) => post(path, eventOf(bytes, channel, "€")),
-  },
-  {
-    what: "bytes of an event without Content-Length",
-    limit: MAX_EVENT_BYTES,
-    row: "an event, as the frame that is sent",
-    at: "order",
-    attempt: (bytes, { channel, path }) => post(path, unannounced(eventOf(bytes, channel))),
-  },
-  {
-    what: "bytes of an event in a batch",
-    limit: MAX_EVENT_BYTES,
-    row: "an event, as the frame that is sent",
-    at: "order",
-    attempt: (bytes, { channel }) => post("batch", inBatch(channel, eventOf(bytes, channel))),
-  },
-  {
-    what: "bytes of a batch",
-    limit: MAX_BATCH_BYTES,
-    row: "the body of a publish call, one event or a batch",
-    at: "order",
-    attempt: (bytes, { channel }) => {
-      const events = Array(16).fill({ ...note("x".repeat(MAX_EVENT_BYTES - 1024)), channel });
-      return post(
-        "batch",
-        ofBytes(bytes, (padding) => ({ events: [...events, { ...note(padding), channel }] })),
-      );
+    attempts: {
+      "bytes of an event": (bytes, { channel, path }) => post(path, eventOf(bytes, channel)),
+      "bytes of an event in multi-byte characters": (bytes, { channel, path }) =>
+        post(path, eventOf(bytes, channel, "€")),
+      "bytes of an event without Content-Length": (bytes, { channel, path }) =>
+        post(path, unannounced(eventOf(bytes, channel))),
+      "bytes of an event in a batch": (bytes, { channel }) => post("batch", inBatch(channel, eventOf(bytes, channel))),
     },
   },
   {
-    what: "bytes of one event's body",
-    limit: MAX_BATCH_BYTES,
     row: "the body of a publish call, one event or a batch",
+    limit: MAX_BATCH_BYTES,
     at: "order",
-    attempt: (bytes, { path }) => post(path, JSON.stringify(note("x")).padEnd(bytes)),
+    attempts: {
+      "bytes of a batch": (bytes, { channel }) => {
+        const events = Array(16).fill({ ...note("x".repeat(MAX_EVENT_BYTES - 1024)), channel });
+        return post(
+          "batch",
+          ofBytes(bytes, (padding) => ({ events: [...events, { ...note(padding), channel }] })),
+        );
+      },
+      "bytes of one event's body": (bytes, { path }) => post(path, JSON.stringify(note("x")).padEnd(bytes)),
+    },
   },
   {
-    what: "events in a batch",
-    limit: MAX_BATCH_EVENTS,
     row: "events in a batch",
+    limit: MAX_BATCH_EVENTS,
     at: "order",
-    attempt: (count, { channel }) =>
-      post("batch", JSON.stringify({ events: Array(count).fill({ ...note("x"), channel }) })),
+    attempts: {
+      "events in a batch": (count, { channel }) =>
+        post("batch", JSON.stringify({ events: Array(count).fill({ ...note("x"), channel }) })),
+    },
   },
   {
-    what: "characters of an event's id",
-    limit: MAX_EVENT_ID_LENGTH,
     row: "an event's `id`",
-    at: "order",
-    attempt: (length, { path }) => post(path, JSON.stringify({ ...note("x"), id: "~".repeat(length) })),
-  },
-  {
-    what: "characters of an Idempotency-Key",
     limit: MAX_EVENT_ID_LENGTH,
-    row: "an event's `id`",
     at: "order",
-    attempt: (length, { path }) => post(path, JSON.stringify(note("x")), { "Idempotency-Key": "~".repeat(length) }),
+    attempts: {
+      "characters of an event's id": (length, { path }) =>
+        post(path, JSON.stringify({ ...note("x"), id: "~".repeat(length) })),
+      "characters of an Idempotency-Key": (length, { path }) =>
+        post(path, JSON.stringify(note("x")), { "Idempotency-Key": "~".repeat(length) }),
+    },
   },
   {
-    what: "levels of data",
-    limit: MAX_JSON_DEPTH,
     row: "nesting of `data`",
+    limit: MAX_JSON_DEPTH,
     at: "order",
-    attempt: (levels, { path }) => post(path, JSON.stringify({ ...note(""), data: nested(levels) })),
+    attempts: {
+      "levels of data": (levels, { path }) => post(path, JSON.stringify({ ...note(""), data: nested(levels) })),
+    },
   },
   {
-    what: "characters that a tidings.v1 client has not acknowledged",
-    limit: MAX_UNACKNOWLEDGED_CHARACTERS,
     row: "unacknowledged characters sent to a `tidings.v1` client, replays excluded",
+    limit: MAX_UNACKNOWLEDGED_CHARACTERS,
     at: "order",
-    attempt: sendUnacknowledged,
+    attempts: { "characters that a tidings.v1 client has not acknowledged": sendUnacknowledged },
   },
 ];
 
@@ -408,19 +340,21 @@ async function expectReceived({ path, bystander }: Place, events: number): Promi
 }
 
 describe("[promise 5] exactly at the limit", () => {
-  for (const { what, limit, row, at, attempt } of limits) {
+  for (const { limit, row, at, attempts } of limits) {
     const reason = LIMITS.find((one) => one.what === row)?.refusal;
     const { status = null, close = null } = reason ? REFUSALS[reason] : {};
     const code = at === "products" || status === null ? close : status;
-    test(`${limit.toLocaleString("en")} ${what} are accepted, one more is refused with ${code}, and other listeners miss nothing`, async () => {
-      const place = await placeAt(at);
-      const most = await attempt(limit, place);
-      expect(most.outcome).toBe("accepted");
-      await expectReceived(place, most.events);
-      const tooMuch = await attempt(limit + 1, place);
-      expect(tooMuch.outcome).toBe(code);
-      await expectReceived(place, tooMuch.events);
-    });
+    for (const [what, attempt] of Object.entries(attempts)) {
+      test(`${limit.toLocaleString("en")} ${what} are accepted, one more is refused with ${code}, and other listeners miss nothing`, async () => {
+        const place = await placeAt(at);
+        const most = await attempt(limit, place);
+        expect(most.outcome).toBe("accepted");
+        await expectReceived(place, most.events);
+        const tooMuch = await attempt(limit + 1, place);
+        expect(tooMuch.outcome).toBe(code);
+        await expectReceived(place, tooMuch.events);
+      });
+    }
   }
 
   test("every documented limit that is not about rates or connections has a test", () => {
