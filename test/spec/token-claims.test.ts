@@ -103,6 +103,7 @@ describe("USER_ID_CLAIM", () => {
     ["a name", "uid", { sub: undefined, uid: "bob" }],
     ["a dotted path", "app_metadata.customer.id", { app_metadata: { customer: { id: "bob" } } }],
     ["a verified email", "email", { email: "bob", email_verified: true }],
+    ["a verified email (Apple)", "email", { email: "bob", email_verified: "true" }],
     ["an email that the login service says nothing about", "email", { email: "bob" }],
     ["a name with dots", "https://shop.example/id", { sub: "x", "https://shop.example/id": "bob" }],
   ];
@@ -124,6 +125,7 @@ describe("USER_ID_CLAIM", () => {
     ["is empty", { uid: "" }],
     ["is null", { uid: null }],
     ["is not verified", { uid: "bob", uid_verified: false }],
+    ["is not verified (Apple)", { uid: "bob", uid_verified: "false" }],
     ["is a fraction", { uid: 42.5 }],
     ["is an integer that JSON cannot carry exactly", { uid: 2 ** 53 }],
     ["is true", { uid: true }],
@@ -137,6 +139,11 @@ describe("USER_ID_CLAIM", () => {
       expect(lines("refusal")).toMatchObject([{ reason: "token_invalid", reason_detail: "claim", claim: "uid" }]);
     });
   }
+
+  test("that is nested and not verified is refused with 4001", async () => {
+    const claims = { user: { email: "bob", email_verified: false } };
+    expect(await outcome(bobs, claims, { USER_ID_CLAIM: "user.email" })).toBe(4001);
+  });
 
   for (const path of ["constructor.name", "__proto__.uid", "toString"]) {
     test(`finds no inherited property: ${path}`, async () => {

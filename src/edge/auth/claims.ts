@@ -34,10 +34,12 @@ const userId = idText(MAX_USER_ID_LENGTH);
 
 /**
  * Returns the user's id as text, or null without a valid one. An address that the login service has not verified is
- * none: anyone can sign up with another user's (`email_verified`; OpenID Connect Core, section 5.1).
+ * none: anyone can sign up with another user's (`email_verified`; OpenID Connect Core, section 5.1). Apple sends
+ * that claim as text.
  */
 export function userIdAt(claims: Claims, path: string): string | null {
-  if (claims[`${path}_verified`] === false) return null;
+  const verified = claimAt(claims, `${path}_verified`);
+  if (verified === false || verified === "false") return null;
   return userId.safeParse(claimAt(claims, path)).data ?? null;
 }
 
