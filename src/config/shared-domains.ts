@@ -27,7 +27,9 @@ const HOSTING = new Set(
 const HOSTING_BY_REGION = ["amazonaws.com", "elasticbeanstalk.com", "run.app", "azurestaticapps.net", "azure.com"];
 
 /** Returns whether strangers may have names directly below a domain, as far as is known here. */
-export function isSharedDomain(domain: string): boolean {
+export function isSharedDomain(hostname: string): boolean {
+  // A final dot makes a name absolute, and another origin, but no other domain.
+  const domain = hostname.replace(/\.$/, "");
   const labels = domain.split(".");
   const [secondLevel = "", topLevel = ""] = labels.slice(-2);
   if (labels.length < 2) return true;

@@ -63,6 +63,10 @@ describe("BACKEND_CORS_ORIGINS, as browsers send them:", () => {
     ["a wildcard below a top level", ["https://*.com", "https://*.example", "https://*.localhost"]],
     ["a wildcard below a registry's second level", ["https://*.co.uk", "https://*.com.br", "https://*.org.au"]],
     ["a wildcard below a hosting service", ["https://*.pages.dev", "https://*.vercel.app", "https://*.GitHub.io:8443"]],
+    [
+      "… whose name ends with a dot",
+      ["https://*.com.", "https://*.co.uk.", "https://*.pages.dev.", "https://*.a.run.app."],
+    ],
     ["a wildcard in a hosting region", ["https://*.s3.eu-central-1.amazonaws.com", "https://*.a.run.app"]],
   ];
   for (const [name, texts] of refused) {
