@@ -78,6 +78,21 @@ describe.skipIf(!hasRedis("tidings forward"))("tidings forward", () => {
     listener.close();
   });
 
+  test.each([
+    ["order_*_events", "order_events"],
+    ["order_*", "order_all"],
+  ])("receives each event of the products once with orders in %s and products in %s", async (orders, products) => {
+    const listener = await listenAt(service.url, "products");
+    const forward = await start(["--orders", orders, "--products", products]);
+    for (const new_price of [1, 2])
+      await publish(products, { type: "price_updated", data: { product_id: 1, new_price } });
+    await listener.receive(2);
+    expect(listener.frames.map(({ data }) => data.new_price)).toEqual([1, 2]);
+    expect(await forward.stop()).toBe(0);
+    expect(forward.lines.at(-1)).toContain("2 received, 2 published");
+    listener.close();
+  });
+
   test("a second instance is on standby, and takes over at once when the first ends", async () => {
     const { channel, listener } = await listenToOrder();
     const first = await start();

@@ -73,7 +73,8 @@ function topicsOf(mapping: Mapping): Topics {
   const { orders, products } = mapping;
   if (isOneChannel(mapping)) return { channels: [orders, products] };
   const [prefix = "", suffix = ""] = orders.split("*");
-  const isCovered = products.startsWith(prefix) && products.endsWith(suffix);
+  const rest = products.startsWith(prefix) ? products.slice(prefix.length) : null;
+  const isCovered = rest?.endsWith(suffix) === true;
   return { patterns: [orders], channels: isCovered ? [] : [products] };
 }
 
