@@ -2,10 +2,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import type { Health } from "../../src/protocol/health.ts";
 import { eventually } from "../support/eventually.ts";
 import { FAIL_FOR_AN_HOUR, failingOrderId } from "../support/failing-orders.ts";
-import { type Fault, FaultProxy } from "../support/fault-proxy.ts";
+import type { Fault } from "../support/fault-proxy.ts";
 import { callService, listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
-import { DEAD, deadLetters, type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
+import {
+  DEAD,
+  deadLetters,
+  type FaultyRedisService,
+  STREAM,
+  startFaultyRedisService,
+  xadd,
+} from "../support/redis-service.ts";
 
 /** Failures between the service and Redis: every event is delivered once, in order. */
 
@@ -20,28 +27,20 @@ const FAULT_NAMES: Record<Exclude<Fault, "none">, string> = {
 const MAX_WAIT_MS = 40_000;
 
 describe.skipIf(!hasRedis("failures of Redis"))("a failure of Redis", { timeout: 180_000 }, () => {
-  let all: RedisService;
-  let proxy: FaultProxy;
+  let all: FaultyRedisService;
   let order: string;
   let listener: NodeListener;
 
   beforeAll(async () => {
-    all = await startRedisService({
+    all = await startFaultyRedisService({
       redis: { appendfsync: "always" },
       entry: "test/support/workers/failing-orders.ts",
       vars: FAIL_FOR_AN_HOUR,
-      between: (url) => {
-        proxy = new FaultProxy(url);
-        return proxy.listen();
-      },
     });
   });
-  afterAll(async () => {
-    await all.stop();
-    await proxy.close();
-  });
+  afterAll(() => all.stop());
   beforeEach(async () => {
-    proxy.fault = "none";
+    all.proxy.fault = "none";
     order = await registerOrderAt(all.service.url);
     listener = await listenAt(all.service.url, `orders/${order}`);
     return () => listener.close();
@@ -86,12 +85,12 @@ describe.skipIf(!hasRedis("failures of Redis"))("a failure of Redis", { timeout:
     test(`[promise 4] ${FAULT_NAMES[fault]}: every entry is delivered once, in order`, async () => {
       await add(1);
       await listener.receive(1);
-      proxy.faults = 0;
-      proxy.fault = fault;
+      all.proxy.faults = 0;
+      all.proxy.fault = fault;
       for (const n of [2, 3, 4]) await add(n);
-      await eventually(() => expect(proxy.faults).toBeGreaterThanOrEqual(2), MAX_WAIT_MS);
+      await eventually(() => expect(all.proxy.faults).toBeGreaterThanOrEqual(2), MAX_WAIT_MS);
       expect(await (await publish(100)).json()).toMatchObject({ status: "applied" });
-      proxy.fault = "none";
+      all.proxy.fault = "none";
       await listener.receive(5);
       await add(5);
       await listener.receive(6);
@@ -101,13 +100,13 @@ describe.skipIf(!hasRedis("failures of Redis"))("a failure of Redis", { timeout:
   }
 
   test("the reply to a dead letter's XADD is lost: the dead letter is written once", async () => {
-    proxy.applies = (body) => body.includes(DEAD) && body.includes("XADD");
-    proxy.faults = 0;
-    proxy.fault = "lose reply";
+    all.proxy.applies = (body) => body.includes(DEAD) && body.includes("XADD");
+    all.proxy.faults = 0;
+    all.proxy.fault = "lose reply";
     const before = (await deadLetters(all.redis)).length;
     const id = await xadd(all.redis, { channel: `order_${order}`, type: "order_shipped", data: "{broken" });
-    await eventually(() => expect(proxy.faults).toBeGreaterThanOrEqual(1), MAX_WAIT_MS);
-    proxy.fault = "none";
+    await eventually(() => expect(all.proxy.faults).toBeGreaterThanOrEqual(1), MAX_WAIT_MS);
+    all.proxy.fault = "none";
     await add(1);
     await listener.receive(1);
     await eventually(async () => {
@@ -118,18 +117,18 @@ describe.skipIf(!hasRedis("failures of Redis"))("a failure of Redis", { timeout:
     await add(2);
     await listener.receive(2);
     expect((await deadLetters(all.redis)).slice(before)).toHaveLength(1);
-    proxy.applies = (_, path) => !path.startsWith("/subscribe");
+    all.proxy.applies = (_, path) => !path.startsWith("/subscribe");
   });
 
   test("the doorbell subscription is cut in the middle of an event: polling delivers, and the subscription is opened again", async () => {
-    await eventually(() => expect(proxy.subscriptions).toBeGreaterThan(0), MAX_WAIT_MS);
-    proxy.cutSubscriptions();
-    await eventually(() => expect(proxy.subscriptions).toBe(0), MAX_WAIT_MS);
+    await eventually(() => expect(all.proxy.subscriptions).toBeGreaterThan(0), MAX_WAIT_MS);
+    all.proxy.cutSubscriptions();
+    await eventually(() => expect(all.proxy.subscriptions).toBe(0), MAX_WAIT_MS);
     await add(1);
     await listener.receive(1);
     expect(numbers()).toEqual([1]);
     // The relay renews a subscription every 60 s, with its next read.
-    await eventually(() => expect(proxy.subscriptions).toBeGreaterThan(0), 120_000);
+    await eventually(() => expect(all.proxy.subscriptions).toBeGreaterThan(0), 120_000);
   });
 
   test("a channel object is unreachable: a publish to it is queued in the stream and answered 202", async () => {
@@ -147,13 +146,13 @@ describe.skipIf(!hasRedis("failures of Redis"))("a failure of Redis", { timeout:
   });
 
   test("a channel object and Redis are unreachable: a publish is answered 503 with Retry-After", async () => {
-    proxy.fault = "500";
+    all.proxy.fault = "500";
     const failing = failingOrderId();
     const body = { type: "order_shipped", data: {} };
     const answer = await callService(all.service.url, "POST", `publish/orders/${failing}`, body);
     expect(answer.status).toBe(503);
     expect(answer.headers.get("Retry-After")).toMatch(/^\d+$/);
-    proxy.fault = "none";
+    all.proxy.fault = "none";
     await untilHealthy();
   });
 });

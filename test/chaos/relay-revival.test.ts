@@ -1,35 +1,25 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
-import { FaultProxy } from "../support/fault-proxy.ts";
 import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
-import { type RedisService, startRedisService, xaddMany } from "../support/redis-service.ts";
+import { type FaultyRedisService, startFaultyRedisService, xaddMany } from "../support/redis-service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 
 /** A dead relay is revived by the watchdog, by a connection and by a health check. */
 
 describe.skipIf(!hasRedis("the revival of the relay"))("the Redis relay", { timeout: 60_000 }, () => {
-  let all: RedisService;
-  let proxy: FaultProxy;
+  let all: FaultyRedisService;
   let order: string;
 
   beforeAll(async () => {
-    all = await startRedisService({
-      entry: "test/support/workers/mortal-relay.ts",
-      between: (url) => {
-        proxy = new FaultProxy(url);
-        // The doorbell would wake the relay, too.
-        proxy.applies = (_, path) => path.startsWith("/subscribe");
-        proxy.fault = "500";
-        return proxy.listen();
-      },
+    all = await startFaultyRedisService({ entry: "test/support/workers/mortal-relay.ts" }, (proxy) => {
+      // The doorbell would wake the relay, too.
+      proxy.applies = (_, path) => path.startsWith("/subscribe");
+      proxy.fault = "500";
     });
   });
-  afterAll(async () => {
-    await all.stop();
-    await proxy.close();
-  });
+  afterAll(() => all.stop());
   beforeEach(async () => {
     order = await registerOrderAt(all.service.url);
   });

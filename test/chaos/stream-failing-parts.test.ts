@@ -3,11 +3,19 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { MAX_TRIES } from "../../src/ingress/redis/failing-channels.ts";
 import type { Health } from "../../src/protocol/health.ts";
 import { failingOrderId, RECOVERY_PATH } from "../support/failing-orders.ts";
-import { FaultProxy } from "../support/fault-proxy.ts";
 import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { callService, listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
-import { DEAD, deadLetters, type RedisService, STREAM, startRedisService, xadd } from "../support/redis-service.ts";
+import {
+  DEAD,
+  deadLetters,
+  type FaultyRedisService,
+  type RedisService,
+  STREAM,
+  startFaultyRedisService,
+  startRedisService,
+  xadd,
+} from "../support/redis-service.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { TestTerminal } from "../unit/cli/test-terminal.ts";
 
@@ -90,24 +98,17 @@ describe.skipIf(!hasRedis("channels that fail"))("[promise 5] an order that keep
 });
 
 describe.skipIf(!hasRedis("bad entries in bulk"))("[promise 5] entries", () => {
-  let all: RedisService;
-  let proxy: FaultProxy;
+  let all: FaultyRedisService;
   let order: string;
   let listener: NodeListener;
   beforeAll(async () => {
-    all = await startRedisService({
-      between: (url) => {
-        proxy = new FaultProxy(url);
-        return proxy.listen();
-      },
-    });
+    all = await startFaultyRedisService();
     order = await registerOrderAt(all.service.url);
     listener = await listenAt(all.service.url, `orders/${order}`);
   });
   afterAll(async () => {
     listener.close();
     await all.stop();
-    await proxy.close();
   });
 
   test("70,000 that are no events become dead letters within half a minute, and events among them are delivered", {
@@ -130,8 +131,8 @@ describe.skipIf(!hasRedis("bad entries in bulk"))("[promise 5] entries", () => {
 
   test("too large to be read together are read one by one", async () => {
     const before = listener.frames.length;
-    proxy.maxReplyLength = 400_000;
-    proxy.faults = 0;
+    all.proxy.maxReplyLength = 400_000;
+    all.proxy.faults = 0;
     const redis = await createClient({ url: all.redis.url }).connect();
     const data = JSON.stringify({ note: "x".repeat(60_000) });
     for (let n = 0; n < 30; n++) {
@@ -141,9 +142,9 @@ describe.skipIf(!hasRedis("bad entries in bulk"))("[promise 5] entries", () => {
     await redis.close();
     const frames = await listener.receive(before + 30);
     expect(frames.slice(before).map(({ id }) => id)).toEqual(Array.from({ length: 30 }, (_, n) => `large-${n}`));
-    expect(proxy.faults).toBeGreaterThan(0);
+    expect(all.proxy.faults).toBeGreaterThan(0);
     expect(await health(all)).toMatchObject({ status: "healthy" });
-    proxy.maxReplyLength = Number.POSITIVE_INFINITY;
+    all.proxy.maxReplyLength = Number.POSITIVE_INFINITY;
   });
 
   test("that are not UTF-8 are dead letters; a replacement character that is meant is delivered", async () => {

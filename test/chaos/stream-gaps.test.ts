@@ -1,10 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { FAIL_FOR_AN_HOUR, failingOrderId } from "../support/failing-orders.ts";
-import { FaultProxy } from "../support/fault-proxy.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { hasRedis } from "../support/redis.ts";
-import { type RedisService, STREAM, startRedisService, xadd, xaddMany } from "../support/redis-service.ts";
+import {
+  type RedisService,
+  STREAM,
+  startFaultyRedisService,
+  startRedisService,
+  xadd,
+  xaddMany,
+} from "../support/redis-service.ts";
 
 /** Entries that are lost before the relay has read them: the gap is recorded and announced to listeners. */
 
@@ -31,13 +37,7 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
     ];
     for (const [name, lose] of losses) {
       test(`[promise 3] ${name}`, async () => {
-        let proxy: FaultProxy | undefined;
-        const all = await startRedisService({
-          between: (url) => {
-            proxy = new FaultProxy(url);
-            return proxy.listen();
-          },
-        });
+        const all = await startFaultyRedisService();
         try {
           const order = await registerOrderAt(all.service.url);
           const listener = await listenAt(all.service.url, `orders/${order}`);
@@ -47,10 +47,10 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
           const { epoch } = await listener.established;
 
           // Entries are added and lost while the service cannot read.
-          if (proxy) proxy.fault = "500";
+          all.proxy.fault = "500";
           for (let n = 4; n <= 6; n++) await xadd(all.redis, fields);
           await lose(all);
-          if (proxy) proxy.fault = "none";
+          all.proxy.fault = "none";
 
           await eventually(() => expect(listener.again).toHaveLength(1), MAX_WAIT_MS);
           const announced = listener.again[0];
@@ -72,7 +72,6 @@ describe.skipIf(!hasRedis("gaps in a Redis stream"))(
           listener.close();
         } finally {
           await all.stop();
-          await proxy?.close();
         }
       });
     }

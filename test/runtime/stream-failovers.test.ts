@@ -4,11 +4,10 @@ import { RedisClient } from "../../src/ingress/redis/client.ts";
 import { RelayStore } from "../../src/ingress/redis/relay-store.ts";
 import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";
 import { catalogueWith } from "../../src/protocol/catalogue.ts";
-import { FaultProxy } from "../support/fault-proxy.ts";
 import { listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
 import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
-import { deadLetters, type RedisService, STREAM, startRedisService } from "../support/redis-service.ts";
+import { deadLetters, type FaultyRedisService, STREAM, startFaultyRedisService } from "../support/redis-service.ts";
 
 /** Promise 4 across failovers: what was delivered is not applied again, and what is new is, whatever its entry's id. */
 
@@ -22,25 +21,16 @@ const setBack = (redis: RedisServer) =>
   redis.cli("EVAL", "return redis.call('RESTORE', KEYS[1], 0, redis.call('GET', 'saved'), 'REPLACE')", "1", STREAM);
 
 describe.skipIf(!hasRedis("failovers of Redis"))("[promise 4] after a failover that has set the stream back", () => {
-  let all: RedisService;
-  let proxy: FaultProxy;
+  let all: FaultyRedisService;
   let order: string;
   let listener: NodeListener;
   /** The time in the ids that a test chooses itself: ahead, because ids only grow. */
   let time = Date.now() + 60_000;
 
   beforeAll(async () => {
-    all = await startRedisService({
-      between: (url) => {
-        proxy = new FaultProxy(url);
-        return proxy.listen();
-      },
-    });
+    all = await startFaultyRedisService();
   });
-  afterAll(async () => {
-    await all.stop();
-    await proxy.close();
-  });
+  afterAll(() => all.stop());
   beforeEach(async () => {
     time += 1000;
     order = await registerOrderAt(all.service.url);
@@ -160,10 +150,10 @@ describe.skipIf(!hasRedis("failovers of Redis"))("[promise 4] after a failover t
     test("by XDEL of the last one and of an unread one, there is a gap", async () => {
       for (const n of [1, 2]) await add(n, n);
       await expectNumbers([1, 2]);
-      proxy.fault = "500";
+      all.proxy.fault = "500";
       for (const n of [3, 4]) await add(n, n);
       await all.redis.cli("XDEL", STREAM, `${time}-2`, `${time}-3`);
-      proxy.fault = "none";
+      all.proxy.fault = "none";
       await expectNumbers([1, 2, 4]);
       await expectNewEpoch();
     });
@@ -171,10 +161,10 @@ describe.skipIf(!hasRedis("failovers of Redis"))("[promise 4] after a failover t
     test("by XTRIM beyond what was read, there is a gap", async () => {
       for (const n of [1, 2]) await add(n, n);
       await expectNumbers([1, 2]);
-      proxy.fault = "500";
+      all.proxy.fault = "500";
       for (const n of [3, 4]) await add(n, n);
       await all.redis.cli("XTRIM", STREAM, "MAXLEN", "1");
-      proxy.fault = "none";
+      all.proxy.fault = "none";
       await expectNumbers([1, 2, 4]);
       await expectNewEpoch();
     });

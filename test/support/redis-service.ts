@@ -1,4 +1,5 @@
 import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
+import { FaultProxy } from "./fault-proxy.ts";
 import { rememberPayload } from "./leak-guard/rules.ts";
 import { type RedisOptions, type RedisServer, startRedis } from "./redis.ts";
 import { startTidings, type Workerd } from "./workerd.ts";
@@ -20,14 +21,20 @@ export interface RedisServiceOptions {
   vars?: Record<string, string>;
   entry?: string;
   isQuiet?: boolean;
-  /** Starts a proxy between the service and the bridge: takes the bridge's URL and returns its own. */
-  between?: (bridgeUrl: string) => Promise<string>;
 }
 
-export async function startRedisService(options: RedisServiceOptions = {}): Promise<RedisService> {
+export function startRedisService(options: RedisServiceOptions = {}): Promise<RedisService> {
+  return startService(options, async (bridgeUrl) => bridgeUrl);
+}
+
+/** @param urlFor Returns the URL for the service, given the bridge's. */
+async function startService(
+  options: RedisServiceOptions,
+  urlFor: (bridgeUrl: string) => Promise<string>,
+): Promise<RedisService> {
   const redis = await startRedis(options.redis);
   const bridge = await startBridge({ redisUrl: redis.url, token: "test-redis-token" });
-  const url = (await options.between?.(bridge.url)) ?? bridge.url;
+  const url = await urlFor(bridge.url);
   const vars = { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: bridge.token, ...options.vars };
   const service = await startTidings(vars, options.entry, options);
   const stop = async () => {
@@ -36,6 +43,30 @@ export async function startRedisService(options: RedisServiceOptions = {}): Prom
     await redis.stop();
   };
   return { redis, bridge, service, stop };
+}
+
+export interface FaultyRedisService extends RedisService {
+  proxy: FaultProxy;
+}
+
+/** Starts the service with a proxy between it and Redis. @param prepare Called before the service starts. */
+export async function startFaultyRedisService(
+  options: RedisServiceOptions = {},
+  prepare: (proxy: FaultProxy) => void = () => {},
+): Promise<FaultyRedisService> {
+  const { promise, resolve } = Promise.withResolvers<FaultProxy>();
+  const all = await startService(options, (bridgeUrl) => {
+    const proxy = new FaultProxy(bridgeUrl);
+    prepare(proxy);
+    resolve(proxy);
+    return proxy.listen();
+  });
+  const proxy = await promise;
+  const stop = async () => {
+    await all.stop();
+    await proxy.close();
+  };
+  return { ...all, proxy, stop };
 }
 
 /** Adds an entry and rings the doorbell, as any service would. @returns The entry's id. */

@@ -1,6 +1,5 @@
 import fc from "fast-check";
-import { FaultProxy } from "../fault-proxy.ts";
-import { startRedisService } from "../redis-service.ts";
+import { startFaultyRedisService } from "../redis-service.ts";
 import { FallibleStream } from "./fallible-stream.ts";
 import { newOccurrences, type Occurrences, StreamWorld, streamStep } from "./stream-world.ts";
 
@@ -17,14 +16,9 @@ export interface Verdict {
  * @param bug One of those in `workers/seeded-bugs.ts`.
  */
 export async function tryRandomFailovers(timeLimitMs: number, bug?: string): Promise<Verdict> {
-  let proxy!: FaultProxy;
-  const { service, redis, stop } = await startRedisService({
-    between: (url) => {
-      proxy = new FaultProxy(url);
-      return proxy.listen();
-    },
-    ...(bug !== undefined && { vars: { SEEDED_BUG: bug }, entry: "test/support/workers/seeded-bugs.ts" }),
-  });
+  const { service, redis, proxy, stop } = await startFaultyRedisService(
+    bug === undefined ? {} : { vars: { SEEDED_BUG: bug }, entry: "test/support/workers/seeded-bugs.ts" },
+  );
   const stream = await FallibleStream.connect(redis.url);
   const occurred = newOccurrences();
   const steps = fc.array(streamStep, { minLength: 8, maxLength: 24, size: "max" });
@@ -45,7 +39,6 @@ export async function tryRandomFailovers(timeLimitMs: number, bug?: string): Pro
   });
   stream.close();
   await stop();
-  await proxy.close();
   const failure = details.counterexample && `${fc.defaultReportMessage(details)}\n${details.errorInstance}`;
   return { failure, sequences: details.numRuns, occurred };
 }
