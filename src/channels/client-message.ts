@@ -61,7 +61,7 @@ function acknowledge(core: Core, socket: WebSocket, { seq, nonce }: MessageOf<"a
   if (seq > log.position().seq) listeners.close(socket, "protocol_error");
   const listener = listeners.get(socket);
   // The answer to the service's own request does not count against the rate limit.
-  if (listener && !listeners.acknowledged(socket, seq, nonce)) isWithinRate(core, socket, listener, now);
+  if (listener && !listeners.sender.acknowledged(socket, seq, nonce)) isWithinRate(core, socket, listener, now);
 }
 
 function refilter(

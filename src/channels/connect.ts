@@ -41,7 +41,7 @@ function missedSince({ log, listeners }: Core, listener: Listener, position: Pos
   if (replay === "damaged") log.startEpoch(now);
   if (replay === "damaged" || replay === null) return null;
   const missed = new FrameBatch(replay);
-  return listeners.mayReplay(listener, missed, now) ? missed : null;
+  return listeners.sender.mayReplay(listener, missed, now) ? missed : null;
 }
 
 /** Returns the limit that one more listener would exceed, or null. */

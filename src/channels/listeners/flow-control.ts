@@ -16,11 +16,11 @@ export class FlowControl {
   }
 
   /**
-   * Records that events were sent.
+   * Records that events are about to be sent.
    * @param seq The last event's.
-   * @returns What to do: send this request for an acknowledgement, or close the socket.
+   * @returns What to do: send this request for an acknowledgement after them, or close the socket instead.
    */
-  sent(characters: number, seq: number): { seq: number; nonce: string } | "too_slow" | null {
+  take(characters: number, seq: number): { seq: number; nonce: string } | "too_slow" | null {
     this.#unacknowledged += characters;
     if (this.#unacknowledged > MAX_UNACKNOWLEDGED_CHARACTERS) return "too_slow";
     if (this.#request || this.#unacknowledged < ACK_REQUEST_AFTER_CHARACTERS) return null;

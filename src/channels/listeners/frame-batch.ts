@@ -20,11 +20,14 @@ export class FrameBatch {
   readonly #byProduct: ReadonlyMap<string | null, number[]>;
   /** Arrays packed so far, by the frames in them. */
   readonly #packed = new Map<string, string[]>();
-  #bytes: number[] | null = null;
+  /** Measured when first needed: it reads every character. */
+  #bytes: Sizes | null = null;
+  readonly #characters: Sizes;
 
   constructor(frames: readonly LoggedFrame[]) {
     this.frames = frames;
     this.#all = [...frames.keys()];
+    this.#characters = sizesOf(frames, (text) => text.length);
     this.#byProduct = Map.groupBy(this.#all, (index) => this.#at(index).productId);
   }
 
@@ -52,18 +55,22 @@ export class FrameBatch {
   }
 
   characters(picked: readonly number[]): number {
-    return picked.reduce((sum, index) => sum + this.#at(index).text.length, 0);
+    return this.#sum(this.#characters, picked);
   }
 
-  /** Returns the picked frames' bytes in UTF-8. Counted when first needed: it reads every character. */
+  /** Returns the picked frames' bytes in UTF-8. */
   bytes(picked: readonly number[]): number {
-    const bytes = this.#bytes ?? this.frames.map(({ text }) => utf8Length(text));
-    this.#bytes = bytes;
-    return picked.reduce((sum, index) => sum + (bytes[index] ?? 0), 0);
+    this.#bytes ??= sizesOf(this.frames, utf8Length);
+    return this.#sum(this.#bytes, picked);
   }
 
   lastSeq(picked: readonly number[]): number {
     return this.#at(picked.at(-1) ?? 0).seq;
+  }
+
+  /** Most clients receive all frames, whose sum is known. */
+  #sum({ each, all }: Sizes, picked: readonly number[]): number {
+    return picked === this.#all ? all : picked.reduce((sum, index) => sum + (each[index] ?? 0), 0);
   }
 
   #at(index: number): LoggedFrame {
@@ -71,6 +78,16 @@ export class FrameBatch {
     if (!frame) throw new RangeError(`no frame ${index}`);
     return frame;
   }
+}
+
+interface Sizes {
+  each: number[];
+  all: number;
+}
+
+function sizesOf(frames: readonly LoggedFrame[], sizeOf: (text: string) => number): Sizes {
+  const each = frames.map(({ text }) => sizeOf(text));
+  return { each, all: each.reduce((sum, size) => sum + size, 0) };
 }
 
 /** Joins frames into JSON arrays of bounded length, in order. A frame alone in its chunk is sent as it is. */

@@ -1,14 +1,13 @@
 import type { Config } from "../../config/config.ts";
 import type { CloseCode } from "../../protocol/close-rules.ts";
-import { encodeAckRequest, encodeClosingFrame, PING, PONG } from "../../protocol/frames.ts";
+import { encodeClosingFrame, PING, PONG } from "../../protocol/frames.ts";
 import { PING_OVERDUE_MS } from "../../protocol/limits.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
 import { silentSince } from "./due-actions.ts";
-import { FlowControl } from "./flow-control.ts";
 import type { FrameBatch } from "./frame-batch.ts";
 import { Interest } from "./interest.ts";
 import { endsAt, type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
-import { PlainBudget } from "./plain-budget.ts";
+import { Sender } from "./sender.ts";
 import { tryClose, trySend } from "./socket.ts";
 import { UserSockets } from "./user-sockets.ts";
 
@@ -27,8 +26,7 @@ export class Listeners {
   readonly #ctx: DurableObjectState;
   readonly #observer: ListenersObserver;
   readonly #open = new Map<WebSocket, Listener>();
-  readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
-  readonly #plainBudget: PlainBudget<WebSocket>;
+  readonly sender: Sender;
   readonly #plainGraceMs: number;
   readonly #users = new UserSockets<WebSocket>();
   readonly #interest = new Interest<WebSocket>();
@@ -40,7 +38,7 @@ export class Listeners {
   ) {
     this.#ctx = ctx;
     this.#observer = observer;
-    this.#plainBudget = new PlainBudget(plainBytesPerMinute);
+    this.sender = new Sender(plainBytesPerMinute);
     this.#plainGraceMs = plainGraceMs;
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
@@ -85,11 +83,6 @@ export class Listeners {
     }
   }
 
-  /** Returns whether a client may be sent what it missed: a plain one cannot acknowledge, so its replay is limited. */
-  mayReplay({ speaksV1, products }: Listener, missed: FrameBatch, now: number): boolean {
-    return speaksV1 || this.#plainBudget.hasRoomFor(missed.bytes(missed.pick(products)), now);
-  }
-
   /** Accepts a client: sends the first frame and what it missed, then counts it among the listeners. */
   accept(
     listener: Listener,
@@ -103,9 +96,7 @@ export class Listeners {
     this.#ctx.acceptWebSocket(server);
     this.#add(server, listener);
     server.send(first);
-    const picked = missed.pick(listener.products);
-    if (!listener.speaksV1 && picked.length > 0) this.#plainBudget.take(server, missed.bytes(picked), now);
-    trySend(server, missed.messages(picked, listener.speaksV1));
+    this.sender.replay(server, listener, missed, now);
     this.#observer.opened();
     return { socket: server, response: new Response(null, { status: 101, webSocket: client }) };
   }
@@ -119,15 +110,12 @@ export class Listeners {
     for (const [socket, listener] of this.#wanting(batch)) {
       if (this.#closeEnded(socket, listener, now)) continue;
       const picked = batch.pick(listener.products);
-      const isSent = picked.length > 0 && this.#send(socket, listener, batch, picked, now);
-      if (isSent) for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
+      if (picked.length === 0) continue;
+      const outcome = this.sender.send(socket, listener, batch, picked, now);
+      if (outcome === "too_slow") this.close(socket, "too_slow");
+      if (outcome === "sent") for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
     }
     return receivers;
-  }
-
-  /** Records a client's acknowledgement. Returns whether it was requested. */
-  acknowledged(socket: WebSocket, seq: number, nonce: string | undefined): boolean {
-    return this.#flowControl.get(socket)?.acknowledged(seq, nonce) ?? false;
   }
 
   /** Sends one frame that is not an event. A listener whose token has ended is closed instead. */
@@ -221,31 +209,10 @@ export class Listeners {
     }
   }
 
-  /** Sends picked frames, unless the client has too much unread or was sent too much. Returns whether they were sent. */
-  #send(socket: WebSocket, listener: Listener, batch: FrameBatch, picked: readonly number[], now: number): boolean {
-    const { speaksV1 } = listener;
-    const flowControl = speaksV1 ? this.#flowControlOf(socket) : null;
-    if (!flowControl?.provesToRead && !this.#plainBudget.take(socket, batch.bytes(picked), now)) {
-      this.close(socket, "too_slow");
-      return false;
-    }
-    if (!trySend(socket, batch.messages(picked, speaksV1))) return false;
-    const due = flowControl?.sent(batch.characters(picked), batch.lastSeq(picked));
-    if (due === "too_slow") this.close(socket, "too_slow");
-    else if (due) trySend(socket, [encodeAckRequest(due)]);
-    return true;
-  }
-
   /** Closes a listener whose token has ended. Returns whether it did. */
   #closeEnded(socket: WebSocket, listener: Listener, now: number): boolean {
     if (now < endsAt(listener, this.#plainGraceMs)) return false;
     this.close(socket, "token_expired");
     return true;
-  }
-
-  #flowControlOf(socket: WebSocket): FlowControl {
-    const flowControl = this.#flowControl.get(socket) ?? new FlowControl();
-    this.#flowControl.set(socket, flowControl);
-    return flowControl;
   }
 }

@@ -1,0 +1,61 @@
+import { encodeAckRequest } from "../../protocol/frames.ts";
+import { FlowControl } from "./flow-control.ts";
+import type { FrameBatch } from "./frame-batch.ts";
+import type { Listener } from "./listener.ts";
+import { PlainBudget } from "./plain-budget.ts";
+import { trySend } from "./socket.ts";
+
+/**
+ * Sends events to clients, within what each may leave unread: by its acknowledgements if it proves to read, otherwise by
+ * what it was sent within the minute.
+ */
+export class Sender {
+  readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
+  readonly #plainBudget: PlainBudget<WebSocket>;
+
+  constructor(plainBytesPerMinute: number) {
+    this.#plainBudget = new PlainBudget(plainBytesPerMinute);
+  }
+
+  /** Returns whether a client may be sent what it missed: a plain one cannot acknowledge, so its replay is limited. */
+  mayReplay({ speaksV1, products }: Listener, missed: FrameBatch, now: number): boolean {
+    return speaksV1 || this.#plainBudget.hasRoomFor(missed.bytes(missed.pick(products)), now);
+  }
+
+  /** Sends what a client missed and may be sent. */
+  replay(socket: WebSocket, { speaksV1, products }: Listener, missed: FrameBatch, now: number): void {
+    const picked = missed.pick(products);
+    if (!speaksV1 && picked.length > 0) this.#plainBudget.take(socket, missed.bytes(picked), now);
+    trySend(socket, missed.messages(picked, speaksV1));
+  }
+
+  /**
+   * Sends picked frames, of which there is at least one.
+   * @returns `too_slow` when they are not sent, because too much may be unread; `gone` when the socket has closed.
+   */
+  send(
+    socket: WebSocket,
+    { speaksV1 }: Listener,
+    batch: FrameBatch,
+    picked: readonly number[],
+    now: number,
+  ): "sent" | "too_slow" | "gone" {
+    const flowControl = speaksV1 ? this.#flowControlOf(socket) : null;
+    const isOverBudget = !flowControl?.provesToRead && !this.#plainBudget.take(socket, batch.bytes(picked), now);
+    const due = flowControl?.take(batch.characters(picked), batch.lastSeq(picked));
+    if (isOverBudget || due === "too_slow") return "too_slow";
+    const messages = batch.messages(picked, speaksV1);
+    return trySend(socket, due ? [...messages, encodeAckRequest(due)] : messages) ? "sent" : "gone";
+  }
+
+  /** Records a client's acknowledgement. Returns whether it was requested. */
+  acknowledged(socket: WebSocket, seq: number, nonce: string | undefined): boolean {
+    return this.#flowControl.get(socket)?.acknowledged(seq, nonce) ?? false;
+  }
+
+  #flowControlOf(socket: WebSocket): FlowControl {
+    const flowControl = this.#flowControl.get(socket) ?? new FlowControl();
+    this.#flowControl.set(socket, flowControl);
+    return flowControl;
+  }
+}
