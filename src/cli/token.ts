@@ -27,7 +27,7 @@ export function addToken(program: Command, terminal: Terminal): void {
     .command("token")
     .summary("mint a listener's token")
     .description(
-      "Mints a token (JWT) like those that the shop's login issues, and prints it. Issuer, audience and the names of\n" +
+      "Mints a token (JWT) like those that the shop's login issues, and prints it. Issuer, audience and the names of " +
         "claims are those in this folder's wrangler.toml and .dev.vars.",
     )
     .option("--subject <user>", "the user it is for", "alice")

@@ -28,9 +28,9 @@ export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBindi
 /** Requires a caller to be within a rate limit. @throws {Refusal} 429 with `Retry-After`. */
 export async function requireWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<void> {
   if (await isWithinLimit(c, binding, key)) return;
-  const { limit, periodSeconds } = RATE_LIMITS[binding];
+  const { limit, periodSeconds, calls } = RATE_LIMITS[binding];
   throw new Refusal("rate_limited", {
-    detail: `At most ${limit} calls per ${periodSeconds} seconds.`,
+    detail: `At most ${limit} ${calls} per ${periodSeconds} seconds.`,
     headers: { "Retry-After": String(periodSeconds) },
   });
 }

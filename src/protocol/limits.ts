@@ -29,13 +29,23 @@ export const MAX_PLAIN_GRACE_MS = 12 * 3_600_000;
 /** Default of `MAX_CONNECTIONS_PER_CHANNEL`: all sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;
 
-/** The rate-limit bindings of `wrangler.toml`: calls per key, location and period. Metrics use `name`. */
+/** The rate-limit bindings of `wrangler.toml`: calls per key, location and period. Metrics use `name`, refusals `calls`. */
 export const RATE_LIMITS = {
-  CONNECTS_PER_ADDRESS: { limit: 600, periodSeconds: 60, name: "connects_per_address" },
-  CONNECTS_PER_USER: { limit: 60, periodSeconds: 60, name: "connects_per_user" },
-  PUBLISHES_PER_KEY: { limit: 1000, periodSeconds: 10, name: "publishes_per_key" },
-  MANAGEMENT_PER_KEY: { limit: 1000, periodSeconds: 10, name: "management_per_key" },
-  BAD_CREDENTIALS_PER_ADDRESS: { limit: 60, periodSeconds: 60, name: "bad_credentials_per_address" },
+  CONNECTS_PER_ADDRESS: {
+    limit: 600,
+    periodSeconds: 60,
+    name: "connects_per_address",
+    calls: "calls from one address",
+  },
+  CONNECTS_PER_USER: { limit: 60, periodSeconds: 60, name: "connects_per_user", calls: "calls of one user" },
+  PUBLISHES_PER_KEY: { limit: 1000, periodSeconds: 10, name: "publishes_per_key", calls: "publish calls with one key" },
+  MANAGEMENT_PER_KEY: { limit: 1000, periodSeconds: 10, name: "management_per_key", calls: "calls with one key" },
+  BAD_CREDENTIALS_PER_ADDRESS: {
+    limit: 60,
+    periodSeconds: 60,
+    name: "bad_credentials_per_address",
+    calls: "calls with a wrong credential",
+  },
 } as const;
 
 export type RateLimitBinding = keyof typeof RATE_LIMITS;

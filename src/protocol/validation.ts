@@ -10,7 +10,7 @@ export type Checked<T> = { ok: true; value: T } | { ok: false; errors: FieldErro
 
 /** Checks a value against a schema. Field names start with `prefix`, if given. */
 export function check<T>(schema: z.ZodType<T>, value: unknown, prefix = ""): Checked<T> {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { error: describeIssue });
   if (result.success) return { ok: true, value: result.data };
   const errors = result.error.issues.flatMap((issue): FieldError[] => {
     const field = fieldName([...(prefix ? [prefix] : []), ...issue.path]);
@@ -21,6 +21,26 @@ export function check<T>(schema: z.ZodType<T>, value: unknown, prefix = ""): Che
     }));
   });
   return { ok: false, errors };
+}
+
+/** What a value must be, in the words of JSON. */
+const EXPECTED: Partial<Record<string, string>> = {
+  array: "a list",
+  boolean: "true or false",
+  int: "an integer",
+  number: "a number",
+  object: "an object",
+  record: "an object",
+  string: "text",
+};
+
+/** Describes the faults that publishers make most, where the schema does not. Returns undefined for zod's own words. */
+function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === "invalid_type") {
+    return issue.input === undefined ? "is missing" : `must be ${EXPECTED[issue.expected] ?? issue.expected}`;
+  }
+  if (issue.code === "too_small" && issue.origin === "number") return `must be at least ${issue.minimum}`;
+  return undefined;
 }
 
 function fieldName(path: PropertyKey[]): string {

@@ -177,6 +177,16 @@ describe("an event", async () => {
     });
   }
 
+  test("is refused with what each field must be", async () => {
+    const event = inventory({ old_quantity: "7", new_quantity: -1 });
+    const { errors } = await problemOf(await serviceRequest("POST", "/api/v1/publish/products", event));
+    expect(errors).toContainEqual({ field: "data.old_quantity", message: "must be a number" });
+    expect(errors).toContainEqual({ field: "data.new_quantity", message: "must be at least 0" });
+    expect(errors).toHaveLength(2);
+    const empty = await problemOf(await serviceRequest("POST", "/api/v1/publish/products", inventory({})));
+    expect(empty.errors).toEqual([{ field: "data.new_quantity", message: "is missing" }]);
+  });
+
   test("of just under 64 KB with unknown fields is accepted", async () => {
     const data = { new_status: "processing", note: "x".repeat(65_000), deep: JSON.parse(nested(30)) };
     expect((await publish(`orders/${order}`, { ...event, data })).status).toBe("applied");

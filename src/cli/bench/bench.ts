@@ -27,8 +27,8 @@ export function addBench(program: Command, terminal: Terminal): void {
     .command("bench")
     .summary("measure a running service")
     .description(
-      "Registers a temporary order, opens sockets to it, and publishes events one by one and in batches. Prints\n" +
-        "connections per second, deliveries per second, and the latency from publish to listener. The results include\n" +
+      "Registers a temporary order, opens sockets to it, and publishes events one by one and in batches. Prints " +
+        "connections per second, deliveries per second, and the latency from publish to listener. The results include " +
         "this machine and the network in between.",
     )
     .option("--sockets <number>", "how many listeners", wholeNumber(1, MAX_SOCKETS), 100)

@@ -21,7 +21,7 @@ export function addCost(program: Command, terminal: Terminal): void {
     .command("cost")
     .summary("estimate the monthly bill for a load")
     .description(
-      "Prints Cloudflare's monthly bill for a products channel with steady traffic, list prices of other services, and\n" +
+      "Prints Cloudflare's monthly bill for a products channel with steady traffic, list prices of other services, and " +
         "the limit that growth meets first. It calls no service. Sharding is not built yet: --shards shows its design.",
     )
     .option("--listeners <number>", "open sockets", wholeNumber(1, 100_000_000), 1000)

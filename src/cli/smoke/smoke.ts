@@ -30,8 +30,8 @@ export function addSmoke(program: Command, terminal: Terminal): void {
     .command("smoke")
     .summary("test a running service end to end")
     .description(
-      "Registers a temporary order, connects as owner, admin, stranger and customer, publishes one event of every\n" +
-        "type, and checks who receives what. Safe in production: it deletes its order afterwards, and its product\n" +
+      "Registers a temporary order, connects as owner, admin, stranger and customer, publishes one event of every " +
+        "type, and checks who receives what. Safe in production: it deletes its order afterwards, and its product " +
         "events are about a product that no shop has.",
     )
     .option("--timeout <seconds>", "how long to wait for each frame", wholeNumber(1, 3600), 10)

@@ -81,7 +81,7 @@ const published = { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, seq: 8, stat
 /** Returns an example of a problem. */
 export function problemExample(reason: HttpRefusal): JsonObject {
   const { type, title, status } = problem(reason);
-  const errors = [{ field: "data.new_quantity", message: "Too small: expected number to be >=0" }];
+  const errors = [{ field: "data.new_quantity", message: "must be at least 0" }];
   return { type, title, status, ...(reason === "validation_failed" && { errors }) };
 }
 
