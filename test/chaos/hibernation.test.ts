@@ -1,15 +1,20 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PublishResult } from "../../src/protocol/publish.ts";
-import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
+import { callService, listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 
 /** In the bare runtime, which hibernates an object after ten seconds without work. */
 
 const SOCKETS = 100;
 const IDLE_MS = 15_000;
+/** A busy day for products. */
+const PRODUCT_SOCKETS = 5000;
+const EVENTS = 10_000;
+/** How many sockets are opened at a time. */
+const OPENED_TOGETHER = 100;
 let service: Workerd;
 beforeAll(async () => {
-  service = await startTidings({}, "test/support/workers/logged-wakes.ts");
+  service = await startTidings({ HISTORY_LIMIT: String(EVENTS) }, "test/support/workers/logged-wakes.ts");
 });
 afterAll(() => service.stop());
 
@@ -38,5 +43,38 @@ test("[promise 6] after 15 s without work a channel with 100 open sockets has hi
     ?.at(-1)
     ?.replace("alarm ", "");
   expect(Number(alarm)).toBeGreaterThan(60_000);
+  for (const listener of listeners) listener.close();
+});
+
+test(`the products' first event after a wake, with ${PRODUCT_SOCKETS} sockets and ${EVENTS} events of history, reaches all of them`, {
+  timeout: 180_000,
+}, async () => {
+  const event = { channel: "products", type: "product_updated", data: { product_id: "p" } };
+  for (let from = 0; from < EVENTS; from += 1000) {
+    await callService(service.url, "POST", "publish/batch", { events: Array(1000).fill(event) });
+  }
+  const listeners: NodeListener[] = [];
+  while (listeners.length < PRODUCT_SOCKETS) {
+    const open = () => listenAt(service.url, "products", { expiresIn: 3600 });
+    listeners.push(...(await Promise.all(Array.from({ length: OPENED_TOGETHER }, open))));
+  }
+  const wakes = () => service.log.match(/^woke products with \d+ sockets$/gm) ?? [];
+  expect(wakes()).toEqual(["woke products with 0 sockets"]);
+
+  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+
+  const started = performance.now();
+  const msSince = () => Math.round(performance.now() - started);
+  const [first, ...others] = listeners;
+  const [published, firstAt, lastAt] = await Promise.all([
+    callService(service.url, "POST", "publish/products", { type: event.type, data: event.data }),
+    first?.receive(1).then(msSince),
+    Promise.all(others.map((listener) => listener.receive(1))).then(msSince),
+  ]);
+  expect(await published.json()).toMatchObject({ seq: EVENTS + 1, receivers: PRODUCT_SOCKETS });
+  expect(wakes()).toEqual(["woke products with 0 sockets", `woke products with ${PRODUCT_SOCKETS} sockets`]);
+  console.log(
+    `after a wake, the first of ${PRODUCT_SOCKETS} sockets received an event in ${firstAt} ms, the last in ${lastAt} ms`,
+  );
   for (const listener of listeners) listener.close();
 });
