@@ -34,14 +34,17 @@ export const orderRegistration = z.strictObject({
 const version = z.int().min(0);
 
 /** The body of `PUT /api/v1/orders/{order_id}`. A version that is not newer than the last one applied changes nothing. */
-export const orderPut = orderRegistration.extend({ version: version.nullish() });
+export const orderPut = orderRegistration.extend({ version: version.optional() });
 
-/** The body of a publish. The catalogue (`events.ts`) defines `data` for each type. */
+/**
+ * The body of a publish. The catalogue (`events.ts`) defines `data` for each type. `id` and `version` may be absent but not
+ * null: a publisher that has lost one would lose what it protects from, and not notice.
+ */
 export const publishRequest = z.strictObject({
   type: z.string(),
   data: z.record(z.string(), z.unknown()),
-  id: z.string().refine(isEventId, EVENT_ID_RULE).meta({ pattern: EVENT_ID_PATTERN }).nullish(),
-  version: version.nullish(),
+  id: z.string().refine(isEventId, EVENT_ID_RULE).meta({ pattern: EVENT_ID_PATTERN }).optional(),
+  version: version.optional(),
   order: orderRegistration.nullish(),
   timestamp: timestamp.nullish().meta({
     description: "When the event occurred, as Standard Webhooks has it. Becomes `data.timestamp` if `data` has none.",
@@ -142,14 +145,16 @@ interface Arrival {
 
 /** Returns the event that a valid request makes. */
 function acceptedEvent(
-  { type, data, id, version = null, order = null, timestamp: occurredAt }: z.infer<typeof publishRequest>,
+  request: z.infer<typeof publishRequest>,
   { channel, orderId, fallbackId, acceptedAt }: Arrival,
   definition: EventDefinition | undefined,
 ): AcceptedEvent {
+  const { type, data, id = fallbackId, version = null, timestamp: occurredAt } = request;
+  const order = request.order ?? null;
   const status = definition?.changesStatus && data.new_status ? String(data.new_status) : null;
   return {
     channel,
-    id: id ?? fallbackId,
+    id,
     type,
     data: JSON.stringify({
       ...data,
