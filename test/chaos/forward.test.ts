@@ -170,4 +170,21 @@ describe.skipIf(!hasRedis("tidings forward through failures"))("tidings forward"
     expect(paused.lines.at(-1)).toContain("stopped: 0 received");
     listener.close();
   });
+
+  test("an instance that was paused for as long, but is the only one, loses no message", async () => {
+    const order = await registerOrderAt(service.url);
+    const listener = await listenAt(service.url, `orders/${order}`);
+    const forward = await ForwardProcess.start(redis.url, service.url);
+    forward.signal("SIGSTOP");
+    for (const n of [1, 2]) {
+      const message = JSON.stringify({ type: "order_shipped", data: { n } });
+      expect(await redis.cli("PUBLISH", `order_${order}`, message)).toBe("1");
+    }
+    await eventually(async () => expect(await redis.cli("KEYS", "tidings:forward*")).toBe(""));
+    forward.signal("SIGCONT");
+    await listener.receive(2);
+    expect(await forward.stop()).toBe(0);
+    expect(listener.frames.map(({ data }) => data.n)).toEqual([1, 2]);
+    listener.close();
+  });
 });

@@ -82,9 +82,15 @@ async function forwardWithLock(
   { redisUrl, topics, report, receive, drain, signal }: Forwarding,
   onConnected: () => void,
 ): Promise<void> {
+  // After a long pause of this process, another instance may have received the same messages: they wait for the lock.
+  const unsure: { channel: string; message: Buffer }[] = [];
+  const receiveHeld = () => {
+    if (!lock.isHeld) return;
+    for (const { channel, message } of unsure.splice(0)) receive(channel, message);
+  };
   const subscription = await subscribe(redisUrl, topics, (message, channel) => {
-    // After a long pause of this process, another instance may receive the same messages.
-    if (lock.isHeld) receive(channel.toString(), message);
+    unsure.push({ channel: channel.toString(), message });
+    receiveHeld();
   });
   onConnected();
   report.forwarding();
@@ -104,6 +110,7 @@ async function forwardWithLock(
       try {
         const [holder] = await Promise.all([lock.acquire(connection), subscription.ping()]);
         if (holder !== null) return;
+        receiveHeld();
         checkedAt = Date.now();
       } catch (error) {
         // A Redis that is only slow still has the messages; the lock lasts that long, too.
