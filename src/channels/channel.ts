@@ -18,19 +18,19 @@ import { EventLog } from "./log/event-log.ts";
 import { onAlarm } from "./maintenance.ts";
 import { Storage } from "./storage.ts";
 
-/** The delay before a failed report is repeated. Until then, the registry's count of this channel is wrong. */
+/** The delay before a failed report is repeated. Until then, the registry's count for this channel is stale. */
 const REPORT_RETRY_MS = 60_000;
 
 /** What distinguishes one kind of channel from another. */
 export interface Blueprint<T extends Topic> {
   name: ChannelName;
-  /** How the tables came about that only this kind of channel has. */
+  /** Create the tables that only this kind of channel has. */
   migrations: Migrations;
   topic: (storage: Storage, config: Config) => T;
 }
 
 /**
- * The object behind one channel: everything that the platform and the Worker may call. Each verb has its own file.
+ * The Durable Object behind one channel: everything that the runtime and the Worker may call. Each verb has its own file.
  *
  * RPC exposes every method of the class, so internals are fields, which it does not expose, or `#private`.
  */

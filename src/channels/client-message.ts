@@ -10,9 +10,9 @@ import { watchToken } from "./maintenance.ts";
 type MessageOf<T extends ClientMessage["type"]> = Extract<ClientMessage, { type: T }>;
 
 /**
- * Handles a client's message. What the protocol does not define is ignored, as the original service did, unless the client
- * speaks `tidings.v1` or wanted to change what it hears: then the socket is closed. So it is upon a fault, such as a call
- * to the token verifier during a deploy; the client then reconnects instead of waiting for an answer.
+ * Handles a client's message. Unknown messages are ignored, as the original service did; from `tidings.v1` clients they
+ * close the socket, as malformed ones do from any client. A fault, such as a verifier call that fails during a deploy,
+ * closes it too: the client then reconnects instead of waiting for an answer.
  */
 export async function handleMessage(
   core: Core,
@@ -49,7 +49,7 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
   }
 }
 
-/** Answers a heartbeat in JSON, as hand-written clients send it. From now on, the client has to keep sending it. */
+/** Answers the JSON ping of a hand-written client. From now on, the idle timeout applies to it. */
 function answerPing({ listeners }: Core, socket: WebSocket, now: number): void {
   listeners.update(socket, { hasPinged: true });
   listeners.sendControl(socket, JSON_PONG, now);
@@ -57,7 +57,7 @@ function answerPing({ listeners }: Core, socket: WebSocket, now: number): void {
 
 function acknowledge(core: Core, socket: WebSocket, { seq, nonce }: MessageOf<"ack">, now: number): void {
   const { listeners, log } = core;
-  // What was never sent cannot have been read.
+  // A frame that was never sent cannot have been read.
   if (seq > log.position().seq) listeners.close(socket, "protocol_error");
   const listener = listeners.get(socket);
   // The answer to the service's own request does not count against the rate limit.
@@ -70,8 +70,9 @@ function refilter(
   listener: Listener,
   message: MessageOf<"subscribe" | "unsubscribe">,
 ): void {
-  const products = topic.chains ? changeFilter(listener.products, message) : "too_large";
-  if (products === "too_large") listeners.close(socket, "protocol_error");
+  const products = changeFilter(listener.products, message);
+  // Only the products channel has filters.
+  if (!topic.chains || products === "too_large") listeners.close(socket, "protocol_error");
   else listeners.update(socket, { products });
 }
 

@@ -2,12 +2,11 @@ import type * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
 import { combineMigrations, createdBy, LOG_COLUMNS, LOG_TABLES, type Migrations } from "./layout.ts";
 
-/** All that is left after an erasure, so that late events do not recreate what was erased. */
+/** All that is left after an erasure, so that late events do not recreate the channel. */
 const TOMBSTONE = "CREATE TABLE tombstone (deleted_at INTEGER NOT NULL)";
 /** The document that holds the layout's number. Storage without it has layout 1. */
 const LAYOUT = "layout";
 
-/** What is stored. */
 interface Contents {
   hasData: boolean;
   /** When the data was erased, in milliseconds since 1970; null when it was not, or exists again. */
@@ -30,8 +29,8 @@ export class Storage {
   }
 
   /**
-   * Opens an object's storage and brings what it holds to this version's layout.
-   * @param migrations Those of the kind of channel, besides every channel's.
+   * Opens an object's storage and migrates its contents to this version's layout.
+   * @param migrations Those of this kind of channel; the ones that all kinds share are added.
    */
   static open(storage: DurableObjectStorage, migrations: Migrations): Storage {
     const opened = new Storage(storage, migrations);
@@ -49,7 +48,7 @@ export class Storage {
     return this.#contents.hasData;
   }
 
-  /** Returns when everything was erased, in milliseconds since 1970; null when it was not, or something was written since. */
+  /** Returns when everything was erased, in milliseconds since 1970; null if it was not, or if data was written since. */
   erasedAt(): number | null {
     return this.#contents.erasedAt;
   }
@@ -127,11 +126,11 @@ export class Storage {
       }
     }
     if (layout < this.#migrations.length) this.#writeLayout();
-    if (!LOG_COLUMNS.every((column) => exists(tables, { table: "log", column }))) this.#giveUpLog();
+    if (!LOG_COLUMNS.every((column) => exists(tables, { table: "log", column }))) this.#dropLog();
   }
 
-  /** The log alone may be lost, with its epoch: clients that resume then learn that history does not reach back. */
-  #giveUpLog(): void {
+  /** Loses only the log and its epoch: resuming clients receive the new epoch and know that history was lost. */
+  #dropLog(): void {
     this.truncateLog();
     this.#exec("DELETE FROM state WHERE name = 'channel'");
   }

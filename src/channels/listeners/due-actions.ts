@@ -7,8 +7,8 @@ const TOKEN_WARNING_MS = 30_000;
 export type DueAction = "close_expired" | "close_idle" | "warn" | "keep_alive";
 
 /**
- * Returns since when a client has sent nothing, in milliseconds since 1970; null for a client that need not send anything:
- * a plain one that has never pinged.
+ * Returns when a client was last heard from, in milliseconds since 1970; null for a plain client that has never pinged,
+ * because it need not send anything.
  * @param pingedAt Its last ping, or null.
  */
 export function silentSince({ speaksV1, seenAt, hasPinged }: Listener, pingedAt: number | null): number | null {

@@ -4,21 +4,21 @@ import type { LoggedFrame } from "../log/log-event.ts";
 import type { ProductFilter } from "./product-filter.ts";
 
 /**
- * The approximate length up to which frames for a `tidings.v1` client are combined into one message. A client sees only
- * complete messages: at 5 KB/s, 16 KB arrive within the 10 s that it waits for a sign of life, and each message moves its
- * position. A burst still shares one `send` among about 80 events of 200 bytes, which is where its speed comes from:
- * 38.0 times the bare object in `npm run bench -- --only burst`, and 38.5 times with messages of 256 KB.
+ * The approximate length up to which frames for a `tidings.v1` client are combined into one message. Clients see only
+ * complete messages, and each one advances their position: at 5 KB/s, 16 KB arrive within the 10 s pong timeout. Larger
+ * messages gain nothing: a burst is 38.0 times as fast as in the bare object of `npm run bench -- --only burst`, against
+ * 38.5 times with 256 KB.
  */
 const MAX_MESSAGE_CHARACTERS = 16 * 1024;
 
-/** Frames on their way to many clients, which share what is computed once. */
+/** Frames for many clients. What they need of a frame is computed once and shared. */
 export class FrameBatch {
   readonly frames: readonly LoggedFrame[];
   /** The indexes of all frames. */
   readonly #all: readonly number[];
   /** The indexes of the frames about each product; under null, those that every listener receives. */
   readonly #byProduct: ReadonlyMap<string | null, number[]>;
-  /** Arrays packed so far, by the frames in them. */
+  /** The messages packed so far, by the frames in them. */
   readonly #packed = new Map<string, string[]>();
   /** Measured when first needed: it reads every character. */
   #bytes: Sizes | null = null;
@@ -31,7 +31,7 @@ export class FrameBatch {
     this.#byProduct = Map.groupBy(this.#all, (index) => this.#at(index).productId);
   }
 
-  /** The products that the frames are about; `all` when one of them is for every listener. */
+  /** The products that the frames are about; `all` when any frame is for every listener. */
   get products(): "all" | string[] {
     const products = [...this.#byProduct.keys()];
     return products.every((product) => product !== null) ? products : "all";

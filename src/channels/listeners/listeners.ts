@@ -50,19 +50,19 @@ export class Listeners {
     }
   }
 
-  /** Listeners. */
+  /** The number of listeners. */
   get count(): number {
     return this.#open.size;
   }
 
-  /** Sockets that exist, also of clients that do not answer a close: what limits are about. */
+  /** The number of sockets, including those whose close the client has not answered. Limits apply to it. */
   get sockets(): number {
     return this.#open.size + this.#users.closing;
   }
 
   /**
-   * Returns whether a user may open one more socket. When the limit is reached, the one that has been silent longest is
-   * closed if it should have pinged in that time: it is probably dead, and its page is the one that reconnects.
+   * Makes room for one more socket of a user, and returns whether there is any. At the limit, closes the user's longest
+   * silent socket if its ping is overdue: it is probably dead, and its page is the one that reconnects.
    */
   makeRoomFor(user: string, limit: number, now: number): boolean {
     const room = this.#users.roomFor(user, limit);
@@ -83,7 +83,7 @@ export class Listeners {
     }
   }
 
-  /** Accepts a client: sends the first frame and what it missed, then counts it among the listeners. */
+  /** Accepts a client as a listener, and sends it the first frame and the events it missed. */
   accept(
     listener: Listener,
     first: string,
@@ -91,7 +91,7 @@ export class Listeners {
     now: number,
   ): { socket: WebSocket; response: Response } {
     const [client, server] = Object.values(new WebSocketPair()) as [WebSocket, WebSocket];
-    // First, because it may fail, and then no socket is left behind.
+    // May throw, so it comes before the socket is accepted.
     writeAttachment(server, listener);
     this.#ctx.acceptWebSocket(server);
     this.#add(server, listener);
@@ -102,7 +102,7 @@ export class Listeners {
   }
 
   /**
-   * Sends frames to every listener whose filter they pass, or closes it if its token has expired.
+   * Sends each frame to the listeners whose filter it passes. Closes those whose token has expired instead.
    * @returns How many listeners each frame was sent to.
    */
   broadcast(batch: FrameBatch, now: number): number[] {
@@ -132,7 +132,7 @@ export class Listeners {
   update(socket: WebSocket, change: Partial<Listener>): void {
     const listener = this.#open.get(socket);
     if (!listener) return;
-    // First, because it may fail, and then nothing has changed.
+    // May throw, so it comes before anything changes.
     writeAttachment(socket, { ...listener, ...change });
     // A guest's next ticket has another subject, so the socket moves to that subject's count.
     this.#forget(socket, listener);
@@ -175,7 +175,7 @@ export class Listeners {
     this.remove(socket, code);
   }
 
-  /** Removes a socket that exists no longer. */
+  /** Removes a socket that no longer exists. */
   remove(socket: WebSocket, code: number): void {
     this.#users.removeClosing(socket);
     // Sockets that close while the object hibernates are missing from `getWebSockets()` when it wakes.

@@ -3,9 +3,9 @@ import { MAX_PLAIN_BYTES_PER_OBJECT_MINUTE } from "../../protocol/limits.ts";
 const MINUTE_MS = 60_000;
 
 /**
- * Bounds what is sent to plain clients. They cannot acknowledge, and the runtime does not reveal how much it still
- * buffers for a socket, so all that is known is how much each was sent within the minute. What a socket was sent counts
- * until the minute ends, also when it is closed: closing it frees nothing that its client does not read.
+ * Bounds the bytes sent to plain clients per minute. They cannot acknowledge, and the runtime does not reveal how much it
+ * still buffers for a socket. A closed socket's bytes count until the minute ends: closing does not free what the client
+ * has not read.
  */
 export class PlainBudget<Socket extends object> {
   readonly #maxPerSocket: number;
@@ -20,10 +20,10 @@ export class PlainBudget<Socket extends object> {
   }
 
   /**
-   * Takes from the budget what a socket is about to be sent. Once half of it is spent, sockets that were sent more than
-   * an equal share give way, so that the large consumers do not use up what the others need.
+   * Takes the bytes about to be sent to a socket from the budget. Once half of the total is spent, no socket may exceed an
+   * equal share, so that a few large consumers cannot starve the others.
    * @param now Milliseconds since 1970.
-   * @returns false when it does not fit, and then nothing is taken.
+   * @returns false when they do not fit; nothing is taken then.
    */
   take(socket: Socket, bytes: number, now: number): boolean {
     this.#beginMinute(now);
@@ -36,7 +36,7 @@ export class PlainBudget<Socket extends object> {
     return true;
   }
 
-  /** Returns whether a new socket may be sent so much. */
+  /** Returns whether a new socket may be sent this many bytes. */
   hasRoomFor(bytes: number, now: number): boolean {
     this.#beginMinute(now);
     return bytes <= this.#maxPerSocket && this.#total + bytes <= this.#maxInAll / 2;

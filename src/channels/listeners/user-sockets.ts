@@ -1,21 +1,20 @@
 /** A socket that the service has closed and whose client has not answered. */
 export interface ClosingSocket {
   user: string;
-  /** Whether it was closed for its silence. */
+  /** Whether the idle timeout closed it. */
   wasSilent: boolean;
 }
 
 /**
- * Counts sockets by user. Sockets that the service has closed count until their client answers or is gone, because they
- * still exist. Those that were closed for their silence are mostly dead, and a dead client never answers, so they have
- * room of their own: as much again as the limit.
+ * Counts sockets by user. A socket that the service has closed still exists, and counts, until its client answers or is
+ * gone. Those closed for silence are mostly dead and never answer, so they are allowed as many again as the limit.
  */
 export class UserSockets<Socket> {
   /** Sockets by user, closing ones included. */
   readonly #counts = new Map<string, number>();
   readonly #closing = new Map<Socket, ClosingSocket>();
 
-  /** How many closing sockets there are, of all users. */
+  /** The number of closing sockets, of all users. */
   get closing(): number {
     return this.#closing.size;
   }
@@ -38,7 +37,7 @@ export class UserSockets<Socket> {
     if (this.#closing.delete(socket) && closing) this.#count(closing.user, -1);
   }
 
-  /** Returns whether a user may open one more socket; `if_silent_closes`: once one of them is closed for its silence. */
+  /** Returns whether a user may open one more socket; `if_silent_closes` if only after a silent one is closed. */
   roomFor(user: string, limit: number): "yes" | "if_silent_closes" | "no" {
     const count = this.#countOf(user);
     if (count < limit) return "yes";

@@ -1,6 +1,6 @@
 import { encodeEventFrame, type Position } from "../../protocol/frames.ts";
 import type { Storage } from "../storage.ts";
-import { type Extent, giveUpLog, randomEpoch, readExtent, writeEpoch } from "./extent.ts";
+import { type Extent, emptyDamagedLog, randomEpoch, readExtent, writeEpoch } from "./extent.ts";
 import { IdIndex } from "./id-index.ts";
 import type { LogEvent, LoggedFrame } from "./log-event.ts";
 import { insertRow, rewriteRow } from "./log-row.ts";
@@ -11,23 +11,23 @@ import { isSameEvent } from "./same-event.ts";
 export interface LogOptions {
   maxEvents: number;
   ttlMs: number;
-  /** Part of every epoch's name; raising it starts new epochs everywhere, as after a backup was restored. */
+  /** Part of every epoch's name. Raising it, such as after restoring a backup, starts a new epoch in every channel. */
   generation: number;
 }
 
 /**
- * A channel's history: the last events in `seq` order without a hole, at most `maxEvents` of them. In a full log the
- * oldest row is rewritten to become the newest, so that an event costs one written row. Event ids are remembered as long
- * as their rows exist, which is at least as long as they can be replayed.
+ * A channel's history: its last events in `seq` order, without gaps, at most `maxEvents` of them. A full log rewrites its
+ * oldest row as the newest, so an event costs one written row. Event ids are remembered as long as their rows exist, which
+ * is at least as long as they can be replayed.
  */
 export class EventLog {
   readonly #storage: Storage;
   readonly #options: LogOptions;
   readonly #chains: ProductChains | null;
   #extent: Extent | undefined;
-  /** From here, a replay was too long: clients that reconnect together do not read as much each. */
+  /** A replay from here was too long. Remembered, so that clients reconnecting together do not each read that much. */
   #tooLongSince = -1;
-  /** Read when the first event after a wake arrives. */
+  /** Loaded when the first event after a wake arrives. */
   #ids: IdIndex | undefined;
 
   /** @param chains null for a log whose listeners have no product filter. */
@@ -48,19 +48,19 @@ export class EventLog {
   }
 
   /**
-   * Makes the stored log readable: a damaged one is given up, and an epoch that cannot be read is replaced, so that clients
-   * that resume learn of it. Called once after each wake, before anything else.
+   * Makes the stored log readable: empties a damaged one and replaces an unreadable epoch, so that resuming clients see a
+   * new epoch. Called once after each wake, before anything else.
    */
   repair(now: number): void {
     if (!this.#storage.hasData()) return;
     const extent = readExtent(this.#storage);
-    if (extent === "damaged") giveUpLog(this.#storage, now);
+    if (extent === "damaged") emptyDamagedLog(this.#storage, now);
     else this.#extent = extent;
     this.storeEpoch(now);
     this.#repairChains();
   }
 
-  /** Stores the epoch unless it is stored, so that the channel exists from now on. */
+  /** Stores the epoch if it is not stored yet. From then on, the channel exists. */
   storeEpoch(now: number): void {
     const extent = this.#load();
     if (extent.isStored) return;
@@ -76,8 +76,8 @@ export class EventLog {
   }
 
   /**
-   * Starts a new epoch, because the current one may have a hole. `seq` continues. The rows stay as memory of their ids,
-   * so an id is applied once across epochs, but no position of the new epoch reaches them.
+   * Starts a new epoch, because the current one may have a gap. `seq` continues. The old rows stay, so that an id is
+   * applied once across epochs, but are never replayed.
    */
   startEpoch(now: number): void {
     const extent = this.#load();
@@ -129,10 +129,10 @@ export class EventLog {
 
   /**
    * Returns every event after a position, in order.
-   * @param products null for the events of all products. Otherwise the result includes those of these products, for
-   * which the log need not reach back to the position: it is enough if none of theirs has left it.
-   * @returns null when that is impossible: another epoch, a position that never existed, history that no longer reaches
-   * back, or more than fits one replay; `damaged` when one of the events cannot be read.
+   * @param products The products whose events are needed; null for all. Where chains allow it, the log need not reach back
+   * to the position, as long as no event of these products has left it. The result may include other products' events.
+   * @returns null for another epoch, a position that never existed, history that no longer reaches back, or more than fits
+   * one replay; `damaged` when one of the events cannot be read.
    */
   readSince({ epoch, seq: since }: Position, products: string[] | null, now: number): Replay {
     const { head, base, oldest, chainedAfter } = this.#load();
@@ -187,8 +187,8 @@ export class EventLog {
   }
 
   /**
-   * Returns the id of the oldest row if it may be rewritten to become `seq`, because the log is full or the row has
-   * expired, and the time of the row after it, if there is one.
+   * Returns the oldest row's id and the time of the row after it, if there is one; null unless the oldest row may be
+   * rewritten as `seq`, because the log is full or the row has expired.
    */
   #reusableRow(seq: number, now: number): { id: string; nextTs: number | undefined } | null {
     const { oldest, oldestTs, head } = this.#load();
@@ -217,10 +217,10 @@ export class EventLog {
     return generation === 0 ? epoch : `${epoch}-${generation}`;
   }
 
-  /** Chains an event to the one before of its product. Returns what its row stores of that. */
+  /** Makes an event the last of its product's chain. Returns the row's link to the product's previous event. */
   #link(product: string | null, seq: number): { prev?: number } {
     if (!this.#chains) return {};
-    // A log that was given up may continue before the last event.
+    // The log may have been emptied as damaged, and continue from a lower `seq` than the chain's.
     return { prev: product === null ? 0 : Math.min(this.#chains.extend(product, seq), seq - 1) };
   }
 
@@ -232,8 +232,8 @@ export class EventLog {
   }
 
   /**
-   * Begins the chains after the last event if they do not lead to it, because another version wrote it: positions before
-   * it are resumed without the chains. Each event extends a chain, so those that lead to the last one are whole.
+   * Restarts the chains after the last event if they do not lead to it, because an earlier version wrote it. Positions
+   * before it are resumed without chains. Every event extends a chain, so checking the last event is enough.
    */
   #repairChains(): void {
     if (!this.#chains) return;

@@ -34,7 +34,7 @@ const channelState = z.object({
   chainedAfter: z.int().min(0).exactOptional(),
 });
 
-/** Reads the extent; `damaged` when the first or last row cannot be read. Without a stored epoch, its name is random. */
+/** Reads the extent; `damaged` when the first or last row cannot be read. Without a stored epoch, makes up a random one. */
 export function readExtent(storage: Storage): Extent | "damaged" {
   const ends = ["ASC", "DESC"].flatMap((order) =>
     storage.read(`SELECT seq, ts FROM log ORDER BY seq ${order} LIMIT 1`),
@@ -47,7 +47,7 @@ export function readExtent(storage: Storage): Extent | "damaged" {
     epoch: channel?.epoch ?? randomEpoch(),
     isStored: channel !== null,
     epochStartedAt: channel?.since ?? 0,
-    // Events of an epoch that cannot be read are not replayed in the next one.
+    // Without a readable epoch, none of the stored events may be replayed.
     base: channel?.base ?? head,
     chainedAfter: channel?.chainedAfter,
     oldest: first?.seq ?? head + 1,
@@ -68,7 +68,7 @@ export function writeEpoch(
 }
 
 /** Empties a damaged log, in a new epoch that continues from the highest `seq` of the old one. */
-export function giveUpLog(storage: Storage, now: number): void {
+export function emptyDamagedLog(storage: Storage, now: number): void {
   const query = "SELECT max(seq) AS seq FROM log WHERE seq BETWEEN 1 AND ?";
   const head = Number(storage.read(query, Number.MAX_SAFE_INTEGER)[0]?.seq ?? 0);
   const base = Math.max(head, storage.readState(CHANNEL, channelState)?.base ?? 0);
@@ -78,7 +78,7 @@ export function giveUpLog(storage: Storage, now: number): void {
   });
 }
 
-/** Returns a new name for an epoch. Repeats one by chance only: 32 random bits. */
+/** Returns a new epoch: 32 random bits, so a former one hardly recurs. */
 export function randomEpoch(): string {
   return crypto.randomUUID().slice(0, 8);
 }

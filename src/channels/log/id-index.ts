@@ -2,12 +2,12 @@ import type { Storage } from "../storage.ts";
 import type { Extent } from "./extent.ts";
 import { hashId } from "./hash-id.ts";
 
-/** Events per chunk. A chunk costs one written row, and saves reading as many after a wake. */
+/** Events per chunk. A chunk costs one written row, and saves reading one row per event after a wake. */
 const CHUNK_EVENTS = 256;
 
 /**
- * Finds events by id. Memory holds a hash of each id, and a chunk of them is stored with every 256th event: the first
- * event after a wake reads the chunks and the rows after the last one instead of the whole log.
+ * Finds events by id. Keeps a hash of each id in memory, and stores a chunk of hashes with every 256th event, so that the
+ * first event after a wake reads the chunks and the rows after them instead of the whole log.
  */
 export class IdIndex {
   readonly #storage: Storage;
@@ -27,7 +27,7 @@ export class IdIndex {
       if (typeof seq !== "number" || !(ids instanceof ArrayBuffer)) continue;
       const hashes = new Int32Array(ids, 0, Math.floor(ids.byteLength / Int32Array.BYTES_PER_ELEMENT));
       const first = seq - hashes.length + 1;
-      // An earlier version stores no chunks.
+      // Rows that an earlier version wrote have no chunk.
       this.#readRows(next, first - 1);
       let at = first;
       for (const hash of hashes) this.#add(hash, at++);

@@ -1,4 +1,4 @@
-/** What the log needs to know of an event. */
+/** An event as the log needs it. */
 export interface LogEvent {
   id: string;
   type: string;

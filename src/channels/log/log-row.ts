@@ -4,7 +4,7 @@ import type { Storage } from "../storage.ts";
 /** The latest time that a `Date` can hold, in milliseconds since 1970 (ECMA-262, section 21.4.1.1). */
 const MAX_TIME_MS = 8.64e15;
 
-/** A row of the log, as far as every event needs it. */
+/** The columns of a log row that every reader needs. */
 export interface LogRow {
   seq: number;
   /** When the event was accepted, in milliseconds since 1970. */
@@ -19,7 +19,7 @@ export function insertRow(storage: Storage, values: Values): void {
   storage.write(`INSERT INTO log (${columns.join()}) VALUES (${marks.join()})`, ...Object.values(values));
 }
 
-/** Makes row `seq` another row: one row is written, where a delete and an insert would write two. */
+/** Rewrites row `seq` as another event's: one written row, where a delete and an insert would be two. */
 export function rewriteRow(storage: Storage, seq: number, values: Values): void {
   const assignments = Object.keys(values).map((column) => `${column} = ?`);
   storage.write(`UPDATE log SET ${assignments.join()} WHERE seq = ?`, ...Object.values(values), seq);
@@ -39,12 +39,12 @@ export function readChainedRow(stored: Values): (LogRow & { prev: number }) | nu
   return row && typeof prev === "number" && prev >= 0 && prev < row.seq ? { ...row, prev } : null;
 }
 
-/** Returns a stored frame; null when it cannot be one. */
+/** Returns a stored frame; null when it is damaged. */
 export function readStoredFrame(frame: SqlStorageValue | undefined): string | null {
   return typeof frame === "string" && frame.startsWith("{") && frame.endsWith("}") ? frame : null;
 }
 
-/** Parses JSON that this service wrote: null for a column without text, undefined when it is damaged. */
+/** Parses JSON that this service wrote; null for a column without text, undefined when the text is damaged. */
 export function parseStored(text: unknown): unknown {
   return typeof text === "string" ? parseJson(text) : null;
 }

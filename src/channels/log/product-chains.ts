@@ -3,13 +3,13 @@ import type { LoggedFrame } from "./log-event.ts";
 import { readChainedRow, readStoredFrame } from "./log-row.ts";
 import { MAX_REPLAY_CHARACTERS, REPLAY_ROWS, type Replay } from "./replay.ts";
 
-/** Leads to each product's last event. From there, each row of the log leads to the product's event before (`prev`). */
+/** Knows each product's last event. From there, each log row's `prev` leads to the product's previous event. */
 export interface ProductChains {
-  /** Returns the `seq` of a product's last event. 0 for none; for a forgotten product, that of the event or a later one. */
+  /** Returns the `seq` of a product's last event, or 0. For a forgotten product, it may be that of a later event. */
   lastSeq(product: string): number;
-  /** Makes `seq` a product's last event. Returns the last one so far. */
+  /** Makes `seq` a product's last event. Returns the previous one. */
   extend(product: string, seq: number): number;
-  /** Takes over what an earlier version wrote, which does not know the chains. */
+  /** Takes over the data of an earlier version, which does not know chains. */
   adopt(): void;
 }
 
@@ -25,8 +25,8 @@ const CHAIN = `
 /**
  * Reads the events of some products after a position, however many events of other products lie between them.
  * @param keepAfter The log forgets events up to this time, in milliseconds since 1970.
- * @returns null when one of them has left the log or may have, when the first one is too old, or when all together are
- * more than fits one replay.
+ * @returns null when one of them has or may have left the log, when the first one is too old, or when they exceed one
+ * replay; `damaged` when one cannot be read.
  */
 export function readChains(
   storage: Storage,

@@ -7,13 +7,13 @@ export const MAX_REPLAY_CHARACTERS = 8 * 1024 * 1024;
 /** Rows per query; bounds memory before the length check. */
 export const REPLAY_ROWS = 100;
 
-/** Missed events in order; `null` when a client has to do without them; `damaged` when a row cannot be read. */
+/** Missed events in order; `null` when they cannot be replayed; `damaged` when a row cannot be read. */
 export type Replay = LoggedFrame[] | "damaged" | null;
 
 /**
  * Reads the rows after `since` up to `head`.
  * @param keepAfter The log forgets events up to this time, in milliseconds since 1970.
- * @returns null when the first event is too old, `too_long` when all together are more than fits one replay.
+ * @returns null when the first event is too old, `too_long` when the events exceed one replay.
  */
 export function readReplay(storage: Storage, since: number, head: number, keepAfter: number): Replay | "too_long" {
   const frames: LoggedFrame[] = [];

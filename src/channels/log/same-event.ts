@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { LogEvent } from "./log-event.ts";
 import { parseStored } from "./log-row.ts";
 
-/** What a stored frame is compared by. */
+/** The parts of a stored frame that are compared. */
 const storedEvent = z.object({ type: z.string(), data: z.looseObject({}) });
 
 /** Returns whether a stored row and an event came from the same request; the order of JSON keys does not matter. */

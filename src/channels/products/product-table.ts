@@ -5,8 +5,8 @@ import type { Storage } from "../storage.ts";
 import type { ProductState } from "./product-rules.ts";
 
 /**
- * One row per product. The table keeps the name and the columns under which earlier versions look for versions, so it
- * serves them as it is after a rollback: they set `seq` to 0, which shows that their events are not chained.
+ * One row per product. The table keeps the name and columns that earlier versions use, so that it still serves them after
+ * a rollback. They set `seq` to 0, which shows that their events are not chained.
  */
 export const PRODUCT_MIGRATIONS: Migrations = [
   ["CREATE TABLE versions (product TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID"],
@@ -14,9 +14,9 @@ export const PRODUCT_MIGRATIONS: Migrations = [
   ["CREATE TABLE gone (product TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID"],
   [
     "ALTER TABLE versions ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
-    // When the product was deleted: what is known of it is kept only for as long as late events may come.
+    // When the product was deleted. Its row is kept only as long as late events may arrive.
     "ALTER TABLE versions ADD COLUMN gone_at INTEGER",
-    // The product's event before, see `ProductChains`.
+    // The product's previous event, see `ProductChains`.
     "ALTER TABLE log ADD COLUMN prev INTEGER NOT NULL DEFAULT 0",
     // See `IdIndex`.
     "CREATE TABLE chunks (seq INTEGER PRIMARY KEY, ids BLOB NOT NULL)",
@@ -26,17 +26,17 @@ export const PRODUCT_MIGRATIONS: Migrations = [
 /** Stands for no version in a column that cannot be NULL. Published versions are at least 0. */
 const NO_VERSION = -1;
 
-/** The document about products that were forgotten. */
+/** The document about forgotten products. */
 const PRUNING = "pruning";
 const pruningState = z.object({
   /** The highest `seq` of their events. */
   prunedThrough: z.int().min(0),
-  /** No product that is left was deleted before this time, in milliseconds since 1970. */
+  /** No remaining product was deleted before this time, in milliseconds since 1970. */
   goneSince: z.number(),
 });
 type Pruning = z.infer<typeof pruningState>;
 
-/** Stands for a `seq` that cannot be read: beyond every position, so that no listener resumes over what may be missing. */
+/** Stands for a `seq` that cannot be read. Beyond every position, so that no listener resumes past a possible gap. */
 const UNREADABLE = Number.MAX_SAFE_INTEGER;
 
 /** A product's state, and the `seq` of its last event. */
@@ -44,10 +44,10 @@ interface ProductRow extends ProductState {
   seq: number;
 }
 
-/** The stored rows of products, with the changes of a delivery that is not stored yet. */
+/** The stored rows of products, with the unsaved changes of the current delivery. */
 export class ProductTable implements ProductChains {
   readonly #storage: Storage;
-  /** The products that a delivery has changed so far. */
+  /** The products that the current delivery has changed so far. */
   readonly #draft = new Map<string, ProductRow>();
   /** Read from storage when first needed. */
   #pruning: Pruning | undefined;
@@ -74,7 +74,7 @@ export class ProductTable implements ProductChains {
     return row.seq;
   }
 
-  /** Writes up to two rows for each product that an earlier version has recorded as deleted. */
+  /** Writes up to two rows for each product that an earlier version recorded as deleted. */
   adopt(): void {
     this.#storage.transaction(() => {
       this.#storage.write(
@@ -84,7 +84,7 @@ export class ProductTable implements ProductChains {
     });
   }
 
-  /** Stores what the delivery changed: a row per product. */
+  /** Stores the delivery's changes, one row per product. */
   save(): void {
     for (const [product, { version, seq, goneAt }] of this.#draft) {
       this.#storage.write(
@@ -99,14 +99,14 @@ export class ProductTable implements ProductChains {
     this.#draft.clear();
   }
 
-  /** Returns a time before which no product was deleted that is still known, in milliseconds since 1970. */
+  /** No product that is still known was deleted before this time, in milliseconds since 1970. */
   get goneSince(): number {
     return this.#loadPruning().goneSince;
   }
 
   /**
-   * Forgets the products that were deleted up to a time. Reads every row, so it is not for every alarm.
-   * @returns When the next product was deleted, or null.
+   * Forgets the products that were deleted up to a time. Reads every row, so not every alarm calls it.
+   * @returns When the earliest of the remaining deleted products was deleted, or null.
    */
   prune(goneUntil: number, now: number): number | null {
     const gone = this.#storage

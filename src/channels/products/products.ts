@@ -6,15 +6,15 @@ import type { Storage } from "../storage.ts";
 import { applyProductEvent } from "./product-rules.ts";
 import { ProductTable } from "./product-table.ts";
 
-/** The stored state of all products: the version last applied to each, and where its events are in the log. */
+/** The stored state of all products: each one's last applied version, and where its events are in the log. */
 export class Products implements Topic {
   readonly kind = "products";
   readonly chains: ProductTable;
   readonly #keepGoneMs: number;
-  /** When a deleted product is to be forgotten; Infinity also after a wake, because the alarm for it is set. */
+  /** When the next deleted product is forgotten. Infinity after a wake as well: its alarm is already set. */
   #dueAt = Number.POSITIVE_INFINITY;
 
-  /** @param keepGoneMs How long late events may come for a product that was deleted. */
+  /** @param keepGoneMs How long late events may arrive for a deleted product. */
   constructor(storage: Storage, keepGoneMs: number) {
     this.chains = new ProductTable(storage);
     this.#keepGoneMs = keepGoneMs;

@@ -1,11 +1,11 @@
 import { parseExactJson } from "../../protocol/exact-json.ts";
-import { isRecord } from "../../protocol/json.ts";
+import { isRecord, valueAt } from "../../protocol/json.ts";
 import { type ChannelName, orderChannelName, PRODUCTS_CHANNEL, parseOrderId } from "../../protocol/names.ts";
 import { MAX_BATCH_BYTES } from "../../protocol/publish-call.ts";
 import { findUnsafeValue } from "../../protocol/validation.ts";
 import type { OutgoingEvent } from "../../sdk/publisher/events.ts";
 
-/** Makes events of pub/sub messages. Pure. */
+/** Turns pub/sub messages into events. Pure. */
 
 /** How messages are to be read. */
 export interface Mapping {
@@ -24,9 +24,8 @@ export interface Mapping {
 export type ReadMessage = { ok: true; event: OutgoingEvent } | { ok: false; reason: string };
 
 /**
- * Reads a message. The service validates the event itself, because only the service knows the types that its shop has
- * declared.
- * @returns The event under a new id, or one line that says why there is none, without the message.
+ * Reads a message. The service validates the event, because only the service knows the shop's extra event types.
+ * @returns The event under a new id, or one line that says why the message is not an event, without its content.
  */
 export function readMessage(mapping: Mapping, channel: string, message: Uint8Array): ReadMessage {
   if (message.length > MAX_BATCH_BYTES) return bad(`is larger than ${MAX_BATCH_BYTES} bytes`);
@@ -79,15 +78,5 @@ export const isOneChannel = ({ orders }: Pick<Mapping, "orders">) => !orders.inc
 
 const idIn = (channel: string, [prefix = "", suffix = ""]: string[]) =>
   channel.slice(prefix.length, channel.length - suffix.length);
-
-/** Returns the value at a path of own properties. */
-function valueAt(value: unknown, path: string[]): unknown {
-  let current = value;
-  for (const name of path) {
-    if (!isRecord(current) || !Object.hasOwn(current, name)) return undefined;
-    current = current[name];
-  }
-  return current;
-}
 
 const bad = (reason: string): ReadMessage => ({ ok: false, reason });

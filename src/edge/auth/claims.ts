@@ -1,5 +1,5 @@
 import { idText } from "../../protocol/ids.ts";
-import { isRecord } from "../../protocol/json.ts";
+import { valueAt } from "../../protocol/json.ts";
 import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 
 /** What a verified token says about its bearer. */
@@ -20,7 +20,7 @@ export function isAddressedTo(claims: Claims, audiences: readonly string[]): boo
 }
 
 /**
- * Returns the user's roles: a text, or the texts of a list. Only `scope` and `scp` are split at spaces, because a role
+ * Returns the user's roles, from a string or a list of strings. Only `scope` and `scp` are split at spaces, because a role
  * may contain one.
  * @returns null when the token has neither at this claim.
  */
@@ -33,9 +33,8 @@ export function rolesAt(claims: Claims, path: string): string[] | null {
 const userId = idText(MAX_USER_ID_LENGTH);
 
 /**
- * Returns the user's id as text, or null without a valid one. An address that the login service has not verified is
- * none: anyone can sign up with another user's (`email_verified`; OpenID Connect Core, section 5.1). Apple sends
- * that claim as text.
+ * Returns the user's id as text, or null without a valid one. An unverified address is not an id: anyone can sign up with
+ * another user's (`email_verified`; OpenID Connect Core, section 5.1). Apple sends that claim as text.
  */
 export function userIdAt(claims: Claims, path: string): string | null {
   const verified = claimAt(claims, `${path}_verified`);
@@ -45,14 +44,8 @@ export function userIdAt(claims: Claims, path: string): string | null {
 
 /**
  * Returns the claim with exactly this name, else the one at this dotted path. Namespaced claims contain dots
- * (`https://shop.example/roles`). Inherited properties are no claims.
+ * (`https://shop.example/roles`).
  */
 function claimAt(claims: Claims, path: string): unknown {
-  if (Object.hasOwn(claims, path)) return claims[path];
-  let value: unknown = claims;
-  for (const name of path.split(".")) {
-    if (!isRecord(value) || !Object.hasOwn(value, name)) return undefined;
-    value = value[name];
-  }
-  return value;
+  return Object.hasOwn(claims, path) ? claims[path] : valueAt(claims, path.split("."));
 }
