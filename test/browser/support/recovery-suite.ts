@@ -1,15 +1,15 @@
 import { setTimeout as wait } from "node:timers/promises";
-import { describe, expect, test as inNode } from "vitest";
-import { publishAt } from "../sdk/support/listener.ts";
-import { eventually } from "../support/eventually.ts";
-import { callService } from "../support/node-client.ts";
-import { mintToken } from "../support/tokens.ts";
-import { BROWSERS } from "./support/every-browser.ts";
-import { expectNoneMissed, recordOf } from "./support/page-record.ts";
-import { setUpRecovery } from "./support/recovery-fixture.ts";
-import { waitUntilLive } from "./support/site.ts";
+import { expect, test as inNode } from "vitest";
+import { publishAt } from "../../sdk/support/listener.ts";
+import { eventually } from "../../support/eventually.ts";
+import { callService } from "../../support/node-client.ts";
+import { mintToken } from "../../support/tokens.ts";
+import type { BrowserKind } from "./browsers.ts";
+import { expectNoneMissed, recordOf } from "./page-record.ts";
+import { setUpRecovery } from "./recovery-fixture.ts";
+import { waitUntilLive } from "./site.ts";
 
-/** A page in real browsers while the service, the network or its token fails. */
+/** A page in a real browser while the service, the network or its token fails. */
 
 const OFFLINE_MS = 30_000;
 const BREAKS = 50;
@@ -21,7 +21,8 @@ const SHOWN_EVERY_MS = 3000;
 /** Covers the SDK's default heartbeat, heartbeat timeout, connect timeout and back-off. */
 const SILENCE_MS = 60_000;
 
-describe.each(BROWSERS)("[promise 3] a page in $name", (kind) => {
+/** Declares the tests in one browser. Each browser has a file of its own, so that they run side by side. */
+export function describeRecovery(kind: BrowserKind): void {
   const test = inNode.skipIf(!kind.isInstalled("a page whose service, network or token fails"));
   const fixture = setUpRecovery(kind);
 
@@ -184,4 +185,4 @@ describe.each(BROWSERS)("[promise 3] a page in $name", (kind) => {
     const { attempts } = await expectNoneMissed(page, publisher.lastSeq + 1);
     expect(attempts).toHaveLength(2);
   });
-});
+}
