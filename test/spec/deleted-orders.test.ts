@@ -33,7 +33,7 @@ describe("[promise 8] PUT with a version", () => {
   });
 
   test("that is not a version is refused", async () => {
-    for (const version of [-1, 1.5, "1"]) {
+    for (const version of [-1, 1.5, "1", null]) {
       expect((await put(crypto.randomUUID(), { ...pending, version })).status, String(version)).toBe(422);
     }
   });
