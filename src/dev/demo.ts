@@ -56,6 +56,7 @@ export async function prepareDemo(
     hasPage: existsSync(join(cwd, "dist/site/index.html")),
     customerToken: await mint(OWNER),
     adminToken: await mint("admin", secret.form.adminRole),
+    areTokensAccepted: secret.form.isAccepted,
     stream: redisStream(sources),
   };
 }

@@ -1,3 +1,4 @@
+import { LOGIN_SERVICE_ONLY } from "../cli/shared/settings.ts";
 import { orderChannelName } from "../protocol/names.ts";
 import { publishPath, socketPath } from "../protocol/paths.ts";
 import { DOORBELL } from "../protocol/stream.ts";
@@ -15,6 +16,8 @@ export interface Demo {
   hasPage: boolean;
   customerToken: string;
   adminToken: string;
+  /** Whether the service accepts these tokens, which are signed with `JWT_SECRET`. */
+  areTokensAccepted: boolean;
   /** Names that this start added to `.dev.vars`. */
   addedSettings: string[];
   redis: RedisIngress;
@@ -50,7 +53,7 @@ ${demo.hasPage ? `\nOpen the demo (the address contains the secrets below; do no
                   (${owner}'s, valid for a day)
   Admin token     ${adminToken}
                   (valid for a day)
-
+${demo.areTokensAccepted ? "" : `\nThe service refuses these tokens: ${LOGIN_SERVICE_ONLY}\n`}
 Follow the order in another terminal:
   npx tidings watch ${orderId}${at}
 

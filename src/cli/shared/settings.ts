@@ -96,6 +96,17 @@ export function jwtSecret(options: CommonOptions, sources: Sources): SigningSecr
   return { ...found, form: tokenForm(sources.cwd) };
 }
 
+/** Says what to do when a service refuses a token that was minted with this secret. */
+export function remedyForRefusedToken({ source, form }: SigningSecret, url: string): string {
+  return form.isAccepted
+    ? `The token was signed with ${source}: is that the JWT_SECRET of ${url}?`
+    : LOGIN_SERVICE_ONLY;
+}
+
+/** Why a minted token is of no use with the settings of this folder. */
+export const LOGIN_SERVICE_ONLY =
+  "JWT_ALGORITHMS accepts no HS… tokens, the only ones that this command can mint. Use a token of your login service, or set JWT_ALGORITHMS=HS256 in .dev.vars while you develop.";
+
 /** A Redis that speaks Upstash's REST protocol, or one that speaks its own. */
 export type RedisTarget = { kind: "upstash"; url: Setting; token: Setting } | { kind: "redis"; url: string };
 

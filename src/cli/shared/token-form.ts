@@ -6,6 +6,8 @@ import { readTextFile } from "./text-file.ts";
 /** What the service expects of a token that is signed with `JWT_SECRET`, besides the user. */
 export interface TokenForm {
   algorithm: string;
+  /** False when the settings accept none: every token then comes from a login service's key. */
+  isAccepted: boolean;
   /** `iss` and `aud`, as far as the service checks them. */
   claims: Record<string, string>;
   /** The names of the claims with the user's id and role. */
@@ -27,6 +29,7 @@ export function tokenForm(folder: string): TokenForm {
   const issuer = issuers.find(({ usesSecret }) => usesSecret);
   const [audience] = listOf("JWT_AUDIENCE");
   return {
+    isAccepted: issuer !== undefined && (algorithms.length === 0 || algorithms.some(isHmac)),
     algorithm: algorithms.find(isHmac) ?? HMAC_ALGORITHMS[0],
     claims: { ...(issuer?.name && { iss: issuer.name }), ...(audience && { aud: audience }) },
     userIdClaim: settings.USER_ID_CLAIM || "sub",

@@ -6,6 +6,7 @@ import type { CloseCode } from "../../protocol/close-rules.ts";
 import { healthResponse } from "../../protocol/health.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { HEALTH_PATH, socketPath } from "../../protocol/paths.ts";
+import { remedyForRefusedToken } from "../shared/settings.ts";
 import { type Check, CheckFailure, expectEqual } from "./check.ts";
 import type { SmokeListener } from "./listener.ts";
 import type { SmokeRun } from "./run.ts";
@@ -42,9 +43,7 @@ export async function checkRegistration(run: SmokeRun): Promise<void> {
 export async function checkSecret(run: SmokeRun): Promise<true> {
   const listener = await run.listenToProduct("customer", run.productId);
   await listener.established().catch((error: Error) => {
-    throw new CheckFailure(
-      `${error.message} The token was signed with ${run.secret.source}: is that the service's JWT_SECRET?`,
-    );
+    throw new CheckFailure(`${error.message} ${remedyForRefusedToken(run.secret, run.service.url)}`);
   });
   listener.close();
   return true;

@@ -11,7 +11,13 @@ import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { mintToken } from "../shared/mint.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { ServiceClient } from "../shared/service.ts";
-import { type CommonOptions, jwtSecret, type Setting, type SigningSecret, serviceUrl } from "../shared/settings.ts";
+import {
+  type CommonOptions,
+  jwtSecret,
+  remedyForRefusedToken,
+  type SigningSecret,
+  serviceUrl,
+} from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { type Followed, type FollowTarget, follow } from "./follow.ts";
 import { countOf, reportTo } from "./report.ts";
@@ -135,16 +141,13 @@ function summaryOf({ events, connections }: Followed, { seq, epoch }: Position, 
 async function endError(
   end: Exclude<Followed["end"], { type: "interrupted" }>,
   service: ServiceClient,
-  secret: Setting | null,
+  secret: SigningSecret | null,
 ): Promise<CommandError> {
   if (end.type === "closed") {
     const { code, message } = end.reason;
     const closing = { code, reason: message };
     // The secret may be wrong; the token itself cannot be, because it was minted a moment ago.
-    const remedy =
-      code === UNAUTHENTICATED && secret
-        ? `The token was signed with ${secret.source}: is that the JWT_SECRET of ${service.url}?`
-        : remedyFor(code);
+    const remedy = code === UNAUTHENTICATED && secret ? remedyForRefusedToken(secret, service.url) : remedyFor(code);
     return new CommandError(EXIT.failed, `Closed with ${describeClosing(closing)} ${remedy}`.trim(), closing);
   }
   // A failed handshake carries no reason. The health page names a configuration error.

@@ -80,3 +80,12 @@ for (const [name, vars] of Object.entries(forms)) {
     expect([code, terminal.output.match(/^FAIL.*/m)?.[0]]).toEqual([0, undefined]);
   });
 }
+
+test("with keys of a login service only, watch says that it cannot mint an accepted token", async () => {
+  const vars = { JWT_ALGORITHMS: "RS256", JWT_ISSUER: "https://login.shop.example" };
+  const service = await startTidings(vars);
+  services.push(service);
+  const terminal = terminalWith({ JWT_ALGORITHMS: "RS256" });
+  await terminal.run("watch", "products", "--url", service.url);
+  expect(terminal.notes).toContain("set JWT_ALGORITHMS=HS256 in .dev.vars");
+});

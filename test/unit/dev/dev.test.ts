@@ -114,7 +114,7 @@ it("passes its own smoke test, whose command finds its port", { timeout: SLOW },
 it("fails the smoke test at the one check that a wrong secret breaks", { timeout: SLOW }, async () => {
   const smoke = tidings("smoke", "--secret", "w".repeat(32));
   expect(await smoke.exitCode()).toBe(1);
-  expect(smoke.output).toContain("signed with --secret: is that the service's JWT_SECRET?");
+  expect(smoke.output).toContain("signed with --secret: is that the JWT_SECRET of");
   expect(smoke.output).toContain("1 of 3 checks failed.");
 });
 
