@@ -33,7 +33,7 @@ describe.skipIf(!canRunSideBySide("conformance with the original"))("the same ou
   beforeAll(async () => {
     services = await SideBySide.start({ RATE_LIMITS: "", MAX_CONNECTIONS_PER_USER: String(MAX_CONNECTIONS) });
   });
-  afterAll(() => services.stop());
+  afterAll(() => services?.stop());
 
   const clients: OriginalClient[] = [];
   afterEach(() => {

@@ -46,8 +46,8 @@ describe.skipIf(!canRun)("shows the same with another host name:", () => {
     sites = await Promise.all(Object.values(services.urls).map(openShop));
   });
   afterAll(async () => {
-    await Promise.all(sites.map((site) => site.stop()));
-    await services.stop();
+    await Promise.all(sites?.map((site) => site.stop()) ?? []);
+    await services?.stop();
   });
   beforeEach(async () => {
     profiles = await Promise.all(sites.map((site) => site.newProfile()));

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { createRenderer, defineComponent, effectScope, h, nextTick, type Ref, ref } from "vue";
 import { feedKey, orderKind } from "../../src/sdk/hooks/feed-kinds.ts";
 import { useOrderUpdates as orderUpdates, useProductUpdates as productUpdates } from "../../src/sdk/hooks/vue.ts";
@@ -7,6 +7,7 @@ import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 import { publishAt } from "./support/listener.ts";
+import { inPage } from "./support/vue-page.ts";
 
 /** What hooks do, as far as it can be tested without a browser. */
 
@@ -89,19 +90,10 @@ test("a Vue store follows its arguments even after the component that created it
 describe("a list of products that changes", () => {
   const publish = (product_id: string, new_quantity: number) =>
     publishAt(service.url, "products", "inventory_updated", { product_id, new_quantity });
-  const open = (productIds: Ref<string[]>, more: object = {}) => {
-    vi.stubGlobal("document", {});
-    onTestFinished(() => {
-      vi.unstubAllGlobals();
-    });
-    const scope = effectScope();
-    onTestFinished(() => scope.stop());
-    const updates = scope.run(() =>
+  const open = (productIds: Ref<string[]>, more: object = {}) =>
+    inPage(() =>
       productUpdates(() => ({ url: service.url, getToken: () => mintToken(), productIds: productIds.value, ...more })),
     );
-    if (!updates) throw new Error("the scope is stopped");
-    return updates;
-  };
   const connections = async () => {
     const health = await (await callService(service.url, "GET", "ws/health")).json();
     return (health as { channel_details: Record<string, number> }).channel_details.products;
@@ -147,32 +139,18 @@ describe("a list of products that changes", () => {
 
 test("a component that joins a live feed shows it at once and receives its status", async () => {
   const orderId = await registerOrderAt(service.url);
-  vi.stubGlobal("document", {});
-  onTestFinished(() => {
-    vi.unstubAllGlobals();
-  });
-  const scope = effectScope();
-  onTestFinished(() => scope.stop());
   const options = { url: service.url, getToken: () => mintToken() };
-  const first = scope.run(() => orderUpdates(orderId, options));
-  await eventually(() => expect(first?.order.value?.status).toBe("pending"));
+  const first = inPage(() => orderUpdates(orderId, options));
+  await eventually(() => expect(first.order.value?.status).toBe("pending"));
   const states: string[] = [];
-  const second = scope.run(() =>
-    orderUpdates(orderId, { ...options, onStatus: ({ state }) => void states.push(state) }),
-  );
-  expect(second?.order.value?.status).toBe("pending");
+  const second = inPage(() => orderUpdates(orderId, { ...options, onStatus: ({ state }) => void states.push(state) }));
+  expect(second.order.value?.status).toBe("pending");
   expect(states).toEqual(["live"]);
 });
 
 test("the reason why there is no connection yet is in `cause`", async () => {
   const orderId = await registerOrderAt(service.url);
-  vi.stubGlobal("document", {});
-  onTestFinished(() => {
-    vi.unstubAllGlobals();
-  });
-  const scope = effectScope();
-  onTestFinished(() => scope.stop());
   const getToken = () => Promise.reject(new Error("the login service is down"));
-  const updates = scope.run(() => orderUpdates(orderId, { url: service.url, getToken }));
-  await eventually(() => expect(updates?.cause.value?.message).toBe("the login service is down"));
+  const updates = inPage(() => orderUpdates(orderId, { url: service.url, getToken }));
+  await eventually(() => expect(updates.cause.value?.message).toBe("the login service is down"));
 });

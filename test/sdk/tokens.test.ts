@@ -1,11 +1,11 @@
-import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from "vitest";
-import { effectScope } from "vue";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { useOrderUpdates } from "../../src/sdk/hooks/vue.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 import { listenToOrder, publishAt, seqsOf } from "./support/listener.ts";
+import { inPage } from "./support/vue-page.ts";
 
 /** Tokens that expire, are refused, or arrive late, against the real service. */
 
@@ -202,20 +202,12 @@ test("tokens appear neither in the URL nor in the storage", async () => {
 
 test("of two components with a token each, the newer token is used, whichever component mounted first", async () => {
   // Composables without a component connect in pages only.
-  vi.stubGlobal("document", {});
-  onTestFinished(() => {
-    vi.unstubAllGlobals();
-  });
   const orderId = await registerOrderAt(service.url);
   const ends = Date.now() + 3000;
   const tokens = [await mintToken({ expiresIn: 3 }), await mintToken()];
-  const scopes = tokens.map((token) => {
-    const scope = effectScope();
-    return { scope, updates: scope.run(() => useOrderUpdates(orderId, { url: service.url, token })) };
-  });
+  const updates = tokens.map((token) => inPage(() => useOrderUpdates(orderId, { url: service.url, token })));
   await eventually(() => expect(Date.now()).toBeGreaterThan(ends));
   await ship(orderId);
-  await eventually(() => expect(scopes.map(({ updates }) => updates?.lastEvent.value?.seq)).toEqual([1, 1]));
-  expect(scopes.map(({ updates }) => updates?.error.value)).toEqual([null, null]);
-  for (const { scope } of scopes) scope.stop();
+  await eventually(() => expect(updates.map(({ lastEvent }) => lastEvent.value?.seq)).toEqual([1, 1]));
+  expect(updates.map(({ error }) => error.value)).toEqual([null, null]);
 });
