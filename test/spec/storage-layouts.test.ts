@@ -191,6 +191,27 @@ describe("layout 2", () => {
     expect(await resumeWith(5, "p-9")).toEqual([]);
   });
 
+  test("[promise 4] a history that it began again after a rollback knows its ids, and none of before", async () => {
+    const batch = (...ids: string[]) => {
+      const event = { channel: "products", type: "product_updated", data: { product_id: "p-42" } };
+      return serviceRequest("POST", "/api/v1/publish/batch", { events: ids.map((id) => ({ ...event, id })) });
+    };
+    await store(products(), layout2.productsTables(Date.now()));
+    await batch(...Array.from({ length: 300 }, (_, i) => `before-${i}`));
+    await runInDurableObject(products(), (_, { storage }) => {
+      storage.sql.exec("DELETE FROM log");
+      storage.sql.exec("DELETE FROM state WHERE name = 'channel'");
+      for (let seq = 1; seq <= 10; seq++) {
+        const event = { seq, product: "p-42", version: 7 + seq, ts: Date.now() };
+        for (const statement of layout2.appendStatements(event)) storage.sql.exec(statement);
+      }
+    });
+    await evictDurableObject(products(), { webSockets: "close" });
+    const { results } = await (await batch("former-10", "before-9")).json<{ results: { status: string }[] }>();
+    // The first id is known: its body differs from the one stored.
+    expect(results.map(({ status }) => status)).toEqual(["rejected", "applied"]);
+  });
+
   test("[promise 3] a history that it emptied after a rollback keeps its epoch", async () => {
     await store(products(), layout2.productsTables(Date.now()));
     await update("p-42", 8);

@@ -243,6 +243,8 @@ export class EventLog {
     const isWhole = oldest > head || this.#chains.lastSeq(String(last?.product)) === head;
     if (chainedAfter !== undefined && isWhole) return;
     this.#chains.adopt();
+    // That version may have emptied the log and begun again with the same positions.
+    this.#storage.write("DELETE FROM chunks");
     extent.chainedAfter = head;
     writeEpoch(this.#storage, extent);
   }
