@@ -35,9 +35,9 @@ export interface Config {
   historyTtlMs: number;
   /** How long a socket may be silent before it is closed. */
   idleTimeoutMs: number;
-  /** How long a plain client that never pings goes without a frame; Infinity for any time. */
+  /** The interval of keep-alives to plain clients that never ping; Infinity for none. */
   plainKeepaliveMs: number;
-  /** How long a plain client may stay after its token's end; 0 unless `TOKEN_END=keep`. */
+  /** How long a plain client may stay after its token has expired; 0 unless `TOKEN_END=keep`. */
   plainGraceMs: number;
   /** How long an order is stored after it has ended. */
   orderRetentionMs: number;
@@ -142,7 +142,7 @@ function toConfig(settings: Settings): Config {
   };
 }
 
-/** Thrown when the settings do not allow the service to run. */
+/** Thrown when settings are invalid. */
 export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[];
   constructor(faults: readonly ConfigFault[]) {
@@ -155,8 +155,8 @@ export class ConfigError extends Error {
 const configs = new WeakMap<Env, Config>();
 
 /**
- * Returns an environment's configuration. Parses it on the first call and caches it.
- * @throws {ConfigError} which lists every fault.
+ * Returns an environment's configuration. Parsed on the first call, then cached.
+ * @throws {ConfigError} with every fault.
  */
 export function configOf(env: Env): Config {
   let config = configs.get(env);

@@ -4,7 +4,7 @@ import { splitList } from "./credentials.ts";
 
 const SHAPE = /^(orders|products):([^+]*)(\+status)?$/;
 
-/** Parses `EXTRA_EVENTS` into the catalogue that it completes. One issue names every item that is wrong. */
+/** Parses `EXTRA_EVENTS` into the whole catalogue. A single issue names every invalid item. */
 export const extraEvents = z.string().transform((text, context) => {
   const items = splitList(text);
   const events = items.map(parseItem);
@@ -20,7 +20,7 @@ export const extraEvents = z.string().transform((text, context) => {
   return catalogueWith(extra);
 });
 
-/** Returns an event, or what is wrong with it. */
+/** Returns an event type, or what is wrong with it. */
 function parseItem(item: string): ExtraEvent | string {
   const shown = JSON.stringify(item);
   const [, kind, type = "", suffix] = SHAPE.exec(item) ?? [];

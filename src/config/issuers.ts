@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { HMAC_ALGORITHMS, isAsymmetric, isHmac, listOf } from "./credentials.ts";
 
-/** Whose tokens are accepted, and what verifies them. */
+/** The issuers of tokens, and the keys that verify them. */
 
 export interface Issuer {
   /** The required `iss`; null accepts any. */
@@ -10,17 +10,17 @@ export interface Issuer {
   keySource: KeySource | null;
   /** Whether `JWT_SECRET` verifies its tokens. */
   usesSecret: boolean;
-  /** Precedes its users' ids, so that the same id of two issuers means two users; empty with a single issuer. */
+  /** Precedes its users' ids, so that equal ids of two issuers are two users; empty with a single issuer. */
   idPrefix: string;
 }
 
-/** Where a key set is: at a configured URL, or wherever the issuer at this URL says (OpenID Connect Discovery). */
+/** Where a key set is: at this URL, or where the issuer at this URL publishes it (OpenID Connect Discovery). */
 export interface KeySource {
   kind: "jwks" | "issuer";
   url: string;
 }
 
-/** Follows the issuer in a user's id. Issuers contain none (OpenID Connect Discovery, section 2), so no prefix begins another. */
+/** Separates issuer and id. Issuers cannot contain it (OpenID Connect Discovery, section 2), so ids never collide. */
 const ID_SEPARATOR = "#";
 
 const isHttps = (issuer: string) => issuer.startsWith("https://");
@@ -40,8 +40,8 @@ interface IssuerSettings {
 }
 
 /**
- * Pairs each issuer with what verifies its tokens. Of several issuers, each has keys of its own: an https issuer has a
- * key set, and any other, of which there is one at most, has `JWT_SECRET`.
+ * Pairs each issuer with the keys that verify its tokens. With several issuers, each has separate keys: an https issuer
+ * has a key set; any other, at most one, has `JWT_SECRET`.
  */
 export function toIssuers(settings: IssuerSettings): Issuer[] {
   const { JWT_ISSUER, JWKS_URL } = settings;
@@ -81,7 +81,7 @@ const areSeveral = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.length > 1;
 const httpsIssuers = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.filter(isHttps).length;
 const otherIssuers = (settings: IssuerSettings) => settings.JWT_ISSUER.length - httpsIssuers(settings);
 
-/** Refuses what leaves open which keys verify an issuer's tokens. */
+/** Reject settings that leave open which keys verify an issuer's tokens. */
 export const ISSUER_RULES: SettingsRule<IssuerSettings>[] = [
   {
     setting: "JWT_ALGORITHMS",

@@ -2,15 +2,15 @@ import * as z from "zod";
 import { listOf } from "./credentials.ts";
 import { isSharedDomain } from "./shared-domains.ts";
 
-/** The origins whose pages may use the service (RFC 6454; Fetch, "origin header"). All texts are in lower case. */
+/** The origins whose pages may use the service (RFC 6454; Fetch, "origin header"), in lower case. */
 export interface AllowedOrigins {
-  /** With `*`. */
+  /** Whether the list contains `*`. */
   any: boolean;
   exact: ReadonlySet<string>;
   wildcards: readonly WildcardOrigin[];
 }
 
-/** Matches any origin with exactly one label between both texts. */
+/** Matches origins with exactly one label between `start` and `end`. */
 export interface WildcardOrigin {
   /** The scheme: `https://`. */
   start: string;
@@ -29,7 +29,7 @@ function parseOrigin(text: string): ParsedOrigin {
   if (/^wss?:/.test(origin)) return { problem: "must have http or https for ws or wss, as in a page's address" };
   if (origin.includes("*")) return parseWildcard(origin);
   if (!/^https?:/.test(origin)) {
-    // Apps and extensions: the URL standard gives other schemes no origin, and browsers send this very text.
+    // Apps and extensions. The URL standard gives other schemes no origin; browsers send the text as it is.
     return /^[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(origin) ? origin : { problem: FORM };
   }
   return webOrigin(origin) ?? { problem: FORM };

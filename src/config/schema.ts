@@ -13,16 +13,15 @@ import { ISSUER_RULES, issuers, type SettingsRule } from "./issuers.ts";
 import { origins } from "./origins.ts";
 
 /**
- * Every setting: its default, its bounds and its validation. A setting without a default is optional; `meta` holds an
- * example for a variable, or marks a secret with `isSecret`.
+ * Every setting with its default, bounds and validation. A setting without a default is optional. `meta` has a variable's
+ * example, or marks a secret with `isSecret`.
  */
 
-/** With events of the largest size, two thirds of what an object may store. */
+/** This many events of the largest size take two thirds of an object's storage limit. */
 const MAX_HISTORY_LIMIT = 100_000;
 /**
- * The history of a busy shop's products lasts ten minutes at 100 events a second: longer than a deploy, a tunnel or a
- * phone call. It takes about 21 MB of storage and 2 MB of memory; the first event after a wake reads 240 rows more than
- * with an empty history, in 12 ms. An order has few events.
+ * Products: ten minutes at 100 events a second, which outlasts a deploy, a tunnel or a phone call. That is about 21 MB of
+ * storage, 2 MB of memory, and 240 more rows to read (12 ms) at the first event after a wake. Orders have few events.
  */
 export const DEFAULT_HISTORY_LIMIT = { order: 1000, products: 60_000 };
 const DAY_SECONDS = 86_400;
@@ -43,7 +42,7 @@ const integer = (fallback: number, min: number, max: number) =>
     .prefault(String(fallback))
     .meta({ example: String(fallback) });
 
-/** An http(s) URL to which paths are appended, without its trailing slashes. */
+/** An http(s) URL that paths are appended to. Trailing slashes are removed. */
 const baseUrl = z
   .string()
   .refine((text) => {
@@ -61,14 +60,13 @@ const DEFAULT_CORS_HEADERS =
 const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "must be names of headers, separated by commas");
 
 const DEFAULT_TERMINAL_STATUSES = "delivered,cancelled,canceled,completed,refunded,returned,failed";
-/** Compared without case. */
 const statusesMessage = "must be statuses of at most 64 characters, separated by commas";
 const terminalStatuses = listOf(z.string().toLowerCase().max(64, statusesMessage)).refine(
   ({ length }) => length > 0,
   statusesMessage,
 );
 
-/** Former names of settings. Using one is a fault; ignoring it would run the service with an unexpected default. */
+/** Former names of settings. They are errors: ignoring one would silently apply the default. */
 const RENAMED = { GHOST_SECONDS: "IDLE_TIMEOUT_SECONDS" } as const;
 const renamed = (successor: string) => z.undefined(`must be renamed to ${successor}`).optional();
 

@@ -1,7 +1,7 @@
 /**
- * Domains where anyone may register a name, so that a wildcard below them allows strangers. The whole Public Suffix List
- * would take a quarter of the Worker's size; this knows the registries' usual second levels and the hosting services
- * that shops deploy to, and the README says so.
+ * Domains where anyone can register a name, so that a wildcard below them would allow strangers. The whole Public Suffix
+ * List would be a quarter of the Worker's size, so these are the usual second levels of registries and the hosting
+ * services that shops deploy to. The README documents this limit.
  */
 
 /** Second levels of countries' registries, such as `co.uk` and `com.br`. */
@@ -9,7 +9,7 @@ const SECOND_LEVELS = new Set(
   "ac asso co com coop ed edu go gob gouv gov gv id ind int k12 ltd mil ne net nhs nom or org plc priv sch".split(" "),
 );
 
-/** Services whose customers have names directly below these. */
+/** Domains of services whose customers have names directly below them. */
 const HOSTING = new Set(
   (
     "pages.dev workers.dev r2.dev trycloudflare.com vercel.app now.sh netlify.app netlify.com github.io gitlab.io " +
@@ -23,10 +23,10 @@ const HOSTING = new Set(
   ).split(" "),
 );
 
-/** Services whose customers have names at any depth below these. */
+/** Domains of services whose customers have names at any depth below them. */
 const HOSTING_BY_REGION = ["amazonaws.com", "elasticbeanstalk.com", "run.app", "azurestaticapps.net", "azure.com"];
 
-/** Returns whether strangers may have names directly below a domain, as far as is known here. */
+/** Returns whether a domain is a known one where strangers can have names directly below it. */
 export function isSharedDomain(hostname: string): boolean {
   // A final dot makes a name absolute, and another origin, but no other domain.
   const domain = hostname.replace(/\.$/, "");

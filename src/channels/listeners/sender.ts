@@ -6,8 +6,8 @@ import { PlainBudget } from "./plain-budget.ts";
 import { trySend } from "./socket.ts";
 
 /**
- * Sends events to clients, within what each may leave unread: by its acknowledgements if it proves to read, otherwise by
- * what it was sent within the minute.
+ * Sends events to clients, and bounds what each may leave unread: by its acknowledgements if they prove that it reads,
+ * otherwise by the bytes it was sent within the minute.
  */
 export class Sender {
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
@@ -17,12 +17,12 @@ export class Sender {
     this.#plainBudget = new PlainBudget(plainBytesPerMinute);
   }
 
-  /** Returns whether a client may be sent what it missed: a plain one cannot acknowledge, so its replay is limited. */
+  /** Returns whether a client's missed events may be replayed. Plain clients cannot acknowledge, so theirs are limited. */
   mayReplay({ speaksV1, products }: Listener, missed: FrameBatch, now: number): boolean {
     return speaksV1 || this.#plainBudget.hasRoomFor(missed.bytes(missed.pick(products)), now);
   }
 
-  /** Sends what a client missed and may be sent. */
+  /** Sends the events a client missed that pass its filter. */
   replay(socket: WebSocket, { speaksV1, products }: Listener, missed: FrameBatch, now: number): void {
     const picked = missed.pick(products);
     if (!speaksV1 && picked.length > 0) this.#plainBudget.take(socket, missed.bytes(picked), now);
@@ -30,7 +30,7 @@ export class Sender {
   }
 
   /**
-   * Sends picked frames, of which there is at least one.
+   * Sends picked frames, at least one.
    * @returns `too_slow` when they are not sent, because too much may be unread; `gone` when the socket has closed.
    */
   send(

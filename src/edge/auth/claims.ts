@@ -2,11 +2,11 @@ import { idText } from "../../protocol/ids.ts";
 import { valueAt } from "../../protocol/json.ts";
 import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 
-/** What a verified token says about its bearer. */
+/** Reads a token's claims. */
 
 type Claims = Record<string, unknown>;
 
-/** Claims that list their values in one text, separated by spaces (RFC 8693, section 4.2; Entra ID). */
+/** Claims whose value is a space-separated list (RFC 8693, section 4.2; Entra ID). */
 const SPACE_SEPARATED = ["scope", "scp"];
 
 /**

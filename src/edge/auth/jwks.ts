@@ -7,8 +7,8 @@ import { fetchKeys, type PublicKey } from "./key-set.ts";
 /**
  * The public keys of login services (RFC 7517), cached in the isolate's memory.
  *
- * Requests share values and never a promise: the runtime forbids one request to await another's I/O. The request that
- * finds a fetch due claims it in one synchronous step; the others use the cached keys, or poll until the fetch is done.
+ * Requests share values and never a promise, because the runtime forbids one request to await another's I/O. The first
+ * request that finds a fetch due claims it in one synchronous step; others use the cached keys, or poll until it is done.
  */
 
 /** Keys are used without a fetch for this long. A key removed from the set stays valid until then. */
@@ -26,7 +26,7 @@ const CLAIM_MS = TIMEOUT_MS + 1_000;
 /** Polling interval of requests that wait for another's fetch; it doubles up to the maximum. */
 const MIN_CLAIM_POLL_MS = 20;
 const MAX_CLAIM_POLL_MS = 320;
-/** Keys that are tried for one token: each attempt is a verification, which any caller can cause. */
+/** Keys tried for one token. Bounds the verifications that a caller with a made-up token can cause. */
 const MAX_KEYS_TRIED = 4;
 
 /** What a token's header states about its key. */
@@ -97,7 +97,7 @@ export async function findPublicKeys(
 }
 
 /**
- * Returns whether a current set without a matching key proves that the token is invalid, which clients take as final.
+ * Returns whether a current set without a matching key proves that the token is invalid: a final refusal for clients.
  *
  * Issuers publish a key before they sign with it, so a set requested after the token arrived is proof. An older set is
  * not: a client that sends a made-up `kid` every 30 seconds keeps the cooldown from ending for others. A token without
@@ -108,9 +108,8 @@ function isConclusive({ keys, requestedAt }: KeySet, { kid }: KeyHint, startedAt
 }
 
 /**
- * Returns the keys that match, each once however often it is listed. Several match when a `kid` is used twice, which
- * RFC 7517 (section 4.5) does not forbid, or when a token without `kid` arrives during a rotation; all are tried (RFC
- * 7515, appendix D).
+ * Returns the matching keys, without duplicates. Several match when a `kid` is used twice, which RFC 7517 (section 4.5)
+ * allows, or when a token without `kid` arrives during a rotation; each is tried (RFC 7515, appendix D).
  */
 function pick({ keys }: KeySet, { alg, kid }: KeyHint): CryptoKey[] {
   const matching = keys.filter((key) => key.alg === alg && (kid === undefined || key.kid === kid));
@@ -127,11 +126,11 @@ async function refetch(
   const requestedAt = Date.now();
   try {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
-    // Each time, so that a key set may move.
+    // Discovered on each fetch, so that a key set may move.
     const url = source.kind === "issuer" ? await discoverKeySet(source.url, signal) : source.url;
     const { keys, skipped } = await fetchKeys(url, algorithms, signal);
     if (skipped.length > 0) logKeysSkipped({ request_id: requestId, where: "jwks", reason: skipped.join("; ") });
-    // An empty set would refuse every token, and clients take that as final; it is more likely a mistake.
+    // An empty set would refuse every token for good; it is more likely the issuer's mistake.
     if (keys.length === 0) throw new Error("the key set has no public key for the algorithms of JWT_ALGORITHMS");
     set.keys = keys;
     set.requestedAt = requestedAt;

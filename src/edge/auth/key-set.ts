@@ -5,7 +5,7 @@ import { fetchJson } from "./fetch-json.ts";
 
 /** Reading a key set (RFC 7517). */
 
-/** Bounds the import of keys, and with them each verification that has to try several. */
+/** Bounds the keys that one fetch imports. */
 const MAX_KEYS = 50;
 const MAX_LOGGED_KID_LENGTH = 64;
 
@@ -13,7 +13,7 @@ export interface PublicKey {
   kid: string | undefined;
   alg: string;
   key: CryptoKey;
-  /** The public parameters, which tell whether two members are the same key. */
+  /** The public parameters as JSON: equal for two entries with the same key. */
   material: string;
 }
 
@@ -33,7 +33,7 @@ const PUBLIC_PARAMETERS = ["kty", "crv", "n", "e", "x", "y"] as const;
 
 /**
  * Fetches a key set.
- * @returns Its usable keys, and what the log says of the members it skipped. Members beyond the first 50 are skipped.
+ * @returns Its usable keys, and for the log, why other members were skipped. Members beyond the first 50 are skipped.
  */
 export async function fetchKeys(
   url: string,
@@ -53,7 +53,7 @@ export async function fetchKeys(
   return { keys, skipped };
 }
 
-/** Returns a member's key, once for each allowed algorithm that it serves; or why it is skipped, without its content. */
+/** Returns a member's key for each allowed algorithm that it fits, or why it is skipped, without its content. */
 async function readMember(value: unknown, algorithms: readonly string[]): Promise<PublicKey[] | string> {
   const parsed = member.safeParse(value);
   if (!parsed.success) {

@@ -10,7 +10,7 @@ import { TokenRejected } from "./token-refusals.ts";
  * Returns the keys that may have signed a token. The issuer and the algorithm alone decide between the secrets and the
  * key set, so a public key is never used as an HMAC secret, whatever the rest of the header says (RFC 8725, section 2.1).
  * @param requestId The request that the token belongs to, for the log.
- * @throws {TokenRejected} for an algorithm that is not allowed, and when the key set has no such key or cannot be fetched.
+ * @throws {TokenRejected} for a disallowed algorithm, and when the key set has no such key or cannot be fetched.
  */
 export async function keysFor(
   { alg, kid }: ProtectedHeaderParameters,

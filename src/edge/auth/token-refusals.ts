@@ -1,7 +1,5 @@
 import { Refusal } from "../errors.ts";
 
-/** Why tokens are refused: in detail for the log and the metrics, and in public. */
-
 export interface RefusedToken {
   ok: false;
   reason: TokenReason;
@@ -25,12 +23,12 @@ export type TokenReason =
   | "keys_unavailable"
   | "signature"
   | "expired"
-  /** Its `nbf` is at most `MAX_NBF_AHEAD_SECONDS` ahead: the issuer's clock is. */
+  /** Its `nbf` is at most `MAX_NBF_AHEAD_SECONDS` ahead: the issuer's clock is fast. */
   | "valid_soon"
   | "not_yet_valid"
   | "claim";
 
-/** Thrown inside a verification; `verifyToken` returns what it holds. */
+/** Thrown during verification; `verifyToken` returns the refusal it holds. */
 export class TokenRejected extends Error {
   readonly refused: RefusedToken;
   constructor(reason: TokenReason, claim?: string) {

@@ -10,12 +10,12 @@ import { isTicket, isTicketType, ticketKeys, verifyTicket } from "./ticket.ts";
 import { keysFor } from "./token-keys.ts";
 import { type RefusedToken, type TokenReason, TokenRejected } from "./token-refusals.ts";
 
-/** The token's bearer, or why the token was refused. */
+/** The identity a token proves, or why it was refused. */
 export type Verified = { ok: true; identity: Identity } | RefusedToken;
 
-/** A token whose `nbf` is no further ahead becomes valid by waiting, so refusing it is never final. */
+/** A token whose `nbf` is at most this far ahead is refused as `valid_soon`: clients wait and retry. */
 export const MAX_NBF_AHEAD_SECONDS = 60;
-/** Alarms cannot be set beyond 2189, and an `exp` in milliseconds by mistake means a year beyond 50000. */
+/** Alarms cannot be set beyond 2189; an `exp` in milliseconds instead of seconds lies beyond the year 50000. */
 const LATEST_EXPIRY_MS = Date.UTC(2100);
 /** Header, payload and signature (RFC 7515, section 3.1), without the characters that lenient decoders skip. */
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
@@ -56,7 +56,7 @@ async function verifyGuest(token: string, config: Config, now: Date): Promise<Id
 async function verifyUser(token: string, config: Config, now: Date, requestId: string): Promise<Identity> {
   const { algorithms, audiences } = config.jwt;
   const claims = decodeJwt(token);
-  // Only selects one of the configured issuers: a token supplies neither keys nor their address.
+  // The unverified `iss` only selects a configured issuer: a token supplies neither keys nor their URL.
   const issuer = config.jwt.issuers.find(({ name }) => name === null || name === claims.iss);
   if (!issuer) throw new TokenRejected("claim", "iss");
   if (!isAddressedTo(claims, audiences)) throw new TokenRejected("claim", "aud");
@@ -68,7 +68,7 @@ async function verifyUser(token: string, config: Config, now: Date, requestId: s
   return identityOf(payload, issuer, config);
 }
 
-/** Only a wrong signature is worth another attempt with the next key. @throws The last attempt's error. */
+/** Tries keys in turn; only a wrong signature leads to the next one. @throws The last attempt's error. */
 async function withEachKey<T>(keys: readonly CryptoKey[], verify: (key: CryptoKey) => Promise<T>): Promise<T> {
   let failure: unknown = new TokenRejected("unknown_key");
   for (const key of keys) {
@@ -82,7 +82,7 @@ async function withEachKey<T>(keys: readonly CryptoKey[], verify: (key: CryptoKe
   throw failure;
 }
 
-/** Configurations whose first token has shown whether tokens have roles. */
+/** Configurations whose first token has been checked for roles. */
 const rolesAreKnown = new WeakSet<Config>();
 
 function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): Identity {
@@ -93,7 +93,7 @@ function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): 
   // jose has checked that it is present.
   const { exp = 0 } = payload;
   const roles = rolesAt(payload, roleClaim);
-  // A customer's token may well have no roles, but a misspelt path finds none in any token.
+  // Only the first token is checked: a misspelt path finds no roles in any token, and a customer's may have none.
   if (roles === null && !rolesAreKnown.has(config)) logRolesMissing({ claim: roleClaim });
   rolesAreKnown.add(config);
   return {
