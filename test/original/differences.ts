@@ -63,7 +63,7 @@ export const DIFFERENCES = {
   token_end: {
     what: "a token that ends while its client listens",
     original: "keeps its connection",
-    tidings: "is closed with 4001, unless `TOKEN_END` is `keep` ([Tokens](#tokens))",
+    tidings: "is closed with 4001, unless `TOKEN_END` is `keep` ([Without a fresh token](#without-a-fresh-token))",
     why: "a user who signed out or lost access must not listen for days; send `authenticate` with a new token, or use the SDK",
   },
   connections: {
