@@ -116,7 +116,10 @@ describe.skipIf(!canRun)("shows the same with another host name:", () => {
     await Promise.all([services.original.restart(), services.tidings.service.restart()]);
     await publish(STATUS);
     await Promise.all(profiles.map((profile) => profile.clock.fastForward(5000)));
-    await expectSame(pages, { sockets: 2, received: [expect.anything(), expect.stringContaining('"shipped"')] });
+    await expectSame(pages, {
+      sockets: RECONNECTED,
+      received: [expect.anything(), expect.stringContaining('"shipped"')],
+    });
   });
 
   test("a page with a heartbeat is alive, and reconnects", async () => {
@@ -127,7 +130,7 @@ describe.skipIf(!canRun)("shows the same with another host name:", () => {
     await expectSame(pages, { connection: "alive" });
     await Promise.all([services.original.restart(), services.tidings.service.restart()]);
     await Promise.all(profiles.map((profile) => profile.clock.fastForward(5000)));
-    await expectSame(pages, { connection: "connected", sockets: 2 });
+    await expectSame(pages, { connection: "connected", sockets: RECONNECTED });
     await publish(STOCK);
     await expectSame(pages, { "stock of p-1": 5 });
   });
@@ -166,3 +169,6 @@ function openShop(service: string): Promise<Site> {
 
 /** @returns What a page has received, without what Tidings adds. */
 const receivedIn = ({ received }: PageState) => (received as string[]).map(withoutAdded);
+
+/** More sockets than the first: an attempt may fail while the service starts. */
+const RECONNECTED = expect.toSatisfy((sockets) => sockets > 1, "more sockets than one");
