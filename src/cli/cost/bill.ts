@@ -6,7 +6,7 @@ const SECONDS_PER_DAY = 86_400;
 export const MONTH_DAYS = 30;
 export const MONTH_SECONDS = MONTH_DAYS * SECONDS_PER_DAY;
 
-/** Dollars per million beyond what a month of the paid plan includes (Workers pricing, Durable Objects pricing). */
+/** Dollars per million beyond a month's included amount on the paid plan (Workers pricing, Durable Objects pricing). */
 const METERS = {
   "Worker requests": { included: 10e6, price: 0.3, freePerDay: 100_000 },
   "Worker CPU (ms)": { included: 30e6, price: 0.02, freePerDay: null },
@@ -20,7 +20,7 @@ const MESSAGES_PER_REQUEST = 20;
 const OBJECT_GB = 0.128;
 
 type Meter = keyof typeof METERS;
-/** What uses a meter, per second. */
+/** Usage per second, by meter and by what causes it. */
 type Metered = Record<Meter, Record<string, number>>;
 
 /** Returns Cloudflare's monthly bill for a load. @param counts Replaced to check a design against its own figures. */
@@ -31,7 +31,7 @@ export function billFor(load: Load, counts: Counts = COUNTS) {
   const awake = { ...usage, "Object time (GB-s)": { "all objects": objects * OBJECT_GB } };
   const lines = linesOf(usage);
   return {
-    /** Buys the included amounts. */
+    /** The paid plan, which buys the included amounts. */
     plan_usd: PLAN_USD,
     lines,
     usd: totalOf(lines),
@@ -83,7 +83,7 @@ function linesOf(usage: Metered) {
       /** Per month. */
       used,
       included,
-      /** What uses how much. */
+      /** `used`, by what causes it. */
       parts: Object.fromEntries(parts),
       /** The share of a day's amount on the free plan; null without such a limit. */
       free_plan: freePerDay && used / MONTH_DAYS / freePerDay,

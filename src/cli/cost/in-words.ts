@@ -11,7 +11,7 @@ const percent = (share: number) => `${(100 * share).toLocaleString("en", { maxim
 const row = (name: string, usd: number | null, note: string) =>
   `  ${name.padEnd(19)}${(usd === null ? "on request" : dollars.format(usd)).padStart(12)}  ${note}`;
 
-/** Returns what `tidings cost` prints: a load's bill, its price elsewhere, and the limits that it comes near. */
+/** Returns what `tidings cost` prints: a load's bill, its price elsewhere, and its share of each limit. */
 export function costInWords(load: Load): string {
   const bill = billFor(load);
   const limits = capacitiesFor(load);
@@ -31,10 +31,10 @@ export function costInWords(load: Load): string {
     `Elsewhere, $ a month (list prices of ${PRICES_DATE})`,
     ...peersFor(load).map(({ name, usd, basis }) => row(name, usd, basis)),
     "",
-    `Limits, the first to be met on top, and what to turn${isTooMuch ? " (the bill is hypothetical: one is exceeded)" : ""}`,
+    `Limits, the first to be met on top, and how to raise each${isTooMuch ? " (the bill is hypothetical: one is exceeded)" : ""}`,
     ...limits.map(
-      ({ what, needed, limit, turn }) =>
-        `  ${percent(needed / limit).padStart(8)}  ${what}: ${amount(needed)} of ${amount(limit)} → ${turn}`,
+      ({ what, needed, limit, remedy }) =>
+        `  ${percent(needed / limit).padStart(8)}  ${what}: ${amount(needed)} of ${amount(limit)} → ${remedy}`,
     ),
     ...bill.lines.flatMap(({ meter, free_plan }) =>
       free_plan === null || free_plan <= 1

@@ -18,29 +18,29 @@ export interface Load {
   shards: number;
 }
 
-/** What events, connections and time amount to. Tests count the first group, and check the second where it says so. */
+/** The cost of events, connections and time. Tests count the first group, and those of the second marked as tested. */
 export const COUNTS = {
-  /** Trimming, deduplication and the version included; one more per 256 events of products is left out. */
+  /** Includes trimming, deduplication and the version. Leaves out one more per 256 product events. */
   rowsPerEvent: 2,
   rowsPerConnection: 0,
   /** To the channel's object. A batch is one call. */
   requestsPerPublishCall: 1,
   requestsPerConnection: 1,
-  /** Each is a row and a request. */
+  /** Each costs a row and a request. */
   alarmsPerMinute: 1,
   registries: 6,
   /** Written by all registries together under steady traffic. */
   registryRowsPerDay: 20_000,
 
-  /** Between two reports to a registry (tested). A report that is due keeps the channel awake. */
+  /** Between two reports to a registry (tested). A pending report keeps the channel awake. */
   reportIntervalSeconds: 2,
-  /** For how long a registry stays awake to combine reports into one save (tested). */
+  /** How long a registry stays awake to combine reports into one save (tested). */
   registrySaveSeconds: 60,
   /** Measured on a machine of two cores. */
   microsecondsPerSend: 30,
-  /** An estimate: verifying credentials, and validation. */
+  /** An estimate for verification and validation. */
   workerMsPerRequest: 2,
-  /** The catalogue's product events have 203 to 260 (tested). */
+  /** The catalogue's examples of product events have 203 to 260 (tested). */
   charactersPerEvent: 240,
 };
 
@@ -53,18 +53,18 @@ export const SHARD_DESIGN = {
   maxPushesPerSecond: 4,
   regions: 4,
   /**
-   * The share of listeners that another shard than their product's has admitted. Not derived: chosen so that a filtered
-   * event is pushed 4.4 times, as the design states.
+   * The share of listeners on a shard other than their product's. Chosen to match the 4.4 pushes of a filtered event in
+   * the design.
    */
   misplaced: 0.1,
 };
 
-/** Returns what a load amounts to, per second. */
+/** Returns a load's rates per second. */
 export function ratesOf({ listeners, events, session, batch, filtered, plain, shards }: Load, counts: Counts = COUNTS) {
   const share = filtered ? filtered.products / filtered.of : 1;
   const publishes = events / batch;
   const connects = listeners / (session * 60);
-  /** Events that reach a listener, over all listeners. */
+  /** Events received by listeners, summed over them. */
   const deliveries = listeners * events * share;
   const messages = plain ? events * share : publishes * Math.min(1, batch * share);
   const isCoalesced = shards > 0 && !plain;
@@ -77,12 +77,12 @@ export function ratesOf({ listeners, events, session, batch, filtered, plain, sh
     publishes,
     connects,
     deliveries,
-    /** WebSocket messages. One may carry several events. */
+    /** WebSocket messages, each with one or more events. */
     sends,
     acks: plain ? 0 : (deliveries * counts.charactersPerEvent) / ACK_REQUEST_AFTER_CHARACTERS,
     reports: Math.min(changes, 1 / counts.reportIntervalSeconds),
     pushes: Math.min(pushes, shards * SHARD_DESIGN.maxPushesPerSecond),
-    /** Seconds during which objects are awake. */
+    /** Seconds that objects are awake. */
     awake: {
       channel: Math.min(1, changes * counts.reportIntervalSeconds + (shards > 0 ? 0 : sendingSeconds)),
       shards: shards > 0 ? sendingSeconds : 0,

@@ -1,7 +1,7 @@
 import { MONTH_DAYS, MONTH_SECONDS } from "./bill.ts";
 import { COUNTS, type Load, ratesOf } from "./load.ts";
 
-/** Dollars per month, connections, millions of messages per day. The plans in between are from a copy of the page. */
+/** Dollars per month, connections, millions of messages per day. */
 const PUSHER_PLANS = [
   [49, 500, 1],
   [99, 2000, 4],
@@ -17,8 +17,8 @@ const MACHINE = { usd: 24, sockets: 10_000, sends: 50_000 };
 const REDIS_USD = 15;
 
 /**
- * Returns what a load costs elsewhere, in dollars per month: null beyond the price list. `basis` says what is billed and
- * names the page with the prices. Peers bill each delivered event.
+ * Returns a load's price elsewhere, in dollars per month; null beyond the price list. `basis` explains the price and names
+ * its source. Peers bill each delivered event.
  */
 export function peersFor(load: Load): { name: string; usd: number | null; basis: string }[] {
   const { listeners, events } = load;

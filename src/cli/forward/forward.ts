@@ -71,7 +71,7 @@ async function forward(options: ForwardOptions, terminal: Terminal): Promise<voi
   const key = publishKey(options, terminal);
   warnOfVisibleSecrets(options, terminal);
   await expectAccepted(new ServiceClient(url, key), terminal);
-  // Loading the Redis client takes a tenth of a second, which other commands need not spend.
+  // Loaded here because loading the Redis client takes a tenth of a second, which other commands need not spend.
   const { runForward } = await import("./run.ts");
   await runForward(
     {
@@ -102,7 +102,7 @@ function mappingOf(options: ForwardOptions): Mapping {
   return mapping;
 }
 
-/** `ps` shows a process's arguments, and this one runs for long. */
+/** `ps` shows a process's arguments, and this process runs for a long time. */
 function warnOfVisibleSecrets({ key, redis }: ForwardOptions, terminal: Terminal): void {
   const remedies = [
     ...(key === undefined ? [] : ["--key: set TIDINGS_KEY in the environment instead"]),
@@ -111,14 +111,14 @@ function warnOfVisibleSecrets({ key, redis }: ForwardOptions, terminal: Terminal
   for (const remedy of remedies) terminal.note(`Every user of this machine can see the secret in ${remedy}.`);
 }
 
-/** Refuses a key that the service refuses. An unreachable service is no reason to end: messages wait for it. */
+/** Ends with an error for a key that the service refuses. An unreachable service only causes a note: messages wait for it. */
 async function expectAccepted(service: ServiceClient, terminal: Terminal): Promise<void> {
   try {
     await service.call("POST", BATCH_PATH, { events: [] });
   } catch (error) {
     if (!(error instanceof CommandError)) throw error;
     const { status } = error.details;
-    // The key was accepted, and the empty batch was not.
+    // The key was accepted; only the empty batch was refused.
     if (status === 422) return;
     const isTransient = error.exitCode === EXIT.unreachable || status === 429 || Number(status) >= 500;
     if (!isTransient) throw error;

@@ -5,12 +5,12 @@ import { CommandError, EXIT } from "../shared/command-error.ts";
 import { type Mapping, readMessage } from "./message.ts";
 import type { ForwardReport } from "./report.ts";
 
-/** What may wait for the service, in bytes; further messages are dropped. */
+/** The total size of waiting messages. Further ones are dropped. */
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
-/** What a waiting message takes besides its text. */
+/** An estimate of the memory a waiting message takes besides its text. */
 const OVERHEAD_BYTES = 1024;
 
-/** Publishes messages in the order in which they arrived. Messages wait while the service does not answer. */
+/** Publishes messages in order of arrival. They wait while the service does not answer. */
 export class Forwarder {
   readonly #mapping: Mapping;
   readonly #queue: Pick<BatchQueue, "add" | "sendNow">;
@@ -19,7 +19,7 @@ export class Forwarder {
   readonly #waiting = new Set<Promise<void>>();
   #waitingBytes = 0;
 
-  /** @param fail Called when no later message can be published, either. */
+  /** @param fail Called when later messages cannot be published either. */
   constructor(
     mapping: Mapping,
     queue: Pick<BatchQueue, "add" | "sendNow">,
@@ -54,7 +54,7 @@ export class Forwarder {
     this.#waiting.add(published);
   }
 
-  /** Waits until everything that was received is settled, at most for this time. */
+  /** Waits until every received message is published, skipped or failed, at most for this time. */
   async drain(timeoutMs: number): Promise<void> {
     this.#queue.sendNow();
     const { promise: timeout, resolve } = Promise.withResolvers<void>();
@@ -73,7 +73,7 @@ export class Forwarder {
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
       this.#report.unpublished("failed", channel, error.message);
-      // A wrong key, or one without the scope: every later message would be lost, too.
+      // An invalid key, or one without the scope: every later message would fail as well.
       if (error.status === 401 || error.status === 403) this.#fail(new CommandError(EXIT.failed, error.message));
     }
   }

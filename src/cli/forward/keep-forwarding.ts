@@ -12,7 +12,7 @@ const RENEW_MS = 2000;
 const STANDBY_POLL_MS = 1000;
 const BASE_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5000;
-/** What Redis says when retrying is of no use. */
+/** Errors of Redis that retrying cannot fix. */
 const BAD_CREDENTIALS = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
 
 export interface Forwarding {
@@ -21,9 +21,9 @@ export interface Forwarding {
   lockKey: string;
   report: ForwardReport;
   receive(channel: string, message: Buffer): void;
-  /** Settles what was received. Called before another instance may take over. */
+  /** Publishes what was received. Called before another instance may take over. */
   drain(): Promise<void>;
-  /** Ends it. */
+  /** Stops forwarding. */
   signal: AbortSignal;
 }
 
@@ -55,7 +55,7 @@ export async function keepForwarding(forwarding: Forwarding): Promise<void> {
   }
 }
 
-/** Forwards while this instance has the lock, and waits for it otherwise, until the end. @throws {RedisUnavailable} */
+/** Forwards while this instance has the lock and waits for it otherwise, until stopped. @throws {RedisUnavailable} */
 async function takeTurns(
   lock: ForwardLock,
   connection: RedisConnection,
@@ -75,7 +75,7 @@ async function takeTurns(
   }
 }
 
-/** Forwards until the end, or another instance has the lock. @throws {RedisUnavailable} when the connection is lost. */
+/** Forwards until stopped, or until another instance has the lock. @throws {RedisUnavailable} when the connection is lost. */
 async function forwardWithLock(
   lock: ForwardLock,
   connection: RedisConnection,

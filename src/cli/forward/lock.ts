@@ -3,7 +3,7 @@ import { hostname } from "node:os";
 import type { RedisCommand, RedisConnection } from "../redis/connection.ts";
 import { refusedByRedis } from "../redis/session.ts";
 
-/** How long the lock outlives its holder, which renews it far more often. */
+/** How long the lock lasts without renewal. Its holder renews it far more often. */
 export const LOCK_MS = 10_000;
 
 /** Takes or renews the lock, and returns its holder. */
@@ -15,10 +15,10 @@ return ARGV[1]`;
 
 const RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0";
 
-/** A lock in Redis, by which one of several instances forwards. */
+/** A lock in Redis that lets one of several instances forward. */
 export class ForwardLock {
   readonly #key: string;
-  /** Unique, and tells operators which process holds the lock. */
+  /** Unique, and readable for operators: names the process that holds the lock. */
   readonly #token = `${hostname()}:${process.pid}:${randomUUID()}`;
   #heldUntil = Number.NEGATIVE_INFINITY;
 
@@ -26,19 +26,19 @@ export class ForwardLock {
     this.#key = key;
   }
 
-  /** Whether this instance certainly holds the lock: after a pause of the process, another one may have taken it. */
+  /** Whether this instance still holds the lock. Another may have taken it while this process was paused. */
   get isHeld(): boolean {
     return Date.now() < this.#heldUntil;
   }
 
   /**
    * Takes the lock, or renews it.
-   * @returns Null on success, else which process holds it.
+   * @returns null on success, else the process that holds it.
    * @throws {RedisUnavailable}
    * @throws {CommandError} when Redis refuses the command.
    */
   async acquire(connection: RedisConnection): Promise<string | null> {
-    // Counted from before the command, as Redis counts from after it.
+    // Counted from before the command: Redis counts from when it runs it, so its lock lasts longer than assumed here.
     const startedAt = Date.now();
     const holder = await this.#run(connection, ["EVAL", ACQUIRE, "1", this.#key, this.#token, String(LOCK_MS)]);
     const isMine = holder === this.#token;
@@ -46,7 +46,7 @@ export class ForwardLock {
     return isMine ? null : holder.split(":").slice(0, 2).join(", process ");
   }
 
-  /** Lets another instance take the lock at once. Does nothing when another one has it. @throws as `acquire` does. */
+  /** Releases the lock if this instance holds it. @throws as `acquire` does. */
   async release(connection: RedisConnection): Promise<void> {
     this.#heldUntil = Number.NEGATIVE_INFINITY;
     await this.#run(connection, ["EVAL", RELEASE, "1", this.#key, this.#token]);

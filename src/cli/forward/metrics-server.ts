@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import { usageError } from "../shared/command-error.ts";
 
-/** Serves `GET /metrics`. @returns A function that stops it. @throws {CommandError} when the address is not free. */
+/** Serves `GET /metrics`. @returns A function that stops it. @throws {CommandError} when it cannot listen on the address. */
 export async function serveMetrics(host: string, port: number, metrics: () => string): Promise<() => void> {
   const server = createServer(({ url }, response) => {
     if (url !== "/metrics") return void response.writeHead(404).end();

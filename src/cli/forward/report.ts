@@ -1,13 +1,13 @@
 import type { Terminal } from "../shared/terminal.ts";
 
-/** What is counted, and its meaning. */
+/** The counters and their help texts. */
 const FORWARD_COUNTS = {
   received: "Messages received.",
-  published: "Messages that the service has taken.",
+  published: "Messages that the service accepted.",
   skipped: "Messages that are not events.",
   failed: "Messages whose publish call the service refused.",
   dropped: "Messages dropped because too many waited for the service.",
-  disconnects: "Times the connection to Redis was lost, and with it the messages published meanwhile.",
+  disconnects: "Lost connections to Redis. Messages published until it reconnected are lost.",
 } as const;
 
 type CountName = keyof typeof FORWARD_COUNTS;
@@ -15,12 +15,12 @@ const COUNT_NAMES = Object.keys(FORWARD_COUNTS) as CountName[];
 const noCounts = () => Object.fromEntries(COUNT_NAMES.map((name) => [name, 0])) as Record<CountName, number>;
 
 const LINE_INTERVAL_MS = 60_000;
-/** Lines about single messages. */
+/** Bounds the lines about single messages. */
 const MAX_LINES_PER_MINUTE = 100;
-/** Channels, and the fields that reasons name, are the publishers' choice. */
+/** Bounds the names of channels and fields in a line: publishers choose them. */
 const MAX_TEXT_LENGTH = 300;
 
-/** Counts what happens to messages, and prints a line a minute, one for each change, and one for each bad message. */
+/** Counts messages by outcome. Prints a line per minute, per change of state, and per message that is not published. */
 export class ForwardReport {
   readonly #terminal: Pick<Terminal, "out" | "note">;
   readonly #isJson: boolean;
@@ -33,7 +33,7 @@ export class ForwardReport {
   #state: "disconnected" | "standby" | "forwarding" = "disconnected";
 
   /**
-   * @param route From where to where messages go.
+   * @param route Names the source and the destination.
    * @param waiting Returns how many messages wait for the service.
    */
   constructor(terminal: Pick<Terminal, "out" | "note">, isJson: boolean, route: string, waiting: () => number) {
@@ -49,16 +49,16 @@ export class ForwardReport {
     this.#lastMinute[name]++;
   }
 
-  /** Counts a message that was not published, and says why. */
+  /** Counts a message that was not published, and prints why. */
   unpublished(name: "skipped" | "failed", channel: string, reason: string): void {
     this.count(name);
     if (++this.#lines > MAX_LINES_PER_MINUTE) return;
-    // A channel's name may contain anything.
+    // Quoted: a channel's name may contain control characters.
     const what = name === "failed" ? "failed to publish" : name;
     this.#terminal.note(`${what} a message on ${JSON.stringify(short(channel))}: ${short(reason)}`);
   }
 
-  /** Counts a message for which there is no room, and says so once a minute. */
+  /** Counts a message for which there is no room, and prints that once a minute. */
   dropped(): void {
     this.count("dropped");
     if (this.#lastMinute.dropped === 1)

@@ -10,12 +10,12 @@ import { isOneChannel, type Mapping } from "./message.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { ForwardReport } from "./report.ts";
 
-/** The duration of one publish call. */
+/** The timeout of one publish call. */
 const CALL_TIMEOUT_MS = 15_000;
-/** How long to go on publishing after the end, which `docker stop` makes final after 10 s. */
+/** How long to keep publishing after a signal to stop: `docker stop` kills the process after 10 s. */
 const DRAIN_MS = 8000;
 const BATCH = { maxEvents: 500, maxDelayMs: 20 };
-/** Messages wait as long as the service does not answer. */
+/** Messages wait as long as the service is unavailable. */
 const UNTIL_PUBLISHED = { maxTries: Number.POSITIVE_INFINITY, deadlineMs: Number.POSITIVE_INFINITY };
 
 interface Run {
@@ -24,14 +24,14 @@ interface Run {
   url: string;
   key: string;
   lockKey: string;
-  /** From where to where messages go, for the report. */
+  /** The source and the destination, for the report. */
   route: string;
   isJson: boolean;
   /** Where to serve metrics; null for nowhere. */
   metrics: { port: number; host: string } | null;
 }
 
-/** Forwards until it is interrupted. @throws {CommandError} when it cannot go on, or messages were left unpublished. */
+/** Forwards until interrupted. @throws {CommandError} when it cannot continue, or messages were left unpublished. */
 export async function runForward(run: Run, terminal: Terminal): Promise<void> {
   const { mapping, redisUrl, url, key, lockKey } = run;
   const ending = new AbortController();
@@ -78,7 +78,7 @@ function topicsOf(mapping: Mapping): Topics {
   return { patterns: [orders], channels: isCovered ? [] : [products] };
 }
 
-/** Sends requests, and reports when the service stops or begins to answer. */
+/** Returns a `fetch` that reports when the service stops answering and when it answers again. */
 function reportingFetch(report: ForwardReport): typeof send {
   let wasUp = true;
   const answered = (isUp: boolean, reason: string) => {

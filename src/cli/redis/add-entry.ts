@@ -11,8 +11,8 @@ export interface AddedEntry {
 }
 
 /**
- * Adds an event to a stream and rings the doorbell. Never retries, because a retry could write the entry twice; the
- * service would recognise the second one by the event's id.
+ * Adds an event to a stream and rings the doorbell. Never retries, because a retry could write the entry twice. Such a
+ * duplicate would be harmless: the service recognises it by the event's id.
  * @throws {CommandError} when Redis refuses the entry or cannot be reached.
  */
 export async function addEntry(target: RedisTarget, stream: string, event: StreamedEvent): Promise<AddedEntry> {

@@ -78,7 +78,7 @@ export function openConnection(redisUrl: string): RedisConnection {
   };
 }
 
-/** Runs work that has to finish within two seconds. @throws {RedisUnavailable} with the reason as its cause. */
+/** Runs work that must finish within two seconds. @throws {RedisUnavailable} with the reason as its cause. */
 export async function inTime<T>(work: () => Promise<T>): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new DOMException("no answer in time", "TimeoutError")), REDIS_TIMEOUT_MS);

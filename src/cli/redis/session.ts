@@ -100,7 +100,7 @@ function redisUnreachable(url: string, reason: string, remedy: string): CommandE
   return new CommandError(EXIT.unreachable, `Cannot reach Redis at ${url}: ${reason}. ${remedy}.`);
 }
 
-/** @param settings Those to check, if they may be the reason. */
+/** @param settings The settings to check, if they may be the reason. */
 export function refusedByRedis(message: string, settings?: string): CommandError {
   const remedy = settings === undefined ? "" : `${message.endsWith(".") ? "" : "."} Check ${settings}.`;
   return new CommandError(EXIT.failed, `Redis refused it: ${message}${remedy}`);

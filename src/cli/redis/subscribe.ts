@@ -1,7 +1,7 @@
 import { createClient } from "@redis/client";
 import { inTime, REDIS_TIMEOUT_MS } from "./connection.ts";
 
-/** What to subscribe to. A channel that a pattern matches, too, would send its messages twice. */
+/** Channels and patterns to subscribe to. Messages of a channel that is listed and also matches a pattern arrive twice. */
 export interface Topics {
   channels?: string[];
   patterns?: string[];
@@ -12,14 +12,14 @@ export interface Subscription {
   ended: Promise<void>;
   /** Checks that Redis still answers. @throws {RedisUnavailable} */
   ping(): Promise<void>;
-  /** Closes it once everything that Redis has sent is received, or after two seconds. */
+  /** Closes the subscription once every message that Redis has sent is received, at the latest after two seconds. */
   finish(): Promise<void>;
   close(): void;
 }
 
 /**
- * Subscribes on a connection of its own, which does not reconnect: its end says that messages may have been missed.
- * @returns Once Redis has confirmed the subscription. Messages may arrive at the same moment.
+ * Subscribes on a separate connection, which does not reconnect: when it ends, messages may have been missed.
+ * @returns Once Redis has confirmed the subscription. The first messages may arrive before.
  * @throws {RedisUnavailable}
  */
 export async function subscribe(
@@ -53,7 +53,7 @@ export async function subscribe(
     ended,
     ping: () => inTime(async () => void (await client.ping())),
     async finish() {
-      // Redis confirms it after the last message.
+      // Redis confirms an unsubscription after the last message.
       await inTime(async () => {
         if (channels.length > 0) await client.unsubscribe(channels);
         if (patterns.length > 0) await client.pUnsubscribe(patterns);

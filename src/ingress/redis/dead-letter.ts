@@ -12,10 +12,10 @@ export interface DeadLetter {
   isCut: boolean;
 }
 
-/** What a dead letter keeps of an oversized entry. */
+/** The limits of what a dead letter keeps of an oversized entry. */
 const MAX_FIELDS = 50;
 const MAX_NAME_LENGTH = 256;
-/** The fields as JSON: a quarter of what a row of the relay may have (2 MB, Durable Objects limits). */
+/** The fields as JSON: a quarter of a row's limit (2 MB, Durable Objects limits). */
 export const MAX_KEPT_BYTES = 512 * 1024;
 /** A reason quotes the names of fields, which the publisher chose. */
 const MAX_REASON_LENGTH = 1000;
@@ -30,7 +30,7 @@ export function toDeadLetter({ id, fields }: StreamEntry, code: DeadLetterCode, 
   return { entry: { id, fields: kept }, code, reason: beginning(reason, MAX_REASON_LENGTH), isCut: !isSmall };
 }
 
-/** Shortens the longest values, so that what identifies the event, such as its channel, usually stays whole. */
+/** Shortens the longest values, so that short ones, such as the event's channel, stay whole. */
 function cut(fields: StreamEntry["fields"]): StreamEntry["fields"] {
   for (let maxLength = MAX_KEPT_BYTES; ; maxLength = Math.floor(maxLength / 2)) {
     const kept = fields

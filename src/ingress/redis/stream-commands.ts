@@ -3,8 +3,8 @@ import type { StreamEntry } from "./entry.ts";
 import { parseEntries, parseEntrySizes, parseStreamInfo, type StreamInfo, utf8EntryIds } from "./replies.ts";
 
 /**
- * Lists the ids and sizes of the entries that a reply may contain: the cursor's and the next one, and the first and the
- * last of the stream, which XINFO quotes. No command but EVAL tells an entry's id without its content.
+ * Lists the ids and sizes of the entries that replies contain at least: the cursor's, the next one, and the stream's first
+ * and last, which XINFO includes. Only EVAL can return an entry's id without its content.
  */
 const LIST_SIZES = `
 local sizes = {}
@@ -35,7 +35,7 @@ export class StreamCommands {
     return expected(parseEntries(reply), "XRANGE");
   }
 
-  /** Returns the ids of the entries that are not UTF-8. Decoding has replaced what is not, which valid text may contain, too. */
+  /** Returns the ids of entries that are not UTF-8. Decoding replaced invalid bytes with U+FFFD, which valid text may also contain. */
   async notUtf8(entries: StreamEntry[]): Promise<Set<string>> {
     const suspects = entries.filter(({ fields }) => fields.flat().some((text) => text.includes("\uFFFD")));
     const [first, last] = [suspects[0], suspects.at(-1)];
@@ -45,7 +45,7 @@ export class StreamCommands {
     return new Set(suspects.map(({ id }) => id).filter((id) => !valid.has(id)));
   }
 
-  /** Returns null when the stream does not exist, and `unknown` when Redis does not say enough about it. */
+  /** Returns null when the stream does not exist, and `unknown` when the reply lacks what is needed. */
   async info(): Promise<StreamInfo | "unknown" | null> {
     try {
       return parseStreamInfo(await this.#client.command("XINFO", "STREAM", this.#stream)) ?? "unknown";
@@ -60,7 +60,7 @@ export class StreamCommands {
     return expected(parseEntrySizes(await this.#client.command("EVAL", LIST_SIZES, 1, this.#stream, cursor)), "EVAL");
   }
 
-  /** Removes the entries before an id. Exactly, not with `~`: what is left would have to be remembered. */
+  /** Removes the entries before an id. Exact, not `~`: the relay must remember every read entry that is left. */
   async trim(minId: string): Promise<void> {
     await this.#client.command("XTRIM", this.#stream, "MINID", minId);
   }

@@ -17,7 +17,7 @@ const MIN_BATCH = 10;
 const MAX_BATCH = 1000;
 const BATCH_GROWTH = 4;
 const LARGE_REPLY_CHARACTERS = 1024 * 1024;
-/** The stream is trimmed after this many entries and after this time: until then, the relay remembers what it has read. */
+/** The stream is trimmed after this many entries or this time. Until then, the relay remembers the entries it has read. */
 const TRIM_AFTER_ENTRIES = 1000;
 const TRIM_AFTER_MS = 60_000;
 
@@ -35,8 +35,8 @@ type GapState = Pick<RelayState, "gaps" | "pendingGapAt">;
 
 /**
  * Reads the stream from the cursor into the store. Redis reports no error when unread entries are gone, so every read
- * starts with the last entry read before: if that is missing or another one, others may be missing, too. After a failover
- * that has set the stream back, it is read from the start, without the entries that the store remembers.
+ * includes the entry at the cursor: if it is missing or different, later ones may be missing as well. After a failover to
+ * an older state, the stream is read from its start, skipping entries that the store remembers.
  */
 export class StreamReader {
   readonly #client: RedisClient;
@@ -48,7 +48,7 @@ export class StreamReader {
   /** Dead letters made since the last read. */
   #rejected = 0;
 
-  /** @param isFull Whether a channel may have no more events in the outbox. Further ones become dead letters. */
+  /** @param isFull Whether the outbox takes no more events of a channel. Further ones become dead letters. */
   constructor(
     client: RedisClient,
     store: RelayStore,
@@ -81,12 +81,12 @@ export class StreamReader {
     this.#batch = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(batch * BATCH_GROWTH, MAX_BATCH);
 
     const first = entries[0];
-    // An entry that took the cursor's id after the stream was set back is not the cursor's.
+    // After a failover to an older state, another entry may have the cursor's id.
     const isReplaced =
       first?.id === cursor && this.#store.memory.hasId(cursor) && !this.#store.memory.has(entryKey(first));
     const hasCursor = first?.id === cursor && !isReplaced;
     const unread = hasCursor ? entries.slice(1) : entries;
-    // What was removed before the very first read was never promised; after a gap, the store knows what was.
+    // Entries removed before the very first read are not a gap: they were never promised.
     const isStart = cursor === STREAM_START && (entriesAdded === null || unread.length === 0);
     const isContinuous = isStart || hasCursor;
     const needsInfo = !isContinuous || (entriesAdded === null && unread.length > 0);
@@ -95,7 +95,7 @@ export class StreamReader {
     const gap = isContinuous ? null : isReplaced ? ({ kind: "recreated" } as const) : this.#gapSince(info);
     const gapState = this.#gapState(gap);
     if (gap && gap.kind !== "trimmed") {
-      // Another stream, or none: start from its beginning. What it loses from now on is another gap.
+      // Another stream, or none: start from its beginning. Later losses are another gap.
       const removed = info === "unknown" ? null : info ? info.entriesAdded - info.length : 0;
       this.#store.update({ ...gapState, cursor: STREAM_START, entriesAdded: removed });
       return { hasMore: true, gap };
@@ -147,12 +147,12 @@ export class StreamReader {
 
   #gapSince(info: StreamInfo | "unknown" | null): StreamGap | null {
     const { cursor, entriesAdded } = this.#store.state;
-    // The loss cannot be counted, so it has to be assumed.
+    // Losses cannot be counted, so one is assumed.
     if (info === "unknown" || (info && entriesAdded === null)) return { kind: "recreated" };
     return findGap({ cursor, entriesAdded: entriesAdded ?? 0 }, info);
   }
 
-  /** Appends the entries that were not read before to the store, with the new cursor and what is known of a gap. */
+  /** Appends the entries that the store does not remember, together with the new cursor and the gap's state. */
   #append(
     entries: StreamEntry[],
     invalid: Set<string>,
@@ -162,7 +162,7 @@ export class StreamReader {
   ): void {
     if (entries.length === 0 && lost === 0) return;
     const { cursor, entriesAdded, untrimmed } = this.#store.state;
-    // On the first read, what the stream had removed by then counts as read: those entries were never promised.
+    // On the first read, entries already removed from the stream count as read.
     const before = entriesAdded ?? (info && info !== "unknown" ? info.entriesAdded - info.length : null);
     const events: AcceptedEvent[] = [];
     const rejected: DeadLetter[] = [];
@@ -173,7 +173,7 @@ export class StreamReader {
       const key = entryKey(entry);
       if (this.#store.memory.has(key)) continue;
       keys.push(key);
-      // The id of an entry that took an old one's id would make its event a duplicate or a conflict.
+      // An entry with the id of an earlier one: the same event id would make it a duplicate or a conflict.
       const fallbackId = this.#store.memory.hasId(entry.id) ? key : entry.id;
       const read = invalid.has(entry.id) ? NOT_UTF8 : readEntry(this.#catalogue, entry, now, fallbackId);
       if (!read.ok) rejected.push(toDeadLetter(entry, read.code, read.reason));
@@ -191,7 +191,7 @@ export class StreamReader {
     this.#rejected += rejected.length;
   }
 
-  /** Reads the next entries, and the one at the cursor. A reply that is too large for Upstash or a proxy fails: fewer are read. */
+  /** Reads the entry at the cursor and the next ones. Reads only one if the reply is too large for Upstash or a proxy. */
   async #readBatch(start: string): Promise<StreamEntry[]> {
     try {
       return await this.#commands.range(start, this.#batch + 1);
@@ -202,7 +202,7 @@ export class StreamReader {
     }
   }
 
-  /** Works on the stream, and if that fails, again without the entries that are too large for a reply, if there are any. */
+  /** Runs work on the stream. If it fails, removes entries that are too large for a reply, and tries again if there were any. */
   async #removingOversized<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -217,7 +217,7 @@ export class StreamReader {
   }
 }
 
-/** Keeps the event as it was read: the entry itself may be too large to keep whole, and then cannot be retried. */
+/** Keeps the parsed event: unlike the raw entry, it is always small enough to keep whole and retry. */
 function fullChannel(id: string, event: AcceptedEvent): DeadLetter {
   return toDeadLetter({ id, fields: entryFields(event) }, "channel_full", "too many events wait for its channel");
 }
