@@ -4,8 +4,8 @@ import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from "../../protocol/publish-call.t
 import type { Problem } from "../../protocol/refusals.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import type { OutgoingEvent, PublishAnswer, Rejected } from "./events.ts";
-import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
-import { withRetries } from "./retry.ts";
+import { isTransientStatus, PublishError } from "./publish-error.ts";
+import { backoffMs, withRetries } from "./retry.ts";
 import { isProblem, type ServiceCall } from "./service-call.ts";
 import { eventJson, isAnswer } from "./wire.ts";
 
@@ -33,13 +33,16 @@ interface QueuedEvent {
   bytes: number;
   /** When to give up on the event, in milliseconds since 1970. */
   deadline: number;
+  /** How often its channel could not be reached. */
+  failures: number;
   resolve(result: PublishAnswer | Rejected): void;
   reject(error: unknown): void;
 }
 
 /**
  * Collects events into calls of the batch endpoint. Sends one call at a time, in the order in which events were added,
- * so no retry overtakes another event and each channel keeps its order.
+ * so no retry overtakes another event and each channel keeps its order. The events of a channel that cannot be reached
+ * wait for their next try, and those of other channels go on.
  */
 export class BatchQueue {
   readonly #service: ServiceCall;
@@ -50,6 +53,9 @@ export class BatchQueue {
   #queuedBytes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isSending = false;
+  /** Until when the events of channels that could not be reached wait, in milliseconds since 1970. */
+  readonly #waitUntil = new Map<string, number>();
+  #wake = () => {};
 
   constructor(service: ServiceCall, limits: { maxTries: number; deadlineMs: number }, batch: BatchOptions) {
     this.#service = service;
@@ -64,7 +70,7 @@ export class BatchQueue {
     const bytes = utf8Length(json) + 1;
     const { promise, resolve, reject } = Promise.withResolvers<PublishAnswer | Rejected>();
     const deadline = Date.now() + this.#limits.deadlineMs;
-    this.#queue.push({ event, group, json, bytes, deadline, resolve, reject });
+    this.#queue.push({ event, group, json, bytes, deadline, failures: 0, resolve, reject });
     this.#queuedBytes += bytes;
     const isFull = this.#queue.length >= this.#maxEvents || this.#queuedBytes >= MAX_BATCH_BYTES - EMPTY_BODY_BYTES;
     if (isFull) this.sendNow();
@@ -76,30 +82,53 @@ export class BatchQueue {
   sendNow(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#wake();
     if (!this.#isSending) void this.#sendAll();
   }
 
   async #sendAll(): Promise<void> {
     this.#isSending = true;
     while (this.#queue.length > 0) {
-      await this.#send(this.#takeBatch());
+      const batch = this.#takeBatch(Date.now());
+      if (batch.length === 0) await this.#untilDue();
+      else await this.#send(batch);
       this.#removeFailedGroups();
     }
     this.#isSending = false;
   }
 
-  /** Removes the events of the next call: as many as fit, but at least one. The service refuses an event that is too large. */
-  #takeBatch(): QueuedEvent[] {
+  /**
+   * Removes the events of the next call: as many as fit, but at least one unless all have to wait. The service refuses an
+   * event that is too large.
+   */
+  #takeBatch(now: number): QueuedEvent[] {
+    const batch: QueuedEvent[] = [];
+    const left: QueuedEvent[] = [];
     let bytes = EMPTY_BODY_BYTES;
-    let count = 0;
+    let isFull = false;
     for (const item of this.#queue) {
-      bytes += item.bytes;
-      if (count > 0 && (count === this.#maxEvents || bytes > MAX_BATCH_BYTES)) break;
-      count++;
+      const mustWait = this.#dueAt(item) > now;
+      isFull ||= batch.length === this.#maxEvents;
+      isFull ||= !mustWait && batch.length > 0 && bytes + item.bytes > MAX_BATCH_BYTES;
+      (isFull || mustWait ? left : batch).push(item);
+      if (!mustWait) bytes += item.bytes;
     }
-    const batch = this.#queue.splice(0, count);
+    this.#queue = left;
     this.#countBytes();
     return batch;
+  }
+
+  #dueAt({ event }: QueuedEvent): number {
+    return this.#waitUntil.get(event.channel) ?? 0;
+  }
+
+  /** Waits until an event's channel may be tried again, or events are to be sent now. */
+  async #untilDue(): Promise<void> {
+    const due = this.#queue.reduce((first, item) => Math.min(first, this.#dueAt(item)), Number.POSITIVE_INFINITY);
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      setTimeout(resolve, due - Date.now());
+    });
   }
 
   #removeFailedGroups(): void {
@@ -116,37 +145,40 @@ export class BatchQueue {
     this.#queuedBytes = this.#queue.reduce((sum, item) => sum + item.bytes, 0);
   }
 
-  /** Sends a batch, then again the events whose channel was unreachable, until each event is settled. Never throws. */
+  /** Sends a batch until the service has answered it. Never throws. */
   async #send(batch: QueuedEvent[]): Promise<void> {
     // The newest event has the latest deadline, so the batch never gives up on an event early.
     const deadline = batch.at(-1)?.deadline ?? 0;
-    let pending = batch;
-    let refusals = new Map<QueuedEvent, Problem>();
+    const body = `{"events":[${batch.map(({ json }) => json).join(",")}]}`;
     try {
-      await withRetries(this.#limits.maxTries, deadline, async () => {
-        refusals = new Map();
-        const body = `{"events":[${pending.map(({ json }) => json).join(",")}]}`;
-        const results = parseResults(await this.#service.post(BATCH_PATH, body, deadline), pending.length);
-        for (const [i, item] of pending.entries()) {
-          const result = results[i];
-          if (isAnswer(result)) item.resolve(result);
-          else if (isTransientStatus(problemOf(result).status)) refusals.set(item, problemOf(result));
-          else item.resolve(rejected(item, problemOf(result)));
-        }
-        pending = [...refusals.keys()];
-        const [first] = refusals.values();
-        if (first) throw refusalError(first);
-      });
+      const results = await withRetries(this.#limits.maxTries, deadline, async () =>
+        parseResults(await this.#service.post(BATCH_PATH, body, deadline), batch.length),
+      );
+      // One time for all of them, so that they make one call again.
+      const retryAt = Date.now() + backoffMs(Math.max(...batch.map(({ failures }) => failures)));
+      const unreached = batch.filter((item, i) => !this.#settle(item, results[i], retryAt));
+      this.#queue = [...unreached, ...this.#queue];
+      this.#countBytes();
     } catch (error) {
-      for (const item of pending) {
-        const refusal = refusals.get(item);
-        if (refusal) item.resolve(rejected(item, refusal));
-        else {
-          item.group.failure = error;
-          item.reject(error);
-        }
+      for (const item of batch) {
+        item.group.failure = error;
+        item.reject(error);
       }
     }
+  }
+
+  /** Settles an event. Returns false for one whose channel could not be reached and is tried again at `retryAt`. */
+  #settle(item: QueuedEvent, result: unknown, retryAt: number): boolean {
+    const { channel } = item.event;
+    const answer = isAnswer(result) ? result : rejected(item, problemOf(result));
+    const mayRetry = ++item.failures < this.#limits.maxTries && retryAt < item.deadline;
+    if (mayRetry && answer.status === "rejected" && isTransientStatus(answer.error.status)) {
+      this.#waitUntil.set(channel, retryAt);
+      return false;
+    }
+    this.#waitUntil.delete(channel);
+    item.resolve(answer);
+    return true;
   }
 }
 

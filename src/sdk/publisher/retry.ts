@@ -38,13 +38,16 @@ export async function withRetries<T>(maxTries: number, deadline: number, attempt
       return await attempt();
     } catch (error) {
       if (!(error instanceof PublishError) || !error.isRetryable || failures + 1 >= maxTries) throw error;
-      const waitMs = (error.retryAfterMs ?? 0) + fullJitter(failures, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
+      const waitMs = (error.retryAfterMs ?? 0) + backoffMs(failures);
       // Fail now rather than after a wait for a try that will not be made.
       if (Date.now() + waitMs >= deadline || waitMs > MAX_TIMER_MS) throw error;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
     }
   }
 }
+
+/** Returns how long to wait, in milliseconds. @param failures How many there were before the last one. */
+export const backoffMs = (failures: number) => fullJitter(failures, FIRST_BACKOFF_MS, MAX_BACKOFF_MS);
 
 /** Parses `Retry-After`, seconds or a date (RFC 9110, section 10.2.3). @returns Milliseconds from `now`, or null. */
 export function parseRetryAfter(text: string | null, now: number): number | null {

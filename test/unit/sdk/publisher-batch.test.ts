@@ -1,8 +1,11 @@
-import { describe, expect, test } from "vitest";
-import type { BatchEvent } from "../../../src/sdk/publisher/publisher.ts";
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { type BatchEvent, createPublisher } from "../../../src/sdk/publisher/publisher.ts";
 import { FAIL_FOR_AN_HOUR } from "../../support/failing-orders.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
 import { failureOf, withFaultyService } from "../../support/faulty-service.ts";
+import { listenOnLoopback } from "../../support/loopback.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
 import { startTidings } from "../../support/workerd.ts";
 
@@ -104,6 +107,51 @@ describe("publishBatch", () => {
     expect((await failing).ids).toEqual(["a", "b", "c"]);
     expect(await other).toMatchObject({ status: "applied" });
     expect(sizesOf()).toEqual([2, 1]);
+  });
+});
+
+describe("a channel that stays unreachable", () => {
+  /** The orders of the calls so far, in the order of their events. */
+  let calls: string[][];
+  const server = createServer(async (request, response) => {
+    const { events } = JSON.parse(await text(request));
+    calls.push(events.map(({ data }: BatchEvent) => data.n));
+    const error = { type: "about:blank", title: "Unavailable", status: 503 };
+    const results = events.map(({ channel, id }: BatchEvent) =>
+      channel === `order_${BAD}` ? { status: "rejected", error } : { id, channel, seq: 1, status: "applied" },
+    );
+    response.end(JSON.stringify({ results }));
+  });
+  const BAD = "fa110000-0000-4000-8000-000000000000";
+  const GOOD = "123e4567-e89b-12d3-a456-426614174000";
+  let url: string;
+  beforeAll(async () => {
+    url = await listenOnLoopback(server);
+  });
+  beforeEach(() => {
+    calls = [];
+  });
+  afterAll(() => server.close());
+
+  test("[promise 5] stops no event of another channel, however often it is tried", async () => {
+    const publisher = createPublisher({
+      url,
+      key: "key",
+      maxTries: 1_000_000,
+      deadlineMs: 2000,
+      batch: { maxDelayMs: 1 },
+    });
+    const bad = failureOf(publisher.publishOrderUpdate(BAD, "order_delivered", { n: "bad 1" }));
+    const later = failureOf(publisher.publishOrderUpdate(BAD, "order_delivered", { n: "bad 2" }));
+    for (let n = 1; n <= 20; n++) {
+      await publisher.publishOrderUpdate(GOOD, "order_delivered", { n: `good ${n}` });
+    }
+    expect(await Promise.race([bad, "still tried"])).toBe("still tried");
+    expect(await bad).toMatchObject({ status: 503, isRetryable: true });
+    await later;
+    const ofBad = calls.map((numbers) => numbers.filter((n) => n.startsWith("bad"))).filter(({ length }) => length > 0);
+    const both = ["bad 1", "bad 2"];
+    expect(ofBad.slice(0, 2)).toEqual([both, both]);
   });
 });
 
