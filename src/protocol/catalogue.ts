@@ -23,7 +23,7 @@ export const MAX_EXTRA_EVENTS = 100;
 /** Types are written into frames unescaped, and into metrics. */
 const EXTRA_TYPE = /^[a-z][a-z0-9_]{0,63}$/;
 
-/** Types of frames and messages that are not events. Clients would mistake an event of such a type for one. */
+/** Types of frames and messages. Clients would mistake an event of such a type for one of those. */
 const RESERVED: ReadonlySet<string> = new Set([
   ...FRAME_TYPES,
   ...clientMessage.options.map(({ shape }) => shape.type.value),

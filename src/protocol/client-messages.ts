@@ -5,13 +5,13 @@ import { isRecord, parseJson } from "./json.ts";
 import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
 import { utf8Length } from "./utf8.ts";
 
-/** The messages of clients, and how the service parses them. */
+/** The messages of clients and their parser. */
 
 const MAX_NONCE_LENGTH = 36;
 
 const productIds = z.array(idText(MAX_PRODUCT_ID_LENGTH)).min(1).max(MAX_FILTER_PRODUCTS);
 
-/** Client → server: every message that means something, besides the text `ping`. */
+/** Client → server: every message of the protocol, besides the text `ping`. */
 export const clientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("subscribe"), product_ids: productIds }),
   z.object({ type: z.literal("unsubscribe"), product_ids: productIds }),
@@ -21,13 +21,13 @@ export const clientMessage = z.discriminatedUnion("type", [
 ]);
 export type ClientMessage = z.infer<typeof clientMessage>;
 
-/** Messages that change what a client hears, or for how long. */
+/** Messages that change which events a client receives, or for how long. */
 const CONSEQUENTIAL: unknown[] = ["subscribe", "unsubscribe", "authenticate"] satisfies ClientMessage["type"][];
 
 /**
  * Parses a client's message.
- * @returns `malformed` for one that is too long, or that was meant to change what the client hears; `unknown` for any
- * other text that is not part of the protocol.
+ * @returns `malformed` for one that is too long, or whose type changes which events the client receives; `unknown` for
+ * any other text that is not part of the protocol.
  */
 export function parseClientMessage(text: string): ClientMessage | { type: "malformed" | "unknown" } {
   if (text.length > MAX_CLIENT_MESSAGE_BYTES || utf8Length(text) > MAX_CLIENT_MESSAGE_BYTES)

@@ -122,7 +122,7 @@ export const EVENTS = {
   },
 } as const satisfies Definitions;
 
-/** What the service knows of an event type. */
+/** The definition of an event type. */
 export interface EventDefinition<Kind extends ChannelKind = ChannelKind, Data = unknown> {
   /** The kind of channel that carries it. */
   channel: Kind;

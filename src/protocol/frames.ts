@@ -26,12 +26,12 @@ export const MAX_FILTER_PRODUCTS = 50;
 export const MAX_FILTER_UNITS = 6400;
 
 /**
- * Server → plain client that never pings: only so that no network takes the connection for idle. JSON, because the
- * original's pages parse every message, with a `data` object, because some read it before the type.
+ * Server → plain client that never pings: keeps networks from dropping an idle connection. JSON with a `data` object,
+ * because the original's pages parse every message, and some read `data` before the type.
  */
 export const KEEPALIVE = '{"type":"keepalive","data":{}}';
 
-/** The types of the server's frames other than events. `position` is one that earlier versions sent. */
+/** The types of the server's frames other than events. Earlier versions sent `position`. */
 export const FRAME_TYPES = [
   "connection_established",
   "token_expiring",
@@ -70,7 +70,7 @@ export interface OrderEstablishedFrame {
     order_id: string;
     current_status: string | null;
     payment_status: string | null;
-    /** As the last `order_shipped` said. */
+    /** From the last `order_shipped` that had one. */
     tracking_number: string | null;
     carrier: string | null;
     channel: string;
@@ -111,7 +111,7 @@ export function encodeClosingFrame(code: CloseCode, reason: string, random = Mat
 export interface AckRequestFrame {
   type: "ack_request";
   seq: number;
-  /** Only a client that has read this frame knows it. */
+  /** Proves that the client has read this frame. */
   nonce: string;
 }
 

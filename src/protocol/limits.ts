@@ -1,4 +1,4 @@
-/** Limits on sockets and rates. Those on sizes stand beside what they limit. */
+/** Limits on sockets and rates. Limits on sizes are next to what they limit. */
 
 /** Token bucket for a client's messages, pings excluded: burst size and refill rate. */
 export const CLIENT_MESSAGES_BURST = 20;
@@ -9,22 +9,19 @@ export const ACK_REQUEST_AFTER_CHARACTERS = 256 * 1024;
 /** Flow control: a `tidings.v1` client with more unacknowledged characters is closed with 4108. */
 export const MAX_UNACKNOWLEDGED_CHARACTERS = 4 * 1024 * 1024;
 
-/**
- * Default of `MAX_PLAIN_BYTES_PER_MINUTE`: what a plain client may be sent within a minute. It cannot acknowledge, so
- * nothing shows whether it reads.
- */
+/** Default of `MAX_PLAIN_BYTES_PER_MINUTE`, for one plain client. It cannot acknowledge, so nothing shows whether it reads. */
 export const DEFAULT_PLAIN_BYTES_PER_MINUTE = 4 * 1024 * 1024;
-/** What all plain clients of one object may be sent within a minute; beyond it the largest consumers are closed first. */
+/** Bytes that all plain clients of one object may be sent within a minute. The largest consumers are closed first. */
 export const MAX_PLAIN_BYTES_PER_OBJECT_MINUTE = 64 * 1024 * 1024;
 
 /** Default of `MAX_CONNECTIONS_PER_USER`: one user's sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_USER = 20;
 /**
- * A client that pings and has been silent for longer is probably dead. The SDK pings every 25 s, and browsers let the
- * timers of a hidden page run once a minute.
+ * A pinging client that has been silent for longer is probably dead. The SDK pings every 25 s, and browsers throttle a
+ * hidden page's timers to one run per minute.
  */
 export const PING_OVERDUE_MS = 75_000;
-/** With `TOKEN_END=keep`: how long a plain client may stay after its token's end. */
+/** With `TOKEN_END=keep`: how long a plain client may stay after its token has expired. */
 export const MAX_PLAIN_GRACE_MS = 12 * 3_600_000;
 /** Default of `MAX_CONNECTIONS_PER_CHANNEL`: all sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;

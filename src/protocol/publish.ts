@@ -20,7 +20,7 @@ import { type StatusChange, statusChangeOf } from "./status-change.ts";
 import { utf8Length } from "./utf8.ts";
 import { check, findUnsafeValue } from "./validation.ts";
 
-/** What a service may publish, and the validation that every event passes, whether it arrives over HTTP or Redis. */
+/** The publish request, and the validation of every event, whether it arrives over HTTP or Redis. */
 
 export * from "./publish-call.ts";
 
@@ -75,7 +75,7 @@ export interface AcceptedEvent {
   acceptedAt: number;
 }
 
-/** Where events came from, for counters and the log. */
+/** Where events come from, for counters and the log. */
 export interface Source {
   via: "http" | "redis";
   /** The publish key's name; empty for Redis. */
@@ -143,7 +143,7 @@ interface Arrival {
   acceptedAt: number;
 }
 
-/** Returns the event that a valid request makes. */
+/** Returns the event of a valid request. */
 function acceptedEvent(
   request: z.infer<typeof publishRequest>,
   { channel, orderId, fallbackId, acceptedAt }: Arrival,

@@ -6,7 +6,7 @@ export interface StatusChange {
   carrier?: string;
 }
 
-/** What decides how an event changes its order: a frame has all of it. */
+/** The fields that decide how an event changes its order. A frame has all of them. */
 interface StatusEvent {
   type: string;
   /** Validated. */
@@ -15,7 +15,7 @@ interface StatusEvent {
   status?: string | null | undefined;
 }
 
-/** Returns what an event changes in its order's snapshot. */
+/** Returns an event's changes to its order's snapshot. */
 export function statusChangeOf({ type, data, status }: StatusEvent): StatusChange {
   switch (type) {
     case "order_status_changed":
@@ -23,7 +23,7 @@ export function statusChangeOf({ type, data, status }: StatusEvent): StatusChang
     case "payment_status_changed":
       return { payment_status: String(data.new_status) };
     case "order_shipped":
-      // A later shipment that names no carrier does not take back what an earlier one said.
+      // A later shipment without a carrier keeps the carrier of an earlier one.
       return { status: "shipped", ...shipmentFieldOf("tracking_number", data), ...shipmentFieldOf("carrier", data) };
     case "order_delivered":
       return { status: "delivered" };

@@ -24,7 +24,7 @@ import type { Position, ProductId } from "./types.ts";
  * @throws {TypeError} without `getToken` or `token`, or without `url` outside a browser.
  */
 export function connectOrder(orderId: string, options: OrderOptions): Connection {
-  // Encoded, so that anything but a UUID reaches the service, which says what is wrong with it.
+  // Encoded, so that even an invalid id reaches the service, whose refusal explains it.
   const channel = orderChannelName(encodeURIComponent(orderId.toLowerCase()));
   // An order's channel carries order events only.
   return connectChannel(channel, options as ChannelOptions, null);
@@ -66,7 +66,7 @@ function connectChannel(
   const name = urlOf(null, initialFilter);
   const storageKey = `tidings:${name}`;
   let filter = initialFilter;
-  /** Undefined while the first outputs arrive. */
+  /** Undefined during the first outputs. */
   let link: Link | undefined;
 
   const callbacks: { [T in Output["type"]]?: ((payload: never) => void) | undefined } = {
@@ -77,11 +77,11 @@ function connectChannel(
   };
   const onOutput = (output: Output): void => {
     const callback = callbacks[output.type];
-    // The payload has the name of the type, and is what that callback takes, which the compiler cannot follow.
+    // The payload is the property named like the type, which the compiler cannot match with the callback.
     if (callback) guard(callback, output[output.type as never]);
-    // After the callback: an event whose callback never ran is delivered again on the next page.
+    // Saved after the callback ran: if the page ends before, the next page receives the event again.
     const position = link?.position;
-    // A position that a smaller filter has reached may lie beyond events that the next page wants.
+    // With a smaller filter, the position may lie beyond events of products that the next page starts with.
     const isCovered = !filter || withoutProducts(initialFilter, filter)?.length === 0;
     if (position && isCovered) savePosition(storage, storageKey, position);
   };

@@ -28,7 +28,7 @@ import type { Status } from "./types.ts";
  *                          |
  *                        closed
  *
- *     connect:   in any phase but idle, drops what is under way and retries; so does refresh, except in live
+ *     connect:   in any phase but idle, abandons the current attempt and retries; so does refresh, except in live
  *     live:      a token of another user leads to connecting, without the position
  *     suspend:   the page is frozen; leads from any phase but idle and closed to a backoff that ends on resume
  *     closed:    close(), a final close code, or a token that was refused twice; from any phase
@@ -70,7 +70,7 @@ export function step(state: State, taken: Input, now: number, random: () => numb
 const RETRY_INPUTS = { connect: retryNow, refresh: retryNow };
 const OPEN = { ...RETRY_INPUTS, suspend, close };
 
-/** What each phase does about each input. A phase ignores the inputs that it does not list. */
+/** Each phase's transition for each input. A phase ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [P in Phase]: Transitions<Draft, Input> } = {
   idle: {
     connect: authorize,
@@ -125,7 +125,7 @@ function authorize(draft: Draft): void {
   requestToken(draft);
 }
 
-/** The call of `getToken` goes on, and its token will be used. Another call would not be faster. */
+/** Keeps waiting for `getToken` and reports `no_token` meanwhile. Another call would not be faster. */
 function waitForToken(draft: Draft): void {
   draft.phaseEndsAt = NEVER;
   draft.cause = noToken();
@@ -183,7 +183,7 @@ function tickLive(draft: Draft): void {
   tickHeartbeat(draft);
 }
 
-/** No user may receive what only another one may: the socket of one is not handed to the other. */
+/** Opens another socket if the user changed, so that no user receives another's events. */
 function replaceToken(draft: Draft, input: Token): void {
   if (input.user === draft.user) sendToken(draft, input);
   else {

@@ -24,7 +24,7 @@ const CONNECTING_ORDER: OrderUpdates = { ...IDLE_ORDER, state: "connecting" };
 const IDLE_PRODUCTS: ProductUpdates = { ...NOTHING_YET, state: "idle", products: NO_PRODUCTS };
 const CONNECTING_PRODUCTS: ProductUpdates = { ...IDLE_PRODUCTS, state: "connecting" };
 
-/** Identifies the feed that a hook needs. Hooks with the same key share one. @returns Null if there is none to open. */
+/** Returns the key of the feed that a hook needs, which hooks with the same key share; null if it needs none. */
 export function feedKey(
   channel: string | null | undefined,
   { url, token, getToken, productIds, user }: FeedOptions<never>,
@@ -39,7 +39,7 @@ export function feedKey(
   } satisfies FeedKey);
 }
 
-/** What a key says. Feeds with the same base differ in their products only. */
+/** A parsed key. Feeds with the same base differ in their products only. */
 interface FeedKey {
   base: [channel: string, url: string, owner: string];
   products: string[] | null;
@@ -76,7 +76,7 @@ function feedKind<E, V extends Updates<E>>(
   idle: V,
   connecting: V,
   open: (id: string, options: FeedOptions<E>, onUnused: (feed: Feed<E, V>) => void) => Feed<E, V>,
-  /** Returns what a new feed shows of another one with the same base. */
+  /** Returns a new feed's view with what another feed of the same base knows. */
   inherit: (view: V, from: V) => V = (view) => view,
 ): FeedKind<E, V> {
   const feeds = new Map<string, Feed<E, V>>();
@@ -88,12 +88,12 @@ function feedKind<E, V extends Updates<E>>(
     for (const [key, one] of feeds) if (one === feed) feeds.delete(key);
   };
 
-  /** A feed whose component has just changed its list of products goes on with the new list. */
+  /** Reuses the feed of a component that has just changed its list of products. */
   function adopt(key: string): Feed<E, V> | undefined {
     const to = readKey(key).products;
     for (const [former, feed] of feeds) {
       const from = readKey(former).products;
-      // An invalid filter is refused when a feed is opened.
+      // Opening a feed refuses an invalid filter.
       if (!from || !to || !isFilterWithinLimits(to) || !feed.isUnused || !haveSameBase(former, key)) continue;
       feeds.delete(former);
       feed.changeProducts(from, to);
@@ -171,6 +171,6 @@ export const productsKind: FeedKind<ProductEvent, ProductUpdates> = feedKind(
       (view, events) => ({ ...view, products: withProductEvents(view.products, events) }),
       onUnused,
     ),
-  // The list of a component changed, while others still use the old one.
+  // A component's list changed while other components still use the old one.
   (view, from) => ({ ...view, products: new Map([...from.products, ...view.products]) }),
 );

@@ -3,7 +3,7 @@ import { guard } from "../connection/runner.ts";
 import type { Gap, Status } from "../connection/types.ts";
 import type { ProductsHookOptions, Updates } from "./updates.ts";
 
-/** The connection behind the hooks, shared by all components that ask for the same channel. */
+/** The connection behind the hooks, shared by all components that need the same channel. */
 
 /**
  * How long a connection stays open without subscribers. React's StrictMode mounts twice, and page changes unmount one
@@ -31,14 +31,14 @@ export interface Subscriber<E> {
 /** The connection of a feed. An order's has no filter to change. */
 type FeedConnection = Connection & Partial<Pick<ProductsConnection, "subscribe" | "unsubscribe">>;
 
-/** One connection, the view that its events add up to, and the components that show it. */
+/** One connection, the view built from its events, and the components that show it. */
 export class Feed<E, V extends Updates<E>> {
   view: V;
   readonly #applyEvents: (view: V, events: readonly E[]) => V;
   readonly #subscribers = new Set<Subscriber<E>>();
   readonly #connection: FeedConnection;
   readonly #onUnused: (feed: Feed<E, V>) => void;
-  /** The last status reported, for components that join later. */
+  /** The last status, for components that subscribe later. */
   #status: Status | undefined;
   #token: string | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
@@ -158,7 +158,7 @@ export class Feed<E, V extends Updates<E>> {
   }
 
   async #getToken(): Promise<string> {
-    // The connection asks while it is being created, before the first component has subscribed.
+    // The connection calls this while it is created, before the first component has subscribed.
     await null;
     for (const subscriber of this.#subscribers) {
       const { getToken } = subscriber.options();

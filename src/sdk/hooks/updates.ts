@@ -4,7 +4,7 @@ import type { OrderView, ProductMap } from "./views.ts";
 
 /** Public API of the hooks: what they take and return, the same for React and Vue. */
 
-/** What both hooks return, besides the order or the products. */
+/** The fields that both hooks return, besides the order or the products. */
 export interface Updates<E> {
   /** The connection's state; `idle` if there is nothing to connect to: no id, no token, or no products. */
   readonly state: Status["state"] | "idle";
@@ -21,7 +21,7 @@ export interface Updates<E> {
   readonly gap: Gap | null;
   /** Why the connection closed, or could not be opened with these options; null while it is open. */
   readonly error: ClosedReason | null;
-  /** What went wrong last, while the connection retries; null if nothing has. */
+  /** The last failure, while the connection retries; null without one. */
   readonly cause: RetryCause | null;
 }
 
@@ -46,7 +46,7 @@ export type HookOptions<O> = Omit<O, "onSnapshot" | "token"> & {
 export type OrderHookOptions = HookOptions<OrderOptions>;
 export type ProductsHookOptions = HookOptions<ProductsOptions>;
 
-/** What a hook returns besides its view. */
+/** The methods that a hook returns besides its view. */
 export interface Controls {
   /** Retries now instead of waiting for the back-off. Opens a closed connection again. */
   reconnect(): void;

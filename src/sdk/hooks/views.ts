@@ -44,7 +44,7 @@ export function withOrderEvent(view: OrderView, event: OrderEvent): OrderView {
   };
 }
 
-/** The latest values that events reported about a product, under their names there. Missing until an event reports them. */
+/** The latest values that events reported about a product, named as in events. A field is absent until reported. */
 export interface ProductView {
   readonly product_id: string;
   readonly sku?: string | null | undefined;
@@ -89,7 +89,7 @@ const REPORTING_TYPES: ReadonlySet<string> = new Set(
   } satisfies Record<ProductEventType, true>),
 );
 
-/** Returns what an event reports. One of a type in `EXTRA_EVENTS` reports nothing: its `new_price` may mean anything. */
+/** Returns the fields that an event reports. Those of extra types are left out: their `new_price` may mean anything. */
 function reportedBy(event: ProductEvent): Partial<ProductView> {
   if (!REPORTING_TYPES.has(event.type)) return {};
   const { timestamp: _, product_id: __, ...fields } = event.data;

@@ -64,7 +64,7 @@ export class BatchQueue {
     this.#maxDelayMs = batch.maxDelayMs ?? DEFAULT_MAX_DELAY_MS;
   }
 
-  /** Adds an event and returns its result. @throws {PublishError} when its fate is unknown, or it was not sent. */
+  /** Adds an event and returns its result. @throws {PublishError} when its outcome is unknown, or it was not sent. */
   add(event: OutgoingEvent, group: EventGroup = {}): Promise<PublishAnswer | Rejected> {
     const json = eventJson(event, true);
     const bytes = utf8Length(json) + 1;

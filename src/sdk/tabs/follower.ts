@@ -4,13 +4,13 @@ import type { Position } from "../connection/types.ts";
 import type { RelayedOutput, TabMessage } from "./messages.ts";
 import { NO_DEADLINES, type TabDraft } from "./tab-machine-state.ts";
 
-/** What a follower does: it delivers what the leader relays, and takes over when the leader cannot do its work. */
+/** The follower's transitions: it delivers what the leader relays, and takes over when the leader does not answer. */
 
 /** How often a visible follower checks that the leader is alive. */
 const CHECK_LEADER_MS = 15_000;
 /** How long the leader may take to answer. A phone freezes background tabs without releasing their locks. */
 const LEADER_TIMEOUT_MS = 3000;
-/** How long a tab is visible, at least and at most, before it takes over from a hidden leader: a glance is shorter. */
+/** A tab takes over from a hidden leader after being visible for a random time in this range: a glance is shorter. */
 const TAKE_OVER_MS = [3000, 6000] as const;
 
 export function startFollowing(draft: TabDraft, isNew: boolean): void {
@@ -38,18 +38,18 @@ export function noticeLeader(draft: TabDraft, { message }: { message: TabMessage
   if (message.type === "outputs" && message.outputs.some(isLive)) draft.hasFailed = false;
 }
 
-/** The leader need not wait: the user looks at this tab. */
-export function lookAtTab(draft: TabDraft, input: PageInput): void {
-  stopLooking(draft);
+/** The user looks at this tab, so the leader should not wait for its back-off. */
+export function showTab(draft: TabDraft, input: PageInput): void {
+  hideTab(draft);
   wakeLeader(draft, input);
   checkLeader(draft);
 }
 
-export function stopLooking(draft: TabDraft): void {
+export function hideTab(draft: TabDraft): void {
   draft.takeOverAt = NEVER;
 }
 
-/** Passes on what happened to this page, which the browser may tell the leader's page later, or never. */
+/** Tells the leader what happened to this page. The browser may report it to the leader's page later, or never. */
 export function wakeLeader(draft: TabDraft, input: PageInput): void {
   draft.effects.push({ type: "post", message: { type: "page", input } });
 }

@@ -10,7 +10,7 @@ import type {
   Status,
 } from "../connection/types.ts";
 
-/** How many events a tab keeps for other tabs, as many as the service keeps for an order, and their size as JSON. */
+/** Limits of the events a tab keeps for other tabs: their number, the same as the service's for an order, and their JSON. */
 const MAX_KEPT_EVENTS = 1000;
 const MAX_KEPT_CHARACTERS = 1024 * 1024;
 
@@ -40,7 +40,7 @@ export class ChannelReplica {
   /** The events received after `#start`. */
   #events: Event[] = [];
   #start: Position | null;
-  /** How many characters the events have as JSON. */
+  /** The length of the events as JSON. */
   #characters = 0;
   /** The position before this tab changed its user; a gap follows. */
   #former: Position | null = null;
@@ -53,7 +53,7 @@ export class ChannelReplica {
 
   /**
    * Returns what a tab at position `from` needs to catch up, or null before the first snapshot. A tab without a position
-   * gets the same as a new connection: the current state, and no earlier events.
+   * receives the current state and no earlier events, like a new connection.
    */
   catchUpFor(from: Position | null): CatchUp | null {
     const { position, status } = this;
@@ -71,8 +71,8 @@ export class ChannelReplica {
 
   /**
    * Applies an output of the socket, which may be in another tab.
-   * @param after The position before the output in the tab with the socket. It is needed because a hole in `seq` does not
-   * mean that an event is missing: filters and unknown event types leave holes, too.
+   * @param after The position before the output in the tab with the socket. Comparing `seq` alone is not enough: filters
+   * and unknown event types leave gaps in it, too.
    * @returns `missing` if this tab has not reached `after`. Then the output was not applied.
    */
   apply(output: Output, after: Position | null = null): "missing" | undefined {

@@ -15,7 +15,7 @@ export class TabGroup {
 
   /**
    * @param share Identifies the service, the order or products, and the filter.
-   * @param take Receives messages, and what happens to the lock.
+   * @param take Receives messages and the lock's changes.
    * @throws {Error} where the browser lacks Web Locks or BroadcastChannel, or allows the page no storage.
    */
   constructor(user: string, share: string, take: (input: TabInput) => void) {
@@ -43,7 +43,7 @@ export class TabGroup {
         if (signal.aborted) resolve();
         else this.#take({ type: "lock_won" });
       });
-    // The API allows no signal for a lock that is stolen.
+    // The API does not allow `signal` together with `steal`.
     this.#locks.request(this.#name, shouldSteal ? { steal: true } : { signal }, hold).catch((error: unknown) => {
       if (signal.aborted) return;
       // Any other error: locks are forbidden here, as in a sandboxed frame.
@@ -57,7 +57,7 @@ export class TabGroup {
     this.#lock = null;
   }
 
-  /** Whether another tab waits for the lock. */
+  /** Returns whether another tab waits for the lock. */
   async isLockAwaited(): Promise<boolean> {
     const { pending = [] } = await this.#locks.query();
     return pending.some(({ name }) => name === this.#name);

@@ -12,10 +12,10 @@ import { stepTab } from "./tab-machine.ts";
 import { initialTabState, nextTabTick, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
 import { TabTokens } from "./tab-tokens.ts";
 
-/** After this many failed token requests in a row, another tab tries. */
+/** After this many failed token requests in a row, another tab takes over. */
 const MAX_TOKEN_FAILURES = 3;
 
-/** Unless the service disconnected the user: then the token of another tab is refused, too. */
+/** False when the service disconnected the user: another tab's token would be refused as well. */
 const isTokenRefused = (output: Output) =>
   output.type === "status" &&
   output.status.state === "closed" &&
@@ -105,7 +105,7 @@ export function openTabLink(share: Share): Link {
     }
   }
 
-  /** Returns a token of the group's user. While there is none, another tab may lead with its own. */
+  /** Returns a token of the group's user. While that takes too long or keeps failing, another tab may lead. */
   async function tokenOfUser(): Promise<string> {
     const timer = setTimeout(handOver, identifyTimeoutMs);
     try {
@@ -133,7 +133,7 @@ export function openTabLink(share: Share): Link {
     else otherwise();
   }
 
-  /** Lets the tab that waits for the lock lead. */
+  /** Lets the tab that waits for the lock lead, or reconnects if there is none. */
   async function passOn(): Promise<void> {
     if (await group?.isLockAwaited()) take({ type: "resign" });
     else socket?.reconnect();
@@ -190,7 +190,7 @@ export function openTabLink(share: Share): Link {
   function answerHello({ from, position, isNew }: Hello): void {
     const { status } = replica;
     const { isVisible } = machine.state;
-    // A new tab may have a better token. It tries first.
+    // A new tab may have a better token, so it leads first.
     if (isNew && status.state === "closed") void passOn();
     else {
       const catchUp = replica.catchUpFor(position);
@@ -214,7 +214,7 @@ export function openTabLink(share: Share): Link {
   function fetchMissing(until: Position): void {
     openSocket(true, (output) => {
       const isRefused = output.type === "status" && output.status.state === "closed";
-      // If the service refuses, what was missed is lost.
+      // If the service refuses, the missed events are lost.
       replica.apply(isRefused ? { type: "gap", gap: { from: null, to: until } } : output);
       const { position } = replica;
       if (position?.epoch !== until.epoch || position.seq >= until.seq) take({ type: "caught_up" });

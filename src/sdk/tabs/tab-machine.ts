@@ -3,11 +3,11 @@ import {
   askLeader,
   fetchMissing,
   followLeader,
-  lookAtTab,
+  hideTab,
   noticeLeader,
   resumeFollowing,
+  showTab,
   startFollowing,
-  stopLooking,
   wakeLeader,
   watchLeader,
 } from "./follower.ts";
@@ -70,7 +70,7 @@ export function stepTab(
   return [next, effects];
 }
 
-/** What a tab does that follows, with or without a temporary socket. */
+/** The transitions of a following tab, with or without a temporary socket. */
 const FOLLOWING: Transitions<TabDraft, TabInput> = {
   lock_won: lead,
   lock_stolen: followAgain,
@@ -79,14 +79,14 @@ const FOLLOWING: Transitions<TabDraft, TabInput> = {
   connect: (draft) => draft.effects.push({ type: "ask_leader_to", action: "reconnect" }),
   refresh: (draft) => draft.effects.push({ type: "ask_leader_to", action: "refresh" }),
   tick: watchLeader,
-  visible: lookAtTab,
-  hidden: stopLooking,
+  visible: showTab,
+  hidden: hideTab,
   online: wakeLeader,
   suspend,
   close,
 };
 
-/** What each role does about each input. A role ignores the inputs that it does not list. */
+/** Each role's transition for each input. A role ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [R in Role]: Transitions<TabDraft, TabInput> } = {
   closed: {
     connect: identify,
@@ -139,7 +139,7 @@ function identify(draft: TabDraft): void {
 }
 
 function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
-  // Only tabs of the same user share a socket: no user may receive what only another one may.
+  // Only tabs of the same user share a socket, so that no user receives another's events.
   if (user === null) fallBack(draft);
   else {
     draft.user = user;
@@ -147,7 +147,7 @@ function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
   }
 }
 
-/** There is no token yet. The socket gets its own; then the user is known, and there is one more chance to share. */
+/** No token arrived in time. Opens a separate socket; once it is live, the user is known, and the tab tries to share again. */
 function fallBackForNow(draft: TabDraft): void {
   fallBack(draft);
   draft.shouldIdentifyAgain = draft.identification === 1;
@@ -170,7 +170,7 @@ function followAgain(draft: TabDraft): void {
   startFollowing(draft, false);
 }
 
-/** Nothing of the former user may reach the tabs of another one. */
+/** Discards everything received, so that none of it reaches the tabs of another user. */
 function changeUser(draft: TabDraft, input: { user: string | null }): void {
   leave(draft);
   draft.effects.push({ type: "forget" });
@@ -184,7 +184,7 @@ function resign(draft: TabDraft): void {
 
 function lead(draft: TabDraft): void {
   Object.assign(draft, NO_DEADLINES);
-  // The temporary socket, if the tab was catching up.
+  // Closes the temporary socket, if the tab was catching up.
   draft.effects.push({ type: "close_socket" }, { type: "open_socket" });
   draft.role = "leader";
 }

@@ -4,7 +4,7 @@ import type { GetToken } from "../connection/types.ts";
 
 /** The tokens for the sockets of a tab: its page's own, or one that another tab handed in. */
 export class TabTokens {
-  /** For the next request only. */
+  /** Another tab's token, for the next request only. */
   handedIn: string | null = null;
   /** Requests that failed in a row. */
   failures = 0;
@@ -15,7 +15,7 @@ export class TabTokens {
     this.#getToken = getToken;
   }
 
-  /** Calls `getToken` once at a time. */
+  /** Calls `getToken`. Callers meanwhile share the call in flight. */
   fetch(): Promise<string> {
     this.#inFlight ??= Promise.resolve()
       .then(() => this.#getToken())
@@ -25,7 +25,7 @@ export class TabTokens {
     return this.#inFlight;
   }
 
-  /** Calls `getToken` after a call in flight is over, which may return a token from before. */
+  /** Calls `getToken` after any call in flight, which may return an older token. */
   async fetchFresh(): Promise<string> {
     await this.#inFlight?.catch(() => {});
     return this.fetch();
