@@ -35,7 +35,7 @@ export interface OrderResource extends Position {
   user_id: string | null;
   status: string | null;
   payment_status: string | null;
-  /** As the last `order_shipped` said. */
+  /** From the last `order_shipped` that had one. */
   tracking_number: string | null;
   carrier: string | null;
   channel: string;

@@ -27,7 +27,7 @@ export interface Core<T extends Topic = Topic> {
 /** What a channel is about, an order or the products: the state that events change, and the rule of who may listen. */
 export interface Topic {
   readonly kind: ChannelKind;
-  /** Leads to each product's events, for listeners with a product filter; null where there is no such filter. */
+  /** Leads to each product's events in the log, for product filters; null for a channel without them. */
   readonly chains: ProductChains | null;
 
   /** Returns the `data` of a first frame, without the position. */

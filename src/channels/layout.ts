@@ -17,7 +17,7 @@ const CHANNEL_MIGRATIONS: Migrations = [
   ],
 ];
 
-/** The columns of `log` that this version reads; a log without them is given up. */
+/** The columns of `log` that this version reads. A log without them is dropped. */
 export const LOG_COLUMNS = ["seq", "id", "ts", "product", "request", "frame"];
 
 /** The tables of the history: its rows, and chunks of their ids where a history is long. */

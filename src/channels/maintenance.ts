@@ -20,8 +20,9 @@ export async function onAlarm(core: Core, now: number): Promise<void> {
 }
 
 /**
- * Performs what is due: closes idle sockets and those whose token has expired, warns clients whose token is about to
- * expire, sends keep-alives, and empties an expired log. Sets the next alarm first, so that no failure leaves the channel without one.
+ * Performs the due actions: closes idle sockets and those whose token has expired, warns clients whose token is about to
+ * expire, sends keep-alives, and empties an expired log. Sets the next alarm first, so that no failure leaves the channel
+ * without one.
  */
 async function maintain(core: Core, now: number): Promise<void> {
   const { listeners, log, topic, config } = core;

@@ -1,13 +1,13 @@
 import * as z from "zod";
 
 /**
- * Stores the counts so that steady traffic costs few rows: whether a channel has listeners is a row of its own, written at
- * once; how many, and when that was last confirmed, changes all the time and is one row for all channels.
+ * Stores the counts so that steady traffic costs few rows. Whether a channel has listeners is a row per channel, written
+ * at once. The numbers and their times of confirmation change constantly and share one row.
  */
 
 const COUNT_PREFIX = "count:";
 const RECENT = "recent";
-/** Beyond this many, the older changes get rows of their own: about 100 bytes each, and a row may have 2 MB. */
+/** Beyond this many changes, the older ones move to their channels' rows: each is about 100 bytes, and a row holds 2 MB. */
 const MAX_RECENT = 5000;
 
 const storedCount = z.object({ count: z.int().min(1), confirmedAt: z.number() });

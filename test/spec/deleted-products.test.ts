@@ -32,7 +32,7 @@ test("[promise 8] an event that is late for a deleted product is stale; after th
   expect(await versionsOf(product_id)).toEqual([]);
 });
 
-test("[promise 3] a listener of a product that was forgotten is not resumed over its deletion", async () => {
+test("[promise 3] a listener of a product that was forgotten is not resumed past its deletion", async () => {
   stopClock();
   const [product_id, other] = [crypto.randomUUID(), crypto.randomUUID()];
   const first = (await (await connect("products", { token: await mintToken() })).frame()).data;

@@ -191,7 +191,7 @@ describe("layout 2", () => {
     expect(await resumeWith(5, "p-9")).toEqual([]);
   });
 
-  test("[promise 4] a history that it began again after a rollback knows its ids, and none of before", async () => {
+  test("[promise 4] a history that it began again after a rollback knows its ids, and none from before", async () => {
     const batch = (...ids: string[]) => {
       const event = { channel: "products", type: "product_updated", data: { product_id: "p-42" } };
       return serviceRequest("POST", "/api/v1/publish/batch", { events: ids.map((id) => ({ ...event, id })) });
@@ -259,7 +259,7 @@ describe("a later layout, after a rollback", () => {
   });
 });
 
-describe("[promise 3] a product's row that cannot be read lets no listener resume over what may be missing:", () => {
+describe("[promise 3] a product's row that cannot be read lets no listener resume past a possible gap:", () => {
   test.each([
     ["its last position", "UPDATE versions SET seq = 'x' WHERE product = 'p'"],
     ["a position that is not its own", "UPDATE versions SET seq = seq - 1 WHERE product = 'p'"],

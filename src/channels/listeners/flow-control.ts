@@ -2,23 +2,23 @@ import { ACK_REQUEST_AFTER_CHARACTERS, MAX_UNACKNOWLEDGED_CHARACTERS } from "../
 
 /**
  * Tracks how far one `tidings.v1` client lags behind. The runtime does not reveal how much it still buffers for a socket
- * (there is no `bufferedAmount`), so the client is asked now and then to acknowledge what it has read. Kept in memory
- * only: by the time an object hibernates, a quiet socket has taken what it was sent.
+ * (there is no `bufferedAmount`), so the client is sometimes asked to acknowledge what it has read. Kept in memory only:
+ * before an object hibernates, its quiet sockets have had time to empty their buffers.
  */
 export class FlowControl {
   #unacknowledged = 0;
   #request: { seq: number; nonce: string; characters: number } | null = null;
   #provesToRead = true;
 
-  /** Whether its acknowledgements have carried the nonces of the requests. Others may be guesses. */
+  /** Whether all acknowledgements so far had the request's nonce. Without it, they may be guesses. */
   get provesToRead(): boolean {
     return this.#provesToRead;
   }
 
   /**
-   * Records that events are about to be sent.
-   * @param seq The last event's.
-   * @returns What to do: send this request for an acknowledgement after them, or close the socket instead.
+   * Counts events about to be sent.
+   * @param seq The `seq` of the last one.
+   * @returns A request for an acknowledgement to send after them, or `too_slow` to close the socket instead.
    */
   take(characters: number, seq: number): { seq: number; nonce: string } | "too_slow" | null {
     this.#unacknowledged += characters;

@@ -20,7 +20,7 @@ export class FrameBatch {
   readonly #byProduct: ReadonlyMap<string | null, number[]>;
   /** The messages packed so far, by the frames in them. */
   readonly #packed = new Map<string, string[]>();
-  /** Measured when first needed: it reads every character. */
+  /** Computed on first use, because it reads every character. */
   #bytes: Sizes | null = null;
   readonly #characters: Sizes;
 
@@ -68,7 +68,7 @@ export class FrameBatch {
     return this.#at(picked.at(-1) ?? 0).seq;
   }
 
-  /** Most clients receive all frames, whose sum is known. */
+  /** Adds up picked sizes. Most clients receive all frames, whose sum is already known. */
   #sum({ each, all }: Sizes, picked: readonly number[]): number {
     return picked === this.#all ? all : picked.reduce((sum, index) => sum + (each[index] ?? 0), 0);
   }

@@ -14,7 +14,7 @@ export interface Listener extends Identity {
   connectedAt: number;
   /** When it connected or last sent a message, in milliseconds since 1970. */
   seenAt: number;
-  /** Whether it has sent a heartbeat in JSON, and so has to go on. The runtime keeps the times of pings. */
+  /** Whether it has sent a JSON ping, so that the idle timeout applies. The runtime records the times of text pings. */
   hasPinged: boolean;
   /** Whether it has been warned that its token expires soon. */
   isWarned: boolean;
@@ -50,9 +50,8 @@ export function newListener(request: ConnectRequest, now: number): Listener {
 }
 
 /**
- * The stored form (a socket's attachment, at most 16,384 bytes). Sockets outlive deploys, so its field names are those
- * of every version so far, fields added later have defaults, and fields that only a
- * later version knows are kept.
+ * The stored form: a socket's attachment, at most 16,384 bytes. Sockets outlive deploys, so field names never change,
+ * fields added later have defaults, and fields that only a later version knows are kept.
  */
 const attachment = z.looseObject({
   subject: z.string(),
@@ -96,7 +95,7 @@ export function readClosing(socket: WebSocket): ClosingSocket | null {
   return stored ? { user: stored.closing, wasSilent: stored.wasSilent } : null;
 }
 
-/** Replaces a listener's attachment once its socket is being closed: only what it counts against is kept. */
+/** Replaces a listener's attachment when its socket is being closed. Keeps only what the connection limits need. */
 export function writeClosing(socket: WebSocket, { user, wasSilent }: ClosingSocket): void {
   socket.serializeAttachment({ closing: user, wasSilent } satisfies z.infer<typeof closingAttachment>);
 }

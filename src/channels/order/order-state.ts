@@ -5,7 +5,7 @@ export interface OrderState {
   user_id: string | null;
   status: string | null;
   payment_status: string | null;
-  /** As the last shipment said. */
+  /** From the last `order_shipped` that had one. */
   tracking_number: string | null;
   carrier: string | null;
   version: number | null;

@@ -113,8 +113,8 @@ export class Order implements Topic {
     if (draft.owned.length === 0) return null;
     return (listener) => {
       if (!this.admits(listener)) return "access_denied";
-      // An owner who was none in between must not receive what happened under the other one: reconnecting shows the
-      // state as it is now.
+      // A user who lost and regained the order within this delivery must not receive the other owner's events; after
+      // reconnecting, the first frame has the current state.
       return draft.owned.every((state) => this.admits(listener, state)) ? null : "going_away";
     };
   }

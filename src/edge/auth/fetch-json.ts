@@ -5,7 +5,7 @@ import { readAtMost } from "../body.ts";
 const MAX_BYTES = 256 * 1024;
 
 /**
- * Fetches a JSON document of the login service, which decides who is let in: only this URL may supply it.
+ * Fetches a JSON document of the login service. Follows no redirect, because the document decides which tokens are valid.
  * @param what Names the document in errors.
  * @returns undefined when it is not JSON.
  * @throws for any status but 200, redirects included, and for more than `MAX_BYTES`.

@@ -12,7 +12,7 @@ const EVIDENCE_MS = 60_000;
 export const MAX_ROWS_PER_CHANNEL = 1000;
 /** What may wait for all channels together: then nothing more is read, or failing channels are full. */
 export const MAX_WAITING_ROWS = 10_000;
-/** Shorter failures are no reason to call the service degraded, as while an object is moved. */
+/** Shorter failures do not degrade the service's health, such as while an object is moved. */
 const DEGRADED_AFTER_MS = 60_000;
 
 interface Failing extends FailingChannel {
@@ -82,7 +82,7 @@ export class FailingChannels {
     this.#store.removeFailing(channel);
   }
 
-  /** Whether a channel may have no more events in the outbox. */
+  /** Returns whether the outbox takes no more events of a channel. */
   isFull(channel: string, now: number): boolean {
     const known = this.#channels.get(channel);
     if (!known || !(known.isOwnFailure || this.#isPlatformUp(now))) return false;
@@ -90,8 +90,8 @@ export class FailingChannels {
   }
 
   /**
-   * Whether to stop reading: too much waits, and nothing shows that the platform works. While it does work, full channels
-   * keep the outbox from growing.
+   * Returns whether to stop reading: too much waits, and nothing shows that the platform works. While it works, full
+   * channels bound the outbox.
    */
   isReadingPaused(now: number): boolean {
     if (this.#store.waitingRows < MAX_WAITING_ROWS) return false;

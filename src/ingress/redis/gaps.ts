@@ -16,7 +16,7 @@ export interface ReadPosition {
 }
 
 export type StreamGap =
-  /** This many entries were removed before they were read; reading goes on at the cursor. */
+  /** This many entries were removed before they were read; reading continues at the cursor. */
   | { kind: "trimmed"; lost: number }
   /**
    * How much is lost is unknown, and the stream has to be read from its start: it was deleted, created again or set back
@@ -47,7 +47,7 @@ export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo
 /**
  * Counts the entries beyond the cursor that are gone, such as those deleted by id before they were read, which no read
  * notices. Call it when nothing before the cursor is left in the stream.
- * @returns null when that cannot be said; the next read finds out.
+ * @returns null when that is unknown; the next read finds out.
  */
 export function countMissing({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): number | null {
   if (!info || info.entriesAdded < entriesAdded || compareIds(info.lastId, cursor) < 0) return null;

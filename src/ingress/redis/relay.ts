@@ -6,7 +6,7 @@ import { Pipeline } from "./pipeline.ts";
 
 /** Status and metrics ask Redis again when the last answer is older than this. */
 const STALE_STATUS_MS = 5000;
-/** How long they wait for that before they report what was known before. */
+/** How long status and metrics wait for that answer before they report the last one. */
 const MAX_STATUS_WAIT_MS = 2000;
 
 /**

@@ -1,9 +1,9 @@
 import * as z from "zod";
 import type { StreamEntry } from "./entry.ts";
 
-/** Parses what Redis replies to stream commands. Pure. */
+/** Parses replies to stream commands. Pure. */
 
-/** What `XINFO STREAM` says (Redis 7). */
+/** The reply to `XINFO STREAM` (Redis 7). */
 export interface StreamInfo {
   length: number;
   /** How many entries were ever added to the stream. */

@@ -172,7 +172,7 @@ describe("several issuers", () => {
     ]);
   });
 
-  test("that are no https URLs have JWT_SECRET, wherever they are listed", () => {
+  test("that are not https URLs have JWT_SECRET, wherever they are listed", () => {
     const env = { ...several(A, SHOP, B), JWT_ALGORITHMS: "HS256,RS256", JWT_SECRET: "s".repeat(32) };
     expect(configWith(env).jwt.issuers).toMatchObject([
       { name: A, keySource: { kind: "jwks", url: A_KEYS }, usesSecret: false },
