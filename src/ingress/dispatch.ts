@@ -48,10 +48,17 @@ async function queueUndelivered(
   if (!redis || outcomes.every(({ status }) => status !== "unavailable")) return outcomes;
   const client = new RedisClient(redis);
   const queued: PublishOutcome[] = [];
+  let isFailing = false;
   for (const [i, outcome] of outcomes.entries()) {
     const event = events[i];
-    const isQueueable = event && outcome.status === "unavailable";
-    queued.push(isQueueable ? await queue(client, redis.stream, event, requestId) : outcome);
+    if (!event || outcome.status !== "unavailable" || isFailing) {
+      queued.push(outcome);
+      continue;
+    }
+    const result = await queue(client, redis.stream, event, requestId);
+    // No later event is queued then: it would overtake this one, and wait as long for Redis.
+    isFailing = result.status === "unavailable";
+    queued.push(result);
   }
   // Best effort: without the doorbell, the relay finds the entries a little later.
   await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
