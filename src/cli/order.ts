@@ -40,7 +40,7 @@ export function addOrder(program: Command, terminal: Terminal): void {
     .summary("show, register, correct or delete an order")
     .description("Shows an order. With --user, --status or --payment-status, registers or corrects it.")
     .argument("<order_id>", "the order's UUID, or `new` to generate one and print it")
-    .option("--user <id>", "the order's owner, whose tokens may listen to it")
+    .option("--user <id>", "the order's owner, whose tokens may listen to it; with several issuers, <issuer>#<id>")
     .option("--status <status>", `its status (a new order's default: ${INITIAL_STATUS})`)
     .option("--payment-status <status>", `its payment status (a new order's default: ${INITIAL_STATUS})`)
     .option("--delete", "delete it: disconnect its listeners and erase everything stored about it")

@@ -1,7 +1,7 @@
 /** Why an event from the Redis stream could not be delivered, and what an operator does about it. */
 export const DEAD_LETTER_REASONS = {
   not_an_event: {
-    meaning: "The entry lacks a field, or a field is not valid; `detail` names it.",
+    meaning: "The entry lacks a field, or a field is not valid; the detail says which.",
     remedy:
       "Fix the publisher and publish the event again. Retry it only if the event has become valid since, for example through `EXTRA_EVENTS`.",
     canRetry: true,
