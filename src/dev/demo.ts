@@ -38,9 +38,10 @@ export async function prepareDemo(
   });
   await untilHealthy(service, () => hasExited);
   if (hasExited) return null;
+  const owner = `${secret.form.idPrefix}${OWNER}`;
   // The order survives restarts. Because of its version, registering it again changes nothing.
   const order = {
-    user_id: `${secret.form.idPrefix}${OWNER}`,
+    user_id: owner,
     status: "pending",
     payment_status: "pending",
     version: 0,
@@ -52,7 +53,7 @@ export async function prepareDemo(
     url,
     publishKey: key.value,
     orderId: ORDER_ID,
-    owner: OWNER,
+    owner,
     hasPage: existsSync(join(cwd, "dist/site/index.html")),
     customerToken: await mint(OWNER),
     adminToken: await mint("admin", secret.form.adminRole),

@@ -50,7 +50,7 @@ ${demo.hasPage ? `\nOpen the demo (the address contains the secrets below; do no
   Publish key     ${publishKey}
   Demo order      ${orderId}, owned by ${owner}
   Customer token  ${customerToken}
-                  (${owner}'s, valid for a day)
+                  (the owner's, valid for a day)
   Admin token     ${adminToken}
                   (valid for a day)
 ${demo.areTokensAccepted ? "" : `\nThe service refuses these tokens: ${LOGIN_SERVICE_ONLY}\n`}
