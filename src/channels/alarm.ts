@@ -36,7 +36,7 @@ export class Alarm {
     if (next !== Number.POSITIVE_INFINITY) await this.#set(Math.max(next, now + MIN_GAIN_MS), now);
   }
 
-  /** Forgets the alarm after storage was deleted, which deletes the alarm, too. */
+  /** Forgets the alarm after storage was deleted, which deletes the alarm as well. */
   reset(): void {
     this.#time = null;
   }
@@ -48,7 +48,7 @@ export class Alarm {
     if (!this.#covers(at, now, minGainMs)) await this.#set(at, now);
   }
 
-  /** Whether the alarm, as far as it is known without reading storage, already serves `at`. */
+  /** Returns whether the alarm already serves `at`. False when that is unknown without reading storage. */
   #covers(at: number, now: number, minGainMs: number): boolean {
     if (at === Number.POSITIVE_INFINITY) return true;
     if (this.#time === undefined || this.#time === null) return false;

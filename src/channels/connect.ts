@@ -8,8 +8,8 @@ import { type Listener, newListener } from "./listeners/listener.ts";
 import { watchToken } from "./maintenance.ts";
 
 /**
- * Admits a client as a listener, or refuses it. Nothing is awaited between reading the log and joining the listeners, so no
- * event is lost between the replay and the live events.
+ * Admits a client as a listener, or refuses it. Nothing is awaited between reading the log and joining the listeners,
+ * so no event is lost between the replay and the live events.
  */
 export function connect(core: Core, request: ConnectRequest, now: number): Response {
   const { topic, listeners, log, telemetry } = core;
@@ -33,8 +33,8 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
 }
 
 /**
- * Returns the events after a position that pass the listener's filter, or null. A damaged event starts a new epoch, so that
- * every client learns of the gap.
+ * Returns the events after a position that pass the listener's filter, or null. A damaged event starts a new epoch, so
+ * that every client learns of the gap.
  */
 function missedSince({ log, listeners }: Core, listener: Listener, position: Position, now: number): FrameBatch | null {
   const replay = log.readSince(position, listener.products, now);

@@ -53,9 +53,9 @@ export interface Topic {
 
 /** What an event does besides being appended. */
 export interface Applied {
-  /** Events to append before it, because it changes more than it says. */
+  /** Events to append first, for changes that the event itself does not announce. */
   corrections: AcceptedEvent[];
-  /** Whether what came before may not be replayed any more. */
+  /** Whether earlier events may no longer be replayed. */
   endsReplay: boolean;
 }
 

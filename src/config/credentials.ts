@@ -59,7 +59,7 @@ export const secrets = listOf(
     ),
 );
 
-/** The keys behind this URL decide who is let in, so nothing on the network path may be able to change them. */
+/** The keys behind this URL decide which tokens are valid, so the connection must be safe from tampering. */
 export const jwksUrl = z
   .string()
   .refine((text) => {

@@ -1,6 +1,6 @@
 import { CLOSE_NAMES, type CloseCode, type CloseRetry, retryOf } from "./close-rules.ts";
 
-/** Returns the part of a row that clients load, too. */
+/** Returns the fields of a row that clients load as well. */
 function ruleOf<C extends CloseCode>(code: C) {
   return { name: CLOSE_NAMES[code], retry: retryOf(code) };
 }

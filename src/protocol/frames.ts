@@ -107,7 +107,9 @@ export function encodeClosingFrame(code: CloseCode, reason: string, random = Mat
   return JSON.stringify({ type: "closing", data } satisfies ClosingFrame);
 }
 
-/** Server → `tidings.v1` client: everything up to `seq` was sent; acknowledge it with `ack`, which repeats these fields. */
+/**
+ * Server → `tidings.v1` client: everything up to `seq` was sent; acknowledge it with `ack`, which repeats these fields.
+ */
 export interface AckRequestFrame {
   type: "ack_request";
   seq: number;

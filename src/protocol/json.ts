@@ -14,7 +14,10 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Returns the value at a path of own properties, or undefined. Inherited properties, such as `constructor`, do not count. */
+/**
+ * Returns the value at a path of own properties, or undefined. Inherited properties, such as `constructor`, do not
+ * count.
+ */
 export function valueAt(value: unknown, path: readonly string[]): unknown {
   let current = value;
   for (const name of path) {

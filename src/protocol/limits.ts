@@ -9,7 +9,10 @@ export const ACK_REQUEST_AFTER_CHARACTERS = 256 * 1024;
 /** Flow control: a `tidings.v1` client with more unacknowledged characters is closed with 4108. */
 export const MAX_UNACKNOWLEDGED_CHARACTERS = 4 * 1024 * 1024;
 
-/** Default of `MAX_PLAIN_BYTES_PER_MINUTE`, for one plain client. It cannot acknowledge, so nothing shows whether it reads. */
+/**
+ * Default of `MAX_PLAIN_BYTES_PER_MINUTE`, for one plain client. It cannot acknowledge, so nothing shows whether it
+ * reads.
+ */
 export const DEFAULT_PLAIN_BYTES_PER_MINUTE = 4 * 1024 * 1024;
 /** Bytes that all plain clients of one object may be sent within a minute. The largest consumers are closed first. */
 export const MAX_PLAIN_BYTES_PER_OBJECT_MINUTE = 64 * 1024 * 1024;
@@ -26,7 +29,9 @@ export const MAX_PLAIN_GRACE_MS = 12 * 3_600_000;
 /** Default of `MAX_CONNECTIONS_PER_CHANNEL`: all sockets in one channel. */
 export const DEFAULT_CONNECTIONS_PER_CHANNEL = 30_000;
 
-/** The rate-limit bindings of `wrangler.toml`: calls per key, location and period. Metrics use `name`, refusals `calls`. */
+/**
+ * The rate-limit bindings of `wrangler.toml`: calls per key, location and period. Metrics use `name`, refusals `calls`.
+ */
 export const RATE_LIMITS = {
   CONNECTS_PER_ADDRESS: {
     limit: 600,

@@ -37,8 +37,8 @@ const version = z.int().min(0);
 export const orderPut = orderRegistration.extend({ version: version.optional() });
 
 /**
- * The body of a publish. The catalogue (`events.ts`) defines `data` for each type. `id` and `version` may be absent but not
- * null: a publisher that has lost one would lose what it protects from, and not notice.
+ * The body of a publish. The catalogue (`events.ts`) defines `data` for each type. `id` and `version` may be absent but
+ * not null: a publisher that has lost one would lose what it protects from, and not notice.
  */
 export const publishRequest = z.strictObject({
   type: z.string(),

@@ -38,8 +38,8 @@ export class Presence {
   readonly #stored: StoredCounts;
   readonly #counts: Map<string, KnownCount>;
   /**
-   * When this version of the Worker was first seen. A deploy closes the sockets of busy objects and keeps those of hibernating
-   * ones, so older counts are kept, and confirmed before use.
+   * When this version of the Worker was first seen. A deploy closes the sockets of busy objects and keeps those of
+   * hibernating ones, so older counts are kept, and confirmed before use.
    */
   readonly #deployment: z.infer<typeof storedVersion>;
   #isDeploymentSaved: boolean;
@@ -55,12 +55,12 @@ export class Presence {
     this.#deployment = saved && this.#isDeploymentSaved ? saved : { id: versionId, since: Date.now() };
   }
 
-  /** Whether no channel has listeners, as far as is known. */
+  /** Whether no channel has listeners, according to the last reports. */
   get isEmpty(): boolean {
     return this.#counts.size === 0;
   }
 
-  /** The names of the channels that have listeners, as far as is known. */
+  /** The names of the channels that have listeners, according to the last reports. */
   get channels(): string[] {
     return [...this.#counts.keys()];
   }

@@ -7,7 +7,9 @@ import * as z from "zod";
 
 const COUNT_PREFIX = "count:";
 const RECENT = "recent";
-/** Beyond this many changes, the older ones move to their channels' rows: each is about 100 bytes, and a row holds 2 MB. */
+/**
+ * Beyond this many changes, the older ones move to their channels' rows: each is about 100 bytes, and a row holds 2 MB.
+ */
 const MAX_RECENT = 5000;
 
 const storedCount = z.object({ count: z.int().min(1), confirmedAt: z.number() });
@@ -39,7 +41,7 @@ export class StoredCounts {
     return counts;
   }
 
-  /** Writes at once that a channel has listeners, or has none any more. */
+  /** Writes at once that a channel has listeners, or no longer has any. */
   put(channel: string, count: KnownCount | undefined): void {
     if (count) this.#kv.put(`${COUNT_PREFIX}${channel}`, count);
     else this.#kv.delete(`${COUNT_PREFIX}${channel}`);

@@ -6,8 +6,8 @@
 /** Connection durations, from a bounce to a page left open all day. */
 const CONNECTION_BUCKETS = [1, 10, 60, 300, 1800, 3600, 14_400, 86_400] as const;
 /**
- * From acceptance to the sockets. Most events take less than a millisecond, which the runtime's clock, with its millisecond
- * resolution, shows as 0.
+ * From acceptance to the sockets. Most events take less than a millisecond, which the runtime's clock, with its
+ * millisecond resolution, shows as 0.
  */
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60] as const;
 

@@ -142,7 +142,7 @@ class Tabs {
     await this.#devTools.get(tab)?.send("Page.setWebLifecycleState", { state: "active" });
   }
 
-  /** Counts the sockets as the browser sees them: the service keeps those for a while that lost their network. */
+  /** Counts the sockets as the browser sees them: the service keeps sockets that lost their network for a while. */
   async countOpenSockets(): Promise<number> {
     const counts = await Promise.all(this.#tabs.map((tab) => tab.call("countOpenSockets()")));
     return counts.reduce<number>((sum, count) => sum + Number(count), 0);

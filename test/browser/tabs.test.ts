@@ -102,7 +102,7 @@ describe.each(BROWSERS)("in $name", (kind) => {
       await leader.waitFor((state) => expect(state).toMatchObject({ status: "live", sockets: 2, gaps: 1 }));
       await ship(order);
       for (const tab of [leader, follower]) await expectSeqs(tab, [1]);
-      // Carol may not see the order: what her tab is refused, alice's tab still receives.
+      // Carol may not see the order. Her tab is refused, and Alice's still receives events.
       await leader.call(`setToken("${await mintToken({ subject: "carol" })}")`);
       await leader.call("reconnect()");
       await leader.waitFor((state) => expect(state.reason).toMatchObject({ code: 4003 }));

@@ -47,7 +47,7 @@ const openMany = (count: number, subprotocols: string[]) =>
 
 /** A client that reads everything and acknowledges when asked. */
 class Reader {
-  /** The last event's. Events of this size come one a message. */
+  /** The last event's. Events of this size arrive one per message. */
   seq = 0;
   isWhole = true;
 

@@ -34,7 +34,7 @@ export interface SocketRequest {
   path: string;
   token?: Token;
   origin?: string;
-  /** More parameters. */
+  /** Further parameters. */
   query?: Record<string, string>;
   /** Sent after the first frame. */
   send?: string[];

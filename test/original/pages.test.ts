@@ -60,7 +60,7 @@ describe.skipIf(!canRun)("shows the same with another host name:", () => {
     return Promise.all(sites.map((site, i) => site.open(profiles[i] as BrowserContext, name, settings)));
   };
   const publish = (program: string) => services.original.run(SHOP + program);
-  /** Expects that both pages show this, and that they have received the same messages. */
+  /** Expects both pages to show this, after receiving the same messages. */
   const expectSame = async (pages: SitePage[], shown: object): Promise<void> => {
     const states = await Promise.all(pages.map((page) => page.waitFor((state) => expect(state).toMatchObject(shown))));
     const [original, tidings] = states.map(receivedIn);

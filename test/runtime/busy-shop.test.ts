@@ -64,7 +64,7 @@ test("[promise 3] a listener of one product, away while 60,000 others change, re
     expect(await resume(since, { product_id: "mine" })).toEqual({ resumed: true, seqs: mine }),
   );
   console.log(`resume of 2 events among ${EVENTS}: ${ms} ms`);
-  // Its first event has left the history, which reaches back to none of these positions for everyone else.
+  // Its first event has left the history, so unfiltered listeners cannot resume from any of these positions.
   expect(await resume(Number(seq), { product_id: "mine" })).toEqual({ resumed: false, seqs: [] });
   expect(await resume(since, {})).toEqual({ resumed: false, seqs: [] });
 });

@@ -42,7 +42,7 @@ test("what waits to be relayed when the user changes reaches no tab of the new u
     },
   );
   const [alice, carol] = [await mintToken({ subject: "alice" }), await mintToken({ subject: "carol" })];
-  // The event arrives so many microtasks after the new user's token: sooner or later, just before the tab knows of it.
+  // The event arrives this many microtasks after the new user's token. For some number, that is just before the tab learns of it.
   for (let ticks = 0; ticks < 20; ticks++) {
     let token = alice;
     let socket: Parameters<Share["open"]> | undefined;

@@ -11,8 +11,9 @@ import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
 /**
- * Random sequences of publishes, connections, evictions, deploys of this and of other versions, gaps in the stream, changes
- * of owner and deletions: each listener receives exactly the channel's events after its position, in order, once.
+ * Random sequences of publishes, connections, evictions, deploys of this and of other versions, gaps in the stream,
+ * changes of owner and deletions: each listener receives exactly the channel's events after its position, in order,
+ * once.
  */
 
 const LISTENERS = 3;
@@ -147,7 +148,7 @@ class World {
     this.#dropAll();
   }
 
-  /** The version before was deployed again for as long as an event takes. */
+  /** The previous version was deployed again for the duration of one event. */
   #rollBack(product: number): Promise<void> {
     if (this.#kind === "order") return Promise.resolve();
     const id = this.#productId(product);

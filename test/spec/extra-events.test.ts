@@ -6,7 +6,10 @@ import { silence } from "../support/leak-guard/console.ts";
 import { listen, ORIGIN, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { TEST_ENV } from "../support/test-env.ts";
 
-/** The events that the service under test declares: `orders:order_refunded+status,orders:note_added,products:stock_reserved`. */
+/**
+ * The events that the service under test declares:
+ * `orders:order_refunded+status,orders:note_added,products:stock_reserved`.
+ */
 
 const statusOf = async (order: string) =>
   (await (await serviceRequest("GET", `/api/v1/orders/${order}`)).json<{ status: string }>()).status;

@@ -57,7 +57,7 @@ class World {
   #lastTs = 0;
   /** Where the epoch began. */
   #base = 0;
-  /** No position before these is sure to be resumed by its products. */
+  /** Positions before these may not be resumable by product. */
   #chainedAfter = 0;
   #prunedThrough = 0;
   readonly #goneAt = new Map<string, number>();
@@ -138,7 +138,7 @@ class World {
     const missed = this.#all.filter(({ seq, product }) => seq > since && filter.includes(product));
     const due = missed.map(({ seq }) => seq);
     if (given === null) occurred.refused++;
-    // Never a hole, whatever else happened.
+    // Never a gap, whatever else happened.
     else expect(given).toEqual(due);
     if (since > this.#head) expect(given).toBe(null);
     if (since > this.#head || since < this.#chainedAfter || since < this.#prunedThrough) {

@@ -5,7 +5,9 @@ import type { PublishResult } from "../../src/protocol/publish.ts";
 import { connect, hibernateAll, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** The same id is applied once, also after a wake, a gap and in a new epoch; and no replay reaches back across an epoch. */
+/**
+ * The same id is applied once, also after a wake, a gap and in a new epoch; and no replay reaches back across an epoch.
+ */
 
 const positionOf = async (id: string) =>
   (await serviceRequest("GET", `/api/v1/orders/${id}`)).json<{ epoch: string; seq: number }>();

@@ -68,7 +68,10 @@ async function listen(
   return socket;
 }
 
-/** JSON text of an exact number of bytes: `make` embeds the padding, which is made of `character` and filled up with ASCII. */
+/**
+ * JSON text of an exact number of bytes: `make` embeds the padding, which is made of `character` and filled up with
+ * ASCII.
+ */
 function ofBytes(bytes: number, make: (padding: string) => unknown, character = "x"): string {
   const room = bytes - bytesOf(JSON.stringify(make("")));
   const each = bytesOf(character);

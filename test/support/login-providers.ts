@@ -100,7 +100,7 @@ export const LOGIN_PROVIDERS: LoginProvider[] = [
     },
     hint: "an audience mapper adds `shop-api`, because `aud` is `account` by default; client roles: `resource_access.<client>.roles`",
     jwksUri: "https://login.shop.example/realms/shop/protocol/openid-connect/certs",
-    // A realm also publishes a key to encrypt with.
+    // A realm also publishes an encryption key.
     keySet: (key) => [{ ...key, kid: "encryption", use: "enc", alg: "RSA-OAEP" }, ...withCertificate(key)],
     shapes: [
       {

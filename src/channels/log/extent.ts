@@ -34,7 +34,9 @@ const channelState = z.object({
   chainedAfter: z.int().min(0).exactOptional(),
 });
 
-/** Reads the extent; `damaged` when the first or last row cannot be read. Without a stored epoch, makes up a random one. */
+/**
+ * Reads the extent; `damaged` when the first or last row cannot be read. Without a stored epoch, makes up a random one.
+ */
 export function readExtent(storage: Storage): Extent | "damaged" {
   const ends = ["ASC", "DESC"].flatMap((order) =>
     storage.read(`SELECT seq, ts FROM log ORDER BY seq ${order} LIMIT 1`),

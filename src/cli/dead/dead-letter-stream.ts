@@ -20,7 +20,7 @@ export interface DeadLetterEntry {
   detail: string;
   /** The id of the stream entry, or of the event when the entry was read before. */
   entryId: string;
-  /** The name of the channel, as far as there is one. */
+  /** The channel's name; empty without one. */
   channel: string;
   /** When it was added, in milliseconds since 1970. */
   at: number;

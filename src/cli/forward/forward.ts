@@ -111,7 +111,10 @@ function warnOfVisibleSecrets({ key, redis }: ForwardOptions, terminal: Terminal
   for (const remedy of remedies) terminal.note(`Every user of this machine can see the secret in ${remedy}.`);
 }
 
-/** Ends with an error for a key that the service refuses. An unreachable service only causes a note: messages wait for it. */
+/**
+ * Ends with an error for a key that the service refuses. An unreachable service only causes a note: messages wait for
+ * it.
+ */
 async function expectAccepted(service: ServiceClient, terminal: Terminal): Promise<void> {
   try {
     await service.call("POST", BATCH_PATH, { events: [] });

@@ -103,7 +103,7 @@ export function remedyForRefusedToken({ source, form }: SigningSecret, url: stri
     : LOGIN_SERVICE_ONLY;
 }
 
-/** Why a minted token is of no use with the settings of this folder. */
+/** Why the settings of this folder do not accept a minted token. */
 export const LOGIN_SERVICE_ONLY =
   "JWT_ALGORITHMS accepts no HS… tokens, the only ones that this command can mint. Use a token of your login service, or set JWT_ALGORITHMS=HS256 in .dev.vars while you develop.";
 

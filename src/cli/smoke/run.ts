@@ -15,7 +15,9 @@ interface SmokeSetup {
   timeoutMs: number;
 }
 
-/** In the order of publishing. A product's deletion comes last, because a later event would list it on open pages again. */
+/**
+ * In the order of publishing. A product's deletion comes last, because a later event would list it on open pages again.
+ */
 export const SMOKE_TYPES: EventType[] = [
   ...eventTypesOf("order"),
   ...eventTypesOf("products").filter((type) => type !== "product_deleted"),

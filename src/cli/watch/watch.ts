@@ -134,7 +134,7 @@ function startPosition({ since, epoch }: WatchOptions): Position | null {
 
 function summaryOf({ events, connections }: Followed, { seq, epoch }: Position, channel: ChannelRef): string {
   const command = `npx tidings watch ${channel.name} --since ${seq} --epoch ${epoch}`;
-  return `${countOf(events, "event")} in ${countOf(connections, "connection")}. To go on from here: ${command}`;
+  return `${countOf(events, "event")} in ${countOf(connections, "connection")}. To continue from here: ${command}`;
 }
 
 /** Explains why following ended, other than by Ctrl-C. */

@@ -37,7 +37,10 @@ export class TokenRejected extends Error {
   }
 }
 
-/** Returns the public refusal for a reason. Clients learn no more than: missing, expired, too long, invalid, or unavailable. */
+/**
+ * Returns the public refusal for a reason. Clients learn no more than: missing, expired, too long, invalid, or
+ * unavailable.
+ */
 export function refusalOf(reason: TokenReason) {
   switch (reason) {
     case "missing":

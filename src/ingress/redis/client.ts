@@ -9,7 +9,7 @@ const TIMEOUT_MS = 5000;
 /**
  * Thrown when a command fails.
  * - `refused`: Redis answered with an error.
- * - `unavailable`: no reply, or an invalid one. The command may have been executed all the same.
+ * - `unavailable`: no reply, or an invalid one. The command may still have been executed.
  */
 export class RedisError extends Error {
   readonly kind: "refused" | "unavailable";
@@ -81,7 +81,7 @@ export class RedisClient {
     }
   }
 
-  /** Runs commands in order and returns a reply for each. @throws {RedisError} when no reply can be had. */
+  /** Runs commands in order and returns a reply for each. @throws {RedisError} without a reply. */
   async pipeline(commands: Command[]): Promise<CommandReply[]> {
     try {
       const replies = pipelineReplies.parse(await this.#redis.pipelined(commands));

@@ -76,7 +76,7 @@ export class FailingChannels {
     this.recovered(channel);
   }
 
-  /** Records that nothing waits for a channel any more. */
+  /** Records that no events wait for a channel. */
   recovered(channel: string): void {
     if (!this.#channels.delete(channel)) return;
     this.#store.removeFailing(channel);

@@ -105,7 +105,7 @@ export class Pipeline {
     }
   }
 
-  /** Reads the stream; while Redis fails, the outbox is delivered all the same. */
+  /** Reads the stream. While Redis fails, still delivers the outbox. */
   async #tryReading(): Promise<void> {
     try {
       await this.#read();

@@ -15,7 +15,7 @@ export interface OutboxRow {
   events: AcceptedEvent[];
 }
 
-/** A channel that takes no events at the moment. */
+/** A failing channel. */
 export interface FailingChannel {
   channel: string;
   /** When it began to fail, in milliseconds since 1970. */

@@ -35,7 +35,10 @@ export class StreamCommands {
     return expected(parseEntries(reply), "XRANGE");
   }
 
-  /** Returns the ids of entries that are not UTF-8. Decoding replaced invalid bytes with U+FFFD, which valid text may also contain. */
+  /**
+   * Returns the ids of entries that are not UTF-8. Decoding replaced invalid bytes with U+FFFD, which valid text may
+   * also contain.
+   */
   async notUtf8(entries: StreamEntry[]): Promise<Set<string>> {
     const suspects = entries.filter(({ fields }) => fields.flat().some((text) => text.includes("\uFFFD")));
     const [first, last] = [suspects[0], suspects.at(-1)];

@@ -202,7 +202,10 @@ export class StreamReader {
     }
   }
 
-  /** Runs work on the stream. If it fails, removes entries that are too large for a reply, and tries again if there were any. */
+  /**
+   * Runs work on the stream. If it fails, removes entries that are too large for a reply, and tries again if there were
+   * any.
+   */
   async #removingOversized<T>(work: () => Promise<T>): Promise<T> {
     for (;;) {
       try {

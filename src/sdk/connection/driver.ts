@@ -44,7 +44,7 @@ export function openLink(
     }
   }
 
-  /** Calls `getToken`, never twice at a time. A token that comes late is used all the same. */
+  /** Calls `getToken`, never twice at a time. A late token is still used. */
   async function fetchToken(): Promise<void> {
     if (isFetching) return;
     isFetching = true;

@@ -11,7 +11,10 @@ export const NEVER = 1 / 0;
 
 /** When the machine has to act by itself, in milliseconds since 1970, or `NEVER`. */
 export interface Deadlines {
-  /** When to retry (`backoff`), report a late token (`authorizing`, `live`), or give up on the first frame (`connecting`). */
+  /**
+   * When to retry (`backoff`), report a late token (`authorizing`, `live`), or give up on the first frame
+   * (`connecting`).
+   */
   phaseEndsAt: number;
   pingAt: number;
   pongBy: number;

@@ -20,7 +20,10 @@ const DEFAULT_MAX_EVENTS = 100;
 const DEFAULT_MAX_DELAY_MS = 20;
 const EMPTY_BODY_BYTES = '{"events":[]}'.length;
 
-/** The events of one `publishBatch`. Once a call fails, the later ones are not sent, so that none overtakes a failed one. */
+/**
+ * The events of one `publishBatch`. Once a call fails, the later ones are not sent, so that none overtakes a failed
+ * one.
+ */
 export interface EventGroup {
   failure?: unknown;
 }
@@ -42,7 +45,7 @@ interface QueuedEvent {
 /**
  * Collects events into calls of the batch endpoint. Sends one call at a time, in the order in which events were added,
  * so no retry overtakes another event and each channel keeps its order. The events of a channel that cannot be reached
- * wait for their next try, and those of other channels go on.
+ * wait for their next attempt; those of other channels are sent meanwhile.
  */
 export class BatchQueue {
   readonly #service: ServiceCall;

@@ -10,7 +10,10 @@ import type {
   Status,
 } from "../connection/types.ts";
 
-/** Limits of the events a tab keeps for other tabs: their number, the same as the service's for an order, and their JSON. */
+/**
+ * Limits of the events a tab keeps for other tabs: their number, the same as the service's for an order, and their
+ * JSON.
+ */
 const MAX_KEPT_EVENTS = 1000;
 const MAX_KEPT_CHARACTERS = 1024 * 1024;
 

@@ -147,7 +147,10 @@ function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
   }
 }
 
-/** No token arrived in time. Opens a separate socket; once it is live, the user is known, and the tab tries to share again. */
+/**
+ * No token arrived in time. Opens a separate socket; once it is live, the user is known, and the tab tries to share
+ * again.
+ */
 function fallBackForNow(draft: TabDraft): void {
   fallBack(draft);
   draft.shouldIdentifyAgain = draft.identification === 1;

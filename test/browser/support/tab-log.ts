@@ -22,7 +22,7 @@ export function followLog(
 ): { reached: number | null; brokenPromise: string | null } {
   let user = "";
   let reached: number | null = null;
-  /** A new user starts again, maybe behind the former one: a gap says so. */
+  /** A new user starts again, maybe at an earlier position: a gap reports it. */
   let isNewUser = false;
   for (const [i, entry] of log.entries()) {
     const brokenPromise = (what: string) => ({

@@ -46,7 +46,7 @@ export class PositionedListener {
     await opened.promise;
   }
 
-  /** Closes the connection; what it has not received yet is for the next one. */
+  /** Closes the connection. Events not received yet are left for the next one. */
   drop(): void {
     const socket = this.#socket;
     this.#socket = null;

@@ -47,7 +47,7 @@ interface SentEvent {
   n: number;
   id: string | null;
   version: number | null;
-  /** How many gaps each listener knew of when it was sent. */
+  /** How many gaps each listener had learned of when the event was sent. */
   gapsBefore: number[];
   /** Whether the service itself has acknowledged it, and not only Redis. */
   isPosted: boolean;
@@ -104,7 +104,7 @@ export class StreamWorld {
       lastVersion: -1,
     }));
     for (const { socket } of this.#listeners) await socket.connect();
-    // What the stream loses before its first read was never promised.
+    // Entries lost before the first read were never promised.
     await this.settle();
   }
 
@@ -119,7 +119,7 @@ export class StreamWorld {
       case "repeat":
         return this.#repeat(next.which, next.isPosted);
       case "delete": {
-        // Only what was read: that loses nothing.
+        // Only entries that were read, so nothing is lost.
         const [id] = this.#read.splice(next.which % Math.max(this.#read.length, 1), 1);
         return id === undefined ? undefined : this.#stream.delete(id);
       }
@@ -178,7 +178,7 @@ export class StreamWorld {
       for (const [i, { socket, received }] of this.#listeners.entries()) {
         const hasGap = event.gapsBefore[i] !== socket.gaps;
         if (!isLate && !hasGap) expect(received).toContain(event.n);
-        // A gap is only what may have lost something.
+        // A gap may only be reported where events may have been lost.
         if (!this.#hasLost) expect(hasGap).toBe(false);
       }
     }
@@ -225,7 +225,7 @@ export class StreamWorld {
     await this.#stream.add(fields, skipped);
   }
 
-  /** Publishes an event again, by either way. */
+  /** Publishes an event again, over HTTP or the stream. */
   async #repeat(which: number, isPosted: boolean): Promise<void> {
     const repeatable = this.#sent.filter(({ id }) => id !== null);
     const event = repeatable[which % repeatable.length];

@@ -1,6 +1,9 @@
 import { productsTables as layout1, type StoredTable } from "./layout-1.ts";
 
-/** What the version after 0.1.0 stored for the products, as it wrote it: deleted products are known. Orders are as before. */
+/**
+ * What the version after 0.1.0 stored for the products, as it wrote it: deleted products are known. Orders are as
+ * before.
+ */
 
 /** @param ts When its events were accepted and product p-7 was deleted, in milliseconds since 1970. */
 export function productsTables(ts: number): StoredTable[] {
