@@ -42,8 +42,16 @@ export const splitList = (text: string) =>
     .map((item) => item.trim())
     .filter((item) => item !== "");
 
-/** Returns the schema of a comma-separated list of items. */
-export const listOf = <T>(item: z.ZodType<T, string>) => z.string().transform(splitList).pipe(z.array(item));
+/**
+ * Returns the schema of a comma-separated list of items. Commas alone are a fault: an empty list of issuers or audiences
+ * accepts every token, which only an absent setting may mean.
+ */
+export const listOf = <T>(item: z.ZodType<T, string>) =>
+  z
+    .string()
+    .refine((text) => text === "" || splitList(text).length > 0, { error: "must not consist of commas", abort: true })
+    .transform(splitList)
+    .pipe(z.array(item));
 
 const algorithmMessage = `must be one or more of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
 export const algorithms = listOf(z.enum(JWT_ALGORITHMS, algorithmMessage)).refine(isNotEmpty, algorithmMessage);

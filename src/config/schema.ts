@@ -7,7 +7,7 @@ import {
 import { MAX_SOCKETS_PER_OBJECT } from "../protocol/platform-limits.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { claimPath } from "./claims.ts";
-import { algorithms, isAsymmetric, jwksUrl, listOf, publishKeys, secrets, splitList } from "./credentials.ts";
+import { algorithms, isAsymmetric, jwksUrl, listOf, publishKeys, secrets } from "./credentials.ts";
 import { extraEvents } from "./extra-events.ts";
 import { ISSUER_RULES, issuers, type SettingsRule } from "./issuers.ts";
 import { origins } from "./origins.ts";
@@ -77,10 +77,10 @@ const settings = z.object({
   JWT_ALGORITHMS: algorithms.prefault("HS256").meta({ example: "RS256" }),
   JWT_SECRET: secrets.prefault("").meta({ isSecret: true }),
   JWT_ISSUER: issuers.prefault("").meta({ example: "https://login.shop.example" }),
-  JWT_AUDIENCE: text("").transform(splitList),
+  JWT_AUDIENCE: listOf(z.string()).prefault(""),
   ROLE_CLAIM: claimPath("role"),
   USER_ID_CLAIM: claimPath("sub"),
-  ADMIN_ROLES: text("admin").transform(splitList),
+  ADMIN_ROLES: listOf(z.string()).prefault("admin"),
   ORDERS_API_URL: baseUrl.optional().meta({ example: "https://api.shop.example/api/v1/orders" }),
   EXTRA_EVENTS: extraEvents.prefault("").meta({ example: "orders:order_refunded+status,products:stock_reserved" }),
   PUBLISH_KEYS: publishKeys.prefault("").meta({ isSecret: true }),
