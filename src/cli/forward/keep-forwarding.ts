@@ -82,7 +82,7 @@ async function forwardWithLock(
   { redisUrl, topics, report, receive, drain, signal }: Forwarding,
   onConnected: () => void,
 ): Promise<void> {
-  // After a long pause of this process, another instance may have received the same messages: they wait for the lock.
+  // After a long pause of this process, another instance may have received the same messages, so they wait for the lock.
   const unsure: { channel: string; message: Buffer }[] = [];
   const receiveHeld = () => {
     if (!lock.isHeld) return;
@@ -113,7 +113,7 @@ async function forwardWithLock(
         receiveHeld();
         checkedAt = Date.now();
       } catch (error) {
-        // A Redis that is only slow still has the messages; the lock lasts that long, too.
+        // A slow Redis still has the messages, and the lock lasts as long.
         if (!(error instanceof RedisUnavailable) || Date.now() - checkedAt > LOCK_MS) throw error;
       }
     }
