@@ -9,3 +9,12 @@ export function stopClock(): void {
 export function advanceClock(milliseconds: number): void {
   vi.setSystemTime(Date.now() + milliseconds);
 }
+
+/**
+ * Replaces all timers, `scheduler.wait` included, by ones that `vi.advanceTimersByTimeAsync` moves. For Node, which has no
+ * `scheduler`. Undo with `vi.useRealTimers()` and `vi.unstubAllGlobals()`.
+ */
+export function fakeTimers(): void {
+  vi.useFakeTimers({ now: Date.UTC(2026, 10, 25) });
+  vi.stubGlobal("scheduler", { wait: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) });
+}

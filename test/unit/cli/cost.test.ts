@@ -8,6 +8,7 @@ import { EVENTS } from "../../../src/protocol/events.ts";
 import { MAX_BATCH_EVENTS } from "../../../src/protocol/publish-call.ts";
 import { DeferredSave } from "../../../src/registry/deferred-save.ts";
 import { Reporter } from "../../../src/telemetry/reporter.ts";
+import { fakeTimers } from "../../support/clock.ts";
 import { TestTerminal } from "./test-terminal.ts";
 
 const SHOP: Load = { listeners: 1000, events: 1, session: 60, batch: 1, shards: 0 };
@@ -88,13 +89,8 @@ describe("the bill assumes no less than happens:", () => {
     vi.unstubAllGlobals();
   });
 
-  const stopTime = () => {
-    vi.useFakeTimers();
-    vi.stubGlobal("scheduler", { wait: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) });
-  };
-
   it("how often a channel reports", async () => {
-    stopTime();
+    fakeTimers();
     let reports = 0;
     const reporter = new Reporter(async () => void reports++);
     const seconds = 600;
@@ -106,7 +102,7 @@ describe("the bill assumes no less than happens:", () => {
   });
 
   it("for how long a registry waits to save", async () => {
-    stopTime();
+    fakeTimers();
     let savedAt = Date.now();
     let longestMs = 0;
     const saver = new DeferredSave(

@@ -4,6 +4,7 @@ import { CounterTotals } from "../../../src/registry/counter-totals.ts";
 import { DeferredSave } from "../../../src/registry/deferred-save.ts";
 import { Presence } from "../../../src/registry/presence.ts";
 import { Counters } from "../../../src/telemetry/counters.ts";
+import { fakeTimers } from "../../support/clock.ts";
 import { MemoryStorage } from "../../support/object-storage.ts";
 
 /** The rows that registries write, counted over an hour of a fake clock. */
@@ -12,10 +13,7 @@ const { registries: REGISTRIES, registryRowsPerDay: MAX_ROWS_PER_DAY } = COUNTS;
 const SECOND = 1000;
 const HOUR = 3600 * SECOND;
 
-beforeEach(() => {
-  vi.useFakeTimers({ now: Date.UTC(2026, 10, 25) });
-  vi.stubGlobal("scheduler", { wait: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) });
-});
+beforeEach(fakeTimers);
 afterEach(() => {
   vi.useRealTimers();
   vi.unstubAllGlobals();
