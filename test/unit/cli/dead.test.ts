@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Bridge, startBridge } from "../../../src/dev/bridge/bridge.ts";
+import { describe, expect, it } from "vitest";
 import { DEAD_LETTER_REASONS } from "../../../src/protocol/dead-letters.ts";
-import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
+import { hasRedis } from "../../support/redis.ts";
+import { setUpRedisWithBridge } from "./redis-with-bridge.ts";
 import { TestTerminal } from "./test-terminal.ts";
 
 const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
@@ -42,30 +42,21 @@ it("each reason says what it means and what to do, in sentences", () => {
 });
 
 describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", () => {
-  let redis: RedisServer;
-  let bridge: Bridge;
-  beforeAll(async () => {
-    redis = await startRedis();
-    bridge = await startBridge({ redisUrl: redis.url, token: TOKEN });
-  });
-  afterAll(async () => {
-    await bridge?.close();
-    await redis?.stop();
-  });
-  beforeEach(() => redis.cli("FLUSHALL"));
+  const fixture = setUpRedisWithBridge(TOKEN);
 
   const envOf = (way: string): Record<string, string> =>
     way === "redis"
-      ? { REDIS_URL: redis.url }
-      : { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: TOKEN };
+      ? { REDIS_URL: fixture.redis.url }
+      : { UPSTASH_REDIS_REST_URL: fixture.bridge.url, UPSTASH_REDIS_REST_TOKEN: TOKEN };
   /** Writes a letter as the relay does. */
   const die = (id: string, code: string, entry: Record<string, string>, more: string[] = []) =>
-    redis.cli(
+    fixture.redis.cli(
       ...["XADD", DEAD, id, "reason", `it is ${code}`, "code", code, "entry_id", "77-1", ...more],
       ...["entry", JSON.stringify(entry)],
     );
   const shipped = { channel: CHANNEL, type: "order_shipped", data: '{"name":"grün"}' };
-  const entries = async () => JSON.parse(await redis.cli("--json", "XRANGE", STREAM, "-", "+")) as [string, string[]][];
+  const entries = async () =>
+    JSON.parse(await fixture.redis.cli("--json", "XRANGE", STREAM, "-", "+")) as [string, string[]][];
 
   describe.each(["redis", "upstash"])("by way of %s", (way) => {
     const run = async (...args: string[]) => {
@@ -122,7 +113,7 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
         [...fields, "id", "mine"],
         [...fields, "id", "77-1"],
       ]);
-      expect(await redis.cli("XLEN", DEAD)).toBe("0");
+      expect(await fixture.redis.cli("XLEN", DEAD)).toBe("0");
     });
 
     it("retries all, those first that their channel failed to take, and leaves what cannot be retried", async () => {
@@ -134,7 +125,7 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
       expect([exitCode, terminal.output]).toEqual([0, "retried: 2 dead letters"]);
       expect(terminal.notes).toContain("2 cannot be retried");
       expect((await entries()).map(([, words]) => words.at(-1))).toEqual(["early", "late"]);
-      expect(await redis.cli("XLEN", DEAD)).toBe("2");
+      expect(await fixture.redis.cli("XLEN", DEAD)).toBe("2");
     });
 
     it("refuses to retry what cannot be retried, or is not there, with 1", async () => {
@@ -148,14 +139,14 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
     });
 
     it("reads a letter of the first version, which has no code", async () => {
-      await redis.cli(
+      await fixture.redis.cli(
         ...["XADD", DEAD, "1-0", "reason", "lacks channel", "entry_id", "7-1", "entry", '{"hello":"world"}'],
       );
       expect((await run("list")).terminal.output).toContain("not_an_event: lacks channel");
     });
 
     it("exits with 1 and Redis's own error when Redis refuses", async () => {
-      await redis.cli("SET", DEAD, "in use for something else");
+      await fixture.redis.cli("SET", DEAD, "in use for something else");
       const { exitCode, terminal } = await run("list");
       expect(exitCode).toBe(1);
       expect(terminal.notes).toMatch(/^Redis refused it: WRONGTYPE/);
@@ -165,10 +156,10 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
   it("retries thousands", async () => {
     const add =
       "for n = 1, 2500 do redis.call('XADD', KEYS[1], '*', 'reason', 'r', 'code', 'channel_failed', 'entry_id', n, 'entry', ARGV[1]) end";
-    await redis.cli("EVAL", add, "1", DEAD, JSON.stringify(shipped));
+    await fixture.redis.cli("EVAL", add, "1", DEAD, JSON.stringify(shipped));
     const terminal = new TestTerminal({ env: envOf("redis") });
     expect(await terminal.run("dead", "retry", "--all"), terminal.notes).toBe(0);
-    expect(await redis.cli("XLEN", STREAM)).toBe("2500");
-    expect(await redis.cli("XLEN", DEAD)).toBe("0");
+    expect(await fixture.redis.cli("XLEN", STREAM)).toBe("2500");
+    expect(await fixture.redis.cli("XLEN", DEAD)).toBe("0");
   });
 });

@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type Bridge, startBridge } from "../../../src/dev/bridge/bridge.ts";
-import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
+import { describe, expect, it } from "vitest";
+import { hasRedis } from "../../support/redis.ts";
+import { setUpRedisWithBridge } from "./redis-with-bridge.ts";
 import { TestTerminal } from "./test-terminal.ts";
 
 const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
@@ -49,25 +49,18 @@ describe("an unreachable Redis exits with 3 and says what to do", () => {
 });
 
 describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
-  let redis: RedisServer;
-  let bridge: Bridge;
-  beforeAll(async () => {
-    redis = await startRedis();
-    bridge = await startBridge({ redisUrl: redis.url, token: TOKEN });
-  });
-  afterAll(async () => {
-    await bridge?.close();
-    await redis?.stop();
-  });
-  beforeEach(() => redis.cli("FLUSHALL"));
+  const fixture = setUpRedisWithBridge(TOKEN);
 
   /** Two ways to the same database. */
   const ways = (): [name: string, env: Record<string, string>][] => [
-    ["redis", { REDIS_URL: redis.url }],
-    ["upstash", { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: TOKEN, REDIS_URL: "redis://nowhere" }],
+    ["redis", { REDIS_URL: fixture.redis.url }],
+    [
+      "upstash",
+      { UPSTASH_REDIS_REST_URL: fixture.bridge.url, UPSTASH_REDIS_REST_TOKEN: TOKEN, REDIS_URL: "redis://nowhere" },
+    ],
   ];
   const way = (name: string) => Object.fromEntries(ways())[name] ?? {};
-  const entries = async (stream: string) => (await redis.cli("XRANGE", stream, "-", "+")).split("\n");
+  const entries = async (stream: string) => (await fixture.redis.cli("XRANGE", stream, "-", "+")).split("\n");
 
   describe.each(["redis", "upstash"])("by way of %s", (name) => {
     it("adds an event as an entry and prints its id", async () => {
@@ -98,7 +91,7 @@ describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
     });
 
     it("exits with 1 and Redis's own error, without the event, when Redis refuses", async () => {
-      await redis.cli("SET", "tidings:events", "not a stream");
+      await fixture.redis.cli("SET", "tidings:events", "not a stream");
       const { exitCode, terminal } = await run(way(name), "products", "product_created", PAYLOAD);
       expect(exitCode).toBe(1);
       expect(terminal.notes).toMatch(/^Redis refused it: WRONGTYPE/);
@@ -107,7 +100,7 @@ describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
   });
 
   it("names the source of a refused token and does not print it", async () => {
-    const env = { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: "wrong-token" };
+    const env = { UPSTASH_REDIS_REST_URL: fixture.bridge.url, UPSTASH_REDIS_REST_TOKEN: "wrong-token" };
     const { exitCode, terminal } = await run(env, "products", "product_created", PAYLOAD);
     expect(exitCode).toBe(1);
     expect(terminal.notes).toBe(
