@@ -95,7 +95,7 @@ function createCore<T extends Topic>(
   const topic = createTopic(storage, config);
   const { historyLimit, historyTtlMs: ttlMs, storageGeneration: generation } = config;
   const log = new EventLog(storage, { maxEvents: historyLimit[topic.kind], ttlMs, generation }, topic.chains);
-  log.repair(Date.now());
+  log.epochs.repair(Date.now());
   const alarm = new Alarm(ctx);
   const telemetry = new ChannelTelemetry(
     { ctx, env, name, kind: topic.kind },

@@ -22,7 +22,7 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
     return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
   }
   // The client keeps this epoch, so it must survive a wake. The first products listener may connect before any event.
-  log.storeEpoch(now);
+  log.epochs.store(now);
   const listener = newListener(request, now);
   const missed = resume && resume !== "invalid" ? missedSince(core, listener, resume, now) : null;
   if (resume) telemetry.resumed(missed?.frames.length ?? null);
@@ -38,7 +38,7 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
  */
 function missedSince({ log, listeners }: Core, listener: Listener, position: Position, now: number): FrameBatch | null {
   const replay = log.readSince(position, listener.products, now);
-  if (replay === "damaged") log.startEpoch(now);
+  if (replay === "damaged") log.epochs.start(now);
   if (replay === "damaged" || replay === null) return null;
   const missed = new FrameBatch(replay);
   return listeners.sender.mayReplay(listener, missed, now) ? missed : null;

@@ -45,7 +45,7 @@ function append({ log, topic }: Core, event: AcceptedEvent, frames: LoggedFrame[
   }
   const applied = topic.apply(event, now);
   if (applied === "stale") return { id, channel, seq: null, status: "stale", receivers: 0 };
-  if (applied.endsReplay) log.endReplay();
+  if (applied.endsReplay) log.epochs.endReplay();
   for (const correction of applied.corrections) frames.push(log.append(correction, now));
   const frame = log.append(event, now);
   frames.push(frame);

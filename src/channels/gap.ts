@@ -9,8 +9,8 @@ import { firstFrame } from "./first-frame.ts";
 export function startEpochAfterGap(core: Core, gapAt: number, now: number): void {
   const { storage, log, listeners } = core;
   const isUnused = !storage.hasData() && listeners.count === 0;
-  if (isUnused || gapAt <= log.epochStartedAt()) return;
-  log.startEpoch(now);
+  if (isUnused || gapAt <= log.epochs.startedAt()) return;
+  log.epochs.start(now);
   const frame = firstFrame(core, false, now);
   for (const { socket } of listeners.all()) listeners.sendControl(socket, frame, now);
 }

@@ -1,6 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { Epochs } from "../../src/channels/log/epochs.ts";
 import { EventLog } from "../../src/channels/log/event-log.ts";
 import { Storage } from "../../src/channels/storage.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
@@ -368,7 +369,8 @@ describe("[promise 2] [promise 3] [promise 4] each listener receives the events 
 });
 
 describe("the property fails with a seeded bug:", () => {
-  const { readSince, find, startEpoch } = EventLog.prototype;
+  const { readSince, find } = EventLog.prototype;
+  const { start } = Epochs.prototype;
   const { open } = Storage;
   const bugs: [name: string, seed: () => void, kind?: "products"][] = [
     [
@@ -400,20 +402,20 @@ describe("the property fails with a seeded bug:", () => {
     [
       "a new epoch that forgets ids",
       () => {
-        const renewed = new WeakSet<EventLog>();
-        vi.spyOn(EventLog.prototype, "startEpoch").mockImplementation(function (this: EventLog, now) {
+        const renewed = new WeakSet<Epochs>();
+        vi.spyOn(Epochs.prototype, "start").mockImplementation(function (this: Epochs, now) {
           renewed.add(this);
-          startEpoch.call(this, now);
+          start.call(this, now);
         });
         vi.spyOn(EventLog.prototype, "find").mockImplementation(function (this: EventLog, id) {
-          return renewed.has(this) ? undefined : find.call(this, id);
+          return renewed.has(this.epochs) ? undefined : find.call(this, id);
         });
       },
     ],
     [
       "a new owner who may replay what came before",
       () => {
-        vi.spyOn(EventLog.prototype, "endReplay").mockImplementation(() => {});
+        vi.spyOn(Epochs.prototype, "endReplay").mockImplementation(() => {});
       },
     ],
     [

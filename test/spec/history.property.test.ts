@@ -2,6 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { Epochs } from "../../src/channels/log/epochs.ts";
 import { EventLog } from "../../src/channels/log/event-log.ts";
 import { PRODUCT_MIGRATIONS, ProductTable } from "../../src/channels/products/product-table.ts";
 import { Storage } from "../../src/channels/storage.ts";
@@ -95,7 +96,7 @@ class World {
         this.#prune();
         return;
       case "epoch":
-        this.#log.startEpoch(this.#now);
+        this.#log.epochs.start(this.#now);
         this.#chainedAfter = this.#head;
         this.#base = this.#head;
         return;
@@ -161,7 +162,7 @@ class World {
     this.#products = new ProductTable(this.#storage);
     const options = { maxEvents: this.#maxEvents, ttlMs: TTL_MS, generation: 0 };
     const log = new EventLog(this.#storage, options, this.#products);
-    log.repair(this.#now);
+    log.epochs.repair(this.#now);
     return log;
   }
 
@@ -321,7 +322,7 @@ describe("the properties fail with a seeded bug:", () => {
     ],
     [
       "events of an earlier version that count as chained",
-      () => vi.spyOn(EventLog.prototype, "repair").mockImplementation(() => {}),
+      () => vi.spyOn(Epochs.prototype, "repair").mockImplementation(() => {}),
       resuming,
     ],
     [

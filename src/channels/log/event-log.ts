@@ -1,6 +1,7 @@
 import { encodeEventFrame, type Position } from "../../protocol/frames.ts";
 import type { Storage } from "../storage.ts";
-import { type Extent, emptyDamagedLog, randomEpoch, readExtent, writeEpoch } from "./extent.ts";
+import { Epochs } from "./epochs.ts";
+import { writeEpoch } from "./extent.ts";
 import { IdIndex } from "./id-index.ts";
 import type { LogEvent, LoggedFrame } from "./log-event.ts";
 import { insertRow, rewriteRow } from "./log-row.ts";
@@ -21,10 +22,10 @@ export interface LogOptions {
  * is at least as long as they can be replayed.
  */
 export class EventLog {
+  readonly epochs: Epochs;
   readonly #storage: Storage;
   readonly #options: LogOptions;
   readonly #chains: ProductChains | null;
-  #extent: Extent | undefined;
   /** A replay from here was too long. Remembered, so that clients reconnecting together do not each read that much. */
   #tooLongSince = -1;
   /** Loaded when the first event after a wake arrives. */
@@ -35,11 +36,11 @@ export class EventLog {
     this.#storage = storage;
     this.#options = options;
     this.#chains = chains;
+    this.epochs = new Epochs(storage, options.generation, chains);
   }
 
   position(): Position {
-    const { epoch, head } = this.#load();
-    return { epoch: this.#nameOf(epoch), seq: head };
+    return { epoch: this.epochs.name(), seq: this.epochs.extent().head };
   }
 
   /** Returns the `seq` of the event with this id, if the log holds it. */
@@ -48,57 +49,12 @@ export class EventLog {
   }
 
   /**
-   * Makes the stored log readable: empties a damaged one and replaces an unreadable epoch, so that resuming clients see a
-   * new epoch. Called once after each wake, before anything else.
-   */
-  repair(now: number): void {
-    if (!this.#storage.hasData()) return;
-    const extent = readExtent(this.#storage);
-    if (extent === "damaged") emptyDamagedLog(this.#storage, now);
-    else this.#extent = extent;
-    this.storeEpoch(now);
-    this.#repairChains();
-  }
-
-  /** Stores the epoch if it is not stored yet. From then on, the channel exists. */
-  storeEpoch(now: number): void {
-    const extent = this.#load();
-    if (extent.isStored) return;
-    extent.epochStartedAt = now;
-    if (this.#chains) extent.chainedAfter = extent.head;
-    writeEpoch(this.#storage, extent);
-    extent.isStored = true;
-  }
-
-  /** Returns when the epoch began, in milliseconds since 1970; 0 when the channel does not exist yet. */
-  epochStartedAt(): number {
-    return this.#load().epochStartedAt;
-  }
-
-  /**
-   * Starts a new epoch, because the current one may have a gap. `seq` continues. The old rows stay, so that an id is
-   * applied once across epochs, but are never replayed.
-   */
-  startEpoch(now: number): void {
-    const extent = this.#load();
-    extent.epoch = randomEpoch();
-    extent.epochStartedAt = now;
-    extent.isStored = true;
-    this.#endReplay(extent);
-  }
-
-  /** Excludes everything so far from replay, within the epoch: the next listeners may not see it. */
-  endReplay(): void {
-    this.#endReplay(this.#load());
-  }
-
-  /**
    * Appends an event and gives it the next `seq`.
    * @param now Milliseconds since 1970. If the clock was set back, the last event's time is used.
    */
   append(event: LogEvent, now: number): LoggedFrame {
-    this.storeEpoch(now);
-    const extent = this.#load();
+    this.epochs.store(now);
+    const extent = this.epochs.extent();
     const ids = this.#loadIds();
     const seq = extent.head + 1;
     const ts = Math.max(now, extent.headTs);
@@ -135,8 +91,8 @@ export class EventLog {
    * one replay; `damaged` when one of the events cannot be read.
    */
   readSince({ epoch, seq: since }: Position, products: string[] | null, now: number): Replay {
-    const { head, base, oldest, chainedAfter } = this.#load();
-    if (epoch !== this.position().epoch || since > head) return null;
+    const { head, base, oldest, chainedAfter } = this.epochs.extent();
+    if (epoch !== this.epochs.name() || since > head) return null;
     if (since === head) return [];
     const keepAfter = now - this.#options.ttlMs;
     const isChained = chainedAfter !== undefined && since >= chainedAfter;
@@ -152,14 +108,14 @@ export class EventLog {
 
   /** Returns when the last event becomes too old to replay, in milliseconds since 1970; Infinity for an empty log. */
   expiresAt(): number {
-    const { oldest, head, headTs } = this.#load();
+    const { oldest, head, headTs } = this.epochs.extent();
     return oldest > head ? Number.POSITIVE_INFINITY : headTs + this.#options.ttlMs;
   }
 
   /** Empties the log when its last event is too old to replay. The position stays, and `seq` continues from it. */
   dropExpired(now: number): void {
     if (now < this.expiresAt()) return;
-    const extent = this.#load();
+    const extent = this.epochs.extent();
     writeEpoch(this.#storage, { ...extent, base: extent.head });
     this.#storage.truncateLog();
     this.invalidate();
@@ -167,22 +123,13 @@ export class EventLog {
 
   /** Discards what is cached in memory, after a rollback or an erasure. */
   invalidate(): void {
-    this.#extent = undefined;
+    this.epochs.invalidate();
     this.#ids = undefined;
     this.#tooLongSince = -1;
   }
 
-  #load(): Extent {
-    if (!this.#extent) {
-      const extent = readExtent(this.#storage);
-      if (extent === "damaged") throw new Error("the log was damaged after it was repaired");
-      this.#extent = extent;
-    }
-    return this.#extent;
-  }
-
   #loadIds(): IdIndex {
-    this.#ids ??= new IdIndex(this.#storage, this.#chains !== null, this.#load());
+    this.#ids ??= new IdIndex(this.#storage, this.#chains !== null, this.epochs.extent());
     return this.#ids;
   }
 
@@ -191,30 +138,21 @@ export class EventLog {
    * rewritten as `seq`, because the log is full or the row has expired.
    */
   #reusableRow(seq: number, now: number): { id: string; nextTs: number | undefined } | null {
-    const { oldest, oldestTs, head } = this.#load();
-    const isReusable = seq - oldest >= this.#options.maxEvents || this.#isExpired(oldestTs, now);
+    const { oldest, oldestTs, head } = this.epochs.extent();
+    const { maxEvents, ttlMs } = this.#options;
+    const isReusable = seq - oldest >= maxEvents || oldestTs <= now - ttlMs;
     if (oldest > head || !isReusable) return null;
     const [row, next] = this.#storage.read("SELECT id, ts FROM log WHERE seq >= ? ORDER BY seq LIMIT 2", oldest);
     return { id: String(row?.id), nextTs: next && Number(next.ts) };
   }
 
-  #isExpired(ts: number, now: number): boolean {
-    return ts <= now - this.#options.ttlMs;
-  }
-
   /** Deletes what is left over after `maxEvents` was lowered. */
   #shrink(): void {
-    const { head, oldest } = this.#load();
+    const { head, oldest } = this.epochs.extent();
     const keepFrom = head - this.#options.maxEvents + 1;
     if (oldest >= keepFrom) return;
     this.#storage.write("DELETE FROM log WHERE seq < ?", keepFrom);
     this.invalidate();
-  }
-
-  /** An epoch's public name. */
-  #nameOf(epoch: string): string {
-    const { generation } = this.#options;
-    return generation === 0 ? epoch : `${epoch}-${generation}`;
   }
 
   /** Makes an event the last of its product's chain. Returns the row's link to the product's previous event. */
@@ -222,30 +160,5 @@ export class EventLog {
     if (!this.#chains) return {};
     // The log may have been emptied as damaged, and continue from a lower `seq` than the chain's.
     return { prev: product === null ? 0 : Math.min(this.#chains.extend(product, seq), seq - 1) };
-  }
-
-  /** Excludes everything so far from replay, with a filter and without. */
-  #endReplay(extent: Extent): void {
-    extent.base = extent.head;
-    if (this.#chains) extent.chainedAfter = extent.head;
-    writeEpoch(this.#storage, extent);
-  }
-
-  /**
-   * Restarts the chains after the last event if they do not lead to it, because an earlier version wrote it. Positions
-   * before it are resumed without chains. Every event extends a chain, so checking the last event is enough.
-   */
-  #repairChains(): void {
-    if (!this.#chains) return;
-    const extent = this.#load();
-    const { oldest, head, chainedAfter } = extent;
-    const last = this.#storage.read("SELECT product FROM log WHERE seq = ?", head)[0];
-    const isWhole = oldest > head || this.#chains.lastSeq(String(last?.product)) === head;
-    if (chainedAfter !== undefined && isWhole) return;
-    this.#chains.adopt();
-    // That version may have emptied the log and begun again with the same positions.
-    this.#storage.write("DELETE FROM chunks");
-    extent.chainedAfter = head;
-    writeEpoch(this.#storage, extent);
   }
 }

@@ -42,10 +42,10 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
     }
     if (plan.hasNewOwner) {
       listeners.closeWhere((listener) => !order.admits(listener, plan.state), "access_denied");
-      if (user_id !== null) log.endReplay();
+      if (user_id !== null) log.epochs.endReplay();
     }
     deliver(this.core, plan.corrections, null, now);
-    log.storeEpoch(now);
+    log.epochs.store(now);
     order.replace(plan.state);
     alarm.ensure(order.dueAt(), now);
     return { status: user_id === null ? "created" : "corrected" };
