@@ -2,7 +2,7 @@ import type { ChannelRpc, OrderChannelRpc } from "../channels/contract.ts";
 import type { RelayRpc } from "../ingress/redis/contract.ts";
 import type { RegistryRpc } from "../registry/contract.ts";
 
-/** What the platform passes in: bindings as objects, settings as text. Explained in `wrangler.toml` and the README. */
+/** What the platform passes in: bindings as objects, settings as text. Explained in `wrangler.toml` and the manual. */
 export interface Env {
   ORDER_CHANNEL: DurableObjectNamespace<OrderChannelRpc>;
   PRODUCTS_CHANNEL: DurableObjectNamespace<ChannelRpc>;

@@ -1,7 +1,7 @@
 /**
  * Domains where anyone can register a name, so that a wildcard below them would allow strangers. The whole Public Suffix
  * List would be a quarter of the Worker's size, so these are the usual second levels of registries and the hosting
- * services that shops deploy to. The README documents this limit.
+ * services that shops deploy to. The manual documents this limit.
  */
 
 /** Second levels of countries' registries, such as `co.uk` and `com.br`. */

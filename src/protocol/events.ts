@@ -7,7 +7,7 @@ import { isTimestamp, TIMESTAMP_PATTERN, TIMESTAMP_RULE } from "./timestamp.ts";
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
 
 /**
- * The events that every service knows: each with its schema, summary and example. Validation, documents and the README's
+ * The events that every service knows: each with its schema, summary and example. Validation, documents and the manual's
  * tables come from here. `catalogue.ts` adds the shop's own.
  *
  * Schemas are loose: fields they do not name pass through unchanged.

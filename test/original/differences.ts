@@ -1,5 +1,5 @@
 /**
- * Where Tidings deliberately differs from the service it replaces. README.md shows this list; the conformance test plays
+ * Where Tidings deliberately differs from the service it replaces. The manual shows this list; the conformance test plays
  * each difference against both services, and fails for any other.
  */
 
@@ -43,7 +43,7 @@ export const DIFFERENCES = {
     why: "many hand-written clients send it, and reconnect without an answer",
   },
   message_rate: {
-    what: "a client's messages, other than `ping`, beyond [their limit](#limits)",
+    what: "a client's messages, other than `ping`, beyond [their limit](operate.md#limits)",
     original: "are ignored",
     tidings: "are refused with 4129",
     why: "each wakes the channel",
@@ -63,7 +63,8 @@ export const DIFFERENCES = {
   token_end: {
     what: "a token that ends while its client listens",
     original: "keeps its connection",
-    tidings: "is closed with 4001, unless `TOKEN_END` is `keep` ([Without a fresh token](#without-a-fresh-token))",
+    tidings:
+      "is closed with 4001, unless `TOKEN_END` is `keep` ([Without a fresh token](tokens.md#without-a-fresh-token))",
     why: "a user who signed out or lost access must not listen for days; send `authenticate` with a new token, or use the SDK",
   },
   connections: {

@@ -1,11 +1,10 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
 import { RedisClient, RedisError } from "../../src/ingress/redis/client.ts";
 import { RelayStore } from "../../src/ingress/redis/relay-store.ts";
 import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";
 import { catalogueWith } from "../../src/protocol/catalogue.ts";
+import { chapterText } from "../../src/site/manual/chapters.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
 import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
 import { STREAM } from "../support/redis-service.ts";
@@ -149,7 +148,7 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
     });
 
     test("need no other permissions than the manual names", async () => {
-      const manual = await readFile(join(import.meta.dirname, "../../README.md"), "utf8");
+      const manual = chapterText("redis");
       const [, rules = ""] = /^ACL SETUSER tidings on ><password> (.+)$/m.exec(manual) ?? [];
       await redis.cli("ACL", "SETUSER", "tidings", "on", ">password", ...rules.split(" "));
       const redisUrl = redis.url.replace("://", "://tidings:password@");

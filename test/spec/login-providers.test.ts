@@ -9,7 +9,7 @@ import { registerOrder } from "../support/service.ts";
 import { makeKey, type SigningKey } from "../support/signing-keys.ts";
 import { outcomeOf } from "../support/test-socket.ts";
 
-/** The login services that shops use, each with its settings in the README, its key set and its tokens. */
+/** The login services that shops use, each with its settings in the manual, its key set and its tokens. */
 
 const ESTABLISHED = "connection_established";
 const [own, others] = [await registerOrder(USER_ID), await registerOrder("bob")];

@@ -7,14 +7,14 @@ import type { JWK } from "jose";
 
 export interface LoginProvider {
   name: string;
-  /** The README shows them, in `wrangler.toml`'s form. */
+  /** The manual shows them, in `wrangler.toml`'s form. */
   settings: Record<string, string>;
   /** The `jwks_uri` of its discovery document; null when the settings have `JWKS_URL`. */
   jwksUri: string | null;
   /** What it adds to a public key, or to the key set beside it. */
   keySet: (key: JWK) => object[];
   shapes: TokenShape[];
-  /** What an operator has to know; the README shows it. */
+  /** What an operator has to know; the manual shows it. */
   hint: string;
 }
 

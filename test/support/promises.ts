@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 /** What the service promises, and the tests that prove it: a test names its promise as `[promise 4]`. */
 
-/** Each promise by its number, as in README.md. */
+/** Each promise by its number, as in the manual. */
 export const PROMISES: Record<number, { title: string; meaning: string }> = {
   1: { title: "Acknowledged is durable", meaning: "After a 200, killing the process loses nothing." },
   2: {

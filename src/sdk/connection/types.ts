@@ -70,7 +70,7 @@ export interface RetryCause {
 
 /** Why a connection closed for good. */
 export interface ClosedReason {
-  /** The WebSocket close code; 1000 after `close()`. The service's README lists its codes. */
+  /** The WebSocket close code; 1000 after `close()`. The service's manual lists its codes. */
   code: number;
   /** The name of the code, such as `access_denied`; `closed` after `close()`; `unknown` for any other code. */
   name: CloseName | "closed";

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { unstable_readConfig as readWranglerConfig } from "wrangler";
 import { readConfig } from "../../../src/config/config.ts";
 import { fixOf, SETTING_NAMES } from "../../../src/config/schema.ts";
-import { SETTINGS } from "../../support/readme-tables.ts";
+import { SETTINGS } from "../../support/manual-tables.ts";
 
-/** `[vars]` in `wrangler.toml`, from which the README's table is made. */
+/** `[vars]` in `wrangler.toml`, from which the manual's table is made. */
 
 const SECRETS = { JWT_SECRET: "s".repeat(32), PUBLISH_KEYS: `shop:${"k".repeat(32)}` };
 const { vars } = readWranglerConfig({ config: "wrangler.toml" });

@@ -7,6 +7,7 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildPackage } from "../../../src/sdk/package/build.ts";
+import { allText } from "../../support/documents.ts";
 
 /** The npm package as users install it: packed, unpacked into a project of its own, imported, bundled, type-checked. */
 
@@ -229,8 +230,7 @@ describe("the package", () => {
   });
 
   test("compiles with every TypeScript example of the manual", async () => {
-    const manual = await readFile(join(ROOT, "README.md"), "utf8");
-    const examples = [...manual.matchAll(/```tsx?\n(.*?)```/gs)].map(([, code = ""]) => code);
+    const examples = [...allText().matchAll(/```tsx?\n(.*?)```/gs)].map(([, code = ""]) => code);
     expect(examples.length).toBeGreaterThan(3);
     await writeFile(join(project, "manual-globals.ts"), MANUAL_GLOBALS);
     for (const [i, code] of examples.entries()) {

@@ -5,22 +5,15 @@ import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
 import { DEAD_LETTER_REASONS } from "../../src/protocol/dead-letters.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
+import { CHAPTERS, chapterText } from "../../src/site/manual/chapters.ts";
 import { METRICS } from "../../src/telemetry/metrics.ts";
 import { DIFFERENCES } from "../original/differences.ts";
 import { LIMITS } from "./documented-limits.ts";
+import { DOCUMENTS, headingsOf, read } from "./documents.ts";
 import { LOGIN_PROVIDERS } from "./login-providers.ts";
 import { allProofs, PROMISES } from "./promises.ts";
 
-/** Generates the README's tables from the source. `npm run docs` writes them; a test compares them. */
-
-export const README = join(import.meta.dirname, "../../README.md");
-
-/** Returns the anchor that GitHub gives a heading. */
-export const anchorOf = (heading: string): string =>
-  heading
-    .toLowerCase()
-    .replace(/[^\p{L}\p{N} _-]/gu, "")
-    .replaceAll(" ", "-");
+/** Generates the tables of README and manual from the source. `npm run docs` writes them; a test compares them. */
 
 const table = (headings: string[], rows: string[][]): string =>
   [headings, headings.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
@@ -30,12 +23,20 @@ const RETRY = { never: "no", backoff: "after a back-off", now: "immediately, wit
 /** Links to the test files that prove a promise. */
 const proofsOf = (promise: string): string => {
   const files = new Set(allProofs().flatMap((proof) => (proof.promise === Number(promise) ? [proof.file] : [])));
-  return [...files].map((file) => `[${file.slice("test/".length, -".test.ts".length)}](${file})`).join(", ");
+  return [...files].map((file) => `[${file.slice("test/".length, -".test.ts".length)}](../../../${file})`).join(", ");
 };
 
-/** Links to a section that a comment names as `README, "Limits"`. */
+/** Links to a section of the manual that a comment names as `manual, "Limits"`. @throws when no chapter has it. */
 const withLinks = (text: string): string =>
-  text.replaceAll(/README, "([^"]+)"/g, (_, title: string) => `[${title}](#${anchorOf(title)})`);
+  text.replaceAll(/manual, "([^"]+)"/g, (_, title: string) => `[${title}](${sectionNamed(title)})`);
+
+function sectionNamed(title: string): string {
+  for (const chapter of CHAPTERS) {
+    const heading = headingsOf(chapterText(chapter)).find((one) => one.title === title);
+    if (heading !== undefined) return heading.level === 1 ? `${chapter}.md` : `${chapter}.md#${heading.anchor}`;
+  }
+  throw new Error(`No chapter of the manual has the heading "${title}"`);
+}
 
 /** The settings of `wrangler.toml`: each is explained by the comment above it. */
 const settingsOf = (wranglerToml: string) => {
@@ -127,13 +128,20 @@ const TABLES: Record<string, string> = {
   ),
 };
 
-/** Returns the README's text with every generated table up to date. @throws when a table's markers are missing. */
-export function withTables(readme: string): string {
-  return Object.entries(TABLES).reduce((text, [name, rows]) => {
-    const markers = new RegExp(`(<!-- table: ${name} -->\n)[\\s\\S]*?(<!-- end of table -->)`);
-    if (!markers.test(text)) throw new Error(`README.md has no markers for the table "${name}"`);
-    return text.replace(markers, (_, start: string, end: string) => `${start}\n${rows}\n\n${end}`);
-  }, readme);
+const MARKED = /(<!-- table: ([\w-]+) -->\n)[\s\S]*?(<!-- end of table -->)/g;
+
+/** Returns the names of the tables that a document shows. */
+export const tablesIn = (markdown: string): string[] => [...markdown.matchAll(MARKED)].map(([, , name = ""]) => name);
+
+export const TABLE_NAMES = Object.keys(TABLES);
+
+/** Returns a document with every generated table up to date. @throws when it shows a table that is unknown. */
+export function withTables(markdown: string): string {
+  return markdown.replace(MARKED, (_, start: string, name: string, end: string) => {
+    const rows = TABLES[name];
+    if (rows === undefined) throw new Error(`Nothing generates the table "${name}"`);
+    return `${start}\n${rows}\n\n${end}`;
+  });
 }
 
-if (import.meta.main) writeFileSync(README, withTables(readFileSync(README, "utf8")));
+if (import.meta.main) for (const path of DOCUMENTS) writeFileSync(path, withTables(read(path)));
