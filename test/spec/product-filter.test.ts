@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { Interest } from "../../src/channels/listeners/interest.ts";
 import { publish, request } from "../support/service.ts";
 import { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -90,4 +91,19 @@ test.each([
   `product_id=${"x".repeat(129)}`,
 ])("the malformed filter ?%s closes with 4005: no guess would be right", async (query) => {
   expect(await (await connectWith(`&${query}`)).closed()).toEqual({ code: 4005, reason: "Protocol error" });
+});
+
+test("a client's message looks up its products again only when it changes them", async () => {
+  const added = vi.spyOn(Interest.prototype, "add");
+  const socket = await connectWith("&product_id=pa,pb");
+  await socket.frame();
+  expect(added).toHaveBeenCalledTimes(1);
+  for (let n = 0; n < 5; n++) socket.send('{"type":"ping"}');
+  await socket.frames(5);
+  expect(added).toHaveBeenCalledTimes(1);
+  socket.send('{"type":"subscribe","product_ids":["pc"]}');
+  socket.send('{"type":"ping"}');
+  await socket.frame();
+  expect(added).toHaveBeenCalledTimes(2);
+  vi.restoreAllMocks();
 });

@@ -132,11 +132,14 @@ export class Listeners {
   update(socket: WebSocket, change: Partial<Listener>): void {
     const listener = this.#open.get(socket);
     if (!listener) return;
+    const changed = { ...listener, ...change };
     // May throw, so it comes before anything changes.
-    writeAttachment(socket, { ...listener, ...change });
-    // A guest's next ticket has another subject, so the socket moves to that subject's count.
-    this.#forget(socket, listener);
-    this.#add(socket, Object.assign(listener, change));
+    writeAttachment(socket, changed);
+    // Every client message changes something, but rarely the user (a guest's next ticket has another) or the filter.
+    const isIndexed = changed.subject === listener.subject && changed.products === listener.products;
+    if (!isIndexed) this.#removeFromIndexes(socket, listener);
+    Object.assign(listener, change);
+    if (!isIndexed) this.#addToIndexes(socket, listener);
   }
 
   /** Closes every socket whose listener matches. Returns how many. */
@@ -185,17 +188,21 @@ export class Listeners {
 
   #remove(socket: WebSocket, listener: Listener, code: number): void {
     socket.serializeAttachment(null);
-    if (this.#open.delete(socket)) this.#forget(socket, listener);
+    if (this.#open.delete(socket)) this.#removeFromIndexes(socket, listener);
     this.#observer.closed(listener, code);
   }
 
   #add(socket: WebSocket, listener: Listener): void {
     this.#open.set(socket, listener);
-    this.#users.addOpen(listener.subject);
-    this.#interest.add(socket, listener.products);
+    this.#addToIndexes(socket, listener);
   }
 
-  #forget(socket: WebSocket, { subject, products }: Listener): void {
+  #addToIndexes(socket: WebSocket, { subject, products }: Listener): void {
+    this.#users.addOpen(subject);
+    this.#interest.add(socket, products);
+  }
+
+  #removeFromIndexes(socket: WebSocket, { subject, products }: Listener): void {
     this.#users.removeOpen(subject);
     this.#interest.remove(socket, products);
   }
