@@ -5,8 +5,8 @@ import { writeEpoch } from "./extent.ts";
 import { IdIndex } from "./id-index.ts";
 import type { LogEvent, LoggedFrame } from "./log-event.ts";
 import { insertRow, rewriteRow } from "./log-row.ts";
-import { type ProductChains, readChains } from "./product-chains.ts";
-import { type Replay, readReplay } from "./replay.ts";
+import { chainedRows, type ProductChains } from "./product-chains.ts";
+import { type Replay, readReplay, rowsSince } from "./replay.ts";
 import { isSameEvent } from "./same-event.ts";
 
 export interface LogOptions {
@@ -97,10 +97,11 @@ export class EventLog {
     const keepAfter = now - this.#options.ttlMs;
     const isChained = chainedAfter !== undefined && since >= chainedAfter;
     if (products && this.#chains && isChained) {
-      return readChains(this.#storage, this.#chains, { products, since, keepAfter });
+      const replay = readReplay(chainedRows(this.#storage, this.#chains, products, since), keepAfter);
+      return replay === "too_long" ? null : replay;
     }
     if (since < base || since + 1 < oldest || since <= this.#tooLongSince) return null;
-    const replay = readReplay(this.#storage, since, head, keepAfter);
+    const replay = readReplay(rowsSince(this.#storage, since, head), keepAfter);
     if (replay !== "too_long") return replay;
     this.#tooLongSince = since;
     return null;

@@ -11,32 +11,30 @@ export interface LogRow {
   ts: number;
 }
 
-type Values = Record<string, SqlStorageValue>;
+export type StoredRow = Record<string, SqlStorageValue>;
 
-export function insertRow(storage: Storage, values: Values): void {
+export function insertRow(storage: Storage, values: StoredRow): void {
   const columns = Object.keys(values);
   const marks = columns.map(() => "?");
   storage.write(`INSERT INTO log (${columns.join()}) VALUES (${marks.join()})`, ...Object.values(values));
 }
 
 /** Rewrites row `seq` as another event's: one written row, where a delete and an insert would be two. */
-export function rewriteRow(storage: Storage, seq: number, values: Values): void {
+export function rewriteRow(storage: Storage, seq: number, values: StoredRow): void {
   const assignments = Object.keys(values).map((column) => `${column} = ?`);
   storage.write(`UPDATE log SET ${assignments.join()} WHERE seq = ?`, ...Object.values(values), seq);
 }
 
 /** Reads a row's position and time; null when the row is damaged. */
-export function readLogRow({ seq, ts }: Values): LogRow | null {
+export function readLogRow({ seq, ts }: StoredRow): LogRow | null {
   if (typeof seq !== "number" || !Number.isSafeInteger(seq) || seq < 1) return null;
   if (typeof ts !== "number" || !Number.isInteger(ts) || ts < 0 || ts > MAX_TIME_MS) return null;
   return { seq, ts };
 }
 
-/** Reads a row of a product's chain; null when the row is damaged. */
-export function readChainedRow(stored: Values): (LogRow & { prev: number }) | null {
-  const row = readLogRow(stored);
-  const { prev } = stored;
-  return row && typeof prev === "number" && prev >= 0 && prev < row.seq ? { ...row, prev } : null;
+/** Reads a row's link to its product's previous event; null when it is damaged. */
+export function readLink({ seq, prev }: StoredRow): number | null {
+  return typeof prev === "number" && prev >= 0 && prev < Number(seq) ? prev : null;
 }
 
 /** Returns a stored frame; null when it is damaged. */

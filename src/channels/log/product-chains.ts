@@ -1,7 +1,6 @@
 import type { Storage } from "../storage.ts";
-import type { LoggedFrame } from "./log-event.ts";
-import { readChainedRow, readStoredFrame } from "./log-row.ts";
-import { MAX_REPLAY_CHARACTERS, REPLAY_ROWS, type Replay } from "./replay.ts";
+import { readLink } from "./log-row.ts";
+import { REPLAY_ROWS, type ReplayRow } from "./replay.ts";
 
 /** Knows each product's last event. From there, each log row's `prev` leads to the product's previous event. */
 export interface ProductChains {
@@ -23,36 +22,27 @@ const CHAIN = `
   SELECT seq, ts, product, prev, frame FROM chain JOIN log USING (seq) LIMIT ?3`;
 
 /**
- * Reads the events of some products after a position, however many events of other products lie between them.
- * @param keepAfter The log forgets events up to this time, in milliseconds since 1970.
- * @returns null when one of them has or may have left the log, when the first one is too old, or when they exceed one
- * replay; `damaged` when one cannot be read.
+ * Reads the rows of some products after a position, however many events of other products lie between them: each
+ * product's newest row first. Yields null, as the last row, when one of them has or may have left the log.
  */
-export function readChains(
+export function* chainedRows(
   storage: Storage,
   chains: ProductChains,
-  { products, since, keepAfter }: { products: string[]; since: number; keepAfter: number },
-): Replay {
-  const found: { frame: LoggedFrame; ts: number }[] = [];
-  let length = 0;
+  products: string[],
+  since: number,
+): Generator<ReplayRow> {
   for (const product of new Set(products)) {
     for (let next = chains.lastSeq(product); next > since; ) {
       const rows = storage.read(CHAIN, next, since, REPLAY_ROWS);
-      if (rows.length === 0) return null;
-      for (const stored of rows) {
+      if (rows.length === 0) return yield null;
+      for (const row of rows) {
         // A row of another product stands where a forgotten product's event may have been.
-        if (stored.seq !== next || stored.product !== product) return null;
-        const row = readChainedRow(stored);
-        const text = readStoredFrame(stored.frame);
-        if (!row || text === null) return "damaged";
-        length += text.length;
-        if (length > MAX_REPLAY_CHARACTERS) return null;
-        found.push({ frame: { seq: row.seq, productId: product, text }, ts: row.ts });
-        next = row.prev;
+        if (row.seq !== next || row.product !== product) return yield null;
+        yield row;
+        const link = readLink(row);
+        if (link === null) return yield "damaged";
+        next = link;
       }
     }
   }
-  found.sort((a, b) => a.frame.seq - b.frame.seq);
-  if (found[0] && found[0].ts <= keepAfter) return null;
-  return found.map(({ frame }) => frame);
 }

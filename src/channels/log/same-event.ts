@@ -1,12 +1,12 @@
 import * as z from "zod";
 import type { LogEvent } from "./log-event.ts";
-import { parseStored } from "./log-row.ts";
+import { parseStored, type StoredRow } from "./log-row.ts";
 
 /** The parts of a stored frame that are compared. */
 const storedEvent = z.object({ type: z.string(), data: z.looseObject({}) });
 
 /** Returns whether a stored row and an event came from the same request; the order of JSON keys does not matter. */
-export function isSameEvent(row: Record<string, SqlStorageValue> | undefined, event: LogEvent): boolean {
+export function isSameEvent(row: StoredRow | undefined, event: LogEvent): boolean {
   const stored = storedEvent.safeParse(parseStored(row?.frame)).data;
   // A damaged row is no reason to apply its event again.
   if (!stored) return true;
