@@ -1,11 +1,9 @@
-import { DurableObject } from "cloudflare:workers";
 import { type Config, configOf } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
 import type { ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { Alarm } from "./alarm.ts";
-import { ChannelTelemetry, NO_CLOSE_CODE } from "./channel-telemetry.ts";
-import { handleMessage } from "./client-message.ts";
+import { ChannelTelemetry } from "./channel-telemetry.ts";
 import { connect } from "./connect.ts";
 import type { ChannelRpc, Usage } from "./contract.ts";
 import type { Core, Topic } from "./core.ts";
@@ -16,6 +14,7 @@ import type { Migrations } from "./layout.ts";
 import { Listeners } from "./listeners/listeners.ts";
 import { EventLog } from "./log/event-log.ts";
 import { onAlarm } from "./maintenance.ts";
+import { SocketObject } from "./socket-object.ts";
 import { Storage } from "./storage.ts";
 
 /** The delay before a failed report is repeated. Until then, the registry's count for this channel is stale. */
@@ -29,20 +28,12 @@ export interface Blueprint<T extends Topic> {
   topic: (storage: Storage, config: Config) => T;
 }
 
-/**
- * The Durable Object behind one channel: everything that the runtime and the Worker may call. Each verb has its own file.
- *
- * RPC exposes every method of the class, so internals are fields, which it does not expose, or `#private`.
- */
-export abstract class Channel<T extends Topic> extends DurableObject<Env> implements ChannelRpc {
-  readonly core: Core<T>;
-
+/** The Durable Object behind one channel, with its log. Each verb has its own file. */
+export abstract class Channel<T extends Topic> extends SocketObject<Core<T>> implements ChannelRpc {
   constructor(ctx: DurableObjectState, env: Env, blueprint: Blueprint<T>) {
-    super(ctx, env);
-    this.core = createCore(ctx, env, blueprint);
+    super(ctx, env, createCore(ctx, env, blueprint));
   }
 
-  /** Admits a client, on behalf of the Worker (`requestSocket`). */
   override async fetch(request: Request): Promise<Response> {
     return connect(this.core, readConnectRequest(request), Date.now());
   }
@@ -51,16 +42,8 @@ export abstract class Channel<T extends Topic> extends DurableObject<Env> implem
     return deliver(this.core, events, source, Date.now());
   }
 
-  async disconnect(userId: string | null): Promise<number> {
-    return this.core.listeners.closeWhere(({ subject }) => userId === null || subject === userId, "disconnected");
-  }
-
   async declareGap(gapAt: number): Promise<void> {
     startEpochAfterGap(this.core, gapAt, Date.now());
-  }
-
-  async countListeners(): Promise<number> {
-    return this.core.listeners.count;
   }
 
   async usage(): Promise<Usage> {
@@ -70,18 +53,6 @@ export abstract class Channel<T extends Topic> extends DurableObject<Env> implem
 
   override alarm(): Promise<void> {
     return onAlarm(this.core, Date.now());
-  }
-
-  override webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    return handleMessage(this.core, socket, message, Date.now());
-  }
-
-  override webSocketClose(socket: WebSocket, code: number): void {
-    this.core.listeners.completeClose(socket, code);
-  }
-
-  override webSocketError(socket: WebSocket): void {
-    this.core.listeners.remove(socket, NO_CLOSE_CODE);
   }
 }
 
@@ -106,6 +77,7 @@ function createCore<T extends Topic>(
     },
   );
   const listeners = new Listeners(ctx, telemetry, config);
-  const core: Core<T> = { ctx, config, name, storage, log, listeners, alarm, telemetry, topic };
+  const position = () => log.position();
+  const core: Core<T> = { ctx, config, name, storage, log, listeners, alarm, telemetry, topic, position };
   return core;
 }

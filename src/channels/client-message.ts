@@ -1,11 +1,11 @@
 import { type ClientMessage, parseClientMessage } from "../protocol/client-messages.ts";
 import { JSON_PONG } from "../protocol/frames.ts";
 import { logFault } from "../telemetry/log.ts";
-import type { Core } from "./core.ts";
+import type { SocketCore } from "./core.ts";
+import { watchToken } from "./listener-maintenance.ts";
 import type { Listener } from "./listeners/listener.ts";
 import { changeFilter } from "./listeners/product-filter.ts";
 import { takeToken } from "./listeners/token-bucket.ts";
-import { watchToken } from "./maintenance.ts";
 
 type MessageOf<T extends ClientMessage["type"]> = Extract<ClientMessage, { type: T }>;
 
@@ -15,7 +15,7 @@ type MessageOf<T extends ClientMessage["type"]> = Extract<ClientMessage, { type:
  * closes it too: the client then reconnects instead of waiting for an answer.
  */
 export async function handleMessage(
-  core: Core,
+  core: SocketCore,
   socket: WebSocket,
   text: string | ArrayBuffer,
   now: number,
@@ -29,7 +29,7 @@ export async function handleMessage(
   }
 }
 
-async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
+async function handle(core: SocketCore, socket: WebSocket, text: string | ArrayBuffer, now: number): Promise<void> {
   const { listeners } = core;
   const listener = listeners.get(socket);
   if (!listener) return;
@@ -50,34 +50,39 @@ async function handle(core: Core, socket: WebSocket, text: string | ArrayBuffer,
 }
 
 /** Answers the JSON ping of a hand-written client. From now on, the idle timeout applies to it. */
-function answerPing({ listeners }: Core, socket: WebSocket, now: number): void {
+function answerPing({ listeners }: SocketCore, socket: WebSocket, now: number): void {
   listeners.update(socket, { hasPinged: true });
   listeners.sendControl(socket, JSON_PONG, now);
 }
 
-function acknowledge(core: Core, socket: WebSocket, { seq, nonce }: MessageOf<"ack">, now: number): void {
-  const { listeners, log } = core;
+function acknowledge(core: SocketCore, socket: WebSocket, { seq, nonce }: MessageOf<"ack">, now: number): void {
+  const { listeners } = core;
   // A frame that was never sent cannot have been read.
-  if (seq > log.position().seq) listeners.close(socket, "protocol_error");
+  if (seq > core.position().seq) listeners.close(socket, "protocol_error");
   const listener = listeners.get(socket);
   // The answer to the service's own request does not count against the rate limit.
   if (listener && !listeners.sender.acknowledged(socket, seq, nonce)) isWithinRate(core, socket, listener, now);
 }
 
 function refilter(
-  { listeners, topic }: Core,
+  { listeners, topic }: SocketCore,
   socket: WebSocket,
   listener: Listener,
   message: MessageOf<"subscribe" | "unsubscribe">,
 ): void {
   const products = changeFilter(listener.products, message);
   // Only the products channel has filters.
-  if (!topic.chains || products === "too_large") listeners.close(socket, "protocol_error");
+  if (topic.kind !== "products" || products === "too_large") listeners.close(socket, "protocol_error");
   else listeners.update(socket, { products });
 }
 
 /** Takes a token from the listener's bucket; closes the socket when it is empty. */
-function isWithinRate({ listeners, telemetry }: Core, socket: WebSocket, listener: Listener, now: number): boolean {
+function isWithinRate(
+  { listeners, telemetry }: SocketCore,
+  socket: WebSocket,
+  listener: Listener,
+  now: number,
+): boolean {
   const messageTokens = takeToken(listener.messageTokens, now - listener.seenAt);
   if (messageTokens === null) {
     telemetry.limited("client_messages");
@@ -89,7 +94,7 @@ function isWithinRate({ listeners, telemetry }: Core, socket: WebSocket, listene
 }
 
 /** Extends the connection with a new token of the same subject, if that subject may still listen. */
-async function authenticate(core: Core, socket: WebSocket, token: string, now: number): Promise<void> {
+async function authenticate(core: SocketCore, socket: WebSocket, token: string, now: number): Promise<void> {
   const { ctx, listeners, topic, telemetry } = core;
   const requestId = listeners.get(socket)?.requestId;
   // An entry point of this Worker verifies the token, because token libraries belong to the edge.

@@ -55,17 +55,21 @@ export type RegisterOutcome =
   /** Nothing; the order is as it was. */
   | { status: "stale"; order: Pick<OrderResource, keyof OrderRegistration> & { version: number | null } };
 
-/** The RPC methods of every channel object. */
-export interface ChannelRpc extends Rpc.DurableObjectBranded {
+/** The RPC methods of every object with sockets. */
+export interface SocketObjectRpc extends Rpc.DurableObjectBranded {
   fetch(request: Request): Promise<Response>;
-  /** Applies validated events and sends them to listeners. Returns one outcome per event, in the same order. */
-  deliver(events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]>;
   /** Closes the sockets of one user, or all when `userId` is null. Returns how many were closed. */
   disconnect(userId: string | null): Promise<number>;
-  /** Starts a new epoch because the stream lost entries. `gapAt` is in milliseconds since 1970. */
-  declareGap(gapAt: number): Promise<void>;
   /** Returns the number of current listeners. */
   countListeners(): Promise<number>;
+}
+
+/** The RPC methods of every channel object. */
+export interface ChannelRpc extends SocketObjectRpc {
+  /** Applies validated events and sends them to listeners. Returns one outcome per event, in the same order. */
+  deliver(events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]>;
+  /** Starts a new epoch because the stream lost entries. `gapAt` is in milliseconds since 1970. */
+  declareGap(gapAt: number): Promise<void>;
   /** For tests: a budget of rows for each operation is part of the design. */
   usage(): Promise<Usage>;
 }

@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import type { Position } from "../protocol/frames.ts";
 import type { ChannelKind, ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
@@ -11,24 +12,29 @@ import type { EventLog } from "./log/event-log.ts";
 import type { ProductChains } from "./log/product-chains.ts";
 import type { Storage } from "./storage.ts";
 
-/** The parts of a channel object, which its verbs (`connect`, `deliver`, …) work on. */
-export interface Core<T extends Topic = Topic> {
+/** The parts of an object with sockets, with or without a log of its own. Verbs such as `admit` work on them. */
+export interface SocketCore {
   readonly ctx: DurableObjectState;
   readonly config: Config;
   readonly name: ChannelName;
-  readonly storage: Storage;
-  readonly log: EventLog;
   readonly listeners: Listeners;
   readonly alarm: Alarm;
   readonly telemetry: ChannelTelemetry;
+  readonly topic: Listenable;
+  /** Returns the position up to which the listeners have been sent everything. */
+  readonly position: () => Position;
+}
+
+/** The parts of a channel object, which its verbs (`connect`, `deliver`, …) work on. */
+export interface Core<T extends Topic = Topic> extends SocketCore {
+  readonly storage: Storage;
+  readonly log: EventLog;
   readonly topic: T;
 }
 
-/** What a channel is about, an order or the products: the state that events change, and the rule of who may listen. */
-export interface Topic {
+/** The rule of who may listen, and what the first frame says. */
+export interface Listenable {
   readonly kind: ChannelKind;
-  /** Leads to each product's events in the log, for product filters; null for a channel without them. */
-  readonly chains: ProductChains | null;
 
   /** Returns the `data` of a first frame, without the position. */
   describe(): Record<string, unknown>;
@@ -36,6 +42,13 @@ export interface Topic {
   refusalFor(identity: Identity): SocketRefusal | null;
   /** Returns false for an order without an owner: the shop's backend may know one. */
   isRefusalFinal(): boolean;
+}
+
+/** What a channel is about, an order or the products: who may listen, and the state that events change. */
+export interface Topic extends Listenable {
+  /** Leads to each product's events in the log, for product filters; null for a channel without them. */
+  readonly chains: ProductChains | null;
+
   /** Returns when it next needs maintenance, in milliseconds since 1970; Infinity for never. */
   dueAt(): number;
   /** Does what is due. Returns whether everything stored is to be erased. */

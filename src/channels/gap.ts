@@ -1,4 +1,4 @@
-import type { Core } from "./core.ts";
+import type { Core, SocketCore } from "./core.ts";
 import { firstFrame } from "./first-frame.ts";
 
 /**
@@ -11,6 +11,11 @@ export function startEpochAfterGap(core: Core, gapAt: number, now: number): void
   const isUnused = !storage.hasData() && listeners.count === 0;
   if (isUnused || gapAt <= log.epochs.startedAt()) return;
   log.epochs.start(now);
+  sendGap(core, now);
+}
+
+/** Tells every listener that events may be missing: a first frame with the new epoch, and `resumed: false`. */
+export function sendGap(core: SocketCore, now: number): void {
   const frame = firstFrame(core, false, now);
-  for (const { socket } of listeners.all()) listeners.sendControl(socket, frame, now);
+  for (const { socket } of core.listeners.all()) core.listeners.sendControl(socket, frame, now);
 }

@@ -91,7 +91,7 @@ describe("imports", () => {
     const classes = index
       .map(({ target }) => target)
       .filter((file) =>
-        /extends (DurableObject|WorkerEntrypoint|Channel)\b/.test(readFileSync(join(SRC, file), "utf8")),
+        /extends (DurableObject|WorkerEntrypoint|Channel|SocketObject)\b/.test(readFileSync(join(SRC, file), "utf8")),
       );
     expect(classes.length).toBeGreaterThanOrEqual(5);
     const others = imports.filter(({ file, target }) => file !== "index.ts" && classes.includes(target));

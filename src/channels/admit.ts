@@ -1,0 +1,44 @@
+import type { ConnectionLimit } from "./channel-telemetry.ts";
+import type { SocketCore } from "./core.ts";
+import { firstFrame } from "./first-frame.ts";
+import { type ConnectRequest, refuseConnect } from "./handshake.ts";
+import { watchToken } from "./listener-maintenance.ts";
+import { FrameBatch } from "./listeners/frame-batch.ts";
+import type { Listener } from "./listeners/listener.ts";
+
+/** Refuses a client that may not listen, or that would exceed a limit. Returns null for one that may join. */
+export function refusalOfClient(core: SocketCore, { identity }: ConnectRequest, now: number): Response | null {
+  const { topic, telemetry } = core;
+  const refusal = topic.refusalFor(identity);
+  if (refusal) return refuseConnect({ reason: refusal, isOwnerKnown: topic.isRefusalFinal() });
+  const limit = reachedLimit(core, identity.subject, now);
+  if (!limit) return null;
+  telemetry.limited(limit);
+  return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
+}
+
+/**
+ * Accepts a client as a listener, and sends it the first frame and the events it missed.
+ * @param missed The events since the position that the client gave; null when they are not known or it gave none.
+ */
+export function admit(
+  core: SocketCore,
+  listener: Listener,
+  { resume }: ConnectRequest,
+  missed: FrameBatch | null,
+  now: number,
+): Response {
+  const { listeners, telemetry } = core;
+  if (resume) telemetry.resumed(missed?.frames.length ?? null);
+  const first = firstFrame(core, resume && missed !== null, now);
+  const { socket, response } = listeners.accept(listener, first, missed ?? new FrameBatch([]), now);
+  watchToken(core, socket, listener, now);
+  return response;
+}
+
+/** Returns the limit that one more listener would exceed, or null. */
+function reachedLimit({ config, listeners }: SocketCore, user: string, now: number): ConnectionLimit | null {
+  const { perUser, perChannel } = config.connections;
+  if (listeners.sockets >= perChannel) return "connections_per_channel";
+  return listeners.makeRoomFor(user, perUser, now) ? null : "connections_per_user";
+}

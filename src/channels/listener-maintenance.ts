@@ -1,0 +1,43 @@
+import { KEEPALIVE, type TokenExpiringFrame } from "../protocol/frames.ts";
+import { MIN_GAIN_MS } from "./alarm.ts";
+import type { SocketCore } from "./core.ts";
+import { dueAction } from "./listeners/due-actions.ts";
+import type { Listener } from "./listeners/listener.ts";
+
+/**
+ * Finds out what is due for the listeners: to close idle ones and those whose token has expired, to warn clients whose
+ * token is about to expire, and to send keep-alives.
+ * @returns When something will be due next, in milliseconds since 1970 or Infinity, and what performs the due actions.
+ */
+export function dueForListeners(core: SocketCore, now: number): { next: number; perform: () => void } {
+  const { listeners, config } = core;
+  const plans = [...listeners.all()].map(({ socket, listener, pingedAt }) => ({
+    socket,
+    listener,
+    ...dueAction(listener, pingedAt, config, now, MIN_GAIN_MS),
+  }));
+  const next = plans.reduce((earliest, plan) => Math.min(earliest, plan.next), Number.POSITIVE_INFINITY);
+  const perform = () => {
+    for (const { socket, listener, action } of plans) {
+      if (action === "close_expired") listeners.close(socket, "token_expired");
+      if (action === "close_idle") listeners.close(socket, "idle_timeout");
+      if (action === "warn") warn(core, socket, listener, now);
+      if (action === "keep_alive") listeners.sendControl(socket, KEEPALIVE, now);
+    }
+  };
+  return { next, perform };
+}
+
+/** Warns a listener whose token expires soon, and sets the alarm for its next due action. */
+export function watchToken(core: SocketCore, socket: WebSocket, listener: Listener, now: number): void {
+  const { action, next } = dueAction(listener, null, core.config, now);
+  if (action === "warn") warn(core, socket, listener, now);
+  // A warning that waited up to a minute for an alarm would arrive after the token has expired.
+  core.alarm.ensure(next, now, listener.speaksV1 ? 0 : undefined);
+}
+
+function warn({ listeners }: SocketCore, socket: WebSocket, listener: Listener, now: number): void {
+  listeners.update(socket, { isWarned: true });
+  const data = { expires_at: new Date(listener.expiresAt).toISOString() };
+  listeners.sendControl(socket, JSON.stringify({ type: "token_expiring", data } satisfies TokenExpiringFrame), now);
+}
