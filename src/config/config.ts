@@ -2,7 +2,7 @@ import type { Catalogue } from "../protocol/catalogue.ts";
 import { MAX_PLAIN_GRACE_MS } from "../protocol/limits.ts";
 import type { ChannelKind } from "../protocol/names.ts";
 import type { PublishKey } from "./credentials.ts";
-import type { Env } from "./env.ts";
+import { type Env, settingText } from "./env.ts";
 import { type Issuer, toIssuers } from "./issuers.ts";
 import type { AllowedOrigins } from "./origins.ts";
 import { DEFAULT_HISTORY_LIMIT, fixOf, SETTING_NAMES, type Settings, settingsSchema } from "./schema.ts";
@@ -49,6 +49,8 @@ export interface Config {
   storageGeneration: number;
   /** What a plain client may be sent within a minute, in bytes. */
   plainBytesPerMinute: number;
+  /** Shards of the products channel in each region with listeners: `auto` decides by their number; 0 for none. */
+  productsShards: "auto" | number;
   /** Maximum sockets in one channel, for each user and in total. `perUser` is Infinity with `RATE_LIMITS=off`. */
   connections: { perUser: number; perChannel: number };
   /** False with `RATE_LIMITS=off`. */
@@ -82,7 +84,7 @@ export type ReadConfig = { ok: true; config: Config } | { ok: false; faults: Con
 
 /** Reads the configuration from the environment. Blank settings count as not set. */
 export function readConfig(env: Record<string, unknown>): ReadConfig {
-  const texts = Object.fromEntries(SETTING_NAMES.map((name) => [name, textOf(env[name])]));
+  const texts = Object.fromEntries(SETTING_NAMES.map((name) => [name, settingText(env[name])]));
   const result = settingsSchema.safeParse(texts);
   if (result.success) return { ok: true, config: toConfig(result.data) };
   const faults = SETTING_NAMES.flatMap((setting): ConfigFault[] => {
@@ -95,10 +97,6 @@ export function readConfig(env: Record<string, unknown>): ReadConfig {
     return message === undefined ? [] : [{ setting, message, fix: fixOf(setting, example) }];
   });
   return { ok: false, faults };
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
 }
 
 function toConfig(settings: Settings): Config {
@@ -130,6 +128,7 @@ function toConfig(settings: Settings): Config {
     orderIdleRetentionMs: settings.ORDER_IDLE_RETENTION_SECONDS * 1000,
     terminalStatuses: new Set(settings.TERMINAL_STATUSES),
     storageGeneration: settings.STORAGE_GENERATION,
+    productsShards: settings.PRODUCTS_SHARDS,
     plainBytesPerMinute: settings.MAX_PLAIN_BYTES_PER_MINUTE,
     connections: {
       perUser: areRatesLimited ? settings.MAX_CONNECTIONS_PER_USER : Number.POSITIVE_INFINITY,

@@ -2,6 +2,11 @@ import type { ChannelRpc, OrderChannelRpc } from "../channels/contract.ts";
 import type { RelayRpc } from "../ingress/redis/contract.ts";
 import type { RegistryRpc } from "../registry/contract.ts";
 
+/** Returns the text of a setting; undefined for a blank one, which counts as not set. */
+export function settingText(value: unknown): string | undefined {
+  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
+}
+
 /** What the platform passes in: bindings as objects, settings as text. Explained in `wrangler.toml` and the manual. */
 export interface Env {
   ORDER_CHANNEL: DurableObjectNamespace<OrderChannelRpc>;

@@ -5,11 +5,13 @@ import {
   DEFAULT_PLAIN_BYTES_PER_MINUTE,
 } from "../protocol/limits.ts";
 import { MAX_SOCKETS_PER_OBJECT } from "../protocol/platform-limits.ts";
+import { MAX_SHARDS_PER_REGION } from "../protocol/shards.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { claimPath } from "./claims.ts";
 import { algorithms, isAsymmetric, jwksUrl, listOf, publishKeys, secrets } from "./credentials.ts";
 import { extraEvents } from "./extra-events.ts";
 import { ISSUER_RULES, issuers, type SettingsRule } from "./issuers.ts";
+import { jurisdiction } from "./jurisdiction.ts";
 import { origins } from "./origins.ts";
 
 /**
@@ -41,6 +43,13 @@ const integer = (fallback: number, min: number, max: number) =>
   boundedInteger(min, max)
     .prefault(String(fallback))
     .meta({ example: String(fallback) });
+
+const shardsMessage = `must be auto, 0 or a whole number from 1 to ${MAX_SHARDS_PER_REGION}`;
+const shards = z
+  .string()
+  .regex(/^(auto|0|[1-9]\d?)$/, shardsMessage)
+  .transform((text) => (text === "auto" ? text : Number(text)))
+  .refine((count) => count === "auto" || count <= MAX_SHARDS_PER_REGION, shardsMessage);
 
 /** An http(s) URL that paths are appended to. Trailing slashes are removed. */
 const baseUrl = z
@@ -96,6 +105,8 @@ const settings = z.object({
   ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   TERMINAL_STATUSES: terminalStatuses.prefault(DEFAULT_TERMINAL_STATUSES).meta({ example: DEFAULT_TERMINAL_STATUSES }),
   STORAGE_GENERATION: integer(0, 0, 999_999),
+  PRODUCTS_SHARDS: shards.prefault("auto").meta({ example: "auto" }),
+  JURISDICTION: jurisdiction.meta({ example: "eu" }),
   MAX_PLAIN_BYTES_PER_MINUTE: integer(DEFAULT_PLAIN_BYTES_PER_MINUTE, 64 * 1024, 1024 ** 3),
   MAX_CONNECTIONS_PER_USER: integer(DEFAULT_CONNECTIONS_PER_USER, 1, MAX_SOCKETS_PER_OBJECT),
   MAX_CONNECTIONS_PER_CHANNEL: integer(DEFAULT_CONNECTIONS_PER_CHANNEL, 1, MAX_SOCKETS_PER_OBJECT),

@@ -15,6 +15,8 @@ const DEFAULTS: Record<string, () => string> = {
   PUBLISH_KEYS: () => `dev:${randomSecret()}`,
   // Shows order ids on the health page, as the original service does. For local development only.
   HEALTH_DETAILS: () => "public",
+  // The local runtime refuses the jurisdictions that a deployment may have in wrangler.toml (workerd 1.20261023).
+  JURISDICTION: () => "",
 };
 
 /**

@@ -1,4 +1,5 @@
 import type { Env } from "../config/env.ts";
+import { inJurisdiction } from "../config/jurisdiction.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 
 /** The addresses of the registries. */
@@ -20,7 +21,7 @@ export function registryStubs(env: Env) {
 }
 
 function registryShard(env: Env, shard: number) {
-  return env.CHANNEL_REGISTRY.getByName(`registry-${shard}`);
+  return inJurisdiction(env, env.CHANNEL_REGISTRY).getByName(`registry-${shard}`);
 }
 
 /** FNV-1a (RFC 9923, 32 bits). Must never change, for the same reason as `REGISTRY_SHARDS`. */

@@ -38,6 +38,7 @@ describe("defaults", () => {
       orderIdleRetentionMs: 34_560_000_000,
       storageGeneration: 0,
       plainBytesPerMinute: 4_194_304,
+      productsShards: "auto",
       terminalStatuses: new Set(["delivered", "cancelled", "canceled", "completed", "refunded", "returned", "failed"]),
       adminRoles: new Set(["admin"]),
       ordersApiUrl: null,
@@ -64,6 +65,26 @@ describe("defaults", () => {
 
   test("HISTORY_LIMIT is that of every channel", () => {
     expect(configWith({ HISTORY_LIMIT: "500" }).historyLimit).toEqual({ order: 500, products: 500 });
+  });
+});
+
+describe("PRODUCTS_SHARDS", () => {
+  test("is auto, 0 or a number of shards", () => {
+    const values = ["auto", "0", "1", "64"].map((value) => configWith({ PRODUCTS_SHARDS: value }).productsShards);
+    expect(values).toEqual(["auto", 0, 1, 64]);
+  });
+
+  test("names its three forms and a fix when it is anything else", () => {
+    expect(readConfig({ ...GOOD, PRODUCTS_SHARDS: "1e1" })).toEqual({
+      ok: false,
+      faults: [
+        {
+          setting: "PRODUCTS_SHARDS",
+          message: "must be auto, 0 or a whole number from 1 to 64",
+          fix: 'set PRODUCTS_SHARDS = "auto" under [vars] in wrangler.toml',
+        },
+      ],
+    });
   });
 });
 
@@ -267,6 +288,12 @@ describe("a configuration is refused for", () => {
     ["MAX_PLAIN_BYTES_PER_MINUTE below one event", { MAX_PLAIN_BYTES_PER_MINUTE: "65535" }],
     ["MAX_PLAIN_BYTES_PER_MINUTE in MB", { MAX_PLAIN_BYTES_PER_MINUTE: "4MB" }],
     ["MAX_PLAIN_BYTES_PER_MINUTE above 1 GB", { MAX_PLAIN_BYTES_PER_MINUTE: "1073741825" }],
+    ["PRODUCTS_SHARDS of more than 64", { PRODUCTS_SHARDS: "65" }],
+    ["PRODUCTS_SHARDS that is no number", { PRODUCTS_SHARDS: "many" }],
+    ["PRODUCTS_SHARDS below 0", { PRODUCTS_SHARDS: "-1" }],
+    ["PRODUCTS_SHARDS with a leading zero", { PRODUCTS_SHARDS: "04" }],
+    ["JURISDICTION other than eu", { JURISDICTION: "us" }],
+    ["JURISDICTION in capitals", { JURISDICTION: "EU" }],
     ["JWT_ISSUER of commas, which would accept any issuer", { JWT_ISSUER: " , " }],
     ["JWT_AUDIENCE of commas, which would accept any audience", { JWT_AUDIENCE: "," }],
     ["ADMIN_ROLES of commas", { ADMIN_ROLES: "," }],

@@ -11,7 +11,7 @@ const textIn = (folder: string) => readFileSync(join(folder, ".dev.vars"), "utf8
 
 it("writes valid settings that only their owner can read", () => {
   const { cwd } = new TestTerminal();
-  expect(completeDevVars(cwd)).toEqual(["JWT_SECRET", "PUBLISH_KEYS", "HEALTH_DETAILS"]);
+  expect(completeDevVars(cwd)).toEqual(["JWT_SECRET", "PUBLISH_KEYS", "HEALTH_DETAILS", "JURISDICTION"]);
   expect(readConfig(readDevVars(cwd))).toMatchObject({ ok: true });
   expect(statSync(join(cwd, ".dev.vars")).mode & 0o777).toBe(0o600);
 });
@@ -26,13 +26,13 @@ it("generates different secrets in every folder", () => {
 it("keeps existing content byte for byte and appends only missing names", () => {
   const before = "# mine\nJWT_SECRET='kept as it is'\nORDERS_API_URL=https://shop.example/orders";
   const { cwd } = new TestTerminal({ devVars: before });
-  expect(completeDevVars(cwd)).toEqual(["PUBLISH_KEYS", "HEALTH_DETAILS"]);
+  expect(completeDevVars(cwd)).toEqual(["PUBLISH_KEYS", "HEALTH_DETAILS", "JURISDICTION"]);
   expect(textIn(cwd).startsWith(`${before}\n\nPUBLISH_KEYS=dev:`)).toBe(true);
   expect(readDevVars(cwd)).toMatchObject({ JWT_SECRET: "kept as it is", HEALTH_DETAILS: "public" });
 });
 
 it("leaves a complete file alone", () => {
-  const before = "HEALTH_DETAILS=\nPUBLISH_KEYS=a:b\nJWT_SECRET=c";
+  const before = "HEALTH_DETAILS=\nJURISDICTION=\nPUBLISH_KEYS=a:b\nJWT_SECRET=c";
   const { cwd } = new TestTerminal({ devVars: before });
   expect(completeDevVars(cwd)).toEqual([]);
   expect(textIn(cwd)).toBe(before);

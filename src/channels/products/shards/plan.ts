@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Config } from "../../../config/config.ts";
 import { MAX_SHARDS_PER_REGION, REGIONS, type Region } from "../../../protocol/shards.ts";
 
 /** Up to this many listeners, `auto` uses no shards. */
@@ -28,9 +29,6 @@ export function laterPlan(one: ShardPlan, other: ShardPlan): ShardPlan {
   return other.decidedAt > one.decidedAt ? other : one;
 }
 
-/** `PRODUCTS_SHARDS`: decided by the number of listeners, or a fixed number for each region that has listeners. */
-export type ShardsSetting = "auto" | number;
-
 /** Where a client is that asks for a socket. */
 export interface Placement {
   region: Region;
@@ -54,12 +52,13 @@ export interface PlanState {
 
 /**
  * Decides the plan. It grows only, until it returns to the root alone.
+ * @param setting `PRODUCTS_SHARDS`.
  * @param client The client that is about to connect, or null. A region gets shards when its first client arrives.
  * @returns The state to keep. Its `plan` is the same object when nothing was decided.
  */
 export function nextPlan(
   { plan, fewSince }: PlanState,
-  setting: ShardsSetting,
+  setting: Config["productsShards"],
   audience: Audience,
   client: Placement | null,
   now: number,

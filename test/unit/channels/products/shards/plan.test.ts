@@ -6,9 +6,9 @@ import {
   nextPlan,
   type Placement,
   type PlanState,
-  type ShardsSetting,
   shardPlan,
 } from "../../../../../src/channels/products/shards/plan.ts";
+import type { Config } from "../../../../../src/config/config.ts";
 import { parseShardName, REGIONS, shardName } from "../../../../../src/protocol/shards.ts";
 
 const MINUTE = 60_000;
@@ -22,7 +22,7 @@ const withShards = (shards: PlanState["plan"]["shards"]): PlanState => ({
 
 interface Situation {
   state?: PlanState;
-  setting?: ShardsSetting;
+  setting?: Config["productsShards"];
   root?: number;
   shards?: Audience["shards"];
   client?: Placement | null;
