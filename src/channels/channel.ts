@@ -1,11 +1,11 @@
 import { type Config, configOf } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
 import type { ChannelName } from "../protocol/names.ts";
-import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
+import type { AcceptedEvent, Source } from "../protocol/publish.ts";
 import { Alarm } from "./alarm.ts";
 import { ChannelTelemetry } from "./channel-telemetry.ts";
 import { connect } from "./connect.ts";
-import type { ChannelRpc, Usage } from "./contract.ts";
+import type { ChannelRpc, OutcomesText, Usage } from "./contract.ts";
 import type { Core, Topic } from "./core.ts";
 import { deliver } from "./deliver.ts";
 import { startEpochAfterGap } from "./gap.ts";
@@ -38,8 +38,8 @@ export abstract class Channel<T extends Topic> extends SocketObject<Core<T>> imp
     return connect(this.core, readConnectRequest(request), Date.now());
   }
 
-  async deliver(events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]> {
-    return deliver(this.core, events, source, Date.now());
+  async deliver(events: AcceptedEvent[], source: Source): Promise<OutcomesText> {
+    return JSON.stringify(deliver(this.core, events, source, Date.now()));
   }
 
   async declareGap(gapAt: number): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Position } from "../protocol/frames.ts";
-import type { AcceptedEvent, OrderRegistration, PublishOutcome, Source } from "../protocol/publish.ts";
+import type { AcceptedEvent, OrderRegistration, Source } from "../protocol/publish.ts";
 
 /** What channel objects offer over RPC, as types only, so that callers import no class and no import cycle arises. */
 
@@ -64,10 +64,16 @@ export interface SocketObjectRpc extends Rpc.DurableObjectBranded {
   countListeners(): Promise<number>;
 }
 
+/**
+ * A `PublishOutcome[]` as JSON text. The runtime lets callers use an object before they have received it, which makes
+ * objects slower to return than text.
+ */
+export type OutcomesText = string;
+
 /** The RPC methods of every channel object. */
 export interface ChannelRpc extends SocketObjectRpc {
   /** Applies validated events and sends them to listeners. Returns one outcome per event, in the same order. */
-  deliver(events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]>;
+  deliver(events: AcceptedEvent[], source: Source): Promise<OutcomesText>;
   /** Starts a new epoch because the stream lost entries. `gapAt` is in milliseconds since 1970. */
   declareGap(gapAt: number): Promise<void>;
   /** For tests: a budget of rows for each operation is part of the design. */

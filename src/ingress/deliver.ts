@@ -1,3 +1,4 @@
+import type { OutcomesText } from "../channels/contract.ts";
 import { channelStub } from "../channels/directory.ts";
 import type { Env } from "../config/env.ts";
 import { fullJitter } from "../protocol/backoff.ts";
@@ -47,7 +48,7 @@ export async function attemptDelivery(
       // A stub that has thrown stays broken, so each attempt uses a new one.
       const stub = channelStub(env, channel);
       if (!stub) throw new Error("not a channel name");
-      return { isDelivered: true, outcomes: await withTimeout(stub.deliver(events, source)) };
+      return { isDelivered: true, outcomes: readOutcomes(await withTimeout(stub.deliver(events, source))) };
     } catch (error) {
       failures++;
       const failure = callFailureOf(error);
@@ -58,6 +59,11 @@ export async function attemptDelivery(
       await scheduler.wait(fullJitter(failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS));
     }
   }
+}
+
+/** Returns what a channel's object of this version wrote, or of the version before, which answers with the outcomes. */
+function readOutcomes(answer: OutcomesText | PublishOutcome[]): PublishOutcome[] {
+  return typeof answer === "string" ? JSON.parse(answer) : answer;
 }
 
 async function withTimeout<T>(answer: Promise<T>): Promise<T> {

@@ -1,7 +1,8 @@
+import type { OutcomesText } from "../../../src/channels/contract.ts";
 import { OrderChannel as ServiceOrderChannel } from "../../../src/channels/order/order-channel.ts";
 import type { Env } from "../../../src/config/env.ts";
 import service from "../../../src/index.ts";
-import type { AcceptedEvent, PublishOutcome, Source } from "../../../src/protocol/publish.ts";
+import type { AcceptedEvent, Source } from "../../../src/protocol/publish.ts";
 import { FAILING_PREFIX, RECOVERY_PATH } from "../failing-orders.ts";
 
 /**
@@ -24,7 +25,7 @@ export default {
 } satisfies ExportedHandler<Env>;
 
 export class OrderChannel extends ServiceOrderChannel {
-  override async deliver(events: AcceptedEvent[], source: Source): Promise<PublishOutcome[]> {
+  override async deliver(events: AcceptedEvent[], source: Source): Promise<OutcomesText> {
     this.#failForNow();
     return super.deliver(events, source);
   }
