@@ -35,22 +35,24 @@ export class Counters {
 
   /** Increments a counter; `by` 0 creates no series. */
   count<N extends CounterName>(name: N, labels: LabelsOf<N>, by = 1): void {
-    if (by > 0) this.#add(keyOf(name, labels), [by]);
+    if (by > 0) increment(this.#numbersOf(keyOf(name, labels), 1), 0, by);
   }
 
   /** Adds a value, in the metric's unit, to a histogram. */
   observe<N extends HistogramName>(name: N, labels: LabelsOf<N>, value: number, times = 1): void {
     const bounds: readonly number[] = METRICS[name].buckets;
     const bucket = bounds.findIndex((bound) => value <= bound);
-    const numbers = new Array<number>(bounds.length + 2).fill(0);
-    numbers[0] = value * times;
-    numbers[bucket < 0 ? bounds.length + 1 : bucket + 1] = times;
-    this.#add(keyOf(name, labels), numbers);
+    const numbers = this.#numbersOf(keyOf(name, labels), bounds.length + 2);
+    increment(numbers, 0, value * times);
+    increment(numbers, bucket < 0 ? bounds.length + 1 : bucket + 1, times);
   }
 
   /** Adds what was counted elsewhere. */
   add(other: CounterSnapshot): void {
-    for (const [key, numbers] of Object.entries(other)) this.#add(key, numbers);
+    for (const [key, numbers] of Object.entries(other)) {
+      const known = this.#numbersOf(key, numbers.length);
+      for (const [i, number] of numbers.entries()) increment(known, i, number);
+    }
   }
 
   get isEmpty(): boolean {
@@ -69,12 +71,18 @@ export class Counters {
     return taken;
   }
 
-  #add(key: string, numbers: readonly number[]): void {
+  #numbersOf(key: string, length: number): number[] {
     const known = this.#snapshot[key];
     // Counts of a version with other buckets cannot be redistributed: start over.
-    if (!known || known.length !== numbers.length) this.#snapshot[key] = [...numbers];
-    else for (const [i, number] of numbers.entries()) known[i] = (known[i] ?? 0) + number;
+    if (known?.length === length) return known;
+    const numbers = new Array<number>(length).fill(0);
+    this.#snapshot[key] = numbers;
+    return numbers;
   }
+}
+
+function increment(numbers: number[], index: number, by: number): void {
+  numbers[index] = (numbers[index] ?? 0) + by;
 }
 
 function keyOf(name: MetricName, labels: Partial<Record<string, string>>): string {

@@ -58,15 +58,17 @@ export function recordPublished(
   outcomes: readonly Outcome[],
   now: number,
 ): void {
-  // Events of one call are mostly alike: count them in groups.
-  const groups = Map.groupBy(
-    events.keys(),
-    (i) => `${events[i]?.type} ${outcomes[i]?.status} ${events[i]?.acceptedAt}`,
-  );
-  for (const [first = 0, ...others] of groups.values()) {
-    const [event, outcome] = [events[first], outcomes[first]];
-    if (!event || !outcome) continue;
-    const times = others.length + 1;
+  // Events of one call are mostly alike: count them in runs.
+  for (let i = 0, times = 1; i < events.length; i += times) {
+    const event = events[i];
+    const outcome = outcomes[i];
+    if (!event || !outcome) return;
+    const isAlike = (j: number) =>
+      events[j]?.type === event.type &&
+      events[j]?.acceptedAt === event.acceptedAt &&
+      outcomes[j]?.status === outcome.status;
+    times = 1;
+    while (isAlike(i + times)) times++;
     countPublished(counters, source, event, outcome, times);
     if (outcome.status !== "applied") continue;
     // The clocks of two machines may differ.
