@@ -1,4 +1,5 @@
-import type { ChannelRpc, OrderChannelRpc } from "../channels/contract.ts";
+import type { OrderChannelRpc } from "../channels/contract.ts";
+import type { ProductsChannelRpc, ProductsShardRpc } from "../channels/products/shards/contract.ts";
 import type { RelayRpc } from "../ingress/redis/contract.ts";
 import type { RegistryRpc } from "../registry/contract.ts";
 
@@ -10,7 +11,8 @@ export function settingText(value: unknown): string | undefined {
 /** What the platform passes in: bindings as objects, settings as text. Explained in `wrangler.toml` and the manual. */
 export interface Env {
   ORDER_CHANNEL: DurableObjectNamespace<OrderChannelRpc>;
-  PRODUCTS_CHANNEL: DurableObjectNamespace<ChannelRpc>;
+  PRODUCTS_CHANNEL: DurableObjectNamespace<ProductsChannelRpc>;
+  PRODUCTS_SHARD: DurableObjectNamespace<ProductsShardRpc>;
   CHANNEL_REGISTRY: DurableObjectNamespace<RegistryRpc>;
   STREAM_RELAY: DurableObjectNamespace<RelayRpc>;
   /** Identifies the deployment. */

@@ -14,7 +14,12 @@ const show = ({ file, target }: Import) => `${file} imports ${target}`;
 const folderOf = (file: string, folders: string[]) =>
   folders.filter((folder) => file.startsWith(folder)).sort((a, b) => b.length - a.length)[0];
 
-const CONTRACTS = ["channels/contract.ts", "registry/contract.ts", "ingress/redis/contract.ts"];
+const CONTRACTS = [
+  "channels/contract.ts",
+  "channels/products/shards/contract.ts",
+  "registry/contract.ts",
+  "ingress/redis/contract.ts",
+];
 /** The addresses of objects, each beside the classes it stands for. */
 const DIRECTORIES = ["channels/directory.ts", "registry/directory.ts", "ingress/redis/directory.ts"];
 const SHARED = ["protocol/", "telemetry/", "config/", ...DIRECTORIES, ...CONTRACTS];

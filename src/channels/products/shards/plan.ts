@@ -1,5 +1,4 @@
 import * as z from "zod";
-import type { Config } from "../../../config/config.ts";
 import { MAX_SHARDS_PER_REGION, REGIONS, type Region } from "../../../protocol/shards.ts";
 
 /** Up to this many listeners, `auto` uses no shards. */
@@ -58,7 +57,7 @@ export interface PlanState {
  */
 export function nextPlan(
   { plan, fewSince }: PlanState,
-  setting: Config["productsShards"],
+  setting: "auto" | number,
   audience: Audience,
   client: Placement | null,
   now: number,

@@ -1,0 +1,149 @@
+import * as z from "zod";
+import type { Position } from "../../../protocol/frames.ts";
+import { parseShardName, type ShardName } from "../../../protocol/shards.ts";
+import type { ChannelRpc, SocketObjectRpc, Usage } from "../../contract.ts";
+import type { LoggedFrame } from "../../log/log-event.ts";
+import { shardPlan } from "./plan.ts";
+
+/**
+ * What the root of the products channel and its shards say to each other. The root orders and stores the events, and
+ * pushes them (`take`); a shard has sockets and stores nothing. During a deploy the two may run different versions, so
+ * each parses what arrives, and answers `unreadable` to what it does not understand.
+ */
+
+/** Part of every request. Raise it when a message changes its meaning. */
+export const SHARD_PROTOCOL_VERSION = 1;
+const protocolVersion = z.literal(SHARD_PROTOCOL_VERSION);
+
+const seq = z.int().min(0);
+const channelPosition = z.object({ epoch: z.string(), seq }) satisfies z.ZodType<Position>;
+const frame = z.object({ seq, productId: z.string().nullable(), text: z.string() }) satisfies z.ZodType<LoggedFrame>;
+const frames = z.array(frame);
+const shard = z.custom<ShardName>((name) => typeof name === "string" && parseShardName(name) !== null);
+
+/** Orders what the root says, because an answer and a push may overtake each other. */
+const stamp = z.object({
+  /** Random; a new one each time the root wakes. */
+  life: z.string(),
+  /** 1, 2, 3 … within a life. */
+  tick: z.int().min(1),
+});
+export type Stamp = z.infer<typeof stamp>;
+
+/** The products whose events a shard needs; null for all. A higher version is newer, within an incarnation. */
+const interest = z.object({ version: z.int().min(0), products: z.array(z.string()).nullable() });
+
+/** One start of a shard's object. */
+const incarnation = z.string().min(1);
+
+/** A shard registers, and asks for the events of products from now on, and perhaps for those a client missed. */
+export const joinRequest = z.object({
+  version: protocolVersion,
+  shard,
+  incarnation,
+  /** Added to the shard's interest; its version is that of this addition. */
+  interest,
+  /** The position that the client resumes from; `invalid` or null for none. */
+  resume: z.union([channelPosition, z.literal("invalid"), z.null()]),
+  /** The shard's number of listeners. */
+  count: z.int().min(0),
+});
+export type JoinRequest = z.infer<typeof joinRequest>;
+
+const notUnderstood = z.object({ status: z.literal("unreadable") });
+/** The root knows a later incarnation of this shard: this object has been replaced. */
+const fenced = z.object({ status: z.literal("fenced") });
+
+export const joinAnswer = z.discriminatedUnion("status", [
+  z.object({
+    status: z.literal("joined"),
+    stamp,
+    /** The root's head: later events of the products will be pushed. */
+    ...channelPosition.shape,
+    /** The products' events after the client's position, up to the head; null when the client cannot resume. */
+    frames: frames.nullable(),
+    plan: shardPlan,
+    /** Identifies this registration: the root ignores a report that the shard is empty if another join followed. */
+    registration: z.int(),
+  }),
+  fenced,
+  /** The plan does not have this shard. Nothing was stored. */
+  z.object({ status: z.literal("outside_plan"), plan: shardPlan }),
+  notUnderstood,
+]);
+export type JoinAnswer = z.infer<typeof joinAnswer>;
+
+/** A shard's number of listeners has changed. */
+export const reportRequest = z.object({
+  version: protocolVersion,
+  shard,
+  incarnation,
+  /** 0 ends the registration. */
+  count: z.int().min(0),
+  registration: z.int(),
+});
+export type ReportRequest = z.infer<typeof reportRequest>;
+
+export const reportAnswer = z.discriminatedUnion("status", [
+  z.object({ status: z.literal("noted"), plan: shardPlan }),
+  fenced,
+  /** The root does not know this shard, so its listeners hear nothing: they must reconnect. */
+  z.object({ status: z.literal("unregistered") }),
+  notUnderstood,
+]);
+export type ReportAnswer = z.infer<typeof reportAnswer>;
+
+/** The root pushes all events in `(after, upTo]` that the shard's interest covers. */
+export const takeRequest = z.object({
+  version: protocolVersion,
+  stamp,
+  epoch: z.string(),
+  after: seq,
+  upTo: seq,
+  /** In order. */
+  frames,
+  /** Set when the history no longer reaches back to the shard's head: its listeners must reconnect. */
+  isReset: z.boolean(),
+  plan: shardPlan,
+  /** The version of the interest that the root knows; null when it knows none and pushes everything. */
+  interestVersion: z.int().min(0).nullable(),
+});
+export type TakeRequest = z.infer<typeof takeRequest>;
+
+const acknowledgement = {
+  incarnation,
+  /** The shard's number of listeners. */
+  count: z.int().min(0),
+  /** Replaces what the root knows, unless it knows a later addition. Sent when something was removed. */
+  interest: interest.nullable(),
+};
+
+export const takeAnswer = z.discriminatedUnion("status", [
+  /** Everything up to the head was sent to the shard's listeners, and the head survives hibernation. */
+  z.object({ status: z.literal("taken"), head: channelPosition, ...acknowledgement }),
+  /** The push begins after the head: the next one must begin there. Nothing was taken. */
+  z.object({ status: z.literal("want"), head: channelPosition, ...acknowledgement }),
+  /** The shard has no listeners and will join before it accepts one. */
+  z.object({ status: z.literal("empty"), incarnation }),
+  notUnderstood,
+]);
+export type TakeAnswer = z.infer<typeof takeAnswer>;
+
+/** The RPC methods of the root: those of a channel, and those for its shards. */
+export interface ProductsChannelRpc extends ChannelRpc {
+  /**
+   * Registers a shard if it is new, adds to its interest, and reads the head and the missed events, in one turn.
+   * Registering writes one row; nothing else is written.
+   */
+  join(request: JoinRequest): Promise<JoinAnswer>;
+  /** Notes a shard's number of listeners; 0 ends its registration. */
+  report(request: ReportRequest): Promise<ReportAnswer>;
+}
+
+/** The RPC methods of a shard's object. */
+export interface ProductsShardRpc extends SocketObjectRpc {
+  /** Sends events to the listeners, and answers once they are sent. Repeating it sends nothing twice. */
+  take(request: TakeRequest): Promise<TakeAnswer>;
+  /** For tests: a shard writes no row but its alarm. */
+  usage(): Promise<Usage>;
+}
