@@ -1,5 +1,6 @@
 import { backoffCeiling } from "../../protocol/backoff.ts";
-import type { FailingChannel, RelayStore } from "./relay-store.ts";
+import type { FailingChannel } from "./failing-store.ts";
+import type { RelayStore } from "./relay-store.ts";
 
 /** Back-off of a failing channel. Without jitter: there is only one relay, and it limits its own concurrency. */
 const BASE_RETRY_MS = 500;
@@ -34,7 +35,7 @@ export class FailingChannels {
 
   constructor(store: RelayStore) {
     this.#store = store;
-    for (const known of store.failingChannels()) {
+    for (const known of store.failing.all()) {
       this.#channels.set(known.channel, { ...known, isOwnFailure: false, failures: known.tries, retryAt: 0 });
     }
   }
@@ -66,7 +67,7 @@ export class FailingChannels {
     const retryAt = now + backoffCeiling(known.failures, BASE_RETRY_MS, MAX_RETRY_MS);
     this.#channels.set(channel, { ...known, isOwnFailure, tries, failures: known.failures + 1, retryAt });
     // Stored with each try, because the object is evicted between retries when it has nothing else to do.
-    if (isEvidence && tries <= MAX_TRIES) this.#store.saveFailing({ channel, since: known.since, tries });
+    if (isEvidence && tries <= MAX_TRIES) this.#store.failing.save({ channel, since: known.since, tries });
     return isEvidence && tries >= MAX_TRIES;
   }
 
@@ -79,7 +80,7 @@ export class FailingChannels {
   /** Records that no events wait for a channel. */
   recovered(channel: string): void {
     if (!this.#channels.delete(channel)) return;
-    this.#store.removeFailing(channel);
+    this.#store.failing.remove(channel);
   }
 
   /** Returns whether the outbox takes no more events of a channel. */

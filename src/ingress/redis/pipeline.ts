@@ -6,7 +6,6 @@ import { logFault } from "../../telemetry/log.ts";
 import { recordRejected } from "../../telemetry/record.ts";
 import { Reporter } from "../../telemetry/reporter.ts";
 import { RedisClient, RedisError } from "./client.ts";
-import { writeDeadLetters } from "./dead-letters.ts";
 import { Doorbell } from "./doorbell.ts";
 import type { StreamGap } from "./gaps.ts";
 import { OutboxDelivery, SOURCE } from "./outbox-delivery.ts";
@@ -14,6 +13,7 @@ import { PollSchedule } from "./poll-schedule.ts";
 import { Registries } from "./registries.ts";
 import { RelayStore } from "./relay-store.ts";
 import { StreamReader } from "./stream-reader.ts";
+import { writeDeadLetters } from "./write-dead-letters.ts";
 
 /**
  * Moves events from the stream to their channels in passes: read into the outbox, deliver the outbox. The outbox and
@@ -185,7 +185,7 @@ export class Pipeline {
       this.#inBackground(async () => {
         await this.#delivery.retryDue();
         // A pass writes the dead letters of a channel that was given up.
-        if (this.store.hasDeadLetters) await this.#run();
+        if (!this.store.deadLetters.isEmpty()) await this.#run();
         await this.#plan();
       });
     }

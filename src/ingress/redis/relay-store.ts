@@ -2,9 +2,11 @@ import { chunksOf } from "../../protocol/chunks.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import { logFault } from "../../telemetry/log.ts";
 import type { DeadLetter } from "./dead-letter.ts";
+import { DeadLetterStore } from "./dead-letter-store.ts";
+import { FailingStore } from "./failing-store.ts";
 import { ReadMemory } from "./read-memory.ts";
 import { INITIAL, type RelayState, relayStateFromStored, relayStateToStored, storedState } from "./relay-state.ts";
-import { parseStoredEvents, parseStoredLetter, unreadable } from "./stored-rows.ts";
+import { parseStoredEvents, unreadable } from "./stored-rows.ts";
 
 /** Stored key of the state. */
 const STATE = "state";
@@ -15,25 +17,16 @@ export interface OutboxRow {
   events: AcceptedEvent[];
 }
 
-/** A failing channel. */
-export interface FailingChannel {
-  channel: string;
-  /** When it began to fail, in milliseconds since 1970. */
-  since: number;
-  /** How often it has failed while the platform worked. */
-  tries: number;
-}
-
 /** Events of a channel share a row up to this many characters; a row may have 2 MB (Durable Objects limits). */
 const MAX_ROW_LENGTH = 512 * 1024;
-/** Characters of dead letters loaded at a time: bounds memory. */
-const MAX_LOADED_LENGTH = 4 * 1024 * 1024;
 
 /**
- * Stores the relay's cursor, the outbox (events read but not delivered yet) and the dead letters not yet written to
- * Redis. Events of one channel that were read together share a row, because every written row costs.
+ * Stores the relay's cursor and the outbox: events read but not delivered yet. Events of one channel that were read
+ * together share a row, because every written row costs.
  */
 export class RelayStore {
+  readonly deadLetters: DeadLetterStore;
+  readonly failing: FailingStore;
   readonly #storage: DurableObjectStorage;
   #state: RelayState = INITIAL;
   #memory = new ReadMemory();
@@ -47,10 +40,8 @@ export class RelayStore {
     storage.sql.exec(
       "CREATE TABLE IF NOT EXISTS outbox (channel TEXT, row INTEGER, events TEXT NOT NULL, PRIMARY KEY (channel, row)) WITHOUT ROWID",
     );
-    storage.sql.exec("CREATE TABLE IF NOT EXISTS dead (row INTEGER PRIMARY KEY, letter TEXT NOT NULL)");
-    storage.sql.exec(
-      "CREATE TABLE IF NOT EXISTS failing (channel TEXT PRIMARY KEY, since INTEGER NOT NULL, tries INTEGER NOT NULL) WITHOUT ROWID",
-    );
+    this.deadLetters = new DeadLetterStore(storage.sql);
+    this.failing = new FailingStore(storage.sql);
     for (const { channel, rows } of storage.sql
       .exec("SELECT channel, count(*) AS rows FROM outbox GROUP BY channel")
       .toArray()) {
@@ -101,9 +92,7 @@ export class RelayStore {
           added.set(channel, (added.get(channel) ?? 0) + 1);
         }
       }
-      for (const letter of deadLetters) {
-        this.#storage.sql.exec("INSERT INTO dead VALUES (?, ?)", nextRow++, JSON.stringify(letter));
-      }
+      for (const letter of deadLetters) this.deadLetters.add(nextRow++, letter);
       this.#storage.kv.put(STATE, this.#stored({ ...this.#state, ...change, nextRow }, read));
     });
     this.#state = { ...this.#state, ...change, nextRow };
@@ -161,48 +150,10 @@ export class RelayStore {
     else this.#rows.delete(channel);
   }
 
-  /** Returns the channels that were failing when the object was last in memory. */
-  failingChannels(): FailingChannel[] {
-    return this.#storage.sql
-      .exec("SELECT channel, since, tries FROM failing")
-      .toArray()
-      .map(({ channel, since, tries }) => ({ channel: String(channel), since: Number(since), tries: Number(tries) }));
-  }
-
-  saveFailing({ channel, since, tries }: FailingChannel): void {
-    this.#storage.sql.exec(
-      "INSERT OR REPLACE INTO failing (channel, since, tries) VALUES (?, ?, ?)",
-      channel,
-      since,
-      tries,
-    );
-  }
-
-  removeFailing(channel: string): void {
-    this.#storage.sql.exec("DELETE FROM failing WHERE channel = ?", channel);
-  }
-
-  get hasDeadLetters(): boolean {
-    return this.#storage.sql.exec("SELECT 1 FROM dead LIMIT 1").toArray().length > 0;
-  }
-
-  /** Returns the oldest dead letters that are not in Redis yet, as many as fit in memory; none when none is left. */
-  pendingDeadLetters(): (DeadLetter & { row: number })[] {
-    const letters: (DeadLetter & { row: number })[] = [];
-    let length = 0;
-    for (const { row, letter } of this.#storage.sql.exec("SELECT row, letter FROM dead ORDER BY row")) {
-      const text = String(letter);
-      letters.push({ row: Number(row), ...parseStoredLetter(text) });
-      length += text.length;
-      if (length >= MAX_LOADED_LENGTH) break;
-    }
-    return letters;
-  }
-
   /** Removes and counts dead letters that were written to Redis. */
   removeDeadLetters(rows: number[]): void {
     this.#storage.transactionSync(() => {
-      for (const row of rows) this.#storage.sql.exec("DELETE FROM dead WHERE row = ?", row);
+      this.deadLetters.remove(rows);
       this.update({ deadLetters: this.#state.deadLetters + rows.length });
     });
   }

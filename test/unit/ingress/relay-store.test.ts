@@ -106,7 +106,7 @@ describe("a stored row that cannot be read", () => {
     }
     store.append([event("a")], [], {});
     expect(store.nextRow(CHANNEL)?.events.map(({ id }) => id)).toEqual(["a"]);
-    const letters = store.pendingDeadLetters();
+    const letters = store.deadLetters.oldest();
     expect(letters.map(({ code }) => code)).toEqual(["unreadable_row", "unreadable_row", "unreadable_row"]);
     expect(letters[0]?.entry.fields).toEqual([
       ["channel", CHANNEL],
@@ -127,7 +127,7 @@ describe("a stored row that cannot be read", () => {
     storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 1, "{broken");
     const first = { entry: { id: "1-1", fields: [["channel", "x"]] }, reason: "lacks type" };
     storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 2, JSON.stringify(first));
-    expect(store.pendingDeadLetters()).toMatchObject([
+    expect(store.deadLetters.oldest()).toMatchObject([
       { row: 1, code: "unreadable_row" },
       { row: 2, ...first, code: "not_an_event" },
     ]);
@@ -142,8 +142,8 @@ test("dead letters are loaded a few megabytes at a time, in order", () => {
   );
   store.append([], letters, {});
   const loaded: string[] = [];
-  while (store.hasDeadLetters) {
-    const page = store.pendingDeadLetters();
+  while (!store.deadLetters.isEmpty()) {
+    const page = store.deadLetters.oldest();
     expect(page.length).toBeLessThan(10);
     loaded.push(...page.map(({ entry }) => entry.id));
     store.removeDeadLetters(page.map(({ row }) => row));

@@ -18,7 +18,7 @@ const MAX_REQUEST_LENGTH = 512 * 1024;
  */
 export async function writeDeadLetters(client: RedisClient, store: RelayStore): Promise<boolean> {
   for (let written = 0; written < MAX_PER_PASS; ) {
-    const letters = store.pendingDeadLetters();
+    const letters = store.deadLetters.oldest();
     if (letters.length === 0) return false;
     for (const chunk of inRequests(letters)) {
       await write(client, chunk);
