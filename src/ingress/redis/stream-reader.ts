@@ -1,22 +1,16 @@
 import type { Catalogue } from "../../protocol/catalogue.ts";
-import type { AcceptedEvent } from "../../protocol/publish.ts";
-import { entryFields, entryLength } from "../../protocol/stream.ts";
 import { type RedisClient, RedisError } from "./client.ts";
-import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
-import { entryTime, type ReadEntry, readEntry, type StreamEntry } from "./entry.ts";
+import { entryTime, type StreamEntry } from "./entry.ts";
 import { countMissing, findGap, STREAM_START, type StreamGap } from "./gaps.ts";
 import { removeOversized } from "./oversized-entries.ts";
 import { entryKey } from "./read-memory.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { RelayStore } from "./relay-store.ts";
 import type { StreamInfo } from "./replies.ts";
+import { sortEntries } from "./sort-entries.ts";
+import { type StreamBatch, StreamBatches } from "./stream-batches.ts";
 import { StreamCommands } from "./stream-commands.ts";
 
-/** Entries per read: few at first, because each may be megabytes, and more while they turn out to be small. */
-const MIN_BATCH = 10;
-const MAX_BATCH = 1000;
-const BATCH_GROWTH = 4;
-const LARGE_REPLY_CHARACTERS = 1024 * 1024;
 /** The stream is trimmed after this many entries or this time. Until then, the relay remembers the entries it has read. */
 const TRIM_AFTER_ENTRIES = 1000;
 const TRIM_AFTER_MS = 60_000;
@@ -29,8 +23,6 @@ export interface ReadResult {
   rejected: number;
 }
 
-const NOT_UTF8: ReadEntry = { ok: false, code: "not_utf8", reason: "contains bytes that are not UTF-8" };
-
 type GapState = Pick<RelayState, "gaps" | "pendingGapAt">;
 
 /**
@@ -42,9 +34,9 @@ export class StreamReader {
   readonly #client: RedisClient;
   readonly #store: RelayStore;
   readonly #commands: StreamCommands;
+  readonly #batches: StreamBatches;
   readonly #catalogue: Catalogue;
   readonly #isFull: (channel: string) => boolean;
-  #batch = MIN_BATCH;
   /** Dead letters made since the last read. */
   #rejected = 0;
 
@@ -59,6 +51,7 @@ export class StreamReader {
     this.#client = client;
     this.#store = store;
     this.#commands = new StreamCommands(client, stream);
+    this.#batches = new StreamBatches(this.#commands);
     this.#catalogue = catalogue;
     this.#isFull = isFull;
     client.syncToken = store.state.syncToken;
@@ -74,17 +67,9 @@ export class StreamReader {
 
   async #read(): Promise<Omit<ReadResult, "rejected">> {
     const { cursor, entriesAdded } = this.#store.state;
-    const entries = await this.#readBatch(cursor);
-    const batch = this.#batch;
-    const invalid = await this.#commands.notUtf8(entries);
-    const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
-    this.#batch = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(batch * BATCH_GROWTH, MAX_BATCH);
-
-    const first = entries[0];
-    // After a failover to an older state, another entry may have the cursor's id.
-    const isReplaced =
-      first?.id === cursor && this.#store.memory.hasId(cursor) && !this.#store.memory.has(entryKey(first));
-    const hasCursor = first?.id === cursor && !isReplaced;
+    const { entries, notUtf8, limit } = await this.#batches.read(cursor);
+    const isReplaced = this.#isReplaced(entries[0]);
+    const hasCursor = entries[0]?.id === cursor && !isReplaced;
     const unread = hasCursor ? entries.slice(1) : entries;
     // Entries removed before the very first read are not a gap: they were never promised.
     const isStart = cursor === STREAM_START && (entriesAdded === null || unread.length === 0);
@@ -92,16 +77,22 @@ export class StreamReader {
     const needsInfo = !isContinuous || (entriesAdded === null && unread.length > 0);
     const info = needsInfo ? await this.#commands.info() : null;
 
-    const gap = isContinuous ? null : isReplaced ? ({ kind: "recreated" } as const) : this.#gapSince(info);
-    const gapState = this.#gapState(gap);
+    const gap = isContinuous ? null : this.#gapSince(info, isReplaced);
     if (gap && gap.kind !== "trimmed") {
       // Another stream, or none: start from its beginning. Later losses are another gap.
-      const removed = info === "unknown" ? null : info ? info.entriesAdded - info.length : 0;
-      this.#store.update({ ...gapState, cursor: STREAM_START, entriesAdded: removed });
+      this.#store.update({ ...this.#gapState(gap), cursor: STREAM_START, entriesAdded: info ? removedFrom(info) : 0 });
       return { hasMore: true, gap };
     }
-    this.#append(unread, invalid, gap?.lost ?? 0, info, gapState);
-    return { hasMore: unread.length >= batch, gap };
+    // On the first read, entries already removed from the stream count as read.
+    const addedBefore = entriesAdded ?? (info && removedFrom(info));
+    this.#append({ entries: unread, notUtf8 }, addedBefore, gap);
+    return { hasMore: unread.length >= limit, gap };
+  }
+
+  /** Whether another entry has the cursor's id, as after a failover to an older state. */
+  #isReplaced(first: StreamEntry | undefined): boolean {
+    const { memory, state } = this.#store;
+    return first?.id === state.cursor && memory.hasId(first.id) && !memory.has(entryKey(first));
   }
 
   /**
@@ -145,61 +136,32 @@ export class StreamReader {
     return gap ? { gaps: gaps + 1, pendingGapAt: Date.now() } : { gaps, pendingGapAt };
   }
 
-  #gapSince(info: StreamInfo | "unknown" | null): StreamGap | null {
+  #gapSince(info: StreamInfo | "unknown" | null, isReplaced: boolean): StreamGap | null {
     const { cursor, entriesAdded } = this.#store.state;
     // Losses cannot be counted, so one is assumed.
-    if (info === "unknown" || (info && entriesAdded === null)) return { kind: "recreated" };
+    if (isReplaced || info === "unknown" || (info && entriesAdded === null)) return { kind: "recreated" };
     return findGap({ cursor, entriesAdded: entriesAdded ?? 0 }, info);
   }
 
-  /** Appends the entries that the store does not remember, together with the new cursor and the gap's state. */
-  #append(
-    entries: StreamEntry[],
-    invalid: Set<string>,
-    lost: number,
-    info: StreamInfo | "unknown" | null,
-    gapState: GapState,
-  ): void {
+  /**
+   * Appends the entries that the store does not remember, together with the new cursor and the gap's state.
+   * @param addedBefore How many entries had ever been added to the stream before these and a gap; null when unknown.
+   */
+  #append(unread: Pick<StreamBatch, "entries" | "notUtf8">, addedBefore: number | null, gap: StreamGap | null): void {
+    const { entries } = unread;
+    const lost = gap?.kind === "trimmed" ? gap.lost : 0;
     if (entries.length === 0 && lost === 0) return;
-    const { cursor, entriesAdded, untrimmed } = this.#store.state;
-    // On the first read, entries already removed from the stream count as read.
-    const before = entriesAdded ?? (info && info !== "unknown" ? info.entriesAdded - info.length : null);
-    const events: AcceptedEvent[] = [];
-    const rejected: DeadLetter[] = [];
-    const keys: string[] = [];
-    const isFull = memoized(this.#isFull);
-    const now = Date.now();
-    for (const entry of entries) {
-      const key = entryKey(entry);
-      if (this.#store.memory.has(key)) continue;
-      keys.push(key);
-      // An entry with the id of an earlier one: the same event id would make it a duplicate or a conflict.
-      const fallbackId = this.#store.memory.hasId(entry.id) ? key : entry.id;
-      const read = invalid.has(entry.id) ? NOT_UTF8 : readEntry(this.#catalogue, entry, now, fallbackId);
-      if (!read.ok) rejected.push(toDeadLetter(entry, read.code, read.reason));
-      else if (isFull(read.event.channel)) rejected.push(fullChannel(entry.id, read.event));
-      else events.push(read.event);
-    }
+    const { cursor, untrimmed } = this.#store.state;
+    const { events, rejected, keys } = sortEntries(unread, this.#store.memory, this.#catalogue, this.#isFull);
     const change = {
-      ...gapState,
+      ...this.#gapState(gap),
       cursor: entries.at(-1)?.id ?? cursor,
-      entriesAdded: before === null ? null : before + lost + entries.length,
+      entriesAdded: addedBefore === null ? null : addedBefore + lost + entries.length,
       syncToken: this.#client.syncToken,
       untrimmed: untrimmed + entries.length,
     };
     this.#store.append(events, rejected, change, keys);
     this.#rejected += rejected.length;
-  }
-
-  /** Reads the entry at the cursor and the next ones. Reads only one if the reply is too large for Upstash or a proxy. */
-  async #readBatch(start: string): Promise<StreamEntry[]> {
-    try {
-      return await this.#commands.range(start, this.#batch + 1);
-    } catch (error) {
-      if (this.#batch === 1) throw error;
-      this.#batch = 1;
-      return this.#commands.range(start, this.#batch + 1);
-    }
   }
 
   /**
@@ -220,16 +182,5 @@ export class StreamReader {
   }
 }
 
-/** Keeps the parsed event: unlike the raw entry, it is always small enough to keep whole and retry. */
-function fullChannel(id: string, event: AcceptedEvent): DeadLetter {
-  return toDeadLetter({ id, fields: entryFields(event) }, "channel_full", "too many events wait for its channel");
-}
-
-function memoized<T>(answer: (key: string) => T): (key: string) => T {
-  const known = new Map<string, T>();
-  return (key) => {
-    const value = known.get(key) ?? answer(key);
-    known.set(key, value);
-    return value;
-  };
-}
+/** Returns how many entries were removed from the stream; null when Redis cannot say. */
+const removedFrom = (info: StreamInfo | "unknown") => (info === "unknown" ? null : info.entriesAdded - info.length);

@@ -1,0 +1,59 @@
+import type { Catalogue } from "../../protocol/catalogue.ts";
+import type { AcceptedEvent } from "../../protocol/publish.ts";
+import { entryFields } from "../../protocol/stream.ts";
+import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
+import { type ReadEntry, readEntry } from "./entry.ts";
+import { entryKey, type ReadMemory } from "./read-memory.ts";
+import type { StreamBatch } from "./stream-batches.ts";
+
+/** Entries that were read for the first time. */
+export interface SortedEntries {
+  events: AcceptedEvent[];
+  /** Those that are not events, or that their channel has no room for. */
+  rejected: DeadLetter[];
+  /** The keys of all of them, to be remembered. */
+  keys: string[];
+}
+
+const NOT_UTF8: ReadEntry = { ok: false, code: "not_utf8", reason: "contains bytes that are not UTF-8" };
+
+/**
+ * Sorts the entries that are not remembered into events and dead letters.
+ * @param isFull Whether the outbox takes no more events of a channel.
+ */
+export function sortEntries(
+  { entries, notUtf8 }: Pick<StreamBatch, "entries" | "notUtf8">,
+  memory: ReadMemory,
+  catalogue: Catalogue,
+  isFull: (channel: string) => boolean,
+): SortedEntries {
+  const sorted: SortedEntries = { events: [], rejected: [], keys: [] };
+  const isChannelFull = memoized(isFull);
+  const now = Date.now();
+  for (const entry of entries) {
+    const key = entryKey(entry);
+    if (memory.has(key)) continue;
+    sorted.keys.push(key);
+    // An entry with the id of an earlier one: the same event id would make it a duplicate or a conflict.
+    const fallbackId = memory.hasId(entry.id) ? key : entry.id;
+    const read = notUtf8.has(entry.id) ? NOT_UTF8 : readEntry(catalogue, entry, now, fallbackId);
+    if (!read.ok) sorted.rejected.push(toDeadLetter(entry, read.code, read.reason));
+    else if (isChannelFull(read.event.channel)) sorted.rejected.push(fullChannel(entry.id, read.event));
+    else sorted.events.push(read.event);
+  }
+  return sorted;
+}
+
+/** Keeps the parsed event: unlike the raw entry, it is always small enough to keep whole and retry. */
+function fullChannel(id: string, event: AcceptedEvent): DeadLetter {
+  return toDeadLetter({ id, fields: entryFields(event) }, "channel_full", "too many events wait for its channel");
+}
+
+function memoized<T>(answer: (key: string) => T): (key: string) => T {
+  const known = new Map<string, T>();
+  return (key) => {
+    const value = known.get(key) ?? answer(key);
+    known.set(key, value);
+    return value;
+  };
+}

@@ -1,0 +1,49 @@
+import { entryLength } from "../../protocol/stream.ts";
+import type { StreamEntry } from "./entry.ts";
+import type { StreamCommands } from "./stream-commands.ts";
+
+/** Entries per read: few at first, because each may be megabytes, and more while they turn out to be small. */
+const MIN_BATCH = 10;
+const MAX_BATCH = 1000;
+const BATCH_GROWTH = 4;
+const LARGE_REPLY_CHARACTERS = 1024 * 1024;
+
+export interface StreamBatch {
+  /** The entry at the cursor, if the stream still has it, and the next ones. */
+  entries: StreamEntry[];
+  /** The ids of the entries that contain bytes that are not UTF-8. */
+  notUtf8: Set<string>;
+  /** How many entries after the cursor were asked for. */
+  limit: number;
+}
+
+/** Reads the stream in batches whose size follows that of the entries. */
+export class StreamBatches {
+  readonly #commands: StreamCommands;
+  #limit = MIN_BATCH;
+
+  constructor(commands: StreamCommands) {
+    this.#commands = commands;
+  }
+
+  /** @throws {RedisError} */
+  async read(cursor: string): Promise<StreamBatch> {
+    const entries = await this.#range(cursor);
+    const limit = this.#limit;
+    const notUtf8 = await this.#commands.notUtf8(entries);
+    const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
+    this.#limit = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(limit * BATCH_GROWTH, MAX_BATCH);
+    return { entries, notUtf8, limit };
+  }
+
+  /** Reads only one entry if the reply is too large for Upstash or a proxy. */
+  async #range(cursor: string): Promise<StreamEntry[]> {
+    try {
+      return await this.#commands.range(cursor, this.#limit + 1);
+    } catch (error) {
+      if (this.#limit === 1) throw error;
+      this.#limit = 1;
+      return this.#commands.range(cursor, this.#limit + 1);
+    }
+  }
+}
