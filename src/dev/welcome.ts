@@ -63,7 +63,8 @@ Publish to it:
     -H "Authorization: Bearer ${publishKey}" -H "Content-Type: application/json" \\
     -d '{"type":"order_status_changed","data":{"old_status":"pending","new_status":"processing"}}'
 ${throughRedis(demo)}
-Read about every call and try it: ${url}/docs
+Read the manual: ${url}/docs
+Read about every call and try it: ${url}/docs/api
 
 Listen in a browser (open ${url}/docs and paste into its console):
   ws = new WebSocket("${socketUrl}"); ws.onmessage = (event) => console.log(event.data)

@@ -28,7 +28,7 @@ app.get("/api/v1/ws/products", productsSocket);
 // Everyone may read the documentation.
 app.get("/openapi.json", cacheable, openApi);
 app.get("/asyncapi.json", cacheable, asyncApi);
-app.get("/docs", cacheable, docs);
+app.get("/docs/api", cacheable, docs);
 
 // Non-browser callers send no Origin; skip CORS.
 app.use((c, next) => {
@@ -68,7 +68,7 @@ app.onError(answerError);
 /** Returns 405 with `Allow` if the path exists for other methods (RFC 9110, section 15.5.6), else 404. */
 function noRoute(c: Context): Refusal {
   const allowed = METHODS.map((method) => method.toUpperCase()).filter((method) => hasRoute(method, c.req.path));
-  if (allowed.length === 0) return new Refusal("not_found", { detail: "GET /docs describes every call." });
+  if (allowed.length === 0) return new Refusal("not_found", { detail: "GET /docs/api describes every call." });
   // Hono answers HEAD wherever it answers GET.
   if (allowed.includes("GET")) allowed.push("HEAD");
   return new Refusal("method_not_allowed", { headers: { Allow: allowed.join(", ") } });

@@ -6,7 +6,7 @@ import { ORIGIN, request } from "../support/service.ts";
 const DOCUMENTS = [
   ["/openapi.json", "application/json"],
   ["/asyncapi.json", "application/json"],
-  ["/docs", "text/html; charset=UTF-8"],
+  ["/docs/api", "text/html; charset=UTF-8"],
 ] as const;
 
 for (const [path, mediaType] of DOCUMENTS) {

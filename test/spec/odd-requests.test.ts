@@ -79,7 +79,7 @@ describe("an odd request line or header", () => {
     "/api/v1/ws/health",
     "/api/v1/ws/products",
     "/metrics",
-    "/docs",
+    "/docs/api",
     "/openapi.json",
     "/api/v1/publish/products",
     "/api/v1/publish/batch",

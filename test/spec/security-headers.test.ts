@@ -57,7 +57,7 @@ describe("browsers may not execute, frame, sniff or store the answer to", () => 
 });
 
 test("the documents page may only run scripts of the service itself", async () => {
-  const { headers } = await request("/docs");
+  const { headers } = await request("/docs/api");
   expect(Object.fromEntries(headers)).toMatchObject(lowerCased(HEADERS));
   const policy = String(headers.get("Content-Security-Policy"));
   expect(policy).toContain("default-src 'none'; script-src 'self';");
@@ -66,7 +66,7 @@ test("the documents page may only run scripts of the service itself", async () =
 });
 
 test("answers over plain http have no Strict-Transport-Security", async () => {
-  const response = await app.fetch(new Request("http://localhost:8000/docs"), env);
+  const response = await app.fetch(new Request("http://localhost:8000/docs/api"), env);
   expect(response.headers.get("Strict-Transport-Security")).toBeNull();
   expect(response.headers.get("X-Content-Type-Options")).toBe("nosniff");
 });

@@ -37,6 +37,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "dev/": ["protocol/", "config/", "cli/", "sdk/publisher/"],
   "site/": ["protocol/"],
   "site/demo/page/": ["protocol/", "sdk/", "telemetry/metrics.ts"],
+  "site/manual/page/": [],
   // The Worker's entry and the types of its bindings.
   "index.ts": ["channels/", "edge/", "ingress/", "registry/"],
   "cloudflare.d.ts": ["config/env.ts", "index.ts"],
@@ -51,6 +52,7 @@ const ENTRIES: [library: RegExp, files: RegExp][] = [
   [/^(redis|@redis\/client)$/, /^(cli\/redis|dev\/bridge)\//],
   [/^react\b/, /^(sdk\/hooks\/react\.ts|site\/demo\/page\/)/],
   [/^vue$/, /^sdk\/hooks\/vue\.ts/],
+  [/^(marked|highlight\.js)$/, /^site\/manual\/markdown\.ts/],
   [/^cloudflare:/, /^(edge|channels|registry|ingress)\//],
   [/^node:/, /^(cli|dev|site|sdk\/package)\//],
 ];
@@ -65,6 +67,7 @@ const ENVIRONMENTS: Record<string, { types: string[]; dom: boolean }> = {
   "dev/": { types: ["node"], dom: false },
   "site/": { types: ["node"], dom: false },
   "site/demo/page/": { types: [], dom: true },
+  "site/manual/page/": { types: [], dom: true },
 };
 
 describe("imports", () => {

@@ -246,7 +246,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     access: "open",
     answers: { 200: { description: "Every frame and message, with its schema and an example." } },
   },
-  "GET /docs": {
+  "GET /docs/api": {
     tag: "Documents",
     id: "docs",
     summary: "This reference as a page",

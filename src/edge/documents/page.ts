@@ -1,7 +1,7 @@
 import { TITLE } from "./prose.ts";
 
 /**
- * The page of `GET /docs`. It renders `/openapi.json` with Swagger UI, which the platform serves from `/docs-ui/` as
+ * The page of `GET /docs/api`. It renders `/openapi.json` with Swagger UI, which the platform serves from `/docs-ui/` as
  * static files (built by `src/site/build.ts`).
  */
 export const DOCS_PAGE = `<!doctype html>

@@ -50,7 +50,7 @@ with status 503: repeat those. Sockets are closed with a code that may be retrie
 ${ABOUT_CLOSING}`;
 
 export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. [openapi.json](/openapi.json) describes the HTTP calls that services
-publish with; [/docs](/docs) is the reference as a page.
+publish with; [/docs/api](/docs/api) is the reference as a page, and [/docs](/docs) the manual.
 
 - **Token**: a JWT, sent as \`Authorization: Bearer <jwt>\`, as \`Sec-WebSocket-Protocol: ${SUBPROTOCOL}, bearer.<jwt>\`, or as
   \`?token=<jwt>\`. The first one found wins. URLs end up in logs, so browsers should use the subprotocol.

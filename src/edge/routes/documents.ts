@@ -26,7 +26,7 @@ export const openApi = json(openApiDocument);
 /** `GET /asyncapi.json`: the WebSockets as AsyncAPI 3.0. */
 export const asyncApi = json(asyncApiDocument);
 
-/** `GET /docs`: the API reference as a page. */
+/** `GET /docs/api`: the API reference as a page. */
 export function docs(c: Context): Response {
   return c.html(DOCS_PAGE, 200, { ...PUBLIC_HEADERS, "Content-Security-Policy": DOCS_POLICY });
 }

@@ -2,27 +2,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** The manual's chapters, which are Markdown files in this folder, in reading order. */
-export const CHAPTERS = [
-  "quick-start",
-  "tokens",
-  "connect",
-  "sdk",
-  "publish",
-  "redis",
-  "migrate",
-  "protocol",
-  "settings",
-  "deploy",
-  "operate",
-  "command-line",
-  "security",
-  "cost",
-  "how-it-works",
-  "changelog",
-  "contributing",
+export const PARTS = [
+  { title: "Start", chapters: ["quick-start", "tokens", "migrate"] },
+  { title: "Listen", chapters: ["sdk", "connect", "protocol"] },
+  { title: "Publish", chapters: ["publish", "redis"] },
+  { title: "Run", chapters: ["deploy", "settings", "operate", "command-line", "security", "cost"] },
+  { title: "Change", chapters: ["how-it-works", "changelog", "contributing"] },
 ] as const;
 
-export type Chapter = (typeof CHAPTERS)[number];
+export type Chapter = (typeof PARTS)[number]["chapters"][number];
+
+export const CHAPTERS: readonly Chapter[] = PARTS.flatMap(({ chapters }) => chapters);
 
 /** Returns the path of a chapter's Markdown file. */
 export const fileOf = (chapter: Chapter): string => join(import.meta.dirname, `${chapter}.md`);

@@ -1,23 +1,10 @@
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
-import * as z from "zod";
+import { seriousViolations } from "./accessibility.ts";
 
 /** The demo page in Chromium, with its console errors and requests. */
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
 export const VIEWS = ["shop", "order", "publish", "connections", "metrics", "access"] as const;
 export type View = (typeof VIEWS)[number];
-
-/** The parts of axe's results that the tests read. */
-const violationsSchema = z.array(
-  z.object({
-    id: z.string(),
-    impact: z.string().nullish(),
-    nodes: z.array(z.object({ target: z.array(z.unknown()) })),
-  }),
-);
 
 export interface Credentials {
   order?: string;
@@ -105,14 +92,8 @@ export class DemoPage {
     return () => recorded.jsonValue();
   }
 
-  /** Returns the serious and critical violations that axe (https://github.com/dequelabs/axe-core) finds, with their elements. */
-  async seriousViolations(): Promise<string[]> {
-    // The page's content security policy forbids a script element.
-    await this.page.evaluate(AXE);
-    const found: unknown = await this.page.evaluate("axe.run().then(({ violations }) => violations)");
-    return violationsSchema
-      .parse(found)
-      .filter(({ impact }) => impact === "serious" || impact === "critical")
-      .map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(" ")).join(", ")}`);
+  /** Returns the serious and critical violations that axe finds. */
+  seriousViolations(): Promise<string[]> {
+    return seriousViolations(this.page);
   }
 }

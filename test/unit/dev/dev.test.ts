@@ -88,7 +88,7 @@ const portIs = async (taken: boolean) => {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "tidings-dev-"));
-  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json"]) {
+  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json", "CHANGELOG.md"]) {
     cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
@@ -140,7 +140,7 @@ it("serves the documents page with all its files, and lets the service answer ev
   const url = `http://localhost:${port}`;
   // As a browser navigates: a path without a file must not get an error page of the platform.
   const headers = { Accept: "text/html", "Sec-Fetch-Mode": "navigate" };
-  const page = await fetch(`${url}/docs`, { headers });
+  const page = await fetch(`${url}/docs/api`, { headers });
   expect(page.status).toBe(200);
   const files = [...(await page.text()).matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)].map(([, path]) => path);
   expect(files.length).toBeGreaterThan(2);
@@ -254,7 +254,7 @@ it("leaves out the demo page, and nothing else, after a change of one line in wr
     const answer = await fetch(url + path, { headers: { Accept: "text/html", "Sec-Fetch-Mode": "navigate" } });
     expect([path, answer.status]).toEqual([path, 404]);
   }
-  const page = await fetch(`${url}/docs`);
+  const page = await fetch(`${url}/docs/api`);
   expect(page.status).toBe(200);
   for (const [, path] of (await page.text()).matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)) {
     expect([path, (await fetch(url + path)).status]).toEqual([path, 200]);

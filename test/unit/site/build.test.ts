@@ -16,13 +16,13 @@ const read = (path: string) => readFileSync(join(site, path), "utf8");
 beforeAll(() => buildSite(site));
 afterAll(() => rmSync(site, { recursive: true, force: true }));
 
-test("the build contains every file that /docs loads", () => {
+test("the build contains every file that /docs/api loads", () => {
   const paths = [...DOCS_PAGE.matchAll(/(?:src|href)="(\/docs-ui\/[^"]+)"/g)].map(([, path]) => String(path));
   expect(paths.length).toBeGreaterThan(2);
   for (const path of paths) expect(read(path).length, path).toBeGreaterThan(0);
 });
 
-test("/docs loads only same-origin files and has no inline script", () => {
+test("/docs/api loads only same-origin files and has no inline script", () => {
   const addresses = [...DOCS_PAGE.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => String(address));
   expect(addresses.filter((address) => !address.startsWith("/") && address !== "data:,")).toEqual([]);
   expect([...DOCS_PAGE.matchAll(/<script[^>]*>([^<]*)/g)].map(([, script]) => script)).toEqual(["", ""]);
@@ -49,7 +49,7 @@ test("the demo script contains the whole event catalogue, but not its validation
   expect(gzipSync(script).length).toBeLessThan(MAX_SCRIPT_BYTES);
 });
 
-test("a build without the demo keeps the files of /docs", async () => {
+test("a build without the demo keeps the manual and the files of /docs/api", async () => {
   const bare = mkdtempSync(join(tmpdir(), "tidings-site-"));
   try {
     await buildSite(bare, { hasDemo: false });

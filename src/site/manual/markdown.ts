@@ -1,0 +1,108 @@
+import hljs from "highlight.js";
+import { Marked, type MarkedExtension, type Token, type Tokens } from "marked";
+import { anchorOf } from "./chapters.ts";
+
+/** Renders Markdown at build, so a page needs no script to be read. */
+
+/** The text between a heading and the next one. */
+export interface Section {
+  /** 1 for the page's title. */
+  level: number;
+  title: string;
+  anchor: string;
+  /** Without markup, for the search. */
+  text: string;
+}
+
+export interface RenderedPage {
+  html: string;
+  title: string;
+  /** The first paragraph, without markup. */
+  summary: string;
+  sections: Section[];
+}
+
+/**
+ * Renders a page.
+ * @param toAddress Returns the address that a link or picture has on the site; null makes the link plain text.
+ * @throws if the page has no title, or any HTML but comments and `<br>`.
+ */
+export function renderMarkdown(markdown: string, toAddress: (target: string) => string | null): RenderedPage {
+  const marked = new Marked({ renderer: rendererWith(toAddress) });
+  const tokens = marked.lexer(markdown);
+  const sections: Section[] = [];
+  for (const token of tokens) {
+    if (token.type === "heading") {
+      const title = plainText(token.tokens ?? []);
+      sections.push({ level: token.depth, title, anchor: anchorOf(title), text: "" });
+    } else {
+      const section = sections.at(-1);
+      if (section !== undefined) section.text = `${section.text} ${plainText([token])}`.trim();
+    }
+  }
+  const [first] = sections;
+  if (first?.level !== 1) throw new Error("A page of the manual begins with its title");
+  const paragraph = tokens.find(({ type }) => type === "paragraph");
+  const summary = paragraph === undefined ? "" : plainText([paragraph]).replaceAll("\n", " ");
+  return { html: marked.parser(tokens), title: first.title, summary, sections };
+}
+
+function rendererWith(toAddress: (target: string) => string | null): NonNullable<MarkedExtension["renderer"]> {
+  return {
+    heading({ depth, tokens }) {
+      const inner = this.parser.parseInline(tokens);
+      if (depth === 1) return `<h1>${inner}</h1>\n`;
+      const title = plainText(tokens);
+      const anchor = anchorOf(title);
+      const label = `Link to “${escapeHtml(title)}”`;
+      return `<h${depth} id="${anchor}">${inner} <a class="anchor" href="#${anchor}" aria-label="${label}">#</a></h${depth}>\n`;
+    },
+    // Wide blocks scroll by themselves; `tabindex` lets the keyboard scroll them.
+    code: ({ text, lang }) =>
+      `<div class="code"><pre tabindex="0"><code>${hljs.highlight(text, { language: lang || "plaintext" }).value}</code></pre></div>\n`,
+    table({ header, rows }) {
+      const row = (cells: Tokens.TableCell[], tag: "th" | "td") =>
+        `<tr>${cells.map((cell) => `<${tag}>${this.parser.parseInline(cell.tokens)}</${tag}>`).join("")}</tr>\n`;
+      const body = rows.map((cells) => row(cells, "td")).join("");
+      return `<div class="table" tabindex="0"><table>\n<thead>${row(header, "th")}</thead>\n<tbody>${body}</tbody>\n</table></div>\n`;
+    },
+    link({ href, tokens }) {
+      const address = toAddress(href);
+      const inner = this.parser.parseInline(tokens);
+      return address === null ? inner : `<a href="${escapeHtml(address)}">${inner}</a>`;
+    },
+    image: ({ href, text }) => `<img src="${escapeHtml(toAddress(href) ?? "")}" alt="${escapeHtml(text)}">`,
+    html({ text }) {
+      if (text.startsWith("<!--")) return "";
+      if (text === "<br>") return text;
+      throw new Error(`The manual uses no HTML but comments and <br>, not ${text}`);
+    },
+  };
+}
+
+/** Escapes text for HTML, also within an attribute in double quotes. */
+export const escapeHtml = (text: string): string =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+/** Returns the text of tokens without markup. */
+function plainText(tokens: Token[]): string {
+  return tokens.map(plainTextOf).join("");
+}
+
+function plainTextOf(token: Token): string {
+  switch (token.type) {
+    case "table":
+      return [token.header, ...token.rows]
+        .flatMap((row: Tokens.TableCell[]) => row.map(({ tokens }) => plainText(tokens)))
+        .join(" ");
+    case "list":
+      return token.items.map(({ tokens }: Tokens.ListItem) => plainText(tokens)).join(" ");
+    case "html":
+    case "br":
+    case "space":
+      return " ";
+    default:
+      if ("tokens" in token && token.tokens !== undefined) return plainText(token.tokens);
+      return "text" in token ? String(token.text) : "";
+  }
+}

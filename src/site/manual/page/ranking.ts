@@ -1,0 +1,31 @@
+/** A section of the manual, as the search's index has it. */
+export interface IndexedSection {
+  address: string;
+  /** The chapter's title. */
+  chapter: string;
+  title: string;
+  text: string;
+}
+
+const MAX_RESULTS = 12;
+
+/** Returns the sections that have every word of a query, those with the words in their title first. */
+export function search(entries: IndexedSection[], query: string): IndexedSection[] {
+  const words = query.toLowerCase().split(/\s+/).filter(Boolean);
+  const ranked = entries.map((entry) => ({ entry, rank: rankOf(entry, words) })).filter(({ rank }) => rank > 0);
+  return ranked
+    .sort((a, b) => b.rank - a.rank)
+    .slice(0, MAX_RESULTS)
+    .map(({ entry }) => entry);
+}
+
+/** Returns 0 if a word is missing; a word in the title counts more than any number in the text. */
+function rankOf({ chapter, title, text }: IndexedSection, words: string[]): number {
+  const inTitle = title.toLowerCase();
+  const inText = `${chapter} ${text}`.toLowerCase();
+  const ranks = words.map((word) => {
+    const times = Math.min(inText.split(word).length - 1, 20);
+    return inTitle.includes(word) ? 100 + times : times;
+  });
+  return ranks.includes(0) ? 0 : ranks.reduce((sum, rank) => sum + rank, 0);
+}

@@ -1,0 +1,114 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { CHAPTERS } from "../../src/site/manual/chapters.ts";
+import { seriousViolations } from "./support/accessibility.ts";
+import { hasChromium, startChromium } from "./support/chromium.ts";
+import { type DevService, startDevService } from "./support/dev-service.ts";
+
+/** The manual as `npm run dev` serves it, in a real Chromium. */
+
+const SETUP_TIMEOUT_MS = 120_000;
+const SCREENSHOTS = join(import.meta.dirname, "artefacts");
+const PATHS = ["/docs", ...CHAPTERS.map((chapter) => `/docs/${chapter}`)];
+const NARROW = { viewport: { width: 320, height: 640 } };
+const WIDE = { viewport: { width: 1440, height: 900 } };
+
+describe.skipIf(!hasChromium("the manual"))("the manual", () => {
+  let service: DevService;
+  let browser: Browser;
+  /** Opens a page, and fails if it reports an error. */
+  const withPage = async (options: BrowserContextOptions, use: (page: Page) => Promise<void>) => {
+    const context = await browser.newContext(options);
+    const page = await context.newPage();
+    const errors: string[] = [];
+    page.on("pageerror", ({ message }) => errors.push(message));
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    await use(page).finally(() => context.close());
+    expect(errors).toEqual([]);
+  };
+
+  beforeAll(async () => {
+    mkdirSync(SCREENSHOTS, { recursive: true });
+    [service, browser] = await Promise.all([startDevService(), startChromium()]);
+  }, SETUP_TIMEOUT_MS);
+  afterAll(async () => {
+    await browser?.close();
+    await service?.stop();
+  }, SETUP_TIMEOUT_MS);
+
+  test.each([
+    { width: "narrow", scheme: "light" },
+    { width: "narrow", scheme: "dark" },
+    { width: "wide", scheme: "light" },
+    { width: "wide", scheme: "dark" },
+  ] as const)("every page is accessible and fits a $width screen, $scheme", async ({ width, scheme }) => {
+    await withPage({ ...(width === "narrow" ? NARROW : WIDE), colorScheme: scheme }, async (page) => {
+      const findings: string[] = [];
+      for (const path of PATHS) {
+        await page.goto(service.url + path);
+        for (const violation of await seriousViolations(page)) findings.push(`${path}: ${violation}`);
+        const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        if (overflow !== 0) findings.push(`${path}: ${overflow} px too wide`);
+        const name = path.slice(1).replace("/", "-");
+        if (/docs$|tokens/.test(path)) {
+          await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}-${scheme}.png`) });
+        }
+      }
+      expect(findings).toEqual([]);
+    });
+  });
+
+  test("is complete without JavaScript, and shows no control that would do nothing", async () => {
+    await withPage({ ...NARROW, javaScriptEnabled: false }, async (page) => {
+      await page.goto(`${service.url}/docs/protocol`);
+      expect(await page.textContent("h1")).toBe("Protocol reference");
+      expect(await page.locator("button:visible, input:visible").count()).toBe(0);
+      await page.click("text=Contents");
+      await page.click("#contents >> text=Redis");
+      expect(await page.textContent("h1")).toBe("Redis");
+    });
+  });
+
+  test("finds a section by its words", async () => {
+    await withPage(WIDE, async (page) => {
+      await page.goto(`${service.url}/docs`);
+      await page.keyboard.press("/");
+      await page.keyboard.type("close codes");
+      await page.click(".results a >> nth=0");
+      await page.waitForURL("**/docs/protocol#close-codes");
+      await page.fill("input[type=search]", "no-such-word");
+      await page.waitForSelector("text=Nothing found for “no-such-word”. Try fewer or other words.");
+    });
+  });
+
+  test("copies an example", async () => {
+    await withPage({ ...WIDE, permissions: ["clipboard-read", "clipboard-write"] }, async (page) => {
+      await page.goto(`${service.url}/docs/quick-start`);
+      await page.click(".code button >> nth=0");
+      await page.waitForSelector(".code button:has-text('Copied')");
+      expect(await page.evaluate("navigator.clipboard.readText()")).toBe("npm ci && npm run dev");
+    });
+  });
+
+  test("keeps the theme that was chosen", async () => {
+    await withPage({ ...WIDE, colorScheme: "light" }, async (page) => {
+      await page.goto(`${service.url}/docs`);
+      for (const theme of ["light", "dark"]) {
+        await page.click("button.theme");
+        await page.waitForSelector(`html[data-theme=${theme}]`);
+      }
+      await page.goto(`${service.url}/docs/tokens`);
+      expect(await page.getAttribute("html", "data-theme")).toBe("dark");
+    });
+  });
+
+  test("has the security headers of static files", async () => {
+    for (const path of PATHS) {
+      const { status, headers } = await fetch(service.url + path);
+      expect([path, status, headers.get("X-Content-Type-Options")]).toEqual([path, 200, "nosniff"]);
+      expect(headers.get("Content-Security-Policy")).toMatch(/^default-src 'self'; .*frame-ancestors 'none'$/);
+    }
+  });
+});
