@@ -1,5 +1,6 @@
 import type { Env } from "../config/env.ts";
 import { inJurisdiction } from "../config/jurisdiction.ts";
+import { fnv1a } from "../protocol/fnv.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 
 /** The addresses of the registries. */
@@ -10,9 +11,9 @@ import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
  */
 const REGISTRY_SHARDS = MAX_CONCURRENT_CALLS;
 
-/** Returns the registry of a channel, or of any other reporter by its name. */
+/** Returns the registry of a channel, or of any other reporter by its name. The hash must never change either. */
 export function registryStub(env: Env, channel: string) {
-  return registryShard(env, hash(channel) % REGISTRY_SHARDS);
+  return registryShard(env, fnv1a(channel) % REGISTRY_SHARDS);
 }
 
 /** Returns all registries. */
@@ -22,11 +23,4 @@ export function registryStubs(env: Env) {
 
 function registryShard(env: Env, shard: number) {
   return inJurisdiction(env, env.CHANNEL_REGISTRY).getByName(`registry-${shard}`);
-}
-
-/** FNV-1a (RFC 9923, 32 bits). Must never change, for the same reason as `REGISTRY_SHARDS`. */
-function hash(text: string): number {
-  let value = 0x811c9dc5;
-  for (const character of text) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
-  return value;
 }
