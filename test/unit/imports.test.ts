@@ -31,7 +31,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "channels/": ["protocol/", "telemetry/", "config/", "registry/directory.ts", ...CONTRACTS],
   "registry/": SHARED,
   "ingress/": SHARED,
-  "edge/": [...SHARED, "channels/handshake.ts", "ingress/dispatch.ts"],
+  "edge/": [...SHARED, "channels/handshake.ts", "channels/products/shards/plan.ts", "ingress/dispatch.ts"],
   "sdk/": ["protocol/"],
   "cli/": ["protocol/", "config/", "sdk/"],
   "dev/": ["protocol/", "config/", "cli/", "sdk/publisher/"],

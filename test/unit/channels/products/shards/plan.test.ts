@@ -8,7 +8,6 @@ import {
   type PlanState,
   shardPlan,
 } from "../../../../../src/channels/products/shards/plan.ts";
-import type { Config } from "../../../../../src/config/config.ts";
 import { parseShardName, REGIONS, shardName } from "../../../../../src/protocol/shards.ts";
 
 const MINUTE = 60_000;
@@ -22,7 +21,7 @@ const withShards = (shards: PlanState["plan"]["shards"]): PlanState => ({
 
 interface Situation {
   state?: PlanState;
-  setting?: Config["productsShards"];
+  setting?: "auto" | number;
   root?: number;
   shards?: Audience["shards"];
   client?: Placement | null;
