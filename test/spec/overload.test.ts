@@ -85,6 +85,12 @@ for (const [state, flags] of [
   });
 }
 
+test("a disconnect that fails for any other reason, such as a shard that was not reached, is 503 as well", async () => {
+  const more = { PRODUCTS_CHANNEL: failing({}) };
+  await expectRetryable(await send("/api/v1/disconnect", json({ channel: "products" }), more), 503);
+  expect(logged).toHaveBeenCalled();
+});
+
 describe("while the relay or a registry is away", () => {
   const redis = { UPSTASH_REDIS_REST_URL: "https://redis.example", UPSTASH_REDIS_REST_TOKEN: "test-redis-token" };
   const parts: [string, Record<string, unknown>][] = [

@@ -211,7 +211,8 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     tag: "Operate",
     id: "disconnect",
     summary: "Close a channel's sockets",
-    description: "Closes all of them, or one user's, with 4001.",
+    description:
+      "Closes all of them, or one user's, with 4001. A 503 means that some may still be open: repeat the call.",
     access: "service",
     body: { name: "disconnect", maxBytes: MAX_EVENT_BYTES },
     answers: { 200: { description: "Closed.", body: "disconnected" } },

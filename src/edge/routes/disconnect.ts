@@ -3,11 +3,12 @@ import * as z from "zod";
 import { channelStub } from "../../channels/directory.ts";
 import { idText } from "../../protocol/ids.ts";
 import { MAX_USER_ID_LENGTH, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { logFault } from "../../telemetry/log.ts";
 import { requireScope } from "../auth/keys.ts";
 import { requireAnyService } from "../auth/require.ts";
 import { readValid } from "../body.ts";
-import type { HonoEnv } from "../context.ts";
-import { invalid } from "../errors.ts";
+import { flush, type HonoEnv, requestIdOf } from "../context.ts";
+import { invalid, Refusal } from "../errors.ts";
 
 /** The request body. */
 export const disconnectRequest = z.strictObject({
@@ -16,12 +17,19 @@ export const disconnectRequest = z.strictObject({
   user_id: idText(MAX_USER_ID_LENGTH).optional(),
 });
 
-/** `POST /api/v1/disconnect`: closes a channel's sockets, or only one user's, with 4001. */
+/** `POST /api/v1/disconnect`: closes a channel's sockets, or only one user's, with 4001; 503 unless all were reached. */
 export async function disconnect(c: Context<HonoEnv>): Promise<Response> {
   const service = await requireAnyService(c);
   const { channel: name, user_id: userId = null } = await readValid(c.req.raw, disconnectRequest);
   const channel = channelStub(c.env, name);
   if (!channel) throw invalid({ field: "channel", message: "must be order_<order id> or products" });
   requireScope(service, name === PRODUCTS_CHANNEL ? "products" : "orders");
-  return c.json({ closed: await channel.disconnect(userId) });
+  try {
+    return c.json({ closed: await channel.disconnect(userId) });
+  } catch (error) {
+    // Whatever failed, an object that cannot be reached or a shard of it, some sockets may still be open.
+    logFault("request", error, { request_id: requestIdOf(c) });
+    flush(c);
+    throw new Refusal("unavailable", { detail: "Some sockets may still be open. Repeating the call is safe." });
+  }
 }

@@ -69,7 +69,6 @@ function connectRequestOf(c: Context, identity: Identity, products: string[] | n
     speaksV1: speaksSubprotocol(c.req.raw),
     resume: parsePosition(c.req.query("since"), c.req.query("epoch")),
     requestId: requestIdOf(c),
-    placement: null,
   };
 }
 
