@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { Identity } from "../../channels/contract.ts";
-import { orderStub, productsStub } from "../../channels/directory.ts";
+import { orderStub } from "../../channels/directory.ts";
 import { type ConnectRequest, requestSocket } from "../../channels/handshake.ts";
 import { type Config, configOf } from "../../config/config.ts";
 import { parseOrderId } from "../../protocol/names.ts";
@@ -9,6 +9,7 @@ import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
 import { isHandshakeAllowed } from "../auth/origins.ts";
 import { refusalOf, tokenRefusal } from "../auth/token-refusals.ts";
 import { verifyToken } from "../auth/verify.ts";
+import { connectToProducts } from "../connect-products.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { reconsider } from "../orders-api.ts";
 import { addressOf, isWithinLimit } from "../rate-limits.ts";
@@ -39,7 +40,7 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   if (products === "invalid") return refuseSocket(c, "protocol_error");
 
   const request = connectRequestOf(c, identity, products);
-  return answerConnect(c, await requestSocket(productsStub(c.env), request));
+  return answerConnect(c, await connectToProducts(c, request));
 }
 
 /**

@@ -31,7 +31,10 @@ export function laterPlan(one: ShardPlan, other: ShardPlan): ShardPlan {
 /** Where a client is that asks for a socket. */
 export interface Placement {
   region: Region;
-  /** How many shards of the region the Worker knew when all that it tried were full; null when it tried none. */
+  /**
+   * How many shards of the region the Worker knew when all that it tried were full; null when it tried none. The root
+   * serves a client that has tried shards, and sends others to those of its plan.
+   */
   fullOf: number | null;
 }
 
