@@ -80,6 +80,9 @@ export interface SettingsRule<T> {
 const areSeveral = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.length > 1;
 const httpsIssuers = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.filter(isHttps).length;
 const otherIssuers = (settings: IssuerSettings) => settings.JWT_ISSUER.length - httpsIssuers(settings);
+const needKeySets = (settings: IssuerSettings) =>
+  settings.JWKS_URL.length > 0 || (areSeveral(settings) && httpsIssuers(settings) > 0);
+const needNoSecret = (settings: IssuerSettings) => areSeveral(settings) && otherIssuers(settings) === 0;
 
 /** Reject settings that leave open which keys verify an issuer's tokens. */
 export const ISSUER_RULES: SettingsRule<IssuerSettings>[] = [
@@ -93,29 +96,26 @@ export const ISSUER_RULES: SettingsRule<IssuerSettings>[] = [
   {
     setting: "JWT_ALGORITHMS",
     message: "must include the algorithms of the key sets, such as RS256",
-    isKept: (settings) =>
-      !settings.JWT_ALGORITHMS.every(isHmac) ||
-      (settings.JWKS_URL.length === 0 && !(areSeveral(settings) && httpsIssuers(settings) > 0)),
+    isKept: (settings) => (needKeySets(settings) ? !settings.JWT_ALGORITHMS.every(isHmac) : true),
   },
   {
     setting: "JWT_ALGORITHMS",
     message: `must not include ${HMAC_ALGORITHMS.join(", ")} when every issuer in JWT_ISSUER has a key set: JWT_SECRET would verify the tokens of all`,
-    isKept: (settings) =>
-      !areSeveral(settings) || otherIssuers(settings) > 0 || settings.JWT_ALGORITHMS.every(isAsymmetric),
+    isKept: (settings) => (needNoSecret(settings) ? settings.JWT_ALGORITHMS.every(isAsymmetric) : true),
   },
   {
     setting: "JWT_ISSUER",
     message: "must be https URLs with a key set each, except for one whose tokens JWT_SECRET verifies",
     example: "https://login.shop.example,https://staff.shop.example",
-    isKept: (settings) =>
-      !areSeveral(settings) || otherIssuers(settings) <= (settings.JWT_ALGORITHMS.some(isHmac) ? 1 : 0),
+    isKept(settings) {
+      const mostOthers = settings.JWT_ALGORITHMS.some(isHmac) ? 1 : 0;
+      return areSeveral(settings) ? otherIssuers(settings) <= mostOthers : true;
+    },
   },
   {
     setting: "JWKS_URL",
     message:
       "must be one URL for each https issuer in JWT_ISSUER, in the same order, or empty: they are then found by discovery",
-    isKept: (settings) =>
-      settings.JWKS_URL.length === (areSeveral(settings) ? httpsIssuers(settings) : 1) ||
-      settings.JWKS_URL.length === 0,
+    isKept: (settings) => [0, areSeveral(settings) ? httpsIssuers(settings) : 1].includes(settings.JWKS_URL.length),
   },
 ];
