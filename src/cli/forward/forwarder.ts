@@ -9,6 +9,7 @@ import type { ForwardReport } from "./report.ts";
 export const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** An estimate of the memory a waiting message takes besides its text. */
 const OVERHEAD_BYTES = 1024;
+export const memoryOf = (message: Uint8Array) => message.length + OVERHEAD_BYTES;
 
 /** Publishes messages in order of arrival. They wait while the service does not answer. */
 export class Forwarder {
@@ -39,7 +40,7 @@ export class Forwarder {
   receive(channel: string, message: Uint8Array): void {
     this.#report.count("received");
     const read = readMessage(this.#mapping, channel, message);
-    const bytes = message.length + OVERHEAD_BYTES;
+    const bytes = memoryOf(message);
     if (!read.ok) this.#report.unpublished("skipped", channel, read.reason);
     else if (this.#waitingBytes + bytes > MAX_WAITING_BYTES) this.#report.dropped();
     else this.#queueEvent(channel, read.event, bytes);

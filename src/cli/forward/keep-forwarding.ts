@@ -6,6 +6,7 @@ import { subscribe, type Topics } from "../redis/subscribe.ts";
 import { connectionFailure } from "../shared/connection-failure.ts";
 import { ForwardLock, LOCK_MS } from "./lock.ts";
 import type { ForwardReport } from "./report.ts";
+import { UnsureMessages } from "./unsure-messages.ts";
 
 /** How often the lock is renewed and the connection checked. */
 const RENEW_MS = 2000;
@@ -20,7 +21,7 @@ export interface Forwarding {
   topics: Topics;
   lockKey: string;
   report: ForwardReport;
-  receive(channel: string, message: Buffer): void;
+  receive(channel: string, message: Uint8Array): void;
   /** Publishes what was received. Called before another instance may take over. */
   drain(): Promise<void>;
   /** Stops forwarding. */
@@ -83,14 +84,14 @@ async function forwardWithLock(
   onConnected: () => void,
 ): Promise<void> {
   // After a long pause of this process, another instance may have received the same messages, so they wait for the lock.
-  const unsure: { channel: string; message: Buffer }[] = [];
-  const receiveHeld = () => {
-    if (!lock.isHeld) return;
-    for (const { channel, message } of unsure.splice(0)) receive(channel, message);
+  const unsure = new UnsureMessages(report);
+  const receiveUnsure = () => {
+    for (const { channel, message } of lock.isHeld ? unsure.take() : []) receive(channel, message);
   };
   const subscription = await subscribe(redisUrl, topics, (message, channel) => {
-    unsure.push({ channel: channel.toString(), message });
-    receiveHeld();
+    receiveUnsure();
+    if (lock.isHeld) receive(channel.toString(), message);
+    else unsure.add(channel.toString(), message);
   });
   onConnected();
   report.forwarding();
@@ -110,7 +111,7 @@ async function forwardWithLock(
       try {
         const [holder] = await Promise.all([lock.acquire(connection), subscription.ping()]);
         if (holder !== null) return;
-        receiveHeld();
+        receiveUnsure();
         checkedAt = Date.now();
       } catch (error) {
         // A slow Redis still has the messages, and the lock lasts as long.
@@ -118,6 +119,7 @@ async function forwardWithLock(
       }
     }
   } finally {
+    unsure.take();
     subscription.close();
   }
 }

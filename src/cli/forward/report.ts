@@ -6,7 +6,7 @@ const FORWARD_COUNTS = {
   published: "Messages that the service accepted.",
   skipped: "Messages that are not events.",
   failed: "Messages whose publish call the service refused.",
-  dropped: "Messages dropped because too many waited for the service.",
+  dropped: "Messages dropped because too many waited for the service or the lock.",
   disconnects: "Lost connections to Redis. Messages published until it reconnected are lost.",
 } as const;
 
@@ -22,6 +22,8 @@ const MAX_TEXT_LENGTH = 300;
 
 /** Counts messages by outcome. Prints a line per minute, per change of state, and per message that is not published. */
 export class ForwardReport {
+  /** How many messages wait until it is certain which instance has the lock. */
+  unsure = 0;
   readonly #terminal: Pick<Terminal, "out" | "note">;
   readonly #isJson: boolean;
   readonly #route: string;
@@ -59,10 +61,10 @@ export class ForwardReport {
   }
 
   /** Counts a message for which there is no room, and prints that once a minute. */
-  dropped(): void {
+  dropped(awaited: "service" | "lock" = "service"): void {
     this.count("dropped");
     if (this.#lastMinute.dropped === 1)
-      this.#terminal.note("too many messages wait for the service: new ones are dropped");
+      this.#terminal.note(`too many messages wait for the ${awaited}: new ones are dropped`);
   }
 
   forwarding(): void {
@@ -102,6 +104,7 @@ export class ForwardReport {
         metricText(`tidings_forward_${name}_total`, "counter", FORWARD_COUNTS[name], this.#total[name]),
       ),
       metricText("tidings_forward_waiting", "gauge", "Messages that wait for the service.", this.#waiting()),
+      metricText("tidings_forward_unsure", "gauge", "Messages that wait for the lock to be certain.", this.unsure),
       metricText(
         "tidings_forward_active",
         "gauge",

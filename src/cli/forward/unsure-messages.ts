@@ -1,0 +1,41 @@
+import { memoryOf } from "./forwarder.ts";
+import type { ForwardReport } from "./report.ts";
+
+/** The total size of messages that wait for the lock, as for the ten seconds of a slow Redis. Further ones are dropped. */
+export const MAX_UNSURE_BYTES = 16 * 1024 * 1024;
+
+interface Message {
+  channel: string;
+  message: Uint8Array;
+}
+
+/** Messages that another instance may have received as well, until it is certain which one has the lock. */
+export class UnsureMessages {
+  readonly #report: ForwardReport;
+  #messages: Message[] = [];
+  #bytes = 0;
+
+  constructor(report: ForwardReport) {
+    this.#report = report;
+  }
+
+  add(channel: string, message: Uint8Array): void {
+    const bytes = memoryOf(message);
+    if (this.#bytes + bytes > MAX_UNSURE_BYTES) {
+      this.#report.dropped("lock");
+      return;
+    }
+    this.#bytes += bytes;
+    this.#messages.push({ channel, message });
+    this.#report.unsure = this.#messages.length;
+  }
+
+  /** Removes and returns all of them, in order of arrival. */
+  take(): Message[] {
+    const messages = this.#messages;
+    this.#messages = [];
+    this.#bytes = 0;
+    this.#report.unsure = 0;
+    return messages;
+  }
+}
