@@ -107,7 +107,7 @@ async function forwardWithLock(
         // Without it, the lock expires.
         return await lock.release(connection).catch(() => {});
       }
-      if (lost.signal.aborted) throw new RedisUnavailable("", { cause: new Error("the connection was lost") });
+      if (lost.signal.aborted) throw new RedisUnavailable(new Error("the connection was lost"));
       try {
         const [holder] = await Promise.all([lock.acquire(connection), subscription.ping()]);
         if (holder !== null) return;

@@ -12,7 +12,12 @@ export type RedisCommand = [name: string, ...args: (string | Buffer)[]];
 export type Reply = null | number | string | Buffer | ErrorReply | Reply[];
 
 /** Redis is unreachable or too slow. It may nevertheless have run the commands. */
-export class RedisUnavailable extends Error {}
+export class RedisUnavailable extends Error {
+  /** @param cause The reason. */
+  constructor(cause: unknown) {
+    super("Redis is not available", { cause });
+  }
+}
 
 /** A connection that reconnects automatically. Every call settles within two seconds. */
 export interface RedisConnection {
@@ -85,7 +90,7 @@ export async function inTime<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await Promise.race([work(), timeout]);
   } catch (cause) {
-    throw new RedisUnavailable("Redis is not available", { cause });
+    throw new RedisUnavailable(cause);
   } finally {
     clearTimeout(timer);
   }
