@@ -1,3 +1,5 @@
+import { PRODUCTS_CHANNEL } from "./names.ts";
+
 /** The names of the objects that share the listeners of the products channel with its root. */
 
 /** The regions that shards are in: the location hints of Durable Objects (Durable Objects, data location). */
@@ -32,4 +34,9 @@ export function parseShardName(text: string): { name: ShardName; region: Region;
   const region = REGIONS.find((region) => region === place);
   const index = Number(digits);
   return region && index < MAX_SHARDS_PER_REGION ? { name: shardName(region, index), region, index } : null;
+}
+
+/** Returns the channel that an object with sockets belongs to: shards belong to `products`, other objects are channels. */
+export function channelOfObject(name: string): string {
+  return name.startsWith(`${PRODUCTS_CHANNEL}/`) ? PRODUCTS_CHANNEL : name;
 }

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { channelStub } from "../channels/directory.ts";
+import { channelStub, socketObjectStub } from "../channels/directory.ts";
 import { configOf } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
 import { relayStub } from "../ingress/redis/directory.ts";
@@ -32,7 +32,7 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
     this.#presence = new Presence({
       kv,
       versionId: env.CF_VERSION_METADATA?.id ?? "",
-      askChannel: async (channel) => (await channelStub(env, channel)?.countListeners()) ?? 0,
+      askObject: async (name) => (await socketObjectStub(env, name)?.countListeners()) ?? 0,
       saveSoon: () => this.#deferredSave.schedule(),
       onLost: (channel, lost) => {
         const counts = new Counters();
@@ -60,9 +60,9 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
     );
   }
 
-  async report(channel: string, listeners: number, counted: CounterSnapshot): Promise<number> {
+  async report(name: string, listeners: number, counted: CounterSnapshot): Promise<number> {
     const isFirst = this.#presence.isEmpty;
-    this.#presence.report(channel, listeners);
+    this.#presence.report(name, listeners);
     await this.addCounts(counted);
     if (listeners > 0) this.#relayWaker.listenerReported(isFirst);
     return this.#gaps.lastGapAt;
@@ -91,8 +91,8 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
     await this.#gaps.notify(gapAt, this.#presence.channels);
   }
 
-  async overview(maxChannels: number): Promise<Overview> {
-    return this.#presence.overview(maxChannels);
+  async overview(maxOrders: number): Promise<Overview> {
+    return this.#presence.overview(maxOrders);
   }
 
   async metrics(): Promise<{ counted: CounterSnapshot; kinds: Totals }> {

@@ -13,16 +13,16 @@ export type Totals = Record<ChannelKind, { channels: number; connections: number
 export interface Overview {
   /** Independent of how many channels are listed. */
   kinds: Totals;
-  /** The first channels, at most as many as requested. */
+  /** The products, and the first orders, at most as many as requested. */
   channels: ChannelCounts;
 }
 
 export interface RegistryRpc extends Rpc.DurableObjectBranded {
   /**
-   * Records a channel's number of listeners, and adds what it has counted since its last report.
+   * Records the number of listeners of a channel's object or a shard, and adds what it has counted since its last report.
    * Returns when the last stream gap was found, in milliseconds since 1970; 0 when there was none.
    */
-  report(channel: string, listeners: number, counted: CounterSnapshot): Promise<number>;
+  report(name: string, listeners: number, counted: CounterSnapshot): Promise<number>;
   /** Adds what was counted outside channels. */
   addCounts(counted: CounterSnapshot): Promise<void>;
   /** Returns whether any channel has listeners. */
@@ -33,8 +33,8 @@ export interface RegistryRpc extends Rpc.DurableObjectBranded {
    * `gapAt` is in milliseconds since 1970.
    */
   notifyGap(gapAt: number): Promise<void>;
-  /** Returns the totals, and at most `maxChannels` channels by name. */
-  overview(maxChannels: number): Promise<Overview>;
+  /** Returns the totals, and the listeners of the products and of at most `maxOrders` orders. */
+  overview(maxOrders: number): Promise<Overview>;
   /** Returns everything counted so far and the current totals. */
   metrics(): Promise<{ counted: CounterSnapshot; kinds: Totals }>;
 }

@@ -2,6 +2,7 @@ import pMap from "p-map";
 import * as z from "zod";
 import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
+import { channelOfObject } from "../protocol/shards.ts";
 import type { ChannelCounts, Overview, Totals } from "./contract.ts";
 import { type KnownCount, StoredCounts } from "./stored-counts.ts";
 
@@ -24,15 +25,18 @@ interface PresenceOptions {
   kv: SyncKvStorage;
   /** Identifies the running version of the Worker. */
   versionId: string;
-  /** Asks a channel for its current number of listeners. */
-  askChannel: (channel: string) => Promise<number>;
+  /** Asks an object for its current number of listeners. */
+  askObject: (name: string) => Promise<number>;
   /** Schedules a call of `save` within a minute. */
   saveSoon: () => void;
-  /** Called when a channel had fewer listeners than it had reported. */
+  /** Called when an object of a channel had fewer listeners than it had reported. */
   onLost: (channel: string, lost: number) => void;
 }
 
-/** The number of listeners of each channel, as reported by the channels, and confirmed once a count is old. */
+/**
+ * The number of listeners of each object with sockets, as reported by the objects, and confirmed once a count is old. The
+ * products channel may have several objects: its root and shards.
+ */
 export class Presence {
   readonly #options: PresenceOptions;
   readonly #stored: StoredCounts;
@@ -55,44 +59,46 @@ export class Presence {
     this.#deployment = saved && this.#isDeploymentSaved ? saved : { id: versionId, since: Date.now() };
   }
 
-  /** Whether no channel has listeners, according to the last reports. */
+  /** Whether no object has listeners, according to the last reports. */
   get isEmpty(): boolean {
     return this.#counts.size === 0;
   }
 
   /** The names of the channels that have listeners, according to the last reports. */
   get channels(): string[] {
-    return [...this.#counts.keys()];
+    return [...new Set([...this.#counts.keys()].map(channelOfObject))];
   }
 
-  /** Records a channel's own report. Saved only when the count has changed. */
-  report(channel: string, listeners: number): void {
-    const known = this.#counts.get(channel)?.count ?? 0;
-    this.#set(channel, listeners);
-    if (listeners !== known) this.#saveCount(channel, known === 0 || listeners === 0);
+  /** Records an object's own report. Saved only when the count has changed. */
+  report(name: string, listeners: number): void {
+    const known = this.#counts.get(name)?.count ?? 0;
+    this.#set(name, listeners);
+    if (listeners !== known) this.#saveCount(name, known === 0 || listeners === 0);
   }
 
-  /** Returns whether any channel has listeners, and confirms first when all counts are old. */
+  /** Returns whether any object has listeners, and confirms first when all counts are old. */
   async hasListeners(): Promise<boolean> {
     const oldest = this.#oldestTrusted;
     if ([...this.#counts.values()].every(({ confirmedAt }) => confirmedAt < oldest)) await this.#confirm();
     return !this.isEmpty;
   }
 
-  /** Returns confirmed totals, and at most `maxChannels` channels by name. */
-  async overview(maxChannels: number): Promise<Overview> {
+  /** Returns confirmed totals, and the listeners of the products and of at most `maxOrders` orders. */
+  async overview(maxOrders: number): Promise<Overview> {
     await this.#confirm();
     const kinds: Totals = {
       order: { channels: 0, connections: 0 },
       products: { channels: 0, connections: 0 },
     };
     const channels: ChannelCounts = {};
-    let listed = 0;
-    for (const [channel, { count }] of this.#counts) {
+    for (const [name, { count }] of this.#counts) {
+      const channel = channelOfObject(name);
       const kind = kinds[channel === PRODUCTS_CHANNEL ? "products" : "order"];
-      kind.channels++;
+      // The products are one channel, however many objects have its listeners.
+      kind.channels = channel === PRODUCTS_CHANNEL ? 1 : kind.channels + 1;
       kind.connections += count;
-      if (listed++ < maxChannels) channels[channel] = count;
+      if (channel !== PRODUCTS_CHANNEL && kind.channels > maxOrders) continue;
+      channels[channel] = (channels[channel] ?? 0) + count;
     }
     return { kinds, channels };
   }
@@ -109,7 +115,7 @@ export class Presence {
     return Math.max(this.#deployment.since, Date.now() - CONFIRM_AFTER_MS);
   }
 
-  /** Confirms old counts. Simultaneous readers share one round, because asking wakes the channels. */
+  /** Confirms old counts. Simultaneous readers share one round, because asking wakes the objects. */
   #confirm(): Promise<void> {
     this.#confirmation ??= this.#confirmOldest().finally(() => {
       this.#confirmation = null;
@@ -126,41 +132,41 @@ export class Presence {
     if (oldest.length === 0) return;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), MAX_CONFIRM_WAIT_MS);
-    await pMap(oldest, ([channel, known]) => this.#confirmOne(channel, known), {
+    await pMap(oldest, ([name, known]) => this.#confirmOne(name, known), {
       concurrency: MAX_CONCURRENT_CALLS,
       stopOnError: false,
       signal: deadline.signal,
     }).catch(() => {
-      // Channels that did not answer are asked again in the next round.
+      // Objects that did not answer are asked again in the next round.
     });
     clearTimeout(timer);
   }
 
-  async #confirmOne(channel: string, known: KnownCount): Promise<void> {
-    const listeners = await this.#options.askChannel(channel);
+  async #confirmOne(name: string, known: KnownCount): Promise<void> {
+    const listeners = await this.#options.askObject(name);
     // A report that arrived while waiting for this answer is newer.
-    if (this.#counts.get(channel) !== known) return;
-    if (listeners < known.count) this.#options.onLost(channel, known.count - listeners);
-    this.#set(channel, listeners);
-    // Saved even if unchanged, so that the channel is not asked again when this object wakes.
-    this.#saveCount(channel, listeners === 0);
+    if (this.#counts.get(name) !== known) return;
+    if (listeners < known.count) this.#options.onLost(channelOfObject(name), known.count - listeners);
+    this.#set(name, listeners);
+    // Saved even if unchanged, so that the object is not asked again when the registry wakes.
+    this.#saveCount(name, listeners === 0);
   }
 
-  #set(channel: string, listeners: number): void {
-    if (listeners > 0) this.#counts.set(channel, { count: listeners, confirmedAt: Date.now() });
-    else this.#counts.delete(channel);
+  #set(name: string, listeners: number): void {
+    if (listeners > 0) this.#counts.set(name, { count: listeners, confirmedAt: Date.now() });
+    else this.#counts.delete(name);
   }
 
   /**
-   * @param isUrgent Set for the first listener and after the last one: a crash must not lose whether a channel has
-   * listeners, because the channel will not report that again.
+   * @param isUrgent Set for the first listener and after the last one: a crash must not lose whether an object has
+   * listeners, because the object will not report that again.
    */
-  #saveCount(channel: string, isUrgent: boolean): void {
-    const known = this.#counts.get(channel);
+  #saveCount(name: string, isUrgent: boolean): void {
+    const known = this.#counts.get(name);
     if (isUrgent || !known) {
-      this.#stored.put(channel, known);
+      this.#stored.put(name, known);
     } else {
-      this.#stored.note(channel, known);
+      this.#stored.note(name, known);
       this.#options.saveSoon();
     }
   }

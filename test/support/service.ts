@@ -1,8 +1,9 @@
 import { evictAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { expect } from "vitest";
-import { channelStub } from "../../src/channels/directory.ts";
+import { socketObjectStub } from "../../src/channels/directory.ts";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
+import { channelOfObject } from "../../src/protocol/shards.ts";
 import type { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { registryStubs } from "../../src/registry/directory.ts";
 import { StoredCounts } from "../../src/registry/stored-counts.ts";
@@ -90,11 +91,11 @@ async function expectSaved(registry: DurableObjectStub<ChannelRegistry>): Promis
   const { known, saved } = await runInDurableObject(registry, async (instance, { storage }) => {
     const { counted } = await instance.metrics();
     const { channels } = await instance.overview(Number.POSITIVE_INFINITY);
-    const saved = [...new StoredCounts(storage.kv).load()].map(([channel, { count }]) => [channel, count]);
-    return {
-      known: { channels, counted },
-      saved: { channels: Object.fromEntries(saved), counted: storage.kv.get("counted") ?? {} },
-    };
+    const saved: Record<string, number> = {};
+    for (const [name, { count }] of new StoredCounts(storage.kv).load()) {
+      saved[channelOfObject(name)] = (saved[channelOfObject(name)] ?? 0) + count;
+    }
+    return { known: { channels, counted }, saved: { channels: saved, counted: storage.kv.get("counted") ?? {} } };
   });
   expect(saved).toEqual(known);
 }
@@ -106,9 +107,10 @@ export async function deploy(): Promise<void> {
       storage.kv.put("version", { id: "the previous version", since: 0 }),
     );
     // The test runtime only drops the sockets of running objects.
-    for (const channel of Object.keys((await registry.overview(Number.POSITIVE_INFINITY)).channels)) {
-      await channelStub(env, channel)?.countListeners();
-    }
+    const names = await runInDurableObject(registry, (_, { storage }) => [
+      ...new StoredCounts(storage.kv).load().keys(),
+    ]);
+    for (const name of names) await socketObjectStub(env, name)?.countListeners();
   }
   await evictAllDurableObjects({ webSockets: "close" });
 }

@@ -3,6 +3,7 @@ import { configOf } from "../../config/config.ts";
 import type { RelayStatus } from "../../ingress/redis/contract.ts";
 import { relayStub } from "../../ingress/redis/directory.ts";
 import { type Health, MAX_LISTED_CHANNELS } from "../../protocol/health.ts";
+import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { Overview } from "../../registry/contract.ts";
 import { registryStubs } from "../../registry/directory.ts";
 import { logFault } from "../../telemetry/log.ts";
@@ -10,6 +11,7 @@ import { presentedKey } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { addressOf, requireWithinLimit } from "../rate-limits.ts";
+import { addTotals } from "../totals.ts";
 
 type RelayHealth = Pick<RelayStatus, "redis" | "problems">;
 
@@ -25,10 +27,10 @@ export async function health(c: Context<HonoEnv>): Promise<Response> {
   return c.json(healthOf(overviews, relay, isPrivileged));
 }
 
-function overviewsOf(c: Context<HonoEnv>, maxChannels: number): Promise<(Overview | null)[]> {
+function overviewsOf(c: Context<HonoEnv>, maxOrders: number): Promise<(Overview | null)[]> {
   return Promise.all(
     registryStubs(c.env).map((registry) =>
-      registry.overview(maxChannels).catch((error: unknown) => {
+      registry.overview(maxOrders).catch((error: unknown) => {
         logFault("health", error, { request_id: requestIdOf(c) });
         return null;
       }),
@@ -58,14 +60,18 @@ async function isOperator(c: Context<HonoEnv>): Promise<boolean> {
  */
 function healthOf(overviews: (Overview | null)[], { redis, problems }: RelayHealth, isPrivileged: boolean): Health {
   const known = overviews.filter((overview) => overview !== null);
-  const sum = (what: (overview: Overview) => number) => known.reduce((total, overview) => total + what(overview), 0);
-  const orders = sum(({ kinds }) => kinds.order.connections);
-  const products = sum(({ kinds }) => kinds.products.connections);
-  const channels = sum(({ kinds }) => kinds.order.channels + kinds.products.channels);
+  const kinds = addTotals(known.map(({ kinds }) => kinds));
+  const orders = kinds.order.connections;
+  const products = kinds.products.connections;
 
-  const summed = { ...(orders > 0 && { orders }), ...(products > 0 && { products }) };
-  const listed = known.flatMap((overview) => Object.entries(overview.channels)).slice(0, MAX_LISTED_CHANNELS);
-  const details: Record<string, number> = isPrivileged ? Object.fromEntries(listed) : summed;
+  const listed = known
+    .flatMap(({ channels }) => Object.entries(channels))
+    .filter(([name]) => name !== PRODUCTS_CHANNEL);
+  const listedOrders = isPrivileged ? listed.slice(0, MAX_LISTED_CHANNELS) : [];
+  const details: Record<string, number> = {
+    ...(products > 0 && { [PRODUCTS_CHANNEL]: products }),
+    ...(isPrivileged ? Object.fromEntries(listedOrders) : orders > 0 && { orders }),
+  };
   const isHealthy = known.length === overviews.length && redis !== "unavailable" && problems.length === 0;
   return {
     status: isHealthy ? "healthy" : "degraded",
@@ -74,6 +80,6 @@ function healthOf(overviews: (Overview | null)[], { redis, problems }: RelayHeal
     active_channels: Object.keys(details),
     total_connections: orders + products,
     channel_details: details,
-    ...(isPrivileged && channels > listed.length && { truncated: true }),
+    ...(isPrivileged && kinds.order.channels > listedOrders.length && { truncated: true }),
   };
 }

@@ -13,6 +13,7 @@ import { recordRelayTotals } from "../../telemetry/record.ts";
 import { requireService } from "../auth/require.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { Refusal } from "../errors.ts";
+import { addTotals } from "../totals.ts";
 
 /**
  * `GET /metrics`: Prometheus text, for services. Answers 503 unless every registry responds, because counters must
@@ -22,18 +23,18 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "read");
   const counts = new Counters();
   const gauges: Gauge[] = [];
-  const [shards] = await Promise.all([
+  const [registries] = await Promise.all([
     Promise.all(registryStubs(c.env).map((registry) => registry.metrics())),
     addRelay(c.env, counts, gauges),
   ]).catch((error: unknown) => {
     logFault("metrics", error, { request_id: requestIdOf(c) });
     throw new Refusal("unavailable");
   });
-  for (const { counted } of shards) counts.add(counted);
+  for (const { counted } of registries) counts.add(counted);
+  const totals = addTotals(registries.map(({ kinds }) => kinds));
   for (const kind of CHANNEL_KINDS) {
-    const sum = (what: "channels" | "connections") => shards.reduce((sum, { kinds }) => sum + kinds[kind][what], 0);
-    gauges.push({ name: "tidings_connections", labels: { kind }, value: sum("connections") });
-    gauges.push({ name: "tidings_channels", labels: { kind }, value: sum("channels") });
+    gauges.push({ name: "tidings_connections", labels: { kind }, value: totals[kind].connections });
+    gauges.push({ name: "tidings_channels", labels: { kind }, value: totals[kind].channels });
   }
   const { catalogue, publishKeys } = configOf(c.env);
   const known = knownSeries(

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { COUNTS } from "../../../src/cli/cost/load.ts";
 import { CounterTotals } from "../../../src/registry/counter-totals.ts";
 import { DeferredSave } from "../../../src/registry/deferred-save.ts";
@@ -36,7 +36,7 @@ function registry() {
   const presence: Presence = new Presence({
     kv,
     versionId: "1",
-    askChannel: async (channel) => listeners.get(channel) ?? 0,
+    askObject: async (name) => listeners.get(name) ?? 0,
     saveSoon: () => saver.schedule(),
     onLost: () => {},
   });
@@ -90,6 +90,18 @@ test("an hour of bursts, with quiet minutes in between, costs little more", asyn
   expect(perDay(worst.rows)).toBeLessThanOrEqual(1.25 * MAX_ROWS_PER_DAY);
 });
 
+test("an hour in which twelve shards of one registry report every two seconds costs no more", async () => {
+  const { storage, presence, report } = registry();
+  const shards = Array.from({ length: 12 }, (_, i) => `products/weur/${i}`);
+  for (const shard of shards) report(shard, 2000);
+  const rows = await rowsOfAnHour((second) => {
+    if (second % 2 === 0) for (const [i, shard] of shards.entries()) report(shard, 2000 + ((second + i) % 7));
+    if (second % 15 === 0) void presence.overview(0);
+  }, storage);
+  console.log(`twelve shards: ${rows} rows an hour in one registry, ${perDay(rows)} a day in all ${REGISTRIES}`);
+  expect(perDay(rows)).toBeLessThanOrEqual(MAX_ROWS_PER_DAY);
+});
+
 test("an hour of silent listeners, confirmed by every scrape that finds their counts old, costs few rows", async () => {
   const { storage, presence, report } = registry();
   for (let i = 0; i < 150; i++) report(`order_${i}`, 3);
@@ -114,7 +126,7 @@ test("a crash loses at most a minute of counters, and no channel's listeners", a
   const restored = new Presence({
     kv,
     versionId: "1",
-    askChannel: async () => 0,
+    askObject: async () => 0,
     saveSoon: () => {},
     onLost: () => {},
   });
@@ -126,8 +138,58 @@ test("counts that were stored by the version before are read, and one that it ca
   const { kv } = registry();
   kv.put("count:products", { count: 7, confirmedAt: Date.now() - SECOND });
   kv.put("count:order_1", "unreadable");
-  const options = { kv, versionId: "", askChannel: async () => 2, saveSoon: () => {}, onLost: () => {} };
+  const options = { kv, versionId: "", askObject: async () => 2, saveSoon: () => {}, onLost: () => {} };
   const { channels } = await new Presence(options).overview(10);
   // Confirmed, because the version is new.
   expect(channels).toEqual({ products: 2, order_1: 2 });
+});
+
+describe("the listeners of shards", () => {
+  test("are added to those of the products, which are one channel and listed before any order", async () => {
+    const { presence, report } = registry();
+    report("order_1", 1);
+    report("products", 10);
+    report("products/weur/0", 20);
+    report("products/apac-se/3", 30);
+    expect(await presence.overview(0)).toEqual({
+      kinds: { order: { channels: 1, connections: 1 }, products: { channels: 1, connections: 60 } },
+      channels: { products: 60 },
+    });
+    expect((await presence.overview(1)).channels).toEqual({ products: 60, order_1: 1 });
+  });
+
+  test("keep the products among the channels that hear of a gap, while the root has no listeners itself", () => {
+    const { presence, report } = registry();
+    report("products/weur/0", 20);
+    report("products/weur/1", 20);
+    report("order_1", 1);
+    expect(presence.channels).toEqual(["products", "order_1"]);
+    report("products/weur/0", 0);
+    report("products/weur/1", 0);
+    expect(presence.channels).toEqual(["order_1"]);
+  });
+
+  test("are confirmed by the shard itself: one that has vanished counts nothing, one that cannot be reached as before", async () => {
+    const { kv } = registry();
+    const asked: string[] = [];
+    const lost: [string, number][] = [];
+    const old = { confirmedAt: Date.now() - 3600 * SECOND };
+    for (const [name, count] of Object.entries({ products: 5, "products/weur/0": 7, "products/weur/1": 9 })) {
+      kv.put(`count:${name}`, { count, ...old });
+    }
+    const presence = new Presence({
+      kv,
+      versionId: "1",
+      askObject: async (name) => {
+        asked.push(name);
+        if (name === "products/weur/1") throw new Error("unreachable");
+        return name === "products" ? 5 : 0;
+      },
+      saveSoon: () => {},
+      onLost: (...loss) => lost.push(loss),
+    });
+    expect((await presence.overview(0)).channels).toEqual({ products: 14 });
+    expect(asked.sort()).toEqual(["products", "products/weur/0", "products/weur/1"]);
+    expect(lost).toEqual([["products", 7]]);
+  });
 });
