@@ -23,7 +23,7 @@ export const FAULT_PLACES = [
   "relay_outbox",
   "relay_state",
   "request",
-  "shard",
+  "shards",
   "stream_gap",
   "watchdog",
 ] as const;
