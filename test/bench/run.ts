@@ -1,8 +1,9 @@
 import type { Comparison, Contestant } from "./comparisons.ts";
+import type { Curve } from "./curves.ts";
 import type { Measure } from "./measures/timed.ts";
-import type { ComparisonResult, Figure } from "./report/results.ts";
+import type { ComparisonResult, CurveResult, Figure, Point } from "./report/results.ts";
 import { meets, type Round, summarize } from "./report/statistics.ts";
-import { format } from "./report/table.ts";
+import { format, loadWarning } from "./report/table.ts";
 
 /** Runs measurements, with a line of progress per round on standard error. */
 
@@ -38,4 +39,36 @@ export async function runComparison(comparison: Comparison): Promise<ComparisonR
     return [{ ...figure, ratio, budget: peer.budget, isMet: peer.budget && meets(ratio, peer.budget) }];
   });
   return { name, title, unit, subject: own, peers: compared };
+}
+
+/** One series at a time, because all sockets together would be more than this process may have. */
+export async function runCurve({ name, title, unit, x, rounds, series }: Curve): Promise<CurveResult> {
+  const lines: CurveResult["series"] = [];
+  for (const { title, prepare } of series) {
+    const points: Point[] = [];
+    for (const value of x.values) {
+      const measure = await prepare(value);
+      if (!measure) break;
+      const point = { x: value, ...summarize(await roundsOf(measure, rounds)) };
+      points.push(point);
+      const text = `${format(point.median)} ${unit}${loadWarning(point.clientLoad)}`;
+      console.error(`${name}, ${title}, ${format(value)} ${x.title}: ${text}`);
+    }
+    if (points.length > 0) lines.push({ title, points });
+  }
+  return { name, title, unit, xTitle: x.title, series: lines };
+}
+
+/** The first round lets the JIT compiler warm up and does not count. */
+async function roundsOf(measure: Measure, count: number): Promise<Round[]> {
+  const rounds: Round[] = [];
+  try {
+    for (let i = 0; i <= count; i++) rounds.push(await measure.round());
+  } catch (error) {
+    // Only the first error matters.
+    await measure.close().catch(() => {});
+    throw error;
+  }
+  await measure.close();
+  return rounds.slice(1);
 }

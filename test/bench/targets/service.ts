@@ -79,9 +79,9 @@ export interface ProductsOptions {
   vars?: Record<string, string>;
 }
 
-/** Measures the products channel, of which a process has one. */
-export function startProductsTarget({ filter, vars = {} }: ProductsOptions): Promise<ServiceTarget> {
-  return serviceTarget(vars, async ({ url }, listeners) => {
+/** Measures the products channel, of which a process has one: a single object unless `vars` says otherwise. */
+export function startProductsTarget({ filter, vars }: ProductsOptions): Promise<ServiceTarget> {
+  return serviceTarget({ PRODUCTS_SHARDS: "0", ...vars }, async ({ url }, listeners) => {
     const tokens = Array.from({ length: listeners }, (_, i) => mintToken({ subject: `bench-${i}`, expiresIn: 3600 }));
     const query = (i: number) => (filter === "own" ? `&product_id=p-${i}` : "");
     return channelOf(url, PRODUCTS_CHANNEL, {
