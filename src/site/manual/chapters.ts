@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 /** The manual's chapters, which are Markdown files in this folder, in reading order. */
 export const PARTS = [
-  { title: "Start", chapters: ["quick-start", "tokens", "migrate"] },
+  { title: "Start", chapters: ["quick-start", "example", "tokens", "migrate"] },
   { title: "Listen", chapters: ["sdk", "connect", "protocol"] },
   { title: "Publish", chapters: ["publish", "redis"] },
   { title: "Run", chapters: ["deploy", "settings", "operate", "command-line", "security", "cost"] },
