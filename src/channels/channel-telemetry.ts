@@ -34,7 +34,7 @@ interface Callbacks {
   /** Returns the number of current listeners. */
   listeners(): number;
   /** Called when the registry reports a gap in the stream, found at `gapAt` in milliseconds since 1970. */
-  onGap(gapAt: number): void;
+  onGap(gapAt: number): Promise<void>;
   /** Called when a report has failed after all retries. `reportPending` tries again. */
   onReportFailed(): void;
 }
@@ -58,7 +58,7 @@ export class ChannelTelemetry implements ListenersObserver {
       const count = listeners();
       const gapAt = await registryStub(env, name).report(name, count, counted);
       this.#hasReportedListeners = count > 0;
-      if (gapAt > 0) onGap(gapAt);
+      if (gapAt > 0) await onGap(gapAt);
     }, onReportFailed);
   }
 

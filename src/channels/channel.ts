@@ -39,11 +39,12 @@ export abstract class Channel<T extends Topic> extends SocketObject<Core<T>> imp
   }
 
   async deliver(events: AcceptedEvent[], source: Source): Promise<OutcomesText> {
-    return JSON.stringify(deliver(this.core, events, source, Date.now()));
+    const outcomes = deliver(this.core, events, source, Date.now());
+    return JSON.stringify(outcomes instanceof Promise ? await outcomes : outcomes);
   }
 
   async declareGap(gapAt: number): Promise<void> {
-    startEpochAfterGap(this.core, gapAt, Date.now());
+    await startEpochAfterGap(this.core, gapAt, Date.now());
   }
 
   async usage(): Promise<Usage> {

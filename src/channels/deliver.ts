@@ -7,9 +7,14 @@ import type { LoggedFrame } from "./log/log-event.ts";
  * Appends events and sends them to the listeners. Appending is one transaction, and the runtime holds every frame and
  * the answer until it is durable (the output gate): no listener sees what a crash could undo.
  * @param source null for events that the channel generates itself.
- * @returns One outcome per event, in the order of the events.
+ * @returns One outcome per event, in the order of the events; a promise when sending takes more than this turn.
  */
-export function deliver(core: Core, events: AcceptedEvent[], source: Source | null, now: number): PublishOutcome[] {
+export function deliver(
+  core: Core,
+  events: AcceptedEvent[],
+  source: Source | null,
+  now: number,
+): PublishOutcome[] | Promise<PublishOutcome[]> {
   if (events.length === 0) return [];
   const frames: LoggedFrame[] = [];
   const outcomes = inTransaction(core, () => {
@@ -20,9 +25,16 @@ export function deliver(core: Core, events: AcceptedEvent[], source: Source | nu
   // Before any frame is sent: a listener without access receives nothing of this delivery.
   const revocation = core.topic.commit();
   if (revocation) core.listeners.revoke(revocation);
-  const sent = send(core, frames, outcomes, now);
-  core.telemetry.delivered(events, outcomes, sent, source, now);
-  return outcomes;
+  const complete = (receivers: number[]) => {
+    noteReceivers(outcomes, frames, receivers);
+    const sent = receivers.reduce((sum, count) => sum + count, 0);
+    core.telemetry.delivered(events, outcomes, sent, source, now);
+    return outcomes;
+  };
+  if (frames.length === 0) return complete([]);
+  core.alarm.ensure(Math.min(core.log.expiresAt(), core.topic.dueAt()), now);
+  const receivers = core.listeners.broadcast(new FrameBatch(frames), now);
+  return receivers instanceof Promise ? receivers.then(complete) : complete(receivers);
 }
 
 function inTransaction<T>({ storage, log, topic }: Core, body: () => T): T {
@@ -52,13 +64,9 @@ function append({ log, topic }: Core, event: AcceptedEvent, frames: LoggedFrame[
   return { id, channel, seq: frame.seq, status: "applied", receivers: 0 };
 }
 
-/** Sends frames and notes the receivers of each. Returns how many events were sent, summed over all listeners. */
-function send(core: Core, frames: LoggedFrame[], outcomes: PublishOutcome[], now: number): number {
-  if (frames.length === 0) return 0;
-  const receivers = core.listeners.broadcast(new FrameBatch(frames), now);
+/** @param receivers How many listeners each frame was sent to. */
+function noteReceivers(outcomes: PublishOutcome[], frames: LoggedFrame[], receivers: number[]): void {
   const bySeq = new Map<number | null, number>(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
   const applied = outcomes.filter((outcome): outcome is PublishResult => outcome.status === "applied");
   for (const outcome of applied) outcome.receivers = bySeq.get(outcome.seq) ?? 0;
-  core.alarm.ensure(Math.min(core.log.expiresAt(), core.topic.dueAt()), now);
-  return receivers.reduce((sum, count) => sum + count, 0);
 }

@@ -6,16 +6,15 @@ import { firstFrame } from "./first-frame.ts";
  * state as it is now; clients that resume from a position of the old epoch learn that history does not reach back.
  * @param gapAt When the gap was found, in milliseconds since 1970; an epoch that began later is not affected.
  */
-export function startEpochAfterGap(core: Core, gapAt: number, now: number): void {
+export async function startEpochAfterGap(core: Core, gapAt: number, now: number): Promise<void> {
   const { storage, log, listeners } = core;
   const isUnused = !storage.hasData() && listeners.count === 0;
   if (isUnused || gapAt <= log.epochs.startedAt()) return;
   log.epochs.start(now);
-  sendGap(core, now);
+  await sendGap(core, now);
 }
 
 /** Tells every listener that events may be missing: a first frame with the new epoch, and `resumed: false`. */
-export function sendGap(core: SocketCore, now: number): void {
-  const frame = firstFrame(core, false, now);
-  for (const { socket } of core.listeners.all()) core.listeners.sendControl(socket, frame, now);
+export async function sendGap(core: SocketCore, now: number): Promise<void> {
+  await core.listeners.broadcastControl(firstFrame(core, false, now), now);
 }

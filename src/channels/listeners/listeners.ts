@@ -8,6 +8,7 @@ import type { FrameBatch } from "./frame-batch.ts";
 import { Interest } from "./interest.ts";
 import { endsAt, type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
 import { Sender } from "./sender.ts";
+import { Slices } from "./slices.ts";
 import { tryClose, trySend } from "./socket.ts";
 import { UserSockets } from "./user-sockets.ts";
 
@@ -17,6 +18,10 @@ export interface ListenersObserver {
   /** @param code The close code; 1006 when there was none. */
   closed(listener: Listener, code: number): void;
 }
+
+/** What a send costs besides its length, and what a close costs, in characters that take as long to send. */
+const SEND_COST = 512;
+const CLOSE_COST = 4 * 1024;
 
 /**
  * A channel's open sockets and the listeners behind them. The runtime keeps both through hibernation; this class caches
@@ -30,6 +35,7 @@ export class Listeners {
   readonly #plainGraceMs: number;
   readonly #users = new UserSockets<WebSocket>();
   readonly #interest = new Interest<WebSocket>();
+  readonly #slices = new Slices<WebSocket>();
 
   constructor(
     ctx: DurableObjectState,
@@ -102,26 +108,31 @@ export class Listeners {
   }
 
   /**
-   * Sends each frame to the listeners whose filter it passes. Closes those whose token has expired instead.
-   * @returns How many listeners each frame was sent to.
+   * Sends each frame to the listeners whose filter it passes. Closes those whose token has expired instead. Every
+   * listener receives broadcasts in order; one that connects before the last is sent receives none of them, because its
+   * first frame has the position after them.
+   * @returns How many listeners each frame was sent to; a promise when that takes more than this turn.
    */
-  broadcast(batch: FrameBatch, now: number): number[] {
+  broadcast(batch: FrameBatch, now: number): number[] | Promise<number[]> {
     const receivers = new Array<number>(batch.frames.length).fill(0);
-    for (const [socket, listener] of this.#wanting(batch)) {
-      if (this.#closeEnded(socket, listener, now)) continue;
-      const picked = batch.pick(listener.products);
-      if (picked.length === 0) continue;
-      const outcome = this.sender.send(socket, listener, batch, picked, now);
-      if (outcome === "too_slow") this.close(socket, "too_slow");
-      if (outcome === "sent") for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
-    }
-    return receivers;
+    const send = (socket: WebSocket, now: number) => this.#send(socket, batch, receivers, now);
+    const rest = this.#slices.run(this.#wanting(batch), send, now);
+    return rest ? rest.then(() => receivers) : receivers;
+  }
+
+  /** Sends a frame that is not an event to every listener, in order with the broadcasts. */
+  broadcastControl(frame: string, now: number): Promise<void> | null {
+    const send = (socket: WebSocket, now: number) => {
+      this.#sendControl(socket, frame, now);
+      return SEND_COST + frame.length;
+    };
+    return this.#slices.run(this.#open.keys(), send, now);
   }
 
   /** Sends one frame that is not an event. A listener whose token has ended is closed instead. */
   sendControl(socket: WebSocket, frame: string, now: number): void {
-    const listener = this.#open.get(socket);
-    if (listener && !this.#closeEnded(socket, listener, now)) trySend(socket, [frame]);
+    this.#slices.catchUp(socket, now);
+    this.#sendControl(socket, frame, now);
   }
 
   /** Returns the listener behind an open socket. */
@@ -137,6 +148,8 @@ export class Listeners {
     writeAttachment(socket, changed);
     // Every client message changes something, but rarely the user (a guest's next ticket has another) or the filter.
     const isIndexed = changed.subject === listener.subject && changed.products === listener.products;
+    // What was published before a filter changes is subject to the former filter.
+    if (!isIndexed) this.#slices.catchUp(socket, Date.now());
     if (!isIndexed) this.#removeFromIndexes(socket, listener);
     Object.assign(listener, change);
     if (!isIndexed) this.#addToIndexes(socket, listener);
@@ -207,13 +220,28 @@ export class Listeners {
     this.#interest.remove(socket, products);
   }
 
-  /** Yields the listeners that want any frame of a batch. */
-  *#wanting({ products }: FrameBatch): Generator<[WebSocket, Listener]> {
-    if (products === "all") return yield* this.#open;
-    for (const socket of this.#interest.in(products)) {
-      const listener = this.#open.get(socket);
-      if (listener) yield [socket, listener];
-    }
+  /** Returns the sockets that want any frame of a batch. */
+  #wanting({ products }: FrameBatch): Iterable<WebSocket> {
+    return products === "all" ? this.#open.keys() : this.#interest.in(products);
+  }
+
+  /** Sends a batch to a socket unless it has closed meanwhile, and counts its receivers. Returns what that costs. */
+  #send(socket: WebSocket, batch: FrameBatch, receivers: number[], now: number): number {
+    const listener = this.#open.get(socket);
+    if (!listener) return 0;
+    if (this.#closeEnded(socket, listener, now)) return CLOSE_COST;
+    const picked = batch.pick(listener.products);
+    if (picked.length === 0) return 0;
+    const outcome = this.sender.send(socket, listener, batch, picked, now);
+    if (outcome === "too_slow") this.close(socket, "too_slow");
+    if (outcome !== "sent") return CLOSE_COST;
+    for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
+    return batch.characters(picked) + SEND_COST * (listener.speaksV1 ? 1 : picked.length);
+  }
+
+  #sendControl(socket: WebSocket, frame: string, now: number): void {
+    const listener = this.#open.get(socket);
+    if (listener && !this.#closeEnded(socket, listener, now)) trySend(socket, [frame]);
   }
 
   /** Closes a listener whose token has ended. Returns whether it did. */

@@ -44,10 +44,11 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
       listeners.closeWhere((listener) => !order.admits(listener, plan.state), "access_denied");
       if (user_id !== null) log.epochs.endReplay();
     }
-    deliver(this.core, plan.corrections, null, now);
+    const delivered = deliver(this.core, plan.corrections, null, now);
     log.epochs.store(now);
     order.replace(plan.state);
     alarm.ensure(order.dueAt(), now);
+    await delivered;
     return { status: user_id === null ? "created" : "corrected" };
   }
 

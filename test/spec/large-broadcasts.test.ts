@@ -1,0 +1,126 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
+import type { PublishResult } from "../../src/protocol/publish.ts";
+import { advanceClock, stopClock } from "../support/clock.ts";
+import { eventually } from "../support/eventually.ts";
+import { holdPauses } from "../support/pauses.ts";
+import { listen, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import type { Frame, TestSocket } from "../support/test-socket.ts";
+import { mintToken } from "../support/tokens.ts";
+
+/** A broadcast too large for one turn reaches some listeners at once and the others later. Here, later is held back. */
+
+const EVENTS = 15;
+const EVENT = { type: "product_updated", data: { product_id: "large", text: "x".repeat(63_000) } };
+
+const open: TestSocket[] = [];
+let release: () => void = () => {};
+beforeEach(() => {
+  release = () => {};
+});
+afterEach(() => {
+  release();
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+  for (const socket of open.splice(0)) socket.close();
+});
+
+/** Opens more listeners than one turn serves; the last one has to wait. */
+async function listenMany(subject: string, query: Record<string, string> = {}): Promise<[TestSocket, TestSocket]> {
+  const one = async (user: string) => {
+    const socket = await listen("products", { token: await mintToken({ subject: user }), query });
+    open.push(socket);
+    return socket;
+  };
+  const first = await one("first");
+  await one("second");
+  return [first, await one(subject)];
+}
+
+/** Publishes a large batch and holds all turns but the first. */
+function publishLarge(): Promise<PublishResult[]> {
+  release = holdPauses();
+  const events = Array(EVENTS).fill({ ...EVENT, channel: "products" });
+  return serviceRequest("POST", "/api/v1/publish/batch", { events }).then(
+    async (response) => (await response.json<{ results: PublishResult[] }>()).results,
+  );
+}
+
+const seqsOf = (frames: Frame[]) => frames.map(({ seq }) => seq);
+
+describe("a broadcast of several turns", () => {
+  test("[promise 2] reaches every listener in order with the next one, and the answers follow with exact receivers", async () => {
+    const [first, last] = await listenMany("last");
+    const large = publishLarge();
+    const seqs = seqsOf(await first.frames(EVENTS));
+    expect(last.drain()).toEqual([]);
+    const delivered = vi.spyOn(ProductsChannel.prototype, "deliver");
+    const small = publish("products", { type: "product_deleted", data: { product_id: "small" } });
+    await eventually(() => expect(delivered).toHaveBeenCalled());
+    const newcomer = await listen("products");
+    open.push(newcomer);
+    expect(await newcomer.settle()).toEqual([]);
+    expect(await Promise.race([large, small, last.settle()])).toEqual([]);
+    release();
+    const { seq, receivers } = await small;
+    expect(seqsOf(await last.frames(EVENTS + 1))).toEqual([...seqs, seq]);
+    expect(seqsOf(await first.frames(1))).toEqual([seq]);
+    expect((await large).map((result) => [result.seq, result.receivers])).toEqual(seqs.map((seq) => [seq, 3]));
+    expect(receivers).toBe(3);
+    expect(await newcomer.settle()).toEqual([]);
+  });
+
+  test("sends nothing to a listener who was disconnected meanwhile, or whose token has expired", async () => {
+    stopClock();
+    const [first, disconnected] = await listenMany("disconnected");
+    const token = await mintToken({ expiresIn: 60 });
+    const expired = await listen("products", { token });
+    open.push(expired);
+    const large = publishLarge();
+    await first.frames(EVENTS);
+    await serviceRequest("POST", "/api/v1/disconnect", { channel: "products", user_id: "disconnected" });
+    expect((await disconnected.closed()).code).toBe(4001);
+    advanceClock(61_000);
+    release();
+    expect((await expired.closed()).code).toBe(4001);
+    expect([...disconnected.drain(), ...expired.drain()]).toEqual([]);
+    expect((await large)[0]?.receivers).toBe(2);
+  });
+
+  test("[promise 3] comes before the frame of a new epoch that began meanwhile", async () => {
+    const [first, last] = await listenMany("last");
+    const large = publishLarge();
+    await first.frames(EVENTS);
+    const gap = productsObject().declareGap(Date.now() + 1000);
+    const late = publish("products", { type: "product_deleted", data: { product_id: "small" } });
+    expect(await last.settle()).toEqual([]);
+    release();
+    await Promise.all([large, gap, late]);
+    const frames = await last.frames(EVENTS + 2);
+    expect(frames.slice(0, EVENTS).every(({ type }) => type === EVENT.type)).toBe(true);
+    expect(frames[EVENTS]?.type).toBe("connection_established");
+    expect(frames[EVENTS]?.data.seq).toBe(frames[EVENTS - 1]?.seq);
+    expect(frames[EVENTS + 1]?.data.product_id).toBe("small");
+  });
+
+  test("is subject to the filter at the time it was published", async () => {
+    const [first, last] = await listenMany("last", { product_id: EVENT.data.product_id });
+    const large = publishLarge();
+    await first.frames(EVENTS);
+    last.send(JSON.stringify({ type: "unsubscribe", product_ids: [EVENT.data.product_id] }));
+    expect(await last.frames(EVENTS)).toHaveLength(EVENTS);
+    release();
+    await large;
+    expect(await last.settle()).toEqual([]);
+  });
+});
+
+test("[promise 5] another channel's publish does not wait for it", async () => {
+  const [, last] = await listenMany("last");
+  const order = await registerOrder();
+  const large = publishLarge();
+  expect((await publish(`orders/${order}`, { type: "order_shipped", data: {} })).status).toBe("applied");
+  expect(await last.settle()).toEqual([]);
+  release();
+  await large;
+});
