@@ -37,30 +37,36 @@ export const position = {
   seq: z.int().min(0).describe("The last event's `seq`; 0 if there was none."),
 };
 
-const resumed = z
-  .boolean()
-  .nullable()
-  .describe("Whether every event since the requested position follows; null when none was requested.");
+/** What the last `order_shipped` said. */
+export const shipment = {
+  tracking_number: z.string().nullable().describe("As the last `order_shipped` said."),
+  carrier: z.string().nullable(),
+};
 
-const orderEstablished = z.object({
-  type: z.literal("connection_established"),
-  data: z.object({
-    order_id: z.uuid(),
-    current_status: z.string().nullable(),
-    payment_status: z.string().nullable(),
-    tracking_number: z.string().nullable().describe("As the last `order_shipped` said."),
-    carrier: z.string().nullable(),
-    channel: z.string().describe("`order_<order id>`"),
-    ...position,
-    resumed,
-  }),
-  ts: moment,
+const established = <Data extends z.ZodRawShape>(data: Data) =>
+  z.object({
+    type: z.literal("connection_established"),
+    data: z.object({
+      ...data,
+      ...position,
+      resumed: z
+        .boolean()
+        .nullable()
+        .describe("Whether every event since the requested position follows; null when none was requested."),
+    }),
+    ts: moment,
+  });
+
+const orderEstablished = established({
+  order_id: z.uuid(),
+  current_status: z.string().nullable(),
+  payment_status: z.string().nullable(),
+  ...shipment,
+  channel: z.string().describe("`order_<order id>`"),
 }) satisfies z.ZodType<OrderEstablishedFrame>;
 
-const productsEstablished = z.object({
-  type: z.literal("connection_established"),
-  data: z.object({ channel: z.literal("products"), ...position, resumed }),
-  ts: moment,
+const productsEstablished = established({
+  channel: z.literal("products"),
 }) satisfies z.ZodType<ProductsEstablishedFrame>;
 
 const eventFrame = (type: string, { data, changesStatus }: EventDefinition) =>
@@ -82,6 +88,8 @@ const exampleFrame = (type: string, { example, changesStatus }: EventDefinition,
   ts: EXAMPLE_TS,
   ...(changesStatus && { status: String(example.new_status) }),
 });
+
+const establishedExample = (data: JsonObject) => ({ type: "connection_established", data, ts: EXAMPLE_TS });
 
 const [subscribe, unsubscribe, authenticate, ack, jsonPing] = clientMessage.options;
 
@@ -107,12 +115,9 @@ const MESSAGES = {
     ["order"],
     "The first frame: the order's state at exactly `seq`.",
     orderEstablished,
-    {
-      type: "connection_established",
-      data: {
-        order_id: EXAMPLE_ORDER,
-        current_status: "processing",
-        payment_status: "paid",
+    establishedExample({
+      ...{ order_id: EXAMPLE_ORDER, current_status: "processing", payment_status: "paid" },
+      ...{
         tracking_number: null,
         carrier: null,
         channel: EXAMPLE_CHANNEL,
@@ -120,18 +125,13 @@ const MESSAGES = {
         seq: 7,
         resumed: null,
       },
-      ts: EXAMPLE_TS,
-    },
+    }),
   ),
   "products.established": fromService(
     ["products"],
     "The first frame: the channel's current position.",
     productsEstablished,
-    {
-      type: "connection_established",
-      data: { channel: PRODUCTS_CHANNEL, epoch: EXAMPLE_EPOCH, seq: 7, resumed: true },
-      ts: EXAMPLE_TS,
-    },
+    establishedExample({ channel: PRODUCTS_CHANNEL, epoch: EXAMPLE_EPOCH, seq: 7, resumed: true }),
   ),
   token_expiring: fromService<TokenExpiringFrame>(
     CHANNEL_KINDS,

@@ -86,18 +86,12 @@ function content(name: BodyName, bodies: Bodies): JsonObject {
   return { schema: schemaRef(name), examples: Object.fromEntries(examples) };
 }
 
-function answers(operation: Operation, bodies: Bodies): JsonObject {
+function answers({ answers, mediaType = "application/json" }: Operation, bodies: Bodies): JsonObject {
   return Object.fromEntries(
-    Object.entries(operation.answers).map(([status, { description, body, mediaType }]) => {
+    Object.entries(answers).map(([status, [description, body]]) => {
       const isEmpty = status === "101" || status === "204";
-      return [
-        status,
-        {
-          description,
-          ...withHeaders(Number(status)),
-          ...(!isEmpty && { content: { [mediaType ?? "application/json"]: body ? content(body, bodies) : {} } }),
-        },
-      ];
+      const described = isEmpty ? {} : { content: { [mediaType]: body ? content(body, bodies) : {} } };
+      return [status, { description, ...withHeaders(Number(status)), ...described }];
     }),
   );
 }

@@ -27,21 +27,18 @@ export interface Operation {
   summary: string;
   description?: string;
   access: Access;
-  parameters?: (keyof typeof PARAMETERS)[];
+  parameters?: readonly (keyof typeof PARAMETERS)[];
   body?: { name: BodyName; maxBytes: number };
   /** By status. */
-  answers: Record<number, DocumentedAnswer>;
+  answers: Record<number, Answer>;
+  /** The media type of the answers; JSON if absent. */
+  mediaType?: string;
   /** Refusals that the other fields do not imply. */
-  refusals?: HttpRefusal[];
+  refusals?: readonly HttpRefusal[];
 }
 
-interface DocumentedAnswer {
-  description: string;
-  /** Absent without a body, or when it is not JSON. */
-  body?: BodyName;
-  /** JSON if absent. */
-  mediaType?: string;
-}
+/** An answer's description and body; no body when the answer has none, or none in JSON. */
+type Answer = readonly [description: string, body?: BodyName];
 
 const query = (name: string, description: string, schema: JsonObject = { type: "string" }) => ({
   name,
@@ -80,21 +77,26 @@ export const PARAMETERS = {
   ),
 };
 
-/** The answers to a publish. */
-const PUBLISHED = {
-  200: { description: "Durably accepted.", body: "published" },
-  202: {
-    description: "The channel is unreachable; the event is queued in Redis.",
-    body: "queued",
+/** What the operations with a tag have in common. */
+const LISTEN = {
+  tag: "Listen",
+  access: "listener",
+  answers: {
+    101: ["A WebSocket. A refused client also gets one, which is closed at once with a code that states the reason."],
   },
-} as const satisfies Record<number, DocumentedAnswer>;
-
-const SOCKET_ANSWER = {
-  101: {
-    description:
-      "A WebSocket. A refused client also gets one, which is closed at once with a code that states the reason.",
+  refusals: ["upgrade_required"],
+} as const satisfies Partial<Operation>;
+const PUBLISH = { tag: "Publish", access: "publisher", parameters: ["idempotency_key"] } as const;
+const PUBLISH_ONE = {
+  ...PUBLISH,
+  answers: {
+    200: ["Durably accepted.", "published"],
+    202: ["The channel is unreachable; the event is queued in Redis.", "queued"],
   },
-} as const satisfies Record<number, DocumentedAnswer>;
+  refusals: ["id_conflict"],
+} as const satisfies Partial<Operation>;
+const ORDER = { tag: "Orders", access: "service", refusals: ["order_not_found"] } as const satisfies Partial<Operation>;
+const DOCUMENT = { tag: "Documents", access: "open" } as const;
 
 const REPEATABLE =
   "With an `id` (or `Idempotency-Key`) the call is safe to repeat: a repeated event is answered with `duplicate`.";
@@ -103,109 +105,78 @@ const MEASURED = `An event has at most ${MAX_EVENT_BYTES} bytes, measured as the
 
 export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}`, Operation> = {
   "GET /api/v1/ws/orders/{order_id}": {
-    tag: "Listen",
+    ...LISTEN,
     id: "listenToOrder",
     summary: "Listen to an order",
     description: "For its owner, admins, and guests with a ticket. Connect with `wss://`.",
-    access: "listener",
     parameters: ["since", "epoch"],
-    answers: SOCKET_ANSWER,
-    refusals: ["upgrade_required"],
   },
   "GET /api/v1/ws/products": {
-    tag: "Listen",
+    ...LISTEN,
     id: "listenToProducts",
     summary: "Listen to products",
     description: "For any user. Connect with `wss://`.",
-    access: "listener",
     parameters: ["since", "epoch", "product_id"],
-    answers: SOCKET_ANSWER,
-    refusals: ["upgrade_required"],
   },
   "POST /api/v1/publish/orders/{order_id}": {
-    tag: "Publish",
+    ...PUBLISH_ONE,
     id: "publishOrderEvent",
     summary: "Publish an order event",
     description: `${REPEATABLE} ${MEASURED} \`order\` also registers the order.`,
-    access: "publisher",
-    parameters: ["idempotency_key"],
     body: { name: "publish_order_event", maxBytes: MAX_BATCH_BYTES },
-    answers: PUBLISHED,
-    refusals: ["id_conflict"],
   },
   "POST /api/v1/publish/products": {
-    tag: "Publish",
+    ...PUBLISH_ONE,
     id: "publishProductEvent",
     summary: "Publish a product event",
     description: `${REPEATABLE} ${MEASURED}`,
-    access: "publisher",
-    parameters: ["idempotency_key"],
     body: { name: "publish_product_event", maxBytes: MAX_BATCH_BYTES },
-    answers: PUBLISHED,
-    refusals: ["id_conflict"],
   },
   "POST /api/v1/publish/batch": {
-    tag: "Publish",
+    ...PUBLISH,
     id: "publishBatch",
     summary: "Publish many events",
     description: `1 to ${MAX_BATCH_EVENTS} events. ${MEASURED} A rejected event does not affect the others.`,
-    access: "publisher",
-    parameters: ["idempotency_key"],
     body: { name: "publish_batch", maxBytes: MAX_BATCH_BYTES },
-    answers: {
-      200: { description: "The outcome of each event.", body: "batch_results" },
-    },
+    answers: { 200: ["The outcome of each event.", "batch_results"] },
   },
   "PUT /api/v1/orders/{order_id}": {
-    tag: "Orders",
+    ...ORDER,
     id: "putOrder",
     summary: "Register or correct an order",
     description:
       "Listeners receive an event for each corrected status. With a `version` that is not newer than the last one applied, by a `PUT` or an event, nothing changes: the answer is the order as it is, with `stale`. A deleted order exists again, in a new epoch.",
-    access: "service",
     body: { name: "order_registration", maxBytes: MAX_EVENT_BYTES },
     answers: {
-      200: {
-        description: "Corrected; or unchanged, with `stale`.",
-        body: "corrected_order",
-      },
-      201: { description: "Registered.", body: "registered_order" },
+      200: ["Corrected; or unchanged, with `stale`.", "corrected_order"],
+      201: ["Registered.", "registered_order"],
     },
+    refusals: [],
   },
   "GET /api/v1/orders/{order_id}": {
-    tag: "Orders",
+    ...ORDER,
     id: "getOrder",
     summary: "Read an order",
     description: "For its owner, admins, services, and guests with a ticket. Guests do not see the owner.",
     access: "requester",
-    answers: {
-      200: {
-        description: "The order's state at `seq`.",
-        body: "order_snapshot",
-      },
-    },
-    refusals: ["order_not_found"],
+    answers: { 200: ["The order's state at `seq`.", "order_snapshot"] },
   },
   "DELETE /api/v1/orders/{order_id}": {
-    tag: "Orders",
+    ...ORDER,
     id: "deleteOrder",
     summary: "Delete an order",
     description:
       "Closes its listeners with 4004 and erases everything stored about it. The time of the deletion alone is kept for as long as the history (`HISTORY_TTL_SECONDS`): meanwhile late events are answered with `stale`. Only a `PUT` revives the order, in a new epoch.",
-    access: "service",
-    answers: { 204: { description: "Deleted." } },
-    refusals: ["order_not_found"],
+    answers: { 204: ["Deleted."] },
   },
   "POST /api/v1/orders/{order_id}/tickets": {
-    tag: "Orders",
+    ...ORDER,
     id: "createTicket",
     summary: "Issue a guest ticket",
     description:
       "A token that admits a guest to this order only. It becomes invalid when the order gets another owner.",
-    access: "service",
     body: { name: "ticket_request", maxBytes: MAX_EVENT_BYTES },
-    answers: { 201: { description: "Issued.", body: "ticket" } },
-    refusals: ["order_not_found"],
+    answers: { 201: ["Issued.", "ticket"] },
   },
   "POST /api/v1/disconnect": {
     tag: "Operate",
@@ -215,7 +186,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
       "Closes all of them, or one user's, with 4001. A 503 means that some may still be open: repeat the call.",
     access: "service",
     body: { name: "disconnect", maxBytes: MAX_EVENT_BYTES },
-    answers: { 200: { description: "Closed.", body: "disconnected" } },
+    answers: { 200: ["Closed.", "disconnected"] },
   },
   "GET /api/v1/ws/health": {
     tag: "Operate",
@@ -223,7 +194,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     summary: "Service health",
     description: "Services and admins see order ids; others see the sum over all orders.",
     access: "anyone",
-    answers: { 200: { description: "Healthy, or degraded.", body: "health" } },
+    answers: { 200: ["Healthy, or degraded.", "health"] },
   },
   "GET /metrics": {
     tag: "Operate",
@@ -231,27 +202,26 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     summary: "Prometheus metrics",
     description: "Counters survive hibernation and deploys.",
     access: "service",
-    answers: { 200: { description: "Prometheus text, version 0.0.4.", mediaType: "text/plain" } },
+    answers: { 200: ["Prometheus text, version 0.0.4."] },
+    mediaType: "text/plain",
   },
   "GET /openapi.json": {
-    tag: "Documents",
+    ...DOCUMENT,
     id: "openapi",
     summary: "The HTTP API as OpenAPI 3.1",
-    access: "open",
-    answers: { 200: { description: "This document." } },
+    answers: { 200: ["This document."] },
   },
   "GET /asyncapi.json": {
-    tag: "Documents",
+    ...DOCUMENT,
     id: "asyncapi",
     summary: "The WebSockets as AsyncAPI 3.0",
-    access: "open",
-    answers: { 200: { description: "Every frame and message, with its schema and an example." } },
+    answers: { 200: ["Every frame and message, with its schema and an example."] },
   },
   "GET /docs/api": {
-    tag: "Documents",
+    ...DOCUMENT,
     id: "docs",
     summary: "This reference as a page",
-    access: "open",
-    answers: { 200: { description: "The page.", mediaType: "text/html" } },
+    answers: { 200: ["The page."] },
+    mediaType: "text/html",
   },
 };
