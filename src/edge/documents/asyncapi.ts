@@ -40,6 +40,8 @@ const QUERY: JsonObject = {
   epoch: querySchema(PARAMETERS.epoch),
 };
 
+const PROTOCOL_HEADER = { type: "string", description: SECURITY_SCHEMES.token_in_subprotocol.description };
+
 /** Returns a query parameter of the HTTP API as AsyncAPI describes it: a schema with a description. */
 function querySchema({ schema, description }: { schema: JsonObject; description: string }): JsonObject {
   return { ...schema, description };
@@ -102,15 +104,7 @@ function describeChannel(kind: ChannelKind, messages: Messages): JsonObject {
       ws: {
         method: "GET",
         query: { type: "object", properties: { ...QUERY, ...query } },
-        headers: {
-          type: "object",
-          properties: {
-            "Sec-WebSocket-Protocol": {
-              type: "string",
-              description: SECURITY_SCHEMES.token_in_subprotocol.description,
-            },
-          },
-        },
+        headers: { type: "object", properties: { "Sec-WebSocket-Protocol": PROTOCOL_HEADER } },
         bindingVersion: "0.1.0",
       },
     },
@@ -122,26 +116,12 @@ function describeOperations(kind: ChannelKind, messages: Messages): [string, Jso
   const channel = { $ref: `#/channels/${kind}` };
   const sentBy = (sender: "service" | "client") =>
     namesOf(messages, kind, sender).map((name) => ({ $ref: `#/channels/${kind}/messages/${name}` }));
+  const description = `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`;
+  const fromClient = { title: `${title}: messages from clients`, description, messages: sentBy("client") };
+  const toClient = { title: `${title}: messages to clients`, messages: sentBy("service") };
   return [
-    [
-      `send_${kind}`,
-      {
-        action: "send",
-        channel,
-        title: `${title}: messages to clients`,
-        messages: sentBy("service"),
-      },
-    ],
-    [
-      `receive_${kind}`,
-      {
-        action: "receive",
-        channel,
-        title: `${title}: messages from clients`,
-        description: `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`,
-        messages: sentBy("client"),
-      },
-    ],
+    [`send_${kind}`, { action: "send", channel, ...toClient }],
+    [`receive_${kind}`, { action: "receive", channel, ...fromClient }],
   ];
 }
 

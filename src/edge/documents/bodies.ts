@@ -1,16 +1,16 @@
 import * as z from "zod";
 import type { OrderResource } from "../../channels/contract.ts";
 import type { Catalogue } from "../../protocol/catalogue.ts";
-import { EVENTS, type EventDefinition, EXAMPLE_ORDER } from "../../protocol/events.ts";
+import { EVENTS, type EventDefinition } from "../../protocol/events.ts";
 import { healthResponse } from "../../protocol/health.ts";
 import { type ChannelKind, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { MAX_BATCH_EVENTS, orderPut, type PublishResult, publishRequest, type Queued } from "../../protocol/publish.ts";
 import { type HttpRefusal, type Problem, problem } from "../../protocol/refusals.ts";
 import { ticketRequest } from "../../protocol/ticket.ts";
 import { disconnectRequest } from "../routes/disconnect.ts";
-import { EXAMPLE_CHANNEL, EXAMPLE_EPOCH, EXAMPLE_EVENT_ID, EXAMPLE_TS } from "./examples.ts";
+import { EXAMPLE_CHANNEL, schemaExample } from "./examples.ts";
 import type { Json, JsonObject } from "./json-schema.ts";
-import { moment, position } from "./messages.ts";
+import { moment, position, shipment } from "./messages.ts";
 
 /** Every body of the HTTP API, with examples. Requests are documented by the schemas that validate them. */
 
@@ -54,29 +54,27 @@ const queuedSchema = z.object({
 
 const registeredOrder = orderPut.extend({ order_id: z.uuid(), user_id: z.string() });
 
-/** The order as it is, after a `PUT` whose `version` came too late to change it. */
-const staleOrder = z.object({
+const orderState = {
   order_id: z.uuid(),
   user_id: z.string().nullable(),
   status: z.string().nullable(),
   payment_status: z.string().nullable(),
+};
+
+/** The order as it is, after a `PUT` whose `version` came too late to change it. */
+const staleOrder = z.object({
+  ...orderState,
   version: z.int().nullable().describe("The last version that was applied."),
   stale: z.literal(true).describe("Nothing was changed."),
 });
 
 const orderSnapshotSchema = z.object({
-  order_id: z.uuid(),
-  user_id: z.string().nullable().describe("The owner; null if unknown, and for guests."),
-  status: z.string().nullable(),
-  payment_status: z.string().nullable(),
-  tracking_number: z.string().nullable().describe("As the last `order_shipped` said."),
-  carrier: z.string().nullable(),
+  ...orderState,
+  user_id: orderState.user_id.describe("The owner; null if unknown, and for guests."),
+  ...shipment,
   channel: z.string(),
   ...position,
 }) satisfies z.ZodType<OrderResource>;
-
-const registration = { user_id: "alice", status: "processing", payment_status: "paid" };
-const published = { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, seq: 8, status: "applied", receivers: 2 };
 
 /** Returns an example of a problem. */
 export function problemExample(reason: HttpRefusal): JsonObject {
@@ -84,6 +82,11 @@ export function problemExample(reason: HttpRefusal): JsonObject {
   const errors = [{ field: "data.new_quantity", message: "must be at least 0" }];
   return { type, title, status, ...(reason === "validation_failed" && { errors }) };
 }
+
+const withExample = (name: string, schema: z.ZodType): DocumentedBody => ({
+  schema,
+  examples: { [name]: schemaExample(schema) },
+});
 
 /** The bodies that do not depend on the catalogue. */
 const BODIES = {
@@ -103,11 +106,8 @@ const BODIES = {
       },
     },
   },
-  published: { schema: publishedSchema, examples: { published } },
-  queued: {
-    schema: queuedSchema,
-    examples: { queued: { id: EXAMPLE_EVENT_ID, channel: EXAMPLE_CHANNEL, status: "queued" } },
-  },
+  published: withExample("published", publishedSchema),
+  queued: withExample("queued", queuedSchema),
   batch_results: {
     schema: z.object({
       results: z
@@ -117,46 +117,29 @@ const BODIES = {
         .describe("One result per event, in the order of the events."),
     }),
     examples: {
-      two_events: { results: [published, { status: "rejected", error: problemExample("validation_failed") }] },
-    },
-  },
-  order_registration: { schema: orderPut, examples: { order: { ...registration, version: 6 } } },
-  registered_order: {
-    schema: registeredOrder,
-    examples: { order: { order_id: EXAMPLE_ORDER, ...registration, version: 6 } },
-  },
-  corrected_order: {
-    schema: z.union([registeredOrder, staleOrder]),
-    examples: { stale: { order_id: EXAMPLE_ORDER, ...registration, version: 7, stale: true } },
-  },
-  order_snapshot: {
-    schema: orderSnapshotSchema,
-    examples: {
-      order: {
-        order_id: EXAMPLE_ORDER,
-        ...registration,
-        tracking_number: null,
-        carrier: null,
-        channel: EXAMPLE_CHANNEL,
-        epoch: EXAMPLE_EPOCH,
-        seq: 8,
+      two_events: {
+        results: [schemaExample(publishedSchema), { status: "rejected", error: problemExample("validation_failed") }],
       },
     },
   },
-  ticket_request: { schema: ticketRequest, examples: { a_day: { ttl_seconds: 86_400 } } },
-  ticket: {
-    schema: z.object({
+  order_registration: withExample("order", orderPut),
+  registered_order: withExample("order", registeredOrder),
+  corrected_order: {
+    schema: z.union([registeredOrder, staleOrder]),
+    examples: { stale: schemaExample(staleOrder) },
+  },
+  order_snapshot: withExample("order", orderSnapshotSchema),
+  ticket_request: withExample("a_day", ticketRequest),
+  ticket: withExample(
+    "ticket",
+    z.object({
       token: z.string(),
       subject: z.string().describe("The `user_id` for `POST /api/v1/disconnect`."),
       expires_at: moment,
     }),
-    examples: { ticket: { token: "<jwt>", subject: `ticket:${EXAMPLE_EVENT_ID}`, expires_at: EXAMPLE_TS } },
-  },
-  disconnect: { schema: disconnectRequest, examples: { one_user: { channel: EXAMPLE_CHANNEL, user_id: "alice" } } },
-  disconnected: {
-    schema: z.object({ closed: z.int().describe("How many sockets were closed.") }),
-    examples: { one_socket: { closed: 1 } },
-  },
+  ),
+  disconnect: withExample("one_user", disconnectRequest),
+  disconnected: withExample("one_socket", z.object({ closed: z.int().describe("How many sockets were closed.") })),
   health: {
     schema: healthResponse,
     examples: {

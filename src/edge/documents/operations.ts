@@ -30,7 +30,7 @@ export interface Operation {
   parameters?: readonly (keyof typeof PARAMETERS)[];
   body?: { name: BodyName; maxBytes: number };
   /** By status. */
-  answers: Record<number, Answer>;
+  answers: Record<number, DocumentedAnswer>;
   /** The media type of the answers; JSON if absent. */
   mediaType?: string;
   /** Refusals that the other fields do not imply. */
@@ -38,7 +38,7 @@ export interface Operation {
 }
 
 /** An answer's description and body; no body when the answer has none, or none in JSON. */
-type Answer = readonly [description: string, body?: BodyName];
+type DocumentedAnswer = readonly [description: string, body?: BodyName];
 
 const query = (name: string, description: string, schema: JsonObject = { type: "string" }) => ({
   name,
