@@ -57,6 +57,7 @@ const attachment = z.looseObject({
   subject: z.string(),
   isAdmin: z.boolean(),
   orderId: z.string().nullable().default(null),
+  /** `ticketGeneration`, under its first name. */
   series: z.string().nullable().default(null),
   expiresAt: z.number(),
   speaksV1: z.boolean(),
@@ -65,6 +66,7 @@ const attachment = z.looseObject({
   hasPinged: z.boolean().default(false),
   isWarned: z.boolean(),
   connectedAt: z.number().default(0),
+  /** `messageTokens`, under its first name. */
   allowance: z.number().default(CLIENT_MESSAGES_BURST),
   requestId: z.string().default(""),
 });
