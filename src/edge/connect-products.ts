@@ -48,7 +48,7 @@ export async function connectToProducts(
         const answer = await ask(shardStub(env, region, index), null);
         if (typeof answer !== "string") return answer;
       } catch (error) {
-        logFault("shards", error, { request_id: requestIdOf(c) });
+        logFault("shard", error, { request_id: requestIdOf(c) });
       }
     }
     return null;

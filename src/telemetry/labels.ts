@@ -23,7 +23,7 @@ export const FAULT_PLACES = [
   "relay_outbox",
   "relay_state",
   "request",
-  "shards",
+  "shard",
   "stream_gap",
   "watchdog",
 ] as const;
