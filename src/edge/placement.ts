@@ -63,6 +63,10 @@ export function shardOrder({ shards }: ShardPlan, region: Region, key: string): 
   return weighed.sort((a, b) => b.weight - a.weight || a.index - b.index).map(({ index }) => index);
 }
 
+/** FNV-1a, then the finalizer of MurmurHash3: without it, shards would weigh alike for all keys of similar text. */
 function weightOf(index: number, key: string): number {
-  return fnv1a(`${index}/${key}`);
+  let hash = fnv1a(`${index}/${key}`);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }

@@ -76,6 +76,13 @@ describe("the order of shards", () => {
     expect(Math.max(...second)).toBeLessThan(2 * (keys.length / 8 / 7));
   });
 
+  test.each(["user-", "10", ""])("spreads a few consecutive keys as well: %s1, %s2 …", (prefix) => {
+    const firsts = Array.from({ length: 100 }, (_, i) => shardOrder(plan(4), "weur", `${prefix}${i}`)[0]);
+    for (const shard of [0, 1, 2, 3]) {
+      expect(Math.abs(firsts.filter((first) => first === shard).length - 25)).toBeLessThan(15);
+    }
+  });
+
   test("moves few keys when a shard is added", () => {
     const moved = keys.filter((key) => shardOrder(plan(8), "weur", key)[0] !== shardOrder(plan(9), "weur", key)[0]);
     expect(moved.length / keys.length).toBeLessThan(0.2);
