@@ -5,11 +5,11 @@ import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
 import { DEAD_LETTER_REASONS } from "../../src/protocol/dead-letters.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
-import { CHAPTERS, chapterText } from "../../src/site/manual/chapters.ts";
+import { anchorOf, CHAPTERS, chapterText } from "../../src/site/manual/chapters.ts";
 import { METRICS } from "../../src/telemetry/metrics.ts";
 import { DIFFERENCES } from "../original/differences.ts";
 import { LIMITS } from "./documented-limits.ts";
-import { DOCUMENTS, headingsOf, read } from "./documents.ts";
+import { DOCUMENTS, headingsOf, ROOT, read } from "./documents.ts";
 import { LOGIN_PROVIDERS } from "./login-providers.ts";
 import { allProofs, PROMISES } from "./promises.ts";
 
@@ -48,7 +48,14 @@ const settingsOf = (wranglerToml: string) => {
   }));
 };
 
-export const SETTINGS = settingsOf(readFileSync(join(import.meta.dirname, "../../wrangler.toml"), "utf8"));
+export const SETTINGS = settingsOf(readFileSync(join(ROOT, "wrangler.toml"), "utf8"));
+
+export const ALERTS = join(ROOT, "src/telemetry/alerts.yaml");
+const ALERT = /- alert: (\w+)\n[\s\S]*?severity: (\w+)\n[\s\S]*?summary: (.+)\n/g;
+
+/** The rules of `alerts.yaml`. */
+export const alertsIn = (yaml: string) =>
+  [...yaml.matchAll(ALERT)].map(([, name = "", severity = "", summary = ""]) => ({ name, severity, summary }));
 
 const TABLES: Record<string, string> = {
   settings: table(
@@ -103,6 +110,14 @@ const TABLES: Record<string, string> = {
       type,
       labels.map((label) => `\`${label}\``).join(", "),
       help,
+    ]),
+  ),
+  alerts: table(
+    ["alert", "severity", "what it means"],
+    alertsIn(readFileSync(ALERTS, "utf8")).map(({ name, severity, summary }) => [
+      `[${name}](#${anchorOf(name)})`,
+      severity,
+      summary,
     ]),
   ),
   "dead-letters": table(
