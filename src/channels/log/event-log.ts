@@ -5,6 +5,7 @@ import { writeEpoch } from "./extent.ts";
 import { IdIndex } from "./id-index.ts";
 import type { LogEvent, LoggedFrame } from "./log-event.ts";
 import { insertRow, rewriteRow } from "./log-row.ts";
+import { OldestRows } from "./oldest-rows.ts";
 import { chainedRows, type ProductChains } from "./product-chains.ts";
 import { type Replay, readReplay, rowsSince } from "./replay.ts";
 import { isSameEvent } from "./same-event.ts";
@@ -30,12 +31,14 @@ export class EventLog {
   #tooLongSince = -1;
   /** Loaded when the first event after a wake arrives. */
   #ids: IdIndex | undefined;
+  #oldestRows: OldestRows;
 
   /** @param chains null for a log whose listeners have no product filter. */
   constructor(storage: Storage, options: LogOptions, chains: ProductChains | null) {
     this.#storage = storage;
     this.#options = options;
     this.#chains = chains;
+    this.#oldestRows = new OldestRows(storage);
     this.epochs = new Epochs(storage, options.generation, chains);
   }
 
@@ -126,6 +129,7 @@ export class EventLog {
   invalidate(): void {
     this.epochs.invalidate();
     this.#ids = undefined;
+    this.#oldestRows = new OldestRows(this.#storage);
     this.#tooLongSince = -1;
   }
 
@@ -143,8 +147,8 @@ export class EventLog {
     const { maxEvents, ttlMs } = this.#options;
     const isReusable = seq - oldest >= maxEvents || oldestTs <= now - ttlMs;
     if (oldest > head || !isReusable) return null;
-    const [row, next] = this.#storage.read("SELECT id, ts FROM log WHERE seq >= ? ORDER BY seq LIMIT 2", oldest);
-    return { id: String(row?.id), nextTs: next && Number(next.ts) };
+    const { row, next } = this.#oldestRows.from(oldest);
+    return row ? { id: row.id, nextTs: next?.ts } : null;
   }
 
   /** Deletes what is left over after `maxEvents` was lowered. */
