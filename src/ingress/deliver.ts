@@ -69,5 +69,9 @@ function readOutcomes(answer: OutcomesText | PublishOutcome[]): PublishOutcome[]
 async function withTimeout<T>(answer: Promise<T>): Promise<T> {
   const timeout = Promise.withResolvers<never>();
   const timer = setTimeout(() => timeout.reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
-  return Promise.race([answer, timeout.promise]).finally(() => clearTimeout(timer));
+  try {
+    return await Promise.race([answer, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

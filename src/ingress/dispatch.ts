@@ -1,6 +1,7 @@
 import pMap from "p-map";
 import { configOf } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
+import type { ChannelName } from "../protocol/names.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { DOORBELL, entryFields } from "../protocol/stream.ts";
@@ -20,15 +21,19 @@ export async function dispatch(
   source: Source,
   requestId?: string,
 ): Promise<PublishOutcome[]> {
+  const [first] = events;
+  // Nearly every call is about one channel.
+  if (first && events.every(({ channel }) => channel === first.channel)) {
+    return deliverOrQueue(env, first.channel, events, source, requestId);
+  }
   const outcomes: PublishOutcome[] = events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
   const channels = Map.groupBy(events.entries(), ([, event]) => event.channel);
   await pMap(
     channels,
     async ([channel, indexed]) => {
       const own = indexed.map(([, event]) => event);
-      const outcomesOfChannel = await deliverToChannel(env, channel, own, source, requestId);
-      const delivered = await queueUndelivered(env, own, outcomesOfChannel, requestId);
-      for (const [i, outcome] of delivered.entries()) {
+      const outcomesOfChannel = await deliverOrQueue(env, channel, own, source, requestId);
+      for (const [i, outcome] of outcomesOfChannel.entries()) {
         const index = indexed[i]?.[0];
         if (index !== undefined) outcomes[index] = outcome;
       }
@@ -36,6 +41,17 @@ export async function dispatch(
     { concurrency: MAX_CONCURRENT_CALLS },
   );
   return outcomes;
+}
+
+async function deliverOrQueue(
+  env: Env,
+  channel: ChannelName,
+  events: AcceptedEvent[],
+  source: Source,
+  requestId: string | undefined,
+): Promise<PublishOutcome[]> {
+  const outcomes = await deliverToChannel(env, channel, events, source, requestId);
+  return queueUndelivered(env, events, outcomes, requestId);
 }
 
 async function queueUndelivered(
