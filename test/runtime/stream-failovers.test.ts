@@ -290,7 +290,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
       STREAM,
     );
     while ((await reader.read()).hasMore);
-    const { before, sinceTrim } = store.memory.storedWith([]);
+    const { before, sinceTrim } = store.memory.listWith([]);
     console.log(`999 entries are remembered in ${before.length + sinceTrim.length} bytes`);
     expect(before.length + sinceTrim.length).toBeLessThan(100_000);
   });

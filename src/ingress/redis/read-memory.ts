@@ -6,16 +6,23 @@ import type { StreamEntry } from "./entry.ts";
  * not be applied again, and an id alone proves nothing, because Redis accepts old and equal ids after that.
  *
  * Forgets at every second trim: the replica that takes over may not have seen the last one.
+ *
+ * The stored list is long, so it is rewritten only with every 65th entry; those read since are stored with the cursor.
  */
 export class ReadMemory {
   #before: string[];
   #sinceTrim: string[];
+  /** How many of `#sinceTrim`, from its start, are in the stored list. */
+  #listed: number;
   #keys = new Set<string>();
   #ids = new Set<string>();
 
-  constructor(stored: StoredMemory = { before: "", sinceTrim: "" }) {
-    this.#before = keysIn(stored.before);
-    this.#sinceTrim = keysIn(stored.sinceTrim);
+  /** @param recent Stored with the cursor. Versions before the list kept everything there. */
+  constructor(list: StoredMemory = NOTHING, recent: StoredMemory = NOTHING) {
+    const listed = keysIn(list.sinceTrim);
+    this.#before = [...keysIn(list.before), ...keysIn(recent.before)];
+    this.#sinceTrim = [...listed, ...keysIn(recent.sinceTrim)];
+    this.#listed = listed.length;
     this.#index();
   }
 
@@ -29,20 +36,35 @@ export class ReadMemory {
     return this.#ids.has(id);
   }
 
-  /** Returns the form to store once these entries have been read, too. */
-  storedWith(keys: string[]): StoredMemory {
+  /** Returns what to store once these entries have been read, too: the list only if it has to be rewritten. */
+  storedWith(keys: string[]): { recent: StoredMemory; list: StoredMemory | null } {
+    const isLong = this.#isLongWith(keys);
+    const recent = isLong ? [] : [...this.#sinceTrim.slice(this.#listed), ...keys];
+    return { recent: stored([], recent), list: isLong ? this.listWith(keys) : null };
+  }
+
+  /** Returns the whole list, including entries that are being read. */
+  listWith(keys: string[]): StoredMemory {
     return stored(this.#before, [...this.#sinceTrim, ...keys]);
   }
 
   add(keys: string[]): void {
-    const { before, sinceTrim } = bounded(this.#before, [...this.#sinceTrim, ...keys]);
-    const hasForgotten = before !== this.#before;
-    [this.#before, this.#sinceTrim] = [before, sinceTrim];
-    if (hasForgotten) this.#index();
+    const isLong = this.#isLongWith(keys);
+    this.#sinceTrim.push(...keys);
     for (const key of keys) {
       this.#keys.add(key);
       this.#ids.add(idOf(key));
     }
+    if (!isLong) return;
+    const { before, sinceTrim } = bounded(this.#before, this.#sinceTrim);
+    const hasForgotten = before !== this.#before;
+    [this.#before, this.#sinceTrim] = [before, sinceTrim];
+    this.#listed = sinceTrim.length;
+    if (hasForgotten) this.#index();
+  }
+
+  #isLongWith(keys: string[]): boolean {
+    return this.#sinceTrim.length - this.#listed + keys.length > MAX_RECENT_ENTRIES;
   }
 
   #index(): void {
@@ -56,9 +78,14 @@ export class ReadMemory {
   }
 }
 
-/** The keys as text, separated by blanks: a long list in a row of the relay's own, rewritten with every read. */
+/** The keys as text, separated by blanks. */
 export const storedMemory = z.object({ before: z.string(), sinceTrim: z.string() });
 export type StoredMemory = z.infer<typeof storedMemory>;
+
+const NOTHING: StoredMemory = { before: "", sinceTrim: "" };
+
+/** So few fit in one page of the database with the cursor. Each read rewrites them. */
+const MAX_RECENT_ENTRIES = 64;
 
 /** Bounds each half if trimming fails for long: about 40 characters a key, in a row that may have 2 MB. */
 const MAX_REMEMBERED_ENTRIES = 10_000;

@@ -51,7 +51,7 @@ export const storedState = z.looseObject({
   gaps: z.number().default(0),
   deadLetters: z.number().default(0),
   untoldGapAt: z.number().nullable().default(null),
-  /** What the relay remembers of the entries that it has read. */
+  /** The entries read last. The others that the relay remembers are stored apart (`ReadMemory`). */
   read: storedMemory.default({ before: "", sinceTrim: "" }),
 });
 export type StoredState = z.infer<typeof storedState>;

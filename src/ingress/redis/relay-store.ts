@@ -4,12 +4,14 @@ import { logFault } from "../../telemetry/log.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import { DeadLetterStore } from "./dead-letter-store.ts";
 import { FailingStore } from "./failing-store.ts";
-import { ReadMemory } from "./read-memory.ts";
+import { ReadMemory, storedMemory } from "./read-memory.ts";
 import { INITIAL, type RelayState, relayStateFromStored, relayStateToStored, storedState } from "./relay-state.ts";
 import { parseStoredEvents, unreadable } from "./stored-rows.ts";
 
 /** Stored key of the state. */
 const STATE = "state";
+/** Stored key of the list of entries read, but for the most recent ones, which are part of the state. */
+const READ_ENTRIES = "read";
 
 /** Events of one channel that wait for delivery, in stream order. */
 export interface OutboxRow {
@@ -61,7 +63,7 @@ export class RelayStore {
 
   update(change: Partial<RelayState>): void {
     const state = { ...this.#state, ...change };
-    this.#storage.kv.put(STATE, this.#stored(state, []));
+    this.#save(state, []);
     this.#state = state;
   }
 
@@ -70,7 +72,10 @@ export class RelayStore {
     const memory = this.#memory;
     this.#memory = memory.afterTrim();
     try {
-      this.update({ ...change, untrimmed: 0, trimmedAt: Date.now() });
+      this.#storage.transactionSync(() => {
+        this.#storage.kv.put(READ_ENTRIES, this.#memory.listWith([]));
+        this.update({ ...change, untrimmed: 0, trimmedAt: Date.now() });
+      });
     } catch (error) {
       this.#memory = memory;
       throw error;
@@ -93,7 +98,7 @@ export class RelayStore {
         }
       }
       for (const letter of deadLetters) this.deadLetters.add(nextRow++, letter);
-      this.#storage.kv.put(STATE, this.#stored({ ...this.#state, ...change, nextRow }, read));
+      this.#save({ ...this.#state, ...change, nextRow }, read);
     });
     this.#state = { ...this.#state, ...change, nextRow };
     this.#memory.add(read);
@@ -163,7 +168,10 @@ export class RelayStore {
     const parsed = storedState.safeParse(stored).data;
     if (parsed) {
       this.#state = relayStateFromStored(parsed, () => this.#unusedRow());
-      this.#memory = new ReadMemory(parsed.read);
+      const list = storedMemory.safeParse(this.#storage.kv.get(READ_ENTRIES)).data;
+      this.#memory = new ReadMemory(list, parsed.read);
+      // From a version that stored the whole list with the state.
+      if (parsed.read.before !== "") this.#storage.kv.put(READ_ENTRIES, this.#memory.listWith([]));
       this.#unknownFields = parsed;
       return;
     }
@@ -181,7 +189,9 @@ export class RelayStore {
     return Math.max(Number(outbox ?? 0), Number(dead ?? 0)) + 1;
   }
 
-  #stored(state: RelayState, read: string[]): object {
-    return { ...this.#unknownFields, ...relayStateToStored(state), read: this.#memory.storedWith(read) };
+  #save(state: RelayState, read: string[]): void {
+    const { recent, list } = this.#memory.storedWith(read);
+    if (list) this.#storage.kv.put(READ_ENTRIES, list);
+    this.#storage.kv.put(STATE, { ...this.#unknownFields, ...relayStateToStored(state), read: recent });
   }
 }

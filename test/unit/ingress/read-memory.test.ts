@@ -8,7 +8,7 @@ test("what the relay remembers of its reads is bounded in memory and fits in a r
   const memory = new ReadMemory();
   const keys = Array.from({ length: 25_000 }, (_, n) => longestKey(n));
   while (keys.length > 0) memory.add(keys.splice(0, 1000));
-  const { before, sinceTrim } = memory.storedWith([longestKey(25_000)]);
+  const { before, sinceTrim } = memory.listWith([longestKey(25_000)]);
   expect(before.length + sinceTrim.length).toBeLessThan(1_500_000);
   const known = [0, 4_999, 5_000, 24_999].map((n) => memory.has(longestKey(n)));
   expect(known).toEqual([false, false, true, true]);

@@ -71,6 +71,23 @@ describe("the relay's state", () => {
     expect(faults).toEqual([]);
   });
 
+  test("remembers every entry read since the trim before last, and a read rewrites only the recent ones", () => {
+    const { storage, store } = storeWith({ ...STORED, read: { before: "1-0=x.1", sinceTrim: "2-0=x.1" } });
+    const keys = Array.from({ length: 300 }, (_, n) => `${n + 10}-0=x.1`);
+    let current = store;
+    for (const [n, key] of keys.entries()) {
+      current.append([], [], { cursor: `${n + 10}-0` }, [key]);
+      expect(JSON.stringify(storage.kv.get("state")).length).toBeLessThan(2000);
+      if (n === 150) current.trimmed({});
+      if (n % 40 === 0) current = new RelayStore(storage.asStorage);
+    }
+    const remembered = ["1-0=x.1", "2-0=x.1", ...keys].map((key) => current.memory.has(key));
+    expect(remembered).toEqual([false, ...keys.map(() => true), true]);
+    current.trimmed({});
+    const next = new RelayStore(storage.asStorage);
+    expect([keys[150], keys[151]].map((key) => next.memory.has(String(key)))).toEqual([false, true]);
+  });
+
   test("keeps the fields of a later version when it is rewritten", () => {
     const { storage, store } = storeWith({ ...STORED, later: { a: 1 } });
     store.update({ cursor: "6-0" });
