@@ -1,8 +1,4 @@
-import { type Connection, getServerByName, Server } from "partyserver";
-
-interface PartyEnv {
-  PARTY_CHANNEL: DurableObjectNamespace<PartyChannel>;
-}
+import { type Connection, routePartykitRequest, Server } from "partyserver";
 
 /** A room of partyserver, as its documentation shows it, with hibernation: sends every posted text to all connections. */
 export class PartyChannel extends Server {
@@ -19,8 +15,8 @@ export class PartyChannel extends Server {
 }
 
 export default {
+  /** Rooms are at `/parties/party-channel/{room}`. */
   async fetch(request, env) {
-    const room = await getServerByName(env.PARTY_CHANNEL, new URL(request.url).pathname.slice(1));
-    return room.fetch(request);
+    return (await routePartykitRequest(request, env)) ?? new Response(null, { status: 404 });
   },
-} satisfies ExportedHandler<PartyEnv>;
+} satisfies ExportedHandler<Cloudflare.Env>;

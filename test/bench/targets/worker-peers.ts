@@ -12,24 +12,24 @@ const PROGRAMS = "test/bench/programs";
 export async function startBareTarget(stores: boolean): Promise<Target> {
   const bindings = { STORES: stores ? "yes" : "no" };
   const durableObjects = { BareChannel: "BARE_CHANNEL" };
-  return sender(await startWorkerd({ entry: `${PROGRAMS}/bare.ts`, durableObjects, bindings }));
+  return sender(await startWorkerd({ entry: `${PROGRAMS}/bare.ts`, durableObjects, bindings }), "/");
 }
 
 /** Stores nothing. */
 export async function startPartyTarget(): Promise<Target> {
-  const durableObjects = { PartyChannel: "PARTY_CHANNEL" };
-  return sender(await startWorkerd({ entry: `${PROGRAMS}/partyserver.ts`, durableObjects }));
+  const durableObjects = { PartyChannel: "PartyChannel" };
+  return sender(await startWorkerd({ entry: `${PROGRAMS}/partyserver.ts`, durableObjects }), "/parties/party-channel/");
 }
 
-/** A Worker that sends every text posted to a path to the listeners of that path. */
-function sender(worker: Workerd): Target {
+/** A Worker that sends every text posted to a path to the listeners of that path. @param prefix What paths begin with. */
+function sender(worker: Workerd, prefix: string): Target {
   return {
     url: worker.url,
     pids: [worker.pid],
     stop: () => worker.stop(),
     async openChannel(listeners) {
       const id = randomUUID();
-      const path = `/${id}`;
+      const path = `${prefix}${id}`;
       return {
         socketPaths: Array<string>(listeners).fill(path),
         publish: (seq) => call(worker.url, { method: "POST", path, body: benchFrame(id, seq) }),
