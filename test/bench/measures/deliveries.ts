@@ -50,15 +50,17 @@ interface LatencySizes {
   samples: number;
   /** Whether clients speak what the target delivers fastest. */
   isFast?: boolean;
+  /** Time between publishes. Default: none. */
+  pauseMs?: number;
 }
 
 /** Measures milliseconds from a publish to its frame at the last listener: the median of a round. */
 export async function measureLatency(
   target: Target,
-  { sockets, samples, isFast = false }: LatencySizes,
+  { sockets, samples, isFast = false, pauseMs }: LatencySizes,
 ): Promise<Measure> {
   const channel = await target.openChannel(sockets);
   const listeners = await listen(target, channel, { isFast });
-  const round = () => medianOf(target, samples, () => listeners.receive(1, channel.publish));
+  const round = () => medianOf(target, samples, () => listeners.receive(1, channel.publish), pauseMs);
   return { round, close: listeners.close };
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as wait } from "node:timers/promises";
 import { median, type Round } from "../report/statistics.ts";
 import type { Target } from "../targets/target.ts";
 
@@ -28,13 +29,28 @@ export async function timed(target: Target, operations: number, work: () => Prom
   };
 }
 
-/** Runs `sample` so many times, one at a time. @returns A round with the median of the results. */
-export async function medianOf(target: Target, samples: number, sample: () => Promise<number>): Promise<Round> {
+/**
+ * Runs `sample`, which returns milliseconds, so many times, one at a time.
+ * @param pauseMs Time between samples.
+ * @returns A round with the median of the results. The client's load is its share of the results' sum.
+ */
+export async function medianOf(
+  target: Target,
+  samples: number,
+  sample: () => Promise<number>,
+  pauseMs = 0,
+): Promise<Round> {
   const values: number[] = [];
-  const round = await timed(target, samples, async () => {
-    while (values.length < samples) values.push(await sample());
+  const before = process.cpuUsage();
+  const { serverMicros } = await timed(target, samples, async () => {
+    while (values.length < samples) {
+      if (pauseMs > 0) await wait(pauseMs);
+      values.push(await sample());
+    }
   });
-  return { ...round, value: median(values) };
+  const { user, system } = process.cpuUsage(before);
+  const sum = values.reduce((sum, value) => sum + value, 0);
+  return { value: median(values), serverMicros, clientLoad: (user + system) / 1000 / sum };
 }
 
 /** Processor time of some processes (Linux, proc(5): utime and stime). */
