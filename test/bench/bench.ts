@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { comparisons } from "./comparisons.ts";
 import { curves } from "./curves.ts";
 import { growthChart } from "./report/chart.ts";
 import { describeMachine, describeVersions } from "./report/machine.ts";
+import { GROWTH, RESULTS } from "./report/manual.ts";
 import type { Results } from "./report/results.ts";
 import { inWords } from "./report/table.ts";
 import { runComparison, runCurve } from "./run.ts";
@@ -12,14 +12,12 @@ import { TargetPool } from "./targets/targets.ts";
 
 /** Measures speed side by side with peers: `npm run bench`. */
 
-const RESULTS = join(import.meta.dirname, "results");
-
 const HELP = `Usage: npm run bench -- [--quick] [--json] [--only NAME]
 
 Runs the service and its peers on this machine in turns, compares their medians with the budgets, and draws how figures
 grow. Exit code 1: a budget was missed, or a frame was lost or delivered twice. Timing depends on the machine: run it on
 a quiet one, and again before you believe a miss. "Client load" is how busy the load generator was; above 80 % it may be
-what limits the figure. A complete run takes about a quarter of an hour and writes test/bench/results.
+what limits the figure. A complete run takes about ten minutes and writes test/bench/results.
 
 The peers are a bare Durable Object on the same runtime that only sends; the same object storing one row per event,
 because the service stores every event and waits for the disk; partyserver with hibernation; a Hono route that parses
@@ -89,15 +87,22 @@ async function main(): Promise<boolean> {
   } finally {
     await pool.stop();
   }
-  console.log(json ? JSON.stringify(results, null, 2) : inWords(results));
+  console.log(json ? asJson(results) : inWords(results));
   if (!quick && only === undefined) {
-    writeFileSync(join(RESULTS, "bench.json"), `${JSON.stringify(results, null, 2)}\n`);
-    writeFileSync(join(RESULTS, "growth.svg"), growthChart(results));
+    writeFileSync(RESULTS, `${asJson(results)}\n`);
+    writeFileSync(GROWTH, growthChart(results));
+    console.error("Wrote test/bench/results; `npm run docs` puts the figures into the manual.");
   }
   const verdicts = results.comparisons.flatMap(({ peers }) => peers).flatMap(({ isMet }) => isMet ?? []);
   const misses = verdicts.filter((isMet) => !isMet).length;
   if (verdicts.length > 0) console.error(misses === 0 ? "Every budget is met." : `Missed budgets: ${misses}.`);
   return misses === 0 && results.failures.length === 0;
+}
+
+/** Five digits are more than any figure is worth. */
+function asJson(results: Results): string {
+  const shorten = (_: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(5)) : value);
+  return JSON.stringify(results, shorten, 2);
 }
 
 // Exiting ends the child processes; a signal alone would leave them running.

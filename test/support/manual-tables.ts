@@ -7,6 +7,7 @@ import { EVENTS } from "../../src/protocol/events.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
 import { anchorOf, CHAPTERS, chapterText } from "../../src/site/manual/chapters.ts";
 import { METRICS } from "../../src/telemetry/metrics.ts";
+import { readResults, SPEED_HEADINGS, speedOrigin, speedRows } from "../bench/report/manual.ts";
 import { DIFFERENCES } from "../original/differences.ts";
 import { LIMITS } from "./documented-limits.ts";
 import { DOCUMENTS, headingsOf, ROOT, read } from "./documents.ts";
@@ -134,6 +135,7 @@ const TABLES: Record<string, string> = {
     Object.values(DIFFERENCES).map(({ what, original, tidings, why }) => [what, original, tidings, why]),
   ),
   cost: `\`\`\`text\n${costInWords({ listeners: 1000, events: 1, session: 60, batch: 1, shards: 0 })}\n\`\`\``,
+  speed: `${table(SPEED_HEADINGS, speedRows(readResults()))}\n\n${speedOrigin(readResults())}`,
   problems: table(
     ["status", "`type`", "`title`"],
     Object.entries(REFUSALS)

@@ -9,7 +9,8 @@ const MANUAL = import.meta.dirname;
 /** The folder's path in the repository, from which chapters link to other files. */
 const FOLDER = "src/site/manual";
 const REPOSITORY = join(MANUAL, "../../..");
-const PICTURES = ["architecture.svg"];
+/** Relative to this folder; the site has them beside the chapters. */
+const PICTURES = ["architecture.svg", "../../../test/bench/results/growth.svg"];
 
 /** Builds the manual: `docs.html` and `docs/`, which Cloudflare serves at `/docs` and `/docs/<chapter>`. */
 export async function buildManual(site: string, parts: SiteParts): Promise<void> {
@@ -21,7 +22,7 @@ export async function buildManual(site: string, parts: SiteParts): Promise<void>
     await writeFile(join(folder, `${chapter}.html`), chapterPage(chapter, pages, parts));
   }
   await writeFile(join(folder, "search.json"), JSON.stringify(searchIndex(pages)));
-  for (const picture of PICTURES) await cp(join(MANUAL, picture), join(folder, picture));
+  for (const picture of PICTURES) await cp(join(MANUAL, picture), join(folder, posix.basename(picture)));
   await build({
     entryPoints: [join(MANUAL, "page/manual.ts"), join(MANUAL, "page/manual.css")],
     outdir: folder,
@@ -60,7 +61,7 @@ export function addressOnSite(target: string, repository?: string): string | nul
   const [path = "", anchor] = target.split("#");
   const chapter = CHAPTERS.find((one) => path === `${one}.md`);
   if (chapter !== undefined) return pageAddress(chapter) + (anchor === undefined ? "" : `#${anchor}`);
-  if (PICTURES.includes(path)) return `/docs/${path}`;
+  if (PICTURES.includes(path)) return `/docs/${posix.basename(path)}`;
   return repository === undefined ? null : `${repository}/${posix.join(FOLDER, path)}`;
 }
 

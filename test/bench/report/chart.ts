@@ -1,5 +1,6 @@
 import type { CurveResult, Results } from "./results.ts";
 import { logScale, pointScale, type Scale } from "./scale.ts";
+import { machineInWords } from "./table.ts";
 
 /** The growth curves as one SVG: a panel per curve, legible on light and dark pages, and without colours. */
 
@@ -50,8 +51,7 @@ export function growthChart({ date, machine, curves }: Pick<Results, "date" | "m
     const y = HEADER + Math.floor(i / COLUMNS) * PANEL.height;
     return `<g transform="translate(${x} ${y})">${panel(curve, styles)}</g>`;
   });
-  const { cpu, cores, memoryGB, loadBefore } = machine;
-  const made = `${date.slice(0, 10)}, ${cpu}, ${cores} cores, ${memoryGB} GB, load before the run ${loadBefore}`;
+  const made = `${date.slice(0, 10)}, ${machineInWords(machine)}`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title description">
 <title id="title">How Tidings and its peers grow</title>
 <desc id="description">${escaped(drawn.map(describe).join(" "))}</desc>

@@ -5,7 +5,7 @@ import { type Budget, MAX_CLIENT_LOAD } from "./statistics.ts";
 
 export const format = (value: number): string =>
   value.toLocaleString("en", { maximumFractionDigits: value >= 100 ? 0 : value >= 10 ? 1 : 2 });
-const boundOf = (budget: Budget) => ("atLeast" in budget ? `≥ ${budget.atLeast}` : `≤ ${budget.atMost}`);
+export const boundOf = (budget: Budget) => ("atLeast" in budget ? `≥ ${budget.atLeast}` : `≤ ${budget.atMost}`);
 const percent = (share: number) => `${Math.round(share * 100)} %`;
 
 /** Returns a note if the client, and not the server, may have been the limit. */
@@ -89,7 +89,6 @@ function budgetsInWords(comparisons: ComparisonResult[]): string[] {
 }
 
 export function inWords({ machine, versions, comparisons, curves, failures }: Results): string {
-  const { cpu, cores, memoryGB, system, loadBefore } = machine;
   const loads = [...comparisons.flatMap(({ subject, peers }) => [subject, ...peers]), ...curves.flatMap(pointsOf)];
   const isBusy = loads.some(({ clientLoad }) => (clientLoad ?? 0) > MAX_CLIENT_LOAD);
   const budgets = budgetsInWords(comparisons);
@@ -99,10 +98,15 @@ export function inWords({ machine, versions, comparisons, curves, failures }: Re
     ...(budgets.length > 0 ? [["Budgets", ...budgets.map((line) => `  ${line}`)].join("\n")] : []),
     ...failures.map(({ name, reason }) => `✗ ${name} failed: ${reason}`),
     ...(isBusy ? [`⚠ The client was more than ${percent(MAX_CLIENT_LOAD)} busy, so the figure may be too low.`] : []),
-    `${cpu}, ${cores} cores, ${memoryGB} GB, ${system}, load before the run ${loadBefore}\n${Object.entries(versions)
-      .map(([name, version]) => `${name} ${version}`)
-      .join(", ")}`,
+    `${machineInWords(machine)}\n${versionsInWords(versions)}`,
   ].join("\n\n");
 }
+
+export const machineInWords = ({ cpu, cores, memoryGB, system, loadBefore }: Results["machine"]): string =>
+  `${cpu}, ${cores} cores, ${memoryGB} GB, ${system}, load before the run ${loadBefore}`;
+export const versionsInWords = (versions: Results["versions"]): string =>
+  Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(", ");
 
 const pointsOf = ({ series }: CurveResult) => series.flatMap(({ points }) => points);
