@@ -1,3 +1,4 @@
+import type { Position } from "../protocol/frames.ts";
 import type { ConnectionLimit } from "./channel-telemetry.ts";
 import type { SocketCore } from "./core.ts";
 import { firstFrame } from "./first-frame.ts";
@@ -5,6 +6,7 @@ import { type ConnectRequest, refuseConnect } from "./handshake.ts";
 import { watchToken } from "./listener-maintenance.ts";
 import { FrameBatch } from "./listeners/frame-batch.ts";
 import type { Listener } from "./listeners/listener.ts";
+import type { LoggedFrame } from "./log/log-event.ts";
 
 /** Refuses a client that may not listen, or that would exceed a limit. Returns null for one that may join. */
 export function refusalOfClient(core: SocketCore, { identity }: ConnectRequest, now: number): Response | null {
@@ -17,20 +19,26 @@ export function refusalOfClient(core: SocketCore, { identity }: ConnectRequest, 
   return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
 }
 
-/**
- * Accepts a client as a listener, and sends it the first frame and the events it missed.
- * @param missed The events since the position that the client gave; null when they are not known or it gave none.
- */
+/** How a client joins: the position from which it hears everything, and what it missed before. */
+export interface Admission {
+  position: Position;
+  /** The events since the position that the client gave; null when they are not known or it gave none. */
+  missed: readonly LoggedFrame[] | null;
+}
+
+/** Accepts a client as a listener, and sends it the first frame and the events it missed. */
 export function admit(
   core: SocketCore,
   listener: Listener,
   { resume }: ConnectRequest,
-  missed: FrameBatch | null,
+  admission: Admission,
   now: number,
 ): Response {
   const { listeners, telemetry } = core;
+  const batch = admission.missed && new FrameBatch(admission.missed);
+  const missed = batch && listeners.sender.mayReplay(listener, batch, now) ? batch : null;
   if (resume) telemetry.resumed(missed?.frames.length ?? null);
-  const first = firstFrame(core, resume && missed !== null, now);
+  const first = firstFrame(core, admission.position, resume && missed !== null, now);
   const { socket, response } = listeners.accept(listener, first, missed ?? new FrameBatch([]), now);
   watchToken(core, socket, listener, now);
   return response;

@@ -1,6 +1,7 @@
 import type { Env } from "../config/env.ts";
 import type { ChannelKind, ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
+import type { ShardName } from "../protocol/shards.ts";
 import { registryStub } from "../registry/directory.ts";
 import type { AuthFailure } from "../telemetry/labels.ts";
 import { logConnectionEnd } from "../telemetry/log.ts";
@@ -20,13 +21,16 @@ import type { ListenersObserver } from "./listeners/listeners.ts";
 /** The limits that a channel enforces itself, as the metrics name them. */
 export type ConnectionLimit = "connections_per_user" | "connections_per_channel";
 
+/** The delay before a failed report is repeated. Until then, the registry's count for this channel is stale. */
+export const REPORT_RETRY_MS = 60_000;
+
 /** Stands for a close without a close frame (RFC 6455, section 7.4.1). */
 export const NO_CLOSE_CODE = 1006;
 
 interface ObservedChannel {
   ctx: DurableObjectState;
   env: Env;
-  name: ChannelName;
+  name: ChannelName | ShardName;
   kind: ChannelKind;
 }
 
@@ -35,6 +39,8 @@ interface Callbacks {
   listeners(): number;
   /** Called when the registry reports a gap in the stream, found at `gapAt` in milliseconds since 1970. */
   onGap(gapAt: number): Promise<void>;
+  /** Called with the number of listeners when it is reported. */
+  onReport?(count: number): void;
   /** Called when a report has failed after all retries. `reportPending` tries again. */
   onReportFailed(): void;
 }
@@ -42,20 +48,21 @@ interface Callbacks {
 /** Counts and logs what happens in a channel, and reports it to the registry together with the number of listeners. */
 export class ChannelTelemetry implements ListenersObserver {
   readonly #ctx: DurableObjectState;
-  readonly #name: ChannelName;
+  readonly #name: ChannelName | ShardName;
   readonly #kind: ChannelKind;
   readonly #listeners: () => number;
   readonly #reporter: Reporter;
   /** Whether the registry knows that the channel has listeners; undefined after a wake. */
   #hasReportedListeners: boolean | undefined;
 
-  constructor({ ctx, env, name, kind }: ObservedChannel, { listeners, onGap, onReportFailed }: Callbacks) {
+  constructor({ ctx, env, name, kind }: ObservedChannel, { listeners, onGap, onReport, onReportFailed }: Callbacks) {
     this.#ctx = ctx;
     this.#name = name;
     this.#kind = kind;
     this.#listeners = listeners;
     this.#reporter = new Reporter(async (counted) => {
       const count = listeners();
+      onReport?.(count);
       const gapAt = await registryStub(env, name).report(name, count, counted);
       this.#hasReportedListeners = count > 0;
       if (gapAt > 0) await onGap(gapAt);

@@ -3,7 +3,7 @@ import type { Env } from "../config/env.ts";
 import type { ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, Source } from "../protocol/publish.ts";
 import { Alarm } from "./alarm.ts";
-import { ChannelTelemetry } from "./channel-telemetry.ts";
+import { ChannelTelemetry, REPORT_RETRY_MS } from "./channel-telemetry.ts";
 import { connect } from "./connect.ts";
 import type { ChannelRpc, OutcomesText, Usage } from "./contract.ts";
 import type { Core, Topic } from "./core.ts";
@@ -16,9 +16,6 @@ import { EventLog } from "./log/event-log.ts";
 import { onAlarm } from "./maintenance.ts";
 import { SocketObject } from "./socket-object.ts";
 import { Storage } from "./storage.ts";
-
-/** The delay before a failed report is repeated. Until then, the registry's count for this channel is stale. */
-const REPORT_RETRY_MS = 60_000;
 
 /** What distinguishes one kind of channel from another. */
 export interface Blueprint<T extends Topic> {
@@ -79,6 +76,19 @@ function createCore<T extends Topic>(
   );
   const listeners = new Listeners(ctx, telemetry, config);
   const position = () => log.position();
-  const core: Core<T> = { ctx, config, name, storage, log, listeners, alarm, telemetry, topic, position };
+  const core: Core<T> = {
+    ctx,
+    config,
+    name,
+    storage,
+    log,
+    listeners,
+    alarm,
+    telemetry,
+    topic,
+    position,
+    cover: position,
+    fanOut: null,
+  };
   return core;
 }

@@ -1,5 +1,5 @@
 import { type ClientMessage, parseClientMessage } from "../protocol/client-messages.ts";
-import { JSON_PONG } from "../protocol/frames.ts";
+import { JSON_PONG, type SubscribedFrame } from "../protocol/frames.ts";
 import { logFault } from "../telemetry/log.ts";
 import type { SocketCore } from "./core.ts";
 import { watchToken } from "./listener-maintenance.ts";
@@ -58,22 +58,30 @@ function answerPing({ listeners }: SocketCore, socket: WebSocket, now: number): 
 function acknowledge(core: SocketCore, socket: WebSocket, { seq, nonce }: MessageOf<"ack">, now: number): void {
   const { listeners } = core;
   // A frame that was never sent cannot have been read.
-  if (seq > core.position().seq) listeners.close(socket, "protocol_error");
+  if (seq > Math.max(core.position().seq, listeners.get(socket)?.from ?? 0)) listeners.close(socket, "protocol_error");
   const listener = listeners.get(socket);
   // The answer to the service's own request does not count against the rate limit.
   if (listener && !listeners.sender.acknowledged(socket, seq, nonce)) isWithinRate(core, socket, listener, now);
 }
 
-function refilter(
-  { listeners, topic }: SocketCore,
+/** Changes the filter at once. A `tidings.v1` client learns when later events of the added products will arrive. */
+async function refilter(
+  core: SocketCore,
   socket: WebSocket,
   listener: Listener,
   message: MessageOf<"subscribe" | "unsubscribe">,
-): void {
+): Promise<void> {
+  const { listeners, topic } = core;
+  const { type, product_ids } = message;
   const products = changeFilter(listener.products, message);
   // Only the products channel has filters.
-  if (topic.kind !== "products" || products === "too_large") listeners.close(socket, "protocol_error");
-  else listeners.update(socket, { products });
+  if (topic.kind !== "products" || products === "too_large") return listeners.close(socket, "protocol_error");
+  listeners.update(socket, { products });
+  if (type === "unsubscribe") return;
+  const { epoch, seq } = await core.cover(socket, product_ids);
+  if (!listener.speaksV1) return;
+  const frame: SubscribedFrame = { type: "subscribed", data: { product_ids, seq, epoch } };
+  listeners.sendControl(socket, JSON.stringify(frame), Date.now());
 }
 
 /** Takes a token from the listener's bucket; closes the socket when it is empty. */

@@ -1,9 +1,10 @@
 import type { Position } from "../protocol/frames.ts";
 import { admit, refusalOfClient } from "./admit.ts";
 import type { Core } from "./core.ts";
+import { startEpoch } from "./gap.ts";
 import type { ConnectRequest } from "./handshake.ts";
-import { FrameBatch } from "./listeners/frame-batch.ts";
-import { type Listener, newListener } from "./listeners/listener.ts";
+import { newListener } from "./listeners/listener.ts";
+import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
  * Admits a client as a listener, or refuses it. Nothing is awaited between reading the log and joining the listeners,
@@ -14,20 +15,24 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
   if (refusal) return refusal;
   // The client keeps this epoch, so it must survive a wake. The first products listener may connect before any event.
   core.log.epochs.store(now);
-  const { resume } = request;
-  const listener = newListener(request, now);
-  const missed = resume && resume !== "invalid" ? missedSince(core, listener, resume, now) : null;
-  return admit(core, listener, request, missed, now);
+  const { resume, products } = request;
+  const missed = resume && resume !== "invalid" ? missedSince(core, resume, products, now) : null;
+  return admit(core, newListener(request, now), request, { position: core.log.position(), missed }, now);
 }
 
 /**
- * Returns the events after a position that pass the listener's filter, or null. A damaged event starts a new epoch, so
- * that every client learns of the gap.
+ * Returns the events after a position, at least those that pass a filter; null when they cannot be replayed. A damaged
+ * event starts a new epoch, so that every client learns of the gap.
+ * @param products The filter; null for all.
  */
-function missedSince({ log, listeners }: Core, listener: Listener, position: Position, now: number): FrameBatch | null {
-  const replay = log.readSince(position, listener.products, now);
-  if (replay === "damaged") log.epochs.start(now);
-  if (replay === "damaged" || replay === null) return null;
-  const missed = new FrameBatch(replay);
-  return listeners.sender.mayReplay(listener, missed, now) ? missed : null;
+export function missedSince(
+  core: Core,
+  position: Position,
+  products: string[] | null,
+  now: number,
+): LoggedFrame[] | null {
+  const replay = core.log.readSince(position, products, now);
+  if (replay !== "damaged") return replay;
+  startEpoch(core, now);
+  return null;
 }

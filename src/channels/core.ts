@@ -3,12 +3,14 @@ import type { Position } from "../protocol/frames.ts";
 import type { ChannelKind, ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent } from "../protocol/publish.ts";
 import type { SocketRefusal } from "../protocol/refusals.ts";
+import type { ShardName } from "../protocol/shards.ts";
 import type { Alarm } from "./alarm.ts";
 import type { ChannelTelemetry } from "./channel-telemetry.ts";
 import type { Identity } from "./contract.ts";
 import type { Listener } from "./listeners/listener.ts";
 import type { Listeners } from "./listeners/listeners.ts";
 import type { EventLog } from "./log/event-log.ts";
+import type { LoggedFrame } from "./log/log-event.ts";
 import type { ProductChains } from "./log/product-chains.ts";
 import type { Storage } from "./storage.ts";
 
@@ -16,20 +18,38 @@ import type { Storage } from "./storage.ts";
 export interface SocketCore {
   readonly ctx: DurableObjectState;
   readonly config: Config;
-  readonly name: ChannelName;
+  readonly name: ChannelName | ShardName;
   readonly listeners: Listeners;
   readonly alarm: Alarm;
   readonly telemetry: ChannelTelemetry;
   readonly topic: Listenable;
   /** Returns the position up to which the listeners have been sent everything. */
   readonly position: () => Position;
+  /**
+   * Ensures that later events of these products arrive here.
+   * @returns The position after which they do. A rejected promise closes the socket.
+   */
+  readonly cover: (socket: WebSocket, products: string[]) => Position | Promise<Position>;
 }
 
 /** The parts of a channel object, which its verbs (`connect`, `deliver`, …) work on. */
 export interface Core<T extends Topic = Topic> extends SocketCore {
+  /** The channel's listeners at other objects; null for a channel that serves all itself. */
+  fanOut: FanOut | null;
+  readonly name: ChannelName;
   readonly storage: Storage;
   readonly log: EventLog;
   readonly topic: T;
+}
+
+/** Passes events on to a channel's listeners at other objects. Nothing in it is awaited. */
+export interface FanOut {
+  /** Passes on events that were appended. Returns how many other listeners each is for, as far as known; null for none. */
+  published(frames: readonly LoggedFrame[], now: number): number[] | null;
+  /** Called after a new epoch has started. @param former The epoch that has ended. */
+  epochStarted(former: string, now: number): void;
+  /** Retries what is pending. Returns when to try again, in milliseconds since 1970; Infinity for never. */
+  maintain(now: number): number;
 }
 
 /** The rule of who may listen, and what the first frame says. */

@@ -25,8 +25,9 @@ export function deliver(
   // Before any frame is sent: a listener without access receives nothing of this delivery.
   const revocation = core.topic.commit();
   if (revocation) core.listeners.revoke(revocation);
+  let elsewhere: number[] | null = null;
   const complete = (receivers: number[]) => {
-    noteReceivers(outcomes, frames, receivers);
+    noteReceivers(outcomes, frames, receivers, elsewhere);
     const sent = receivers.reduce((sum, count) => sum + count, 0);
     core.telemetry.delivered(events, outcomes, sent, source, now);
     return outcomes;
@@ -34,6 +35,7 @@ export function deliver(
   if (frames.length === 0) return complete([]);
   core.alarm.ensure(Math.min(core.log.expiresAt(), core.topic.dueAt()), now);
   const receivers = core.listeners.broadcast(new FrameBatch(frames), now);
+  elsewhere = core.fanOut?.published(frames, now) ?? null;
   return receivers instanceof Promise ? receivers.then(complete) : complete(receivers);
 }
 
@@ -64,9 +66,18 @@ function append({ log, topic }: Core, event: AcceptedEvent, frames: LoggedFrame[
   return { id, channel, seq: frame.seq, status: "applied", receivers: 0 };
 }
 
-/** @param receivers How many listeners each frame was sent to. */
-function noteReceivers(outcomes: PublishOutcome[], frames: LoggedFrame[], receivers: number[]): void {
-  const bySeq = new Map<number | null, number>(frames.map(({ seq }, i) => [seq, receivers[i] ?? 0]));
+/**
+ * @param receivers How many listeners each frame was sent to.
+ * @param elsewhere How many listeners at other objects each is for, as far as known.
+ */
+function noteReceivers(
+  outcomes: PublishOutcome[],
+  frames: LoggedFrame[],
+  receivers: number[],
+  elsewhere: number[] | null,
+): void {
+  const all = (i: number) => (receivers[i] ?? 0) + (elsewhere?.[i] ?? 0);
+  const bySeq = new Map<number | null, number>(frames.map(({ seq }, i) => [seq, all(i)]));
   const applied = outcomes.filter((outcome): outcome is PublishResult => outcome.status === "applied");
   for (const outcome of applied) outcome.receivers = bySeq.get(outcome.seq) ?? 0;
 }

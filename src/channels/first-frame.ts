@@ -1,10 +1,12 @@
+import type { Position } from "../protocol/frames.ts";
 import type { SocketCore } from "./core.ts";
 
 /**
- * Returns a `connection_established` frame: the channel's state and position now.
+ * Returns a `connection_established` frame: the channel's state now.
+ * @param position The position from which the client hears everything.
  * @param resumed Whether everything since the client's position follows; null when it gave none.
  */
-export function firstFrame({ topic, position }: SocketCore, resumed: boolean | null, now: number): string {
-  const data = { ...topic.describe(), ...position(), resumed };
+export function firstFrame({ topic }: SocketCore, position: Position, resumed: boolean | null, now: number): string {
+  const data = { ...topic.describe(), epoch: position.epoch, seq: position.seq, resumed };
   return JSON.stringify({ type: "connection_established", data, ts: new Date(now).toISOString() });
 }

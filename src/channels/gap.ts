@@ -10,11 +10,18 @@ export async function startEpochAfterGap(core: Core, gapAt: number, now: number)
   const { storage, log, listeners } = core;
   const isUnused = !storage.hasData() && listeners.count === 0;
   if (isUnused || gapAt <= log.epochs.startedAt()) return;
-  log.epochs.start(now);
+  startEpoch(core, now);
   await sendGap(core, now);
+}
+
+/** Starts a new epoch, of which resuming clients learn, and listeners at other objects at once. */
+export function startEpoch({ log, fanOut }: Core, now: number): void {
+  const former = log.position().epoch;
+  log.epochs.start(now);
+  fanOut?.epochStarted(former, now);
 }
 
 /** Tells every listener that events may be missing: a first frame with the new epoch, and `resumed: false`. */
 export async function sendGap(core: SocketCore, now: number): Promise<void> {
-  await core.listeners.broadcastControl(firstFrame(core, false, now), now);
+  await core.listeners.broadcastControl(firstFrame(core, core.position(), false, now), now);
 }

@@ -1,9 +1,6 @@
 import { logFault } from "../telemetry/log.ts";
 import type { Core } from "./core.ts";
-import { dueForListeners } from "./listener-maintenance.ts";
-
-/** The delay before failed maintenance is repeated. */
-const MAINTENANCE_RETRY_MS = 60_000;
+import { dueForListeners, MAINTENANCE_RETRY_MS } from "./listener-maintenance.ts";
 
 /** Runs maintenance when the alarm fires. A fault is logged and leaves an alarm for the next attempt. */
 export async function onAlarm(core: Core, now: number): Promise<void> {
@@ -29,7 +26,8 @@ async function maintain(core: Core, now: number): Promise<void> {
   }
   const due = dueForListeners(core, now);
   const logExpiresAt = log.expiresAt() > now ? log.expiresAt() : Number.POSITIVE_INFINITY;
-  await core.alarm.fired(Math.min(due.next, topic.dueAt(), logExpiresAt), now);
+  const pendingAt = core.fanOut?.maintain(now) ?? Number.POSITIVE_INFINITY;
+  await core.alarm.fired(Math.min(due.next, topic.dueAt(), logExpiresAt, pendingAt), now);
   due.perform();
   log.dropExpired(now);
   core.telemetry.reportPending();

@@ -94,6 +94,15 @@ export interface TokenExpiringFrame {
   data: { expires_at: string };
 }
 
+/**
+ * Server → `tidings.v1` client: answers `subscribe`. Every event of these products after `seq` will arrive, so load their
+ * state after this frame.
+ */
+export interface SubscribedFrame {
+  type: "subscribed";
+  data: Position & { product_ids: string[] };
+}
+
 /** Server → `tidings.v1` client: the service closes this socket. Browsers may report the close itself seconds later. */
 export interface ClosingFrame {
   type: "closing";

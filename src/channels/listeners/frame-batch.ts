@@ -37,10 +37,15 @@ export class FrameBatch {
     return products.every((product) => product !== null) ? products : "all";
   }
 
-  /** Returns the indexes of the frames that pass a filter. */
-  pick(filter: ProductFilter): readonly number[] {
-    if (filter === null) return this.#all;
-    const picked = [null, ...new Set(filter)].flatMap((product) => this.#byProduct.get(product) ?? []);
+  /** Returns the indexes of the frames that pass a filter. @param from Frames up to this `seq` are not picked. */
+  pick(filter: ProductFilter, from = 0): readonly number[] {
+    const picked = filter === null ? this.#all : this.#about(filter);
+    const first = this.frames[0]?.seq ?? 0;
+    return from < first ? picked : picked.filter((index) => this.#at(index).seq > from);
+  }
+
+  #about(products: string[]): readonly number[] {
+    const picked = [null, ...new Set(products)].flatMap((product) => this.#byProduct.get(product) ?? []);
     return picked.sort((a, b) => a - b);
   }
 

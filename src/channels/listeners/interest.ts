@@ -23,6 +23,11 @@ export class Interest<Socket> {
     }
   }
 
+  /** The products that any socket wants; null when one wants all. */
+  get products(): ProductFilter {
+    return this.#unfiltered.size > 0 ? null : [...this.#byProduct.keys()];
+  }
+
   /** Yields the sockets that want an event of any of these products, each once. */
   *in(products: Iterable<string>): Generator<Socket> {
     yield* this.#unfiltered;

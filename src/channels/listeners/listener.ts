@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Position } from "../../protocol/frames.ts";
 import { CLIENT_MESSAGES_BURST } from "../../protocol/limits.ts";
 import type { Identity } from "../contract.ts";
 import type { ConnectRequest } from "../handshake.ts";
@@ -22,6 +23,20 @@ export interface Listener extends Identity {
   messageTokens: number;
   /** The id of the request that opened the socket, for the log. */
   requestId: string;
+  /** The position that it joined at: events up to this `seq` are not for it, although its shard may still send them. */
+  from: number;
+  /** Its shard receives every event of its products after this `seq`. */
+  coveredFrom: number;
+  /** How many additions to its filter the root has not confirmed yet. */
+  unconfirmed: number;
+  /** The shard's position, if this socket is one of those that carry it. */
+  head: CarriedHead | null;
+}
+
+/** A shard's position. It outlives hibernation with the sockets that it describes. */
+export interface CarriedHead extends Position {
+  /** A higher turn was written later. */
+  turn: number;
 }
 
 /**
@@ -46,6 +61,10 @@ export function newListener(request: ConnectRequest, now: number): Listener {
     isWarned: false,
     messageTokens: CLIENT_MESSAGES_BURST,
     requestId,
+    from: 0,
+    coveredFrom: 0,
+    unconfirmed: 0,
+    head: null,
   };
 }
 
@@ -69,6 +88,10 @@ const attachment = z.looseObject({
   /** `messageTokens`, under its first name. */
   allowance: z.number().default(CLIENT_MESSAGES_BURST),
   requestId: z.string().default(""),
+  from: z.number().default(0),
+  coveredFrom: z.number().default(0),
+  unconfirmed: z.number().default(0),
+  head: z.object({ epoch: z.string(), seq: z.number(), turn: z.number() }).nullable().default(null),
 });
 
 /** Returns the listener behind a socket, or null when its attachment was removed or cannot be read by this version. */

@@ -7,6 +7,7 @@ import { silentSince } from "./due-actions.ts";
 import type { FrameBatch } from "./frame-batch.ts";
 import { Interest } from "./interest.ts";
 import { endsAt, type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
+import type { ProductFilter } from "./product-filter.ts";
 import { Sender } from "./sender.ts";
 import { Slices } from "./slices.ts";
 import { tryClose, trySend } from "./socket.ts";
@@ -80,6 +81,11 @@ export class Listeners {
     if (!silent || now - silent.since < PING_OVERDUE_MS) return false;
     this.close(silent.socket, "idle_timeout");
     return true;
+  }
+
+  /** The products that any listener wants; null when one wants all. */
+  get products(): ProductFilter {
+    return this.#interest.products;
   }
 
   /** Yields every listener with the time of its last ping, in milliseconds since 1970; null when it never pinged. */
@@ -230,7 +236,7 @@ export class Listeners {
     const listener = this.#open.get(socket);
     if (!listener) return 0;
     if (this.#closeEnded(socket, listener, now)) return CLOSE_COST;
-    const picked = batch.pick(listener.products);
+    const picked = batch.pick(listener.products, listener.from);
     if (picked.length === 0) return 0;
     const outcome = this.sender.send(socket, listener, batch, picked, now);
     if (outcome === "too_slow") this.close(socket, "too_slow");

@@ -12,9 +12,15 @@ import { trySend } from "./socket.ts";
 export class Sender {
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
   readonly #plainBudget: PlainBudget<WebSocket>;
+  #messagesSent = 0;
 
   constructor(plainBytesPerMinute: number) {
     this.#plainBudget = new PlainBudget(plainBytesPerMinute);
+  }
+
+  /** Messages with events that were sent since the object woke, replays excluded. */
+  get messagesSent(): number {
+    return this.#messagesSent;
   }
 
   /** Returns whether a client's missed events may be replayed. Plain clients cannot acknowledge, so theirs are limited. */
@@ -45,6 +51,7 @@ export class Sender {
     const due = flowControl?.take(batch.characters(picked), batch.lastSeq(picked));
     if (isOverBudget || due === "too_slow") return "too_slow";
     const messages = batch.messages(picked, speaksV1);
+    this.#messagesSent += messages.length;
     return trySend(socket, due ? [...messages, encodeAckRequest(due)] : messages) ? "sent" : "gone";
   }
 

@@ -110,6 +110,17 @@ export class EventLog {
     return null;
   }
 
+  /**
+   * Returns some of the events after a `seq`, in order and at least one if there is any, whatever their epoch and age.
+   * @returns null when the log no longer reaches back, or when it is damaged.
+   */
+  page(after: number): LoggedFrame[] | null {
+    const { head, oldest } = this.epochs.extent();
+    if (after + 1 < oldest) return null;
+    const page = readReplay(rowsSince(this.#storage, after, Math.min(head, after + 1)), Number.NEGATIVE_INFINITY);
+    return Array.isArray(page) ? page : null;
+  }
+
   /** Returns when the last event becomes too old to replay, in milliseconds since 1970; Infinity for an empty log. */
   expiresAt(): number {
     const { oldest, head, headTs } = this.epochs.extent();

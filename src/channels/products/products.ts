@@ -1,14 +1,12 @@
-import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
-import type { Identity } from "../contract.ts";
 import type { Applied, Topic } from "../core.ts";
 import type { Storage } from "../storage.ts";
+import { ProductListeners } from "./product-listeners.ts";
 import { applyProductEvent } from "./product-rules.ts";
 import { ProductTable } from "./product-table.ts";
 
 /** The stored state of all products: each one's last applied version, and where its events are in the log. */
-export class Products implements Topic {
-  readonly kind = "products";
+export class Products extends ProductListeners implements Topic {
   readonly chains: ProductTable;
   readonly #keepGoneMs: number;
   /** When the next deleted product is forgotten. Infinity after a wake as well: its alarm is already set. */
@@ -16,21 +14,9 @@ export class Products implements Topic {
 
   /** @param keepGoneMs How long late events may arrive for a deleted product. */
   constructor(storage: Storage, keepGoneMs: number) {
+    super();
     this.chains = new ProductTable(storage);
     this.#keepGoneMs = keepGoneMs;
-  }
-
-  describe(): Record<string, unknown> {
-    return { channel: PRODUCTS_CHANNEL };
-  }
-
-  /** Any authenticated user may listen, but a ticket admits to its order only. */
-  refusalFor({ orderId }: Identity): "access_denied" | null {
-    return orderId === null ? null : "access_denied";
-  }
-
-  isRefusalFinal(): boolean {
-    return true;
   }
 
   dueAt(): number {

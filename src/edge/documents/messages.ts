@@ -11,6 +11,7 @@ import {
   PONG,
   type ProductsEstablishedFrame,
   SUBPROTOCOL,
+  type SubscribedFrame,
   type TokenExpiringFrame,
 } from "../../protocol/frames.ts";
 import { CHANNEL_KINDS, type ChannelKind } from "../../protocol/names.ts";
@@ -116,6 +117,14 @@ const MESSAGES = {
   ack_request: fromService<AckRequestFrame>(
     `Asks the client to acknowledge what it has received. ${ONLY_V1}`,
     z.object({ type: z.literal("ack_request"), seq: z.int().min(0), nonce: z.string() }),
+  ),
+  subscribed: fromService<SubscribedFrame>(
+    `Answers \`subscribe\`: every event of these products after \`seq\` will arrive. Load their state after this frame. ${ONLY_V1}`,
+    z.object({
+      type: z.literal("subscribed"),
+      data: z.object({ product_ids: z.array(z.string()), ...position }),
+    }),
+    ["products"],
   ),
   closing: fromService<ClosingFrame>(
     `The service closes this socket: the code and reason that follow, and when to reconnect. Browsers may report the close itself seconds later. ${ONLY_V1}`,

@@ -10,7 +10,7 @@ import { FAILING_PREFIX, RECOVERY_PATH } from "../failing-orders.ts";
  * or until a request for `RECOVERY_PATH`.
  */
 
-export { ChannelRegistry, ProductsChannel, StreamRelay, TokenVerifier } from "../../../src/index.ts";
+export { ChannelRegistry, ProductsChannel, ProductsShard, StreamRelay, TokenVerifier } from "../../../src/index.ts";
 
 /** The Worker and its objects share this, because here they are one process. */
 let hasRecovered = false;

@@ -4,7 +4,7 @@ import type { Env } from "../../../src/config/env.ts";
 
 /** The service, with channels that log when they wake and when their alarm is due. */
 
-export { ChannelRegistry, default, StreamRelay, TokenVerifier } from "../../../src/index.ts";
+export { ChannelRegistry, default, ProductsShard, StreamRelay, TokenVerifier } from "../../../src/index.ts";
 
 function logWake(ctx: DurableObjectState): void {
   console.log(`woke ${ctx.id.name} with ${ctx.getWebSockets().length} sockets`);

@@ -4,7 +4,7 @@ import { StreamRelay as ServiceStreamRelay } from "../../../src/ingress/redis/re
 
 /** The service, with a relay that tests can kill, and the cron trigger as a path, because it never fires locally. */
 
-export { ChannelRegistry, OrderChannel, ProductsChannel, TokenVerifier } from "../../../src/index.ts";
+export { ChannelRegistry, OrderChannel, ProductsChannel, ProductsShard, TokenVerifier } from "../../../src/index.ts";
 
 export class StreamRelay extends ServiceStreamRelay {
   /** Leaves the relay without an alarm, as after an alarm that failed too often. */

@@ -3,7 +3,14 @@ import service from "./failing-orders.ts";
 
 /** The service with failing orders, whose clock can be set forward: `/test/later?ms=60000`. */
 
-export { ChannelRegistry, OrderChannel, ProductsChannel, StreamRelay, TokenVerifier } from "./failing-orders.ts";
+export {
+  ChannelRegistry,
+  OrderChannel,
+  ProductsChannel,
+  ProductsShard,
+  StreamRelay,
+  TokenVerifier,
+} from "./failing-orders.ts";
 
 const realNow = Date.now;
 let offset = 0;

@@ -26,7 +26,7 @@ const property = (interest: () => Interest<number>) =>
       index.add(socket, filter);
       filters.set(socket, filter);
     }
-    const batch = new FrameBatch(products.map((productId, seq) => ({ seq, productId, text: "{}" })));
+    const batch = new FrameBatch(products.map((productId, i) => ({ seq: i + 1, productId, text: "{}" })));
     const wanting = [...filters].filter(([, filter]) => products.some((product) => passes(filter, product)));
     const found = batch.products === "all" ? [...filters.keys()] : [...index.in(batch.products)];
     expect(found.sort()).toEqual(wanting.map(([socket]) => socket).sort());

@@ -1,0 +1,92 @@
+import type { Position } from "../../../protocol/frames.ts";
+import type { Listeners } from "../../listeners/listeners.ts";
+
+/** How many sockets carry the head. Several may close while the object hibernates, and are missing when it wakes. */
+const CARRIERS = 8;
+
+/**
+ * A shard's position: its listeners have been sent everything up to it. A shard stores nothing, so the attachments of its
+ * oldest sockets carry the position through hibernation, and it lives as long as the listeners that it describes.
+ */
+export class Head {
+  readonly #listeners: Listeners;
+  readonly #carriers = new Set<WebSocket>();
+  #position: Position | null = null;
+  /** What the carriers carry. */
+  #saved: Position | null = null;
+  #turn = 0;
+
+  /** Restores the head that was written last. */
+  constructor(listeners: Listeners) {
+    this.#listeners = listeners;
+    for (const { socket, listener } of listeners.all()) {
+      if (!listener.head) continue;
+      this.#carriers.add(socket);
+      if (listener.head.turn <= this.#turn) continue;
+      const { epoch, seq, turn } = listener.head;
+      this.#turn = turn;
+      this.#saved = { epoch, seq };
+    }
+    this.#position = this.#saved;
+  }
+
+  /** Null without listeners, and when no carrier was left at the wake. */
+  get position(): Position | null {
+    return this.#position;
+  }
+
+  /** Sets the position of the first listeners, or of a new epoch. */
+  start(position: Position): void {
+    this.#position = position;
+    this.#saved = position;
+  }
+
+  /** Moves on, in memory. */
+  advance(seq: number): Position {
+    if (!this.#position) throw new Error("there is no head");
+    const { epoch } = this.#position;
+    this.#position = { epoch, seq: Math.max(this.#position.seq, seq) };
+    return this.#position;
+  }
+
+  /**
+   * Writes a position to the carriers, so that it outlives hibernation. Called in the turn in which the last frame up to
+   * it was sent.
+   */
+  save(position: Position): void {
+    this.#saved = position;
+    this.#turn++;
+    this.#replaceCarriers();
+    for (const socket of this.#carriers) this.#write(socket, position);
+  }
+
+  /** Lets other sockets carry the head: the first ones, and after a carrier has closed. */
+  replaceCarriers(): void {
+    const saved = this.#saved;
+    if (saved) for (const socket of this.#replaceCarriers()) this.#write(socket, saved);
+  }
+
+  clear(): void {
+    this.#position = null;
+    this.#saved = null;
+    this.#carriers.clear();
+  }
+
+  /** Returns the new carriers. */
+  #replaceCarriers(): WebSocket[] {
+    for (const socket of this.#carriers) if (!this.#listeners.get(socket)) this.#carriers.delete(socket);
+    const added: WebSocket[] = [];
+    if (this.#carriers.size === CARRIERS) return added;
+    for (const { socket } of this.#listeners.all()) {
+      if (this.#carriers.has(socket)) continue;
+      this.#carriers.add(socket);
+      added.push(socket);
+      if (this.#carriers.size === CARRIERS) break;
+    }
+    return added;
+  }
+
+  #write(socket: WebSocket, { epoch, seq }: Position): void {
+    this.#listeners.update(socket, { head: { epoch, seq, turn: this.#turn } });
+  }
+}

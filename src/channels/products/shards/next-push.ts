@@ -1,0 +1,90 @@
+import type { Position } from "../../../protocol/frames.ts";
+import type { LoggedFrame } from "../../log/log-event.ts";
+
+/** The longest push, in characters of its frames. A longer single frame is a push of its own. */
+const MAX_PUSH_CHARACTERS = 256 * 1024;
+
+/** What a push says. */
+export interface Push {
+  epoch: string;
+  after: number;
+  upTo: number;
+  frames: LoggedFrame[];
+  isReset: boolean;
+}
+
+/** What the root knows of a shard. */
+export interface ShardState {
+  /** What the shard has acknowledged. */
+  acked: Position;
+  /** No event between `acked` and this `seq` is of interest to the shard. */
+  scanned: number;
+  /** Whether to push even if there is no event for the shard. */
+  isProbeDue: boolean;
+  /** Whether the shard needs the events of a product; null stands for an event that every listener receives. */
+  wants: (product: string | null) => boolean;
+}
+
+/** The root's events, see `RootHistory`. */
+export interface History {
+  readonly epoch: string;
+  readonly head: number;
+  readonly epochStart: number;
+  endOf(epoch: string): number | null;
+  since(seq: number): { frames: Iterable<LoggedFrame>; upTo: number } | null;
+}
+
+/**
+ * Decides what a shard is sent next, as a pure function of what the root knows. Each push continues where the shard's
+ * acknowledgement ends. A shard in a former epoch receives the rest of that epoch before the new one begins.
+ * @returns The push; or how far the events were looked at, if none is for the shard.
+ */
+export function nextPush(shard: ShardState, history: History): Push | { scanned: number } {
+  const { acked } = shard;
+  if (acked.epoch === history.epoch) return pushIn(acked, shard, history, history.head);
+  const end = history.endOf(acked.epoch);
+  if (end !== null && acked.seq < end) {
+    const rest = pushIn(acked, { ...shard, isProbeDue: false }, history, end);
+    if ("frames" in rest && !rest.isReset) return rest;
+  }
+  const start = { epoch: history.epoch, seq: history.epochStart };
+  return pushIn(start, { ...shard, scanned: start.seq, isProbeDue: true }, history, history.head);
+}
+
+/** Returns the push of what follows a position in its epoch, up to `end`. */
+function pushIn(
+  { epoch, seq: after }: Position,
+  { scanned, isProbeDue, wants }: ShardState,
+  history: History,
+  end: number,
+): Push | { scanned: number } {
+  const from = Math.max(after, scanned);
+  if (from >= end && !isProbeDue) return { scanned: from };
+  const later = from >= end ? { frames: [], upTo: end } : history.since(from);
+  if (later === null)
+    return { epoch: history.epoch, after: history.head, upTo: history.head, frames: [], isReset: true };
+  const { frames, upTo } = select(later.frames, wants, Math.min(end, later.upTo));
+  if (frames.length === 0 && !isProbeDue) return { scanned: upTo };
+  return { epoch, after, upTo, frames, isReset: false };
+}
+
+/** Picks the frames of a push, and tells up to where it is complete. */
+function select(
+  later: Iterable<LoggedFrame>,
+  wants: ShardState["wants"],
+  end: number,
+): { frames: LoggedFrame[]; upTo: number } {
+  const frames: LoggedFrame[] = [];
+  let characters = 0;
+  let upTo = 0;
+  for (const frame of later) {
+    if (frame.seq > end) break;
+    if (wants(frame.productId)) {
+      characters += frame.text.length;
+      if (characters > MAX_PUSH_CHARACTERS && frames.length > 0) return { frames, upTo };
+      frames.push(frame);
+    }
+    upTo = frame.seq;
+  }
+  return { frames, upTo: end };
+}

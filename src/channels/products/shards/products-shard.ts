@@ -1,0 +1,54 @@
+import type { Env } from "../../../config/env.ts";
+import { logFault } from "../../../telemetry/log.ts";
+import type { Usage } from "../../contract.ts";
+import { readConnectRequest } from "../../handshake.ts";
+import { dueForListeners, MAINTENANCE_RETRY_MS } from "../../listener-maintenance.ts";
+import { SocketObject } from "../../socket-object.ts";
+import { connectToShard } from "./connect-to-shard.ts";
+import { type ProductsShardRpc, type TakeAnswer, type TakeRequest, takeRequest } from "./contract.ts";
+import { cover } from "./cover.ts";
+import { report } from "./report.ts";
+import { Shard } from "./shard.ts";
+import { take } from "./take.ts";
+
+/** A part of the listeners of the products channel, near them. The root pushes the events. The name is a shard's. */
+export class ProductsShard extends SocketObject<Shard> implements ProductsShardRpc {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, new Shard(ctx, env, { cover, report }));
+  }
+
+  override fetch(request: Request): Promise<Response> {
+    return connectToShard(this.core, readConnectRequest(request), Date.now());
+  }
+
+  async take(request: TakeRequest): Promise<TakeAnswer> {
+    const push = takeRequest.safeParse(request);
+    return push.success ? take(this.core, push.data, Date.now()) : { status: "unreadable" };
+  }
+
+  override async disconnect(userId: string | null): Promise<number> {
+    for (const client of this.core.joining) {
+      if (userId === null || client.subject === userId) client.isDisconnected = true;
+    }
+    return super.disconnect(userId);
+  }
+
+  async usage(): Promise<Usage> {
+    return { rowsRead: 0, rowsWritten: 0, alarmsSet: this.core.alarm.timesSet };
+  }
+
+  /** Maintains the listeners. */
+  override async alarm(): Promise<void> {
+    const { alarm, telemetry, name } = this.core;
+    const now = Date.now();
+    try {
+      const due = dueForListeners(this.core, now);
+      await alarm.fired(due.next, now);
+      due.perform();
+      telemetry.reportPending();
+    } catch (error) {
+      logFault("maintenance", error, { channel: name });
+      await alarm.fired(now + MAINTENANCE_RETRY_MS, now);
+    }
+  }
+}

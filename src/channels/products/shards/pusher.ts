@@ -1,0 +1,125 @@
+import { fullJitter } from "../../../protocol/backoff.ts";
+import { logFault } from "../../../telemetry/log.ts";
+import { type TakeAnswer, takeAnswer } from "./contract.ts";
+import { nextPush, type Push } from "./next-push.ts";
+import type { RootHistory } from "./root-history.ts";
+import type { ShardLink } from "./shard-link.ts";
+import type { Slots } from "./slots.ts";
+import { withinTimeLimit } from "./time-limit.ts";
+
+/** Time between pushes to a shard: what is published meanwhile is pushed together. */
+const PUSH_INTERVAL_MS = 250;
+const BASE_BACKOFF_MS = 100;
+const MAX_BACKOFF_MS = 10_000;
+/** Failures in a row, after which the root's alarm tries again: about a minute. */
+const MAX_PUSH_FAILURES = 14;
+
+interface PusherOptions {
+  name: string;
+  link: ShardLink;
+  history: RootHistory;
+  slots: Slots;
+  /** Calls the shard. */
+  call: (push: Push, interestVersion: number | null) => Promise<unknown>;
+  waitUntil: (promise: Promise<unknown>) => void;
+  /** Called after an answer: the count may have changed. */
+  onAnswer: () => void;
+  /** Called when the shard has no listeners and no join followed. */
+  onEmpty: () => void;
+}
+
+/**
+ * Pushes the events to one shard, one push at a time, and repeats a push until it is answered. The first event after a
+ * pause is pushed at once. No timer runs while there is nothing to push.
+ */
+export class Pusher {
+  readonly #options: PusherOptions;
+  #isRunning = false;
+  #isStopped = false;
+  #failures = 0;
+  #pushedAt = Number.NEGATIVE_INFINITY;
+  /** Whether the last push was too small for all that there was. */
+  #isBehind = false;
+
+  constructor(options: PusherOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the shard lacks an event that is for it, or may lack one. */
+  get isPending(): boolean {
+    return !this.#options.link.isAckedKnown || this.#next() !== null;
+  }
+
+  /** Pushes what there is to push, soon. */
+  start(): void {
+    if (this.#isRunning || this.#isStopped) return;
+    this.#isRunning = true;
+    this.#options.waitUntil(this.#run());
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#isStopped && this.#failures < MAX_PUSH_FAILURES && this.#next()) {
+        const wait = this.#waitMs();
+        if (wait > 0) await scheduler.wait(wait);
+        await this.#options.slots.run(() => this.#push());
+      }
+    } finally {
+      this.#isRunning = false;
+      this.#failures = 0;
+    }
+  }
+
+  #waitMs(): number {
+    if (this.#failures > 0) return fullJitter(this.#failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS);
+    if (this.#isBehind) return 0;
+    return Math.min(this.#pushedAt + PUSH_INTERVAL_MS - Date.now(), PUSH_INTERVAL_MS);
+  }
+
+  /** Returns the next push, or null. */
+  #next(): Push | null {
+    const { link, history } = this.#options;
+    for (;;) {
+      const next = nextPush(link.state, history);
+      if ("frames" in next) return next;
+      if (next.scanned <= link.scanned) return null;
+      link.scanned = next.scanned;
+    }
+  }
+
+  async #push(): Promise<void> {
+    const { name, link, history, call } = this.#options;
+    // Built only now, so that it has what was published meanwhile.
+    const push = this.#isStopped ? null : this.#next();
+    if (!push) return;
+    const { registration, interestVersion } = link;
+    this.#pushedAt = Date.now();
+    this.#isBehind = push.upTo < history.head;
+    try {
+      const answer = takeAnswer.parse(await withinTimeLimit(call(push, interestVersion)));
+      this.#failures = this.#note(answer, push, registration) ? 0 : this.#failures + 1;
+    } catch (error) {
+      this.#failures++;
+      // One line for each time that a shard cannot be reached.
+      if (this.#failures === 1) logFault("shard", error, { channel: name });
+    }
+  }
+
+  /** Returns whether the answer was of use. */
+  #note(answer: TakeAnswer, { epoch }: Push, registration: number): boolean {
+    const { link, onAnswer, onEmpty } = this.#options;
+    if (answer.status === "unreadable") return false;
+    if (answer.status === "empty") {
+      if (link.registration === registration) onEmpty();
+      return true;
+    }
+    if (!link.acknowledge(answer, registration)) return false;
+    if (answer.status === "taken" && answer.head.epoch === epoch) link.isProbeDue = false;
+    onAnswer();
+    return true;
+  }
+}

@@ -1,0 +1,215 @@
+import type { Env } from "../../../config/env.ts";
+import { parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
+import { missedSince } from "../../connect.ts";
+import type { Core, FanOut } from "../../core.ts";
+import { shardStub } from "../../directory.ts";
+import type { LoggedFrame } from "../../log/log-event.ts";
+import {
+  type JoinAnswer,
+  type JoinRequest,
+  type ReportAnswer,
+  type ReportRequest,
+  SHARD_PROTOCOL_VERSION,
+} from "./contract.ts";
+import type { Push } from "./next-push.ts";
+import { nextPlan, type Placement, type ShardPlan } from "./plan.ts";
+import { Pusher } from "./pusher.ts";
+import { Registrations } from "./registrations.ts";
+import { RootHistory } from "./root-history.ts";
+import { ShardLink } from "./shard-link.ts";
+import { Slots } from "./slots.ts";
+
+/** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
+const MAX_PUSHES = 6;
+/** When pending events are looked for after a crash: with the alarm's own delay, well within two minutes. */
+const CRASH_COVER_MS = 60_000;
+/** When the plan is reconsidered while there are few listeners. */
+const RECONSIDER_MS = 10 * 60_000;
+/** Stands for the listeners of a shard that has not told their number since the root woke: as many as planned. */
+const UNKNOWN_COUNT = 2500;
+
+interface Peer {
+  link: ShardLink;
+  pusher: Pusher;
+}
+
+/** The root's side of the shards: which there are, what each needs, and the pushes to them. Costs nothing without any. */
+export class ShardFanOut implements FanOut {
+  readonly #env: Env;
+  readonly #core: Core;
+  readonly #history: RootHistory;
+  readonly #slots = new Slots(MAX_PUSHES);
+  /** One wake of this object. */
+  readonly #life = crypto.randomUUID();
+  #tick = 0;
+  /** Read when first needed. */
+  #registrations: Registrations | undefined;
+  readonly #peers = new Map<ShardName, Peer>();
+
+  constructor(env: Env, core: Core) {
+    this.#env = env;
+    this.#core = core;
+    this.#history = new RootHistory(core.log);
+  }
+
+  /** The names of the registered shards. */
+  get names(): ShardName[] {
+    this.#load();
+    return [...this.#peers.keys()];
+  }
+
+  /**
+   * Returns the plan when a client arrives.
+   * @param client Where it is; null for a change of the numbers of listeners.
+   */
+  planFor(client: Placement | null, now: number): ShardPlan {
+    const { planState, before } = this.#reconsider(client, now);
+    if (planState.fewSince !== null) this.#core.alarm.ensure(planState.fewSince + RECONSIDER_MS, now);
+    if (planState.plan === before) return before;
+    // Those outside the plan learn of it at once.
+    for (const { link, pusher } of this.#peers.values()) {
+      link.isProbeDue = true;
+      pusher.start();
+    }
+    return planState.plan;
+  }
+
+  published(frames: readonly LoggedFrame[], now: number): number[] | null {
+    const [first] = frames;
+    this.#load(first && first.seq - 1);
+    if (this.#peers.size === 0) return null;
+    this.#history.append(frames);
+    this.#core.alarm.ensure(now + CRASH_COVER_MS, now);
+    for (const { pusher } of this.#peers.values()) pusher.start();
+    return frames.map(({ productId }) => this.#countOf(productId));
+  }
+
+  epochStarted(former: string, now: number): void {
+    this.#load();
+    if (this.#peers.size === 0) return;
+    this.#history.epochEnded(former);
+    this.#core.alarm.ensure(now + CRASH_COVER_MS, now);
+    for (const { pusher } of this.#peers.values()) pusher.start();
+  }
+
+  maintain(now: number): number {
+    this.#load();
+    this.planFor(null, now);
+    const { fewSince } = this.#load().planState;
+    const pending = [...this.#peers.values()].filter(({ pusher }) => pusher.isPending);
+    for (const { link, pusher } of pending) {
+      if (!link.isAckedKnown) link.isProbeDue = true;
+      pusher.start();
+    }
+    if (pending.length > 0) return now + CRASH_COVER_MS;
+    return fewSince === null ? Number.POSITIVE_INFINITY : Math.max(fewSince + RECONSIDER_MS, now + CRASH_COVER_MS);
+  }
+
+  /** Registers a shard if it is new, adds to its interest, and reads the head and what a client missed, in this turn. */
+  join(request: JoinRequest, now: number): JoinAnswer {
+    const { shard: name, interest, resume } = request;
+    const { products } = interest;
+    const plan = this.planFor({ region: placeOf(name).region, fullOf: null }, now);
+    if (!isInPlan(name, plan)) return { status: "outside_plan", plan };
+    const { log } = this.#core;
+    log.epochs.store(now);
+    const missed = resume && resume !== "invalid" ? missedSince(this.#core, resume, products, now) : null;
+    const { link } = this.#peers.get(name) ?? this.#register(name);
+    if (!link.join(request)) return { status: "fenced" };
+    const isWanted = ({ productId }: LoggedFrame) =>
+      products === null || productId === null || products.includes(productId);
+    const frames = missed?.filter(isWanted) ?? null;
+    return { status: "joined", stamp: this.#stamp(), ...log.position(), frames, plan, registration: link.registration };
+  }
+
+  /** Notes a shard's number of listeners. Without any, its registration ends, unless it has joined again since. */
+  report({ shard: name, incarnation, count, registration }: ReportRequest, now: number): ReportAnswer {
+    this.#load();
+    const peer = this.#peers.get(name);
+    if (!peer && count > 0) return { status: "unregistered" };
+    if (peer && !peer.link.report(incarnation, count)) return { status: "fenced" };
+    if (count === 0 && peer?.link.registration === registration) this.#remove(name);
+    return { status: "noted", plan: this.planFor(null, now) };
+  }
+
+  /** Reads which shards are registered. @param seq The last event before this turn. */
+  #load(seq = this.#core.log.position().seq): Registrations {
+    if (this.#registrations) return this.#registrations;
+    this.#registrations = new Registrations(this.#core.storage);
+    const { epoch } = this.#core.log.position();
+    if (this.#registrations.names.size > 0) this.#history.start(seq);
+    for (const name of this.#registrations.names) this.#connect(name, new ShardLink({ epoch, seq }, false));
+    return this.#registrations;
+  }
+
+  #register(name: ShardName): Peer {
+    const position = this.#core.log.position();
+    if (this.#peers.size === 0) this.#history.start(position.seq);
+    this.#load().add(name);
+    return this.#connect(name, new ShardLink(position, true));
+  }
+
+  #connect(name: ShardName, link: ShardLink): Peer {
+    const { region, index } = placeOf(name);
+    const pusher = new Pusher({
+      name,
+      link,
+      history: this.#history,
+      slots: this.#slots,
+      // A stub that has thrown stays broken, so each call uses a new one.
+      call: (push, interestVersion) => shardStub(this.#env, region, index).take(this.#request(push, interestVersion)),
+      waitUntil: (promise) => this.#core.ctx.waitUntil(promise),
+      onAnswer: () => this.planFor(null, Date.now()),
+      onEmpty: () => this.#remove(name),
+    });
+    const peer = { link, pusher };
+    this.#peers.set(name, peer);
+    return peer;
+  }
+
+  #remove(name: ShardName): void {
+    this.#peers.get(name)?.pusher.stop();
+    this.#peers.delete(name);
+    this.#load().remove(name);
+  }
+
+  #request(push: Push, interestVersion: number | null) {
+    const { plan } = this.#load().planState;
+    return { version: SHARD_PROTOCOL_VERSION, stamp: this.#stamp(), ...push, plan, interestVersion } as const;
+  }
+
+  #stamp() {
+    return { life: this.#life, tick: ++this.#tick };
+  }
+
+  #reconsider(client: Placement | null, now: number) {
+    const registrations = this.#load();
+    const { plan: before } = registrations.planState;
+    const shards: Partial<Record<Region, number>> = {};
+    for (const [name, { link }] of this.#peers) {
+      const { region } = placeOf(name);
+      shards[region] = (shards[region] ?? 0) + (link.count ?? UNKNOWN_COUNT);
+    }
+    const audience = { root: this.#core.listeners.count, shards };
+    registrations.setPlan(nextPlan(registrations.planState, this.#core.config.productsShards, audience, client, now));
+    return { planState: registrations.planState, before };
+  }
+
+  /** Returns how many listeners of shards an event is for, as far as known. */
+  #countOf(product: string | null): number {
+    let count = 0;
+    for (const { link } of this.#peers.values()) if (link.wants(product)) count += link.count ?? 0;
+    return count;
+  }
+}
+
+function placeOf(name: ShardName): { region: Region; index: number } {
+  const place = parseShardName(name);
+  if (!place) throw new Error("not the name of a shard");
+  return place;
+}
+
+function isInPlan(name: ShardName, { shards }: ShardPlan): boolean {
+  const { region, index } = placeOf(name);
+  return index < (shards[region] ?? 0);
+}

@@ -1,0 +1,202 @@
+import { type Config, configOf } from "../../../config/config.ts";
+import type { Env } from "../../../config/env.ts";
+import type { Position } from "../../../protocol/frames.ts";
+import { parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
+import { Alarm } from "../../alarm.ts";
+import { ChannelTelemetry, REPORT_RETRY_MS } from "../../channel-telemetry.ts";
+import type { SocketCore } from "../../core.ts";
+import { productsStub } from "../../directory.ts";
+import { sendGap } from "../../gap.ts";
+import { Listeners } from "../../listeners/listeners.ts";
+import { ProductListeners } from "../product-listeners.ts";
+import { abandon, closeInWaves, isAbandoned } from "./close-in-waves.ts";
+import type { Stamp } from "./contract.ts";
+import { CoveredInterest } from "./covered-interest.ts";
+import { Head } from "./head.ts";
+import { laterPlan, type ShardPlan } from "./plan.ts";
+import { RecentFrames } from "./recent-frames.ts";
+import { RootOrder } from "./root-order.ts";
+import { SendRate } from "./send-rate.ts";
+
+/** Recent frames in memory, in characters: clients that reconnect soon are admitted without asking the root. */
+const MAX_RECENT_CHARACTERS = 2 * 1024 * 1024;
+/** Sockets of one shard. */
+const MAX_SHARD_SOCKETS = 4000;
+/** A message takes about 30 µs, so these take half of the object's time. */
+const MAX_MESSAGES_PER_SECOND = 16_667;
+
+/** A client that waits for the root's answer. */
+export interface JoiningClient {
+  subject: string;
+  /** Set when the user is disconnected meanwhile. */
+  isDisconnected: boolean;
+}
+
+/** The verbs that the parts of a shard call. */
+interface Verbs {
+  cover(shard: Shard, socket: WebSocket, products: string[]): Position | Promise<Position>;
+  report(shard: Shard, count: number): void;
+}
+
+/** The parts of a shard, which its verbs work on. It stores nothing: only its sockets outlive hibernation. */
+export class Shard implements SocketCore {
+  readonly ctx: DurableObjectState;
+  readonly config: Config;
+  readonly name: ShardName;
+  readonly #place: { region: Region; index: number };
+  readonly root: () => ReturnType<typeof productsStub>;
+  readonly listeners: Listeners;
+  readonly alarm: Alarm;
+  readonly telemetry: ChannelTelemetry;
+  readonly topic = new ProductListeners();
+  readonly position = (): Position => this.head.position ?? { epoch: "", seq: 0 };
+  readonly cover: SocketCore["cover"];
+
+  /** This start of the object. */
+  readonly incarnation = crypto.randomUUID();
+  readonly head: Head;
+  /** The frames that were pushed since the object woke. */
+  readonly recent = new RecentFrames(MAX_RECENT_CHARACTERS);
+  readonly interest = new CoveredInterest();
+  readonly joining = new Set<JoiningClient>();
+  readonly sendRate = new SendRate();
+  /** The number of the last registration; 0 after a wake, null while the root does not push to this shard. */
+  registration: number | null = null;
+  /** The number of listeners that the root knows. */
+  reportedCount: number | null = null;
+  readonly #order = new RootOrder();
+  #plan: ShardPlan | null = null;
+  #isFenced = false;
+
+  constructor(ctx: DurableObjectState, env: Env, { cover, report }: Verbs) {
+    const { name, region, index } = parseShardName(ctx.id.name ?? "") ?? {};
+    if (!name || !region || index === undefined) throw new Error("a shard's object has the name of a shard");
+    this.ctx = ctx;
+    this.config = configOf(env);
+    this.name = name;
+    this.#place = { region, index };
+    this.root = () => productsStub(env);
+    this.cover = (socket, products) => cover(this, socket, products);
+    this.alarm = new Alarm(ctx);
+    this.telemetry = new ChannelTelemetry(
+      { ctx, env, name, kind: this.topic.kind },
+      {
+        listeners: () => this.listeners.count,
+        // The root declares gaps; they arrive as a new epoch.
+        onGap: async () => {},
+        onReport: (count) => report(this, count),
+        onReportFailed: () => this.alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
+      },
+    );
+    this.listeners = new Listeners(
+      ctx,
+      {
+        opened: () => this.telemetry.opened(),
+        closed: (listener, code) => {
+          this.telemetry.closed(listener, code);
+          if (listener.head) this.head.replaceCarriers();
+        },
+      },
+      this.config,
+    );
+    this.head = new Head(this.listeners);
+    this.#wake();
+  }
+
+  /** Whether no listener needs events, and none is about to join. */
+  get isIdle(): boolean {
+    if (this.joining.size > 0) return false;
+    for (const { listener } of this.listeners.all()) if (!isAbandoned(listener)) return false;
+    return true;
+  }
+
+  /** Whether new clients are to go to another object. */
+  isFull(now: number): boolean {
+    if (this.#isFenced || this.#isOutsidePlan()) return true;
+    return this.listeners.sockets >= MAX_SHARD_SOCKETS || this.sendRate.perSecond(now) >= MAX_MESSAGES_PER_SECOND;
+  }
+
+  /** The plan that the root announced last. */
+  get plan(): ShardPlan | null {
+    return this.#plan;
+  }
+
+  /** Notes a plan. A shard that is not part of it any more closes its sockets, in waves. */
+  learnPlan(plan: ShardPlan): void {
+    const wasOutside = this.#isOutsidePlan();
+    this.#plan = this.#plan ? laterPlan(this.#plan, plan) : plan;
+    if (wasOutside || !this.#isOutsidePlan()) return;
+    const sockets = [...this.listeners.all()].map(({ socket }) => socket);
+    this.ctx.waitUntil(closeInWaves(this.listeners, sockets, () => this.#isOutsidePlan()));
+  }
+
+  /** Closes every socket, because this object has been replaced. */
+  fence(): void {
+    this.#isFenced = true;
+    this.abandonAll();
+  }
+
+  /** Closes every socket, because events may be missing. */
+  abandonAll(): void {
+    this.#abandon([...this.listeners.all()].map(({ socket }) => socket));
+  }
+
+  /** Ends the registration: until the next join, the root sends nothing. */
+  unregister(): void {
+    this.registration = null;
+    this.head.clear();
+    this.recent.reset(0);
+    this.interest.clear();
+  }
+
+  /** Whether a message of the root is older than the current epoch, which it does not know yet. */
+  isLate({ stamp, epoch }: { stamp: Stamp; epoch: string }): boolean {
+    const { position } = this.head;
+    return position !== null && position.epoch !== epoch && this.#order.isLate(stamp);
+  }
+
+  /**
+   * Moves to the epoch of a message of the root, if it is another than before: every listener learns at once that events
+   * may be missing.
+   * @param seq Where the message begins. The listeners hear everything after it.
+   */
+  enterEpoch({ stamp, epoch }: { stamp: Stamp; epoch: string }, seq: number, now: number): void {
+    const { position } = this.head;
+    if (position?.epoch === epoch) return;
+    this.#order.learned(stamp);
+    this.head.start({ epoch, seq });
+    this.recent.reset(seq);
+    this.interest.restart(seq);
+    if (!position) return;
+    for (const { socket, listener } of this.listeners.all()) {
+      const isBeyond = listener.from > seq || listener.coveredFrom > seq;
+      if (isBeyond && !isAbandoned(listener)) this.listeners.update(socket, { from: seq, coveredFrom: seq });
+    }
+    this.ctx.waitUntil(sendGap(this, now));
+    this.head.save({ epoch, seq });
+  }
+
+  /** Restores what the sockets' attachments tell. */
+  #wake(): void {
+    const { position } = this.head;
+    const lost: WebSocket[] = [];
+    for (const { socket, listener } of this.listeners.all()) {
+      const isLost = position === null || listener.unconfirmed > 0 || isAbandoned(listener);
+      if (isLost) lost.push(socket);
+      else this.interest.confirm(listener.products, listener.coveredFrom);
+    }
+    if (lost.length > 0) this.#abandon(lost);
+    if (!position || this.isIdle) return;
+    this.registration = 0;
+    this.recent.reset(position.seq);
+  }
+
+  #abandon(sockets: WebSocket[]): void {
+    this.ctx.waitUntil(abandon(this.listeners, sockets));
+  }
+
+  #isOutsidePlan(): boolean {
+    const { region, index } = this.#place;
+    return this.#plan !== null && index >= (this.#plan.shards[region] ?? 0);
+  }
+}

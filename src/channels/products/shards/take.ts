@@ -1,0 +1,47 @@
+import { FrameBatch } from "../../listeners/frame-batch.ts";
+import type { TakeAnswer, TakeRequest } from "./contract.ts";
+import type { Shard } from "./shard.ts";
+
+/**
+ * Sends the events that the root pushes, each once: what the listeners have been sent already is dropped. Answers once
+ * everything is sent and the new position survives hibernation.
+ */
+export async function take(shard: Shard, push: TakeRequest, now: number): Promise<TakeAnswer> {
+  const { after, upTo, frames, isReset, interestVersion } = push;
+  const { head, incarnation, listeners, recent, telemetry } = shard;
+  shard.learnPlan(push.plan);
+  if (shard.isIdle) {
+    shard.unregister();
+    return { status: "empty", incarnation };
+  }
+  if (shard.isLate(push)) return want(shard, interestVersion, now);
+  if (isReset) {
+    shard.abandonAll();
+    head.clear();
+  }
+  shard.enterEpoch(push, after, now);
+  const { seq } = shard.position();
+  if (after > seq) return want(shard, interestVersion, now);
+  const fresh = frames.filter((frame) => frame.seq > seq);
+  recent.append(fresh);
+  const position = head.advance(upTo);
+  const before = listeners.sender.messagesSent;
+  const receivers = await listeners.broadcast(new FrameBatch(fresh), now);
+  head.save(position);
+  shard.sendRate.note(listeners.sender.messagesSent - before, now);
+  const sent = receivers.reduce((sum, count) => sum + count, 0);
+  if (fresh.length > 0) telemetry.delivered([], [], sent, null, now);
+  return { status: "taken", head: position, ...acknowledgementOf(shard, interestVersion, now) };
+}
+
+function want(shard: Shard, interestVersion: number | null, now: number): TakeAnswer {
+  return { status: "want", head: shard.position(), ...acknowledgementOf(shard, interestVersion, now) };
+}
+
+function acknowledgementOf({ incarnation, listeners, interest }: Shard, interestVersion: number | null, now: number) {
+  return {
+    incarnation,
+    count: listeners.count,
+    interest: interest.replacement(interestVersion, listeners.products, now),
+  };
+}
