@@ -21,9 +21,11 @@ function harmless(key: string, value: unknown): unknown {
 const NOW = Date.UTC(2026, 10, 22);
 
 describe("the catalogue", () => {
-  test("has the original service's eleven events and order_created: six of orders and six of products", () => {
-    expect(eventTypesOf("order")).toHaveLength(6);
-    expect(eventTypesOf("products")).toHaveLength(6);
+  test("has the original service's eleven events and order_created", () => {
+    const orders = ["order_status_changed", "payment_status_changed", "order_shipped", "order_delivered"];
+    const products = ["product_created", "product_updated", "product_deleted", "inventory_updated", "price_updated"];
+    expect(eventTypesOf("order")).toEqual(expect.arrayContaining(["order_created", ...orders, "order_cancelled"]));
+    expect(eventTypesOf("products")).toEqual(expect.arrayContaining([...products, "product_status_changed"]));
   });
 
   for (const type of Object.keys(EVENTS).filter(isEventType)) {
