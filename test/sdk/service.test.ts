@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -13,20 +13,9 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-const open: { close(): void }[] = [];
-afterEach(() => {
-  for (const connection of open.splice(0)) connection.close();
-});
-const order = (id: string, options: Parameters<typeof listenToOrder>[2] = {}) => {
-  const listener = listenToOrder(service.url, id, options);
-  open.push(listener.connection);
-  return listener;
-};
-const products = (options: Parameters<typeof listenToProducts>[1] = {}) => {
-  const listener = listenToProducts(service.url, options);
-  open.push(listener.connection);
-  return listener;
-};
+const order = (id: string, options: Parameters<typeof listenToOrder>[2] = {}) =>
+  listenToOrder(service.url, id, options);
+const products = (options: Parameters<typeof listenToProducts>[1] = {}) => listenToProducts(service.url, options);
 const ship = (id: string) => publishAt(service.url, `orders/${id}`, "order_shipped", { carrier: "UPS" });
 const stock = (product_id: string | number) =>
   publishAt(service.url, "products", "inventory_updated", { product_id, new_quantity: 5 });

@@ -19,9 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-const open: { close(): void }[] = [];
 afterEach(() => {
-  for (const connection of open.splice(0)) connection.close();
   vi.unstubAllGlobals();
 });
 interface Tab {
@@ -29,11 +27,8 @@ interface Tab {
   storage?: PositionStorage;
 }
 const tuning = { connectTimeoutMs: 2000 };
-const tab = (id: string, { getToken = mintToken, ...options }: Tab = {}) => {
-  const listener = listenToOrder(service.url, id, { shared: sharedTabs(), getToken, tuning, ...options });
-  open.push(listener.connection);
-  return listener;
-};
+const tab = (id: string, { getToken = mintToken, ...options }: Tab = {}) =>
+  listenToOrder(service.url, id, { shared: sharedTabs(), getToken, tuning, ...options });
 const listen = async (getToken: GetToken) => tab(await registerOrderAt(service.url), { getToken });
 const connections = async () => {
   const health = (await (await callService(service.url, "GET", "ws/health")).json()) as { total_connections: number };
@@ -133,7 +128,6 @@ test("a reloaded tab of a quiet product is live, and receives its next event", a
   const storage = memoryStorage();
   const reload = () => {
     const listener = listenToProducts(service.url, { ...shared(), storage });
-    open.push(listener.connection);
     return listener;
   };
   const publish = (product_id: string) => publishAt(service.url, "products", "product_deleted", { product_id });
@@ -145,7 +139,6 @@ test("a reloaded tab of a quiet product is live, and receives its next event", a
   await publish("busy");
   // Begins after what the stored position of the reloaded tab has reached.
   const other = listenToProducts(service.url, shared());
-  open.push(other.connection);
   await other.received.reaches("live");
   const reloaded = reload();
   await reloaded.received.reaches("live");

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { useOrderUpdates } from "../../src/sdk/hooks/vue.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
@@ -15,15 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-const open: { close(): void }[] = [];
-afterEach(() => {
-  for (const connection of open.splice(0)) connection.close();
-});
-const listen = (id: string, options: Parameters<typeof listenToOrder>[2]) => {
-  const listener = listenToOrder(service.url, id, options);
-  open.push(listener.connection);
-  return listener;
-};
+const listen = (id: string, options: Parameters<typeof listenToOrder>[2]) => listenToOrder(service.url, id, options);
 const ship = (id: string) => publishAt(service.url, `orders/${id}`, "order_shipped", {});
 
 test("a connection outlives its tokens without an interruption", { timeout: 60_000 }, async () => {

@@ -1,3 +1,4 @@
+import { onTestFinished } from "vitest";
 import {
   type Connection,
   connectOrder,
@@ -51,17 +52,19 @@ export class Recorder<E, S> {
   }
 }
 
-/** Connects to an order as its owner. */
+/** Connects to an order as its owner, until the test is over. */
 export function listenToOrder(url: string, orderId: string, options: Partial<OrderOptions> = {}) {
   const received = new Recorder<OrderEvent, OrderSnapshot>();
   const connection: Connection = connectOrder(orderId, { url, getToken: mintToken, ...received.options, ...options });
+  onTestFinished(() => connection.close());
   return { connection, received };
 }
 
-/** Connects to the products channel. */
+/** Connects to the products channel, until the test is over. */
 export function listenToProducts(url: string, options: Partial<ProductsOptions> = {}) {
   const received = new Recorder<ProductEvent, ProductsSnapshot>();
   const connection: ProductsConnection = connectProducts({ url, getToken: mintToken, ...received.options, ...options });
+  onTestFinished(() => connection.close());
   return { connection, received };
 }
 
