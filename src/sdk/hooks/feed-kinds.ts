@@ -2,7 +2,7 @@ import { isFilterWithinLimits } from "../../protocol/product-filter.ts";
 import { connectOrder, connectProducts } from "../connection/connection.ts";
 import { readToken } from "../connection/token.ts";
 import type { OrderEvent, ProductEvent } from "../connection/types.ts";
-import { Feed, type FeedOptions, type Subscriber } from "./feed.ts";
+import { type Connect, Feed, type FeedOptions, type Subscriber } from "./feed.ts";
 import type { OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates, Updates } from "./updates.ts";
 import { type ProductMap, withOrderEvent, withProductEvents, withSnapshot } from "./views.ts";
 
@@ -20,9 +20,7 @@ const NOTHING_YET = {
 } as const;
 const NO_PRODUCTS: ProductMap = new Map();
 const IDLE_ORDER: OrderUpdates = { ...NOTHING_YET, state: "idle", order: null };
-const CONNECTING_ORDER: OrderUpdates = { ...IDLE_ORDER, state: "connecting" };
 const IDLE_PRODUCTS: ProductUpdates = { ...NOTHING_YET, state: "idle", products: NO_PRODUCTS };
-const CONNECTING_PRODUCTS: ProductUpdates = { ...IDLE_PRODUCTS, state: "connecting" };
 
 /** Returns the key of the feed that a hook needs, which hooks with the same key share; null if it needs none. */
 export function feedKey(
@@ -72,13 +70,19 @@ export interface FeedKind<E, V> {
   reconnect(key: string | null): void;
 }
 
-function feedKind<E, V extends Updates<E>>(
-  idle: V,
-  connecting: V,
-  open: (id: string, options: FeedOptions<E>, onUnused: (feed: Feed<E, V>) => void) => Feed<E, V>,
+/** What distinguishes the two kinds of feed. */
+interface FeedRules<E, V> {
+  /** The view without a connection. */
+  idle: V;
+  connect(id: string): Connect<E, V>;
+  applyEvents(view: V, events: readonly E[]): V;
   /** Returns a new feed's view with what another feed of the same base knows. */
-  inherit: (view: V, from: V) => V = (view) => view,
-): FeedKind<E, V> {
+  inherit(view: V, from: V): V;
+}
+
+function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, V> {
+  const { idle, connect, applyEvents, inherit } = rules;
+  const connecting: V = { ...idle, state: "connecting" };
   const feeds = new Map<string, Feed<E, V>>();
   /** Views of feeds that cannot be opened with their options, such as for too many products. */
   const refused = new Map<string, V>();
@@ -104,7 +108,7 @@ function feedKind<E, V extends Updates<E>>(
 
   function create(key: string, id: string, options: FeedOptions<E>): Feed<E, V> | undefined {
     try {
-      const feed = open(id, options, forget);
+      const feed = new Feed(connecting, options, connect(id), applyEvents, forget);
       for (const [other, { view }] of feeds) if (haveSameBase(other, key)) feed.update((own) => inherit(own, view));
       return feed;
     } catch (error) {
@@ -135,42 +139,29 @@ function feedKind<E, V extends Updates<E>>(
   };
 }
 
-export const orderKind: FeedKind<OrderEvent, OrderUpdates> = feedKind(
-  IDLE_ORDER,
-  CONNECTING_ORDER,
-  (id, options, onUnused) =>
-    new Feed<OrderEvent, OrderUpdates>(
-      CONNECTING_ORDER,
-      options,
-      (connectOptions, feed) =>
-        connectOrder(id, {
-          ...connectOptions,
-          onSnapshot: (snapshot) => feed.update((view) => ({ ...view, order: withSnapshot(view.order, snapshot) })),
-        }),
-      (view, events) => ({ ...view, order: view.order && events.reduce(withOrderEvent, view.order) }),
-      onUnused,
-    ),
-);
+export const orderKind = feedKind<OrderEvent, OrderUpdates>({
+  idle: IDLE_ORDER,
+  connect: (id) => (options, feed) =>
+    connectOrder(id, {
+      ...options,
+      onSnapshot: (snapshot) => feed.update((view) => ({ ...view, order: withSnapshot(view.order, snapshot) })),
+    }),
+  applyEvents: (view, events) => ({ ...view, order: view.order && events.reduce(withOrderEvent, view.order) }),
+  inherit: (view) => view,
+});
 
-export const productsKind: FeedKind<ProductEvent, ProductUpdates> = feedKind(
-  IDLE_PRODUCTS,
-  CONNECTING_PRODUCTS,
-  (_, options, onUnused) =>
-    new Feed<ProductEvent, ProductUpdates>(
-      CONNECTING_PRODUCTS,
-      options,
-      (connectOptions, feed) =>
-        connectProducts({
-          ...connectOptions,
-          onGap(gap) {
-            // Lost events may have changed any product: the page reloads them.
-            feed.update((view) => ({ ...view, products: NO_PRODUCTS }));
-            connectOptions.onGap(gap);
-          },
-        }),
-      (view, events) => ({ ...view, products: withProductEvents(view.products, events) }),
-      onUnused,
-    ),
+export const productsKind = feedKind<ProductEvent, ProductUpdates>({
+  idle: IDLE_PRODUCTS,
+  connect: () => (options, feed) =>
+    connectProducts({
+      ...options,
+      onGap(gap) {
+        // Lost events may have changed any product: the page reloads them.
+        feed.update((view) => ({ ...view, products: NO_PRODUCTS }));
+        options.onGap(gap);
+      },
+    }),
+  applyEvents: (view, events) => ({ ...view, products: withProductEvents(view.products, events) }),
   // A component's list changed while other components still use the old one.
-  (view, from) => ({ ...view, products: new Map([...from.products, ...view.products]) }),
-);
+  inherit: (view, from) => ({ ...view, products: new Map([...from.products, ...view.products]) }),
+});

@@ -15,7 +15,7 @@ const LINGER_MS = 1000;
 export type FeedOptions<E> = Omit<ProductsHookOptions, "onEvent"> & { onEvent?: ((event: E) => void) | undefined };
 
 /** What a feed connects with. */
-export type FeedConnectOptions<E> = Omit<ProductsOptions, "onEvent" | "onGap"> & {
+type FeedConnectOptions<E> = Omit<ProductsOptions, "onEvent" | "onGap"> & {
   onEvent(event: E): void;
   onGap(gap: Gap): void;
 };
@@ -30,6 +30,12 @@ export interface Subscriber<E> {
 
 /** The connection of a feed. An order's has no filter to change. */
 type FeedConnection = Connection & Partial<Pick<ProductsConnection, "subscribe" | "unsubscribe">>;
+
+/** Opens a feed's connection. */
+export type Connect<E, V> = (
+  options: FeedConnectOptions<E>,
+  feed: { update(change: (view: V) => V): void },
+) => FeedConnection;
 
 /** One connection, the view built from its events, and the components that show it. */
 export class Feed<E, V extends Updates<E>> {
@@ -53,7 +59,7 @@ export class Feed<E, V extends Updates<E>> {
   constructor(
     initial: V,
     options: FeedOptions<E>,
-    connect: (options: FeedConnectOptions<E>, feed: Feed<E, V>) => FeedConnection,
+    connect: Connect<E, V>,
     applyEvents: (view: V, events: readonly E[]) => V,
     onUnused: (feed: Feed<E, V>) => void,
   ) {
