@@ -27,8 +27,10 @@ export async function deliverToChannel(
 ): Promise<PublishOutcome[]> {
   const delivery = await attemptDelivery(env, channel, events, source, requestId);
   if (delivery.isDelivered) return delivery.outcomes;
-  return events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
+  return events.map(unavailable);
 }
+
+export const unavailable = ({ id, channel }: AcceptedEvent): PublishOutcome => ({ id, channel, status: "unavailable" });
 
 /**
  * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, because every event

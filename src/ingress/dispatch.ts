@@ -6,7 +6,7 @@ import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { DOORBELL, entryFields } from "../protocol/stream.ts";
 import { logFault } from "../telemetry/log.ts";
-import { deliverToChannel } from "./deliver.ts";
+import { deliverToChannel, unavailable } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
 
 /**
@@ -26,21 +26,16 @@ export async function dispatch(
   if (first && events.every(({ channel }) => channel === first.channel)) {
     return deliverOrQueue(env, first.channel, events, source, requestId);
   }
-  const outcomes: PublishOutcome[] = events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
-  const channels = Map.groupBy(events.entries(), ([, event]) => event.channel);
+  const outcomeOf = new Map<AcceptedEvent, PublishOutcome>();
   await pMap(
-    channels,
-    async ([channel, indexed]) => {
-      const own = indexed.map(([, event]) => event);
-      const outcomesOfChannel = await deliverOrQueue(env, channel, own, source, requestId);
-      for (const [i, outcome] of outcomesOfChannel.entries()) {
-        const index = indexed[i]?.[0];
-        if (index !== undefined) outcomes[index] = outcome;
-      }
+    Map.groupBy(events, ({ channel }) => channel),
+    async ([channel, own]) => {
+      const outcomes = await deliverOrQueue(env, channel, own, source, requestId);
+      for (const [i, event] of own.entries()) outcomeOf.set(event, outcomes[i] ?? unavailable(event));
     },
     { concurrency: MAX_CONCURRENT_CALLS },
   );
-  return outcomes;
+  return events.map((event) => outcomeOf.get(event) ?? unavailable(event));
 }
 
 async function deliverOrQueue(
@@ -54,6 +49,7 @@ async function deliverOrQueue(
   return queueUndelivered(env, events, outcomes, requestId);
 }
 
+/** Queues the events of a channel that were not delivered. Returns the outcomes, changed accordingly. */
 async function queueUndelivered(
   env: Env,
   events: AcceptedEvent[],
@@ -63,22 +59,20 @@ async function queueUndelivered(
   const { redis } = configOf(env);
   if (!redis || outcomes.every(({ status }) => status !== "unavailable")) return outcomes;
   const client = new RedisClient(redis);
-  const queued: PublishOutcome[] = [];
+  const changed: PublishOutcome[] = [];
   let isFailing = false;
-  for (const [i, outcome] of outcomes.entries()) {
-    const event = events[i];
-    if (!event || outcome.status !== "unavailable" || isFailing) {
-      queued.push(outcome);
-      continue;
+  for (const [i, event] of events.entries()) {
+    let outcome = outcomes[i] ?? unavailable(event);
+    if (outcome.status === "unavailable" && !isFailing) {
+      outcome = await queue(client, redis.stream, event, requestId);
+      // No later event is queued then: it would overtake this one, and wait as long for Redis.
+      isFailing = outcome.status === "unavailable";
     }
-    const result = await queue(client, redis.stream, event, requestId);
-    // No later event is queued then: it would overtake this one, and wait as long for Redis.
-    isFailing = result.status === "unavailable";
-    queued.push(result);
+    changed.push(outcome);
   }
   // Best effort: without the doorbell, the relay finds the entries a little later.
   await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
-  return queued;
+  return changed;
 }
 
 async function queue(
@@ -93,6 +87,6 @@ async function queue(
     return { id, channel, status: "queued" };
   } catch (error) {
     logFault("queue", error, { channel, request_id: requestId });
-    return { id, channel, status: "unavailable" };
+    return unavailable(event);
   }
 }
