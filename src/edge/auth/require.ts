@@ -2,14 +2,11 @@ import type { Context } from "hono";
 import type { Requester } from "../../channels/contract.ts";
 import { configOf } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
-import { MAX_BATCH_BYTES } from "../../protocol/publish-call.ts";
-import { parseJsonBody, readBytes, requireJson } from "../body.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { countBadCredential, requireWithinLimit } from "../rate-limits.ts";
 import { API_KEY_HEADER, bearerToken } from "./credentials.ts";
 import { findService, type KeyReason, KeyRefusal, requireScope, type Service } from "./keys.ts";
-import { findSigner, isSigned, readSignature } from "./signature.ts";
-import { requireSignerWithinLimit, trustSigner } from "./signer-address.ts";
+import { isSigned } from "./signature.ts";
 import { tokenRefusal } from "./token-refusals.ts";
 import { verifyToken } from "./verify.ts";
 
@@ -32,7 +29,7 @@ export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
   return service;
 }
 
-async function requireKey(c: Context<HonoEnv>): Promise<Service> {
+export async function requireKey(c: Context<HonoEnv>): Promise<Service> {
   requireOneCredential(c.req.raw);
   const found = await findService(c.req.raw, configOf(c.env));
   if (found.ok) return remember(c, found.service);
@@ -49,58 +46,15 @@ function requireOneCredential(request: Request): void {
 }
 
 /** @throws {Refusal} 401, or 429 after too many wrong credentials. */
-async function refuseKey(c: Context<HonoEnv>, reason: KeyReason): Promise<never> {
+export async function refuseKey(c: Context<HonoEnv>, reason: KeyReason): Promise<never> {
   await countBadCredential(c);
   throw new KeyRefusal(reason);
 }
 
-/** An authenticated publish call. */
-export interface PublishCall {
-  service: Service;
-  body: unknown;
-  /** The `webhook-id` of a signed request, which is its idempotency key; null when the key itself was presented. */
-  signedId: string | null;
-}
-
-/**
- * Requires a publish key in `Authorization: Bearer` or `X-API-Key`, or a body signed with one, and reads the body.
- *
- * A signature covers the id, the timestamp and the body but not the path. A route that accepts signed bodies must
- * therefore find the target in the body; otherwise a body could be replayed to another order.
- * @param scope Checked before the body is read; null when it depends on the body.
- * @throws {Refusal} 400, 401, 403, 413, 415 or 429.
- */
-export async function requirePublishCall(c: Context<HonoEnv>, scope: Scope | null): Promise<PublishCall> {
-  const request = c.req.raw;
-  const hasKey = request.headers.has("Authorization") || request.headers.has(API_KEY_HEADER);
-  if (hasKey || !isSigned(request)) {
-    const service = await requireKey(c);
-    await requireMayPublish(c, service, scope);
-    requireJson(request);
-    return { service, body: parseJsonBody(await readBytes(request, MAX_BATCH_BYTES)), signedId: null };
-  }
-  const headers = readSignature(request, Date.now());
-  if (!headers.ok) return refuseKey(c, headers.reason);
-  await requireSignerWithinLimit(c);
-  const bytes = await readBytes(request, MAX_BATCH_BYTES);
-  const found = await findSigner(headers.signature, bytes, configOf(c.env));
-  if (!found.ok) return refuseKey(c, found.reason);
-  trustSigner(c);
-  const service = remember(c, found.service);
-  await requireMayPublish(c, service, scope);
-  requireJson(request);
-  return { service, body: parseJsonBody(bytes), signedId: headers.signature.id };
-}
-
 /** Stores the service's name before any further check, so that the log names the caller of a refused request. */
-function remember(c: Context<HonoEnv>, service: Service): Service {
+export function remember(c: Context<HonoEnv>, service: Service): Service {
   c.set("keyName", service.name);
   return service;
-}
-
-async function requireMayPublish(c: Context<HonoEnv>, service: Service, scope: Scope | null): Promise<void> {
-  if (scope) requireScope(service, scope);
-  await requireWithinLimit(c, "PUBLISHES_PER_KEY", service.name);
 }
 
 /**

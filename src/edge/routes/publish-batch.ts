@@ -8,7 +8,7 @@ import { type AcceptedEvent, checkEvent, MAX_BATCH_EVENTS, type PublishOutcome }
 import { type FieldError, type HttpRefusal, type Problem, problem } from "../../protocol/refusals.ts";
 import { check } from "../../protocol/validation.ts";
 import { type Service, scopeDetail } from "../auth/keys.ts";
-import { requirePublishCall } from "../auth/require.ts";
+import { requirePublishCall } from "../auth/require-publish.ts";
 import type { HonoEnv } from "../context.ts";
 import { invalid, requireValid } from "../errors.ts";
 import { failureOf, idempotencyKey, publish } from "./publish.ts";

@@ -13,7 +13,7 @@ import { type AcceptedEvent, checkEvent, type PublishOutcome, type Source } from
 import { logPublish, outcomesOf } from "../../telemetry/log.ts";
 import { recordRejected, recordUndelivered } from "../../telemetry/record.ts";
 import { KeyRefusal } from "../auth/keys.ts";
-import { type PublishCall, requirePublishCall } from "../auth/require.ts";
+import { type PublishCall, requirePublishCall } from "../auth/require-publish.ts";
 import { type HonoEnv, record, requestIdOf } from "../context.ts";
 import { invalid, Refusal } from "../errors.ts";
 import { orderIdParam } from "./orders.ts";
