@@ -39,7 +39,7 @@ export async function requireWithinLimit(c: Context<HonoEnv>, binding: RateLimit
  * Requires that an address has not presented too many wrong credentials. Called only when one is refused, so it never
  * affects callers with valid ones. @throws {Refusal} 429 with `Retry-After`, in place of 401.
  */
-export async function countBadCredential(c: Context<HonoEnv>): Promise<void> {
+export async function requireFewBadCredentials(c: Context<HonoEnv>): Promise<void> {
   const address = addressOf(c);
   if (address !== null) await requireWithinLimit(c, "BAD_CREDENTIALS_PER_ADDRESS", address);
 }

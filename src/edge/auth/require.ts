@@ -3,7 +3,7 @@ import type { Requester } from "../../channels/contract.ts";
 import { configOf } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
-import { countBadCredential, requireWithinLimit } from "../rate-limits.ts";
+import { requireFewBadCredentials, requireWithinLimit } from "../rate-limits.ts";
 import { API_KEY_HEADER, bearerToken } from "./credentials.ts";
 import { findService, type KeyReason, KeyRefusal, requireScope, type Service } from "./keys.ts";
 import { isSigned } from "./signature.ts";
@@ -47,7 +47,7 @@ function requireOneCredential(request: Request): void {
 
 /** @throws {Refusal} 401, or 429 after too many wrong credentials. */
 export async function refuseKey(c: Context<HonoEnv>, reason: KeyReason): Promise<never> {
-  await countBadCredential(c);
+  await requireFewBadCredentials(c);
   throw new KeyRefusal(reason);
 }
 
@@ -77,7 +77,7 @@ export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> 
   if (!verified.ok) {
     const refusal = tokenRefusal(verified);
     // A token that was valid once says nothing about the caller, and neither does a missing one.
-    if (refusal.reason === "token_invalid" || refusal.reason === "token_too_long") await countBadCredential(c);
+    if (refusal.reason === "token_invalid" || refusal.reason === "token_too_long") await requireFewBadCredentials(c);
     throw refusal;
   }
   await requireWithinLimit(c, "CONNECTS_PER_USER", verified.identity.subject);
