@@ -82,9 +82,6 @@ async function withEachKey<T>(keys: readonly CryptoKey[], verify: (key: CryptoKe
   throw failure;
 }
 
-/** Configurations whose first token has been checked for roles. */
-const rolesAreKnown = new WeakSet<Config>();
-
 function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): Identity {
   const { roleClaim, userIdClaim, adminRoles } = config;
   const userId = userIdAt(payload, userIdClaim);
@@ -93,9 +90,7 @@ function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): 
   // jose has checked that it is present.
   const { exp = 0 } = payload;
   const roles = rolesAt(payload, roleClaim);
-  // Only the first token is checked: a misspelt path finds no roles in any token, and a customer's may have none.
-  if (roles === null && !rolesAreKnown.has(config)) logRolesMissing({ claim: roleClaim });
-  rolesAreKnown.add(config);
+  checkFirstRoles(roles, config);
   return {
     subject,
     isAdmin: roles?.some((role) => adminRoles.has(role)) ?? false,
@@ -103,6 +98,15 @@ function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): 
     orderId: null,
     ticketGeneration: null,
   };
+}
+
+/** Configurations whose first token has been checked for roles. */
+const hasCheckedRoles = new WeakSet<Config>();
+
+/** Logs a first token without roles: a misspelt path finds none in any token. A later one may be a customer's. */
+function checkFirstRoles(roles: string[] | null, config: Config): void {
+  if (roles === null && !hasCheckedRoles.has(config)) logRolesMissing({ claim: config.roleClaim });
+  hasCheckedRoles.add(config);
 }
 
 function refusedBy(error: unknown, now: Date): RefusedToken {
