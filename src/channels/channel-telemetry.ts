@@ -72,7 +72,7 @@ export class ChannelTelemetry implements ListenersObserver {
   /** Sends a report if an earlier one failed or may have been lost. */
   reportPending(): void {
     // After a wake it is unknown whether the last report arrived; repeating it is harmless.
-    if (this.#reporter.isDue || this.#hasReportedListeners === undefined) this.#report();
+    if (this.#reporter.hasNews || this.#hasReportedListeners === undefined) this.#report();
   }
 
   opened(): void {

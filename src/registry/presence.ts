@@ -78,8 +78,8 @@ export class Presence {
 
   /** Returns whether any object has listeners, and confirms first when all counts are old. */
   async hasListeners(): Promise<boolean> {
-    const oldest = this.#oldestTrusted;
-    if ([...this.#counts.values()].every(({ confirmedAt }) => confirmedAt < oldest)) await this.#confirm();
+    const trustedSince = this.#trustedSince();
+    if ([...this.#counts.values()].every(({ confirmedAt }) => confirmedAt < trustedSince)) await this.#confirm();
     return !this.isEmpty;
   }
 
@@ -110,8 +110,8 @@ export class Presence {
     this.#isDeploymentSaved = true;
   }
 
-  /** Counts reported before this time, in milliseconds since 1970, are confirmed before use. */
-  get #oldestTrusted(): number {
+  /** Returns since when counts are used as they are, in milliseconds since 1970; older ones are confirmed first. */
+  #trustedSince(): number {
     return Math.max(this.#deployment.since, Date.now() - CONFIRM_AFTER_MS);
   }
 
@@ -124,9 +124,9 @@ export class Presence {
   }
 
   async #confirmOldest(): Promise<void> {
-    const trusted = this.#oldestTrusted;
+    const trustedSince = this.#trustedSince();
     const oldest = [...this.#counts]
-      .filter(([, { confirmedAt }]) => confirmedAt < trusted)
+      .filter(([, { confirmedAt }]) => confirmedAt < trustedSince)
       .sort(([, a], [, b]) => a.confirmedAt - b.confirmedAt)
       .slice(0, MAX_CONFIRMED_PER_ROUND);
     if (oldest.length === 0) return;

@@ -20,7 +20,7 @@ export class Reporter {
   readonly #send: (counted: CounterSnapshot) => Promise<void>;
   readonly #onGiveUp: () => void;
   readonly #maxLoopMs: number;
-  #isDue = false;
+  #hasNews = false;
   #lastReportAt = Number.NEGATIVE_INFINITY;
   #reportingSince: number | null = null;
   #hurry = new AbortController();
@@ -41,8 +41,8 @@ export class Reporter {
   }
 
   /** Whether there is something to report. */
-  get isDue(): boolean {
-    return this.#isDue;
+  get hasNews(): boolean {
+    return this.#hasNews;
   }
 
   /**
@@ -51,7 +51,7 @@ export class Reporter {
    * @param isUrgent Whether to send now instead of waiting for more changes.
    */
   schedule(waitUntil: (promise: Promise<unknown>) => void, isUrgent = false): void {
-    this.#isDue = true;
+    this.#hasNews = true;
     if (isUrgent) this.#hurry.abort();
     // An older loop has died with the request that ran it.
     const isReporting = this.#reportingSince !== null && Date.now() - this.#reportingSince < WAIT_UNTIL_MS;
@@ -64,9 +64,9 @@ export class Reporter {
     const endsAt = Date.now() + this.#maxLoopMs;
     let failures = 0;
     try {
-      while (this.#isDue && failures < MAX_FAILURES && Date.now() < endsAt) {
+      while (this.#hasNews && failures < MAX_FAILURES && Date.now() < endsAt) {
         await this.#waitUntilDue(failures);
-        this.#isDue = false;
+        this.#hasNews = false;
         this.counts.add(unreportedFaults.take());
         const counted = this.counts.take();
         try {
@@ -75,7 +75,7 @@ export class Reporter {
         } catch {
           // Expected after a deploy, when every object reports at once to a few registries.
           this.counts.add(counted);
-          this.#isDue = true;
+          this.#hasNews = true;
           failures++;
         }
         this.#lastReportAt = Date.now();
