@@ -122,6 +122,7 @@ export class Storage {
     for (const [i, statements] of this.#migrations.entries()) {
       for (const statement of statements) {
         const created = createdBy(statement);
+        // Looked for in any layout: an earlier version may have recreated a table without a column added since.
         if (created ? !exists(tables, created) : i >= layout) this.#exec(statement);
       }
     }

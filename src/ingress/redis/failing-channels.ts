@@ -19,7 +19,9 @@ const DEGRADED_AFTER_MS = 60_000;
 interface Failing extends FailingChannel {
   /** Whether its own code failed the last time; false when that is not known. */
   isOwnFailure: boolean;
+  /** All failures in a row, whether they count as `tries` or not: they set the back-off. */
   failures: number;
+  /** In milliseconds since 1970. */
   retryAt: number;
 }
 

@@ -56,8 +56,8 @@ export class BatchQueue {
   #queuedBytes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isSending = false;
-  /** Until when the events of channels that could not be reached wait, in milliseconds since 1970. */
-  readonly #waitUntil = new Map<string, number>();
+  /** When the channels that could not be reached are tried again, in milliseconds since 1970. */
+  readonly #retryAt = new Map<string, number>();
   #wake = () => {};
 
   constructor(service: ServiceCall, limits: { maxTries: number; deadlineMs: number }, batch: BatchOptions) {
@@ -122,7 +122,7 @@ export class BatchQueue {
   }
 
   #dueAt({ event }: QueuedEvent): number {
-    return this.#waitUntil.get(event.channel) ?? 0;
+    return this.#retryAt.get(event.channel) ?? 0;
   }
 
   /** Waits until an event's channel may be tried again, or events are to be sent now. */
@@ -176,10 +176,10 @@ export class BatchQueue {
     const answer = isAnswer(result) ? result : rejected(item, problemOf(result));
     const mayRetry = ++item.failures < this.#limits.maxTries && retryAt < item.deadline;
     if (mayRetry && answer.status === "rejected" && isTransientStatus(answer.error.status)) {
-      this.#waitUntil.set(channel, retryAt);
+      this.#retryAt.set(channel, retryAt);
       return false;
     }
-    this.#waitUntil.delete(channel);
+    this.#retryAt.delete(channel);
     item.resolve(answer);
     return true;
   }
