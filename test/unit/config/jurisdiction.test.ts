@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { orderStub, productsStub } from "../../../src/channels/directory.ts";
+import { orderStub, productsStub, shardStub } from "../../../src/channels/directory.ts";
 import type { Env } from "../../../src/config/env.ts";
 import { relayStub } from "../../../src/ingress/redis/directory.ts";
 import { registryStub, registryStubs } from "../../../src/registry/directory.ts";
@@ -16,6 +16,7 @@ const SRC = join(import.meta.dirname, "../../../src");
 const STUBS: Record<string, (env: Env) => unknown> = {
   order: (env) => orderStub(env, crypto.randomUUID()),
   products: productsStub,
+  shard: (env) => shardStub(env, "weur", 0),
   registry: (env) => registryStub(env, "products"),
   "all registries": (env) => registryStubs(env)[0],
   relay: relayStub,
@@ -32,6 +33,7 @@ const envWith = (JURISDICTION?: string) =>
     JURISDICTION,
     ORDER_CHANNEL: namespace("anywhere"),
     PRODUCTS_CHANNEL: namespace("anywhere"),
+    PRODUCTS_SHARD: namespace("anywhere"),
     CHANNEL_REGISTRY: namespace("anywhere"),
     STREAM_RELAY: namespace("anywhere"),
     // Only what the directories call is there.

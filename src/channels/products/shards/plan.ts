@@ -5,8 +5,12 @@ import { MAX_SHARDS_PER_REGION, REGIONS, type Region } from "../../../protocol/s
 const MAX_LISTENERS_OF_ROOT = 4000;
 /** How many listeners `auto` plans for each shard. A shard takes more before it is full. */
 const LISTENERS_PER_SHARD = 2500;
-/** After ten minutes with fewer listeners in all, `auto` returns to the root alone. */
-const COLLAPSE_BELOW = 2000;
+/**
+ * `auto` returns to the root alone after ten minutes with few listeners in all: fewer than 2,000 at the beginning and at
+ * the end, and always fewer than 2,500. The difference keeps a number around 2,000 from changing the stored state often.
+ */
+const FEW_LISTENERS = 2000;
+const ENOUGH_LISTENERS = 2500;
 const COLLAPSE_AFTER_MS = 10 * 60_000;
 
 /**
@@ -78,10 +82,17 @@ export function nextPlan(
   const total = Object.values(audience.shards).reduce((sum, count) => sum + count, audience.root);
   const hasShards = Object.keys(plan.shards).length > 0;
   if (!hasShards && total <= MAX_LISTENERS_OF_ROOT) return { plan, fewSince: null };
-  // A time in the future means that the clock was set back.
-  const since = total < COLLAPSE_BELOW ? Math.min(fewSince ?? now, now) : null;
+  const since = stillFewSince(fewSince, total, now);
   if (since !== null && now - since >= COLLAPSE_AFTER_MS) return { plan: decided(plan, {}, now), fewSince: null };
   return { plan: decide((region) => neededIn(region, plan, audience, client)), fewSince: since };
+}
+
+/** Returns since when there have been few listeners, or null. */
+function stillFewSince(fewSince: number | null, total: number, now: number): number | null {
+  // A time in the future means that the clock was set back.
+  if (fewSince === null || fewSince > now) return total < FEW_LISTENERS ? now : null;
+  const limit = now - fewSince < COLLAPSE_AFTER_MS ? ENOUGH_LISTENERS : FEW_LISTENERS;
+  return total < limit ? fewSince : null;
 }
 
 /** Returns how many shards `auto` gives a region: never fewer than it has. */

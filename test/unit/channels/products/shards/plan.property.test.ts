@@ -35,8 +35,10 @@ const property = (next: typeof nextPlan) =>
       const { plan } = state;
       expect(laterPlan(before, plan)).toBe(plan);
 
-      fewSince = hadShards && total < 2000 ? (fewSince ?? now) : null;
-      const ends = fewSince !== null && now - fewSince >= 10 * MINUTE;
+      const isLong: boolean = fewSince !== null && now - fewSince >= 10 * MINUTE;
+      const isFew: boolean = total < (fewSince === null || isLong ? 2000 : 2500);
+      fewSince = hadShards && isFew ? (fewSince ?? now) : null;
+      const ends = isLong && isFew;
       const isOn = hadShards ? !ends : total > 4000;
       if (!isOn) {
         expect(plan.shards).toEqual({});

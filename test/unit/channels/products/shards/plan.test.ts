@@ -80,10 +80,23 @@ describe("auto", () => {
 
   test("waits for ten minutes in a row", () => {
     let state = next({ state: withShards({ weur: 2 }), shards: { weur: 1000 } });
-    state = next({ state, shards: { weur: 2000 }, now: START + 5 * MINUTE });
+    state = next({ state, shards: { weur: 2500 }, now: START + 5 * MINUTE });
     expect(state.fewSince).toBe(null);
     state = next({ state, shards: { weur: 1000 }, now: START + 6 * MINUTE });
     expect(shardsAfter({ state, shards: { weur: 1000 }, now: START + 15 * MINUTE })).toEqual({ weur: 2 });
+  });
+
+  test("changes nothing while the number of listeners moves around 2,000, and begins anew if it ends above", () => {
+    const first = next({ state: withShards({ weur: 2 }), shards: { weur: 1999 } });
+    for (const [minutes, weur] of [
+      [1, 2400],
+      [5, 1990],
+      [9, 2010],
+    ] as const) {
+      expect(next({ state: first, shards: { weur }, now: START + minutes * MINUTE })).toEqual(first);
+    }
+    expect(next({ state: first, shards: { weur: 2010 }, now: START + 10 * MINUTE })).toEqual(withShards({ weur: 2 }));
+    expect(shardsAfter({ state: first, shards: { weur: 1999 }, now: START + 10 * MINUTE })).toEqual({});
   });
 
   test("starts to wait anew when the clock was set back", () => {
