@@ -1,66 +1,10 @@
-import type { Catalogue } from "../protocol/catalogue.ts";
 import { MAX_PLAIN_GRACE_MS } from "../protocol/limits.ts";
-import type { ChannelKind } from "../protocol/names.ts";
-import type { PublishKey } from "./credentials.ts";
 import { type Env, settingText } from "./env.ts";
-import { type Issuer, toIssuers } from "./issuers.ts";
-import type { AllowedOrigins } from "./origins.ts";
+import { toIssuers } from "./issuers.ts";
 import { DEFAULT_HISTORY_LIMIT, fixOf, SETTING_NAMES, type Settings, settingsSchema } from "./schema.ts";
 
 /** The validated configuration. */
-export interface Config {
-  /** Origins whose pages may connect, besides the service's own. */
-  corsOrigins: AllowedOrigins;
-  /** Request headers that pages may add, besides those that the service reads. */
-  corsAllowHeaders: readonly string[];
-  jwt: {
-    /** HMAC secrets that verify HS* tokens; the first one signs tickets. Empty when only key sets verify. */
-    secrets: readonly Uint8Array<ArrayBuffer>[];
-    algorithms: string[];
-    issuers: readonly Issuer[];
-    /** The accepted `aud`; empty accepts any. */
-    audiences: readonly string[];
-  };
-  /** The claims of a user's roles and id: a name, or a dotted path. */
-  roleClaim: string;
-  userIdClaim: string;
-  adminRoles: ReadonlySet<string>;
-  /** The shop's API, which knows the owners of unregistered orders; without a trailing slash. */
-  ordersApiUrl: string | null;
-  /** The event types that may be published. */
-  catalogue: Catalogue;
-  /** How many events a channel of each kind keeps for clients that resume. */
-  historyLimit: Readonly<Record<ChannelKind, number>>;
-  /** How long an event can be replayed. */
-  historyTtlMs: number;
-  /** How long a socket may be silent before it is closed. */
-  idleTimeoutMs: number;
-  /** The interval of keep-alives to plain clients that never ping; Infinity for none. */
-  plainKeepaliveMs: number;
-  /** How long a plain client may stay after its token has expired; 0 unless `TOKEN_END=keep`. */
-  plainGraceMs: number;
-  /** How long an order is stored after it has ended. */
-  orderRetentionMs: number;
-  /** How long an order is stored after its last change, ended or not. */
-  orderIdleRetentionMs: number;
-  /** Statuses that end an order, in lower case. */
-  terminalStatuses: ReadonlySet<string>;
-  /** Part of every epoch; raised when a backup is restored. */
-  storageGeneration: number;
-  /** What a plain client may be sent within a minute, in bytes. */
-  plainBytesPerMinute: number;
-  /** Shards of the products channel in each region with listeners: `auto` decides by their number; 0 for none. */
-  productsShards: "auto" | number;
-  /** Maximum sockets in one channel, for each user and in total. `perUser` is Infinity with `RATE_LIMITS=off`. */
-  connections: { perUser: number; perChannel: number };
-  /** False with `RATE_LIMITS=off`. */
-  areRatesLimited: boolean;
-  /** Whether the health response lists order ids for everyone. */
-  healthIsPublic: boolean;
-  publishKeys: readonly PublishKey[];
-  /** The Redis that services may also publish to; null when it is not configured. */
-  redis: RedisConfig | null;
-}
+export type Config = ReturnType<typeof toConfig>;
 
 /** Upstash Redis, over REST. */
 export interface RedisConfig {
@@ -99,46 +43,68 @@ export function readConfig(env: Record<string, unknown>): ReadConfig {
   return { ok: false, faults };
 }
 
-function toConfig(settings: Settings): Config {
+function toConfig(settings: Settings) {
   const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;
   const areRatesLimited = settings.RATE_LIMITS === "on";
   return {
+    /** Origins whose pages may connect, besides the service's own. */
     corsOrigins: settings.BACKEND_CORS_ORIGINS,
+    /** Request headers that pages may add, besides those that the service reads. */
     corsAllowHeaders: settings.CORS_ALLOW_HEADERS,
     jwt: {
+      /** HMAC secrets that verify HS* tokens; the first one signs tickets. Empty when only key sets verify. */
       secrets: settings.JWT_SECRET,
       algorithms: settings.JWT_ALGORITHMS,
       issuers: toIssuers(settings),
+      /** The accepted `aud`; empty accepts any. */
       audiences: settings.JWT_AUDIENCE,
     },
+    /** The claims of a user's roles and id: a name, or a dotted path. */
     roleClaim: settings.ROLE_CLAIM,
     userIdClaim: settings.USER_ID_CLAIM,
     adminRoles: new Set(settings.ADMIN_ROLES),
+    /** The shop's API, which knows the owners of unregistered orders; without a trailing slash. */
     ordersApiUrl: settings.ORDERS_API_URL ?? null,
+    /** The event types that may be published. */
     catalogue: settings.EXTRA_EVENTS,
+    /** How many events a channel of each kind keeps for clients that resume. */
     historyLimit: {
       order: settings.HISTORY_LIMIT ?? DEFAULT_HISTORY_LIMIT.order,
       products: settings.HISTORY_LIMIT ?? DEFAULT_HISTORY_LIMIT.products,
     },
+    /** How long an event can be replayed. */
     historyTtlMs: settings.HISTORY_TTL_SECONDS * 1000,
+    /** How long a socket may be silent before it is closed. */
     idleTimeoutMs: settings.IDLE_TIMEOUT_SECONDS * 1000,
+    /** The interval of keep-alives to plain clients that never ping; Infinity for none. */
     plainKeepaliveMs: settings.PLAIN_KEEPALIVE_SECONDS * 1000 || Number.POSITIVE_INFINITY,
+    /** How long a plain client may stay after its token has expired; 0 unless `TOKEN_END=keep`. */
     plainGraceMs: settings.TOKEN_END === "keep" ? MAX_PLAIN_GRACE_MS : 0,
+    /** How long an order is stored after it has ended. */
     orderRetentionMs: settings.ORDER_RETENTION_SECONDS * 1000,
+    /** How long an order is stored after its last change, ended or not. */
     orderIdleRetentionMs: settings.ORDER_IDLE_RETENTION_SECONDS * 1000,
+    /** Statuses that end an order, in lower case. */
     terminalStatuses: new Set(settings.TERMINAL_STATUSES),
+    /** Part of every epoch; raised when a backup is restored. */
     storageGeneration: settings.STORAGE_GENERATION,
+    /** Shards of the products channel in each region with listeners: `auto` decides by their number; 0 for none. */
     productsShards: settings.PRODUCTS_SHARDS,
+    /** What a plain client may be sent within a minute, in bytes. */
     plainBytesPerMinute: settings.MAX_PLAIN_BYTES_PER_MINUTE,
+    /** Maximum sockets in one channel, for each user and in total. `perUser` is Infinity with `RATE_LIMITS=off`. */
     connections: {
       perUser: areRatesLimited ? settings.MAX_CONNECTIONS_PER_USER : Number.POSITIVE_INFINITY,
       perChannel: settings.MAX_CONNECTIONS_PER_CHANNEL,
     },
+    /** False with `RATE_LIMITS=off`. */
     areRatesLimited,
+    /** Whether the health response lists order ids for everyone. */
     healthIsPublic: settings.HEALTH_DETAILS === "public",
     publishKeys: settings.PUBLISH_KEYS,
+    /** The Redis that services may also publish to; null when it is not configured. */
     redis: url && token ? { url, token, stream: settings.REDIS_STREAM } : null,
-  };
+  } as const;
 }
 
 /** Thrown when settings are invalid. */
