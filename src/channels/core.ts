@@ -42,14 +42,14 @@ export interface Core<T extends Topic = Topic> extends SocketCore {
   readonly topic: T;
 }
 
-/** Passes events on to a channel's listeners at other objects. Nothing in it is awaited. */
+/** Passes events on to a channel's listeners at other objects. A publish does not wait for it. */
 export interface FanOut {
   /** Passes on events that were appended. Returns how many other listeners each is for, as far as known; null for none. */
   published(frames: readonly LoggedFrame[], now: number): number[] | null;
   /** Called after a new epoch has started. @param former The epoch that has ended. */
   epochStarted(former: string, now: number): void;
   /** Retries what is pending. Returns when to try again, in milliseconds since 1970; Infinity for never. */
-  maintain(now: number): number;
+  maintain(now: number): Promise<number>;
 }
 
 /** The rule of who may listen, and what the first frame says. */

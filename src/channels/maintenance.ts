@@ -24,9 +24,10 @@ async function maintain(core: Core, now: number): Promise<void> {
     erase(core, now);
     return;
   }
+  // Without an answer, the runtime repeats the alarm.
+  const pendingAt = core.fanOut ? await core.fanOut.maintain(now) : Number.POSITIVE_INFINITY;
   const due = dueForListeners(core, now);
   const logExpiresAt = log.expiresAt() > now ? log.expiresAt() : Number.POSITIVE_INFINITY;
-  const pendingAt = core.fanOut?.maintain(now) ?? Number.POSITIVE_INFINITY;
   await core.alarm.fired(Math.min(due.next, topic.dueAt(), logExpiresAt, pendingAt), now);
   due.perform();
   log.dropExpired(now);

@@ -21,12 +21,12 @@ const frame = z.object({ seq, productId: z.string().nullable(), text: z.string()
 const frames = z.array(frame);
 const shard = z.custom<ShardName>((name) => typeof name === "string" && parseShardName(name) !== null);
 
-/** Orders what the root says, because an answer and a push may overtake each other. */
+/** Orders epochs, because an answer and a push may overtake each other. */
 const stamp = z.object({
   /** Random; a new one each time the root wakes. */
   life: z.string(),
-  /** 1, 2, 3 … within a life. */
-  tick: z.int().min(1),
+  /** Counts the epochs within a life: 1, 2, 3 … */
+  epochs: z.int().min(1),
 });
 export type Stamp = z.infer<typeof stamp>;
 

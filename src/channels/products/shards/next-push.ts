@@ -17,6 +17,8 @@ export interface Push {
 export interface ShardState {
   /** What the shard has acknowledged. */
   acked: Position;
+  /** False after a wake of the root, when `acked` is a guess. */
+  isAckedKnown: boolean;
   /** No event between `acked` and this `seq` is of interest to the shard. */
   scanned: number;
   /** Whether to push even if there is no event for the shard. */
@@ -40,11 +42,11 @@ export interface History {
  * @returns The push; or how far the events were looked at, if none is for the shard.
  */
 export function nextPush(shard: ShardState, history: History): Push | { scanned: number } {
-  const { acked } = shard;
+  const { acked, isAckedKnown } = shard;
   if (acked.epoch === history.epoch) return pushIn(acked, shard, history, history.head);
   const end = history.endOf(acked.epoch);
-  if (end !== null && acked.seq < end) {
-    const rest = pushIn(acked, { ...shard, isProbeDue: false }, history, end);
+  if (end !== null && (acked.seq < end || !isAckedKnown)) {
+    const rest = pushIn(acked, { ...shard, isProbeDue: !isAckedKnown }, history, end);
     if ("frames" in rest && !rest.isReset) return rest;
   }
   const start = { epoch: history.epoch, seq: history.epochStart };

@@ -34,7 +34,7 @@ interface PusherOptions {
  */
 export class Pusher {
   readonly #options: PusherOptions;
-  #isRunning = false;
+  #running: Promise<void> | null = null;
   #isStopped = false;
   #failures = 0;
   #pushedAt = Number.NEGATIVE_INFINITY;
@@ -52,9 +52,14 @@ export class Pusher {
 
   /** Pushes what there is to push, soon. */
   start(): void {
-    if (this.#isRunning || this.#isStopped) return;
-    this.#isRunning = true;
-    this.#options.waitUntil(this.#run());
+    if (this.#running || this.#isStopped || !this.#next()) return;
+    this.#running = this.#run();
+    this.#options.waitUntil(this.#running);
+  }
+
+  /** Waits until everything is pushed, or the pusher has given up. */
+  async settle(): Promise<void> {
+    await this.#running;
   }
 
   stop(): void {
@@ -69,7 +74,7 @@ export class Pusher {
         await this.#options.slots.run(() => this.#push());
       }
     } finally {
-      this.#isRunning = false;
+      this.#running = null;
       this.#failures = 0;
     }
   }
@@ -101,6 +106,8 @@ export class Pusher {
     this.#isBehind = push.upTo < history.head;
     try {
       const answer = takeAnswer.parse(await withinTimeLimit(call(push, interestVersion)));
+      // The shard has registered anew since: this answer is not about that registration.
+      if (this.#isStopped) return;
       this.#failures = this.#note(answer, push, registration) ? 0 : this.#failures + 1;
     } catch (error) {
       this.#failures++;

@@ -11,8 +11,10 @@ const MAX_ENDED_EPOCHS = 16;
 export class RootHistory {
   readonly #log: EventLog;
   readonly #recent = new RecentFrames(MAX_HISTORY_CHARACTERS);
-  /** The epochs that ended since the root woke, each with its last `seq`. */
-  readonly #ended = new Map<string, number>();
+  /** The epochs that ended since the root woke, each with its last `seq` and its number. */
+  readonly #ended = new Map<string, { seq: number; number: number }>();
+  /** How many epochs there were since the root woke. */
+  #epochs = 1;
 
   constructor(log: EventLog) {
     this.#log = log;
@@ -29,7 +31,7 @@ export class RootHistory {
 
   /** Notes that an epoch has ended at the current head. */
   epochEnded(epoch: string): void {
-    this.#ended.set(epoch, this.#log.position().seq);
+    this.#ended.set(epoch, { seq: this.#log.position().seq, number: this.#epochs++ });
     const [oldest] = this.#ended.keys();
     if (oldest !== undefined && this.#ended.size > MAX_ENDED_EPOCHS) this.#ended.delete(oldest);
   }
@@ -44,12 +46,17 @@ export class RootHistory {
 
   /** Returns the last `seq` of a former epoch; null when that is not known. */
   endOf(epoch: string): number | null {
-    return this.#ended.get(epoch) ?? null;
+    return this.#ended.get(epoch)?.seq ?? null;
+  }
+
+  /** Returns which one an epoch is of those since the root woke: 1, 2, 3 … */
+  numberOf(epoch: string): number {
+    return this.#ended.get(epoch)?.number ?? this.#epochs;
   }
 
   /** Returns the `seq` after which the current epoch began; the head when that is not known. */
   get epochStart(): number {
-    return [...this.#ended.values()].at(-1) ?? this.head;
+    return [...this.#ended.values()].at(-1)?.seq ?? this.head;
   }
 
   /**

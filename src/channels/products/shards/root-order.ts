@@ -3,7 +3,7 @@ import type { Stamp } from "./contract.ts";
 /** How many former lives of the root are remembered. */
 const MAX_FORMER_LIVES = 8;
 
-/** Recognises messages of the root that arrive after a later one has made a new epoch known. */
+/** Recognises messages of the root about a former epoch, which arrive although a later one has made a new epoch known. */
 export class RootOrder {
   #latest: Stamp | null = null;
   readonly #formerLives = new Set<string>();
@@ -17,7 +17,7 @@ export class RootOrder {
   }
 
   /** Returns whether a message with another epoch is late, so that the current epoch is the newer one. */
-  isLate({ life, tick }: Stamp): boolean {
-    return this.#formerLives.has(life) || (life === this.#latest?.life && tick < this.#latest.tick);
+  isLate({ life, epochs }: Stamp): boolean {
+    return this.#formerLives.has(life) || (life === this.#latest?.life && epochs < this.#latest.epochs);
   }
 }

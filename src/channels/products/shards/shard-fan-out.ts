@@ -18,6 +18,7 @@ import { Registrations } from "./registrations.ts";
 import { RootHistory } from "./root-history.ts";
 import { ShardLink } from "./shard-link.ts";
 import { Slots } from "./slots.ts";
+import { withinTimeLimit } from "./time-limit.ts";
 
 /** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
 const MAX_PUSHES = 6;
@@ -41,7 +42,6 @@ export class ShardFanOut implements FanOut {
   readonly #slots = new Slots(MAX_PUSHES);
   /** One wake of this object. */
   readonly #life = crypto.randomUUID();
-  #tick = 0;
   /** Read when first needed. */
   #registrations: Registrations | undefined;
   readonly #peers = new Map<ShardName, Peer>();
@@ -76,7 +76,8 @@ export class ShardFanOut implements FanOut {
 
   published(frames: readonly LoggedFrame[], now: number): number[] | null {
     const [first] = frames;
-    this.#load(first && first.seq - 1);
+    const { epoch, seq } = this.#core.log.position();
+    this.#load({ epoch, seq: first ? first.seq - 1 : seq });
     if (this.#peers.size === 0) return null;
     this.#history.append(frames);
     this.#core.alarm.ensure(now + CRASH_COVER_MS, now);
@@ -85,23 +86,20 @@ export class ShardFanOut implements FanOut {
   }
 
   epochStarted(former: string, now: number): void {
-    this.#load();
-    if (this.#peers.size === 0) return;
+    const { seq } = this.#core.log.position();
+    this.#load({ epoch: former, seq });
     this.#history.epochEnded(former);
+    if (this.#peers.size === 0) return;
     this.#core.alarm.ensure(now + CRASH_COVER_MS, now);
     for (const { pusher } of this.#peers.values()) pusher.start();
   }
 
-  maintain(now: number): number {
-    this.#load();
+  async maintain(now: number): Promise<number> {
     this.planFor(null, now);
+    const isPending = () => [...this.#peers.values()].some(({ pusher }) => pusher.isPending);
+    if (isPending()) await this.#pushPending();
+    if (isPending()) return now + CRASH_COVER_MS;
     const { fewSince } = this.#load().planState;
-    const pending = [...this.#peers.values()].filter(({ pusher }) => pusher.isPending);
-    for (const { link, pusher } of pending) {
-      if (!link.isAckedKnown) link.isProbeDue = true;
-      pusher.start();
-    }
-    if (pending.length > 0) return now + CRASH_COVER_MS;
     return fewSince === null ? Number.POSITIVE_INFINITY : Math.max(fewSince + RECONSIDER_MS, now + CRASH_COVER_MS);
   }
 
@@ -119,7 +117,15 @@ export class ShardFanOut implements FanOut {
     const isWanted = ({ productId }: LoggedFrame) =>
       products === null || productId === null || products.includes(productId);
     const frames = missed?.filter(isWanted) ?? null;
-    return { status: "joined", stamp: this.#stamp(), ...log.position(), frames, plan, registration: link.registration };
+    const position = log.position();
+    return {
+      status: "joined",
+      stamp: this.#stamp(position.epoch),
+      ...position,
+      frames,
+      plan,
+      registration: link.registration,
+    };
   }
 
   /** Notes a shard's number of listeners. Without any, its registration ends, unless it has joined again since. */
@@ -132,14 +138,26 @@ export class ShardFanOut implements FanOut {
     return { status: "noted", plan: this.planFor(null, now) };
   }
 
-  /** Reads which shards are registered. @param seq The last event before this turn. */
-  #load(seq = this.#core.log.position().seq): Registrations {
+  /** Reads which shards are registered. @param before The position before this turn. */
+  #load(before = this.#core.log.position()): Registrations {
     if (this.#registrations) return this.#registrations;
     this.#registrations = new Registrations(this.#core.storage);
-    const { epoch } = this.#core.log.position();
-    if (this.#registrations.names.size > 0) this.#history.start(seq);
-    for (const name of this.#registrations.names) this.#connect(name, new ShardLink({ epoch, seq }, false));
+    if (this.#registrations.names.size > 0) this.#history.start(before.seq);
+    for (const name of this.#registrations.names) this.#connect(name, new ShardLink(before, false));
     return this.#registrations;
+  }
+
+  /** Pushes what is pending, and asks the shards whose position is not known. Waits for the answers, but not for long. */
+  async #pushPending(): Promise<void> {
+    const pending = [...this.#peers.values()].filter(({ pusher }) => pusher.isPending);
+    for (const { link, pusher } of pending) {
+      if (!link.isAckedKnown) link.isProbeDue = true;
+      pusher.start();
+    }
+    const settled = Promise.all(pending.map(({ pusher }) => pusher.settle()));
+    await withinTimeLimit(settled).catch(() => {
+      // What is still pending is retried in memory, and by the next alarm.
+    });
   }
 
   #register(name: ShardName): Peer {
@@ -175,11 +193,11 @@ export class ShardFanOut implements FanOut {
 
   #request(push: Push, interestVersion: number | null) {
     const { plan } = this.#load().planState;
-    return { version: SHARD_PROTOCOL_VERSION, stamp: this.#stamp(), ...push, plan, interestVersion } as const;
+    return { version: SHARD_PROTOCOL_VERSION, stamp: this.#stamp(push.epoch), ...push, plan, interestVersion } as const;
   }
 
-  #stamp() {
-    return { life: this.#life, tick: ++this.#tick };
+  #stamp(epoch: string) {
+    return { life: this.#life, epochs: this.#history.numberOf(epoch) };
   }
 
   #reconsider(client: Placement | null, now: number) {

@@ -47,8 +47,8 @@ export class ShardLink {
   }
 
   get state(): ShardState {
-    const { acked, scanned, isProbeDue } = this;
-    return { acked, scanned, isProbeDue, wants: (product) => this.wants(product) };
+    const { acked, isAckedKnown, scanned, isProbeDue } = this;
+    return { acked, isAckedKnown, scanned, isProbeDue, wants: (product) => this.wants(product) };
   }
 
   /** Whether the shard needs the events of a product; null stands for an event that every listener receives. */
