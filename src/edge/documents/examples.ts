@@ -6,7 +6,7 @@ import type { Json, JsonObject } from "./json-schema.ts";
 /** The examples of bodies and messages. Tests check each against its schema. */
 
 export const EXAMPLE_CHANNEL = orderChannelName(EXAMPLE_ORDER);
-export const EXAMPLE_EVENT_ID = "5b0d9f4e-7c1a-4f0b-9a52-3a6a0c1f2d3e";
+const EXAMPLE_EVENT_ID = "5b0d9f4e-7c1a-4f0b-9a52-3a6a0c1f2d3e";
 const EXAMPLE_TS = "2026-11-22T10:16:02.511Z";
 
 /** An example of each field, by its name. */
