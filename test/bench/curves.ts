@@ -1,4 +1,3 @@
-import { wranglerConfig } from "../support/workerd-config.ts";
 import { manySockets } from "./limits.ts";
 import { measureUnwanted } from "./measures/calls.ts";
 import { measureBurst, measureLatency } from "./measures/deliveries.ts";
@@ -64,7 +63,7 @@ export function curves(pool: TargetPool, quick: boolean): Curve[] {
   const shards = { title: `shards, ${listeners.toLocaleString("en")} listeners`, values: SHARDS };
   const many = manySockets();
 
-  const all: Curve[] = [
+  return [
     {
       name: "listeners",
       title: "Publish → frame at the last listener, p50",
@@ -132,6 +131,4 @@ export function curves(pool: TargetPool, quick: boolean): Curve[] {
       ],
     },
   ];
-  const hasShards = wranglerConfig.durable_objects.bindings.some(({ name }) => name === "PRODUCTS_SHARD");
-  return all.filter(({ x }) => x !== shards || hasShards);
 }
