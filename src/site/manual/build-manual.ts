@@ -10,19 +10,19 @@ const MANUAL = import.meta.dirname;
 const FOLDER = "src/site/manual";
 const REPOSITORY = join(MANUAL, "../../..");
 /** Relative to this folder; the site has them beside the chapters. */
-const PICTURES = ["architecture.svg", "../../../test/bench/results/growth.svg"];
+const PICTURE = /\.(svg|png|webp)$/;
 
 /** Builds the manual: `docs.html` and `docs/`, which Cloudflare serves at `/docs` and `/docs/<chapter>`. */
 export async function buildManual(site: string, parts: SiteParts): Promise<void> {
   const folder = join(site, "docs");
   await mkdir(folder, { recursive: true });
-  const pages = await renderChapters();
+  const { pages, pictures } = await renderChapters();
   await writeFile(join(site, "docs.html"), contentsPage(pages, parts));
   for (const chapter of CHAPTERS) {
     await writeFile(join(folder, `${chapter}.html`), chapterPage(chapter, pages, parts));
   }
   await writeFile(join(folder, "search.json"), JSON.stringify(searchIndex(pages)));
-  for (const picture of PICTURES) await cp(join(MANUAL, picture), join(folder, posix.basename(picture)));
+  for (const picture of pictures) await cp(join(MANUAL, picture), join(folder, posix.basename(picture)));
   await build({
     entryPoints: [join(MANUAL, "page/manual.ts"), join(MANUAL, "page/manual.css")],
     outdir: folder,
@@ -34,15 +34,21 @@ export async function buildManual(site: string, parts: SiteParts): Promise<void>
   });
 }
 
-async function renderChapters(): Promise<Pages> {
+/** Renders every chapter, and collects the pictures that they show, as paths from this folder. */
+async function renderChapters(): Promise<{ pages: Pages; pictures: Set<string> }> {
+  const pictures = new Set<string>();
   const { repository } = JSON.parse(await readFile(join(REPOSITORY, "package.json"), "utf8"));
-  const toAddress = (target: string) => addressOnSite(target, repository);
+  const toAddress = (target: string) => {
+    if (PICTURE.test(target)) pictures.add(target);
+    return addressOnSite(target, repository);
+  };
   const render = async (chapter: Chapter): Promise<[Chapter, RenderedPage]> => [
     chapter,
     renderMarkdown(chapterText(chapter) + (chapter === "changelog" ? await changes() : ""), toAddress),
   ];
   // `fromEntries` widens the keys; `render` returns a page for each chapter.
-  return Object.fromEntries(await Promise.all(CHAPTERS.map(render))) as Pages;
+  const pages = Object.fromEntries(await Promise.all(CHAPTERS.map(render))) as Pages;
+  return { pages, pictures };
 }
 
 /** CHANGELOG.md below the version policy, its headings one level deeper. */
@@ -61,7 +67,7 @@ export function addressOnSite(target: string, repository?: string): string | nul
   const [path = "", anchor] = target.split("#");
   const chapter = CHAPTERS.find((one) => path === `${one}.md`);
   if (chapter !== undefined) return pageAddress(chapter) + (anchor === undefined ? "" : `#${anchor}`);
-  if (PICTURES.includes(path)) return `/docs/${posix.basename(path)}`;
+  if (PICTURE.test(path)) return `/docs/${posix.basename(path)}`;
   return repository === undefined ? null : `${repository}/${posix.join(FOLDER, path)}`;
 }
 

@@ -23,7 +23,8 @@ export interface DevService {
 
 export async function startDevService(): Promise<DevService> {
   const folder = mkdtempSync(join(tmpdir(), "tidings-demo-"));
-  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json", "CHANGELOG.md"]) {
+  const names = ["src", "test/bench/results", "wrangler.toml", "package.json", "tsconfig.json", "CHANGELOG.md"];
+  for (const name of names) {
     cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");

@@ -88,7 +88,8 @@ const portIs = async (taken: boolean) => {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "tidings-dev-"));
-  for (const name of ["src", "wrangler.toml", "package.json", "tsconfig.json", "CHANGELOG.md"]) {
+  const names = ["src", "test/bench/results", "wrangler.toml", "package.json", "tsconfig.json", "CHANGELOG.md"];
+  for (const name of names) {
     cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
