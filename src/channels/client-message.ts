@@ -1,11 +1,15 @@
 import { type ClientMessage, parseClientMessage } from "../protocol/client-messages.ts";
 import { JSON_PONG, type SubscribedFrame } from "../protocol/frames.ts";
+import { CLIENT_MESSAGES_BURST, CLIENT_MESSAGES_PER_SECOND } from "../protocol/limits.ts";
 import { logFault } from "../telemetry/log.ts";
 import type { SocketCore } from "./core.ts";
 import { watchToken } from "./listener-maintenance.ts";
 import type { Listener } from "./listeners/listener.ts";
 import { changeFilter } from "./listeners/product-filter.ts";
 import { takeToken } from "./listeners/token-bucket.ts";
+
+/** The bucket is kept with the socket, so it survives hibernation. Pings are answered by the runtime and cost nothing. */
+const CLIENT_MESSAGES = { burst: CLIENT_MESSAGES_BURST, perSecond: CLIENT_MESSAGES_PER_SECOND };
 
 type MessageOf<T extends ClientMessage["type"]> = Extract<ClientMessage, { type: T }>;
 
@@ -91,7 +95,7 @@ function isWithinRate(
   listener: Listener,
   now: number,
 ): boolean {
-  const messageTokens = takeToken(listener.messageTokens, now - listener.seenAt);
+  const messageTokens = takeToken(listener.messageTokens, now - listener.seenAt, CLIENT_MESSAGES);
   if (messageTokens === null) {
     telemetry.limited("client_messages");
     listeners.close(socket, "rate_limited");

@@ -199,7 +199,7 @@ class World {
     for (const [i, client] of this.#clients.entries()) {
       if (!client.socket && client.position) await this.#connect(i, client.filter, client.speaksV1);
       if (!client.socket) continue;
-      this.#take(client, await client.socket.settle());
+      this.#take(client, await client.socket.catchUp());
       client.socket.close();
       expect(client.received).toEqual(this.#due(client));
     }

@@ -202,7 +202,7 @@ async function sendUnacknowledged(characters: number, { path, bystander }: Place
   await publishNote(left - overhead);
   expect(left).toBe(0);
   try {
-    await silent.settle();
+    await silent.catchUp();
   } catch {
     return { outcome: (await silent.closed()).code, events: 0 };
   }

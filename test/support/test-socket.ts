@@ -1,3 +1,5 @@
+import { JSON_PONG, PING, PONG } from "../../src/protocol/frames.ts";
+
 /** How long a test waits for a message; generous for slow machines. */
 const PATIENCE_MS = 15_000;
 
@@ -59,10 +61,19 @@ export class TestSocket {
   }
 
   /** Sends `ping` and waits for `pong`. @returns The messages received before it, which is everything sent earlier. */
-  async settle(): Promise<string[]> {
-    this.send("ping");
+  settle(): Promise<string[]> {
+    return this.#answered(PING, PONG);
+  }
+
+  /** The same with a JSON ping, which wakes the object: also events that waited for the next message come first. */
+  catchUp(): Promise<string[]> {
+    return this.#answered('{"type":"ping"}', JSON_PONG);
+  }
+
+  async #answered(question: string, answer: string): Promise<string[]> {
+    this.send(question);
     const before: string[] = [];
-    for (let text = await this.text(); text !== "pong"; text = await this.text()) before.push(text);
+    for (let text = await this.text(); text !== answer; text = await this.text()) before.push(text);
     return before;
   }
 

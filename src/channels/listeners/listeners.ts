@@ -3,6 +3,7 @@ import type { CloseCode } from "../../protocol/close-rules.ts";
 import { encodeClosingFrame, PING, PONG } from "../../protocol/frames.ts";
 import { PING_OVERDUE_MS } from "../../protocol/limits.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
+import { Coalescing } from "./coalescing.ts";
 import { silentSince } from "./due-actions.ts";
 import type { FrameBatch } from "./frame-batch.ts";
 import { Interest } from "./interest.ts";
@@ -20,9 +21,16 @@ export interface ListenersObserver {
   closed(listener: Listener, code: number): void;
 }
 
+/** A client closed with one of these may not receive events any more, not even those that wait for it. */
+const LOST_ACCESS: readonly CloseCode[] = [4001, 4003, 4004];
+
 /** What a send costs besides its length, and what a close costs, in characters that take as long to send. */
 const SEND_COST = 512;
 const CLOSE_COST = 4 * 1024;
+
+function costOf({ speaksV1 }: Listener, batch: FrameBatch, picked: readonly number[]): number {
+  return batch.characters(picked) + SEND_COST * (speaksV1 ? 1 : picked.length);
+}
 
 /**
  * A channel's open sockets and the listeners behind them. The runtime keeps both through hibernation; this class caches
@@ -37,16 +45,20 @@ export class Listeners {
   readonly #users = new UserSockets<WebSocket>();
   readonly #interest = new Interest<WebSocket>();
   readonly #slices = new Slices<WebSocket>();
+  readonly #coalescing: Coalescing<WebSocket> | null;
 
+  /** @param coalesces Whether clients of `tidings.v1` may have to wait for events that arrive in quick succession. */
   constructor(
     ctx: DurableObjectState,
     observer: ListenersObserver,
     { plainBytesPerMinute, plainGraceMs }: Pick<Config, "plainBytesPerMinute" | "plainGraceMs">,
+    coalesces = true,
   ) {
     this.#ctx = ctx;
     this.#observer = observer;
     this.sender = new Sender(plainBytesPerMinute);
     this.#plainGraceMs = plainGraceMs;
+    this.#coalescing = coalesces ? new Coalescing(() => this.#sendCoalesced()) : null;
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
       const listener = readAttachment(socket);
@@ -137,7 +149,7 @@ export class Listeners {
 
   /** Sends one frame that is not an event. A listener whose token has ended is closed instead. */
   sendControl(socket: WebSocket, frame: string, now: number): void {
-    this.#slices.catchUp(socket, now);
+    this.#catchUp(socket, now);
     this.#sendControl(socket, frame, now);
   }
 
@@ -155,7 +167,7 @@ export class Listeners {
     // Every client message changes something, but rarely the user (a guest's next ticket has another) or the filter.
     const isIndexed = changed.subject === listener.subject && changed.products === listener.products;
     // What was published before a filter changes is subject to the former filter.
-    if (!isIndexed) this.#slices.catchUp(socket, Date.now());
+    if (!isIndexed) this.#catchUp(socket, Date.now());
     if (!isIndexed) this.#removeFromIndexes(socket, listener);
     Object.assign(listener, change);
     if (!isIndexed) this.#addToIndexes(socket, listener);
@@ -180,6 +192,9 @@ export class Listeners {
     const listener = this.#open.get(socket);
     if (!listener) return;
     const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
+    if (!LOST_ACCESS.includes(close)) this.#sendWaiting(socket, Date.now());
+    // It may have been closed as too slow.
+    if (!this.#open.has(socket)) return;
     if (listener.speaksV1) trySend(socket, [encodeClosingFrame(close, title)]);
     tryClose(socket, close, title);
     this.#remove(socket, listener, close);
@@ -207,6 +222,7 @@ export class Listeners {
 
   #remove(socket: WebSocket, listener: Listener, code: number): void {
     socket.serializeAttachment(null);
+    this.#coalescing?.drop(socket);
     if (this.#open.delete(socket)) this.#removeFromIndexes(socket, listener);
     this.#observer.closed(listener, code);
   }
@@ -238,14 +254,52 @@ export class Listeners {
     if (this.#closeEnded(socket, listener, now)) return CLOSE_COST;
     const picked = batch.pick(listener.products, listener.from);
     if (picked.length === 0) return 0;
+    const mustWait = listener.speaksV1 && this.#coalescing?.keeps(socket, batch, now);
+    const isSent = mustWait || this.#sendPicked(socket, listener, batch, picked, now);
+    if (!isSent) return CLOSE_COST;
+    for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
+    if (!mustWait) return costOf(listener, batch, picked);
+    return this.#coalescing?.isFull ? this.#sendWaiting(socket, now) : 0;
+  }
+
+  /** Sends picked frames, at least one, or closes a socket that is too slow. Returns whether they were sent. */
+  #sendPicked(
+    socket: WebSocket,
+    listener: Listener,
+    batch: FrameBatch,
+    picked: readonly number[],
+    now: number,
+  ): boolean {
     const outcome = this.sender.send(socket, listener, batch, picked, now);
     if (outcome === "too_slow") this.close(socket, "too_slow");
-    if (outcome !== "sent") return CLOSE_COST;
-    for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
-    return batch.characters(picked) + SEND_COST * (listener.speaksV1 ? 1 : picked.length);
+    return outcome === "sent";
+  }
+
+  /** Sends a socket the events that wait for it. Returns what that costs. */
+  #sendWaiting(socket: WebSocket, now: number): number {
+    const waiting = this.#coalescing?.take(socket, now);
+    const listener = this.#open.get(socket);
+    if (!waiting || !listener) return 0;
+    if (this.#closeEnded(socket, listener, now)) return CLOSE_COST;
+    const picked = waiting.batch.pick(listener.products, waiting.after);
+    if (picked.length === 0) return 0;
+    const isSent = this.#sendPicked(socket, listener, waiting.batch, picked, now);
+    return isSent ? costOf(listener, waiting.batch, picked) : CLOSE_COST;
+  }
+
+  /** Sends every socket the events that wait for it. */
+  #sendCoalesced(): void {
+    void this.#slices.run(this.#coalescing?.sockets ?? [], (...due) => this.#sendWaiting(...due), Date.now());
+  }
+
+  /** Sends a socket everything that is still to be sent to it. */
+  #catchUp(socket: WebSocket, now: number): void {
+    this.#slices.catchUp(socket, now);
+    this.#sendWaiting(socket, now);
   }
 
   #sendControl(socket: WebSocket, frame: string, now: number): void {
+    this.#sendWaiting(socket, now);
     const listener = this.#open.get(socket);
     if (listener && !this.#closeEnded(socket, listener, now)) trySend(socket, [frame]);
   }

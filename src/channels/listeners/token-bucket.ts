@@ -1,14 +1,16 @@
-import { CLIENT_MESSAGES_BURST, CLIENT_MESSAGES_PER_SECOND } from "../../protocol/limits.ts";
-
 /**
- * Takes one token from a client's bucket. The bucket is kept with the socket, so it survives hibernation. Pings are
- * answered by the runtime and cost nothing.
- * @param tokens Tokens left after the previous message.
- * @param elapsedMs Time since the previous message, or since the client connected.
+ * Takes one token from a bucket.
+ * @param tokens Tokens left after the previous one was taken.
+ * @param elapsedMs Time since then, or since the bucket was full.
+ * @param limit How many tokens the bucket holds, and gains per second.
  * @returns The tokens left, or null when the bucket is empty.
  */
-export function takeToken(tokens: number, elapsedMs: number): number | null {
-  const refilled = tokens + (Math.max(elapsedMs, 0) / 1000) * CLIENT_MESSAGES_PER_SECOND;
-  const left = Math.min(refilled, CLIENT_MESSAGES_BURST) - 1;
+export function takeToken(
+  tokens: number,
+  elapsedMs: number,
+  { burst, perSecond }: { burst: number; perSecond: number },
+): number | null {
+  const refilled = tokens + (Math.max(elapsedMs, 0) / 1000) * perSecond;
+  const left = Math.min(refilled, burst) - 1;
   return left < 0 ? null : left;
 }

@@ -98,6 +98,8 @@ export class Shard implements SocketCore {
         },
       },
       this.config,
+      // The root pushes what has happened within such a time together.
+      false,
     );
     this.head = new Head(this.listeners);
     this.#wake();

@@ -27,7 +27,7 @@ const operation = fc.oneof(
 
 /** Checks that each target's work is done once, in order, in bounded turns, and completely once a call is answered. */
 const property = (create: () => Slices<number>) =>
-  fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
+  fc.asyncProperty(fc.array(operation, { maxLength: 30, size: "max" }), async (operations) => {
     const slices = create();
     const due = new Map<number, number[]>();
     const done = new Map<number, number[]>();

@@ -1,0 +1,112 @@
+import type { LoggedFrame } from "../log/log-event.ts";
+import { FrameBatch } from "./frame-batch.ts";
+import { takeToken } from "./token-bucket.ts";
+
+/** How many messages with events a client is sent per second, and at once after a quiet time. */
+const MESSAGE_RATE = { perSecond: 4, burst: 4 };
+/** Beyond that, events wait for so long, and leave together. */
+const MAX_WAIT_MS = 250;
+/** Waiting longer than for so many characters would not make messages fuller. */
+const MAX_WAITING_CHARACTERS = 256 * 1024;
+
+interface Bucket {
+  tokens: number;
+  /** When a token was last taken, in milliseconds since 1970. */
+  at: number;
+}
+
+/**
+ * Decides which events wait for the next message to a `tidings.v1` client, and keeps them, once for all clients. In
+ * memory only: a timer runs while any event waits, and keeps the object from hibernating.
+ */
+export class Coalescing<Socket extends object> {
+  readonly #onDue: () => void;
+  readonly #buckets = new WeakMap<Socket, Bucket>();
+  /** Each waiting socket, and the `seq` after which its events wait. */
+  readonly #waiting = new Map<Socket, number>();
+  /** The events that sockets wait for, by `seq`. Those of a large broadcast may be added again, or late. */
+  readonly #frames = new Map<number, LoggedFrame>();
+  #characters = 0;
+  #lastAdded: FrameBatch | null = null;
+  /** All of `#frames` in order, made when needed. */
+  #batch: FrameBatch | null = null;
+  #hasTimer = false;
+
+  /** @param onDue Called when the sockets that wait are due to be sent their events. */
+  constructor(onDue: () => void) {
+    this.#onDue = onDue;
+  }
+
+  /** The sockets that wait. */
+  get sockets(): Socket[] {
+    return [...this.#waiting.keys()];
+  }
+
+  /** Whether so much is waiting that it should be sent. */
+  get isFull(): boolean {
+    return this.#characters >= MAX_WAITING_CHARACTERS;
+  }
+
+  /**
+   * Returns whether a batch has to wait, because earlier events do or the socket was sent many messages lately. It is
+   * kept then; otherwise it has to be sent.
+   * @param now Milliseconds since 1970.
+   */
+  keeps(socket: Socket, batch: FrameBatch, now: number): boolean {
+    if (!this.#waiting.has(socket)) {
+      if (this.#takeToken(socket, now)) return false;
+      this.#waiting.set(socket, (batch.frames[0]?.seq ?? 0) - 1);
+    }
+    this.#add(batch);
+    if (!this.#hasTimer) void this.#runTimer();
+    return true;
+  }
+
+  /**
+   * Ends a socket's wait.
+   * @returns The events, of which those after a `seq` are for this socket; null when it was not waiting.
+   */
+  take(socket: Socket, now: number): { batch: FrameBatch; after: number } | null {
+    const after = this.#waiting.get(socket);
+    if (after === undefined) return null;
+    this.#takeToken(socket, now);
+    const batch = this.#batch ?? new FrameBatch([...this.#frames.values()].sort((a, b) => a.seq - b.seq));
+    this.#batch = batch;
+    this.drop(socket);
+    return { batch, after };
+  }
+
+  /** Ends a socket's wait without its events. */
+  drop(socket: Socket): void {
+    if (!this.#waiting.delete(socket) || this.#waiting.size > 0) return;
+    this.#frames.clear();
+    this.#characters = 0;
+    this.#lastAdded = null;
+    this.#batch = null;
+  }
+
+  #add(batch: FrameBatch): void {
+    if (batch === this.#lastAdded) return;
+    this.#lastAdded = batch;
+    this.#batch = null;
+    for (const frame of batch.frames) {
+      if (!this.#frames.has(frame.seq)) this.#characters += frame.text.length;
+      this.#frames.set(frame.seq, frame);
+    }
+  }
+
+  #takeToken(socket: Socket, now: number): boolean {
+    const bucket = this.#buckets.get(socket) ?? { tokens: MESSAGE_RATE.burst, at: now };
+    const tokens = takeToken(bucket.tokens, now - bucket.at, MESSAGE_RATE);
+    this.#buckets.set(socket, bucket);
+    if (tokens !== null) Object.assign(bucket, { tokens, at: now });
+    return tokens !== null;
+  }
+
+  async #runTimer(): Promise<void> {
+    this.#hasTimer = true;
+    await scheduler.wait(MAX_WAIT_MS);
+    this.#hasTimer = false;
+    this.#onDue();
+  }
+}

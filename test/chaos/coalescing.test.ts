@@ -1,0 +1,95 @@
+import { setTimeout } from "node:timers/promises";
+import pMap from "p-map";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { PRODUCTS_CHANNEL } from "../../src/protocol/names.ts";
+import { socketPath } from "../../src/protocol/paths.ts";
+import { CountingSocket } from "../bench/client/counting-socket.ts";
+import { type Dialect, PLAIN, TIDINGS_V1 } from "../bench/client/dialects.ts";
+import { CALLS_AT_ONCE, closeSockets } from "../bench/client/listeners.ts";
+import { median } from "../bench/report/statistics.ts";
+import { eventually } from "../support/eventually.ts";
+import { callService } from "../support/node-client.ts";
+import { mintToken } from "../support/tokens.ts";
+import { startTidings, type Workerd } from "../support/workerd.ts";
+
+/** What coalescing saves, and what it costs: 1,000 listeners of products and 50 events a second, one publish each. */
+
+const LISTENERS = 1000;
+const EVENTS_PER_SECOND = 50;
+const SECONDS = 4;
+
+let service: Workerd;
+beforeAll(async () => {
+  service = await startTidings({}, undefined, { isQuiet: true });
+});
+afterAll(() => service.stop());
+
+function listenMany(count: number, dialect: Dialect): Promise<CountingSocket[]> {
+  const open = async () => {
+    const token = await mintToken({ subject: crypto.randomUUID(), expiresIn: 3600 });
+    return CountingSocket.open(service.url, `${socketPath(PRODUCTS_CHANNEL)}?token=${token}`, dialect);
+  };
+  return pMap(Array(count).keys(), open, { concurrency: CALLS_AT_ONCE });
+}
+
+async function publish(n: number): Promise<void> {
+  const event = { type: "inventory_updated", data: { product_id: `p-${n % 100}`, new_quantity: n } };
+  await (await callService(service.url, "POST", "publish/products", event)).text();
+}
+
+test("the messages that coalescing saves are printed", { timeout: 120_000 }, async () => {
+  for (const [kind, dialect] of [
+    ["plain", PLAIN],
+    ["tidings.v1", TIDINGS_V1],
+  ] as const) {
+    const sockets = await listenMany(LISTENERS, dialect);
+    const events = EVENTS_PER_SECOND * SECONDS;
+    let received = 0;
+    const [reader] = sockets;
+    if (reader)
+      reader.onText = (text) => {
+        received += dialect.eventsIn(text).length;
+      };
+    const started = performance.now();
+    await Promise.all(
+      Array.from({ length: events }, async (_, n) => {
+        await setTimeout((n * 1000) / EVENTS_PER_SECOND);
+        await publish(n);
+      }),
+    );
+    await eventually(() => expect(received).toBe(events), 60_000);
+    const seconds = (performance.now() - started) / 1000;
+    const messages = sockets.reduce((sum, socket) => sum + socket.messages - 1, 0);
+    const perSecond = (count: number) => Math.round(count / seconds).toLocaleString("en");
+    console.log(
+      `${perSecond(events)} events a second to ${LISTENERS} ${kind} listeners: ${perSecond(messages)} messages a second`,
+    );
+    if (dialect === TIDINGS_V1) expect(messages).toBeLessThan((LISTENERS * events) / 4);
+    await closeSockets(sockets);
+  }
+});
+
+test("the latency of the first event after a quiet second is printed, plain and tidings.v1", {
+  timeout: 120_000,
+}, async () => {
+  const times = new Map<string, number[]>();
+  for (let round = 0; round < 8; round++) {
+    for (const [kind, dialect] of [
+      ["plain", PLAIN],
+      ["tidings.v1", TIDINGS_V1],
+    ] as const) {
+      const [socket] = await listenMany(1, dialect);
+      // Uses up what may be sent at once.
+      for (let n = 0; n < 6; n++) await publish(n);
+      await setTimeout(1300);
+      const arrived = Promise.withResolvers<void>();
+      if (socket) socket.onMessage = arrived.resolve;
+      const started = performance.now();
+      await Promise.all([publish(0), arrived.promise]);
+      times.set(kind, [...(times.get(kind) ?? []), performance.now() - started]);
+      await closeSockets(socket ? [socket] : []);
+    }
+  }
+  const medians = [...times].map(([kind, all]) => `${kind} ${median(all).toFixed(1)} ms`);
+  console.log(`first event after a quiet second, publish → frame, p50: ${medians.join(", ")}`);
+});
