@@ -36,16 +36,19 @@ interface Options {
   speaksV1?: boolean;
 }
 
-/** Asks a shard for a socket. Returns it, or the refusal. */
-async function ask({ products = null, resume = null, index = 0, subject = "alice", speaksV1 = true }: Options = {}) {
-  const request: ConnectRequest = {
+function requestOf({ products = null, resume = null, subject = "alice", speaksV1 = true }: Options): ConnectRequest {
+  return {
     identity: { subject, isAdmin: false, expiresAt: Date.now() + 600_000, orderId: null, ticketGeneration: null },
     speaksV1,
     products,
     resume,
     requestId: "test",
   };
-  const { answer } = await requestProductsSocket(shard(index), request);
+}
+
+/** Asks a shard for a socket. Returns it, or the refusal. */
+async function ask(options: Options = {}) {
+  const { answer } = await requestProductsSocket(shard(options.index), requestOf(options));
   if (!(answer instanceof Response)) return answer;
   const socket = new TestSocket(answer);
   open.push(socket);
@@ -169,6 +172,91 @@ test("the last event before a crash of the root arrives with its alarm", async (
   // Nothing is pending any more.
   const alarm = await runInDurableObject(productsObject(), (_, { storage }) => storage.getAlarm());
   expect(alarm).toBeGreaterThan(Date.now() + 3_600_000);
+});
+
+test("what is published within a quarter of a second is one push", async () => {
+  const socket = await listen();
+  const taken = vi.spyOn(ProductsShard.prototype, "take");
+  for (let n = 0; n < 6; n++) await stock("p");
+  await take(socket, 6);
+  // The first event after a pause is pushed at once.
+  expect(taken.mock.calls.length).toBeLessThanOrEqual(2);
+});
+
+describe("a shard that lacks events when the root wakes", () => {
+  /** Lets the shard miss events, and forgets them at the root. */
+  async function miss(events: { product_id: string }[]): Promise<void> {
+    const failing = vi.spyOn(ProductsShard.prototype, "take").mockRejectedValue(new Error("unreachable for the test"));
+    const batch = events.map((data) => ({ channel: "products", type: "product_updated", data }));
+    expect((await serviceRequest("POST", "/api/v1/publish/batch", { events: batch })).status).toBe(200);
+    await evictDurableObject(productsObject());
+    failing.mockRestore();
+  }
+
+  test("is served from the log", async () => {
+    const socket = await listen({ products: ["a"] });
+    // More than one page of the log, and other products' events among them.
+    await miss(Array.from({ length: 150 }, (_, n) => ({ product_id: n % 2 ? "a" : "b" })));
+    const { seq } = await stock("a");
+    const frames = await take(socket, 76);
+    expect(frames.at(-1)?.seq).toBe(seq);
+  });
+
+  test("closes its sockets with 4200 if they have left the log", async () => {
+    const socket = await listen();
+    await miss(Array.from({ length: 1000 }, () => ({ product_id: "a" })));
+    await stock("a");
+    expect((await socket.closed()).code).toBe(4200);
+  });
+});
+
+test("[promise 2] the position survives hibernation although the sockets that carried it have closed", async () => {
+  const sockets: TestSocket[] = [];
+  for (let n = 0; n < 10; n++) sockets.push(await listen());
+  await stock("p");
+  for (const socket of sockets) await take(socket, 1);
+  for (const socket of sockets.splice(0, 9)) socket.close();
+  await eventually(async () => expect(await shard().countListeners()).toBe(1));
+  await evictDurableObject(shard());
+  const { seq } = await stock("p");
+  expect(seqsOf(await take(sockets[0] as TestSocket, 1))).toEqual([seq]);
+});
+
+test("a shard whose position is lost closes its sockets with 4200", async () => {
+  const socket = await listen();
+  await runInDurableObject(shard() as unknown as DurableObjectStub<undefined>, (_, ctx) => {
+    for (const one of ctx.getWebSockets()) one.serializeAttachment({ ...one.deserializeAttachment(), head: null });
+  });
+  await evictDurableObject(shard());
+  await shard().countListeners();
+  expect((await socket.closed()).code).toBe(4200);
+});
+
+test("the root sends a client to the shards of its region, and serves one that found them full", async () => {
+  const placed = async (fullOf: number | null) => {
+    const { answer, plan } = await requestProductsSocket(productsObject(), {
+      ...requestOf({}),
+      placement: { region: "weur", fullOf },
+    });
+    if (answer instanceof Response) open.push(new TestSocket(answer));
+    return { answer: answer instanceof Response ? "accepted" : answer, shards: plan?.shards };
+  };
+  expect(await placed(null)).toEqual({ answer: "planned", shards: { weur: 4 } });
+  expect(await placed(4)).toEqual({ answer: "accepted", shards: { weur: 4 } });
+});
+
+test("without registered shards, a publish sets no alarm of its own and calls nobody", async () => {
+  // A shard without listeners tells the root at once, which forgets it.
+  const isAlone = () => atRoot(({ core }) => core.fanOut?.published([], Date.now()) ?? null);
+  await eventually(async () => expect(await isAlone()).toBeNull());
+  await stock("p");
+  const taken = vi.spyOn(ProductsShard.prototype, "take");
+  const before = await productsObject().usage();
+  await stock("p");
+  const after = await productsObject().usage();
+  expect(after.rowsWritten - before.rowsWritten).toBe(2);
+  expect(after.alarmsSet).toBe(before.alarmsSet);
+  expect(taken).not.toHaveBeenCalled();
 });
 
 test("a shard is not called for products that none of its listeners wants", async () => {

@@ -17,7 +17,7 @@ export async function connectToShard(shard: Shard, request: ConnectRequest, now:
   const refusal = refusalOfClient(shard, request, now);
   if (refusal) return refusal;
   const { position: head } = shard.head;
-  const coveredFrom = shard.registration === null ? null : shard.interest.coveredFrom(products);
+  const coveredFrom = shard.isRegistered ? shard.interest.coveredFrom(products) : null;
   const admission = head && admitLocally({ head, recent: shard.recent }, coveredFrom, resume);
   if (admission) return accept(shard, request, admission, now);
 

@@ -63,8 +63,6 @@ export const joinAnswer = z.discriminatedUnion("status", [
     /** The products' events after the client's position, up to the head; null when the client cannot resume. */
     frames: frames.nullable(),
     plan: shardPlan,
-    /** Identifies this registration: the root ignores a report that the shard is empty if another join followed. */
-    registration: z.int(),
   }),
   fenced,
   /** The plan does not have this shard. Nothing was stored. */
@@ -78,9 +76,7 @@ export const reportRequest = z.object({
   version: protocolVersion,
   shard,
   incarnation,
-  /** 0 ends the registration. */
   count: z.int().min(0),
-  registration: z.int(),
 });
 export type ReportRequest = z.infer<typeof reportRequest>;
 
@@ -136,7 +132,7 @@ export interface ProductsChannelRpc extends ChannelRpc {
    * Registering writes one row; nothing else is written.
    */
   join(request: JoinRequest): Promise<JoinAnswer>;
-  /** Notes a shard's number of listeners; 0 ends its registration. */
+  /** Notes a shard's number of listeners. One without any is pushed to: its answer ends the registration. */
   report(request: ReportRequest): Promise<ReportAnswer>;
 }
 

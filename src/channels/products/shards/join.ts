@@ -51,6 +51,6 @@ export async function askToJoin<T>(
 }
 
 function register(shard: Shard, answer: Joined): void {
-  shard.registration = Math.max(shard.registration ?? 0, answer.registration);
+  shard.isRegistered = true;
   shard.enterEpoch(answer, answer.seq, Date.now());
 }

@@ -101,14 +101,14 @@ export class Pusher {
     // Built only now, so that it has what was published meanwhile.
     const push = this.#isStopped ? null : this.#next();
     if (!push) return;
-    const { registration, interestVersion } = link;
+    const { joins, interestVersion } = link;
     this.#pushedAt = Date.now();
     this.#isBehind = push.upTo < history.head;
     try {
       const answer = takeAnswer.parse(await withinTimeLimit(call(push, interestVersion)));
       // The shard has registered anew since: this answer is not about that registration.
       if (this.#isStopped) return;
-      this.#failures = this.#note(answer, push, registration) ? 0 : this.#failures + 1;
+      this.#failures = this.#note(answer, push, joins) ? 0 : this.#failures + 1;
     } catch (error) {
       this.#failures++;
       // One line for each time that a shard cannot be reached.
@@ -117,14 +117,14 @@ export class Pusher {
   }
 
   /** Returns whether the answer was of use. */
-  #note(answer: TakeAnswer, { epoch }: Push, registration: number): boolean {
+  #note(answer: TakeAnswer, { epoch }: Push, joins: number): boolean {
     const { link, onAnswer, onEmpty } = this.#options;
     if (answer.status === "unreadable") return false;
     if (answer.status === "empty") {
-      if (link.registration === registration) onEmpty();
+      if (link.joins === joins) onEmpty();
       return true;
     }
-    if (!link.acknowledge(answer, registration)) return false;
+    if (!link.acknowledge(answer, joins)) return false;
     if (answer.status === "taken" && answer.head.epoch === epoch) link.isProbeDue = false;
     onAnswer();
     return true;

@@ -124,17 +124,16 @@ export class ShardFanOut implements FanOut {
       ...position,
       frames,
       plan,
-      registration: link.registration,
     };
   }
 
-  /** Notes a shard's number of listeners. Without any, its registration ends, unless it has joined again since. */
-  report({ shard: name, incarnation, count, registration }: ReportRequest, now: number): ReportAnswer {
+  /** Notes a shard's number of listeners. */
+  report({ shard: name, incarnation, count }: ReportRequest, now: number): ReportAnswer {
     this.#load();
     const peer = this.#peers.get(name);
     if (!peer && count > 0) return { status: "unregistered" };
     if (peer && !peer.link.report(incarnation, count)) return { status: "fenced" };
-    if (count === 0 && peer?.link.registration === registration) this.#remove(name);
+    peer?.pusher.start();
     return { status: "noted", plan: this.planFor(null, now) };
   }
 

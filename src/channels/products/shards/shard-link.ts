@@ -18,8 +18,8 @@ export class ShardLink {
   isProbeDue = false;
   /** The number of listeners; null before the shard has told it. */
   count: number | null = null;
-  /** Changes with every join. */
-  registration: number;
+  /** How often the shard has joined. */
+  joins = 0;
   #incarnation: string | null = null;
   readonly #fenced = new Set<string>();
   /** The products that the shard needs; null for all, also while the interest is not known. */
@@ -37,7 +37,6 @@ export class ShardLink {
     this.scanned = position.seq;
     this.isAckedKnown = isNew;
     this.#isInterestKnown = isNew;
-    this.registration = Date.now();
     if (isNew) this.#products = new Set();
   }
 
@@ -64,7 +63,7 @@ export class ShardLink {
     if (interest.products === null) this.#products = null;
     for (const product of interest.products ?? []) this.#products?.add(product);
     this.count = count;
-    this.registration++;
+    this.joins++;
     return true;
   }
 
@@ -72,16 +71,18 @@ export class ShardLink {
   report(incarnation: string, count: number): boolean {
     if (this.#fenced.has(incarnation)) return false;
     this.count = count;
+    // Only the answer to a push shows that no other object has listeners in this shard's name.
+    if (count === 0) this.isProbeDue = true;
     return true;
   }
 
   /**
    * Notes the answer to a push.
-   * @param joinedBefore `registration` when the push was sent.
+   * @param joinsBefore `joins` when the push was sent.
    * @returns false for the answer of an incarnation that another one has replaced since then.
    */
-  acknowledge({ head, incarnation, count, interest }: Acknowledgement, joinedBefore: number): boolean {
-    const hasJoined = joinedBefore !== this.registration;
+  acknowledge({ head, incarnation, count, interest }: Acknowledgement, joinsBefore: number): boolean {
+    const hasJoined = joinsBefore !== this.joins;
     if (hasJoined && incarnation !== this.#incarnation) return false;
     this.#trust(incarnation);
     this.acked = head;

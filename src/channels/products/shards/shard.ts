@@ -60,8 +60,8 @@ export class Shard implements SocketCore {
   readonly interest = new CoveredInterest();
   readonly joining = new Set<JoiningClient>();
   readonly sendRate = new SendRate();
-  /** The number of the last registration; 0 after a wake, null while the root does not push to this shard. */
-  registration: number | null = null;
+  /** Whether the root pushes to this shard. */
+  isRegistered = false;
   /** The number of listeners that the root knows. */
   reportedCount: number | null = null;
   readonly #order = new RootOrder();
@@ -145,7 +145,7 @@ export class Shard implements SocketCore {
 
   /** Ends the registration: until the next join, the root sends nothing. */
   unregister(): void {
-    this.registration = null;
+    this.isRegistered = false;
     this.head.clear();
     this.recent.reset(0);
     this.interest.clear();
@@ -189,7 +189,7 @@ export class Shard implements SocketCore {
     }
     if (lost.length > 0) this.#abandon(lost);
     if (!position || this.isIdle) return;
-    this.registration = 0;
+    this.isRegistered = true;
     this.recent.reset(position.seq);
   }
 
