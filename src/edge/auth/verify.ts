@@ -70,7 +70,7 @@ async function verifyUser(token: string, config: Config, now: Date, requestId: s
 
 /** Tries keys in turn; only a wrong signature leads to the next one. @throws The last attempt's error. */
 async function withEachKey<T>(keys: readonly CryptoKey[], verify: (key: CryptoKey) => Promise<T>): Promise<T> {
-  let failure: unknown = new TokenRejected("unknown_key");
+  let failure: unknown;
   for (const key of keys) {
     try {
       return await verify(key);
@@ -79,7 +79,7 @@ async function withEachKey<T>(keys: readonly CryptoKey[], verify: (key: CryptoKe
       if (!(error instanceof errors.JWSSignatureVerificationFailed)) break;
     }
   }
-  throw failure;
+  throw failure ?? new TokenRejected("unknown_key");
 }
 
 function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): Identity {
