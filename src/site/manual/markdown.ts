@@ -72,6 +72,8 @@ function rendererWith(toAddress: (target: string) => string | null): NonNullable
       return address === null ? inner : `<a href="${escapeHtml(address)}">${inner}</a>`;
     },
     image: ({ href, text }) => `<img src="${escapeHtml(toAddress(href) ?? "")}" alt="${escapeHtml(text)}">`,
+    // A box to tick on paper; an input without a label would be announced for each item.
+    checkbox: () => `<span class="box" aria-hidden="true">☐</span> `,
     html({ text }) {
       if (text.startsWith("<!--")) return "";
       if (text === "<br>") return text;
