@@ -133,6 +133,13 @@ test("[promise 2] a shard that hibernates keeps its listeners and loses nothing"
   expect(seqsOf(await take(resumed, 1))).toEqual([two.seq]);
 });
 
+test("[promise 2] a shard that hibernates before its first event keeps its listeners as well", async () => {
+  const socket = await listen({ index: 3 });
+  await evictDurableObject(shard(3));
+  const { seq } = await stock("a");
+  expect(seqsOf(await take(socket, 1))).toEqual([seq]);
+});
+
 test("[promise 2] a root that hibernates pushes on to the shards it had", async () => {
   const socket = await listen({ products: ["a"] });
   const published: (number | null)[] = [];

@@ -39,6 +39,7 @@ export class Head {
   start(position: Position): void {
     this.#position = position;
     this.#saved = position;
+    this.#turn++;
   }
 
   /** Moves on, in memory. */
