@@ -38,6 +38,7 @@ async function admitWithRoot(shard: Shard, request: ConnectRequest, joining: Joi
     if (joining.isDisconnected) return refuseConnect({ reason: "disconnected", isOwnerKnown: true });
     const now = Date.now();
     // Others may have connected meanwhile.
+    if (shard.isFull(now)) return sendOn(shard);
     const refusal = refusalOfClient(shard, request, now);
     if (refusal) return refusal;
     const answer = { position: { epoch, seq }, missed: frames };

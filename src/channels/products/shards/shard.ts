@@ -115,7 +115,8 @@ export class Shard implements SocketCore {
   /** Whether new clients are to go to another object. */
   isFull(now: number): boolean {
     if (this.#isFenced || this.#isOutsidePlan()) return true;
-    return this.listeners.sockets >= MAX_SHARD_SOCKETS || this.sendRate.perSecond(now) >= MAX_MESSAGES_PER_SECOND;
+    const maxSockets = Math.min(MAX_SHARD_SOCKETS, this.config.connections.perChannel);
+    return this.listeners.sockets >= maxSockets || this.sendRate.perSecond(now) >= MAX_MESSAGES_PER_SECOND;
   }
 
   /** The plan that the root announced last. */
