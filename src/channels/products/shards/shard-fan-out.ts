@@ -132,8 +132,9 @@ export class ShardFanOut implements FanOut {
     this.#load();
     const peer = this.#peers.get(name);
     if (!peer && count > 0) return { status: "unregistered" };
-    if (peer && !peer.link.report(incarnation, count)) return { status: "fenced" };
+    const isCurrent = peer?.link.report(incarnation, count) ?? true;
     peer?.pusher.start();
+    if (!isCurrent) return { status: "fenced" };
     return { status: "noted", plan: this.planFor(null, now) };
   }
 

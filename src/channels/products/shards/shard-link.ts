@@ -69,10 +69,10 @@ export class ShardLink {
 
   /** Notes a reported count. Returns false for an incarnation that was replaced. */
   report(incarnation: string, count: number): boolean {
-    if (this.#fenced.has(incarnation)) return false;
-    this.count = count;
     // Only the answer to a push shows that no other object has listeners in this shard's name.
     if (count === 0) this.isProbeDue = true;
+    if (this.#fenced.has(incarnation)) return false;
+    this.count = count;
     return true;
   }
 
