@@ -3,10 +3,11 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { buildDemo } from "./demo/build-demo.ts";
 import { buildManual } from "./manual/build-manual.ts";
+import { buildSdk, releasedVersions, sdkHeaders } from "./sdk/build-sdk.ts";
 
 /**
  * Builds the static files that Cloudflare serves, in `dist/site`. Runs as `npm run build`, which wrangler also calls.
- * `--without-demo` leaves out the demo page; the manual and the files of `/docs/api` are always built.
+ * `--without-demo` leaves out the demo page; the manual, the SDK and the files of `/docs/api` are always built.
  */
 
 const SITE = resolve(import.meta.dirname, "../../dist/site");
@@ -27,9 +28,10 @@ const HEADERS_FILE = `/*
 export async function buildSite(site = SITE, { hasDemo = true } = {}): Promise<void> {
   await rm(site, { recursive: true, force: true });
   await mkdir(site, { recursive: true });
-  await writeFile(join(site, "_headers"), HEADERS_FILE);
+  await writeFile(join(site, "_headers"), HEADERS_FILE + sdkHeaders(releasedVersions()));
   await buildReference(join(site, "docs-ui"));
   await buildManual(site, { hasDemo });
+  await buildSdk(site);
   if (hasDemo) await buildDemo(site);
 }
 

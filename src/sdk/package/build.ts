@@ -89,6 +89,9 @@ async function compile(directory: string, files: string[]): Promise<void> {
       composite: false,
       emitDeclarationOnly: false,
       declaration: true,
+      sourceMap: true,
+      // The package does not contain the sources.
+      inlineSources: true,
       rewriteRelativeImportExtensions: true,
       rootDir: join(ROOT, "src"),
       outDir: join(directory, "dist"),

@@ -21,14 +21,23 @@ export interface DevService {
   stop(): Promise<void>;
 }
 
-export async function startDevService(): Promise<DevService> {
+/** @param changes Settings that differ from the tests' own. */
+export async function startDevService(changes: Record<string, string> = {}): Promise<DevService> {
   const folder = mkdtempSync(join(tmpdir(), "tidings-demo-"));
-  const names = ["src", "test/bench/results", "wrangler.toml", "package.json", "tsconfig.json", "CHANGELOG.md"];
+  const names = [
+    "src",
+    "test/bench/results",
+    "wrangler.toml",
+    "package.json",
+    "tsconfig.json",
+    "CHANGELOG.md",
+    "LICENSE",
+  ];
   for (const name of names) {
     cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
   }
   symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
-  const settings = Object.entries({ ...TEST_ENV, HEALTH_DETAILS: "public" });
+  const settings = Object.entries({ ...TEST_ENV, HEALTH_DETAILS: "public", ...changes });
   writeFileSync(join(folder, ".dev.vars"), settings.map(([name, value]) => `${name}=${value}\n`).join(""));
 
   const child = spawn(process.execPath, ["src/dev/dev.ts", "--port", String(await freePort())], {

@@ -1,0 +1,94 @@
+import { execFile } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+import { buildPackage } from "../../sdk/package/build.ts";
+
+/**
+ * Builds what the service serves under `/sdk/`, so that pages and services install the SDK from a deployment instead of a
+ * registry: the npm package, modules for `<script type="module">`, and the Python publisher.
+ */
+
+const ROOT = join(import.meta.dirname, "../../..");
+/** One folder per released version. Its files never change, because lockfiles contain the package's hash. */
+export const RELEASES = join(import.meta.dirname, "releases");
+/** Modules for pages without a bundler, by file name, and their sources below `src/sdk`. */
+const PAGE_MODULES = { client: "index", tabs: "tabs/tabs" };
+
+/** The version in `package.json`. */
+export const currentVersion = (): string => JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
+
+/** The released versions. */
+export const releasedVersions = (releases = RELEASES): string[] => (existsSync(releases) ? readdirSync(releases) : []);
+
+/**
+ * Copies every release to `sdk/<version>/`, and the current version's files to `sdk/`. A current version that is not
+ * released yet is built from the source.
+ * @param site The folder that Cloudflare serves.
+ */
+export async function buildSdk(site: string, releases = RELEASES): Promise<void> {
+  const folder = join(site, "sdk");
+  const versions = releasedVersions(releases);
+  for (const version of versions) await cp(join(releases, version), join(folder, version), { recursive: true });
+  const version = currentVersion();
+  if (versions.includes(version)) await cp(join(releases, version), folder, { recursive: true });
+  else await buildSdkFiles(folder);
+}
+
+/** Builds the current version's files from the source: `tidings.tgz`, the page modules with source maps, `tidings.py`. */
+export async function buildSdkFiles(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  await pack(join(folder, "tidings.tgz"));
+  const { outputFiles } = await build({
+    entryPoints: Object.entries(PAGE_MODULES).map(([out, module]) => ({ in: join(ROOT, `src/sdk/${module}.ts`), out })),
+    // Source maps contain paths relative to this folder, so that they are the same wherever the files are written.
+    outdir: join(ROOT, "dist/sdk"),
+    write: false,
+    bundle: true,
+    minify: true,
+    sourcemap: "linked",
+    format: "esm",
+    target: "es2022",
+    legalComments: "none",
+    logLevel: "warning",
+  });
+  for (const { path, contents } of outputFiles) await writeFile(join(folder, basename(path)), contents);
+  await copyFile(join(ROOT, "src/sdk/python/publisher.py"), join(folder, "tidings.py"));
+}
+
+/** Packs the npm package. npm gives every file the same date, so equal contents give equal bytes. */
+async function pack(tarball: string): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), "tidings-sdk-"));
+  try {
+    const source = join(directory, "package");
+    await buildPackage(source);
+    const packed = await npm(["pack", "--json", "--pack-destination", directory], source);
+    const [{ filename }] = JSON.parse(packed);
+    await copyFile(join(directory, filename), tarball);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Runs the npm that runs this script, whatever it is called on this platform. */
+async function npm(args: string[], cwd: string): Promise<string> {
+  const script = process.env.npm_execpath;
+  const [program, ...first] = script?.endsWith(".js") ? [process.execPath, script] : ["npm"];
+  const { stdout } = await promisify(execFile)(String(program), [...first, ...args], { cwd });
+  return stdout;
+}
+
+/** The rules of `/sdk/` for Cloudflare's `_headers` file: any page may load the files, and releases never change. */
+export function sdkHeaders(versions: string[]): string {
+  const releases = versions.map(
+    (version) => `/sdk/${version}/*\n  Cache-Control: public, max-age=31536000, immutable\n`,
+  );
+  return `/sdk/*
+  ! Cross-Origin-Resource-Policy
+  Cross-Origin-Resource-Policy: cross-origin
+  Access-Control-Allow-Origin: *
+${releases.join("")}`;
+}
