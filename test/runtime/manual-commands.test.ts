@@ -29,7 +29,9 @@ afterAll(async () => {
   await service.stop();
 });
 
-const withCurl = snippetsOf(allText()).filter(({ language, code }) => language === "sh" && code.startsWith("curl"));
+const withCurl = snippetsOf(allText()).filter(
+  ({ language, code }) => language === "sh" && /^curl .*\/api\//s.test(code),
+);
 test.each(withCurl)("this call succeeds: $code", async ({ code }) => {
   const env = { PATH: process.env.PATH, URL: service.url, ORDER_ID: orderId, PUBLISH_KEY };
   const program = `curl() { command curl --fail-with-body --silent --show-error "$@"; }\n${code}`;

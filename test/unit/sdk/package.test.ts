@@ -156,7 +156,7 @@ async function compilerErrors(resolution: string, include: string[], types: stri
     lib: ["es2022", "dom", "dom.iterable"],
     jsx: "react-jsx",
     types,
-    module: resolution === "bundler" ? "esnext" : "nodenext",
+    module: resolution === "bundler" ? "esnext" : resolution,
     moduleResolution: resolution,
   };
   await writeFile(join(project, "tsconfig.json"), JSON.stringify({ compilerOptions, include }));
@@ -214,6 +214,14 @@ describe("the package", () => {
     }
   });
 
+  test("can be required from CommonJS, entry by entry", async () => {
+    for (const entry of entries) {
+      const program = `console.log(Object.keys(require("${entry}")).length > 0)`;
+      const { stdout } = await run(process.execPath, ["--input-type=commonjs", "-e", program], { cwd: project });
+      expect(stdout).toBe("true\n");
+    }
+  });
+
   test("documents every entry in its README, with code that compiles", async () => {
     const readme = await readFile(join(project, "node_modules/tidings/README.md"), "utf8");
     expect(entries.filter((entry) => !new RegExp(`["\`]${entry}["\`]`).test(readme))).toEqual([]);
@@ -240,7 +248,7 @@ describe("the package", () => {
     expect(await compilerErrors("bundler", ["manual-*"], ["node"])).toBe("");
   });
 
-  test.each(["bundler", "nodenext"])(
+  test.each(["bundler", "node16", "nodenext"])(
     "type-checks in a strict project with module resolution %s",
     async (resolution) => {
       for (const [i, entry] of entries.entries()) {
