@@ -12,14 +12,14 @@ import { buildPackage } from "../../sdk/package/build.ts";
  * registry: the npm package, modules for `<script type="module">`, and the Python publisher.
  */
 
-const ROOT = join(import.meta.dirname, "../../..");
+const PROJECT = join(import.meta.dirname, "../../..");
 /** One folder per released version. Its files never change, because lockfiles contain the package's hash. */
 export const RELEASES = join(import.meta.dirname, "releases");
 /** Modules for pages without a bundler, by file name, and their sources below `src/sdk`. */
 const PAGE_MODULES = { client: "index", tabs: "tabs/tabs" };
 
 /** The version in `package.json`. */
-export const currentVersion = (): string => JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
+export const currentVersion = (): string => JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")).version;
 
 /** The released versions. */
 export const releasedVersions = (releases = RELEASES): string[] => (existsSync(releases) ? readdirSync(releases) : []);
@@ -43,9 +43,12 @@ export async function buildSdkFiles(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await pack(join(folder, "tidings.tgz"));
   const { outputFiles } = await build({
-    entryPoints: Object.entries(PAGE_MODULES).map(([out, module]) => ({ in: join(ROOT, `src/sdk/${module}.ts`), out })),
+    entryPoints: Object.entries(PAGE_MODULES).map(([out, module]) => ({
+      in: join(PROJECT, `src/sdk/${module}.ts`),
+      out,
+    })),
     // Source maps contain paths relative to this folder, so that they are the same wherever the files are written.
-    outdir: join(ROOT, "dist/sdk"),
+    outdir: join(PROJECT, "dist/sdk"),
     write: false,
     bundle: true,
     minify: true,
@@ -56,7 +59,7 @@ export async function buildSdkFiles(folder: string): Promise<void> {
     logLevel: "warning",
   });
   for (const { path, contents } of outputFiles) await writeFile(join(folder, basename(path)), contents);
-  await copyFile(join(ROOT, "src/sdk/python/publisher.py"), join(folder, "tidings.py"));
+  await copyFile(join(PROJECT, "src/sdk/python/publisher.py"), join(folder, "tidings.py"));
 }
 
 /** Packs the npm package. npm gives every file the same date, so equal contents give equal bytes. */

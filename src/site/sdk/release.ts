@@ -4,12 +4,13 @@ import { buildSdkFiles, currentVersion, RELEASES } from "./build-sdk.ts";
 
 /** Releases the SDK: keeps the current version's files for good. Runs as `npm run release:sdk`; commit the result. */
 
-const version = currentVersion();
-const folder = join(RELEASES, version);
+const folder = join(RELEASES, currentVersion());
 if (existsSync(folder)) {
-  console.error(`${version} is released. To release a change, raise the version in package.json and in CHANGELOG.md.`);
+  console.error(
+    `${currentVersion()} is released. To release a change, raise the version in package.json and in CHANGELOG.md.`,
+  );
   process.exitCode = 1;
 } else {
   await buildSdkFiles(folder);
-  console.log(`${folder}: commit it, so that every later deployment serves it at /sdk/${version}/.`);
+  console.log(`${folder}: commit it, so that every later deployment serves it at /sdk/${currentVersion()}/.`);
 }
