@@ -22,6 +22,8 @@ const connectRequest = z.object({
   speaksV1: z.boolean(),
   /** Deliver only events of these products; null for all. */
   products: z.array(z.string()).nullable(),
+  /** Deliver only the newest of the stock levels and prices that are sent together (`conflation.ts`). */
+  conflates: z.boolean().default(false),
   /** The position to resume from; `invalid` for a malformed one, null for none. */
   resume: z.union([z.object({ epoch: z.string(), seq: z.int().min(0) }), z.literal("invalid"), z.null()]),
   /** The id of the request that opens the socket, for the log. */

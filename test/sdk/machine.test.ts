@@ -23,8 +23,8 @@ class Machine {
   now = Date.parse("2026-11-22T10:00:00Z");
   effects: Effect[] = [];
 
-  constructor(filter: string[] | null = null) {
-    this.state = initialState({ position: null, filter, wasLive: false, tuning: {} });
+  constructor(filter: string[] | null = null, conflate = false) {
+    this.state = initialState({ position: null, filter, wasLive: false, conflate, tuning: {} });
   }
 
   take(input: Input): Effect[] {
@@ -559,6 +559,17 @@ describe("events", () => {
     const m = machine(["p"]).live();
     expect(kinds(m.frames(m.event(5), m.event(9, { data: { product_id: "q" } })))).toEqual(["event"]);
     expect(m.state.position?.seq).toBe(9);
+  });
+
+  test("that the service leaves out, because they are out of date, are not missing", () => {
+    const m = new Machine(null, true).live();
+    expect(kinds(m.frames(m.event(1), m.event(5), m.event(4), m.event(9)))).toEqual(["event", "event", "event"]);
+    expect(m.state.position?.seq).toBe(9);
+    m.close(1006);
+    m.next();
+    m.token();
+    m.frames(m.established(20, true), m.event(12), m.event(20));
+    expect(m.state.status).toEqual({ state: "live", isStale: false, recovered: true });
   });
 
   test("that are replayed make the connection live once the last one has arrived", () => {

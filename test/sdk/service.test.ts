@@ -20,6 +20,21 @@ const ship = (id: string) => publishAt(service.url, `orders/${id}`, "order_shipp
 const stock = (product_id: string | number) =>
   publishAt(service.url, "products", "inventory_updated", { product_id, new_quantity: 5 });
 
+test("a connection that conflates receives the newest of what is sent together, and keeps its position", async () => {
+  const { connection, received } = products({ conflate: true });
+  await received.reaches("live");
+  const events = ["a", "a", "b", "a"].map((product_id, new_quantity) => ({
+    ...{ channel: "products", type: "inventory_updated" },
+    data: { product_id: `conflated-${product_id}`, new_quantity },
+  }));
+  const response = await callService(service.url, "POST", "publish/batch", { events });
+  const { results } = (await response.json()) as { results: { seq: number }[] };
+  await eventually(() => expect(seqsOf(received.events)).toEqual([results[2]?.seq, results[3]?.seq]));
+  expect(connection.position?.seq).toBe(results[3]?.seq);
+  expect(connection.status).toEqual({ state: "live", isStale: false, recovered: false });
+  expect(received.gaps).toEqual([]);
+});
+
 describe("listening to an order", () => {
   test("delivers the current state, then every event", async () => {
     const id = await registerOrderAt(service.url);

@@ -25,6 +25,8 @@ export function orderTypes(event: OrderEvent, getToken: () => Promise<string>): 
   connection.subscribe(["p"]);
   // @ts-expect-error: an order has no filter
   connectOrder("id", { getToken, productIds: ["p"] });
+  // @ts-expect-error: an order's events are never skipped
+  connectOrder("id", { getToken, conflate: true });
   // @ts-expect-error: the position is read-only
   connection.position = null;
   // @ts-expect-error: milliseconds are numbers
@@ -36,6 +38,7 @@ export function orderTypes(event: OrderEvent, getToken: () => Promise<string>): 
 export function productTypes(getToken: () => string): void {
   const connection = connectProducts({
     getToken,
+    conflate: true,
     onEvent(event) {
       event.data.product_id satisfies string | number;
       if (event.type === "inventory_updated") event.data.new_quantity satisfies number;

@@ -1,6 +1,7 @@
 import { chunksOf } from "../../protocol/chunks.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import type { LoggedFrame } from "../log/log-event.ts";
+import { replacedIn } from "./conflation.ts";
 import type { ProductFilter } from "./product-filter.ts";
 
 /**
@@ -23,6 +24,8 @@ export class FrameBatch {
   /** Computed on first use, because it reads every character. */
   #bytes: Sizes | null = null;
   readonly #characters: Sizes;
+  /** The indexes of the frames that a later one replaces. Computed on first use; most listeners want all. */
+  #replaced: ReadonlySet<number> | null = null;
 
   constructor(frames: readonly LoggedFrame[]) {
     this.frames = frames;
@@ -47,6 +50,13 @@ export class FrameBatch {
   #about(products: string[]): readonly number[] {
     const picked = [null, ...new Set(products)].flatMap((product) => this.#byProduct.get(product) ?? []);
     return picked.sort((a, b) => a - b);
+  }
+
+  /** Leaves out the picked frames that a later one replaces, which passes the same filters. */
+  newest(picked: readonly number[]): readonly number[] {
+    this.#replaced ??= replacedIn(this.frames);
+    const replaced = this.#replaced;
+    return replaced.size === 0 ? picked : picked.filter((index) => !replaced.has(index));
   }
 
   /** Returns the messages that carry picked frames: one per frame, or arrays for a `tidings.v1` client. */

@@ -11,6 +11,8 @@ export interface Listener extends Identity {
   speaksV1: boolean;
   /** Deliver only events of these products; null for all. */
   products: string[] | null;
+  /** Deliver only the newest of the stock levels and prices that are sent together. */
+  conflates: boolean;
   /** When it connected, in milliseconds since 1970; 0 when an older version did not record it. */
   connectedAt: number;
   /** When it connected or last sent a message, in milliseconds since 1970. */
@@ -50,11 +52,12 @@ export function endsAt({ expiresAt, speaksV1, isAdmin, orderId }: Listener, plai
 
 /** Makes the listener for an accepted connection. */
 export function newListener(request: ConnectRequest, now: number): Listener {
-  const { identity, speaksV1, products, requestId } = request;
+  const { identity, speaksV1, products, conflates = false, requestId } = request;
   return {
     ...identity,
     speaksV1,
     products,
+    conflates,
     connectedAt: now,
     seenAt: now,
     hasPinged: false,
@@ -81,6 +84,7 @@ const attachment = z.looseObject({
   expiresAt: z.number(),
   speaksV1: z.boolean(),
   products: z.array(z.string()).nullable(),
+  conflates: z.boolean().default(false),
   seenAt: z.number(),
   hasPinged: z.boolean().default(false),
   isWarned: z.boolean(),

@@ -24,28 +24,30 @@ export class Sender {
   }
 
   /** Returns whether a client's missed events may be replayed. Plain clients cannot acknowledge, so theirs are limited. */
-  mayReplay({ speaksV1, products }: Listener, missed: FrameBatch, now: number): boolean {
-    return speaksV1 || this.#plainBudget.hasRoomFor(missed.bytes(missed.pick(products)), now);
+  mayReplay(listener: Listener, missed: FrameBatch, now: number): boolean {
+    return listener.speaksV1 || this.#plainBudget.hasRoomFor(missed.bytes(wantedOf(listener, missed)), now);
   }
 
   /** Sends the events a client missed that pass its filter. */
-  replay(socket: WebSocket, { speaksV1, products }: Listener, missed: FrameBatch, now: number): void {
-    const picked = missed.pick(products);
+  replay(socket: WebSocket, listener: Listener, missed: FrameBatch, now: number): void {
+    const { speaksV1 } = listener;
+    const picked = wantedOf(listener, missed);
     if (!speaksV1 && picked.length > 0) this.#plainBudget.take(socket, missed.bytes(picked), now);
     trySend(socket, missed.messages(picked, speaksV1));
   }
 
   /**
-   * Sends picked frames, at least one.
+   * Sends picked frames, at least one; without those that a later one replaces, if the listener wants that.
    * @returns `too_slow` when they are not sent, because too much may be unread; `gone` when the socket has closed.
    */
   send(
     socket: WebSocket,
-    { speaksV1 }: Listener,
+    { speaksV1, conflates }: Listener,
     batch: FrameBatch,
-    picked: readonly number[],
+    all: readonly number[],
     now: number,
   ): "sent" | "too_slow" | "gone" {
+    const picked = conflates ? batch.newest(all) : all;
     const flowControl = speaksV1 ? this.#flowControlOf(socket) : null;
     const isOverBudget = !flowControl?.provesToRead && !this.#plainBudget.take(socket, batch.bytes(picked), now);
     const due = flowControl?.take(batch.characters(picked), batch.lastSeq(picked));
@@ -65,4 +67,10 @@ export class Sender {
     this.#flowControl.set(socket, flowControl);
     return flowControl;
   }
+}
+
+/** Returns the indexes of the missed events that a listener receives. */
+function wantedOf({ products, conflates }: Listener, missed: FrameBatch): readonly number[] {
+  const picked = missed.pick(products);
+  return conflates ? missed.newest(picked) : picked;
 }

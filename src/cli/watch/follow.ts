@@ -21,6 +21,8 @@ export interface FollowTarget {
   orderId: string | null;
   /** Null for all products. */
   productIds: string[] | null;
+  /** Whether to skip events of products that are out of date. */
+  conflate: boolean;
   /** Where to resume; null to start with what happens from now on. */
   position: Position | null;
   getToken: () => Promise<string>;
@@ -55,7 +57,7 @@ export async function follow(target: FollowTarget, report: Report, signal: Abort
   /** Not reported until the snapshot or event right after it, which shows what kind of gap it is. */
   let gap: Gap | null = null;
 
-  const { url, orderId, productIds, position, getToken } = target;
+  const { url, orderId, productIds, conflate, position, getToken } = target;
   const options = {
     ...{ url, position, getToken, tuning: TUNING },
     onGap(found: Gap) {
@@ -88,7 +90,7 @@ export async function follow(target: FollowTarget, report: Report, signal: Abort
   };
   const connection =
     orderId === null
-      ? connectProducts({ ...options, ...(productIds && { productIds }) })
+      ? connectProducts({ ...options, conflate, ...(productIds && { productIds }) })
       : connectOrder(orderId, options);
   try {
     return { end: await ended, position: connection.position, events, connections };

@@ -29,6 +29,7 @@ interface WatchOptions extends CommonOptions {
   since?: number;
   epoch?: string;
   productId?: string;
+  conflate?: boolean;
 }
 
 const EXAMPLES = `# An order, as an admin; then as its owner
@@ -55,6 +56,7 @@ export function addWatch(program: Command, terminal: Terminal): void {
     .option("--since <seq>", "start after this position; needs --epoch", wholeNumber(0))
     .option("--epoch <epoch>", "the epoch of --since, as in the first frame")
     .option("--product-id <ids>", `only these products: up to ${MAX_FILTER_PRODUCTS} ids, separated by commas`)
+    .option("--conflate", "of stock levels and prices sent together, only the newest of each product")
     .action(async (channelText: string, options: WatchOptions) => {
       const channel = channelArgument(channelText);
       const service = new ServiceClient(serviceUrl(options, terminal), null);
@@ -63,6 +65,7 @@ export function addWatch(program: Command, terminal: Terminal): void {
         url: service.url,
         orderId: channel.orderId,
         productIds: productFilter(options, channel),
+        conflate: conflation(options, channel),
         position: startPosition(options),
         getToken: tokenSource(options, secret),
       };
@@ -106,6 +109,11 @@ function productFilter({ productId }: WatchOptions, channel: ChannelRef): string
   throw usageError(
     `--product-id takes 1 to ${MAX_FILTER_PRODUCTS} product ids, separated by commas and percent-encoded (%2C for a comma).`,
   );
+}
+
+function conflation({ conflate = false }: WatchOptions, channel: ChannelRef): boolean {
+  if (conflate && channel.orderId !== null) throw usageError("--conflate is for the products channel.");
+  return conflate;
 }
 
 /** @param secret Signs the tokens; null when `--token` is given. */

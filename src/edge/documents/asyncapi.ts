@@ -21,7 +21,7 @@ const CHANNELS = {
     title: "Products",
     description: "For any authenticated user.",
     parameters: {},
-    query: { product_id: querySchema(PARAMETERS.product_id) },
+    query: { product_id: querySchema(PARAMETERS.product_id), conflate: querySchema(PARAMETERS.conflate) },
   },
 } as const satisfies Record<ChannelKind, ChannelDescription>;
 

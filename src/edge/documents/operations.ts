@@ -75,6 +75,12 @@ export const PARAMETERS = {
       maxItems: MAX_FILTER_PRODUCTS,
     },
   ),
+  conflate: query(
+    "conflate",
+    "`1`: of the `inventory_updated` and `price_updated` events that are sent together, receive only the newest of each " +
+      "product, so `seq` has holes. Any value but `0` and `1` closes with 4005.",
+    { type: "string", enum: ["0", "1"], default: "0" },
+  ),
 };
 
 /** What the operations with a tag have in common. */
@@ -116,7 +122,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     id: "listenToProducts",
     summary: "Listen to products",
     description: "For any user. Connect with `wss://`.",
-    parameters: ["since", "epoch", "product_id"],
+    parameters: ["since", "epoch", "product_id", "conflate"],
   },
   "POST /api/v1/publish/orders/{order_id}": {
     ...PUBLISH_ONE,

@@ -37,9 +37,10 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   if (identity instanceof Response) return identity;
   if (identity.orderId !== null) return refuseSocket(c, "access_denied");
   const products = parseProductFilter(new URL(c.req.url).search);
-  if (products === "invalid") return refuseSocket(c, "protocol_error");
+  const conflates = parseConflate(c.req.queries("conflate"));
+  if (products === "invalid" || conflates === "invalid") return refuseSocket(c, "protocol_error");
 
-  const request = connectRequestOf(c, identity, products);
+  const request = { ...connectRequestOf(c, identity, products), conflates };
   return answerConnect(c, await connectToProducts(c, request));
 }
 
@@ -71,6 +72,12 @@ function connectRequestOf(c: Context, identity: Identity, products: string[] | n
     resume: parsePosition(c.req.query("since"), c.req.query("epoch")),
     requestId: requestIdOf(c),
   };
+}
+
+/** Parses `?conflate=0|1`, whose default is 0. */
+function parseConflate([value = "0", ...more]: string[] = []): boolean | "invalid" {
+  const isValid = more.length === 0 && (value === "0" || value === "1");
+  return isValid ? value === "1" : "invalid";
 }
 
 /** Parses the position to resume from. Returns null without one, and `invalid` for a malformed one. */

@@ -46,6 +46,7 @@ export function connectProducts(options: ProductsOptions): ProductsConnection {
 
 /** The options of either channel. */
 type ChannelOptions = Omit<OrderOptions, "onEvent" | "onSnapshot"> & {
+  conflate?: boolean;
   onEvent?: (event: Extract<Output, { type: "event" }>["event"]) => void;
   onSnapshot?: (snapshot: Extract<Output, { type: "snapshot" }>["snapshot"]) => void;
 };
@@ -55,13 +56,13 @@ function connectChannel(
   options: ChannelOptions,
   initialFilter: ProductFilter,
 ): ProductsConnection {
-  const { token, storage, tuning = {}, shared } = options;
+  const { token, storage, tuning = {}, shared, conflate } = options;
   const getToken = options.getToken ?? (token && (() => token));
   const origin = options.url ?? platform.location?.origin;
   if (!getToken || !origin) throw new TypeError("Tidings needs getToken and url");
   const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}${socketPath(channel)}`;
   const urlOf = (since: Position | null, products: ProductFilter) =>
-    `${base}?${since ? `since=${since.seq}&epoch=${encodeURIComponent(since.epoch)}` : ""}${filterQuery(products)}`;
+    `${base}?${since ? `since=${since.seq}&epoch=${encodeURIComponent(since.epoch)}` : ""}${filterQuery(products)}${conflate ? "&conflate=1" : ""}`;
   // Includes the filter: a position reached with one filter may lie beyond events that another filter lets through.
   const name = urlOf(null, initialFilter);
   const storageKey = `tidings:${name}`;
@@ -86,7 +87,7 @@ function connectChannel(
     if (position && isCovered) savePosition(storage, storageKey, position);
   };
   const open: OpenLink = (from, wasLive, onLinkOutput, fetchToken = getToken) =>
-    openLink({ position: from, filter, wasLive, tuning }, urlOf, fetchToken, onLinkOutput);
+    openLink({ position: from, filter, wasLive, tuning, conflate }, urlOf, fetchToken, onLinkOutput);
   const position = options.position ?? loadPosition(storage, storageKey);
   const active = shared
     ? shared({ name, tuning, getToken, position, open, onOutput })

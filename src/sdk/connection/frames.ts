@@ -34,8 +34,8 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   const { position, filter, sentFilter } = draft;
   const { seq, data } = frame;
   if (!position || !isInteger(seq) || seq <= position.seq || !isObject(data)) return;
-  // With a filter, `seq` skips other products' events. Otherwise it has no holes.
-  if (!filter && !sentFilter && seq > position.seq + 1) {
+  // With a filter, `seq` skips other products' events; conflated, it skips events too. Otherwise it has no holes.
+  if (!(filter || sentFilter || draft.conflate) && seq > position.seq + 1) {
     if (draft.missingAfter !== position.seq) {
       draft.missingAfter = position.seq;
       // The service sends the missing event, and this one again.

@@ -47,6 +47,8 @@ export interface State extends Readonly<Deadlines> {
   /** The filter the page wants, and the one the service knows. */
   readonly filter: ProductFilter;
   readonly sentFilter: ProductFilter;
+  /** Whether the service leaves out events that are out of date. */
+  readonly conflate?: boolean | undefined;
   /** Failed attempts since the last success, and when the last attempt began. */
   readonly failures: number;
   readonly attemptAt: number;
@@ -130,6 +132,7 @@ export interface Start {
   filter: ProductFilter;
   /** Whether the connection continues one that was live. */
   wasLive: boolean;
+  conflate?: boolean | undefined;
   tuning: Partial<Tuning>;
 }
 

@@ -71,7 +71,12 @@ export interface OrderOptions extends CommonConnectOptions {
 export interface ProductsOptions extends CommonConnectOptions {
   /** Receive events of these products only: at most 50, none if the list is empty. Default: all products. */
   productIds?: readonly ProductId[] | undefined;
-  /** Called for every event, once and in order. */
+  /**
+   * Skip stock levels and prices that are out of date when they arrive: of the `inventory_updated` and `price_updated`
+   * events that the service sends together, receive only the newest of each product. Default: false.
+   */
+  conflate?: boolean | undefined;
+  /** Called for every event, once and in order; with `conflate`, for those that were not skipped. */
   onEvent?: ((event: ProductEvent) => void) | undefined;
   /** Called with the position of the channel each time a connection is established, before any event. */
   onSnapshot?: ((snapshot: ProductsSnapshot) => void) | undefined;

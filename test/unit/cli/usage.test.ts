@@ -33,6 +33,7 @@ describe("wrong usage exits with 2 and says how to correct it", () => {
     [["publish", ORDER, "order_shipped", "-", ...CREDENTIALS], "Standard input is not JSON"],
     [["watch", ORDER, "--since", "3", ...CREDENTIALS], "go together"],
     [["watch", ORDER, "--product-id", "a", ...CREDENTIALS], "products channel"],
+    [["watch", ORDER, "--conflate", ...CREDENTIALS], "products channel"],
     [["watch", ORDER, "--token", "t", "--role", "admin"], "--token decides who listens"],
     [["watch", "products", "--url", "shop", ...CREDENTIALS], "--url must be"],
     [["smoke", "--timeout", "0", ...CREDENTIALS], "whole number"],
