@@ -17,7 +17,8 @@ export async function connectToShard(shard: Shard, request: ConnectRequest, now:
   const refusal = refusalOfClient(shard, request, now);
   if (refusal) return refusal;
   const { position: head } = shard.head;
-  const coveredFrom = shard.isRegistered ? shard.interest.coveredFrom(products) : null;
+  const maySkipRoot = shard.isRegistered && !shard.isOutsidePlan;
+  const coveredFrom = maySkipRoot ? shard.interest.coveredFrom(products) : null;
   const admission = head && admitLocally({ head, recent: shard.recent }, coveredFrom, resume);
   if (admission) return accept(shard, request, admission, now);
 

@@ -114,7 +114,7 @@ export class Shard implements SocketCore {
 
   /** Whether new clients are to go to another object. */
   isFull(now: number): boolean {
-    if (this.#isFenced || this.#isOutsidePlan()) return true;
+    if (this.#isFenced) return true;
     const maxSockets = Math.min(MAX_SHARD_SOCKETS, this.config.connections.perChannel);
     return this.listeners.sockets >= maxSockets || this.sendRate.perSecond(now) >= MAX_MESSAGES_PER_SECOND;
   }
@@ -124,13 +124,19 @@ export class Shard implements SocketCore {
     return this.#plan;
   }
 
+  /** Whether this shard is not part of the plan that the root announced last. The root may have a later one. */
+  get isOutsidePlan(): boolean {
+    const { region, index } = this.#place;
+    return this.#plan !== null && index >= (this.#plan.shards[region] ?? 0);
+  }
+
   /** Notes a plan. A shard that is not part of it any more closes its sockets, in waves. */
   learnPlan(plan: ShardPlan): void {
-    const wasOutside = this.#isOutsidePlan();
+    const wasOutside = this.isOutsidePlan;
     this.#plan = this.#plan ? laterPlan(this.#plan, plan) : plan;
-    if (wasOutside || !this.#isOutsidePlan()) return;
+    if (wasOutside || !this.isOutsidePlan) return;
     const sockets = [...this.listeners.all()].map(({ socket }) => socket);
-    this.ctx.waitUntil(closeInWaves(this.listeners, sockets, () => this.#isOutsidePlan()));
+    this.ctx.waitUntil(closeInWaves(this.listeners, sockets, () => this.isOutsidePlan));
   }
 
   /** Closes every socket, because this object has been replaced. */
@@ -196,10 +202,5 @@ export class Shard implements SocketCore {
 
   #abandon(sockets: WebSocket[]): void {
     this.ctx.waitUntil(abandon(this.listeners, sockets));
-  }
-
-  #isOutsidePlan(): boolean {
-    const { region, index } = this.#place;
-    return this.#plan !== null && index >= (this.#plan.shards[region] ?? 0);
   }
 }
