@@ -18,3 +18,13 @@ export function fakeTimers(): void {
   vi.useFakeTimers({ now: Date.UTC(2026, 10, 25) });
   vi.stubGlobal("scheduler", { wait: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) });
 }
+
+/** Lets the clock run, and returns a function that sets it forward. Undo with `vi.restoreAllMocks()`. */
+export function shiftClock(): (milliseconds: number) => void {
+  const realNow = Date.now.bind(Date);
+  let offset = 0;
+  vi.spyOn(Date, "now").mockImplementation(() => realNow() + offset);
+  return (milliseconds) => {
+    offset += milliseconds;
+  };
+}

@@ -57,17 +57,20 @@ export interface ConnectOptions {
   /** A list is a repeated parameter. */
   query?: Record<string, string | string[]>;
   headers?: Record<string, string>;
+  /** Where the client is, as Cloudflare tells the Worker. */
+  cf?: Pick<IncomingRequestCfProperties, "continent">;
 }
 
 /** Opens a WebSocket as a browser would, by default with the token in the query. */
 export async function connect(
   path: string,
-  { token, query = {}, headers = {} }: ConnectOptions = {},
+  { token, query = {}, headers = {}, cf }: ConnectOptions = {},
 ): Promise<TestSocket> {
   const parameters = Object.entries({ ...(token && { token }), ...query });
   const search = new URLSearchParams(parameters.flatMap(([name, value]) => [value].flat().map((one) => [name, one])));
   const response = await request(`/api/v1/ws/${path}${search.size > 0 ? `?${search}` : ""}`, {
     headers: { Upgrade: "websocket", ...headers },
+    ...(cf && { cf }),
   });
   return new TestSocket(response);
 }

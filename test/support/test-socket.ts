@@ -82,6 +82,11 @@ export class TestSocket {
     return this.#queue.splice(0);
   }
 
+  /** The code it was closed with; null while it is open. */
+  get closeCode(): number | null {
+    return this.#close?.code ?? null;
+  }
+
   send(message: string | ArrayBuffer): void {
     this.#socket.send(message);
   }
