@@ -8,6 +8,7 @@ export interface ShardVerdict {
   /** Why a sequence failed, with its seed; null when none did. */
   failure: string | null;
   sequences: number;
+  seed: number;
   occurred: Partial<Occurrences>;
 }
 
@@ -37,9 +38,9 @@ export async function tryRandomShards(
   });
   const failure =
     details.failed && details.counterexample ? `${fc.defaultReportMessage(details)}\n${details.errorInstance}` : null;
-  return { failure, sequences: details.numRuns, occurred };
+  return { failure, sequences: details.numRuns, seed: details.seed, occurred };
 }
 
 /** Describes a verdict in a line for the test's output. */
-export const inALine = ({ sequences, occurred }: ShardVerdict): string =>
-  `${sequences} random sequences: ${JSON.stringify(occurred)}`;
+export const inALine = ({ sequences, seed, occurred }: ShardVerdict): string =>
+  `${sequences} random sequences (seed ${seed}): ${JSON.stringify(occurred)}`;
