@@ -13,6 +13,13 @@ export interface Credentials {
   key?: string;
 }
 
+export interface DemoOptions extends BrowserContextOptions {
+  /** Whether the page publishes by itself, as it does for visitors. Default: false. */
+  areShoppersOn?: boolean;
+  /** Prepares the page before it loads. */
+  prepare?: (page: Page) => Promise<void>;
+}
+
 export class DemoPage {
   readonly page: Page;
   /** Console errors and warnings, and uncaught exceptions. */
@@ -34,10 +41,13 @@ export class DemoPage {
     browser: Browser,
     url: string,
     credentials: Credentials,
-    options: BrowserContextOptions = {},
+    { areShoppersOn = false, prepare = async () => {}, ...options }: DemoOptions = {},
   ): Promise<DemoPage> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+    // Tests publish their own events.
+    if (!areShoppersOn) await context.addInitScript('sessionStorage.setItem("tidings-demo:shoppers", "off")');
     const demo = new DemoPage(await context.newPage());
+    await prepare(demo.page);
     await demo.page.goto(`${url}/#${new URLSearchParams({ ...credentials })}`);
     await demo.page.waitForSelector("main h1");
     return demo;
@@ -59,8 +69,15 @@ export class DemoPage {
     }
   }
 
-  /** Publishes from the form. @returns The outcome that the form shows. */
+  /** Opens every panel of the view. */
+  async openPanels(): Promise<void> {
+    const closed = this.page.locator("details:not([open]) > summary");
+    while ((await closed.count()) > 0) await closed.first().click();
+  }
+
+  /** Publishes from the form in the view Publish. @returns The outcome that the form shows. */
   async publish(type: string, changes: { data?: string; id?: string } = {}): Promise<string | null> {
+    await this.show("publish");
     await this.page.selectOption("select[name=type]", type);
     if (changes.data !== undefined) await this.page.fill("textarea[name=data]", changes.data);
     await this.page.fill("input[name=id]", changes.id ?? "");

@@ -1,7 +1,6 @@
 import { useEffect, useRef } from "react";
 import { StatusPill } from "./components/connection-status.tsx";
 import { Icon } from "./components/icon.tsx";
-import { PublishForm } from "./components/publish-form.tsx";
 import { ScreenReaderUpdates } from "./components/screen-reader-updates.tsx";
 import { SimulatedShoppers } from "./components/shoppers.tsx";
 import { ThemeToggle } from "./components/theme.tsx";
@@ -45,9 +44,6 @@ export function App() {
         <main ref={main} tabIndex={-1} aria-label={VIEWS[view]}>
           <CurrentView />
         </main>
-        <aside aria-label="Publisher">
-          <PublishForm />
-        </aside>
       </div>
       <ScreenReaderUpdates />
       <SimulatedShoppers />
@@ -81,7 +77,7 @@ function Header({ view, onSkip }: { view: View; onSkip: () => void }) {
         )}
       </div>
       <a className="docs" href="/docs">
-        API
+        Manual
       </a>
       <ThemeToggle />
     </header>

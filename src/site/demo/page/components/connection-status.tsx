@@ -2,6 +2,7 @@ import { CLOSE_CODES } from "../../../../protocol/close-codes.ts";
 import { isCloseCode, retryOf } from "../../../../protocol/close-rules.ts";
 import type { Controls, OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
 import { hashOf } from "../router.ts";
+import { InlineCode } from "./inline-code.tsx";
 
 type AnyUpdates = OrderUpdates | ProductUpdates;
 
@@ -56,14 +57,14 @@ export function CloseCodeText({ code, wasDropped = false }: { code: number; wasD
   return (
     <>
       {wasDropped ? "This page dropped the connection." : meaning} {!isFinished && RETRIES[retryOf(code)]}
-      {isCloseCode(code) && <> What to do: {withCode(CLOSE_CODES[code].remedy)}</>}
+      {isCloseCode(code) && (
+        <>
+          {" "}
+          What to do: <InlineCode text={CLOSE_CODES[code].remedy} />
+        </>
+      )}
     </>
   );
-}
-
-/** Renders Markdown's backticks as code elements. */
-function withCode(text: string) {
-  return text.split("`").map((part, i) => (i % 2 === 1 ? <code key={part}>{part}</code> : part));
 }
 
 /** Explains why a connection is closed, stale or incomplete. Renders nothing while all is well. */

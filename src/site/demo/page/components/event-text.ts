@@ -1,4 +1,5 @@
 import type { OrderEvent, ProductEvent } from "../../../../sdk/index.ts";
+import { formatPrice } from "../state/products.ts";
 
 /** Returns an event in plain words, for timelines and screen readers. */
 export function eventText(event: OrderEvent | ProductEvent): string {
@@ -26,7 +27,7 @@ export function eventText(event: OrderEvent | ProductEvent): string {
     case "inventory_updated":
       return `${productName(event.data)}: stock is ${event.data.new_quantity}${was(event.data.old_quantity)}`;
     case "price_updated":
-      return `${productName(event.data)}: price is ${event.data.new_price}${was(event.data.old_price)}`;
+      return `${productName(event.data)}: price is ${formatPrice(event.data.new_price)}${was(inEuros(event.data.old_price))}`;
     case "product_status_changed":
       return `${productName(event.data)}: status is ${event.data.new_status}${was(event.data.old_status)}`;
     default:
@@ -41,6 +42,7 @@ function shopText({ type }: { type: string }): string {
 
 const productName = (data: { product_id: string | number; sku?: unknown; name?: unknown }) =>
   String(data.name ?? data.sku ?? data.product_id);
+const inEuros = (price: number | null | undefined) => (typeof price === "number" ? formatPrice(price) : null);
 const was = (old: unknown) => (old === undefined || old === null ? "" : ` (was ${String(old)})`);
 
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });

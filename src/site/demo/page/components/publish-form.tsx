@@ -3,15 +3,16 @@ import { parseJson } from "../../../../protocol/json.ts";
 import type { EventType } from "../../../../sdk/index.ts";
 import { hashOf } from "../router.ts";
 import { catalogue, EVENT_TYPES } from "../service/catalogue.ts";
-import { curlCommand, type EventDraft, publishEvent, type ServiceResponse } from "../service/publish.ts";
-import { useConnections } from "../state/connections.tsx";
+import type { EventDraft, ServiceResponse } from "../service/publish.ts";
 import { useCredentials } from "../state/credentials.ts";
+import { usePublish } from "../state/publisher.ts";
+import { CodeTabs } from "./code-tabs.tsx";
 import { PublishResponse } from "./publish-result.tsx";
 
 /** Publishes any event of the catalogue, as a shop's backend would. */
 export function PublishForm() {
   const { order, key } = useCredentials();
-  const { orderLog, productsLog } = useConnections();
+  const publish = usePublish();
   const [type, setType] = useState<EventType>("inventory_updated");
   const [text, setText] = useState(() => exampleJson("inventory_updated", order));
   const [id, setId] = useState("");
@@ -29,11 +30,9 @@ export function PublishForm() {
   };
   const submit = async () => {
     setBusy(true);
-    const received = await publishEvent(draft, order, key);
+    const received = await publish(draft);
     setBusy(false);
     setResponse(received);
-    const { seq } = received.body;
-    if (typeof seq === "number") (isForOrder ? orderLog : productsLog).expectUpTo(seq);
   };
 
   return (
@@ -44,7 +43,7 @@ export function PublishForm() {
         void submit();
       }}
     >
-      <h2>Publish an event</h2>
+      <h2>Event</h2>
       {!key && (
         <p className="note" data-tone="warn">
           Publishing needs a publish key. <a href={hashOf("access")}>Add a key</a>
@@ -108,7 +107,7 @@ export function PublishForm() {
       <div className="response" aria-live="polite">
         {data === undefined ? (
           <p className="note" data-tone="warn">
-            This is not valid JSON. Correct it to publish.
+            <code>data</code> is not valid JSON. Correct it to publish.
           </p>
         ) : response ? (
           <PublishResponse response={response} />
@@ -116,27 +115,8 @@ export function PublishForm() {
           <p className="empty">Publish an event to see the response here.</p>
         )}
       </div>
-      <CurlCommand command={curlCommand(draft, order || "ORDER_ID")} />
+      <CodeTabs draft={draft} orderId={order} />
     </form>
-  );
-}
-
-function CurlCommand({ command }: { command: string }) {
-  const [isCopied, setCopied] = useState(false);
-  const copy = async () => {
-    await navigator.clipboard.writeText(command);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 2000);
-  };
-  return (
-    <details className="curl">
-      <summary>Publish with curl</summary>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable area must be reachable by keyboard */}
-      <pre tabIndex={0}>{command}</pre>
-      <button type="button" onClick={copy}>
-        {isCopied ? "Copied" : "Copy"}
-      </button>
-    </details>
   );
 }
 

@@ -1,6 +1,6 @@
-import { isRecord } from "../../../../protocol/json.ts";
 import type { ServiceResponse } from "../service/publish.ts";
 import { Fact } from "./fact.tsx";
+import { RefusalNote } from "./refusal-note.tsx";
 
 const OUTCOMES: Record<string, string> = {
   applied: "applied: stored and sent to the listeners",
@@ -9,36 +9,23 @@ const OUTCOMES: Record<string, string> = {
   queued: "queued: the channel is unreachable, so the event waits in Redis",
 };
 
+/** Whether the service accepted a publish. */
+export const isAccepted = ({ status }: ServiceResponse) => status >= 200 && status < 300;
+
 /** Shows the service's response to a publish. */
-export function PublishResponse({ response: { status, body } }: { response: ServiceResponse }) {
-  if (status >= 200 && status < 300) {
-    const outcome = String(body.status);
-    return (
-      <div className="note" data-tone={outcome === "applied" ? "good" : "warn"} data-outcome={outcome}>
-        <p>
-          <strong>{status}</strong> {OUTCOMES[outcome] ?? outcome}
-        </p>
-        <dl className="facts">
-          <Fact name="seq" value={asText(body.seq)} />
-          <Fact name="receivers" value={asText(body.receivers)} />
-        </dl>
-      </div>
-    );
-  }
+export function PublishResponse({ response }: { response: ServiceResponse }) {
+  if (!isAccepted(response)) return <RefusalNote response={response} />;
+  const { status, body } = response;
+  const outcome = String(body.status);
   return (
-    <div className="note" data-tone="bad" data-outcome="rejected">
+    <div className="note" data-tone={outcome === "applied" ? "good" : "warn"} data-outcome={outcome}>
       <p>
-        <strong>{status || "No response"}</strong> {asText(body.title)}
+        <strong>{status}</strong> {OUTCOMES[outcome] ?? outcome}
       </p>
-      {Array.isArray(body.errors) && (
-        <ul>
-          {body.errors.filter(isRecord).map(({ field, message }) => (
-            <li key={asText(field)}>
-              <code>{asText(field)}</code> {asText(message)}
-            </li>
-          ))}
-        </ul>
-      )}
+      <dl className="facts">
+        <Fact name="seq" value={asText(body.seq)} />
+        <Fact name="receivers" value={asText(body.receivers)} />
+      </dl>
     </div>
   );
 }

@@ -1,15 +1,17 @@
 import { useEffect, useState } from "react";
 import { useConnections } from "../state/connections.tsx";
 import { eventText } from "./event-text.ts";
+import { useAreShoppersOn } from "./shoppers.tsx";
 
 /** How long to wait for further events: of a burst, only the last one is read out. */
 const QUIET_MS = 800;
 
-/** Announces the latest event to screen readers. */
+/** Announces the latest event to screen readers; of products, only while the page does not publish by itself. */
 export function ScreenReaderUpdates() {
   const { order, products } = useConnections();
   const [text, setText] = useState("");
-  const event = newer(order.lastEvent, products.lastEvent);
+  const areShoppersOn = useAreShoppersOn();
+  const event = areShoppersOn ? order.lastEvent : newer(order.lastEvent, products.lastEvent);
   useEffect(() => {
     if (!event) return;
     const timer = setTimeout(() => setText(eventText(event)), QUIET_MS);

@@ -1,58 +1,89 @@
 import { useEffect, useRef } from "react";
-import { publishEvent } from "../service/publish.ts";
-import type { ChannelLog } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
-import { currentProducts, type Product } from "../state/products.ts";
+import { drill } from "../state/drill.ts";
+import type { Product } from "../state/products.ts";
+import { type ProductChange, priceChange, sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { Store, useStore } from "../state/store.ts";
 
-const PURCHASE_INTERVAL_MS = 700;
-const RESTOCK_QUANTITY = 25;
+const INTERVAL_MS = 1500;
+const PRICE_CHANGE_SHARE = 0.2;
+/** The page stops by itself, so that a forgotten tab does not publish for ever. */
+const MAX_PURCHASES = 400;
+
+/** A page that the developer's own computer serves may publish at once; elsewhere real customers may be listening. */
+const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+
+const STORAGE_KEY = "tidings-demo:shoppers";
 
 /** Kept outside the views, so that shoppers keep buying while the visitor looks at the charts. */
-const isEnabled = new Store(false);
+const isEnabled = new Store(readChoice() ?? isLocal);
 
-/** Publishes the sale of one item, as the shop's backend would. Restocks the product if it is sold out. */
-export async function sellOne({ id, sku, quantity }: Product, key: string, log: ChannelLog): Promise<void> {
-  const old = quantity ?? 0;
-  const data = { product_id: id, sku, old_quantity: old, new_quantity: old > 0 ? old - 1 : RESTOCK_QUANTITY };
-  const { body } = await publishEvent({ type: "inventory_updated", data }, "", key);
-  if (typeof body.seq === "number") log.expectUpTo(body.seq);
+/** Whether the page publishes by itself. */
+export function useAreShoppersOn(): boolean {
+  const isOn = useStore(isEnabled);
+  return useCredentials().key !== "" && isOn;
 }
 
+/** Starts and pauses the shoppers. */
 export function ShoppersSwitch() {
-  const isOn = useStore(isEnabled);
+  const isOn = useAreShoppersOn();
   const { key } = useCredentials();
   return (
     <label className="switch">
-      <input
-        type="checkbox"
-        checked={isOn && key !== ""}
-        disabled={!key}
-        onChange={({ target }) => isEnabled.set(target.checked)}
-      />
+      <input type="checkbox" checked={isOn} disabled={!key} onChange={({ target }) => choose(target.checked)} />
       Simulate shoppers
     </label>
   );
 }
 
-/** While enabled, sells a random product at regular intervals. Renders nothing. */
+/** While enabled, changes a random product at regular intervals. Renders nothing. */
 export function SimulatedShoppers() {
-  const { products, productsLog } = useConnections();
-  const { key } = useCredentials();
-  const isOn = useStore(isEnabled) && key !== "";
+  const { isConnected } = useConnections().products;
+  const floor = useShopFloor();
+  const change = useChangeProduct();
+  const isOn = useAreShoppersOn() && isConnected;
+  const purchases = useRef(0);
   const buy = useRef(() => {});
   useEffect(() => {
-    const available = currentProducts(products.products);
     buy.current = () => {
+      const available = floor.filter(({ status }) => status === "active");
       const product = available[Math.floor(Math.random() * available.length)];
-      if (product) void sellOne(product, key, productsLog);
+      // The drill publishes its own events.
+      if (!product || document.hidden || drill.get().stage === "broken") return;
+      if (++purchases.current > MAX_PURCHASES) isEnabled.set(false);
+      else void change(product, randomChange(product));
     };
   });
   useEffect(() => {
+    purchases.current = 0;
     if (!isOn) return;
-    const timer = setInterval(() => buy.current(), PURCHASE_INTERVAL_MS);
+    buy.current();
+    const timer = setInterval(() => buy.current(), INTERVAL_MS);
     return () => clearInterval(timer);
   }, [isOn]);
   return null;
+}
+
+/** Lasts as long as the tab, like the credentials. */
+function choose(isOn: boolean): void {
+  isEnabled.set(isOn);
+  try {
+    sessionStorage.setItem(STORAGE_KEY, isOn ? "on" : "off");
+  } catch {
+    // Storage is blocked: the choice lasts until the page is reloaded.
+  }
+}
+
+function readChoice(): boolean | null {
+  try {
+    const choice = sessionStorage.getItem(STORAGE_KEY);
+    return choice === null ? null : choice === "on";
+  } catch {
+    return null;
+  }
+}
+
+function randomChange(product: Product): ProductChange {
+  return Math.random() < PRICE_CHANGE_SHARE ? priceChange(product) : sale(product);
 }

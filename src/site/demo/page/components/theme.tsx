@@ -9,17 +9,6 @@ const STORAGE_KEY = "tidings-demo:theme";
 const ICONS: Record<Theme, IconName> = { auto: "auto", light: "sun", dark: "moon" };
 
 const theme = new Store<Theme>(readTheme());
-const systemScheme = matchMedia("(prefers-color-scheme: dark)");
-const isSystemDark = new Store(systemScheme.matches);
-systemScheme.addEventListener("change", ({ matches }) => isSystemDark.set(matches));
-
-/** Whether the page is dark now, by choice or by the system's setting. */
-export function useIsDark(): boolean {
-  const chosen = useStore(theme);
-  const isDarkSystem = useStore(isSystemDark);
-  return chosen === "auto" ? isDarkSystem : chosen === "dark";
-}
-
 function readTheme(): Theme {
   try {
     return THEMES.find((one) => one === localStorage.getItem(STORAGE_KEY)) ?? "auto";

@@ -1,8 +1,7 @@
 import { isRecord, parseJson } from "../../../../protocol/json.ts";
-import { orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
-import { orderPath, publishPath } from "../../../../protocol/paths.ts";
+import { orderPath } from "../../../../protocol/paths.ts";
 import type { EventType } from "../../../../sdk/index.ts";
-import { catalogue } from "./catalogue.ts";
+import { eventPath } from "./event-path.ts";
 
 /** Publishes as any backend does: one HTTP call with the publish key. */
 
@@ -18,10 +17,6 @@ export interface ServiceResponse {
   status: number;
   /** A publish result, or a problem (RFC 9457), unchecked; empty if the response was not a JSON object. */
   body: Record<string, unknown>;
-}
-
-function eventPath(type: EventType, orderId: string): string {
-  return publishPath(catalogue[type].channel === "order" ? orderChannelName(orderId) : PRODUCTS_CHANNEL);
 }
 
 export function publishEvent(draft: EventDraft, orderId: string, key: string): Promise<ServiceResponse> {
@@ -41,14 +36,6 @@ async function callWithKey(method: string, path: string, content: unknown, key: 
     const body = parseJson(await response.text());
     return { status: response.status, body: isRecord(body) ? body : {} };
   } catch {
-    return { status: 0, body: { title: "The service is unreachable. Check that it is running, then try again." } };
+    return { status: 0, body: {} };
   }
-}
-
-/** Returns the same call as a shell command. The command reads the key from the environment, so it is safe to share. */
-export function curlCommand(draft: EventDraft, orderId: string): string {
-  const body = JSON.stringify(draft).replaceAll("'", "'\\''");
-  return `curl -X POST ${location.origin}${eventPath(draft.type, orderId)} \\
-  -H "Authorization: Bearer $PUBLISH_KEY" -H "Content-Type: application/json" \\
-  -d '${body}'`;
 }

@@ -1,5 +1,6 @@
 import type { Gap, OrderEvent, Position, PositionStorage, ProductEvent, Status } from "../../../../sdk/index.ts";
 import { DeliveryCounter, type DeliveryCounts } from "./delivery-counter.ts";
+import { type RoundTrip, roundTrips } from "./round-trips.ts";
 import { positionIn } from "./starting-position.ts";
 import { Store } from "./store.ts";
 
@@ -9,6 +10,11 @@ const MAX_STATUS_CHANGES = 12;
 export interface ChannelLogView {
   position: Position | null;
   counts: DeliveryCounts;
+  hasBeenLive: boolean;
+  /** Whether the connection was interrupted after it had been live. */
+  wasInterrupted: boolean;
+  /** Whether the last event arrived as it happened; replayed events say nothing about the delay of delivery. */
+  isLastEventLive: boolean;
   /** Newest first. */
   events: readonly (OrderEvent | ProductEvent)[];
   /** Newest first, numbered from 1. */
@@ -19,15 +25,23 @@ export interface ChannelLogView {
 export class ChannelLog extends Store<ChannelLogView> {
   readonly #counter: DeliveryCounter;
 
-  constructor() {
+  readonly #channel: RoundTrip["channel"];
+
+  constructor(channel: RoundTrip["channel"]) {
     const counter = new DeliveryCounter();
-    super({ position: null, counts: counter.counts(), events: [], statusChanges: [] });
+    const flags = { hasBeenLive: false, wasInterrupted: false, isLastEventLive: false };
+    super({ position: null, counts: counter.counts(), ...flags, events: [], statusChanges: [] });
     this.#counter = counter;
+    this.#channel = channel;
   }
 
   readonly onEvent = (event: OrderEvent | ProductEvent): void => {
+    const { events, statusChanges, hasBeenLive } = this.get();
+    const isLive = statusChanges[0]?.status.state === "live";
     this.#counter.receive(event.seq);
-    this.#update({ events: [event, ...this.get().events].slice(0, MAX_LOGGED_EVENTS) });
+    // What arrives before the connection is live for the first time is history.
+    if (hasBeenLive) roundTrips.receive(event, this.#channel, !isLive);
+    this.#update({ isLastEventLive: isLive, events: [event, ...events].slice(0, MAX_LOGGED_EVENTS) });
   };
 
   readonly onGap = (gap: Gap): void => {
@@ -36,9 +50,11 @@ export class ChannelLog extends Store<ChannelLogView> {
   };
 
   readonly onStatus = (status: Status): void => {
-    const { statusChanges } = this.get();
+    const { statusChanges, hasBeenLive, wasInterrupted } = this.get();
     const number = (statusChanges[0]?.number ?? 0) + 1;
     this.#update({
+      wasInterrupted: wasInterrupted || (hasBeenLive && status.state !== "live"),
+      hasBeenLive: hasBeenLive || status.state === "live",
       statusChanges: [{ status, at: new Date(), number }, ...statusChanges].slice(0, MAX_STATUS_CHANGES),
     });
   };

@@ -32,7 +32,10 @@ export function ConnectionsProvider({ children }: { children: ReactNode }) {
   const orderId = credentials.order;
   const user = decodeToken(token)?.subject ?? token;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the logs start over for another order or user
-  const logs = useMemo(() => ({ order: new ChannelLog(), products: new ChannelLog() }), [orderId, user]);
+  const logs = useMemo(
+    () => ({ order: new ChannelLog("order"), products: new ChannelLog("products") }),
+    [orderId, user],
+  );
 
   // Null keeps a hook idle until its starting position is known.
   const orderStart = useStartingPosition(orderId && token ? `${orderId} ${user}` : null, () =>

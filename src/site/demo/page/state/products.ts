@@ -18,6 +18,10 @@ export interface Product {
   quantity: number | null;
   /** In euros; null while unknown. */
   price: number | null;
+  /** The price before any event. */
+  openingPrice: number | null;
+  /** Whether no event has reported the stock, or the price: they are those of the opening catalogue. */
+  isOpening: boolean;
   status: string;
   /** The last event's change of stock or price; null if it changed neither. */
   lastChange: { seq: number; field: "quantity" | "price"; isUp: boolean } | null;
@@ -37,6 +41,8 @@ export function currentProducts(updates: ProductMap): Product[] {
         name: updated?.name ?? initial?.name ?? id,
         quantity: updated?.new_quantity ?? initial?.quantity ?? null,
         price: updated?.new_price ?? initial?.price ?? null,
+        openingPrice: initial?.price ?? null,
+        isOpening: updated?.new_quantity === undefined || updated.new_price === undefined,
         status: updated?.new_status ?? "active",
         lastChange: changeBy(updated?.lastEvent),
       },

@@ -9,7 +9,7 @@ import { connectProducts, type Position } from "../../../../sdk/index.ts";
  */
 
 /** Below the service's default `HISTORY_LIMIT` of 1,000, so that the history still holds all of them. */
-const EARLIER_EVENTS = 900;
+export const EARLIER_EVENTS = 900;
 
 const earlier = ({ epoch, seq }: Position): Position => ({ epoch, seq: Math.max(0, seq - EARLIER_EVENTS) });
 

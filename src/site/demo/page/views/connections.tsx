@@ -2,11 +2,11 @@ import type { Controls, OrderUpdates, ProductUpdates } from "../../../../sdk/hoo
 import { CloseCodeText, ConnectionProblem, NoTokenNote, StatusPill } from "../components/connection-status.tsx";
 import { formatTime } from "../components/event-text.ts";
 import { Fact } from "../components/fact.tsx";
-import { OfflineDrill } from "../components/offline-drill.tsx";
 import { type ChannelLog, type ChannelLogView, formatPosition } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
 import { activeToken, useCredentials } from "../state/credentials.ts";
 import type { DeliveryCounts } from "../state/delivery-counter.ts";
+import { durationText } from "../state/round-trips.ts";
 import { dropSockets, orderChannel, type SocketStats, socketStats, statsOf } from "../state/sockets.ts";
 import { useStore } from "../state/store.ts";
 
@@ -22,7 +22,6 @@ export function ConnectionsView() {
         this with its own counters, based on <code>seq</code>.
       </p>
       {!activeToken(credentials) && <NoTokenNote />}
-      <OfflineDrill />
       <div className="connections">
         <ConnectionCard name="Products" channel="products" updates={products} log={productsLog} />
         {credentials.order && (
@@ -42,7 +41,7 @@ interface ConnectionCardProps {
 
 function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
   const stats = statsOf(useStore(socketStats), channel);
-  const { position, counts, statusChanges } = useStore(log);
+  const { position, counts, isLastEventLive, wasInterrupted, statusChanges } = useStore(log);
   const { isConnected, recovered, lagMs, state, reconnect } = updates;
   const heading = `connection-${name}`;
   return (
@@ -54,8 +53,8 @@ function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
       <DeliveryCountsRow counts={counts} />
       <dl className="facts">
         <Fact name="Position" value={formatPosition(position)} />
-        <Fact name="Recovered" value={isConnected ? (recovered ? "yes" : "not needed") : null} />
-        <Fact name="Lag" value={lagMs === null ? null : `${Math.round(lagMs)} ms`} />
+        <Fact name="Recovered" value={isConnected ? (wasInterrupted && recovered ? "yes" : "not needed") : null} />
+        <Fact name="Lag" value={lagMs === null || !isLastEventLive ? null : durationText(Math.max(0, lagMs))} />
         <Fact name="Attempts" value={stats.attempts} />
         <Fact name="Messages" value={stats.messages} />
         <Fact name="Open since" value={stats.openedAt && formatTime(stats.openedAt)} />

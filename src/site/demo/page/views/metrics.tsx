@@ -8,6 +8,8 @@ import { latencies, POLL_MS, rates, type ServiceMetrics, useServiceMetrics } fro
 import { total } from "../service/prometheus.ts";
 import { useCredentials } from "../state/credentials.ts";
 
+const NO_EVENTS = "No events in this time. Simulate shoppers to see some.";
+
 /** The operator's view of the service, from the two endpoints that a monitoring system would poll. */
 export function MetricsView() {
   const { key } = useCredentials();
@@ -49,9 +51,22 @@ export function MetricsView() {
       )}
       <Tiles metrics={metrics} />
       <div className="charts">
-        <Chart title="Connections" unit="" isWhole times={charts.times} series={charts.connections} />
-        <Chart title="Events per second" unit="/s" times={charts.times} series={charts.events} />
-        <Chart title="Publish to send, last minute" unit=" ms" times={charts.times} series={charts.latency} />
+        <Chart
+          title="Connections"
+          unit=""
+          empty="Nobody is connected. Open the shop in another window."
+          isWhole
+          times={charts.times}
+          series={charts.connections}
+        />
+        <Chart title="Events per second" unit="/s" empty={NO_EVENTS} times={charts.times} series={charts.events} />
+        <Chart
+          title="Publish to send, last minute"
+          unit=" ms"
+          empty={NO_EVENTS}
+          times={charts.times}
+          series={charts.latency}
+        />
       </div>
     </>
   );

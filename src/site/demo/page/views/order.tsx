@@ -1,24 +1,19 @@
-import { useState } from "react";
-import { ConnectionProblem, NoTokenNote, StatusPill } from "../components/connection-status.tsx";
+import type { OrderEvent } from "../../../../sdk/index.ts";
+import { ConnectionProblem, NoTokenNote } from "../components/connection-status.tsx";
+import { CustomerPane, TripTime } from "../components/customer-pane.tsx";
 import { eventText, formatTime } from "../components/event-text.ts";
 import { Fact } from "../components/fact.tsx";
+import { OrderDesk } from "../components/order-desk.tsx";
 import { hashOf } from "../router.ts";
-import { resetOrder, type ServiceResponse } from "../service/publish.ts";
+import { isCancelled, STEPS, stepsTaken } from "../service/order-steps.ts";
 import { formatPosition } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
 import { activeToken, decodeToken, saveCredentials, useCredentials } from "../state/credentials.ts";
 import { useStore } from "../state/store.ts";
 
-const STEPS = ["pending", "processing", "shipped", "delivered"];
-
-/** The owner's view of one order: `useOrderUpdates`, with the order's earlier events. */
+/** One order: the shop moves it, its customer follows. `useOrderUpdates`, with the order's earlier events. */
 export function OrderDetailsView() {
-  const { order: updates, orderLog } = useConnections();
-  const { position } = useStore(orderLog);
   const credentials = useCredentials();
-  const { order } = updates;
-  const step = STEPS.indexOf(order?.status ?? "");
-
   return (
     <>
       <div className="view-head">
@@ -33,44 +28,86 @@ export function OrderDetailsView() {
         )}
       </p>
       {!activeToken(credentials) && <NoTokenNote />}
-      <ConnectionProblem updates={updates} />
-      <div className="card order">
-        <ol className="steps" aria-label="Progress">
-          {STEPS.map((name, i) => (
-            <li key={name} data-is-done={i <= step || undefined} aria-current={i === step ? "step" : undefined}>
-              {name}
-            </li>
-          ))}
-        </ol>
-        <dl className="facts">
-          <Fact name="Status" value={order?.status} tone={order?.status === "cancelled" ? "bad" : undefined} />
-          <Fact name="Payment" value={order?.payment_status} />
-          <Fact name="Carrier" value={order?.carrier} />
-          <Fact name="Tracking" value={order?.tracking_number} />
-          <Fact name="Position" value={formatPosition(position)} />
-        </dl>
-        {credentials.key && credentials.order && <ResetOrder />}
+      <div className="panes">
+        <OrderDesk />
+        <CustomerOrder />
       </div>
-      <section aria-labelledby="timeline" className="card">
-        <div className="view-head">
-          <h2 id="timeline">Timeline</h2>
-          <StatusPill updates={updates} />
-        </div>
-        {!order?.timeline.length && <p className="empty">No events yet. Publish an order event to see it here.</p>}
-        <ol className="feed timeline">
-          {order?.timeline.toReversed().map((event) => (
-            <li key={event.id}>
-              <span className="seq" title="seq">
-                {event.seq}
-              </span>
-              <span>
-                {eventText(event)} <code className="muted">{event.type}</code>
-              </span>
+    </>
+  );
+}
+
+function CustomerOrder() {
+  const { order: updates, orderLog } = useConnections();
+  const { position } = useStore(orderLog);
+  const { order } = updates;
+  return (
+    <CustomerPane updates={updates}>
+      <ConnectionProblem updates={updates} />
+      {order && isCancelled(order) ? <Cancelled timeline={order.timeline} /> : <Progress />}
+      <dl className="facts">
+        <Fact name="Status" value={order?.status} tone={order && isCancelled(order) ? "bad" : undefined} />
+        <Fact name="Payment" value={order?.payment_status} />
+        <Fact name="Carrier" value={order?.carrier} />
+        <Fact name="Tracking" value={order?.tracking_number} />
+      </dl>
+      <h3>Timeline</h3>
+      <Timetable timeline={order?.timeline ?? []} />
+      <p className="hint">Position {formatPosition(position) ?? "unknown"}</p>
+    </CustomerPane>
+  );
+}
+
+function Progress() {
+  const { order } = useConnections().order;
+  const taken = order ? stepsTaken(order) : [];
+  const current = taken.lastIndexOf(true);
+  return (
+    <ol className="steps" aria-label="Progress">
+      {STEPS.map((name, i) => (
+        <li key={name} data-is-done={taken[i] || undefined} aria-current={i === current ? "step" : undefined}>
+          {name}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Cancelled({ timeline }: { timeline: readonly OrderEvent[] }) {
+  const cancellation = timeline.findLast((event) => event.type === "order_cancelled");
+  const reason = cancellation?.type === "order_cancelled" ? cancellation.data.reason : null;
+  return (
+    <p className="note cancelled" data-tone="bad">
+      <strong>This order was cancelled.</strong> {reason && `Reason: ${reason}.`}
+    </p>
+  );
+}
+
+function Timetable({ timeline }: { timeline: readonly OrderEvent[] }) {
+  const first = timeline[0];
+  if (!first) return <p className="empty">No events yet. Pay the order to see one arrive.</p>;
+  return (
+    <>
+      <ol className="feed timetable">
+        {timeline.toReversed().map((event) => (
+          <li key={event.id}>
+            <span className="seq" title="seq">
+              {event.seq}
+            </span>
+            <span>
+              {eventText(event)} <code className="muted">{event.type}</code>
+            </span>
+            <span className="when">
+              <TripTime id={event.id} />
               <time dateTime={event.ts}>{formatTime(event.ts)}</time>
-            </li>
-          ))}
-        </ol>
-      </section>
+            </span>
+          </li>
+        ))}
+      </ol>
+      {first.seq > 1 && (
+        <p className="hint">
+          Earlier events, up to seq {first.seq - 1}, are not shown. The order's state includes them.
+        </p>
+      )}
     </>
   );
 }
@@ -91,26 +128,4 @@ function ListenAs() {
       </select>
     </label>
   );
-}
-
-/** Registers the order or resets it with `PUT`. */
-function ResetOrder() {
-  const { order, key, customer } = useCredentials();
-  const [response, setResponse] = useState<ServiceResponse | null>(null);
-  const owner = decodeToken(customer)?.subject ?? "alice";
-  return (
-    <p className="row">
-      <button type="button" onClick={async () => setResponse(await resetOrder(order, owner, key))}>
-        Reset the order
-      </button>
-      <span className="muted">
-        <code>PUT /api/v1/orders/…</code> {response && responseText(response)}
-      </span>
-    </p>
-  );
-}
-
-function responseText({ status, body: { title } }: ServiceResponse): string {
-  if (status === 0) return String(title);
-  return status < 300 ? `returned ${status}` : `returned ${status}: ${title}`;
 }

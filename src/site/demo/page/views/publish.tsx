@@ -1,23 +1,37 @@
+import { TripTime } from "../components/customer-pane.tsx";
 import { eventText, formatTime } from "../components/event-text.ts";
+import { PublishForm } from "../components/publish-form.tsx";
 import { useConnections } from "../state/connections.tsx";
 import { useStore } from "../state/store.ts";
 
 const MAX_SHOWN_EVENTS = 60;
 
-/** The events that this page receives, beside the form that publishes them. */
+/** A form for any event of the catalogue, and the events that this page receives. */
 export function PublishView() {
+  return (
+    <>
+      <h1>Publish</h1>
+      <p className="lead">Any event of the catalogue, as your backend would publish it.</p>
+      <div className="panes">
+        <PublishForm />
+        <ReceivedEvents />
+      </div>
+    </>
+  );
+}
+
+function ReceivedEvents() {
   const { orderLog, productsLog } = useConnections();
   const events = [...useStore(orderLog).events, ...useStore(productsLog).events]
     .sort((a, b) => b.ts.localeCompare(a.ts) || b.seq - a.seq)
     .slice(0, MAX_SHOWN_EVENTS);
   return (
-    <>
-      <h1>Received events</h1>
-      <p className="lead">Events from both connections of this page as the SDK delivers them, newest first.</p>
+    <section className="card pane received" aria-labelledby="received">
+      <h2 id="received">Received on this page</h2>
       {events.length === 0 ? (
         <p className="empty">No events yet. Publish one to see it here.</p>
       ) : (
-        <ol className="card feed">
+        <ol className="feed">
           {events.map((event) => (
             <li key={event.id}>
               <details>
@@ -27,7 +41,10 @@ export function PublishView() {
                     <code>{event.type}</code>
                     <span className="muted"> {eventText(event)}</span>
                   </span>
-                  <time dateTime={event.ts}>{formatTime(event.ts)}</time>
+                  <span className="when">
+                    <TripTime id={event.id} />
+                    <time dateTime={event.ts}>{formatTime(event.ts)}</time>
+                  </span>
                 </summary>
                 <pre>{JSON.stringify(event, null, 2)}</pre>
               </details>
@@ -35,6 +52,6 @@ export function PublishView() {
           ))}
         </ol>
       )}
-    </>
+    </section>
   );
 }

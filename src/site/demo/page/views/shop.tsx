@@ -1,67 +1,83 @@
 import { type ReactNode, useState } from "react";
 import type { ProductUpdates } from "../../../../sdk/hooks/react.ts";
 import { ConnectionProblem, NoTokenNote } from "../components/connection-status.tsx";
+import { CustomerPane, LatestEvents } from "../components/customer-pane.tsx";
+import { ReliabilityDrill } from "../components/drill.tsx";
 import { Icon, isIconName } from "../components/icon.tsx";
-import { ShoppersSwitch, sellOne } from "../components/shoppers.tsx";
+import { ShopFloor } from "../components/shop-floor.tsx";
+import { ShoppersSwitch } from "../components/shoppers.tsx";
 import { useConnections } from "../state/connections.tsx";
 import { activeToken, useCredentials } from "../state/credentials.ts";
 import { currentProducts, formatPrice, type Product } from "../state/products.ts";
+import { EARLIER_EVENTS } from "../state/starting-position.ts";
+import { useStore } from "../state/store.ts";
 
 const LOW_STOCK = 5;
 
-/** Products with live stock and prices: `useProductUpdates` on top of data from the shop's own API. */
+/** The shop floor publishes, the customer sees, and the drill shows what happens in between. */
 export function ShopView() {
-  const { products: updates, productsLog } = useConnections();
   const credentials = useCredentials();
-  const newSince = useNewSince(updates);
   return (
     <>
       <div className="view-head">
         <h1>Shop</h1>
         <ShoppersSwitch />
       </div>
-      <p className="lead">
-        Stock and prices update as events arrive. Open this page in a second window, or publish from a shell: every
-        window shows the same state.
-      </p>
+      <p className="lead">What happens on the shop floor is on the customer's screen milliseconds later.</p>
       {!activeToken(credentials) && <NoTokenNote />}
-      <ConnectionProblem updates={updates} />
-      <ul className="products">
-        {currentProducts(updates.products).map((product) => (
-          <ProductCard
-            key={product.id}
-            product={product}
-            newSince={newSince}
-            onSell={credentials.key ? () => sellOne(product, credentials.key, productsLog) : undefined}
-          />
-        ))}
-      </ul>
+      <ReliabilityDrill />
+      <div className="panes">
+        <ShopFloor />
+        <CustomerProducts />
+      </div>
     </>
   );
 }
 
-interface ProductCardProps {
-  product: Product;
-  newSince: number;
-  onSell: (() => void) | undefined;
+/** Products with live stock and prices: `useProductUpdates` on top of data from the shop's own API. */
+function CustomerProducts() {
+  const { products: updates, productsLog } = useConnections();
+  const { events } = useStore(productsLog);
+  const newSince = useNewSince(updates);
+  const products = currentProducts(updates.products);
+  return (
+    <CustomerPane updates={updates}>
+      <ConnectionProblem updates={updates} />
+      <ul className="products">
+        {products.map((product) => (
+          <ProductCard key={product.id} product={product} newSince={newSince} />
+        ))}
+      </ul>
+      <LatestEvents events={events} />
+      <OpeningNote products={products} />
+    </CustomerPane>
+  );
 }
 
-function ProductCard({ product, newSince, onSell }: ProductCardProps) {
-  const { id, sku, name, quantity, price, status, lastChange } = product;
+/** Says which values may be old, if the history no longer reaches back to the first event. */
+function OpeningNote({ products }: { products: readonly Product[] }) {
+  const { position } = useStore(useConnections().productsLog);
+  const unknown = products.filter(({ isOpening }) => isOpening);
+  if (!position || position.seq <= EARLIER_EVENTS || unknown.length === 0) return null;
+  return (
+    <p className="hint">
+      This page reads the last {EARLIER_EVENTS} events. They do not report both stock and price of{" "}
+      {unknown.map(({ name }) => name).join(", ")}: the rest is the opening catalogue's. A real shop loads them from its
+      own database.
+    </p>
+  );
+}
+
+function ProductCard({ product, newSince }: { product: Product; newSince: number }) {
+  const { id, name, quantity, price, status, lastChange } = product;
   const stock = stockText(quantity);
-  const action = quantity === 0 ? "Restock" : "Sell one";
   const changeOf = (field: "price" | "quantity") => (lastChange?.field === field ? lastChange : null);
   return (
-    <li className="card product" data-product={id} data-is-off={status !== "active" || undefined}>
+    <li className="product" data-product={id} data-is-off={status !== "active" || undefined}>
       <div className="picture">
         <Icon name={isIconName(id) ? id : "box"} />
       </div>
-      <div className="title">
-        <h2 title={name}>{name}</h2>
-        <p className="muted">
-          <code>{sku ?? id}</code>
-        </p>
-      </div>
+      <h3 title={name}>{name}</h3>
       <p className="price">
         <LiveValue field="price" change={changeOf("price")} newSince={newSince}>
           {formatPrice(price)}
@@ -73,9 +89,6 @@ function ProductCard({ product, newSince, onSell }: ProductCardProps) {
         </LiveValue>{" "}
         <span className="muted">{status === "active" ? stock : status}</span>
       </p>
-      <button type="button" onClick={onSell} disabled={!onSell} aria-label={`${action}: ${name}`}>
-        {action}
-      </button>
     </li>
   );
 }

@@ -1,0 +1,61 @@
+import type { ReactNode } from "react";
+import type { OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
+import type { OrderEvent, ProductEvent } from "../../../../sdk/index.ts";
+import { durationText, roundTrips, tripMs } from "../state/round-trips.ts";
+import { useStore } from "../state/store.ts";
+import { StatusPill } from "./connection-status.tsx";
+import { eventText } from "./event-text.ts";
+
+/** The customer's side: a page that listens. */
+export function CustomerPane({ updates, children }: { updates: OrderUpdates | ProductUpdates; children: ReactNode }) {
+  return (
+    <section className="card pane" aria-labelledby="customer" data-is-live={updates.isConnected || undefined}>
+      <div className="view-head">
+        <h2 id="customer">Customer</h2>
+        <span className="pane-role">listens on one WebSocket</span>
+        <StatusPill updates={updates} />
+      </div>
+      {children}
+    </section>
+  );
+}
+
+const ROWS = [0, 1, 2, 3];
+
+/** The newest events with their round trips. Rows keep their places, so that nothing jumps when an event arrives. */
+export function LatestEvents({ events }: { events: readonly (OrderEvent | ProductEvent)[] }) {
+  return (
+    <ol className="latest" aria-label="Latest events">
+      {ROWS.map((row) => {
+        const event = events[row];
+        return (
+          <li key={row} data-seq={event?.seq}>
+            {event ? (
+              <>
+                <span className="seq">{event.seq}</span>
+                <span className="latest-text">{eventText(event)}</span>
+                <TripTime id={event.id} />
+              </>
+            ) : (
+              row === 0 && <span className="muted">No events yet. They appear here as they happen.</span>
+            )}
+          </li>
+        );
+      })}
+    </ol>
+  );
+}
+
+/** How long an event took from this page's publish call to its arrival on the socket. Nothing for the history. */
+export function TripTime({ id }: { id: string }) {
+  const trip = useStore(roundTrips).find((one) => one.id === id);
+  if (!trip) return null;
+  const ms = tripMs(trip);
+  if (ms === null) return <span className="trip-time muted">from elsewhere</span>;
+  return (
+    <span className="trip-time" data-recovered={trip.isRecovered || undefined}>
+      {trip.isRecovered && "recovered after "}
+      {durationText(ms)}
+    </span>
+  );
+}

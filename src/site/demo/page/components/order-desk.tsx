@@ -1,0 +1,79 @@
+import { useState } from "react";
+import { hashOf } from "../router.ts";
+import { isOrderEvent } from "../service/event-path.ts";
+import { ORDER_ACTIONS, type OrderAction } from "../service/order-steps.ts";
+import { resetOrder, type ServiceResponse } from "../service/publish.ts";
+import { useConnections } from "../state/connections.tsx";
+import { decodeToken, useCredentials } from "../state/credentials.ts";
+import { publishCalls, usePublish } from "../state/publisher.ts";
+import { useStore } from "../state/store.ts";
+import { CodeTabs } from "./code-tabs.tsx";
+import { isAccepted } from "./publish-result.tsx";
+import { RefusalNote } from "./refusal-note.tsx";
+import { LastCall } from "./shop-floor.tsx";
+
+// `Object.keys` returns `string[]`; the keys are those of ORDER_ACTIONS.
+const ACTIONS = Object.keys(ORDER_ACTIONS) as OrderAction[];
+const NEW_ORDER = { status: "pending", payment_status: "pending" };
+
+/** The shop's side of an order: each button publishes one event. */
+export function OrderDesk() {
+  const { order: id, key, customer } = useCredentials();
+  const order = useConnections().order.order ?? NEW_ORDER;
+  const publish = usePublish();
+  const [refusal, setRefusal] = useState<ServiceResponse | null>(null);
+  const call = useStore(publishCalls).find(({ draft }) => isOrderEvent(draft.type));
+  const run = async (response: Promise<ServiceResponse>) => {
+    const received = await response;
+    setRefusal(isAccepted(received) ? null : received);
+  };
+  return (
+    <section className="card pane" aria-labelledby="order-desk">
+      <div className="view-head">
+        <h2 id="order-desk">Shop floor</h2>
+        <span className="pane-role">publishes over HTTP</span>
+      </div>
+      {!(key && id) && (
+        <p className="note" data-tone="warn">
+          Publishing needs an order id and a publish key. <a href={hashOf("access")}>Add them</a>
+        </p>
+      )}
+      <ul className="actions">
+        {ACTIONS.map((action) => {
+          const { draft, obstacle } = ORDER_ACTIONS[action];
+          const why = obstacle(order);
+          return (
+            <li key={action}>
+              <button
+                type="button"
+                disabled={!key || !id || why !== null}
+                onClick={() => void run(publish(draft(order)))}
+              >
+                {action}
+              </button>
+              <span className="muted">{why ?? <code>{draft(order).type}</code>}</span>
+            </li>
+          );
+        })}
+        <li>
+          <button
+            type="button"
+            disabled={!key || !id}
+            onClick={() => void run(resetOrder(id, decodeToken(customer)?.subject ?? "alice", key))}
+          >
+            Start over
+          </button>
+          <span className="muted">
+            <code>PUT /api/v1/orders/…</code>
+          </span>
+        </li>
+      </ul>
+      <LastCall call={call} />
+      {refusal && <RefusalNote response={refusal} />}
+      <details className="code">
+        <summary>The call behind a button</summary>
+        <CodeTabs draft={call?.draft ?? ORDER_ACTIONS.Ship.draft(order)} orderId={id} />
+      </details>
+    </section>
+  );
+}

@@ -1,0 +1,114 @@
+import { useState } from "react";
+import { hashOf } from "../router.ts";
+import { isOrderEvent } from "../service/event-path.ts";
+import type { EventDraft, ServiceResponse } from "../service/publish.ts";
+import { useCredentials } from "../state/credentials.ts";
+import { formatPrice, type Product } from "../state/products.ts";
+import { type MeasuredCall, publishCalls } from "../state/publisher.ts";
+import { durationText } from "../state/round-trips.ts";
+import { type ProductChange, priceChange, sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
+import { useStore } from "../state/store.ts";
+import { CodeTabs } from "./code-tabs.tsx";
+import { isAccepted } from "./publish-result.tsx";
+import { RefusalNote } from "./refusal-note.tsx";
+
+const EXAMPLE: EventDraft = {
+  type: "inventory_updated",
+  data: { product_id: "p-42", sku: "MUG-BLUE", old_quantity: 10, new_quantity: 9 },
+};
+
+/** The shop's side: every button publishes one event. */
+export function ShopFloor() {
+  const products = useShopFloor();
+  const { key } = useCredentials();
+  const change = useChangeProduct();
+  const [refusal, setRefusal] = useState<ServiceResponse | null>(null);
+  const calls = useStore(publishCalls);
+  const apply = async (product: Product, wanted: ProductChange) => {
+    const response = await change(product, wanted);
+    setRefusal(isAccepted(response) ? null : response);
+  };
+  return (
+    <section className="card pane" aria-labelledby="shop-floor">
+      <div className="view-head">
+        <h2 id="shop-floor">Shop floor</h2>
+        <span className="pane-role">publishes over HTTP</span>
+      </div>
+      {!key && (
+        <p className="note" data-tone="warn">
+          Publishing needs a publish key. <a href={hashOf("access")}>Add a key</a>
+        </p>
+      )}
+      <ul className="stock-list">
+        {products.map((product) => (
+          <StockRow
+            key={product.id}
+            product={product}
+            onChange={key ? (wanted) => void apply(product, wanted) : undefined}
+          />
+        ))}
+      </ul>
+      <LastCall call={calls[0]} />
+      {refusal && <RefusalNote response={refusal} />}
+      <details className="code">
+        <summary>The call behind a button</summary>
+        <CodeTabs draft={calls.find(({ draft }) => !isOrderEvent(draft.type))?.draft ?? EXAMPLE} orderId="" />
+      </details>
+    </section>
+  );
+}
+
+function StockRow({
+  product,
+  onChange,
+}: {
+  product: Product;
+  onChange: ((wanted: ProductChange) => void) | undefined;
+}) {
+  const { id, name, quantity, price, openingPrice } = product;
+  const isReduced = price !== null && openingPrice !== null && price < openingPrice;
+  const sell = quantity === 0 ? "Restock" : "Sell one";
+  const discount = isReduced ? "End sale" : "−10 %";
+  return (
+    <li data-floor={id}>
+      <span className="stock-name">{name}</span>
+      <span className="stock-figures">
+        {quantity ?? "—"} <span className="muted">· {formatPrice(price)}</span>
+      </span>
+      <button
+        type="button"
+        disabled={!onChange}
+        onClick={() => onChange?.(sale(product))}
+        aria-label={`${sell}: ${name}`}
+      >
+        {sell}
+      </button>
+      <button
+        type="button"
+        disabled={!onChange}
+        onClick={() => onChange?.(priceChange(product))}
+        aria-label={`${discount}: ${name}`}
+      >
+        {discount}
+      </button>
+    </li>
+  );
+}
+
+/** The service's answer to the last call, in one line. */
+export function LastCall({ call }: { call: MeasuredCall | undefined }) {
+  if (!call) return <p className="last-call muted">Nothing published yet. Each button makes one HTTP call.</p>;
+  const { draft, response, tookMs } = call;
+  return (
+    <p className="last-call">
+      <code>{draft.type}</code>{" "}
+      {isAccepted(response) ? (
+        <>
+          {String(response.body.status)} <span className="muted">in {durationText(tookMs)}</span>
+        </>
+      ) : (
+        <>refused</>
+      )}
+    </p>
+  );
+}

@@ -1,0 +1,161 @@
+import { useEffect, useRef, useState } from "react";
+import type { ChannelLogView } from "../state/channel-log.ts";
+import { durationText, pageTime, type RoundTrip, tripMs } from "../state/round-trips.ts";
+import { useWidth } from "./use-width.ts";
+
+/**
+ * Time runs to the left. A dot above is an event that the shop floor published, a dot below is its arrival; the line
+ * between them leans by the time it took. The bar in the middle is the connection.
+ */
+
+const LANES_HEIGHT_PX = 196;
+const LANE = { shop: 42, connection: 94, customer: 146 };
+const BAR_PX = 6;
+const MIN_PX_PER_SECOND = 28;
+const MAX_SECONDS = 24;
+/** The right edge is "now"; a dot must not be cut in half there. */
+const NOW_INSET_PX = 14;
+/** Below this distance from the label before, a label is left out. */
+const LABEL_PX = 52;
+/** How often it moves for visitors who prefer reduced motion. */
+const CALM_INTERVAL_MS = 1000;
+
+interface TimelineProps {
+  trips: readonly RoundTrip[];
+  statusChanges: ChannelLogView["statusChanges"];
+}
+
+export function Timeline({ trips, statusChanges }: TimelineProps) {
+  const frame = useRef<HTMLDivElement>(null);
+  const moving = useRef<SVGGElement>(null);
+  const [start] = useState(pageTime);
+  const width = useWidth(frame);
+  const seconds = Math.min(MAX_SECONDS, Math.max(8, Math.floor(width / MIN_PX_PER_SECOND)));
+  const pxPerMs = width / seconds / 1000;
+  const x = (time: number) => (time - start) * pxPerMs;
+  useMovement(moving, (now) => width - NOW_INSET_PX - x(now));
+
+  const oldest = pageTime() - (seconds + 2) * 1000;
+  const shown = trips.filter(({ publishedAt, receivedAt }) => (receivedAt ?? publishedAt ?? 0) > oldest);
+  return (
+    <figure className="timeline">
+      <div className="lanes" ref={frame}>
+        <span className="lane-name" data-lane="shop">
+          Shop floor publishes
+        </span>
+        <span className="lane-name" data-lane="customer">
+          Customer sees
+        </span>
+        <svg
+          height={LANES_HEIGHT_PX}
+          width={width}
+          role="img"
+          aria-label="Events published and received in the last seconds"
+        >
+          <line className="lane" x1={0} x2={width} y1={LANE.shop} y2={LANE.shop} />
+          <line className="lane" x1={0} x2={width} y1={LANE.customer} y2={LANE.customer} />
+          <g ref={moving}>
+            <ConnectionBar changes={statusChanges} x={x} />
+            {shown.map((trip) => (
+              <Trip key={trip.id} trip={trip} x={x} />
+            ))}
+            <Labels trips={shown} x={x} />
+          </g>
+        </svg>
+      </div>
+      <figcaption>
+        <span className="oldest">{seconds} s ago</span>
+        <ul className="legend">
+          <li data-mark="live">arrived live</li>
+          <li data-mark="recovered">recovered</li>
+          <li data-mark="down">disconnected</li>
+        </ul>
+        <span>now</span>
+      </figcaption>
+    </figure>
+  );
+}
+
+type Scale = (time: number) => number;
+
+function Trip({ trip: { publishedAt, receivedAt, isRecovered }, x }: { trip: RoundTrip; x: Scale }) {
+  const kind = receivedAt === null ? "waiting" : isRecovered ? "recovered" : "live";
+  return (
+    <g className="trip" data-kind={kind}>
+      {publishedAt !== null && (
+        <line
+          x1={x(publishedAt)}
+          y1={LANE.shop}
+          x2={x(receivedAt ?? publishedAt)}
+          y2={receivedAt === null ? LANE.connection - BAR_PX - 4 : LANE.customer}
+        />
+      )}
+      {publishedAt !== null && <circle className="published" cx={x(publishedAt)} cy={LANE.shop} r={5} />}
+      {receivedAt !== null && <circle className="received" cx={x(receivedAt)} cy={LANE.customer} r={5.5} />}
+    </g>
+  );
+}
+
+/** The way's duration below its arrival, where there is room; for recovered events their number. */
+function Labels({ trips, x }: { trips: readonly RoundTrip[]; x: Scale }) {
+  const labels: { key: string; at: number; text: string; count: number; kind: string }[] = [];
+  for (const trip of trips) {
+    const ms = tripMs(trip);
+    if (trip.receivedAt === null || ms === null) continue;
+    const at = x(trip.receivedAt);
+    const last = labels.at(-1);
+    const kind = trip.isRecovered ? "recovered" : "live";
+    if (last && at - last.at < LABEL_PX) {
+      if (trip.isRecovered && last.kind === kind) last.count++;
+      continue;
+    }
+    labels.push({ key: trip.id, at, text: durationText(ms), count: 1, kind });
+  }
+  return labels.map(({ key, at, text, count, kind }) => (
+    <text key={key} className="trip-label" data-kind={kind} x={at} y={LANE.customer + 24} textAnchor="middle">
+      {kind === "recovered" ? `+${count}` : text}
+    </text>
+  ));
+}
+
+function ConnectionBar({ changes, x }: { changes: TimelineProps["statusChanges"]; x: Scale }) {
+  return changes.map(({ status, at, number }, i) => {
+    const from = x(at.getTime());
+    const next = changes[i - 1];
+    // The current state lasts beyond the right edge.
+    const to = next ? x(next.at.getTime()) : from + 1e6;
+    return (
+      <rect
+        key={number}
+        className="connection-bar"
+        data-state={status.state}
+        x={from}
+        y={LANE.connection - BAR_PX / 2}
+        width={Math.max(0, to - from)}
+        height={BAR_PX}
+        rx={2}
+      />
+    );
+  });
+}
+
+/** Moves a group with time, outside React: one attribute per frame, and nothing while the page is hidden. */
+function useMovement(group: React.RefObject<SVGGElement | null>, offset: (now: number) => number): void {
+  const latest = useRef(offset);
+  useEffect(() => {
+    latest.current = offset;
+    group.current?.setAttribute("transform", `translate(${offset(pageTime())})`);
+  });
+  useEffect(() => {
+    const move = () => group.current?.setAttribute("transform", `translate(${latest.current(pageTime()).toFixed(1)})`);
+    if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+      const timer = setInterval(move, CALM_INTERVAL_MS);
+      return () => clearInterval(timer);
+    }
+    let request = requestAnimationFrame(function next() {
+      move();
+      request = requestAnimationFrame(next);
+    });
+    return () => cancelAnimationFrame(request);
+  }, [group]);
+}

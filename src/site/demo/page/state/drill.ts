@@ -1,0 +1,50 @@
+import type { ServiceResponse } from "../service/publish.ts";
+import { goOffline, goOnline } from "./sockets.ts";
+import { Store } from "./store.ts";
+
+/** The reliability drill: the connection breaks, events happen, the connection resumes. */
+
+export const EVENTS_PER_DRILL = 5;
+/** Long enough to see that the events do not arrive. */
+const BREAK_MS = 900;
+const EVENT_INTERVAL_MS = 750;
+const RESUME_MS = 900;
+
+export interface Drill {
+  stage: "ready" | "broken" | "resumed";
+  /** Ids and positions of the events that happened while the connection was broken. */
+  events: readonly { id: string; seq: number }[];
+  /** The last refusal, if an event could not be published. */
+  refusal: ServiceResponse | null;
+}
+
+const READY: Drill = { stage: "ready", events: [], refusal: null };
+
+export const drill = new Store<Drill>(READY);
+
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Runs the drill. The page publishes over HTTP, which the broken socket does not affect, as another computer would.
+ * @param publishOne Publishes the nth event, from 0.
+ */
+export async function runDrill(publishOne: (n: number) => Promise<ServiceResponse>): Promise<void> {
+  if (drill.get().stage === "broken") return;
+  drill.set({ ...READY, stage: "broken" });
+  goOffline();
+  try {
+    await wait(BREAK_MS);
+    for (let n = 0; n < EVENTS_PER_DRILL; n++) {
+      const response = await publishOne(n);
+      const { id, seq } = response.body;
+      const { events } = drill.get();
+      if (typeof seq === "number") drill.set({ ...drill.get(), events: [...events, { id: String(id), seq }] });
+      else drill.set({ ...drill.get(), refusal: response });
+      await wait(EVENT_INTERVAL_MS);
+    }
+    await wait(RESUME_MS);
+  } finally {
+    goOnline();
+    drill.set({ ...drill.get(), stage: "resumed" });
+  }
+}

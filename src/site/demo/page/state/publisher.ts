@@ -1,0 +1,53 @@
+import { useCallback } from "react";
+import { catalogue } from "../service/catalogue.ts";
+import { type EventDraft, publishEvent, type ServiceResponse } from "../service/publish.ts";
+import { useConnections } from "./connections.tsx";
+import { useCredentials } from "./credentials.ts";
+import { pageTime, roundTrips } from "./round-trips.ts";
+import { Store } from "./store.ts";
+
+/** A publish call of this page and what came of it. */
+export interface MeasuredCall {
+  draft: EventDraft;
+  response: ServiceResponse;
+  /** Milliseconds until the service acknowledged the event. */
+  tookMs: number;
+  /** Counts the calls of this page from 1. */
+  number: number;
+}
+
+const MAX_CALLS = 20;
+
+/** The calls so far, newest first. */
+export const publishCalls = new Store<readonly MeasuredCall[]>([]);
+
+const newId = () => `demo-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
+
+/** Returns the one way in which this page publishes: with an id of its own, and measured. */
+export function usePublish(): (draft: EventDraft) => Promise<ServiceResponse> {
+  const { order, key } = useCredentials();
+  const { orderLog, productsLog } = useConnections();
+  return useCallback(
+    async (draft) => {
+      const { channel } = catalogue[draft.type];
+      const sent = { ...draft, id: draft.id || newId() };
+      roundTrips.publish(sent.id, channel);
+      const start = pageTime();
+      const response = await publishEvent(sent, order, key);
+      const tookMs = pageTime() - start;
+      const { status, seq } = response.body;
+      if (status === "applied" && typeof seq === "number") {
+        roundTrips.acknowledge(sent.id, seq);
+        (channel === "order" ? orderLog : productsLog).expectUpTo(seq);
+      } else {
+        roundTrips.forget(sent.id);
+      }
+      const calls = publishCalls.get();
+      publishCalls.set(
+        [{ draft, response, tookMs, number: (calls[0]?.number ?? 0) + 1 }, ...calls].slice(0, MAX_CALLS),
+      );
+      return response;
+    },
+    [order, key, orderLog, productsLog],
+  );
+}

@@ -1,0 +1,71 @@
+import type { OrderEvent, ProductEvent } from "../../../../sdk/index.ts";
+import { Store } from "./store.ts";
+
+/**
+ * Measures each event's way from the publish call to the page, by the page's own clock. Timestamps of the service would
+ * depend on how well two clocks agree.
+ */
+
+const MAX_TRIPS = 80;
+
+export interface RoundTrip {
+  /** The event's id. */
+  id: string;
+  channel: "order" | "products";
+  /** When this page called the service, in milliseconds since 1970; null for events of other publishers. */
+  publishedAt: number | null;
+  /** When the event arrived on the socket; null until then. */
+  receivedAt: number | null;
+  /** Whether it happened while the connection was down, and arrived when the connection resumed. */
+  isRecovered: boolean;
+  /** Null until the service acknowledged the event. */
+  seq: number | null;
+}
+
+/** Milliseconds since 1970, finer than `Date.now()` and never set back. */
+export const pageTime = () => performance.timeOrigin + performance.now();
+
+class RoundTrips extends Store<readonly RoundTrip[]> {
+  /** Records that the page publishes an event. */
+  publish(id: string, channel: RoundTrip["channel"]): void {
+    const trip = { id, channel, publishedAt: pageTime(), receivedAt: null, isRecovered: false, seq: null };
+    this.#keep([...this.get().filter((other) => other.id !== id), trip]);
+  }
+
+  /** Records the service's acknowledgement. */
+  acknowledge(id: string, seq: number): void {
+    this.#change(id, { seq });
+  }
+
+  /** Forgets an event that the service did not apply. */
+  forget(id: string): void {
+    this.set(this.get().filter((trip) => trip.id !== id));
+  }
+
+  /** Records an event from the socket. */
+  receive({ id, seq }: OrderEvent | ProductEvent, channel: RoundTrip["channel"], isRecovered: boolean): void {
+    const arrival = { receivedAt: pageTime(), isRecovered, seq };
+    if (this.get().some((trip) => trip.id === id)) this.#change(id, arrival);
+    else this.#keep([...this.get(), { id, channel, publishedAt: null, ...arrival }]);
+  }
+
+  #change(id: string, changes: Partial<RoundTrip>): void {
+    this.set(this.get().map((trip) => (trip.id === id ? { ...trip, ...changes } : trip)));
+  }
+
+  #keep(trips: RoundTrip[]): void {
+    this.set(trips.slice(-MAX_TRIPS));
+  }
+}
+
+export const roundTrips = new RoundTrips([]);
+
+/** Returns the milliseconds from publish to arrival; null if unknown. */
+export const tripMs = ({ publishedAt, receivedAt }: RoundTrip): number | null =>
+  publishedAt === null || receivedAt === null ? null : receivedAt - publishedAt;
+
+/** Returns a duration with its unit: `0.8 ms`, `12 ms`, `3.4 s`. */
+export function durationText(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
+}

@@ -1,0 +1,66 @@
+import { expect, test } from "vitest";
+import { REFUSALS } from "../../../src/protocol/refusals.ts";
+import { axisTicks, axisTop, linePath, timeRange } from "../../../src/site/demo/page/components/chart-scale.ts";
+import { ORDER_ACTIONS, type OrderAction, stepsTaken } from "../../../src/site/demo/page/service/order-steps.ts";
+import { refusalText } from "../../../src/site/demo/page/service/refusal-fix.ts";
+import { durationText, roundTrips, tripMs } from "../../../src/site/demo/page/state/round-trips.ts";
+
+/** The demo page's rules. */
+
+test("the value axis ends at a round number above every value, and names no fraction of a count", () => {
+  expect([0, 1, 1.2, 3, 7, 10, 11, 480].map((value) => axisTop([[value, null]]))).toEqual([
+    1, 1, 2, 5, 10, 10, 20, 500,
+  ]);
+  expect(axisTicks(1, true)).toEqual([0, 1]);
+  expect(axisTicks(1, false)).toEqual([0, 0.5, 1]);
+});
+
+test("a chart covers at least a minute, and its line has a gap where a value is unknown", () => {
+  expect(timeRange([100, 103])).toEqual([43, 103]);
+  expect(timeRange([100, 300])).toEqual([100, 300]);
+  const same = (value: number) => value;
+  expect(linePath([0, 1, 2, 3], [5, 6, null, 7], same, same)).toBe("M0.0 5.0L1.0 6.0M3.0 7.0");
+});
+
+test("every refusal has a title and a fix", () => {
+  for (const [reason, { status, title }] of Object.entries(REFUSALS)) {
+    if (status === null) continue;
+    const text = refusalText({ status, body: { type: `urn:tidings:problem:${reason}`, title } });
+    expect(text).toMatchObject({ status: String(status), title });
+    expect(text.fix, reason).toMatch(/\.$/);
+    expect(text.fix, reason).not.toContain("for this call");
+  }
+  expect(refusalText({ status: 0, body: {} }).fix).toContain("running");
+  expect(refusalText({ status: 502, body: {} })).toMatchObject({ status: "502", title: "Unexpected response" });
+});
+
+test("an order's buttons follow its way from placed to delivered, or cancelled", () => {
+  const open = (status: string, payment_status: string) =>
+    (Object.keys(ORDER_ACTIONS) as OrderAction[]).filter(
+      (action) => ORDER_ACTIONS[action].obstacle({ status, payment_status }) === null,
+    );
+  expect(open("pending", "pending")).toEqual(["Pay", "Cancel"]);
+  expect(open("pending", "paid")).toEqual(["Ship", "Cancel"]);
+  expect(open("shipped", "paid")).toEqual(["Deliver", "Cancel"]);
+  expect(open("delivered", "paid")).toEqual([]);
+  expect(open("cancelled", "pending")).toEqual([]);
+  expect(stepsTaken({ status: "shipped", payment_status: "paid" })).toEqual([true, true, true, false]);
+});
+
+test("a round trip is measured from the publish call to the arrival, in whichever order the answers come", () => {
+  const event = { id: "e-1", seq: 7, type: "order_refunded", data: {}, ts: "2026-11-22T10:15:30.123Z" };
+  roundTrips.publish("e-1", "products");
+  // As a frame arrives; programs declare types of their own.
+  roundTrips.receive(event as never, "products", false);
+  roundTrips.acknowledge("e-1", 7);
+  roundTrips.publish("refused", "products");
+  roundTrips.forget("refused");
+  roundTrips.receive({ ...event, id: "e-2" } as never, "products", true);
+  const [mine, other, ...more] = roundTrips.get();
+  expect(mine && tripMs(mine)).toBeGreaterThanOrEqual(0);
+  expect(mine).toMatchObject({ seq: 7, isRecovered: false });
+  expect(other && tripMs(other)).toBeNull();
+  expect(other).toMatchObject({ publishedAt: null, isRecovered: true });
+  expect(more).toEqual([]);
+  expect([0.84, 12.4, 999.6, 3410].map(durationText)).toEqual(["0.8 ms", "12 ms", "1000 ms", "3.4 s"]);
+});
