@@ -6,10 +6,17 @@ import { mintToken, type TokenOptions } from "./tokens.ts";
 /** Clients in Node, over real sockets, of a service in the bare runtime. */
 
 /** Sends a request as a service: JSON, with the publish key. */
-export function callService(url: string, method: string, path: string, body?: unknown): Promise<Response> {
+export function callService(
+  url: string,
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<Response> {
   rememberPayload(body);
   return fetch(`${url}/api/v1/${path}`, {
     method,
+    ...(signal && { signal }),
     headers: { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json" },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });

@@ -33,16 +33,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const workerd = new Workerd(directory, options);
   try {
     await mkdir(join(directory, "storage"));
-    await build({
-      entryPoints: [resolve(ROOT, options.entry)],
-      outfile: join(directory, "worker.js"),
-      bundle: true,
-      format: "esm",
-      target: "es2024",
-      external: ["cloudflare:*", "node:*"],
-      logLevel: "silent",
-    });
-    await workerd.restart();
+    await workerd.deploy({});
     return workerd;
   } catch (error) {
     await workerd.stop();
@@ -72,7 +63,7 @@ export function startTidings(
 export class Workerd {
   /** Holds its configuration, its script and, in `storage`, the data of its objects; removed by `stop`. */
   readonly directory: string;
-  readonly #options: WorkerdOptions;
+  #options: WorkerdOptions;
   /** The output of each process. */
   readonly #outputs: GuardedOutput[] = [];
   #process: ChildProcess | undefined;
@@ -106,6 +97,25 @@ export class Workerd {
   /** Ends the process; its storage stays. */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     await endProcess(this.#process, signal);
+  }
+
+  /** Builds the Worker with some options changed, and starts it over the same storage. */
+  async deploy(changes: Partial<WorkerdOptions>): Promise<void> {
+    this.#options = { ...this.#options, ...changes };
+    await build({
+      entryPoints: [resolve(ROOT, this.#options.entry)],
+      outfile: join(this.directory, "worker.js"),
+      bundle: true,
+      format: "esm",
+      target: "es2024",
+      external: ["cloudflare:*", "node:*"],
+      logLevel: "silent",
+    });
+    await this.restart();
+  }
+
+  get options(): Readonly<WorkerdOptions> {
+    return this.#options;
   }
 
   /** Starts the process (again) on the same port with the same storage; kills it first if it runs. */

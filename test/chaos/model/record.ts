@@ -23,6 +23,7 @@ export interface Answer {
 
 /** An event as its publisher knows it. */
 export interface Published extends SentEvent {
+  via: "http" | "stream";
   /** Ticks of the run's counter: when it was first sent, and when it was first answered; null without an answer. */
   sentAt: number;
   answeredAt: number | null;

@@ -44,6 +44,7 @@ function soundRun(): RunRecord {
         ({ seq, ...sent }): Published => ({
           ...sent,
           channel,
+          via: "http",
           version: seq,
           product: channel === "products" ? String(sent.data.product_id) : null,
           sentAt: ++tick,
@@ -99,6 +100,7 @@ describe("a seeded bug is found:", () => {
     record.published.push({
       ...(first as Published),
       id: "queued",
+      version: null,
       answers: [{ status: "queued", seq: null }],
     });
     expect(checkRun(record).violations).toMatchObject([{ kind: "lost" }]);

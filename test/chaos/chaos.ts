@@ -1,0 +1,67 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { LONG, planOf } from "./run/plan.ts";
+import { type Run, reportOf, violationsOf } from "./run/report.ts";
+import { runRound } from "./run/round.ts";
+
+/** Failures of real processes: `npm run test:chaos`. */
+
+const HELP = `Usage: npm run test:chaos -- [--long] [options]
+
+Without --long, runs the test files of test/chaos and test/load; other arguments go to vitest.
+
+  --long              the long run under random failures (about 20 minutes): the service in its own process, a Redis of
+                      its own, publishers and listeners on real sockets. Each failure alone, then all mixed; at the
+                      end of each round, publishers' answers, listeners' logs and histories are compared
+  --seed NUMBER       repeats a run with the same rounds and failures
+  --only A,B          rounds of the failures whose name contains A or B
+  --seconds NUMBER    how long each of these rounds lasts
+  --help              print this text
+
+The report is printed, and written to test/chaos/results. Exit code 1: a check failed.`;
+
+const RESULTS = join(import.meta.dirname, "results");
+
+const { values } = parseArgs({
+  strict: false,
+  options: {
+    long: { type: "boolean", default: false },
+    seed: { type: "string" },
+    only: { type: "string" },
+    seconds: { type: "string" },
+    help: { type: "boolean", default: false },
+  },
+});
+// Exiting ends the child processes; a signal alone would leave them running.
+for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
+if (values.help) console.log(HELP);
+else if (values.long) process.exitCode = (await runLong()) ? 0 : 1;
+else {
+  const args = ["run", "--project", "chaos", "--project", "load", ...process.argv.slice(2)];
+  process.exitCode = spawnSync("vitest", args, { stdio: "inherit" }).status ?? 1;
+}
+
+/** @returns Whether every check passed. */
+async function runLong(): Promise<boolean> {
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
+  const only = typeof values.only === "string" ? values.only.split(",") : undefined;
+  const length = values.seconds === undefined ? LONG : { ...LONG, alone: Number(values.seconds), kills: 0 };
+  const start = Date.now();
+  const { rounds, skipped } = await planOf(seed, length, only);
+  console.log(`seed ${seed}: ${rounds.length} rounds`);
+  const run: Run = { seed, rounds: [], skipped, seconds: 0 };
+  for (const options of rounds) {
+    const round = await runRound(options);
+    run.rounds.push(round);
+    const { violations, checks } = round.verdict;
+    console.log(`${round.name}: ${round.seconds} s, ${checks} checks, ${violations.length} violations`);
+  }
+  run.seconds = Math.round((Date.now() - start) / 1000);
+  const report = reportOf(run);
+  console.log(report);
+  mkdirSync(RESULTS, { recursive: true });
+  writeFileSync(join(RESULTS, `failures-${seed}.md`), report);
+  return violationsOf(run) === 0;
+}
