@@ -12,7 +12,7 @@ export function CustomerPane({ updates, children }: { updates: OrderUpdates | Pr
     <section className="card pane" aria-labelledby="customer" data-is-live={updates.isConnected || undefined}>
       <div className="view-head">
         <h2 id="customer">Customer</h2>
-        <span className="pane-role">listens on one WebSocket</span>
+        <span className="pane-role">over WebSocket</span>
         <StatusPill updates={updates} />
       </div>
       {children}

@@ -31,7 +31,7 @@ export function OrderDesk() {
     <section className="card pane" aria-labelledby="order-desk">
       <div className="view-head">
         <h2 id="order-desk">Shop floor</h2>
-        <span className="pane-role">publishes over HTTP</span>
+        <span className="pane-role">over HTTP</span>
       </div>
       {!(key && id) && (
         <p className="note" data-tone="warn">

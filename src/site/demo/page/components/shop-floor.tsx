@@ -32,7 +32,7 @@ export function ShopFloor() {
     <section className="card pane" aria-labelledby="shop-floor">
       <div className="view-head">
         <h2 id="shop-floor">Shop floor</h2>
-        <span className="pane-role">publishes over HTTP</span>
+        <span className="pane-role">over HTTP</span>
       </div>
       {!key && (
         <p className="note" data-tone="warn">

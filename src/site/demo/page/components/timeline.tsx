@@ -9,7 +9,7 @@ import { useWidth } from "./use-width.ts";
  */
 
 const LANES_HEIGHT_PX = 196;
-const LANE = { shop: 42, connection: 94, customer: 146 };
+const LANE = { shop: 44, connection: 88, customer: 132 };
 const BAR_PX = 6;
 const MIN_PX_PER_SECOND = 28;
 const MAX_SECONDS = 24;
@@ -112,7 +112,7 @@ function Labels({ trips, x }: { trips: readonly RoundTrip[]; x: Scale }) {
     labels.push({ key: trip.id, at, text: durationText(ms), count: 1, kind });
   }
   return labels.map(({ key, at, text, count, kind }) => (
-    <text key={key} className="trip-label" data-kind={kind} x={at} y={LANE.customer + 24} textAnchor="middle">
+    <text key={key} className="trip-label" data-kind={kind} x={at} y={LANE.customer + 22} textAnchor="middle">
       {kind === "recovered" ? `+${count}` : text}
     </text>
   ));

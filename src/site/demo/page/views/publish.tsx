@@ -4,7 +4,7 @@ import { PublishForm } from "../components/publish-form.tsx";
 import { useConnections } from "../state/connections.tsx";
 import { useStore } from "../state/store.ts";
 
-const MAX_SHOWN_EVENTS = 60;
+const MAX_SHOWN_EVENTS = 20;
 
 /** A form for any event of the catalogue, and the events that this page receives. */
 export function PublishView() {
