@@ -14,7 +14,7 @@ import type { Position, ProductId } from "./types.ts";
  * @example
  * const connection = connectOrder(orderId, {
  *   async getToken() {
- *     const response = await fetch("/api/token");
+ *     const response = await fetch("/api/token", { method: "POST" });
  *     if (!response.ok) throw new Error(`no token: ${response.status}`);
  *     return response.text();
  *   },

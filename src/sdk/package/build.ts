@@ -37,7 +37,7 @@ import { connectOrder } from "tidings/client"; // connectProducts, too; "tidings
 const connection = connectOrder(orderId, {
   url: "https://tidings.example.workers.dev",
   async getToken() {
-    const response = await fetch("/api/token"); // your backend, which knows the signed-in user
+    const response = await fetch("/api/token", { method: "POST" }); // your backend, which knows the signed-in user
     if (!response.ok) throw new Error(\`no token: \${response.status}\`); // the SDK retries
     return response.text();
   },
@@ -120,7 +120,7 @@ async function manifest(entries: [name: string, module: string][]): Promise<Reco
     description,
     license,
     type: "module",
-    engines: { node: ">=22" },
+    engines: { node: ">=20" },
     sideEffects: false,
     exports: {
       ...Object.fromEntries(

@@ -3,13 +3,13 @@ import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 import { PublishError } from "./publish-error.ts";
 
 export interface RetryOptions {
-  /** The maximum number of attempts per event. Default 5. */
+  /** The maximum number of attempts per event. Default 20: usually, the deadline comes first. */
   maxTries?: number | undefined;
   /** How long to keep trying, in milliseconds from the call. Default 30,000. */
   deadlineMs?: number | undefined;
 }
 
-export const DEFAULT_MAX_TRIES = 5;
+export const DEFAULT_MAX_TRIES = 20;
 export const DEFAULT_DEADLINE_MS = 30_000;
 
 const FIRST_BACKOFF_MS = 200;

@@ -123,7 +123,7 @@ class Tidings:
         key: Optional[str] = None,
         *,
         timeout: float = 15.0,
-        max_tries: int = 5,
+        max_tries: int = 20,
         deadline: float = 30.0,
     ) -> None:
         url = url or os.environ.get("TIDINGS_URL") or ""
