@@ -154,8 +154,8 @@ export const NEMESES: Nemesis[] = [
   {
     name: "clock jump",
     async strike(world) {
-      const ms = world.random.between(-MAX_CLOCK_JUMP_MS, MAX_CLOCK_JUMP_MS);
-      await world.control(`clock?ms=${ms}`);
+      // The runtime's own clock stays, so that an alarm that is set meanwhile comes early or late.
+      await world.control(`clock?offset=${world.random.between(-MAX_CLOCK_JUMP_MS, MAX_CLOCK_JUMP_MS)}`);
       await wait(world.random.between(200, 1000));
     },
   },

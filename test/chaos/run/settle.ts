@@ -13,6 +13,7 @@ const POLL_MS = 250;
 const QUIET_MS = 1500;
 
 export async function settle(world: World): Promise<RunRecord> {
+  await world.control("clock?offset=0");
   await world.publishers.end();
   const channels = [...world.orders.map((id) => `order_${id}`), "products"];
   await untilQuiet(world, channels);
@@ -35,6 +36,7 @@ async function untilQuiet(world: World, channels: string[]): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   let before = "";
   let since = Date.now();
+  let waitsFor = "quiet";
   while (Date.now() < deadline) {
     // A health check also revives a relay that nobody listens to.
     const heads = await Promise.all(channels.map((channel) => headOf(world, channel)));
@@ -54,9 +56,10 @@ async function untilQuiet(world: World, channels: string[]): Promise<void> {
       return position?.seq === heads[channels.indexOf(log.channel)];
     });
     if (Date.now() - since > QUIET_MS && isCaughtUp && !isMissing) return;
+    waitsFor = isMissing ? "entries of the stream" : isCaughtUp ? "quiet" : "listeners";
     await wait(POLL_MS);
   }
-  world.count("runs that did not settle");
+  world.count(`runs that still waited for ${waitsFor}`);
 }
 
 async function headOf(world: World, channel: string): Promise<number> {

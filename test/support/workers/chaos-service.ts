@@ -4,7 +4,7 @@ import type { Env } from "../../../src/config/env.ts";
 import service from "../../../src/index.ts";
 
 /**
- * The service, whose clock can be set (`/test/clock?ms=-5000`), and whose channels can be evicted with their sockets
+ * The service, whose clock can be set (`/test/clock?offset=-5000`), and whose channels can be evicted with their sockets
  * closed (`/test/evict?channel=products`), as the platform does when it moves an object.
  */
 
@@ -33,7 +33,7 @@ export default {
   ...service,
   async fetch(request, env, ctx) {
     const { pathname, searchParams } = new URL(request.url);
-    if (pathname === "/test/clock") offset += Number(searchParams.get("ms"));
+    if (pathname === "/test/clock") offset = Number(searchParams.get("offset"));
     else if (pathname === "/test/evict") {
       const channel = String(searchParams.get("channel"));
       const namespace = channel === "products" ? env.PRODUCTS_CHANNEL : env.ORDER_CHANNEL;
