@@ -15,6 +15,9 @@ Without --long, runs the test files of test/chaos and test/load; other arguments
   --long              the long run under random failures (about 20 minutes): the service in its own process, a Redis of
                       its own, publishers and listeners on real sockets. Each failure alone, then all mixed; at the
                       end of each round, publishers' answers, listeners' logs and histories are compared
+  --storm             reconnect storms: 5,000 listeners dropped at once, and 1,000 pages that reconnect without jitter while
+                      the login service is stopped
+  --fuzz              more than a million inputs that are almost right, at every entrance
   --seed NUMBER       repeats a run with the same rounds and failures
   --only A,B          rounds of the failures whose name contains A or B
   --seconds NUMBER    how long each of these rounds lasts
@@ -22,12 +25,16 @@ Without --long, runs the test files of test/chaos and test/load; other arguments
 
 The report is printed, and written to test/chaos/results. Exit code 1: a check failed.`;
 
+const STORMS = ["test/sdk/storm.test.ts", "test/chaos/products-storm.test.ts", "test/chaos/login-outage.test.ts"];
+const MANY_INPUTS = { FUZZ_INPUTS: "1000000", FUZZ_CALLS: "60000", FUZZ_SOCKETS: "4000" };
 const RESULTS = join(import.meta.dirname, "results");
 
 const { values } = parseArgs({
   strict: false,
   options: {
     long: { type: "boolean", default: false },
+    storm: { type: "boolean", default: false },
+    fuzz: { type: "boolean", default: false },
     seed: { type: "string" },
     only: { type: "string" },
     seconds: { type: "string" },
@@ -38,9 +45,17 @@ const { values } = parseArgs({
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 if (values.help) console.log(HELP);
 else if (values.long) process.exitCode = (await runLong()) ? 0 : 1;
-else {
-  const args = ["run", "--project", "chaos", "--project", "load", ...process.argv.slice(2)];
-  process.exitCode = spawnSync("vitest", args, { stdio: "inherit" }).status ?? 1;
+else if (values.storm) {
+  process.exitCode = vitest(STORMS, { STORM_LISTENERS: "5000", STORM_PAGES: "1000" });
+} else if (values.fuzz) {
+  const seed = typeof values.seed === "string" ? { FUZZ_SEED: values.seed } : {};
+  process.exitCode = vitest(["test/chaos/fuzz.test.ts"], { ...MANY_INPUTS, ...seed });
+} else process.exitCode = vitest(["--project", "load", ...process.argv.slice(2)]);
+
+/** @returns The exit code of the test files. */
+function vitest(args: string[], env: Record<string, string> = {}): number {
+  const options = { stdio: "inherit", env: { ...process.env, ...env } } as const;
+  return spawnSync("vitest", ["run", "--project", "chaos", ...args], options).status ?? 1;
 }
 
 /** @returns Whether every check passed. */

@@ -14,7 +14,7 @@ import { startTidings, type Workerd } from "../support/workerd.ts";
 const key = await makeKey("ES256");
 const token = await signWith(key);
 /** Connections at a time; each is a socket of this process and one of the service. */
-const CROWD = 500;
+const CROWD = Number(process.env.STORM_PAGES ?? 500);
 
 let endpoint: Server;
 let service: Workerd;

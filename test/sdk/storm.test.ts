@@ -7,7 +7,8 @@ import { listenToOrder, publishAt, seqsOf, upTo } from "./support/listener.ts";
 
 /** All clients lose their connection in the same moment and reconnect. Both ends are on this machine. */
 
-const CLIENTS = 2000;
+/** `npm run test:chaos -- --storm` has 5,000. */
+const CLIENTS = Number(process.env.STORM_LISTENERS ?? 2000);
 const ORDERS = 20;
 const SLOT_MS = 250;
 /** Two thousand handshakes take a while on a small, busy machine. */

@@ -1,0 +1,22 @@
+/** Inputs that once failed, by entrance. They run first. */
+export const CORPUS: Record<string, unknown[]> = {
+  "a client's message": [
+    JSON.stringify({ type: "subscribe", product_ids: Array.from({ length: 50 }, (_, i) => `${i}${"😀".repeat(80)}`) }),
+    '{"type":"ping"}',
+  ],
+  "a product filter": [
+    `?product_id=${Array.from({ length: 50 }, (_, i) => encodeURIComponent(`${i}${"😀".repeat(80)}`))}`,
+    "?product_ids=pa",
+    "?product_id=%E0%A4%A",
+  ],
+  "a stored row of the log": [
+    { seq: 1, ts: 8.64e15 + 1, frame: "" },
+    { seq: 1.5, ts: -1, frame: "{" },
+    { seq: 2 ** 53, ts: Number.NaN, prev: 2 ** 53, frame: "x" },
+  ],
+  "a publish, as a value": [
+    { type: "price_updated", data: { product_id: "p", new_price: 1, numbers: Array(11_900).fill(1e15) } },
+    { type: "product_updated", data: JSON.parse('{"product_id":"p","__proto__":{"a":1}}') },
+  ],
+  "a key set": [{ keys: [{ kid: null }, { kty: "unknown" }] }],
+};
