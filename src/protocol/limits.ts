@@ -4,6 +4,9 @@
 export const CLIENT_MESSAGES_BURST = 20;
 export const CLIENT_MESSAGES_PER_SECOND = 1;
 
+/** Coalescing: events beyond this many messages per second to a `tidings.v1` client wait, and leave together. */
+export const COALESCED_MESSAGES_PER_SECOND = 4;
+
 /** Flow control: a `tidings.v1` client with this many unacknowledged characters receives `ack_request`. */
 export const ACK_REQUEST_AFTER_CHARACTERS = 256 * 1024;
 /** Flow control: a `tidings.v1` client with more unacknowledged characters is closed with 4108. */

@@ -1,6 +1,6 @@
 import { PRODUCTS_CHANNEL } from "./names.ts";
 
-/** The names of the objects that share the listeners of the products channel with its root. */
+/** The objects that share the listeners of the products channel with its root: their names, and how many there are. */
 
 /** The regions that shards are in: the location hints of Durable Objects (Durable Objects, data location). */
 export const REGIONS = [
@@ -20,6 +20,17 @@ export type Region = (typeof REGIONS)[number];
 
 /** Also the largest value of `PRODUCTS_SHARDS`. */
 export const MAX_SHARDS_PER_REGION = 64;
+
+/** Up to this many listeners, `PRODUCTS_SHARDS=auto` uses no shards. */
+export const MAX_LISTENERS_OF_ROOT = 4000;
+/** How many listeners `auto` plans for each shard. A shard takes more before it is full. */
+export const LISTENERS_PER_SHARD = 2500;
+/** A shard with this many sockets is full. */
+export const MAX_SHARD_SOCKETS = 4000;
+/** A shard that sends this many messages is full as well: each takes about 30 µs, so these take half of its time. */
+export const MAX_SHARD_MESSAGES_PER_SECOND = 16_667;
+/** Time between pushes of the root to a shard: what is published meanwhile is pushed together. */
+export const PUSH_INTERVAL_MS = 250;
 
 /** `products/<region>/<index>`; the first index is 0. */
 export type ShardName = `products/${Region}/${number}`;

@@ -1,9 +1,10 @@
+import { COALESCED_MESSAGES_PER_SECOND } from "../../protocol/limits.ts";
 import type { LoggedFrame } from "../log/log-event.ts";
 import { FrameBatch } from "./frame-batch.ts";
 import { takeToken } from "./token-bucket.ts";
 
 /** How many messages with events a client is sent per second, and at once after a quiet time. */
-const MESSAGE_RATE = { perSecond: 4, burst: 4 };
+const MESSAGE_RATE = { perSecond: COALESCED_MESSAGES_PER_SECOND, burst: COALESCED_MESSAGES_PER_SECOND };
 /** Beyond that, events wait for so long, and leave together. */
 const MAX_WAIT_MS = 250;
 /** Waiting longer than for so many characters would not make messages fuller. */

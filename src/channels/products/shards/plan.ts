@@ -1,10 +1,12 @@
 import * as z from "zod";
-import { MAX_SHARDS_PER_REGION, REGIONS, type Region } from "../../../protocol/shards.ts";
+import {
+  LISTENERS_PER_SHARD,
+  MAX_LISTENERS_OF_ROOT,
+  MAX_SHARDS_PER_REGION,
+  REGIONS,
+  type Region,
+} from "../../../protocol/shards.ts";
 
-/** Up to this many listeners, `auto` uses no shards. */
-const MAX_LISTENERS_OF_ROOT = 4000;
-/** How many listeners `auto` plans for each shard. A shard takes more before it is full. */
-const LISTENERS_PER_SHARD = 2500;
 /**
  * `auto` returns to the root alone after ten minutes with few listeners in all: fewer than 2,000 at the beginning and at
  * the end, and always fewer than 2,500. The difference keeps a number around 2,000 from changing the stored state often.

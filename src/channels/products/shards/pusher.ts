@@ -1,4 +1,5 @@
 import { fullJitter } from "../../../protocol/backoff.ts";
+import { PUSH_INTERVAL_MS } from "../../../protocol/shards.ts";
 import { logFault } from "../../../telemetry/log.ts";
 import { type TakeAnswer, takeAnswer } from "./contract.ts";
 import { nextPush, type Push } from "./next-push.ts";
@@ -7,8 +8,6 @@ import type { ShardLink } from "./shard-link.ts";
 import type { Slots } from "./slots.ts";
 import { withinTimeLimit } from "./time-limit.ts";
 
-/** Time between pushes to a shard: what is published meanwhile is pushed together. */
-const PUSH_INTERVAL_MS = 250;
 const BASE_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
 /** Failures in a row, after which the root's alarm tries again: about a minute. */

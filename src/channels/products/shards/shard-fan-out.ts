@@ -1,5 +1,6 @@
 import type { Env } from "../../../config/env.ts";
-import { parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
+import { MAX_CONCURRENT_CALLS } from "../../../protocol/platform-limits.ts";
+import { LISTENERS_PER_SHARD, parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
 import { missedSince } from "../../connect.ts";
 import type { Core, FanOut } from "../../core.ts";
 import { shardStub } from "../../directory.ts";
@@ -21,13 +22,11 @@ import { Slots } from "./slots.ts";
 import { withinTimeLimit } from "./time-limit.ts";
 
 /** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
-const MAX_PUSHES = 6;
+const MAX_PUSHES = MAX_CONCURRENT_CALLS;
 /** When pending events are looked for after a crash: with the alarm's own delay, well within two minutes. */
 const CRASH_COVER_MS = 60_000;
 /** When the plan is reconsidered while there are few listeners. */
 const RECONSIDER_MS = 10 * 60_000;
-/** Stands for the listeners of a shard that has not told their number since the root woke: as many as planned. */
-const UNKNOWN_COUNT = 2500;
 
 interface Peer {
   link: ShardLink;
@@ -205,8 +204,9 @@ export class ShardFanOut implements FanOut {
     const { plan: before } = registrations.planState;
     const shards: Partial<Record<Region, number>> = {};
     for (const [name, { link }] of this.#peers) {
+      // A shard that has not told its number since the root woke counts as it was planned.
       const { region } = placeOf(name);
-      shards[region] = (shards[region] ?? 0) + (link.count ?? UNKNOWN_COUNT);
+      shards[region] = (shards[region] ?? 0) + (link.count ?? LISTENERS_PER_SHARD);
     }
     const audience = { root: this.#core.listeners.count, shards };
     registrations.setPlan(nextPlan(registrations.planState, this.#core.config.productsShards, audience, client, now));

@@ -1,7 +1,13 @@
 import { type Config, configOf } from "../../../config/config.ts";
 import type { Env } from "../../../config/env.ts";
 import type { Position } from "../../../protocol/frames.ts";
-import { parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
+import {
+  MAX_SHARD_MESSAGES_PER_SECOND,
+  MAX_SHARD_SOCKETS,
+  parseShardName,
+  type Region,
+  type ShardName,
+} from "../../../protocol/shards.ts";
 import { Alarm } from "../../alarm.ts";
 import { ChannelTelemetry, REPORT_RETRY_MS } from "../../channel-telemetry.ts";
 import type { SocketCore } from "../../core.ts";
@@ -20,10 +26,6 @@ import { SendRate } from "./send-rate.ts";
 
 /** Recent frames in memory, in characters: clients that reconnect soon are admitted without asking the root. */
 const MAX_RECENT_CHARACTERS = 2 * 1024 * 1024;
-/** Sockets of one shard. */
-const MAX_SHARD_SOCKETS = 4000;
-/** A message takes about 30 µs, so these take half of the object's time. */
-const MAX_MESSAGES_PER_SECOND = 16_667;
 
 /** A client that waits for the root's answer. */
 export interface JoiningClient {
@@ -116,7 +118,7 @@ export class Shard implements SocketCore {
   isFull(now: number): boolean {
     if (this.#isFenced) return true;
     const maxSockets = Math.min(MAX_SHARD_SOCKETS, this.config.connections.perChannel);
-    return this.listeners.sockets >= maxSockets || this.sendRate.perSecond(now) >= MAX_MESSAGES_PER_SECOND;
+    return this.listeners.sockets >= maxSockets || this.sendRate.perSecond(now) >= MAX_SHARD_MESSAGES_PER_SECOND;
   }
 
   /** The plan that the root announced last. */
