@@ -108,8 +108,8 @@ describe(`a published event writes at most ${COUNTS.rowsPerEvent} rows, trimming
     }
   });
 
-  test("and one more for 256 events of products", async () => {
-    const events = Array.from({ length: 256 }, (_, i) => ({
+  test(`and one more for ${COUNTS.eventsPerChunk} events of products`, async () => {
+    const events = Array.from({ length: COUNTS.eventsPerChunk }, (_, i) => ({
       channel: "products",
       type: "product_updated",
       data: { product_id: `chunk-${i}` },
@@ -119,7 +119,7 @@ describe(`a published event writes at most ${COUNTS.rowsPerEvent} rows, trimming
       () => productsObject().usage(),
       () => serviceRequest("POST", "/api/v1/publish/batch", { events }),
     );
-    expect(cost.rowsWritten).toBe(256 * COUNTS.rowsPerEvent + 1);
+    expect(cost.rowsWritten).toBe(COUNTS.eventsPerChunk * COUNTS.rowsPerEvent + 1);
   });
 
   test("a duplicate and a stale event write nothing", async () => {

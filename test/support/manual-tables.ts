@@ -1,6 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { costInWords } from "../../src/cli/cost/in-words.ts";
+import { Command } from "commander";
+import { addCost } from "../../src/cli/cost/cost.ts";
+import { processTerminal } from "../../src/cli/shared/terminal.ts";
 import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
 import { DEAD_LETTER_REASONS } from "../../src/protocol/dead-letters.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
@@ -20,6 +22,18 @@ const table = (headings: string[], rows: string[][]): string =>
   [headings, headings.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 
 const RETRY = { never: "no", backoff: "after a back-off", now: "immediately, with jitter" };
+
+/** The options of `npm run cost` for the shops of the chapter "Cost": a small one, a busy one, and one of the world. */
+const SHOPS = ["", "--listeners 10000 --events 10 --batch 10 --filtered 4/10000", "--listeners 100000 --events 10"];
+
+/** Returns what `npm run cost` prints. */
+function costOf(options: string): string {
+  const lines: string[] = [];
+  const program = new Command();
+  addCost(program, { ...processTerminal, out: (line) => lines.push(line) });
+  program.parse(["cost", ...options.split(" ").filter(Boolean)], { from: "user" });
+  return lines.join("\n");
+}
 
 /** Links to the test files that prove a promise. */
 const proofsOf = (promise: string): string => {
@@ -134,7 +148,9 @@ const TABLES: Record<string, string> = {
     ["what", "the original", "Tidings", "why"],
     Object.values(DIFFERENCES).map(({ what, original, tidings, why }) => [what, original, tidings, why]),
   ),
-  cost: `\`\`\`text\n${costInWords({ listeners: 1000, events: 1, session: 60, batch: 1, shards: 0 })}\n\`\`\``,
+  cost: SHOPS.map(
+    (options) => `\`\`\`text\n$ npm run cost${options && ` -- ${options}`}\n${costOf(options)}\n\`\`\``,
+  ).join("\n\n"),
   speed: `${table(SPEED_HEADINGS, speedRows(readResults()))}\n\n${speedOrigin(readResults())}`,
   problems: table(
     ["status", "`type`", "`title`"],

@@ -1,4 +1,5 @@
-import { COUNTS, type Counts, type Load, ratesOf } from "./load.ts";
+import { COUNTS, type Counts, type Load } from "./load.ts";
+import { ratesOf } from "./rates.ts";
 
 /** The date of the prices, Cloudflare's and those of its peers. */
 export const PRICES_DATE = "2026-11";
@@ -23,11 +24,12 @@ type Meter = keyof typeof METERS;
 /** Usage per second, by meter and by what causes it. */
 type Metered = Record<Meter, Record<string, number>>;
 
-/** Returns Cloudflare's monthly bill for a load. @param counts Replaced to check a design against its own figures. */
+/** Returns Cloudflare's monthly bill for a load. @param counts Replaced to check the sums with other counts. */
 export function billFor(load: Load, counts: Counts = COUNTS) {
-  const usage = usageOf(load, counts);
-  // The channel, its shards, the registries and the stream relay.
-  const objects = 1 + load.shards + counts.registries + 1;
+  const rates = ratesOf(load, counts);
+  const usage = usageOf(load, rates, counts);
+  // The root, its shards, the registries and the stream relay.
+  const objects = 1 + rates.shards + counts.registries + 1;
   const awake = { ...usage, "Object time (GB-s)": { "all objects": objects * OBJECT_GB } };
   const lines = linesOf(usage);
   return {
@@ -40,9 +42,9 @@ export function billFor(load: Load, counts: Counts = COUNTS) {
   };
 }
 
-function usageOf(load: Load, counts: Counts): Metered {
-  const { publishes, connects, reports, acks, pushes, awake } = ratesOf(load, counts);
-  const alarms = counts.alarmsPerMinute / 60;
+function usageOf({ events }: Load, rates: ReturnType<typeof ratesOf>, counts: Counts): Metered {
+  const { publishes, connects, joins, reports, acks, shards, pushes, registries, awake } = rates;
+  const alarms = ((1 + shards) * counts.alarmsPerMinute) / 60;
   const cpuMs = counts.workerMsPerRequest;
   return {
     "Worker requests": { publishes, connections: connects },
@@ -50,21 +52,22 @@ function usageOf(load: Load, counts: Counts): Metered {
     "Object requests": {
       publishes: publishes * counts.requestsPerPublishCall,
       connections: connects * counts.requestsPerConnection,
+      joins,
+      pushes,
       acknowledgements: acks / MESSAGES_PER_REQUEST,
       reports,
-      pushes,
       alarms,
     },
     "Rows written": {
-      events: load.events * counts.rowsPerEvent,
+      events: events * (counts.rowsPerEvent + 1 / counts.eventsPerChunk),
       connections: connects * counts.rowsPerConnection,
-      counters: counts.registryRowsPerDay / counts.registries / SECONDS_PER_DAY,
+      counters: (registries * counts.registryRowsPerDay) / counts.registries / SECONDS_PER_DAY,
       alarms,
     },
     "Object time (GB-s)": {
-      channel: awake.channel * OBJECT_GB,
-      shards: awake.shards * OBJECT_GB,
-      registry: awake.registry * OBJECT_GB,
+      root: awake.root * OBJECT_GB,
+      shards: shards * awake.shard * OBJECT_GB,
+      registries: registries * awake.registry * OBJECT_GB,
     },
   };
 }

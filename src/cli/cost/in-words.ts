@@ -2,11 +2,14 @@ import { billFor, PRICES_DATE } from "./bill.ts";
 import { capacitiesFor } from "./capacity.ts";
 import type { Load } from "./load.ts";
 import { peersFor } from "./peers.ts";
+import { ratesOf } from "./rates.ts";
 
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 const amount = (value: number) => compact.format(value);
 const dollars = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const percent = (share: number) => `${(100 * share).toLocaleString("en", { maximumSignificantDigits: 2 })} %`;
+
+const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const row = (name: string, usd: number | null, note: string) =>
   `  ${name.padEnd(19)}${(usd === null ? "on request" : dollars.format(usd)).padStart(12)}  ${note}`;
@@ -18,6 +21,7 @@ export function costInWords(load: Load): string {
   const isTooMuch = limits.some(({ needed, limit }) => needed > limit);
   return [
     loadInWords(load),
+    ratesInWords(load),
     "",
     `Cloudflare, $ a month (Workers pricing and Durable Objects pricing of ${PRICES_DATE})`,
     row("Paid plan", bill.plan_usd, "buys the included amounts"),
@@ -31,7 +35,7 @@ export function costInWords(load: Load): string {
     `Elsewhere, $ a month (list prices of ${PRICES_DATE})`,
     ...peersFor(load).map(({ name, usd, basis }) => row(name, usd, basis)),
     "",
-    `Limits, the first to be met on top, and how to raise each${isTooMuch ? " (the bill is hypothetical: one is exceeded)" : ""}`,
+    `Limits, the first to be met on top, and how to raise each${isTooMuch ? " (one is exceeded, which the bill ignores)" : ""}`,
     ...limits.map(
       ({ what, needed, limit, remedy }) =>
         `  ${percent(needed / limit).padStart(8)}  ${what}: ${amount(needed)} of ${amount(limit)} → ${remedy}`,
@@ -44,11 +48,31 @@ export function costInWords(load: Load): string {
   ].join("\n");
 }
 
-function loadInWords({ listeners, events, session, batch, filtered, plain, shards }: Load): string {
+function loadInWords(load: Load): string {
+  const { listeners, events, session, batch, filtered, plain, shards, regions } = load;
+  const serving = ratesOf(load).shards;
   return [
     `${listeners.toLocaleString("en")} ${plain ? "plain " : ""}listeners, ${session} minutes each`,
     filtered ? `${filtered.products} of ${filtered.of} products` : "all products",
-    `${events} events/s, ${batch} per call`,
-    shards === 0 ? "one object" : `${shards} shards (a design, not built yet)`,
+    `${counted(events, "event")}/s, ${batch} per call`,
+    `PRODUCTS_SHARDS=${shards}: ${serving === 0 ? "the root alone" : `the root and ${counted(serving, "shard")} in ${counted(regions, "region")}`}`,
   ].join("; ");
+}
+
+function ratesInWords(load: Load): string {
+  const { publishes, connects, joins, sends, shards, pushes, reports, acks, registries, awake } = ratesOf(load);
+  const perSecond = [
+    `publish calls ${amount(publishes)}`,
+    `connections ${amount(connects)}${shards > 0 ? ` (${amount(joins)} ask the root)` : ""}`,
+    `messages to listeners ${amount(sends)}`,
+    ...(shards > 0 ? [`pushes ${amount(pushes)} (${amount(pushes / load.events)} per event)`] : []),
+    `reports ${amount(reports)}`,
+    `acknowledgements ${amount(acks)}`,
+  ];
+  const shares = [
+    `root ${percent(awake.root)}`,
+    ...(shards > 0 ? [`each shard ${percent(awake.shard)}`] : []),
+    `${registries === 1 ? "registry" : `each of ${registries} registries`} ${percent(awake.registry)}`,
+  ];
+  return `Per second: ${perSecond.join(", ")}\nAwake: ${shares.join(", ")}`;
 }

@@ -1,5 +1,6 @@
 import { MONTH_DAYS, MONTH_SECONDS } from "./bill.ts";
-import { COUNTS, type Load, ratesOf } from "./load.ts";
+import { COUNTS, type Load } from "./load.ts";
+import { ratesOf } from "./rates.ts";
 
 /** Dollars per month, connections, millions of messages per day. */
 const PUSHER_PLANS = [

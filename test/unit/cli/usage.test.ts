@@ -44,7 +44,8 @@ describe("wrong usage exits with 2 and says how to correct it", () => {
     [["cost", "--batch", "1001"], "whole number, 1 to 1000"],
     [["cost", "--filtered", "5/4"], "<products>/<catalogue>"],
     [["cost", "--filtered", "51/1000"], "1 to 50 products"],
-    [["cost", "--shards", "26"], "whole number, 0 to 25"],
+    [["cost", "--shards", "65"], "whole number, 0 to 64"],
+    [["cost", "--regions", "12"], "whole number, 1 to 11"],
     // Beyond what a timer, a date, an array or a number of JavaScript can hold.
     [["smoke", "--timeout", "99999999", ...CREDENTIALS], "whole number, 1 to 3600"],
     [["token", "--ttl", "999999999999999", ...CREDENTIALS], "whole number, 1 to 3155760000"],

@@ -1,0 +1,81 @@
+import { ACK_REQUEST_AFTER_CHARACTERS, COALESCED_MESSAGES_PER_SECOND } from "../../protocol/limits.ts";
+import { PUSH_INTERVAL_MS } from "../../protocol/shards.ts";
+import { COUNTS, type Counts, type Load } from "./load.ts";
+import { interestOf, shardsFor } from "./shards.ts";
+
+/** To each shard. A push is one message to a `tidings.v1` listener. */
+const MAX_PUSHES_PER_SECOND = 1000 / PUSH_INTERVAL_MS;
+
+/** Returns a load's rates per second. */
+export function ratesOf(load: Load, counts: Counts = COUNTS) {
+  const { listeners, events, session, batch, filtered, plain } = load;
+  const share = filtered ? filtered.products / filtered.of : 1;
+  const publishes = events / batch;
+  const connects = listeners / (session * 60);
+  // A socket is reported when it opens and when it closes.
+  const changes = 2 * connects;
+  /** Events received by listeners, summed over them. */
+  const deliveries = listeners * events * share;
+  /** WebSocket messages, each with one or more events. */
+  const sends = listeners * (plain ? events * share : messagesWith(share, load, COALESCED_MESSAGES_PER_SECOND));
+  const sendingSeconds = (sends * counts.microsecondsPerSend) / 1e6;
+
+  const shards = shardsFor(load, sends);
+  const interest = interestOf(load, shards);
+  const pushesEach = shards > 0 ? messagesWith(interest.shards / shards, load, MAX_PUSHES_PER_SECOND) : 0;
+  const pushes = shards * pushesEach;
+  const joins = connects * interest.joins;
+
+  // What each object reports, to its registry; and each shard its number of listeners, to the root.
+  const rootChanges = publishes + (shards > 0 ? 0 : changes);
+  const shardChanges = shards > 0 ? pushesEach + changes / shards : 0;
+  const reported = (rate: number) => Math.min(rate, 1 / counts.reportIntervalSeconds);
+  const rootReports = reported(rootChanges);
+  const shardReports = reported(shardChanges);
+  const countReports = shards > 0 ? reported(changes / shards) : 0;
+  const registries = Math.min(counts.registries, 1 + shards);
+
+  const reporting = (rate: number) => waitingShare(rate, counts.reportIntervalSeconds);
+  const rootCalls = (rootReports + pushes) * counts.secondsPerCall;
+  const shardCalls = (shardReports + countReports + joins / Math.max(shards, 1)) * counts.secondsPerCall;
+  const shardSends = shards > 0 ? sendingSeconds / shards : 0;
+  return {
+    publishes,
+    connects,
+    deliveries,
+    sends,
+    acks: plain ? 0 : (deliveries * counts.charactersPerEvent) / ACK_REQUEST_AFTER_CHARACTERS,
+    shards,
+    pushes,
+    /** Shards that ask the root for a connection's products. */
+    joins,
+    /** Reports of shards to the root. */
+    countReports: shards * countReports,
+    /** All reports: those, and each object's to its registry. */
+    reports: rootReports + shards * (shardReports + countReports),
+    /** Registries that objects report to. */
+    registries,
+    /** The share of the time that the root, each shard and each registry are awake. */
+    awake: {
+      root: Math.min(1, reporting(rootChanges) + rootCalls + (shards > 0 ? 0 : sendingSeconds)),
+      shard: Math.min(1, reporting(shardChanges) + shardCalls + shardSends),
+      registry: waitingShare((rootReports + shards * shardReports) / registries, counts.registrySaveSeconds),
+    },
+  };
+}
+
+/** Returns how many messages per second contain an event, of those that are wanted with a probability. */
+function messagesWith(probability: number, { events, batch }: Load, max: number): number {
+  return Math.min((events / batch) * Math.min(1, batch * probability), max);
+}
+
+/**
+ * Returns for which share of the time something waits, in an object that handles the first change at once and those of
+ * the next seconds together at their end. Changes come at random.
+ */
+function waitingShare(changesPerSecond: number, seconds: number): number {
+  if (changesPerSecond === 0) return 0;
+  const hasChange = -Math.expm1(-changesPerSecond * seconds);
+  const waiting = Math.max(seconds - hasChange / changesPerSecond, 0);
+  return waiting / (seconds + (1 - hasChange) / changesPerSecond);
+}

@@ -1,0 +1,38 @@
+import {
+  LISTENERS_PER_SHARD,
+  MAX_LISTENERS_OF_ROOT,
+  MAX_SHARD_MESSAGES_PER_SECOND,
+  MAX_SHARDS_PER_REGION,
+} from "../../protocol/shards.ts";
+import type { Load } from "./load.ts";
+
+/**
+ * Returns how many shards serve a load once it is steady; 0 when the root serves it alone.
+ * @param sends Messages per second, to all listeners.
+ */
+export function shardsFor({ listeners, shards, regions }: Load, sends: number): number {
+  if (shards !== "auto") return shards * regions;
+  if (listeners <= MAX_LISTENERS_OF_ROOT) return 0;
+  const forListeners = Math.ceil(listeners / regions / LISTENERS_PER_SHARD);
+  // A shard that sends too much is full, and the plan adds one when all are.
+  const forSends = Math.ceil(sends / regions / MAX_SHARD_MESSAGES_PER_SECOND);
+  return regions * Math.min(Math.max(forListeners, forSends), MAX_SHARDS_PER_REGION);
+}
+
+/**
+ * Returns to how many shards the root pushes an event, on average, and for which share of the connections a shard asks
+ * the root, because it does not receive their products yet. Listeners ask for all products equally often. The root has
+ * been awake for long enough to know what each shard needs.
+ */
+export function interestOf({ listeners, filtered, regions }: Load, shards: number): { shards: number; joins: number } {
+  if (shards === 0) return { shards: 0, joins: 0 };
+  if (!filtered) return { shards, joins: 0 };
+  const { products, of } = filtered;
+  // Listeners are at the shard of their first product, one in each region, and take their other products there.
+  const first = listeners / of / regions;
+  const others = (listeners * (products - 1)) / of / shards;
+  const isWantedThere = 1 - Math.exp(-first - others);
+  const isWantedElsewhere = 1 - Math.exp(-others);
+  const wanting = regions * isWantedThere + (shards - regions) * isWantedElsewhere;
+  return { shards: wanting, joins: 1 - isWantedThere * (wanting / shards) ** (products - 1) };
+}
