@@ -276,6 +276,15 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     await expectRefusal();
   });
 
+  test("the simulated shoppers stop at a refusal and show it", async () => {
+    const { page } = await open(
+      { ...service.credentials, key: "not-a-key-of-this-service-0123456789" },
+      { areShoppersOn: true },
+    );
+    await page.waitForSelector(".refusal");
+    expect(await page.isChecked("text=Simulate shoppers")).toBe(false);
+  });
+
   test("shows the call in three languages and copies it, with the key left out", async () => {
     const demo = await open(service.credentials, { permissions: ["clipboard-read", "clipboard-write"] });
     await demo.show("publish");

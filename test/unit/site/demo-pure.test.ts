@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
 import { REFUSALS } from "../../../src/protocol/refusals.ts";
+import { type ProductMap, withProductEvents } from "../../../src/sdk/hooks/views.ts";
+import type { ProductEvent } from "../../../src/sdk/index.ts";
 import { axisTicks, axisTop, linePath, timeRange } from "../../../src/site/demo/page/components/chart-scale.ts";
 import { ORDER_ACTIONS, type OrderAction, stepsTaken } from "../../../src/site/demo/page/service/order-steps.ts";
 import { refusalText } from "../../../src/site/demo/page/service/refusal-fix.ts";
+import { currentProducts } from "../../../src/site/demo/page/state/products.ts";
 import { durationText, roundTrips, tripMs } from "../../../src/site/demo/page/state/round-trips.ts";
 
 /** The demo page's rules. */
@@ -45,6 +48,20 @@ test("an order's buttons follow its way from placed to delivered, or cancelled",
   expect(open("delivered", "paid")).toEqual([]);
   expect(open("cancelled", "pending")).toEqual([]);
   expect(stepsTaken({ status: "shipped", payment_status: "paid" })).toEqual([true, true, true, false]);
+});
+
+test("the board tells values that events reported from those of the opening catalogue", () => {
+  const event = (seq: number, data: object) => ({ seq, data: { product_id: "p-42", ...data } });
+  const seen = (...events: object[]) => withProductEvents(new Map(), events as ProductEvent[]);
+  const mug = (products: ProductMap) => currentProducts(products).find(({ id }) => id === "p-42");
+  const stock = { type: "inventory_updated", ...event(1, { old_quantity: 10, new_quantity: 9 }) };
+  const price = { type: "price_updated", ...event(2, { old_price: 12.5, new_price: 9.99 }) };
+  expect(mug(new Map())).toMatchObject({ quantity: 10, price: 12.5, isOpening: true, lastChange: null });
+  expect(mug(seen(stock))).toMatchObject({ quantity: 9, price: 12.5, isOpening: true });
+  const reported = mug(seen(stock, price));
+  expect(reported).toMatchObject({ quantity: 9, price: 9.99, isOpening: false, openingPrice: 12.5 });
+  expect(reported?.lastChange).toEqual({ seq: 2, field: "price", isUp: false });
+  expect(mug(seen({ type: "product_deleted", ...event(3, {}) }))).toBeUndefined();
 });
 
 test("a round trip is measured from the publish call to the arrival, in whichever order the answers come", () => {

@@ -29,9 +29,14 @@ test("Python: literals of Python, with the options by name", () => {
 from tidings import Tidings
 
 tidings = Tidings("https://tidings.example", os.environ["PUBLISH_KEY"])
-tidings.publish_order_update("${ORDER}", "order_shipped", {
-    "carrier": "O'Neil",
-    "is_gift": True,
-    "note": None,
-}, id="e-1")`);
+tidings.publish_order_update(
+    "${ORDER}",
+    "order_shipped",
+    {
+        "carrier": "O'Neil",
+        "is_gift": True,
+        "note": None,
+    },
+    id="e-1",
+)`);
 });

@@ -7,7 +7,6 @@ import { durationText, roundTrips, tripMs } from "../state/round-trips.ts";
 import { sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { goOnline } from "../state/sockets.ts";
 import { useStore } from "../state/store.ts";
-import { RefusalNote } from "./refusal-note.tsx";
 import { Timeline } from "./timeline.tsx";
 
 const SLOTS = Array.from({ length: EVENTS_PER_DRILL }, (_, n) => n);
@@ -55,7 +54,6 @@ export function ReliabilityDrill() {
       <p className="drill-report" role="status">
         {key ? <DrillReport state={state} /> : <NoKey />}
       </p>
-      {state.refusal && <RefusalNote response={state.refusal} />}
     </section>
   );
 }
@@ -84,9 +82,10 @@ function Slot({ number, event }: { number: number; event: Drill["events"][number
   );
 }
 
-function DrillReport({ state: { stage, events } }: { state: Drill }) {
+function DrillReport({ state: { stage, events, isRefused } }: { state: Drill }) {
   const { products, productsLog } = useConnections();
   const { counts } = useStore(productsLog);
+  if (isRefused) return "The service refused an event. The shop floor shows why, and how to fix it.";
   if (stage === "ready") {
     return products.isConnected
       ? "The customer's connection breaks, five sales happen without it, and it resumes from its position."

@@ -13,7 +13,7 @@ export function RefusalNote({ response }: { response: ServiceResponse }) {
         <strong>
           {status}: {title}.
         </strong>{" "}
-        {detail}
+        <InlineCode text={detail} />
       </p>
       {Array.isArray(errors) && (
         <ul>

@@ -1,8 +1,7 @@
-import { useState } from "react";
 import { hashOf } from "../router.ts";
 import { isOrderEvent } from "../service/event-path.ts";
-import type { EventDraft, ServiceResponse } from "../service/publish.ts";
-import { useCredentials } from "../state/credentials.ts";
+import type { EventDraft } from "../service/publish.ts";
+import { activeToken, useCredentials } from "../state/credentials.ts";
 import { formatPrice, type Product } from "../state/products.ts";
 import { type MeasuredCall, publishCalls } from "../state/publisher.ts";
 import { durationText } from "../state/round-trips.ts";
@@ -20,21 +19,18 @@ const EXAMPLE: EventDraft = {
 /** The shop's side: every button publishes one event. */
 export function ShopFloor() {
   const products = useShopFloor();
-  const { key } = useCredentials();
+  const credentials = useCredentials();
+  const { key } = credentials;
   const change = useChangeProduct();
-  const [refusal, setRefusal] = useState<ServiceResponse | null>(null);
   const calls = useStore(publishCalls);
-  const apply = async (product: Product, wanted: ProductChange) => {
-    const response = await change(product, wanted);
-    setRefusal(isAccepted(response) ? null : response);
-  };
+  const last = calls[0];
   return (
     <section className="card pane" aria-labelledby="shop-floor">
       <div className="view-head">
         <h2 id="shop-floor">Shop floor</h2>
         <span className="pane-role">over HTTP</span>
       </div>
-      {!key && (
+      {!key && activeToken(credentials) && (
         <p className="note" data-tone="warn">
           Publishing needs a publish key. <a href={hashOf("access")}>Add a key</a>
         </p>
@@ -44,12 +40,12 @@ export function ShopFloor() {
           <StockRow
             key={product.id}
             product={product}
-            onChange={key ? (wanted) => void apply(product, wanted) : undefined}
+            onChange={key ? (wanted) => void change(product, wanted) : undefined}
           />
         ))}
       </ul>
-      <LastCall call={calls[0]} />
-      {refusal && <RefusalNote response={refusal} />}
+      <LastCall call={last} />
+      {last && !isAccepted(last.response) && <RefusalNote response={last.response} />}
       <details className="code">
         <summary>The call behind a button</summary>
         <CodeTabs draft={calls.find(({ draft }) => !isOrderEvent(draft.type))?.draft ?? EXAMPLE} orderId="" />

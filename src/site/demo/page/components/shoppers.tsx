@@ -5,6 +5,7 @@ import { drill } from "../state/drill.ts";
 import type { Product } from "../state/products.ts";
 import { type ProductChange, priceChange, sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { Store, useStore } from "../state/store.ts";
+import { isAccepted } from "./publish-result.tsx";
 
 const INTERVAL_MS = 1500;
 const PRICE_CHANGE_SHARE = 0.2;
@@ -52,7 +53,8 @@ export function SimulatedShoppers() {
       // The drill publishes its own events.
       if (!product || document.hidden || drill.get().stage === "broken") return;
       if (++purchases.current > MAX_PURCHASES) isEnabled.set(false);
-      else void change(product, randomChange(product));
+      // Repeating a refused call would only use up the limit for bad credentials.
+      else void change(product, randomChange(product)).then((response) => isAccepted(response) || isEnabled.set(false));
     };
   });
   useEffect(() => {

@@ -46,6 +46,7 @@ export function Timeline({ trips, statusChanges }: TimelineProps) {
         <span className="lane-name" data-lane="customer">
           Customer sees
         </span>
+        {shown.length === 0 && <p className="lanes-empty">Events appear here as they happen.</p>}
         <svg
           height={LANES_HEIGHT_PX}
           width={width}

@@ -37,7 +37,7 @@ export const ORDER_ACTIONS: Record<OrderAction, ActionRule> = {
     obstacle: (order) => ended(order) ?? (isPaid(order) ? "already paid" : null),
   },
   Ship: {
-    draft: () => ({ type: "order_shipped", data: { carrier: "UPS", tracking_number: "1Z999AA10123456784" } }),
+    draft: () => ({ type: "order_shipped", data: { carrier: "UPS", tracking_number: "1Z999AA101" } }),
     obstacle: (order) => ended(order) ?? (isShipped(order) ? "already shipped" : isPaid(order) ? null : "not paid yet"),
   },
   Deliver: {

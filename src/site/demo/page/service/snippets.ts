@@ -39,19 +39,23 @@ function typescript({ type, data, ...options }: EventDraft, orderId: string): st
 
 function python({ type, data, ...options }: EventDraft, orderId: string): string {
   const [method, target] = isOrderEvent(type)
-    ? ["publish_order_update", `${JSON.stringify(orderId)}, `]
-    : ["publish_product_update", ""];
-  const last = Object.entries(options).map(([name, value]) => `, ${name}=${literal(value)}`);
+    ? ["publish_order_update", [JSON.stringify(orderId)]]
+    : ["publish_product_update", []];
+  const named = Object.entries(options).map(([name, value]) => `${name}=${literal(value)}`);
+  const lines = [...target, JSON.stringify(type), literal(data, INDENT), ...named].map((line) => `${INDENT}${line},\n`);
   return `import os
 from tidings import Tidings
 
 tidings = Tidings(${JSON.stringify(location.origin)}, os.environ["PUBLISH_KEY"])
-tidings.${method}(${target}${JSON.stringify(type)}, ${literal(data)}${last.join("")})`;
+tidings.${method}(
+${lines.join("")})`;
 }
+
+const INDENT = "    ";
 
 /** Returns a JSON value as a Python literal. */
 function literal(value: unknown, indent = ""): string {
-  const inner = `${indent}    `;
+  const inner = indent + INDENT;
   if (value === null || value === undefined) return "None";
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Array.isArray(value)) return `[${value.map((item) => literal(item, inner)).join(", ")}]`;

@@ -14,11 +14,11 @@ export interface Drill {
   stage: "ready" | "broken" | "resumed";
   /** Ids and positions of the events that happened while the connection was broken. */
   events: readonly { id: string; seq: number }[];
-  /** The last refusal, if an event could not be published. */
-  refusal: ServiceResponse | null;
+  /** Whether the service refused an event, which ends the drill. */
+  isRefused: boolean;
 }
 
-const READY: Drill = { stage: "ready", events: [], refusal: null };
+const READY: Drill = { stage: "ready", events: [], isRefused: false };
 
 export const drill = new Store<Drill>(READY);
 
@@ -38,8 +38,11 @@ export async function runDrill(publishOne: (n: number) => Promise<ServiceRespons
       const response = await publishOne(n);
       const { id, seq } = response.body;
       const { events } = drill.get();
-      if (typeof seq === "number") drill.set({ ...drill.get(), events: [...events, { id: String(id), seq }] });
-      else drill.set({ ...drill.get(), refusal: response });
+      if (typeof seq !== "number") {
+        drill.set({ ...drill.get(), isRefused: true });
+        break;
+      }
+      drill.set({ ...drill.get(), events: [...events, { id: String(id), seq }] });
       await wait(EVENT_INTERVAL_MS);
     }
     await wait(RESUME_MS);

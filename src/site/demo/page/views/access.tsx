@@ -36,8 +36,8 @@ export function AccessView() {
           </button>
         </p>
         <p className="hint">
-          The <code>tidings</code> commands call <code>http://localhost:8000</code> with the secrets in{" "}
-          <code>.dev.vars</code>. For another service, add <code>--url {location.origin}</code>, and{" "}
+          In the checkout, the <code>tidings</code> commands call the service of <code>npm run dev</code> with the
+          secrets in <code>.dev.vars</code>. For this one elsewhere, add <code>--url {location.origin}</code>, and{" "}
           <code>--secret</code> for tokens or <code>--key</code> for orders.
         </p>
       </form>

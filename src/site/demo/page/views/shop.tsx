@@ -13,6 +13,7 @@ import { EARLIER_EVENTS } from "../state/starting-position.ts";
 import { useStore } from "../state/store.ts";
 
 const LOW_STOCK = 5;
+const MAX_NAMED = 3;
 
 /** The shop floor publishes, the customer sees, and the drill shows what happens in between. */
 export function ShopView() {
@@ -61,9 +62,9 @@ function OpeningNote({ products }: { products: readonly Product[] }) {
   if (!position || position.seq <= EARLIER_EVENTS || unknown.length === 0) return null;
   return (
     <p className="hint">
-      This page reads the last {EARLIER_EVENTS} events. They do not report both stock and price of{" "}
-      {unknown.map(({ name }) => name).join(", ")}: the rest is the opening catalogue's. A real shop loads them from its
-      own database.
+      This page reads the last {EARLIER_EVENTS} events, which do not report both stock and price of{" "}
+      {unknown.length <= MAX_NAMED ? unknown.map(({ name }) => name).join(", ") : `${unknown.length} products`}. What
+      they leave out is the opening catalogue's; a real shop reads it from its own database.
     </p>
   );
 }
