@@ -13,7 +13,7 @@ import { EARLIER_EVENTS } from "../state/starting-position.ts";
 import { useStore } from "../state/store.ts";
 
 const LOW_STOCK = 5;
-const MAX_NAMED = 3;
+const MAX_NAMED_PRODUCTS = 3;
 
 /** The shop floor publishes, the customer sees, and the drill shows what happens in between. */
 export function ShopView() {
@@ -63,8 +63,8 @@ function OpeningNote({ products }: { products: readonly Product[] }) {
   return (
     <p className="hint">
       This page reads the last {EARLIER_EVENTS} events, which do not report both stock and price of{" "}
-      {unknown.length <= MAX_NAMED ? unknown.map(({ name }) => name).join(", ") : `${unknown.length} products`}. What
-      they leave out is the opening catalogue's; a real shop reads it from its own database.
+      {unknown.length <= MAX_NAMED_PRODUCTS ? unknown.map(({ name }) => name).join(", ") : `${unknown.length} products`}
+      . What they leave out is the opening catalogue's; a real shop reads it from its own database.
     </p>
   );
 }
