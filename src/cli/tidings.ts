@@ -1,13 +1,15 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
+import * as z from "zod";
 import { addBench } from "./bench/bench.ts";
 import { addCost } from "./cost/cost.ts";
 import { addDead } from "./dead/dead.ts";
 import { addForward } from "./forward/forward.ts";
 import { addOrder } from "./order.ts";
 import { addPublish } from "./publish.ts";
-import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode } from "./shared/command-error.ts";
+import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode, notTidings } from "./shared/command-error.ts";
 import { processTerminal, type Terminal } from "./shared/terminal.ts";
+import { packageVersion } from "./shared/version.ts";
 import { addSmoke } from "./smoke/smoke.ts";
 import { addTicket } from "./ticket.ts";
 import { addToken } from "./token.ts";
@@ -30,6 +32,7 @@ const COMMANDS = [
 export function tidings(terminal: Terminal): Command {
   const program = new Command("tidings")
     .description("Real-time order and product updates: publish events, follow channels, test a running service.")
+    .version(packageVersion(), "-V, --version", "print the version")
     .addHelpText("after", `${EXIT_CODES_HELP}\n\nEach command has help and examples: npx tidings <command> --help`)
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),
@@ -49,11 +52,18 @@ export async function run(args: string[], terminal: Terminal): Promise<ExitCode>
   } catch (error) {
     // Commander has already printed the error, or the requested help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    if (!(error instanceof CommandError)) throw error;
-    const { message, details, exitCode } = error;
+    const { message, details, exitCode } = toCommandError(error);
     terminal.note(args.includes("--json") ? JSON.stringify({ error: message, ...details }) : message);
     return exitCode;
   }
+}
+
+/** @throws what is not an error of the user's or the service's making. */
+function toCommandError(error: unknown): CommandError {
+  if (error instanceof CommandError) return error;
+  // Commands parse only answers of the service with schemas that throw.
+  if (error instanceof z.ZodError) return notTidings("The answer is not one that Tidings gives");
+  throw error;
 }
 
 if (import.meta.main) {

@@ -1,4 +1,5 @@
 import { CommandError, EXIT, usageError } from "../cli/shared/command-error.ts";
+import { isPortBlocked } from "../cli/shared/connection-failure.ts";
 import { announceDevServer } from "../cli/shared/dev-server.ts";
 import { DEV_VARS_FILE, readDevVars } from "../cli/shared/dev-vars.ts";
 import { serviceUrl } from "../cli/shared/settings.ts";
@@ -31,6 +32,9 @@ async function dev(args: string[], terminal: Terminal): Promise<number> {
       EXIT.failed,
       `Port ${port} is taken by another program. Stop that program, or choose another port: npm run dev -- --port 8123`,
     );
+  }
+  if (port !== null && (await isPortBlocked(port))) {
+    throw usageError(`Browsers refuse to call port ${port}. Choose another: npm run dev -- --port 8123`);
   }
 
   const redis = await openRedisIngress(terminal);

@@ -13,7 +13,7 @@ export async function serveMetrics(host: string, port: number, metrics: () => st
     await once(server, "listening");
   } catch (error) {
     const reason = error instanceof Error ? error.message : error;
-    throw usageError(`Cannot serve metrics on port ${port}: ${reason}. Choose another --metrics-port.`);
+    throw usageError(`Cannot serve metrics: ${reason}. Choose another --metrics-port or --metrics-host.`);
   }
   return () => {
     server.close();

@@ -35,6 +35,7 @@ interface Run {
 export async function runForward(run: Run, terminal: Terminal): Promise<void> {
   const { mapping, redisUrl, url, key, lockKey } = run;
   const ending = new AbortController();
+  const stopMetrics = run.metrics ? await serveMetrics(run.metrics.host, run.metrics.port, () => report.metrics) : null;
   const report = new ForwardReport(terminal, run.isJson, run.route, () => forwarder.waiting);
   const service = new ServiceCall({ url, key, timeoutMs: CALL_TIMEOUT_MS, fetch: reportingFetch(report) });
   const forwarder = new Forwarder(mapping, new BatchQueue(service, UNTIL_PUBLISHED, BATCH), report, (error) =>
@@ -46,9 +47,7 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
     return drained;
   };
   const removeHandler = terminal.onInterrupt(() => ending.abort());
-  let stopMetrics = () => {};
   try {
-    if (run.metrics) stopMetrics = await serveMetrics(run.metrics.host, run.metrics.port, () => report.metrics);
     await keepForwarding({
       ...{ redisUrl, lockKey, report, drain, signal: ending.signal },
       topics: topicsOf(mapping),
@@ -57,7 +56,7 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
   } finally {
     await drain();
     removeHandler();
-    stopMetrics();
+    stopMetrics?.();
     report.end();
   }
   const { reason } = ending.signal;

@@ -34,3 +34,7 @@ export class CommandError extends Error {
 }
 
 export const usageError = (message: string) => new CommandError(EXIT.usage, message);
+
+/** @param finding What shows that something else answered, as the beginning of a sentence. */
+export const notTidings = (finding: string) =>
+  new CommandError(EXIT.failed, `${finding}: another program or a proxy answered. Check --url.`);

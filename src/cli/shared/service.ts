@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { CommandError, EXIT } from "./command-error.ts";
+import { CommandError, EXIT, notTidings } from "./command-error.ts";
 import { connectionFailure } from "./connection-failure.ts";
 import { type CommonOptions, publishKey, type Setting, type Sources, serviceUrl } from "./settings.ts";
 
@@ -78,10 +78,7 @@ export class ServiceClient {
     try {
       return JSON.parse(text);
     } catch {
-      throw new CommandError(
-        EXIT.failed,
-        `${this.url} answered with status ${status} and no JSON: it is not a Tidings service, or a proxy answered for it. Check --url.`,
-      );
+      throw notTidings(`${this.url} answered with status ${status} and no JSON`);
     }
   }
 }

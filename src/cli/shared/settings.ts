@@ -43,7 +43,7 @@ export function serviceUrl(options: CommonOptions, sources: Sources): string {
   const { value, source } = urlSetting(options, sources);
   const parsed = URL.parse(value);
   if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") {
-    throw usageError(`${source} must be an http:// or https:// address, such as ${DEFAULT_URL}.`);
+    throw usageError(`${source} must be an http:// or https:// address, with a port up to 65535: ${DEFAULT_URL}.`);
   }
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
 }
@@ -58,7 +58,7 @@ function urlSetting({ url }: CommonOptions, { env, cwd }: Sources): Setting {
   return found ?? { value: DEFAULT_URL, source: "The default" };
 }
 
-/** Returns the publish key. @throws {CommandError} when there is none, listing the ways to provide it. */
+/** Returns the publish key. @throws {CommandError} when there is none, listing the ways to provide it, or it is no key. */
 export function publishKey(options: CommonOptions, sources: Sources): Setting {
   const devVars = readDevVars(sources.cwd);
   const found = firstNonEmpty(
@@ -67,6 +67,9 @@ export function publishKey(options: CommonOptions, sources: Sources): Setting {
     [bestKeyIn(sources.env.PUBLISH_KEYS), "PUBLISH_KEYS in the environment"],
     [bestKeyIn(devVars.PUBLISH_KEYS), `PUBLISH_KEYS in ${DEV_VARS_FILE}`],
   );
+  if (found && !/^[\x21-\x7e]+$/.test(found.value)) {
+    throw usageError(`${found.source} is not a publish key: keys consist of visible ASCII characters.`);
+  }
   if (found) return found;
   throw usageError(
     `No publish key. Give it with --key, set TIDINGS_KEY or PUBLISH_KEYS (name:key) in the environment, or run this where \`npm run dev\` has written ${DEV_VARS_FILE}.`,

@@ -1,5 +1,6 @@
 import { HMAC_ALGORITHMS, isHmac, splitList } from "../../config/credentials.ts";
 import { toIssuers } from "../../config/issuers.ts";
+import { valueAt } from "../../protocol/json.ts";
 import { parseDevVars, readDevVars } from "./dev-vars.ts";
 import { readTextFile } from "./text-file.ts";
 
@@ -21,20 +22,42 @@ export interface TokenForm {
 
 /** Reads the form from the service's settings in a folder: `wrangler.toml` and `.dev.vars`. @throws {CommandError} */
 export function tokenForm(folder: string): TokenForm {
-  const [, vars = ""] = /^\[vars\]\n([\s\S]*?)^\[/m.exec(readTextFile(folder, "wrangler.toml") ?? "") ?? [];
-  const settings = { ...parseDevVars(vars), ...readDevVars(folder) };
-  const listOf = (name: string) => splitList(settings[name] ?? "");
-  const algorithms = listOf("JWT_ALGORITHMS");
-  const issuers = toIssuers({ JWT_ISSUER: listOf("JWT_ISSUER"), JWKS_URL: [], JWT_ALGORITHMS: algorithms });
+  const { settings, listOf, algorithms, issuers } = readTokenSettings(folder);
   const issuer = issuers.find(({ usesSecret }) => usesSecret);
   const [audience] = listOf("JWT_AUDIENCE");
   return {
     isAccepted: issuer !== undefined && (algorithms.length === 0 || algorithms.some(isHmac)),
     algorithm: algorithms.find(isHmac) ?? HMAC_ALGORITHMS[0],
     claims: { ...(issuer?.name && { iss: issuer.name }), ...(audience && { aud: audience }) },
-    userIdClaim: settings.USER_ID_CLAIM || "sub",
+    userIdClaim: userIdClaimIn(settings),
     roleClaim: settings.ROLE_CLAIM || "role",
     adminRole: listOf("ADMIN_ROLES")[0] ?? "admin",
     idPrefix: issuer?.idPrefix ?? "",
   };
 }
+
+/**
+ * Returns the id of a token's user, as the service with this folder's settings names the user; null without one.
+ * @param claims Unverified.
+ * @throws {CommandError} when the settings cannot be read.
+ */
+export function userIdIn(claims: Record<string, unknown>, folder: string): { id: string | null; claim: string } {
+  const { settings, issuers } = readTokenSettings(folder);
+  const claim = userIdClaimIn(settings);
+  const value = Object.hasOwn(claims, claim) ? claims[claim] : valueAt(claims, claim.split("."));
+  const prefix = issuers.find(({ name }) => name === claims.iss)?.idPrefix ?? "";
+  return { id: typeof value === "string" || Number.isSafeInteger(value) ? `${prefix}${value}` : null, claim };
+}
+
+type TokenSettings = Record<string, string | undefined>;
+
+function readTokenSettings(folder: string) {
+  const [, vars = ""] = /^\[vars\]\n([\s\S]*?)^\[/m.exec(readTextFile(folder, "wrangler.toml") ?? "") ?? [];
+  const settings: TokenSettings = { ...parseDevVars(vars), ...readDevVars(folder) };
+  const listOf = (name: string) => splitList(settings[name] ?? "");
+  const algorithms = listOf("JWT_ALGORITHMS");
+  const issuers = toIssuers({ JWT_ISSUER: listOf("JWT_ISSUER"), JWKS_URL: [], JWT_ALGORITHMS: algorithms });
+  return { settings, listOf, algorithms, issuers };
+}
+
+const userIdClaimIn = ({ USER_ID_CLAIM }: TokenSettings) => USER_ID_CLAIM || "sub";

@@ -6,10 +6,10 @@ import type { CloseCode } from "../../protocol/close-rules.ts";
 import { healthResponse } from "../../protocol/health.ts";
 import { orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { HEALTH_PATH, socketPath } from "../../protocol/paths.ts";
-import { remedyForRefusedToken } from "../shared/settings.ts";
 import { type Check, CheckFailure, expectEqual } from "./check.ts";
 import type { SmokeListener } from "./listener.ts";
 import type { SmokeRun } from "./run.ts";
+import type { SmokeUser } from "./users.ts";
 
 /** Who may listen, and what a listener receives first. */
 
@@ -31,35 +31,33 @@ export async function checkHealth(run: SmokeRun): Promise<void> {
 }
 
 export async function checkRegistration(run: SmokeRun): Promise<void> {
-  const registration = {
-    user_id: `${run.secret.form.idPrefix}${run.owner}`,
-    status: "pending",
-    payment_status: "pending",
-  };
-  expectEqual((await run.service.call("PUT", run.orderPath, registration)).status, 201, "status of the first PUT");
-  expectEqual((await run.service.call("PUT", run.orderPath, registration)).status, 200, "status of the second PUT");
+  const { id } = run.users.customer;
+  expectEqual(await run.register(run.orderId, id), 201, "status of the first PUT");
+  expectEqual(await run.register(run.orderId, id), 200, "status of the second PUT");
+  expectEqual(await run.register(run.othersOrderId, `${id}-other`), 201, "status of another order's PUT");
 }
 
-export async function checkSecret(run: SmokeRun): Promise<true> {
+export async function checkToken(run: SmokeRun): Promise<true> {
   const listener = await run.listenToProduct("customer", run.productId);
   await listener.established().catch((error: Error) => {
-    throw new CheckFailure(`${error.message} ${remedyForRefusedToken(run.secret, run.service.url)}`);
+    throw new CheckFailure(`${error.message} ${run.users.remedy(run.service.url)}`);
   });
   listener.close();
   return true;
 }
 
 export async function checkRefusals(run: SmokeRun, check: Check): Promise<void> {
-  const stranger = { subject: `smoke-stranger-${run.id}` };
-  const refused = (what: string, code: CloseCode, path: string, user: { subject: string } | null) =>
+  const { customer } = run.users;
+  const refused = (what: string, code: CloseCode, path: string, user: SmokeUser | null) =>
     check(`${what} is closed with ${code} (${CLOSE_CODES[code].name})`, async () => {
       const { code: actual } = await (await run.listen(what, path, user)).closed();
       expectEqual(actual, code, "close code");
     });
+  const order = (orderId: string) => socketPath(orderChannelName(orderId));
   await refused("a listener without a token", 4001, socketPath(run.orderChannel), null);
-  await refused("an order id that is not a UUID", 4000, socketPath("order_no-uuid"), stranger);
-  await refused("an unknown order", 4004, socketPath(orderChannelName(randomUUID())), stranger);
-  await refused("a stranger to the order", 4003, socketPath(run.orderChannel), stranger);
+  await refused("an order id that is not a UUID", 4000, socketPath("order_no-uuid"), customer);
+  await refused("an unknown order", 4004, order(randomUUID()), customer);
+  await refused("a customer at another user's order", 4003, order(run.othersOrderId), customer);
 }
 
 /** Connects the listeners of the later checks. @returns Null when one of them failed. */
@@ -82,9 +80,12 @@ export async function connectListeners(run: SmokeRun, check: Check): Promise<Smo
   const isWelcome = "receives the first frame, and pong for ping";
   const owner = await check(
     `the owner ${isWelcome}`,
-    ofOrder(await run.listen("owner", socketPath(run.orderChannel), { subject: run.owner })),
+    ofOrder(await run.listen("owner", socketPath(run.orderChannel), run.users.customer)),
   );
-  const admin = await check(`an admin ${isWelcome}`, ofOrder(await run.listenAsAdmin()));
+  const admin = await check(
+    `an admin ${isWelcome}`,
+    ofOrder(await run.listen("admin", socketPath(run.orderChannel), run.users.admin)),
+  );
   const products = await check(
     `a products listener ${isWelcome}`,
     ofProducts(await run.listenToProduct("products", run.productId)),
@@ -100,6 +101,7 @@ export async function connectListeners(run: SmokeRun, check: Check): Promise<Smo
 export async function checkCounts(run: SmokeRun): Promise<void> {
   const deadline = Date.now() + run.timeoutMs;
   for (;;) {
+    run.expectNotStopped();
     const { body } = await run.service.call("GET", HEALTH_PATH);
     const count = healthResponse.parse(body).channel_details[run.orderChannel];
     if (count === 2) return;

@@ -4,7 +4,7 @@ import {
   checkHealth,
   checkRefusals,
   checkRegistration,
-  checkSecret,
+  checkToken,
   connectListeners,
 } from "./access-checks.ts";
 import { type Check, expectEqual } from "./check.ts";
@@ -23,7 +23,7 @@ import { SMOKE_TYPES, type SmokeRun } from "./run.ts";
 export async function runChecks(run: SmokeRun, check: Check): Promise<void> {
   await check("health answers in its documented shape", () => checkHealth(run));
   await check("an order can be registered", () => checkRegistration(run));
-  if (!(await check("the service accepts tokens signed with this secret", () => checkSecret(run)))) return;
+  if (!(await check("the service accepts the customer's token", () => checkToken(run)))) return;
   await checkRefusals(run, check);
   const listeners = await connectListeners(run, check);
   await check("a wrong publish key is refused with 401", async () => {

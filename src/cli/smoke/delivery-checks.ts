@@ -78,7 +78,7 @@ export async function checkCloseHandshake({ bystander }: SmokeListeners): Promis
 }
 
 export async function checkDeletion(run: SmokeRun, { owner, admin }: SmokeListeners): Promise<void> {
-  expectEqual((await run.service.call("DELETE", run.orderPath)).status, 204, "status of the DELETE");
+  expectEqual(await run.deleteOrder(run.orderId), 204, "status of the DELETE");
   for (const listener of [owner, admin])
     expectEqual((await listener.closed()).code, 4004, `close code at the ${listener.name}`);
   expectEqual((await run.service.request("GET", run.orderPath)).status, 404, "status of a GET afterwards");

@@ -8,6 +8,7 @@ import type { Position } from "../../sdk/index.ts";
 import { type ChannelRef, channelArgument } from "../shared/channel-argument.ts";
 import { describeClosing, remedyFor } from "../shared/closing.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
+import { expectJwt } from "../shared/given-token.ts";
 import { mintToken } from "../shared/mint.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { ServiceClient } from "../shared/service.ts";
@@ -122,9 +123,7 @@ function tokenSource({ token = "", subject, role }: WatchOptions, secret: Signin
     if (subject !== undefined || role !== undefined) {
       throw usageError("--token decides who listens; use --subject and --role without it.");
     }
-    // RFC 7515, section 7.1.
-    if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token))
-      throw usageError("--token is not a JWT: it must be three base64url parts, separated by dots.");
+    expectJwt(token, "--token");
     return async () => token;
   }
   const user =

@@ -97,6 +97,14 @@ describe("tidings forward", () => {
     expect(terminal.notes).toContain(message);
   });
 
+  test("exits with 2, in one line, when it cannot serve metrics", async () => {
+    const terminal = new TestTerminal({ env: { TIDINGS_KEY: KEY } });
+    const args = ["--metrics-host", "192.0.2.1", "--metrics-port", "0", "--url", "http://127.0.0.1:9"];
+    expect(await terminal.run("forward", ...args)).toBe(2);
+    expect(terminal.noteLines.at(-1)).toMatch(/^Cannot serve metrics: .+ Choose another --metrics-port or/);
+    expect(terminal.output).toBe("");
+  });
+
   test("warns of secrets that every user of the machine can see", async () => {
     const terminal = new TestTerminal();
     const running = terminal.run(

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -36,6 +36,8 @@ describe("wrong usage exits with 2 and says how to correct it", () => {
     [["watch", ORDER, "--conflate", ...CREDENTIALS], "products channel"],
     [["watch", ORDER, "--token", "t", "--role", "admin"], "--token decides who listens"],
     [["watch", "products", "--url", "shop", ...CREDENTIALS], "--url must be"],
+    [["smoke", "--url", "http://localhost:99999", ...CREDENTIALS], "with a port up to 65535"],
+    [["smoke", "--key", "two words"], "--key is not a publish key"],
     [["smoke", "--timeout", "0", ...CREDENTIALS], "whole number"],
     [["bench", "--sockets", "0", ...CREDENTIALS], "whole number"],
     [["cost", "--listeners", "0"], "whole number, 1 to"],
@@ -78,6 +80,19 @@ describe("a .dev.vars that cannot be read exits with 2 and says what to do", () 
     expect(terminal.notes).toContain(message);
     expect(terminal.notes.split("\n")).toHaveLength(1);
   });
+});
+
+it("--version prints the version of package.json", async () => {
+  const terminal = new TestTerminal();
+  expect(await terminal.run("--version")).toBe(0);
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, "../../../package.json"), "utf8"));
+  expect(terminal.output).toBe(version);
+});
+
+it("a port that browsers refuse to call exits with 3 and says so", async () => {
+  const terminal = new TestTerminal();
+  expect(await terminal.run("smoke", "--url", "http://127.0.0.1:6000", ...CREDENTIALS)).toBe(3);
+  expect(terminal.notes).toContain("refuse to call this port; use another");
 });
 
 it.each(["token", "ticket", "order", "publish", "watch", "smoke", "bench", "cost"])(
@@ -146,6 +161,17 @@ describe("with a service that answers", () => {
     );
     const asJson = await run(refusal, "publish", "products", "inventory_updated", "{}", "--json");
     expect(JSON.parse(asJson.terminal.notes)).toMatchObject({ status: 422, problem: { errors } });
+  });
+
+  it("an answer of another program exits with 1, in one line", async () => {
+    for (const args of [
+      ["publish", "products", "inventory_updated", "{}"],
+      ["ticket", ORDER],
+    ]) {
+      const { exitCode, terminal } = await run({ status: 200, body: { hello: "there" } }, ...args);
+      expect(exitCode).toBe(1);
+      expect(terminal.notes).toMatch(/^The answer is not one that Tidings gives.*Check --url\.$/);
+    }
   });
 
   it("a refused key is named by its source and never printed", async () => {

@@ -181,6 +181,7 @@ it("says how to choose another port when its port is taken", { timeout: SLOW }, 
 
 it.each([
   [["--port", "99999"], '--port must be a whole number up to 65535, not "99999"'],
+  [["--port", "6000"], "Browsers refuse to call port 6000. Choose another: npm run dev -- --port 8123"],
   [["--port"], '--port must be a whole number up to 65535, not ""'],
 ])("refuses %j in one line that says what to do", { timeout: SLOW }, async (args, message) => {
   const second = start("src/dev/dev.ts", ...args);
