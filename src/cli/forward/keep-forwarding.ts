@@ -6,6 +6,7 @@ import { subscribe, type Topics } from "../redis/subscribe.ts";
 import { connectionFailure } from "../shared/connection-failure.ts";
 import { ForwardLock, LOCK_MS } from "./lock.ts";
 import type { ForwardReport } from "./report.ts";
+import { subscribedChannels } from "./spelling.ts";
 import { UnsureMessages } from "./unsure-messages.ts";
 
 /** How often the lock is renewed and the connection checked. */
@@ -20,6 +21,8 @@ export interface Forwarding {
   redisUrl: string;
   topics: Topics;
   lockKey: string;
+  /** Called once, with the channels that had subscribers before this instance forwarded. */
+  onFirstForward(subscribed: string[]): void;
   report: ForwardReport;
   receive(channel: string, message: Uint8Array): void;
   /** Publishes what was received. Called before another instance may take over. */
@@ -36,6 +39,11 @@ export async function keepForwarding(forwarding: Forwarding): Promise<void> {
   const { redisUrl, report, signal } = forwarding;
   const lock = new ForwardLock(forwarding.lockKey);
   let failures = 0;
+  let hasForwarded = false;
+  const beforeForwarding = async (connection: RedisConnection) => {
+    if (!hasForwarded) forwarding.onFirstForward(await subscribedChannels(connection));
+    hasForwarded = true;
+  };
   const onConnected = () => {
     failures = 0;
   };
@@ -43,7 +51,7 @@ export async function keepForwarding(forwarding: Forwarding): Promise<void> {
     // All databases of a Redis share its pub/sub channels, so they share the lock.
     const connection = openConnection(new URL("/", redisUrl).href);
     try {
-      await takeTurns(lock, connection, forwarding, onConnected);
+      await takeTurns(lock, connection, forwarding, onConnected, beforeForwarding);
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
       const reason = connectionFailure(error, REDIS_TIMEOUT_MS);
@@ -62,11 +70,13 @@ async function takeTurns(
   connection: RedisConnection,
   forwarding: Forwarding,
   onConnected: () => void,
+  beforeForwarding: (connection: RedisConnection) => Promise<void>,
 ): Promise<void> {
   const { report, signal } = forwarding;
   while (!signal.aborted) {
     const holder = await lock.acquire(connection);
     if (holder === null) {
+      await beforeForwarding(connection);
       await forwardWithLock(lock, connection, forwarding, onConnected);
     } else {
       onConnected();

@@ -9,6 +9,7 @@ import { keepForwarding } from "./keep-forwarding.ts";
 import { isOneChannel, type Mapping } from "./message.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { ForwardReport } from "./report.ts";
+import { doubtsAbout } from "./spelling.ts";
 
 /** The timeout of one publish call. */
 const CALL_TIMEOUT_MS = 15_000;
@@ -51,6 +52,9 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
     await keepForwarding({
       ...{ redisUrl, lockKey, report, drain, signal: ending.signal },
       topics: topicsOf(mapping),
+      onFirstForward: (subscribed) => {
+        for (const doubt of doubtsAbout(mapping, subscribed)) terminal.note(doubt);
+      },
       receive: (channel, message) => forwarder.receive(channel, message),
     });
   } finally {

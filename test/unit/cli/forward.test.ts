@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Forwarder, MAX_WAITING_BYTES } from "../../../src/cli/forward/forwarder.ts";
 import { type Mapping, readMessage } from "../../../src/cli/forward/message.ts";
 import { ForwardReport } from "../../../src/cli/forward/report.ts";
+import { doubtsAbout } from "../../../src/cli/forward/spelling.ts";
 import { MAX_UNSURE_BYTES, UnsureMessages } from "../../../src/cli/forward/unsure-messages.ts";
 import { PublishError } from "../../../src/sdk/publisher/publish-error.ts";
 import { hasPromtool, promtool } from "../../support/promtool.ts";
@@ -80,6 +81,26 @@ describe("a message", () => {
     ["order_1", shipped, "the channel's name must have an order id"],
   ])("on %s that is no event has a reason", (channel, message, reason) => {
     expect(read(channel, message)).toContain(reason);
+  });
+});
+
+describe("a misspelt channel is noticed at the start", () => {
+  const subscribed = [`order_${ORDER}`, "order_0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001", "products"];
+
+  test("when others subscribe to similar ones, which it names", () => {
+    expect(doubtsAbout({ ...ORIGINAL, orders: "order-*" }, subscribed)).toEqual([
+      'nobody else subscribes to "order-*" now, but to "order_*": is --orders spelt as the publishers spell it?',
+    ]);
+    expect(doubtsAbout({ ...ORIGINAL, products: "product" }, subscribed)).toEqual([
+      'nobody else subscribes to "product" now, but to "products": is --products spelt as the publishers spell it?',
+    ]);
+  });
+
+  test("and there is no note when all is well, or when no page is open", () => {
+    expect(doubtsAbout(ORIGINAL, subscribed)).toEqual([]);
+    expect(doubtsAbout(ORIGINAL, [...subscribed, "celery"])).toEqual([]);
+    expect(doubtsAbout(ORIGINAL, [])).toEqual([]);
+    expect(doubtsAbout({ ...ORIGINAL, orders: "shop" }, ["shop", "products"])).toEqual([]);
   });
 });
 

@@ -1,0 +1,41 @@
+import type { RedisConnection } from "../redis/connection.ts";
+import { isOneChannel, type Mapping } from "./message.ts";
+
+/** Notices channels that are probably misspelt: nobody subscribes to them, but to others. */
+
+const MAX_SHOWN = 5;
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
+
+/**
+ * Returns a note about each channel without a subscriber, if other channels have some; empty if there is no doubt. The
+ * original subscribes for its pages, so while it serves some, its channels have subscribers.
+ * @param subscribed The channels with subscribers, without this command's own.
+ */
+export function doubtsAbout(mapping: Mapping, subscribed: readonly string[]): string[] {
+  const isOrders = (channel: string) => matches(channel, mapping.orders, isOneChannel(mapping));
+  const others = subscribed.filter((channel) => channel !== mapping.products && !isOrders(channel));
+  // The channels of orders are as many as pages.
+  const names = [...new Set(others.map((channel) => channel.replace(UUID, "*")))].sort();
+  if (names.length === 0) return [];
+  const shown = names.slice(0, MAX_SHOWN).map((name) => JSON.stringify(name));
+  const list = `${shown.join(", ")}${names.length > MAX_SHOWN ? " and others" : ""}`;
+  const doubt = (option: string, name: string) =>
+    `nobody else subscribes to "${name}" now, but to ${list}: is ${option} spelt as the publishers spell it?`;
+  return [
+    ...(subscribed.some(isOrders) ? [] : [doubt("--orders", mapping.orders)]),
+    ...(subscribed.includes(mapping.products) ? [] : [doubt("--products", mapping.products)]),
+  ];
+}
+
+/** Returns the channels with subscribers; none when this Redis user may not list them. @throws {RedisUnavailable} */
+export async function subscribedChannels(connection: RedisConnection): Promise<string[]> {
+  const [reply] = await connection.run([["PUBSUB", "CHANNELS"]]);
+  return Array.isArray(reply) ? reply.map(String) : [];
+}
+
+function matches(channel: string, pattern: string, isExact: boolean): boolean {
+  const [prefix = "", suffix = ""] = pattern.split("*");
+  if (isExact) return channel === pattern;
+  const isLongEnough = channel.length >= prefix.length + suffix.length;
+  return isLongEnough && channel.startsWith(prefix) && channel.endsWith(suffix);
+}
