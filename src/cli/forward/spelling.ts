@@ -4,7 +4,7 @@ import { isOneChannel, type Mapping } from "./message.ts";
 /** Notices channels that are probably misspelt: nobody subscribes to them, but to others. */
 
 const MAX_SHOWN = 5;
-const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
+const ORDER_IDS = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 
 /**
  * Returns a note about each channel without a subscriber, if other channels have some; empty if there is no doubt. The
@@ -15,7 +15,7 @@ export function doubtsAbout(mapping: Mapping, subscribed: readonly string[]): st
   const isOrders = (channel: string) => matches(channel, mapping.orders, isOneChannel(mapping));
   const others = subscribed.filter((channel) => channel !== mapping.products && !isOrders(channel));
   // The channels of orders are as many as pages.
-  const names = [...new Set(others.map((channel) => channel.replace(UUID, "*")))].sort();
+  const names = [...new Set(others.map((channel) => channel.replace(ORDER_IDS, "*")))].sort();
   if (names.length === 0) return [];
   const shown = names.slice(0, MAX_SHOWN).map((name) => JSON.stringify(name));
   const list = `${shown.join(", ")}${names.length > MAX_SHOWN ? " and others" : ""}`;

@@ -11,7 +11,7 @@ export function expectJwt(token: string, option: string): void {
 }
 
 /** Returns a token's claims, unverified. @throws {CommandError} when it has none. */
-export function claimsOf(token: string, option: string): Record<string, unknown> {
+export function givenClaims(token: string, option: string): Record<string, unknown> {
   expectJwt(token, option);
   try {
     return decodeJwt(token);

@@ -1,5 +1,5 @@
 import { usageError } from "../shared/command-error.ts";
-import { claimsOf } from "../shared/given-token.ts";
+import { givenClaims } from "../shared/given-token.ts";
 import { mintToken } from "../shared/mint.ts";
 import type { CommonOptions, Sources } from "../shared/settings.ts";
 import { jwtSecret, remedyForRefusedToken } from "../shared/settings.ts";
@@ -63,7 +63,7 @@ function newUsers(options: UserOptions, sources: Sources, id: string): SmokeUser
 }
 
 function givenUser(token: string, option: string, { cwd }: Sources): SmokeUser {
-  const { id, claim } = userIdIn(claimsOf(token, option), cwd);
+  const { id, claim } = userIdIn(givenClaims(token, option), cwd);
   if (id === null) throw usageError(`${option} names no user: it has no claim "${claim}" (USER_ID_CLAIM).`);
   return { id, token: async () => token };
 }
