@@ -21,8 +21,11 @@ export interface DevService {
   stop(): Promise<void>;
 }
 
+/** Another program may take the free port before wrangler does. */
+const PORT_TRIES = 3;
+
 /** @param changes Settings that differ from the tests' own. */
-export async function startDevService(changes: Record<string, string> = {}): Promise<DevService> {
+export async function startDevService(changes: Record<string, string> = {}, tries = PORT_TRIES): Promise<DevService> {
   const folder = mkdtempSync(join(tmpdir(), "tidings-demo-"));
   const names = [
     "src",
@@ -59,6 +62,7 @@ export async function startDevService(changes: Record<string, string> = {}): Pro
     return { url: address.origin, credentials, stop };
   } catch (error) {
     await stop().catch(() => {});
+    if (tries > 1 && String(error).includes("Address already in use")) return startDevService(changes, tries - 1);
     throw error;
   }
 }
