@@ -1,10 +1,9 @@
 import type { ReactNode } from "react";
 import type { OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
 import type { OrderEvent, ProductEvent } from "../../../../sdk/index.ts";
-import { durationText, roundTrips, tripMs } from "../state/round-trips.ts";
-import { useStore } from "../state/store.ts";
 import { StatusPill } from "./connection-status.tsx";
 import { eventText } from "./event-text.ts";
+import { TripTime } from "./trip-time.tsx";
 
 /** The customer's side: a page that listens. */
 export function CustomerPane({ updates, children }: { updates: OrderUpdates | ProductUpdates; children: ReactNode }) {
@@ -43,19 +42,5 @@ export function LatestEvents({ events }: { events: readonly (OrderEvent | Produc
         );
       })}
     </ol>
-  );
-}
-
-/** How long an event took from this page's publish call to its arrival on the socket. Nothing for the history. */
-export function TripTime({ id }: { id: string }) {
-  const trip = useStore(roundTrips).find((one) => one.id === id);
-  if (!trip) return null;
-  const ms = tripMs(trip);
-  if (ms === null) return <span className="trip-time muted">from elsewhere</span>;
-  return (
-    <span className="trip-time" data-recovered={trip.isRecovered || undefined}>
-      {trip.isRecovered && "recovered after "}
-      {durationText(ms)}
-    </span>
   );
 }

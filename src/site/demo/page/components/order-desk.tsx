@@ -8,9 +8,9 @@ import { decodeToken, useCredentials } from "../state/credentials.ts";
 import { publishCalls, usePublish } from "../state/publisher.ts";
 import { useStore } from "../state/store.ts";
 import { CodeTabs } from "./code-tabs.tsx";
+import { LastCall } from "./last-call.tsx";
 import { isAccepted } from "./publish-result.tsx";
 import { RefusalNote } from "./refusal-note.tsx";
-import { LastCall } from "./shop-floor.tsx";
 
 // `Object.keys` returns `string[]`; the keys are those of ORDER_ACTIONS.
 const ACTIONS = Object.keys(ORDER_ACTIONS) as OrderAction[];

@@ -3,11 +3,11 @@ import { isOrderEvent } from "../service/event-path.ts";
 import type { EventDraft } from "../service/publish.ts";
 import { activeToken, useCredentials } from "../state/credentials.ts";
 import { formatPrice, type Product } from "../state/products.ts";
-import { type MeasuredCall, publishCalls } from "../state/publisher.ts";
-import { durationText } from "../state/round-trips.ts";
+import { publishCalls } from "../state/publisher.ts";
 import { type ProductChange, priceChange, sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { useStore } from "../state/store.ts";
 import { CodeTabs } from "./code-tabs.tsx";
+import { LastCall } from "./last-call.tsx";
 import { isAccepted } from "./publish-result.tsx";
 import { RefusalNote } from "./refusal-note.tsx";
 
@@ -88,23 +88,5 @@ function StockRow({
         {discount}
       </button>
     </li>
-  );
-}
-
-/** The service's answer to the last call, in one line. */
-export function LastCall({ call }: { call: MeasuredCall | undefined }) {
-  if (!call) return <p className="last-call muted">Nothing published yet. Each button makes one HTTP call.</p>;
-  const { draft, response, tookMs } = call;
-  return (
-    <p className="last-call">
-      <code>{draft.type}</code>{" "}
-      {isAccepted(response) ? (
-        <>
-          {String(response.body.status)} <span className="muted">in {durationText(tookMs)}</span>
-        </>
-      ) : (
-        <>refused</>
-      )}
-    </p>
   );
 }

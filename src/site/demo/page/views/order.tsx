@@ -1,9 +1,10 @@
 import type { OrderEvent } from "../../../../sdk/index.ts";
 import { ConnectionProblem, NoTokenNote } from "../components/connection-status.tsx";
-import { CustomerPane, TripTime } from "../components/customer-pane.tsx";
+import { CustomerPane } from "../components/customer-pane.tsx";
 import { eventText, formatTime } from "../components/event-text.ts";
 import { Fact } from "../components/fact.tsx";
 import { OrderDesk } from "../components/order-desk.tsx";
+import { TripTime } from "../components/trip-time.tsx";
 import { hashOf } from "../router.ts";
 import { isCancelled, STEPS, stepsTaken } from "../service/order-steps.ts";
 import { formatPosition } from "../state/channel-log.ts";

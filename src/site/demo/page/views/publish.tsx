@@ -1,6 +1,6 @@
-import { TripTime } from "../components/customer-pane.tsx";
 import { eventText, formatTime } from "../components/event-text.ts";
 import { PublishForm } from "../components/publish-form.tsx";
+import { TripTime } from "../components/trip-time.tsx";
 import { useConnections } from "../state/connections.tsx";
 import { useStore } from "../state/store.ts";
 
