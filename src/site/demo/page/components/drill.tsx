@@ -88,7 +88,7 @@ function DrillReport({ state: { stage, events, isRefused } }: { state: Drill }) 
   if (isRefused) return "The service refused an event. The shop floor shows why, and how to fix it.";
   if (stage === "ready") {
     return products.isConnected
-      ? "The customer's connection breaks, five sales happen without it, and it resumes from its position."
+      ? "The connection breaks, five sales happen, and it resumes from its position."
       : "Waiting for the connection.";
   }
   if (stage === "broken") {
