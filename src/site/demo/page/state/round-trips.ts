@@ -64,8 +64,9 @@ export const roundTrips = new RoundTrips([]);
 export const tripMs = ({ publishedAt, receivedAt }: RoundTrip): number | null =>
   publishedAt === null || receivedAt === null ? null : receivedAt - publishedAt;
 
-/** Returns a duration with its unit: `0.8 ms`, `12 ms`, `3.4 s`. */
+/** Returns a duration with its unit: `< 1 ms`, `8.4 ms`, `12 ms`, `3.4 s`. */
 export function durationText(ms: number): string {
   if (ms >= 1000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 1) return "< 1 ms";
   return `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 }
