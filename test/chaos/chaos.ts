@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { endure } from "./endurance/endurance.ts";
 import { LONG, planOf } from "./run/plan.ts";
 import { type Run, reportOf, violationsOf } from "./run/report.ts";
 import { runRound } from "./run/round.ts";
@@ -18,6 +19,9 @@ Without --long, runs the test files of test/chaos and test/load; other arguments
   --storm             reconnect storms: 5,000 listeners dropped at once, and 1,000 pages that reconnect without jitter while
                       the login service is stopped
   --fuzz              more than a million inputs that are almost right, at every entrance
+  --endurance         one hour with 2,000 listeners and 200 events a second: memory, descriptors, storage and latency must
+                      not grow. Run it again to go on after an interruption
+  --minutes NUMBER    another duration
   --seed NUMBER       repeats a run with the same rounds and failures
   --only A,B          rounds of the failures whose name contains A or B
   --seconds NUMBER    how long each of these rounds lasts
@@ -35,6 +39,8 @@ const { values } = parseArgs({
     long: { type: "boolean", default: false },
     storm: { type: "boolean", default: false },
     fuzz: { type: "boolean", default: false },
+    endurance: { type: "boolean", default: false },
+    minutes: { type: "string", default: "60" },
     seed: { type: "string" },
     only: { type: "string" },
     seconds: { type: "string" },
@@ -45,7 +51,10 @@ const { values } = parseArgs({
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 if (values.help) console.log(HELP);
 else if (values.long) process.exitCode = (await runLong()) ? 0 : 1;
-else if (values.storm) {
+else if (values.endurance) {
+  const load = { minutes: Number(values.minutes), sockets: 2000, eventsPerSecond: 200 };
+  process.exitCode = (await endure({ ...load, directory: RESULTS })) ? 0 : 1;
+} else if (values.storm) {
   process.exitCode = vitest(STORMS, { STORM_LISTENERS: "5000", STORM_PAGES: "1000" });
 } else if (values.fuzz) {
   const seed = typeof values.seed === "string" ? { FUZZ_SEED: values.seed } : {};
