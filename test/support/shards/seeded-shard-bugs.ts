@@ -24,7 +24,7 @@ export const SEEDED_SHARD_BUGS: Record<string, () => void> = {
       if (push.frames.length === 0 || ++pushes % 4 > 0) return take();
       const { incarnation, listeners } = core;
       const head = { epoch: push.epoch, seq: push.upTo };
-      return { status: "taken", head, incarnation, count: listeners.count, interest: null };
+      return { status: "taken", head, sent: 0, incarnation, count: listeners.count, interest: null };
     });
   },
 

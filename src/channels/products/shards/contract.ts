@@ -116,7 +116,13 @@ const acknowledgement = {
 
 export const takeAnswer = z.discriminatedUnion("status", [
   /** Everything up to the head was sent to the shard's listeners, and the head survives hibernation. */
-  z.object({ status: z.literal("taken"), head: channelPosition, ...acknowledgement }),
+  z.object({
+    status: z.literal("taken"),
+    head: channelPosition,
+    /** How many events were sent, summed over all listeners. The root counts them: a report of its own would keep the shard awake. */
+    sent: z.int().min(0),
+    ...acknowledgement,
+  }),
   /** The push begins after the head: the next one must begin there. Nothing was taken. */
   z.object({ status: z.literal("want"), head: channelPosition, ...acknowledgement }),
   /** The shard has no listeners and will join before it accepts one. */

@@ -21,8 +21,8 @@ interface PusherOptions {
   /** Calls the shard. */
   call: (push: Push, interestVersion: number | null) => Promise<unknown>;
   waitUntil: (promise: Promise<unknown>) => void;
-  /** Called after an answer: the count may have changed. */
-  onAnswer: () => void;
+  /** Called after an answer: the count may have changed. @param sent How many events the shard sent, over all listeners. */
+  onAnswer: (sent: number) => void;
   /** Called when the shard has no listeners and no join followed. */
   onEmpty: () => void;
 }
@@ -125,7 +125,7 @@ export class Pusher {
     }
     if (!link.acknowledge(answer, joins)) return false;
     if (answer.status === "taken" && answer.head.epoch === epoch) link.isProbeDue = false;
-    onAnswer();
+    onAnswer(answer.status === "taken" ? answer.sent : 0);
     return true;
   }
 }

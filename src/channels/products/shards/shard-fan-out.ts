@@ -176,7 +176,11 @@ export class ShardFanOut implements FanOut {
       // A stub that has thrown stays broken, so each call uses a new one.
       call: (push, interestVersion) => shardStub(this.#env, region, index).take(this.#request(push, interestVersion)),
       waitUntil: (promise) => this.#core.ctx.waitUntil(promise),
-      onAnswer: () => this.planFor(null, Date.now()),
+      onAnswer: (sent) => {
+        const now = Date.now();
+        if (sent > 0) this.#core.telemetry.delivered([], [], sent, null, now);
+        this.planFor(null, now);
+      },
       onEmpty: () => this.#remove(name),
     });
     const peer = { link, pusher };

@@ -8,7 +8,7 @@ import type { Shard } from "./shard.ts";
  */
 export async function take(shard: Shard, push: TakeRequest, now: number): Promise<TakeAnswer> {
   const { after, upTo, frames, isReset, interestVersion } = push;
-  const { head, incarnation, listeners, recent, telemetry } = shard;
+  const { head, incarnation, listeners, recent } = shard;
   shard.learnPlan(push.plan);
   if (shard.isIdle) {
     shard.unregister();
@@ -30,8 +30,7 @@ export async function take(shard: Shard, push: TakeRequest, now: number): Promis
   head.save(position);
   shard.sendRate.note(listeners.sender.messagesSent - before, now);
   const sent = receivers.reduce((sum, count) => sum + count, 0);
-  if (fresh.length > 0) telemetry.delivered([], [], sent, null, now);
-  return { status: "taken", head: position, ...acknowledgementOf(shard, interestVersion, now) };
+  return { status: "taken", head: position, sent, ...acknowledgementOf(shard, interestVersion, now) };
 }
 
 function want(shard: Shard, interestVersion: number | null, now: number): TakeAnswer {

@@ -11,6 +11,7 @@ const joining = (incarnation: string, version: number, products: string[] | null
 });
 const taken = (incarnation: string, interest: { version: number; products: string[] | null } | null = null) => ({
   status: "taken" as const,
+  sent: 0,
   head: { epoch: "e", seq: 9 },
   incarnation,
   count: 1,
