@@ -33,6 +33,8 @@ export function tidings(terminal: Terminal): Command {
   const program = new Command("tidings")
     .description("Real-time order and product updates: publish events, follow channels, test a running service.")
     .version(packageVersion(), "-V, --version", "print the version")
+    // `publish --version 7` is the event's version.
+    .enablePositionalOptions()
     .addHelpText("after", `${EXIT_CODES_HELP}\n\nEach command has help and examples: npx tidings <command> --help`)
     .configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),

@@ -37,4 +37,4 @@ export const usageError = (message: string) => new CommandError(EXIT.usage, mess
 
 /** @param finding What shows that something else answered, as the beginning of a sentence. */
 export const notTidings = (finding: string) =>
-  new CommandError(EXIT.failed, `${finding}: another program or a proxy answered. Check --url.`);
+  new CommandError(EXIT.failed, `${finding}: it is not a Tidings service, or a proxy answered for it. Check --url.`);
