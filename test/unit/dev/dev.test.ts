@@ -88,7 +88,15 @@ const portIs = async (taken: boolean) => {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "tidings-dev-"));
-  const names = ["src", "test/bench/results", "wrangler.toml", "package.json", "tsconfig.json", "CHANGELOG.md"];
+  const names = [
+    "src",
+    "test/bench/results",
+    "wrangler.toml",
+    "package.json",
+    "tsconfig.json",
+    "CHANGELOG.md",
+    "LICENSE",
+  ];
   for (const name of names) {
     cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
   }
