@@ -1,7 +1,14 @@
 import * as z from "zod";
 import { CommandError, EXIT, notTidings } from "./command-error.ts";
 import { connectionFailure } from "./connection-failure.ts";
-import { type CommonOptions, publishKey, type Setting, type Sources, serviceUrl } from "./settings.ts";
+import {
+  type CommonOptions,
+  publishKey,
+  remedyForRefusedKey,
+  type Setting,
+  type Sources,
+  serviceUrl,
+} from "./settings.ts";
 
 const TIMEOUT_MS = 15_000;
 
@@ -40,9 +47,10 @@ export class ServiceClient {
 
   /**
    * Sends a request and returns the answer, whatever its status.
+   * @param headers Additional ones.
    * @throws {CommandError} when there is no answer, or one that is not JSON.
    */
-  async request(method: string, path: string, body?: unknown): Promise<Answer> {
+  async request(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> {
     try {
       const response = await fetch(this.url + path, {
         method,
@@ -50,6 +58,7 @@ export class ServiceClient {
           Accept: "application/json",
           ...(this.#key && { Authorization: `Bearer ${this.#key.value}` }),
           ...(body !== undefined && { "Content-Type": "application/json" }),
+          ...headers,
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
         // A redirect could carry the key to another host.
@@ -69,7 +78,7 @@ export class ServiceClient {
     if (answer.status >= 200 && answer.status < 300) return answer;
     const lines = [describeProblem(answer)];
     if (answer.status === 401 && this.#key) {
-      lines.push(`  The key came from ${this.#key.source}. Is it one of the PUBLISH_KEYS of ${this.url}?`);
+      lines.push(`  ${remedyForRefusedKey(this.#key, this.url)}`);
     }
     throw new CommandError(EXIT.failed, lines.join("\n"), { status: answer.status, problem: answer.body });
   }

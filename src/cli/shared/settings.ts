@@ -106,6 +106,11 @@ export function remedyForRefusedToken({ source, form }: SigningSecret, url: stri
     : LOGIN_SERVICE_ONLY;
 }
 
+/** Says what to do when a service refuses a publish key. */
+export function remedyForRefusedKey({ source }: Setting, url: string): string {
+  return `The key came from ${source}. Is it one of the PUBLISH_KEYS of ${url}?`;
+}
+
 /** Why the settings of this folder do not accept a minted token. */
 export const LOGIN_SERVICE_ONLY =
   "JWT_ALGORITHMS accepts no HS… tokens, the only ones that this command can mint. Use a token of your login service, or set JWT_ALGORITHMS=HS256 in .dev.vars while you develop.";

@@ -1,15 +1,17 @@
+import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
-import { CommandError, EXIT } from "../shared/command-error.ts";
+import { RULE_FILES, type Rule, readRules, SMOKE_FILE } from "../conformance/format.ts";
+import { playRules } from "../conformance/play.ts";
+import { mintedUsers, type UserSource } from "../conformance/users.ts";
+import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
-import { serviceWithKey } from "../shared/service.ts";
+import { jwtSecret, publishKey, remedyForRefusedKey, serviceUrl } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
-import type { Check } from "./check.ts";
-import { runChecks } from "./checks.ts";
-import { SmokeRun } from "./run.ts";
 import { smokeUsers, type UserOptions } from "./users.ts";
 
 interface SmokeOptions extends UserOptions {
   timeout: number;
+  full?: boolean;
 }
 
 interface CheckResult {
@@ -39,18 +41,36 @@ export function addSmoke(program: Command, terminal: Terminal): void {
     .option("--token <token>", "a customer's token, instead of minting one")
     .option("--admin-token <token>", "an admin's token, instead of minting one")
     .option("--timeout <seconds>", "how long to wait for each frame", wholeNumber(1, 3600), 10)
+    .option("--full", "also check every other rule of the protocol, as for another implementation of it")
     .action(async (options: SmokeOptions) => {
-      const service = serviceWithKey(options, terminal);
-      const users = (id: string) => smokeUsers(options, terminal, id);
-      const run = new SmokeRun({ service, users, timeoutMs: options.timeout * 1000 });
+      const url = serviceUrl(options, terminal);
+      const key = publishKey(options, terminal);
+      const users = smokeUsers(options, terminal, randomUUID().slice(0, 8));
+      if (options.full && options.token !== undefined) {
+        throw usageError("--full mints the tokens of many users: leave out --token and --admin-token.");
+      }
+      const interrupted = new AbortController();
+      const target = {
+        url,
+        key,
+        timeoutMs: options.timeout * 1000,
+        signal: interrupted.signal,
+        onLeft: (call: string) => terminal.note(`Could not clean up: ${call}.`),
+      };
+      const remedies = { key: remedyForRefusedKey(key, url), token: users.remedy(url) };
       const results: CheckResult[] = [];
-      const check = checkInto(results, run, (result) => !options.json && terminal.out(lineOf(result)));
-      const removeHandler = terminal.onInterrupt(() => run.stop());
+      const check = checkInto(results, remedies, interrupted.signal, (result) => {
+        if (!options.json) terminal.out(lineOf(result));
+      });
+      const play = (file: string, userOf: UserSource) => playRules(readRules(file), { ...target, userOf }, check);
+      const removeHandler = terminal.onInterrupt(() => interrupted.abort());
       try {
-        await runChecks(run, check);
+        await play(SMOKE_FILE, (name) => (name === "admin" ? users.admin : users.customer));
+        if (options.full) {
+          const userOf = mintedUsers(jwtSecret(options, terminal));
+          for (const file of RULE_FILES.filter((name) => name !== SMOKE_FILE)) await play(file, userOf);
+        }
       } finally {
-        const left = await run.cleanUp();
-        if (left.length > 0) terminal.note(`Could not delete ${left.join(", ")}.`);
         removeHandler();
       }
 
@@ -62,22 +82,29 @@ export function addSmoke(program: Command, terminal: Terminal): void {
   withCommonOptions(command, EXAMPLES);
 }
 
-function checkInto(results: CheckResult[], run: SmokeRun, report: (result: CheckResult) => void): Check {
+/** @param remedies What to do about a refused credential. */
+function checkInto(
+  results: CheckResult[],
+  remedies: Record<NonNullable<Rule["depends_on"]>, string>,
+  interrupted: AbortSignal,
+  report: (result: CheckResult) => void,
+) {
   const add = (result: CheckResult) => {
     results.push(result);
     report(result);
   };
-  return async (check, body) => {
+  return async ({ rule, depends_on }: Rule, body: () => Promise<void>): Promise<boolean> => {
     try {
-      const value = await body();
-      add({ check, ok: true });
-      return value;
+      await body();
+      add({ check: rule, ok: true });
+      return true;
     } catch (error) {
-      if (run.isStopped) throw new CommandError(EXIT.failed, "Interrupted.");
+      if (interrupted.aborted) throw new CommandError(EXIT.failed, "Interrupted.");
       // An unreachable service ends the command; it is not a failed check.
       if (results.length === 0 && error instanceof CommandError && error.exitCode === EXIT.unreachable) throw error;
-      add({ check, ok: false, detail: error instanceof Error ? error.message : String(error) });
-      return null;
+      const reason = error instanceof Error ? error.message : String(error);
+      add({ check: rule, ok: false, detail: depends_on ? `${reason}\n${remedies[depends_on]}` : reason });
+      return false;
     }
   };
 }

@@ -1,3 +1,4 @@
+import type { KnownUser } from "../conformance/users.ts";
 import { usageError } from "../shared/command-error.ts";
 import { givenClaims } from "../shared/given-token.ts";
 import { mintToken } from "../shared/mint.ts";
@@ -7,15 +8,9 @@ import { tokenForm, userIdIn } from "../shared/token-form.ts";
 
 /** The users of a smoke test. */
 
-export interface SmokeUser {
-  /** The user's id, as the service names the user. */
-  id: string;
-  token(): Promise<string>;
-}
-
 export interface SmokeUsers {
-  customer: SmokeUser;
-  admin: SmokeUser;
+  customer: KnownUser;
+  admin: KnownUser;
   /** What to do when the service at this URL refuses the customer's token. */
   remedy(url: string): string;
 }
@@ -50,7 +45,7 @@ function newUsers(options: UserOptions, sources: Sources, id: string): SmokeUser
     );
   }
   const secret = jwtSecret(options, sources);
-  const newUser = (subject: string, role?: string): SmokeUser => ({
+  const newUser = (subject: string, role?: string): KnownUser => ({
     id: `${secret.form.idPrefix}${subject}`,
     token: async () => (await mintToken({ subject, role }, secret)).token,
   });
@@ -62,7 +57,7 @@ function newUsers(options: UserOptions, sources: Sources, id: string): SmokeUser
   };
 }
 
-function givenUser(token: string, option: string, { cwd }: Sources): SmokeUser {
+function givenUser(token: string, option: string, { cwd }: Sources): KnownUser {
   const { id, claim } = userIdIn(givenClaims(token, option), cwd);
   if (id === null) throw usageError(`${option} names no user: it has no claim "${claim}" (USER_ID_CLAIM).`);
   return { id, token: async () => token };

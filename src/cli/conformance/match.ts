@@ -1,0 +1,98 @@
+import { isDeepStrictEqual } from "node:util";
+import { utf8Length } from "../../protocol/utf8.ts";
+
+/** Compares what a service sent with what a file expects. */
+
+const TYPES: Record<string, (value: unknown) => boolean> = {
+  string: (value) => typeof value === "string",
+  integer: Number.isInteger,
+  number: (value) => typeof value === "number",
+  boolean: (value) => typeof value === "boolean",
+  object: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  array: Array.isArray,
+  null: (value) => value === null,
+};
+
+const MAX_SHOWN_BYTES = 300;
+const TOKEN = /[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g;
+
+/** A value as text for a message, without tokens. */
+export function show(value: unknown): string {
+  const text = (JSON.stringify(value) ?? "nothing").replace(TOKEN, "<token>");
+  return utf8Length(text) > MAX_SHOWN_BYTES ? `${text.slice(0, MAX_SHOWN_BYTES)}…` : text;
+}
+
+/**
+ * Compares a value with a pattern whose variables are filled in: objects may have more fields than the pattern, and an
+ * object with a name that starts with `$` is an operator.
+ * @param where Names the value in the message.
+ * @param save Keeps a value under a variable's name.
+ * @returns What is wrong, or null.
+ */
+export function mismatchOf(
+  pattern: unknown,
+  actual: unknown,
+  where: string,
+  save: (name: string, value: unknown) => void,
+): string | null {
+  const wrong = (expected: string) => `${where}: expected ${expected}, got ${show(actual)}`;
+  if (Array.isArray(pattern)) {
+    if (!Array.isArray(actual) || actual.length !== pattern.length) return wrong(show(pattern));
+    return firstOf(pattern.map((item, i) => () => mismatchOf(item, actual[i], `${where}[${i}]`, save)));
+  }
+  if (typeof pattern !== "object" || pattern === null) {
+    return isDeepStrictEqual(pattern, actual) ? null : wrong(show(pattern));
+  }
+  const operators = Object.entries(pattern);
+  if (operators.some(([name]) => name.startsWith("$"))) {
+    return firstOf(
+      operators.map(
+        ([name, operand]) =>
+          () =>
+            applied(name, operand, actual, wrong, save),
+      ),
+    );
+  }
+  if (typeof actual !== "object" || actual === null || Array.isArray(actual)) return wrong(show(pattern));
+  const fields = new Map(Object.entries(actual));
+  return firstOf(
+    operators.map(
+      ([name, field]) =>
+        () =>
+          mismatchOf(field, fields.get(name), `${where}.${name}`, save),
+    ),
+  );
+}
+
+function applied(
+  operator: string,
+  operand: unknown,
+  actual: unknown,
+  wrong: (expected: string) => string,
+  save: (name: string, value: unknown) => void,
+): string | null {
+  switch (operator) {
+    case "$save":
+      if (actual === undefined) return wrong("a value");
+      save(String(operand), actual);
+      return null;
+    case "$type":
+      return TYPES[String(operand)]?.(actual) ? null : wrong(String(operand));
+    case "$exactly":
+      return isDeepStrictEqual(operand, actual) ? null : wrong(`exactly ${show(operand)}`);
+    case "$not":
+      return isDeepStrictEqual(operand, actual) ? wrong(`anything but ${show(operand)}`) : null;
+    case "$absent":
+      return actual === undefined ? null : wrong("nothing");
+    default:
+      throw new Error(`${operator} is not an operator`);
+  }
+}
+
+function firstOf(checks: (() => string | null)[]): string | null {
+  for (const check of checks) {
+    const problem = check();
+    if (problem !== null) return problem;
+  }
+  return null;
+}

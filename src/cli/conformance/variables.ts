@@ -1,0 +1,83 @@
+import { randomUUID } from "node:crypto";
+import type { Setting } from "../shared/settings.ts";
+import type { User } from "./format.ts";
+import type { KnownUser, UserSource } from "./users.ts";
+
+const VARIABLE = /\{([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?\}/g;
+
+export interface RunCredentials {
+  key: Setting;
+  userOf: UserSource;
+}
+
+/** The values that the steps of one file name in braces. */
+export class Variables {
+  readonly #saved = new Map<string, unknown>();
+  readonly #users: Record<string, User>;
+  readonly #credentials: RunCredentials;
+
+  constructor(users: Record<string, User>, credentials: RunCredentials) {
+    this.#users = users;
+    this.#credentials = credentials;
+    this.#saved.set("run", randomUUID().slice(0, 8));
+    this.#saved.set("key", credentials.key.value);
+  }
+
+  save(name: string, value: unknown): void {
+    this.#saved.set(name, value);
+  }
+
+  /** Returns a value with every variable in its texts replaced. A text that is one variable becomes its value. */
+  async fill(value: unknown): Promise<unknown> {
+    if (typeof value === "string") return this.#fillText(value);
+    if (Array.isArray(value)) return Promise.all(value.map((item) => this.fill(item)));
+    if (typeof value !== "object" || value === null) return value;
+    if ("$repeat" in value && "text" in value) return String(value.text).repeat(Number(value.$repeat));
+    if ("$repeat" in value && "item" in value) return this.#repeat(Number(value.$repeat), value.item);
+    const entries = Object.entries(value).map(async ([name, field]) => [await this.text(name), await this.fill(field)]);
+    return Object.fromEntries(await Promise.all(entries));
+  }
+
+  async text(value: string): Promise<string> {
+    return String(await this.#fillText(value));
+  }
+
+  /** Returns `count` copies of an item, in which `{n}` is 1, 2, 3 … */
+  async #repeat(count: number, item: unknown): Promise<unknown[]> {
+    const items: unknown[] = [];
+    for (let n = 1; n <= count; n++) {
+      this.save("n", n);
+      items.push(await this.fill(item));
+    }
+    return items;
+  }
+
+  async #fillText(text: string): Promise<unknown> {
+    const matches = [...text.matchAll(VARIABLE)];
+    let filled = text;
+    for (const [variable, kind = "", name] of matches) {
+      const value = await this.#valueOf(kind, name);
+      if (variable === text) return value;
+      filled = filled.replace(variable, () => String(value));
+    }
+    return filled;
+  }
+
+  async #valueOf(kind: string, name: string | undefined): Promise<unknown> {
+    const key = name === undefined ? kind : `${kind}.${name}`;
+    if (!this.#saved.has(key)) this.save(key, await this.#make(kind, name));
+    return this.#saved.get(key);
+  }
+
+  async #make(kind: string, name: string | undefined): Promise<unknown> {
+    if (kind === "uuid") return randomUUID();
+    const user = this.#users[name ?? ""];
+    if (!user) throw new Error(`{${kind}${name ? `.${name}` : ""}} is not defined`);
+    const known = await this.#known(name ?? "", user);
+    return kind === "user" ? known.id : known.token();
+  }
+
+  async #known(name: string, user: User): Promise<KnownUser> {
+    return this.#credentials.userOf(name, { ...user, subject: await this.text(user.subject) });
+  }
+}
