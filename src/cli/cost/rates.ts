@@ -26,13 +26,14 @@ export function ratesOf(load: Load, counts: Counts = COUNTS) {
   const pushes = shards * pushesEach;
   const joins = connects * interest.joins;
 
-  // What each object reports, to its registry; and each shard its number of listeners, to the root.
-  const rootChanges = publishes + (shards > 0 ? 0 : changes);
-  const shardChanges = shards > 0 ? pushesEach + changes / shards : 0;
+  // What each object reports to its registry. The root counts what the shards' answers to its pushes say.
+  const rootChanges = publishes + (shards > 0 ? pushes : changes);
+  const shardChanges = shards > 0 ? changes / shards : 0;
   const reported = (rate: number) => Math.min(rate, 1 / counts.reportIntervalSeconds);
   const rootReports = reported(rootChanges);
   const shardReports = reported(shardChanges);
-  const countReports = shards > 0 ? reported(changes / shards) : 0;
+  // Each shard reports its number of listeners to the root as well.
+  const countReports = shardReports;
   const registries = Math.min(counts.registries, 1 + shards);
 
   const reporting = (rate: number) => waitingShare(rate, counts.reportIntervalSeconds);
