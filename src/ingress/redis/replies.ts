@@ -17,9 +17,12 @@ export interface StreamInfo {
 
 const streamId = z.string().regex(/^\d{1,20}-\d{1,20}$/);
 
+/** Coercion would call methods of an object that a damaged reply has in place of a number. */
+const count = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
+
 const streamInfo = z.object({
-  length: z.coerce.number(),
-  "entries-added": z.coerce.number(),
+  length: count,
+  "entries-added": count,
   "last-generated-id": streamId,
   "max-deleted-entry-id": streamId.default("0-0"),
   "first-entry": z.tuple([streamId], z.unknown()).nullish(),
@@ -28,7 +31,8 @@ const streamInfo = z.object({
 /** Parses the reply to `XINFO STREAM`. Returns null when it has another shape, as from an older Redis. */
 export function parseStreamInfo(reply: unknown): StreamInfo | null {
   if (!Array.isArray(reply)) return null;
-  const info = streamInfo.safeParse(Object.fromEntries(pairs(reply))).data;
+  const fields = pairs(reply).filter(([name]) => typeof name === "string");
+  const info = streamInfo.safeParse(Object.fromEntries(fields)).data;
   if (!info) return null;
   return {
     length: info.length,
