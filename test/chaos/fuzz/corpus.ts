@@ -18,5 +18,9 @@ export const CORPUS: Record<string, unknown[]> = {
     { type: "price_updated", data: { product_id: "p", new_price: 1, numbers: Array(11_900).fill(1e15) } },
     { type: "product_updated", data: JSON.parse('{"product_id":"p","__proto__":{"a":1}}') },
   ],
+  "a reply of Redis": [
+    ["length", { toString: 1 }, "entries-added", 5, "last-generated-id", "5-0"],
+    ["length", 2, "entries-added", 5, "last-generated-id", "5-0", { toString: 1 }],
+  ],
   "a key set": [{ keys: [{ kid: null }, { kty: "unknown" }] }],
 };

@@ -41,7 +41,7 @@ const change = fc.record({
 /** Valid values, with up to three members replaced, removed, renamed or added at any level. */
 export function nearlyValid<T>(examples: readonly T[]): fc.Arbitrary<unknown> {
   return fc.oneof(
-    { weight: 1, arbitrary: oddValue },
+    { weight: 1, arbitrary: oddValue.map((value) => structuredClone(value)) },
     {
       weight: 9,
       arbitrary: fc
@@ -51,7 +51,9 @@ export function nearlyValid<T>(examples: readonly T[]): fc.Arbitrary<unknown> {
   );
 }
 
-function changed(root: unknown, { at, kind, value }: { at: number; kind: string; value: unknown }): unknown {
+function changed(root: unknown, { at, kind, value: shared }: { at: number; kind: string; value: unknown }): unknown {
+  // Later changes may reach into it, and inputs share it.
+  const value = structuredClone(shared);
   const members: [owner: Record<string, unknown>, name: string][] = [];
   const collect = (owner: unknown): void => {
     if (typeof owner !== "object" || owner === null) return;
