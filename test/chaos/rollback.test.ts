@@ -1,4 +1,7 @@
+import { dirname, join } from "node:path";
+import { build } from "esbuild";
 import { afterEach, expect, test } from "vitest";
+import { newListener, readAttachment, writeAttachment } from "../../src/channels/listeners/listener.ts";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 import { previousBuild } from "./run/previous-build.ts";
@@ -44,3 +47,41 @@ test.skipIf(!previous)(
     expect(service.log).not.toContain('"level":"error"');
   },
 );
+
+/** Keeps an attachment as the runtime does. */
+class StoredSocket {
+  #attachment: unknown = null;
+
+  serializeAttachment(value: unknown): void {
+    this.#attachment = structuredClone(value);
+  }
+
+  deserializeAttachment(): unknown {
+    return structuredClone(this.#attachment);
+  }
+}
+
+test.skipIf(!previous)("a socket that stays open through a rollback and back keeps who listens to what", async () => {
+  const path = join(dirname(previous?.entry ?? ""), "channels/listeners/listener.ts");
+  const { outputFiles } = await build({
+    entryPoints: [path],
+    bundle: true,
+    format: "esm",
+    write: false,
+    logLevel: "silent",
+  });
+  const source = Buffer.from(outputFiles[0]?.contents ?? []).toString("base64");
+  const earlier: typeof import("../../src/channels/listeners/listener.ts") = await import(
+    `data:text/javascript;base64,${source}`
+  );
+  const identity = { subject: "alice", isAdmin: false, orderId: null, ticketGeneration: null, expiresAt: 5 };
+  const request = { identity, speaksV1: true, products: ["p-1"], conflates: true, resume: null, requestId: "r" };
+  const listener = { ...newListener(request, 1), from: 3, coveredFrom: 4, head: { epoch: "e", seq: 4, turn: 2 } };
+  // All that reading and writing an attachment needs of a socket.
+  const socket = new StoredSocket() as unknown as WebSocket;
+  writeAttachment(socket, listener);
+  const read = earlier.readAttachment(socket);
+  expect(read).toMatchObject({ ...identity, speaksV1: true, products: ["p-1"], requestId: "r" });
+  if (read) earlier.writeAttachment(socket, { ...read, seenAt: 9 });
+  expect(readAttachment(socket)).toEqual({ ...listener, seenAt: 9 });
+});
