@@ -6,6 +6,7 @@ import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-
 import { dataSchemas } from "./messages.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
 import { ABOUT_HTTP, API_VERSION, LICENSE, TITLE } from "./prose.ts";
+import { usedComponents } from "./used-components.ts";
 
 const PROBLEM_TYPE = "application/problem+json";
 
@@ -48,13 +49,13 @@ export function openApiDocument(catalogue: Catalogue): JsonObject {
     servers: [{ url: "/", description: "This service" }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
-    components: {
+    components: usedComponents(paths, {
       schemas: componentSchemas({ ...bodies, ...dataSchemas(catalogue) }, "draft-2020-12"),
       parameters: PARAMETERS,
       responses: problemResponses(),
       headers: Object.fromEntries(RESPONSE_HEADERS.map(([name, { object }]) => [name, object])),
       securitySchemes: SECURITY_SCHEMES,
-    },
+    }),
   };
 }
 

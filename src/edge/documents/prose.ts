@@ -35,7 +35,8 @@ calls on this page.
 ## Errors
 
 Errors are \`application/problem+json\` (RFC 9457). \`type\` is stable and meant for programs; \`errors\` names every bad field.
-An unknown path is a 404; a method that a path does not support is a 405 with \`Allow\`.
+An unknown path is a 404 (\`urn:tidings:problem:not_found\`); a method that a path does not support is a 405 with \`Allow\`
+(\`urn:tidings:problem:method_not_allowed\`).
 
 ## Overload
 
