@@ -11,7 +11,9 @@ export function cover(shard: Shard, socket: WebSocket, products: string[]): Posi
   const from = shard.interest.coveredFrom(products);
   const { position } = shard.head;
   if (from === null || position === null) return coverLater(shard, socket, products);
-  return { epoch: position.epoch, seq: Math.max(position.seq, from) };
+  // Events up to where the listener joined are not for it, even if its shard lags behind.
+  const joinedAt = shard.listeners.get(socket)?.from ?? 0;
+  return { epoch: position.epoch, seq: Math.max(position.seq, from, joinedAt) };
 }
 
 async function coverLater(shard: Shard, socket: WebSocket, products: string[]): Promise<Position> {

@@ -22,6 +22,11 @@ export class CoveredInterest {
   /** Null before the first time: then the root may know the interest from before this object woke. */
   #replacedAt: number | null = null;
 
+  /** Whether the root is being asked for products. */
+  get isPending(): boolean {
+    return this.#pending.size > 0;
+  }
+
   /** Returns since which position every event of these products has arrived here; null when that is not so. */
   coveredFrom(products: ProductFilter): number | null {
     const sinceAll = this.#since.get(null) ?? Number.POSITIVE_INFINITY;

@@ -52,9 +52,10 @@ export class Head {
 
   /**
    * Writes a position to the carriers, so that it outlives hibernation. Called in the turn in which the last frame up to
-   * it was sent.
+   * it was sent. A broadcast may end after another epoch has begun; its position is of no use then.
    */
   save(position: Position): void {
+    if (position.epoch !== this.#position?.epoch) return;
     this.#saved = position;
     this.#turn++;
     this.#replaceCarriers();

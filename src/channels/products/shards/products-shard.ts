@@ -23,7 +23,7 @@ export class ProductsShard extends SocketObject<Shard> implements ProductsShardR
 
   async take(request: TakeRequest): Promise<TakeAnswer> {
     const push = takeRequest.safeParse(request);
-    return push.success ? take(this.core, push.data, Date.now()) : { status: "unreadable" };
+    return push.success ? take(this.core, push.data) : { status: "unreadable" };
   }
 
   override async disconnect(userId: string | null): Promise<number> {

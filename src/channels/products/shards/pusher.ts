@@ -4,7 +4,7 @@ import { logFault } from "../../../telemetry/log.ts";
 import { type TakeAnswer, takeAnswer } from "./contract.ts";
 import { nextPush, type Push } from "./next-push.ts";
 import type { RootHistory } from "./root-history.ts";
-import type { ShardLink } from "./shard-link.ts";
+import type { Heard, ShardLink } from "./shard-link.ts";
 import type { Slots } from "./slots.ts";
 import { withinTimeLimit } from "./time-limit.ts";
 
@@ -100,14 +100,14 @@ export class Pusher {
     // Built only now, so that it has what was published meanwhile.
     const push = this.#isStopped ? null : this.#next();
     if (!push) return;
-    const { joins, interestVersion } = link;
+    const { heard, interestVersion } = link;
     this.#pushedAt = Date.now();
     this.#isBehind = push.upTo < history.head;
     try {
       const answer = takeAnswer.parse(await withinTimeLimit(call(push, interestVersion)));
       // The shard has registered anew since: this answer is not about that registration.
       if (this.#isStopped) return;
-      this.#failures = this.#note(answer, push, joins) ? 0 : this.#failures + 1;
+      this.#failures = this.#note(answer, push, heard) ? 0 : this.#failures + 1;
     } catch (error) {
       this.#failures++;
       // One line for each time that a shard cannot be reached.
@@ -116,15 +116,14 @@ export class Pusher {
   }
 
   /** Returns whether the answer was of use. */
-  #note(answer: TakeAnswer, { epoch }: Push, joins: number): boolean {
+  #note(answer: TakeAnswer, { epoch }: Push, before: Heard): boolean {
     const { link, onAnswer, onEmpty } = this.#options;
     if (answer.status === "unreadable") return false;
     if (answer.status === "empty") {
-      if (link.joins === joins) onEmpty();
+      if (!link.hasJoinedSince(before)) onEmpty();
       return true;
     }
-    if (!link.acknowledge(answer, joins)) return false;
-    if (answer.status === "taken" && answer.head.epoch === epoch) link.isProbeDue = false;
+    if (!link.acknowledge(answer, before, epoch)) return false;
     onAnswer(answer.status === "taken" ? answer.sent : 0);
     return true;
   }

@@ -67,7 +67,7 @@ export class ShardFanOut implements FanOut {
     if (planState.plan === before) return before;
     // Those outside the plan learn of it at once.
     for (const { link, pusher } of this.#peers.values()) {
-      link.isProbeDue = true;
+      link.requestProbe();
       pusher.start();
     }
     return planState.plan;
@@ -150,7 +150,7 @@ export class ShardFanOut implements FanOut {
   async #pushPending(): Promise<void> {
     const pending = [...this.#peers.values()].filter(({ pusher }) => pusher.isPending);
     for (const { link, pusher } of pending) {
-      if (!link.isAckedKnown) link.isProbeDue = true;
+      if (!link.isAckedKnown) link.requestProbe();
       pusher.start();
     }
     const settled = Promise.all(pending.map(({ pusher }) => pusher.settle()));

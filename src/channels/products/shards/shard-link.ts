@@ -7,6 +7,13 @@ const MAX_FENCED = 32;
 
 type Acknowledgement = Extract<TakeAnswer, { status: "taken" | "want" }>;
 
+/** What had arrived from a shard when a push was sent. Its answer may be older than what arrives meanwhile. */
+export interface Heard {
+  joins: number;
+  reports: number;
+  probes: number;
+}
+
 /** What the root knows of one shard, in memory: its position, interest and number of listeners. */
 export class ShardLink {
   /** Up to here, the shard has everything. After a wake of the root, a guess that the shard corrects. */
@@ -14,12 +21,14 @@ export class ShardLink {
   /** Whether `acked` is what the shard acknowledged. */
   isAckedKnown: boolean;
   scanned: number;
-  /** Whether to push even if there is no event for the shard. */
-  isProbeDue = false;
   /** The number of listeners; null before the shard has told it. */
   count: number | null = null;
-  /** How often the shard has joined. */
-  joins = 0;
+  #joins = 0;
+  #reports = 0;
+  /** How often a push was requested although there may be no event for the shard. */
+  #probes = 0;
+  /** How many of these requests have been answered. */
+  #probesAnswered = 0;
   #incarnation: string | null = null;
   readonly #fenced = new Set<string>();
   /** The products that the shard needs; null for all, also while the interest is not known. */
@@ -45,6 +54,14 @@ export class ShardLink {
     return this.#isInterestKnown ? this.#version : null;
   }
 
+  get heard(): Heard {
+    return { joins: this.#joins, reports: this.#reports, probes: this.#probes };
+  }
+
+  get isProbeDue(): boolean {
+    return this.#probes > this.#probesAnswered;
+  }
+
   get state(): ShardState {
     const { acked, isAckedKnown, scanned, isProbeDue } = this;
     return { acked, isAckedKnown, scanned, isProbeDue, wants: (product) => this.wants(product) };
@@ -63,32 +80,46 @@ export class ShardLink {
     if (interest.products === null) this.#products = null;
     for (const product of interest.products ?? []) this.#products?.add(product);
     this.count = count;
-    this.joins++;
+    this.#joins++;
     return true;
   }
 
   /** Notes a reported count. Returns false for an incarnation that was replaced. */
   report(incarnation: string, count: number): boolean {
     // Only the answer to a push shows that no other object has listeners in this shard's name.
-    if (count === 0) this.isProbeDue = true;
+    if (count === 0) this.requestProbe();
     if (this.#fenced.has(incarnation)) return false;
     this.count = count;
+    this.#reports++;
     return true;
+  }
+
+  /** Requests a push, even if there is no event for the shard. */
+  requestProbe(): void {
+    this.#probes++;
+  }
+
+  /** Returns whether the shard has joined since. */
+  hasJoinedSince({ joins }: Heard): boolean {
+    return this.#joins !== joins;
   }
 
   /**
    * Notes the answer to a push.
-   * @param joinsBefore `joins` when the push was sent.
+   * @param before `heard` when the push was sent.
+   * @param epoch The epoch that was pushed.
    * @returns false for the answer of an incarnation that another one has replaced since then.
    */
-  acknowledge({ head, incarnation, count, interest }: Acknowledgement, joinsBefore: number): boolean {
-    const hasJoined = joinsBefore !== this.joins;
-    if (hasJoined && incarnation !== this.#incarnation) return false;
+  acknowledge(answer: Acknowledgement, before: Heard, epoch: string): boolean {
+    const { status, head, incarnation, count, interest } = answer;
+    if (this.hasJoinedSince(before) && incarnation !== this.#incarnation) return false;
     this.#trust(incarnation);
     this.acked = head;
     this.isAckedKnown = true;
     this.scanned = head.seq;
-    this.count = count;
+    if (this.#reports === before.reports) this.count = count;
+    // Without listeners, the shard is asked until it has some or answers that it is empty.
+    if (status === "taken" && head.epoch === epoch && count > 0) this.#probesAnswered = before.probes;
     if (interest && interest.version >= this.#version) {
       this.#products = interest.products && new Set(interest.products);
       this.#isInterestKnown = true;

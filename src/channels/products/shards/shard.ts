@@ -62,6 +62,8 @@ export class Shard implements SocketCore {
   readonly interest = new CoveredInterest();
   readonly joining = new Set<JoiningClient>();
   readonly sendRate = new SendRate();
+  /** Settles when the last push is taken. */
+  lastTake: Promise<unknown> = Promise.resolve();
   /** Whether the root pushes to this shard. */
   isRegistered = false;
   /** The number of listeners that the root knows. */
@@ -107,9 +109,9 @@ export class Shard implements SocketCore {
     this.#wake();
   }
 
-  /** Whether no listener needs events, and none is about to join. */
+  /** Whether no listener needs events, and the root is not being asked for any: its answer would register this shard. */
   get isIdle(): boolean {
-    if (this.joining.size > 0) return false;
+    if (this.interest.isPending) return false;
     for (const { listener } of this.listeners.all()) if (!isAbandoned(listener)) return false;
     return true;
   }

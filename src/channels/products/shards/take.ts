@@ -4,9 +4,16 @@ import type { Shard } from "./shard.ts";
 
 /**
  * Sends the events that the root pushes, each once: what the listeners have been sent already is dropped. Answers once
- * everything is sent and the new position survives hibernation.
+ * everything is sent and the new position survives hibernation. Pushes wait for each other: the root repeats one whose
+ * answer is late, and the answer to the repetition must not precede what it repeats.
  */
-export async function take(shard: Shard, push: TakeRequest, now: number): Promise<TakeAnswer> {
+export function take(shard: Shard, push: TakeRequest): Promise<TakeAnswer> {
+  const answer = shard.lastTake.then(() => takeNow(shard, push, Date.now()));
+  shard.lastTake = answer.catch(() => {});
+  return answer;
+}
+
+async function takeNow(shard: Shard, push: TakeRequest, now: number): Promise<TakeAnswer> {
   const { after, upTo, frames, isReset, interestVersion } = push;
   const { head, incarnation, listeners, recent } = shard;
   shard.learnPlan(push.plan);

@@ -29,18 +29,18 @@ test("a removal counts only if no addition followed it", () => {
   const link = new ShardLink(POSITION, true);
   link.join(joining("one", 1, ["a"]));
   link.join(joining("one", 2, ["b"]));
-  link.acknowledge(taken("one", { version: 1, products: [] }), link.joins);
+  link.acknowledge(taken("one", { version: 1, products: [] }), link.heard, "e");
   expect([link.wants("a"), link.wants("b")]).toEqual([true, true]);
-  link.acknowledge(taken("one", { version: 2, products: ["b"] }), link.joins);
+  link.acknowledge(taken("one", { version: 2, products: ["b"] }), link.heard, "e");
   expect([link.wants("a"), link.wants("b")]).toEqual([false, true]);
 });
 
 test("a replaced incarnation is fenced, and an answer that it gave before does not count", () => {
   const link = new ShardLink(POSITION, true);
   link.join(joining("old", 7, ["a"]));
-  const { joins } = link;
+  const { heard } = link;
   expect(link.join(joining("new", 1, ["b"]))).toBe(true);
-  expect(link.acknowledge(taken("old", { version: 7, products: [] }), joins)).toBe(false);
+  expect(link.acknowledge(taken("old", { version: 7, products: [] }), heard, "e")).toBe(false);
   expect(link.join(joining("old", 8, ["c"]))).toBe(false);
   expect(link.report("old", 3)).toBe(false);
   expect([link.wants("a"), link.wants("b"), link.wants("c")]).toEqual([true, true, false]);
@@ -50,7 +50,7 @@ test("the object that answers a push is trusted, whatever joined before", () => 
   const link = new ShardLink(POSITION, true);
   link.join(joining("real", 1, ["a"]));
   link.join(joining("zombie", 1, ["a"]));
-  expect(link.acknowledge(taken("real"), link.joins)).toBe(true);
+  expect(link.acknowledge(taken("real"), link.heard, "e")).toBe(true);
   expect(link.join(joining("real", 2, ["b"]))).toBe(true);
   expect(link.join(joining("zombie", 2, ["b"]))).toBe(false);
 });

@@ -1,0 +1,137 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Listeners } from "../../src/channels/listeners/listeners.ts";
+import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
+import { SHARD_PROTOCOL_VERSION, type TakeRequest } from "../../src/channels/products/shards/contract.ts";
+import { ProductsShard } from "../../src/channels/products/shards/products-shard.ts";
+import { eventually } from "../support/eventually.ts";
+import { productsObject, publish } from "../support/service.ts";
+import { atRoot, evict, listenFrom, setShards, shardObject } from "../support/shards/sharded-channel.ts";
+import type { TestSocket } from "../support/test-socket.ts";
+
+/** Calls between the root and a shard that overtake each other. */
+
+const publishUpdate = (product_id: string) => publish("products", { type: "product_updated", data: { product_id } });
+const shard = shardObject("EU", 0);
+
+beforeEach(() => setShards(1));
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Holds the root's answers to requests to join until `release` is called. */
+function holdJoins(): { held: () => number; release: () => void } {
+  const join = ProductsChannel.prototype.join;
+  let [held, isHolding] = [0, true];
+  vi.spyOn(ProductsChannel.prototype, "join").mockImplementation(async function (this: ProductsChannel, request) {
+    const answer = await join.call(this, request);
+    held++;
+    // An object cannot await what another context resolves.
+    while (isHolding) await scheduler.wait(5);
+    return answer;
+  });
+  return {
+    held: () => held,
+    release: () => {
+      isHolding = false;
+    },
+  };
+}
+
+async function subscribe(socket: TestSocket, product: string): Promise<void> {
+  socket.send(JSON.stringify({ type: "subscribe", product_ids: [product] }));
+}
+
+test("[promise 2] a shard whose last listener leaves while it subscribes still receives events for the next one", async () => {
+  const { socket } = await listenFrom({ speaksV1: true, products: ["a"] });
+  const joins = holdJoins();
+  await subscribe(socket, "b");
+  await eventually(() => expect(joins.held()).toBe(1));
+  const take = vi.spyOn(ProductsShard.prototype, "take");
+  socket.close();
+  // The root asks whether the shard is empty, before the shard has the root's answer.
+  await eventually(() => expect(take).toHaveBeenCalled());
+  await Promise.all(take.mock.results.map(({ value }) => value));
+  joins.release();
+  await eventually(async () => expect(await shard.countListeners()).toBe(0));
+  const { socket: next } = await listenFrom({ products: ["b"] });
+  const { seq } = await publishUpdate("b");
+  expect((await next.frame()).seq).toBe(seq);
+});
+
+const pushOf = (change: Partial<TakeRequest>): TakeRequest => ({
+  version: SHARD_PROTOCOL_VERSION,
+  stamp: { life: "a root", epochs: 1 },
+  epoch: "",
+  after: 0,
+  upTo: 0,
+  frames: [],
+  isReset: false,
+  plan: { decidedAt: 0, shards: {} },
+  interestVersion: 0,
+  ...change,
+});
+
+/** Keeps the next push from being complete until `release` is called. */
+function holdNextPush(): { isHeld: () => boolean; release: () => void } {
+  const broadcast = Listeners.prototype.broadcast;
+  let isHolding = true;
+  const held = vi.spyOn(Listeners.prototype, "broadcast").mockImplementationOnce(async function (
+    this: Listeners,
+    ...batch
+  ) {
+    const receivers = await broadcast.apply(this, batch);
+    while (isHolding) await scheduler.wait(5);
+    return receivers;
+  });
+  return {
+    isHeld: () => held.mock.calls.length > 0,
+    release: () => {
+      isHolding = false;
+    },
+  };
+}
+
+test("a push is answered after what was pushed before it is sent", async () => {
+  await listenFrom({ products: ["a"] });
+  const { epoch, seq } = await atRoot((root) => root.core.log.position());
+  const answered: string[] = [];
+  const held = holdNextPush();
+  const first = shard.take(pushOf({ epoch, after: seq, upTo: seq })).then(() => answered.push("first"));
+  await eventually(() => expect(held.isHeld()).toBe(true));
+  const second = shard.take(pushOf({ epoch, after: seq, upTo: seq })).then(() => answered.push("second"));
+  for (let n = 0; n < 3; n++) await shard.countListeners();
+  held.release();
+  await Promise.all([first, second]);
+  expect(answered).toEqual(["first", "second"]);
+});
+
+test("an epoch that begins while a push is being sent is announced once, also after the shard has slept", async () => {
+  const { socket } = await listenFrom({ speaksV1: true, products: ["a"] });
+  const { epoch, seq } = await atRoot((root) => root.core.log.position());
+  const held = holdNextPush();
+  const taken = shard.take(pushOf({ epoch, after: seq, upTo: seq }));
+  await eventually(() => expect(held.isHeld()).toBe(true));
+  // The root's answer to a client makes the epoch known, before the root can push.
+  const take = vi.spyOn(ProductsShard.prototype, "take").mockRejectedValue(new Error("unreachable for the test"));
+  await productsObject().declareGap(Date.now() + 1000);
+  await listenFrom({ products: ["not known before"] });
+  expect(await socket.frame()).toMatchObject({ type: "connection_established", data: { resumed: false } });
+  held.release();
+  await taken;
+  await evict(shard);
+  take.mockRestore();
+  const event = await publishUpdate("a");
+  expect(await socket.frame()).toMatchObject({ type: "product_updated", seq: event.seq });
+});
+
+test("a listener that joined ahead of its shard is not promised events from before it joined", async () => {
+  await listenFrom({ products: ["a"] });
+  await listenFrom({ products: ["b"] });
+  vi.spyOn(ProductsShard.prototype, "take").mockRejectedValue(new Error("unreachable for the test"));
+  await publishUpdate("b");
+  const { socket, data } = await listenFrom({ speaksV1: true, products: ["new"] });
+  await subscribe(socket, "b");
+  const { type, data: subscribed } = await socket.frame();
+  expect(type).toBe("subscribed");
+  expect(Number(subscribed.seq)).toBeGreaterThanOrEqual(Number(data.seq));
+});
