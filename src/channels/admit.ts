@@ -8,11 +8,15 @@ import { FrameBatch } from "./listeners/frame-batch.ts";
 import type { Listener } from "./listeners/listener.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
-/** Refuses a client that may not listen, or that would exceed a limit. Returns null for one that may join. */
+/**
+ * Refuses a client that may not listen, or that would exceed a limit. Returns null for one that may join. Its token may
+ * have expired while a shard waited for the root.
+ */
 export function refusalOfClient(core: SocketCore, { identity }: ConnectRequest, now: number): Response | null {
   const { topic, telemetry } = core;
-  const refusal = topic.refusalFor(identity);
-  if (refusal) return refuseConnect({ reason: refusal, isOwnerKnown: topic.isRefusalFinal() });
+  const refusal = now >= identity.expiresAt ? "token_expired" : topic.refusalFor(identity);
+  if (refusal)
+    return refuseConnect({ reason: refusal, isOwnerKnown: refusal === "token_expired" || topic.isRefusalFinal() });
   const limit = reachedLimit(core, identity.subject, now);
   if (!limit) return null;
   telemetry.limited(limit);

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { requestProductsSocket } from "../../src/channels/handshake.ts";
 import { Listeners } from "../../src/channels/listeners/listeners.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import { SHARD_PROTOCOL_VERSION, type TakeRequest } from "../../src/channels/products/shards/contract.ts";
@@ -134,4 +135,20 @@ test("a listener that joined ahead of its shard is not promised events from befo
   const { type, data: subscribed } = await socket.frame();
   expect(type).toBe("subscribed");
   expect(Number(subscribed.seq)).toBeGreaterThanOrEqual(Number(data.seq));
+});
+
+test("a client whose token expires while its shard waits for the root is refused", async () => {
+  const joins = holdJoins();
+  const expiresAt = Date.now() + 200;
+  const answer = requestProductsSocket(shard, {
+    identity: { subject: "alice", isAdmin: false, expiresAt, orderId: null, ticketGeneration: null },
+    speaksV1: true,
+    products: ["not known before it expires"],
+    resume: null,
+    requestId: "a request",
+  });
+  await eventually(() => expect(joins.held()).toBe(1));
+  await eventually(() => expect(Date.now()).toBeGreaterThan(expiresAt));
+  joins.release();
+  expect(await answer).toMatchObject({ answer: { reason: "token_expired" } });
 });

@@ -37,7 +37,9 @@ describe("shards are as many as the plan settles on:", () => {
         const isFull = current > 0 && sends / regions / current > MAX_SHARD_MESSAGES_PER_SECOND;
         const client: Placement = { region, fullOf: isFull ? current : null };
         const each = Object.fromEntries(places.map((place) => [place, listeners / regions]));
-        const audience = hasShards ? { root: 0, shards: each } : { root: listeners, shards: {} };
+        const audience = hasShards
+          ? { root: 0, shards: each, isComplete: true }
+          : { root: listeners, shards: {}, isComplete: true };
         state = nextPlan(state, shards, audience, client, 1);
       }
       isNew = state.plan !== before;

@@ -50,6 +50,8 @@ export interface Audience {
   shards: Partial<Record<Region, number>>;
   /** The listeners of the root itself. */
   root: number;
+  /** Whether every shard has told its number since the root woke. Until then, `shards` has too few. */
+  isComplete: boolean;
 }
 
 /** The current plan, and since when there have been few listeners; null while there are enough. */
@@ -84,8 +86,10 @@ export function nextPlan(
   const total = Object.values(audience.shards).reduce((sum, count) => sum + count, audience.root);
   const hasShards = Object.keys(plan.shards).length > 0;
   if (!hasShards && total <= MAX_LISTENERS_OF_ROOT) return { plan, fewSince: null };
-  const since = stillFewSince(fewSince, total, now);
-  if (since !== null && now - since >= COLLAPSE_AFTER_MS) return { plan: decided(plan, {}, now), fewSince: null };
+  // After a wake, the root knows too little to decide that there are few.
+  const since = audience.isComplete ? stillFewSince(fewSince, total, now) : fewSince;
+  if (audience.isComplete && since !== null && now - since >= COLLAPSE_AFTER_MS)
+    return { plan: decided(plan, {}, now), fewSince: null };
   return { plan: decide((region) => neededIn(region, plan, audience, client)), fewSince: since };
 }
 

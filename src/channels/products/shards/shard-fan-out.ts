@@ -1,6 +1,6 @@
 import type { Env } from "../../../config/env.ts";
 import { MAX_CONCURRENT_CALLS } from "../../../protocol/platform-limits.ts";
-import { LISTENERS_PER_SHARD, parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
+import { parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
 import { missedSince } from "../../connect.ts";
 import type { Core, FanOut } from "../../core.ts";
 import { shardStub } from "../../directory.ts";
@@ -94,9 +94,11 @@ export class ShardFanOut implements FanOut {
   }
 
   async maintain(now: number): Promise<number> {
-    this.planFor(null, now);
+    this.#load();
     const isPending = () => [...this.#peers.values()].some(({ pusher }) => pusher.isPending);
+    // The answers bring the numbers of listeners, which the plan needs.
     if (isPending()) await this.#pushPending();
+    this.planFor(null, now);
     if (isPending()) return now + CRASH_COVER_MS;
     const { fewSince } = this.#load().planState;
     return fewSince === null ? Number.POSITIVE_INFINITY : Math.max(fewSince + RECONSIDER_MS, now + CRASH_COVER_MS);
@@ -210,9 +212,10 @@ export class ShardFanOut implements FanOut {
     for (const [name, { link }] of this.#peers) {
       // A shard that has not told its number since the root woke counts as it was planned.
       const { region } = placeOf(name);
-      shards[region] = (shards[region] ?? 0) + (link.count ?? LISTENERS_PER_SHARD);
+      shards[region] = (shards[region] ?? 0) + (link.count ?? 0);
     }
-    const audience = { root: this.#core.listeners.count, shards };
+    const isComplete = [...this.#peers.values()].every(({ link }) => link.count !== null);
+    const audience = { root: this.#core.listeners.count, shards, isComplete };
     registrations.setPlan(nextPlan(registrations.planState, this.#core.config.productsShards, audience, client, now));
     return { planState: registrations.planState, before };
   }

@@ -31,7 +31,7 @@ const property = (next: typeof nextPlan) =>
       const total = root + Object.values(shards).reduce((sum, count) => sum + count, 0);
       const before = state.plan;
       const hadShards = Object.keys(before.shards).length > 0;
-      state = next(state, "auto", { root, shards }, client, now);
+      state = next(state, "auto", { root, shards, isComplete: true }, client, now);
       const { plan } = state;
       expect(laterPlan(before, plan)).toBe(plan);
 

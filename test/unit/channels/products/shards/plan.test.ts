@@ -24,12 +24,13 @@ interface Situation {
   setting?: "auto" | number;
   root?: number;
   shards?: Audience["shards"];
+  isComplete?: boolean;
   client?: Placement | null;
   now?: number;
 }
 
-const next = ({ state = NEW, setting = "auto", root = 0, shards = {}, client = null, now = START }: Situation) =>
-  nextPlan(state, setting, { root, shards }, client, now);
+const next = ({ state = NEW, setting = "auto", client = null, now = START, ...audience }: Situation) =>
+  nextPlan(state, setting, { root: 0, shards: {}, isComplete: true, ...audience }, client, now);
 const shardsAfter = (situation: Situation) => next(situation).plan.shards;
 
 describe("auto", () => {
@@ -97,6 +98,14 @@ describe("auto", () => {
     }
     expect(next({ state: first, shards: { weur: 2010 }, now: START + 10 * MINUTE })).toEqual(withShards({ weur: 2 }));
     expect(shardsAfter({ state: first, shards: { weur: 1999 }, now: START + 10 * MINUTE })).toEqual({});
+  });
+
+  test("decides neither that there are few nor that there are enough before every shard has told its number", () => {
+    const state = next({ state: withShards({ weur: 2 }), shards: { weur: 1000 } });
+    const now = START + 10 * MINUTE;
+    expect(next({ state, isComplete: false, now })).toEqual(state);
+    expect(next({ state: withShards({ weur: 2 }), isComplete: false, now })).toEqual(withShards({ weur: 2 }));
+    expect(shardsAfter({ state, shards: { weur: 1000 }, now })).toEqual({});
   });
 
   test("starts to wait anew when the clock was set back", () => {
