@@ -18,6 +18,8 @@ interface PusherOptions {
   link: ShardLink;
   history: RootHistory;
   slots: Slots;
+  /** For pushes that repeat a failed one, so that shards that cannot be reached do not delay the others. */
+  retrySlots: Slots;
   /** Calls the shard. */
   call: (push: Push, interestVersion: number | null) => Promise<unknown>;
   waitUntil: (promise: Promise<unknown>) => void;
@@ -70,7 +72,8 @@ export class Pusher {
       while (!this.#isStopped && this.#failures < MAX_PUSH_FAILURES && this.#next()) {
         const wait = this.#waitMs();
         if (wait > 0) await scheduler.wait(wait);
-        await this.#options.slots.run(() => this.#push());
+        const { slots, retrySlots } = this.#options;
+        await (this.#failures > 0 ? retrySlots : slots).run(() => this.#push());
       }
     } finally {
       this.#running = null;

@@ -22,7 +22,8 @@ import { Slots } from "./slots.ts";
 import { withinTimeLimit } from "./time-limit.ts";
 
 /** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
-const MAX_PUSHES = MAX_CONCURRENT_CALLS;
+const MAX_RETRIES = 2;
+const MAX_FIRST_PUSHES = MAX_CONCURRENT_CALLS - MAX_RETRIES;
 /** When pending events are looked for after a crash: with the alarm's own delay, well within two minutes. */
 const CRASH_COVER_MS = 60_000;
 /** When the plan is reconsidered while there are few listeners. */
@@ -38,7 +39,8 @@ export class ShardFanOut implements FanOut {
   readonly #env: Env;
   readonly #core: Core;
   readonly #history: RootHistory;
-  readonly #slots = new Slots(MAX_PUSHES);
+  readonly #slots = new Slots(MAX_FIRST_PUSHES);
+  readonly #retrySlots = new Slots(MAX_RETRIES);
   /** One wake of this object. */
   readonly #life = crypto.randomUUID();
   /** Read when first needed. */
@@ -175,6 +177,7 @@ export class ShardFanOut implements FanOut {
       link,
       history: this.#history,
       slots: this.#slots,
+      retrySlots: this.#retrySlots,
       // A stub that has thrown stays broken, so each call uses a new one.
       call: (push, interestVersion) => shardStub(this.#env, region, index).take(this.#request(push, interestVersion)),
       waitUntil: (promise) => this.#core.ctx.waitUntil(promise),

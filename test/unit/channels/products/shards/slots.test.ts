@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Slots } from "../../../../../src/channels/products/shards/slots.ts";
+
+/** Pushes that run at the same time. */
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Starts tasks that end when told to. */
+function tasksOf(slots: Slots) {
+  const ends: (() => void)[] = [];
+  const start = () => void slots.run(() => new Promise<void>((resolve) => ends.push(resolve)));
+  return { start, ends };
+}
+
+test("six tasks run at once; the next one starts when one of them ends", async () => {
+  const { start, ends } = tasksOf(new Slots(6));
+  for (let n = 0; n < 8; n++) start();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(ends).toHaveLength(6);
+  ends[0]?.();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(ends).toHaveLength(7);
+});
+
+test("tasks that hang delay the others by a second", async () => {
+  const { start, ends } = tasksOf(new Slots(6));
+  for (let n = 0; n < 6; n++) start();
+  start();
+  await vi.advanceTimersByTimeAsync(999);
+  expect(ends).toHaveLength(6);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(ends).toHaveLength(7);
+  // One that ends late does not give back its slot again.
+  for (const end of ends.slice(0, 6)) end();
+  for (let n = 0; n < 6; n++) start();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(ends).toHaveLength(12);
+});
+
+test("at most 64 tasks are under way, however many hang", async () => {
+  const { start, ends } = tasksOf(new Slots(6));
+  for (let n = 0; n < 100; n++) start();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(ends).toHaveLength(64);
+});
+
+test("a task that fails gives its slot back", async () => {
+  const slots = new Slots(1);
+  await expect(slots.run(() => Promise.reject(new Error("it fails for the test")))).rejects.toThrow("fails");
+  expect(await slots.run(async () => "next")).toBe("next");
+});
