@@ -117,6 +117,7 @@ export class ShardFanOut implements FanOut {
     const missed = resume && resume !== "invalid" ? missedSince(this.#core, resume, products, now) : null;
     const { link } = this.#peers.get(name) ?? this.#register(name);
     if (!link.join(request)) return { status: "fenced" };
+    link.enterEpoch({ epoch: this.#history.epoch, seq: this.#history.epochStart });
     const isWanted = ({ productId }: LoggedFrame) =>
       products === null || productId === null || products.includes(productId);
     const frames = missed?.filter(isWanted) ?? null;

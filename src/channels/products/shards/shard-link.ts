@@ -84,6 +84,14 @@ export class ShardLink {
     return true;
   }
 
+  /** Skips the rest of a former epoch, because the answer to a join makes the current one known. */
+  enterEpoch(start: Position): void {
+    if (this.acked.epoch === start.epoch) return;
+    this.acked = start;
+    this.scanned = start.seq;
+    this.requestProbe();
+  }
+
   /** Notes a reported count. Returns false for an incarnation that was replaced. */
   report(incarnation: string, count: number): boolean {
     // Only the answer to a push shows that no other object has listeners in this shard's name.
