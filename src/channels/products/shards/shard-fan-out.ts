@@ -22,8 +22,8 @@ import { Slots } from "./slots.ts";
 import { withinTimeLimit } from "./time-limit.ts";
 
 /** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
-const MAX_RETRIES = 2;
-const MAX_FIRST_PUSHES = MAX_CONCURRENT_CALLS - MAX_RETRIES;
+const MAX_REPEATED_PUSHES = 2;
+const MAX_FIRST_PUSHES = MAX_CONCURRENT_CALLS - MAX_REPEATED_PUSHES;
 /** When pending events are looked for after a crash: with the alarm's own delay, well within two minutes. */
 const CRASH_COVER_MS = 60_000;
 /** When the plan is reconsidered while there are few listeners. */
@@ -40,7 +40,7 @@ export class ShardFanOut implements FanOut {
   readonly #core: Core;
   readonly #history: RootHistory;
   readonly #slots = new Slots(MAX_FIRST_PUSHES);
-  readonly #retrySlots = new Slots(MAX_RETRIES);
+  readonly #retrySlots = new Slots(MAX_REPEATED_PUSHES);
   /** One wake of this object. */
   readonly #life = crypto.randomUUID();
   /** Read when first needed. */

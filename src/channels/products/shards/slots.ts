@@ -1,5 +1,5 @@
 /** How long a task keeps its slot. One that hangs goes on without, so that it does not delay the others. */
-const HOLD_MS = 1000;
+const SLOT_HOLD_MS = 1000;
 /** Tasks that go on without a slot. Bounds the memory that hanging pushes take. */
 const MAX_OVERDUE = 58;
 
@@ -22,7 +22,7 @@ export class Slots {
       isOverdue = true;
       this.#overdue++;
       this.#release();
-    }, HOLD_MS);
+    }, SLOT_HOLD_MS);
     try {
       return await task();
     } finally {
