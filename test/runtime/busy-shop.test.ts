@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { callService, listenAt, registerOrderAt } from "../support/node-client.ts";
-import { startTidings, type Workerd } from "../support/workerd.ts";
+import { callTest, startMortalShards } from "../support/shards/mortal-service.ts";
+import type { Workerd } from "../support/workerd.ts";
 
 /** A shop with 100 events a second, after ten minutes: what the history of products has to bear. */
 
@@ -9,7 +10,7 @@ const EVENTS = 60_000;
 const BATCH = 1000;
 let service: Workerd;
 beforeAll(async () => {
-  service = await startTidings({ HISTORY_LIMIT: "" });
+  service = await startMortalShards(1, "");
 });
 afterAll(() => service.stop());
 
@@ -60,13 +61,16 @@ test("[promise 3] a listener of one product, away while 60,000 others change, re
     listener.close();
     return { resumed, seqs: listener.frames.map((frame) => frame.seq) };
   };
-  const ms = await timed(async () =>
-    expect(await resume(since, { product_id: "mine" })).toEqual({ resumed: true, seqs: mine }),
-  );
-  console.log(`resume of 2 events among ${EVENTS}: ${ms} ms`);
-  // Its first event has left the history, so unfiltered listeners cannot resume from any of these positions.
-  expect(await resume(Number(seq), { product_id: "mine" })).toEqual({ resumed: false, seqs: [] });
-  expect(await resume(since, {})).toEqual({ resumed: false, seqs: [] });
+  for (const place of ["a shard", "the root"]) {
+    if (place === "the root") await callTest(service, "shards?count=0");
+    const ms = await timed(async () =>
+      expect(await resume(since, { product_id: "mine" })).toEqual({ resumed: true, seqs: mine }),
+    );
+    console.log(`resume of 2 events among ${EVENTS} at ${place}: ${ms} ms`);
+    // Its first event has left the history, so unfiltered listeners cannot resume from any of these positions.
+    expect(await resume(Number(seq), { product_id: "mine" })).toEqual({ resumed: false, seqs: [] });
+    expect(await resume(since, {})).toEqual({ resumed: false, seqs: [] });
+  }
 });
 
 test("the first event after a wake need not read the whole history", async () => {

@@ -1,8 +1,8 @@
 import { startTidings, type Workerd } from "../workerd.ts";
 
 /** Starts the service of `workers/mortal-shards.ts`. @param shards Those of each region. */
-export function startMortalShards(shards: number): Promise<Workerd> {
-  const vars = { PRODUCTS_SHARDS: String(shards), HISTORY_LIMIT: "20000" };
+export function startMortalShards(shards: number, historyLimit = "20000"): Promise<Workerd> {
+  const vars = { PRODUCTS_SHARDS: String(shards), HISTORY_LIMIT: historyLimit };
   return startTidings(vars, "test/support/workers/mortal-shards.ts");
 }
 
