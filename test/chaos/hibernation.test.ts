@@ -46,35 +46,52 @@ test("[promise 6] after 15 s without work a channel with 100 open sockets has hi
   for (const listener of listeners) listener.close();
 });
 
-test(`the products' first event after a wake, with ${PRODUCT_SOCKETS} sockets and ${EVENTS} events of history, reaches all of them`, {
-  timeout: 180_000,
-}, async () => {
-  const event = { channel: "products", type: "product_updated", data: { product_id: "p" } };
-  for (let from = 0; from < EVENTS; from += 1000) {
-    await callService(service.url, "POST", "publish/batch", { events: Array(1000).fill(event) });
-  }
-  const listeners: NodeListener[] = [];
-  while (listeners.length < PRODUCT_SOCKETS) {
-    const open = () => listenAt(service.url, "products", { expiresIn: 3600 });
-    listeners.push(...(await Promise.all(Array.from({ length: OPENED_TOGETHER }, open))));
-  }
-  const wakes = () => service.log.match(/^woke products with \d+ sockets$/gm) ?? [];
-  expect(wakes()).toEqual(["woke products with 0 sockets"]);
+test.each([
+  { shards: 0, place: "the root" },
+  { shards: 2, place: "two shards" },
+])(
+  `the products' first event after a wake, with ${PRODUCT_SOCKETS} sockets at $place and ${EVENTS} events of history, reaches all of them`,
+  {
+    timeout: 180_000,
+  },
+  async ({ shards, place }) => {
+    const vars = { HISTORY_LIMIT: String(EVENTS), PRODUCTS_SHARDS: String(shards) };
+    const service = await startTidings(vars, "test/support/workers/logged-wakes.ts");
+    const event = { channel: "products", type: "product_updated", data: { product_id: "p" } };
+    for (let from = 0; from < EVENTS; from += 1000) {
+      await callService(service.url, "POST", "publish/batch", { events: Array(1000).fill(event) });
+    }
+    const listeners: NodeListener[] = [];
+    while (listeners.length < PRODUCT_SOCKETS) {
+      const open = (_: unknown, i: number) =>
+        listenAt(service.url, "products", { subject: `user-${listeners.length + i}`, expiresIn: 3600 });
+      listeners.push(...(await Promise.all(Array.from({ length: OPENED_TOGETHER }, open))));
+    }
+    /** The numbers of sockets with which objects of the products woke, after their first wake. */
+    const wakes = () =>
+      [...service.log.matchAll(/^woke products\S* with (\d+) sockets$/gm)].map(([, count]) => Number(count));
+    expect(wakes()).toEqual(Array(1 + shards).fill(0));
 
-  await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
+    await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
 
-  const started = performance.now();
-  const msSince = () => Math.round(performance.now() - started);
-  const [first, ...others] = listeners;
-  const [published, firstAt, lastAt] = await Promise.all([
-    callService(service.url, "POST", "publish/products", { type: event.type, data: event.data }),
-    first?.receive(1).then(msSince),
-    Promise.all(others.map((listener) => listener.receive(1))).then(msSince),
-  ]);
-  expect(await published.json()).toMatchObject({ seq: EVENTS + 1, receivers: PRODUCT_SOCKETS });
-  expect(wakes()).toEqual(["woke products with 0 sockets", `woke products with ${PRODUCT_SOCKETS} sockets`]);
-  console.log(
-    `after a wake, the first of ${PRODUCT_SOCKETS} sockets received an event in ${firstAt} ms, the last in ${lastAt} ms`,
-  );
-  for (const listener of listeners) listener.close();
-});
+    const started = performance.now();
+    const msSince = () => Math.round(performance.now() - started);
+    const [first, ...others] = listeners;
+    const [published, firstAt, lastAt] = await Promise.all([
+      callService(service.url, "POST", "publish/products", { type: event.type, data: event.data }),
+      first?.receive(1).then(msSince),
+      Promise.all(others.map((listener) => listener.receive(1))).then(msSince),
+    ]);
+    // The root has forgotten how many listeners its shards have.
+    const receivers = shards === 0 ? PRODUCT_SOCKETS : 0;
+    expect(await published.json()).toMatchObject({ seq: EVENTS + 1, receivers });
+    // Every object woke once more, with the sockets it had.
+    expect(wakes()).toHaveLength(2 * (1 + shards));
+    expect(wakes().reduce((sum, count) => sum + count)).toBe(PRODUCT_SOCKETS);
+    console.log(
+      `after a wake, the first of ${PRODUCT_SOCKETS} sockets at ${place} received an event in ${firstAt} ms, the last in ${lastAt} ms`,
+    );
+    for (const listener of listeners) listener.close();
+    await service.stop();
+  },
+);

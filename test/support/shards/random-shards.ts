@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { shiftClock } from "../clock.ts";
 import type { ShardFaults } from "./shard-faults.ts";
-import { type Occurrences, ShardWorld, shardStep } from "./shard-world.ts";
+import { shardStep } from "./shard-steps.ts";
+import { type Occurrences, ShardWorld } from "./shard-world.ts";
 
 /** What a run of random steps has shown. */
 export interface ShardVerdict {

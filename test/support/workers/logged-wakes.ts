@@ -1,10 +1,11 @@
 import { OrderChannel as ServiceOrderChannel } from "../../../src/channels/order/order-channel.ts";
 import { ProductsChannel as ServiceProductsChannel } from "../../../src/channels/products/products-channel.ts";
+import { ProductsShard as ServiceProductsShard } from "../../../src/channels/products/shards/products-shard.ts";
 import type { Env } from "../../../src/config/env.ts";
 
 /** The service, with channels that log when they wake and when their alarm is due. */
 
-export { ChannelRegistry, default, ProductsShard, StreamRelay, TokenVerifier } from "../../../src/index.ts";
+export { ChannelRegistry, default, StreamRelay, TokenVerifier } from "../../../src/index.ts";
 
 function logWake(ctx: DurableObjectState): void {
   console.log(`woke ${ctx.id.name} with ${ctx.getWebSockets().length} sockets`);
@@ -21,6 +22,13 @@ export class OrderChannel extends ServiceOrderChannel {
 }
 
 export class ProductsChannel extends ServiceProductsChannel {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    logWake(ctx);
+  }
+}
+
+export class ProductsShard extends ServiceProductsShard {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     logWake(ctx);
