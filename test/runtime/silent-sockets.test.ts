@@ -11,6 +11,8 @@ import { startTidings, type Workerd } from "../support/workerd.ts";
 const LIMIT = 3;
 /** Longer than a client that pings may be silent. */
 const SILENCE_MS = 80_000;
+/** All tests together move the service's clock by many minutes. */
+const DAY_SECONDS = 86_400;
 let service: Workerd;
 beforeAll(async () => {
   const settings = { RATE_LIMITS: "on", MAX_CONNECTIONS_PER_USER: String(LIMIT) };
@@ -58,9 +60,18 @@ const die = (socket: WebSocket) => socket.pause();
 const CHANNELS: [string, () => Promise<{ path: string; token: string }>][] = [
   [
     "an order",
-    async () => ({ path: `orders/${await registerOrderAt(service.url, "alice")}`, token: await mintToken() }),
+    async () => ({
+      path: `orders/${await registerOrderAt(service.url, "alice")}`,
+      token: await mintToken({ expiresIn: DAY_SECONDS }),
+    }),
   ],
-  ["products", async () => ({ path: "products", token: await mintToken({ subject: crypto.randomUUID() }) })],
+  [
+    "products",
+    async () => ({
+      path: "products",
+      token: await mintToken({ subject: crypto.randomUUID(), expiresIn: DAY_SECONDS }),
+    }),
+  ],
   [
     "an order, with a guest's ticket",
     async () => {

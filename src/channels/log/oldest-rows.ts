@@ -32,7 +32,7 @@ export class OldestRows {
   }
 
   #at(oldest: number): { row: OldRow | undefined; next: OldRow | undefined } {
-    const index = this.#rows.findIndex(({ seq }) => seq >= oldest);
-    return { row: this.#rows[index], next: this.#rows[index + 1] };
+    const [row, next] = this.#rows.filter(({ seq }) => seq >= oldest);
+    return { row, next };
   }
 }
