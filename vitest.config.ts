@@ -63,9 +63,16 @@ export default defineConfig({
         test: { ...TIMEOUTS, name: "chaos", include: ["test/chaos/**/*.test.ts", ...LONG_SDK_TESTS] },
       },
       {
-        // Many sockets inside workerd.
+        // Many sockets inside workerd, whose counts must be right after some seconds: alone, after the others.
         plugins: [workers()],
-        test: { ...TIMEOUTS, name: "load", include: ["test/load/**/*.test.ts"], setupFiles: WORKER_SETUP },
+        test: {
+          ...TIMEOUTS,
+          name: "load",
+          include: ["test/load/**/*.test.ts"],
+          setupFiles: WORKER_SETUP,
+          sequence: { groupOrder: 1 },
+          maxWorkers: 1,
+        },
       },
 
       // `npm run test:browser`
