@@ -69,8 +69,9 @@ function healthOf(overviews: (Overview | null)[], { redis, problems }: RelayHeal
     .filter(([name]) => name !== PRODUCTS_CHANNEL);
   const listedOrders = isPrivileged ? listed.slice(0, MAX_LISTED_CHANNELS) : [];
   const details: Record<string, number> = {
-    ...(products > 0 && { [PRODUCTS_CHANNEL]: products }),
     ...(isPrivileged ? Object.fromEntries(listedOrders) : orders > 0 && { orders }),
+    // Last, as the original service listed it.
+    ...(products > 0 && { [PRODUCTS_CHANNEL]: products }),
   };
   const isHealthy = known.length === overviews.length && redis !== "unavailable" && problems.length === 0;
   return {
