@@ -15,7 +15,7 @@ export const TEST_ENV = {
   ...DEFAULTS,
   // Tests publish more than a client reads in a minute; `test/limits` has the limit itself.
   MAX_PLAIN_BYTES_PER_MINUTE: String(64 * 1024 * 1024),
-  // Tests fill the history of products, too; `test/runtime/busy-shop` has the default.
+  // Tests fill the history of products, too; `test/chaos/busy-shop` has the default.
   HISTORY_LIMIT: "1000",
   JWT_SECRET: "test-secret-that-verifies-nothing-real-0123456789",
   PUBLISH_KEYS: [

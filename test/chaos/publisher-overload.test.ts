@@ -1,9 +1,9 @@
 import { createServer } from "node:http";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { createPublisher, PublishError } from "../../../src/sdk/publisher/publisher.ts";
-import { parseRetryAfter } from "../../../src/sdk/publisher/retry.ts";
-import { listenOnLoopback } from "../../support/loopback.ts";
-import { hasPython, PythonProject } from "../../support/python.ts";
+import { createPublisher, PublishError } from "../../src/sdk/publisher/publisher.ts";
+import { parseRetryAfter } from "../../src/sdk/publisher/retry.ts";
+import { listenOnLoopback } from "../support/loopback.ts";
+import { hasPython, PythonProject } from "../support/python.ts";
 
 /** A service under load answers 429 or 503 with `Retry-After`. Both publishers follow it, within their deadline. */
 
