@@ -1,7 +1,7 @@
 import type { RedisConnection } from "../redis/connection.ts";
 import { isOneChannel, type Mapping } from "./message.ts";
 
-/** Notices channels that are probably misspelt: nobody subscribes to them, but to others. */
+/** Notices channels that are probably misspelt: they have no other subscriber, while other channels have some. */
 
 const MAX_SHOWN = 5;
 const ORDER_IDS = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;

@@ -108,7 +108,7 @@ export class Pusher {
     this.#isBehind = push.upTo < history.head;
     try {
       const answer = takeAnswer.parse(await withinTimeLimit(call(push, interestVersion)));
-      // The shard has registered anew since: this answer is not about that registration.
+      // The shard has registered again since, and this answer is about the former registration.
       if (this.#isStopped) return;
       this.#failures = this.#note(answer, push, heard) ? 0 : this.#failures + 1;
     } catch (error) {

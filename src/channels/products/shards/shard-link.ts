@@ -135,7 +135,7 @@ export class ShardLink {
     return true;
   }
 
-  /** A new incarnation counts its versions anew. What the former one asked for includes what it still needs. */
+  /** A new incarnation counts its versions from 0. What the former one asked for includes what it still needs. */
   #trust(incarnation: string): void {
     if (incarnation === this.#incarnation) return;
     if (this.#incarnation !== null) this.#fenced.add(this.#incarnation);

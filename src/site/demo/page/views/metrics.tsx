@@ -54,7 +54,7 @@ export function MetricsView() {
         <Chart
           title="Connections"
           unit=""
-          empty="Nobody is connected. Open the shop in another window."
+          empty="No listeners yet. Open the shop in another window."
           isWhole
           times={charts.times}
           series={charts.connections}
