@@ -1,11 +1,10 @@
 import { execFile } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { WALKS } from "../support/contributing-walks.ts";
-import { ROOT } from "../support/documents.ts";
+import { copyProject } from "../support/project-copy.ts";
 
 /** Follows the checklists of the manual's chapter "Contributing" in a copy of the project, once. */
 
@@ -14,8 +13,7 @@ const TESTS = ["manual-tables", "manual-operations", "config", "protocol", "tele
 
 let copy: string;
 beforeAll(() => {
-  copy = mkdtempSync(join(tmpdir(), "tidings-contributing-"));
-  const files = [
+  copy = copyProject([
     "src",
     "test",
     "README.md",
@@ -24,9 +22,7 @@ beforeAll(() => {
     "tsconfig.json",
     "vitest.config.ts",
     "wrangler.toml",
-  ];
-  for (const name of files) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
-  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"), "junction");
+  ]);
 });
 afterAll(() => rmSync(copy, { recursive: true, force: true }));
 

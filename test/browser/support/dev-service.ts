@@ -1,15 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
 import { freePort } from "../../support/loopback.ts";
 import { endProcess, endWithThisProcess } from "../../support/processes.ts";
+import { copyProject, DEV_FILES } from "../../support/project-copy.ts";
 import { TEST_ENV } from "../../support/test-env.ts";
 
 /** Runs `npm run dev` in a copy of the project, with the tests' secrets and a state of its own. */
 
-const PROJECT = resolve(import.meta.dirname, "../../..");
 /** Nothing listens on port 9 (discard). */
 const NO_REDIS = "redis://127.0.0.1:9";
 
@@ -26,20 +25,7 @@ const PORT_TRIES = 3;
 
 /** @param changes Settings that differ from the tests' own. */
 export async function startDevService(changes: Record<string, string> = {}, tries = PORT_TRIES): Promise<DevService> {
-  const folder = mkdtempSync(join(tmpdir(), "tidings-demo-"));
-  const names = [
-    "src",
-    "test/bench/results",
-    "wrangler.toml",
-    "package.json",
-    "tsconfig.json",
-    "CHANGELOG.md",
-    "LICENSE",
-  ];
-  for (const name of names) {
-    cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
+  const folder = copyProject(DEV_FILES);
   const settings = Object.entries({ ...TEST_ENV, HEALTH_DETAILS: "public", ...changes });
   writeFileSync(join(folder, ".dev.vars"), settings.map(([name, value]) => `${name}=${value}\n`).join(""));
 

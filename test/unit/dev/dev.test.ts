@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { DEV_SERVER_FILE } from "../../../src/cli/shared/dev-server.ts";
 import { readDevVars } from "../../../src/cli/shared/dev-vars.ts";
@@ -10,11 +10,11 @@ import { isPortTaken } from "../../../src/dev/port.ts";
 import { GuardedOutput, WELCOME } from "../../support/leak-guard/process-output.ts";
 import { rememberSecret } from "../../support/leak-guard/rules.ts";
 import { freePort } from "../../support/loopback.ts";
+import { copyProject, DEV_FILES } from "../../support/project-copy.ts";
 import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
 
 /** `npm run dev` as a whole: a real `wrangler dev` in a copy of the project, with its own `.dev.vars` and state. */
 
-const PROJECT = resolve(import.meta.dirname, "../../..");
 const DEMO_ORDER = "123e4567-e89b-12d3-a456-426614174000";
 const SLOW = 120_000;
 const withRedis = hasRedis("the local service with a Redis");
@@ -87,20 +87,7 @@ const portIs = async (taken: boolean) => {
 };
 
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "tidings-dev-"));
-  const names = [
-    "src",
-    "test/bench/results",
-    "wrangler.toml",
-    "package.json",
-    "tsconfig.json",
-    "CHANGELOG.md",
-    "LICENSE",
-  ];
-  for (const name of names) {
-    cpSync(join(PROJECT, name), join(folder, name), { recursive: true });
-  }
-  symlinkSync(join(PROJECT, "node_modules"), join(folder, "node_modules"), "junction");
+  folder = copyProject(DEV_FILES);
   port = await freePort();
   if (withRedis) redis = await startRedis();
   await startDev();
