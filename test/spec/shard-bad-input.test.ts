@@ -7,41 +7,16 @@ import {
 } from "../../src/channels/products/shards/contract.ts";
 import { ProductsShard } from "../../src/channels/products/shards/products-shard.ts";
 import { eventually } from "../support/eventually.ts";
-import { productsObject, publish } from "../support/service.ts";
+import { productsObject } from "../support/service.ts";
+import { expectEvents, publishUpdate, received } from "../support/shards/product-updates.ts";
 import { atRoot, atShard, listenFrom, setShards, shardObject } from "../support/shards/sharded-channel.ts";
-import type { TestSocket } from "../support/test-socket.ts";
 
 /** What a root and its shards refuse of each other, and of names outside the plan: nothing is stored. */
-
-const update = (product: string, n = 0) => ({
-  type: "product_updated",
-  data: { product_id: product, n },
-});
-const publishUpdate = (product: string, n = 0) => publish("products", update(product, n));
 
 beforeEach(() => setShards(1));
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** The `seq` of every event that a socket has received until now; array messages are taken apart. */
-function received(socket: TestSocket): number[] {
-  return socket
-    .drain()
-    .flatMap((text) => (text === "pong" ? [] : [JSON.parse(text)].flat()))
-    .filter(({ seq }) => seq !== undefined)
-    .map(({ seq }) => seq);
-}
-
-/** Waits for exactly these events. */
-async function expectEvents(socket: TestSocket, seqs: (number | null)[]): Promise<void> {
-  const events: number[] = [];
-  await eventually(() => {
-    events.push(...received(socket));
-    expect(events.length).toBeGreaterThanOrEqual(seqs.length);
-  });
-  expect(events).toEqual(seqs);
-}
 
 const tablesOf = ({ sql }: DurableObjectStorage) =>
   sql.exec("SELECT name FROM sqlite_master WHERE name NOT LIKE '\\_%' ESCAPE '\\'").toArray();

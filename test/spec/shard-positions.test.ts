@@ -2,41 +2,17 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ConnectRequest, requestSocket } from "../../src/channels/handshake.ts";
 import { ProductsShard } from "../../src/channels/products/shards/products-shard.ts";
 import { eventually } from "../support/eventually.ts";
-import { productsObject, publish } from "../support/service.ts";
+import { productsObject } from "../support/service.ts";
+import { expectEvents, publishUpdate, received } from "../support/shards/product-updates.ts";
 import { atRoot, evict, listenFrom, setShards, shardObject } from "../support/shards/sharded-channel.ts";
 import { TestSocket } from "../support/test-socket.ts";
 
 /** Positions of clients at shards, through the URL: they outlive shards and root, and hold in every region. */
 
-const update = (product: string, n = 0) => ({
-  type: "product_updated",
-  data: { product_id: product, n },
-});
-const publishUpdate = (product: string, n = 0) => publish("products", update(product, n));
-
 beforeEach(() => setShards(1));
 afterEach(() => {
   vi.restoreAllMocks();
 });
-
-/** The `seq` of every event that a socket has received until now; array messages are taken apart. */
-function received(socket: TestSocket): number[] {
-  return socket
-    .drain()
-    .flatMap((text) => (text === "pong" ? [] : [JSON.parse(text)].flat()))
-    .filter(({ seq }) => seq !== undefined)
-    .map(({ seq }) => seq);
-}
-
-/** Waits for exactly these events. */
-async function expectEvents(socket: TestSocket, seqs: (number | null)[]): Promise<void> {
-  const events: number[] = [];
-  await eventually(() => {
-    events.push(...received(socket));
-    expect(events.length).toBeGreaterThanOrEqual(seqs.length);
-  });
-  expect(events).toEqual(seqs);
-}
 
 const countAt = (index: number, continent: "EU" | "AS" = "EU") => shardObject(continent, index).countListeners();
 
