@@ -1,15 +1,14 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Page } from "playwright-core";
+import { beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
-import { hasChromium, startChromium } from "./support/chromium.ts";
-import { type DemoOptions, DemoPage, VIEWS } from "./support/demo-page.ts";
-import { type DevService, startDevService } from "./support/dev-service.ts";
+import { hasChromium } from "./support/chromium.ts";
+import { setUpDemo } from "./support/demo-fixture.ts";
+import { type DemoOptions, VIEWS } from "./support/demo-page.ts";
 
 /** How the demo page looks and loads: on phones and desktops, light and dark, for everyone. */
 
-const SETUP_TIMEOUT_MS = 120_000;
 /** Sum of layout shift scores. Only changing digits may shift; below 0.1 counts as good (https://web.dev/articles/cls). */
 const MAX_LAYOUT_SHIFT = 0.002;
 const SCREENSHOTS = join(import.meta.dirname, "artefacts");
@@ -24,26 +23,10 @@ const DESKTOP = { viewport: { width: 1280, height: 860 } };
 const WIDTHS = [320, 375, 479, 480, 599, 600, 699, 700, 859, 860, 1024, 1440];
 
 describe.skipIf(!hasChromium("the demo page's layout"))("the demo page", () => {
-  let service: DevService;
-  let browser: Browser;
-  const opened: DemoPage[] = [];
-  const open = async (options: DemoOptions = {}) => {
-    const demo = await DemoPage.open(browser, service.url, service.credentials, options);
-    opened.push(demo);
-    return demo;
-  };
+  const fixture = setUpDemo();
+  const open = (options: DemoOptions = {}) => fixture.open(fixture.service.credentials, options);
 
-  beforeAll(async () => {
-    mkdirSync(SCREENSHOTS, { recursive: true });
-    [service, browser] = await Promise.all([startDevService(), startChromium()]);
-  }, SETUP_TIMEOUT_MS);
-  afterEach(async () => {
-    for (const demo of opened.splice(0)) await demo.close();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await service?.stop();
-  }, SETUP_TIMEOUT_MS);
+  beforeAll(() => mkdirSync(SCREENSHOTS, { recursive: true }));
 
   describe.each([
     ["phone", PHONE],

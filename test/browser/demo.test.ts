@@ -1,41 +1,21 @@
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { EVENTS, type EventType } from "../../src/protocol/events.ts";
 import { eventually } from "../support/eventually.ts";
 import { mintToken } from "../support/tokens.ts";
-import { hasChromium, startChromium } from "./support/chromium.ts";
-import { type Credentials, type DemoOptions, DemoPage, VIEWS } from "./support/demo-page.ts";
-import { type DevService, startDevService } from "./support/dev-service.ts";
+import { hasChromium } from "./support/chromium.ts";
+import { type DemoFixture, setUpDemo } from "./support/demo-fixture.ts";
+import { VIEWS } from "./support/demo-page.ts";
 
 /** The demo page end to end: `npm run dev` in a real Chromium. */
 
-const SETUP_TIMEOUT_MS = 120_000;
-
 describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
-  let service: DevService;
-  let browser: Browser;
-  const opened: DemoPage[] = [];
-  const open = async (credentials: Credentials = service.credentials, options: DemoOptions = {}) => {
-    const demo = await DemoPage.open(browser, service.url, credentials, options);
-    opened.push(demo);
-    return demo;
-  };
-
-  beforeAll(async () => {
-    [service, browser] = await Promise.all([startDevService(), startChromium()]);
-  }, SETUP_TIMEOUT_MS);
-  afterEach(async () => {
-    for (const demo of opened.splice(0)) await demo.close();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await service?.stop();
-  }, SETUP_TIMEOUT_MS);
+  const fixture = setUpDemo();
+  const open: DemoFixture["open"] = (...page) => fixture.open(...page);
 
   test("opens with the address that npm run dev prints, and removes the secrets from it", async () => {
     const demo = await open();
     await demo.waitUntilLive("products", "order");
-    expect(demo.page.url()).toBe(`${service.url}/#/shop`);
+    expect(demo.page.url()).toBe(`${fixture.service.url}/#/shop`);
     expect(demo.errors).toEqual([]);
     // The credentials survive a reload, but no other tab sees them.
     await demo.page.reload();
@@ -49,9 +29,10 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     await demo.waitUntilLive("products", "order");
     for (const view of VIEWS) await demo.show(view);
     expect(demo.requests.length).toBeGreaterThan(5);
-    const { customer, admin, key } = service.credentials;
+    const { customer, admin, key } = fixture.service.credentials;
     const isForbidden = (address: string) =>
-      new URL(address).host !== new URL(service.url).host || [customer, admin, key].some((it) => address.includes(it));
+      new URL(address).host !== new URL(fixture.service.url).host ||
+      [customer, admin, key].some((it) => address.includes(it));
     expect(demo.requests.filter((address) => !address.startsWith("data:")).filter(isForbidden)).toEqual([]);
   });
 
@@ -63,9 +44,9 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
       [24, 23],
       [23, 30],
     ]) {
-      const response = await fetch(`${service.url}/api/v1/publish/products`, {
+      const response = await fetch(`${fixture.service.url}/api/v1/publish/products`, {
         method: "POST",
-        headers: { Authorization: `Bearer ${service.credentials.key}`, "Content-Type": "application/json" },
+        headers: { Authorization: `Bearer ${fixture.service.credentials.key}`, "Content-Type": "application/json" },
         body: JSON.stringify({ type: "inventory_updated", data: { product_id: "p-17", old_quantity, new_quantity } }),
       });
       expect(response.status).toBe(200);
@@ -79,7 +60,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
 
   test("animates nothing when the visitor prefers reduced motion", async () => {
     for (const reducedMotion of ["reduce", "no-preference"] as const) {
-      const demo = await open(service.credentials, { reducedMotion });
+      const demo = await open(fixture.service.credentials, { reducedMotion });
       await demo.waitUntilLive("products");
       await demo.page.click('[data-floor="p-17"] button >> nth=0');
       const changed = demo.page.locator('[data-product="p-17"] .went-down.is-new');
@@ -166,8 +147,8 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     expect(await demo.page.isDisabled(".publish-form button[type=submit]")).toBe(true);
 
     const command = String(await demo.page.textContent(".code-tabs pre"));
-    expect(command).toContain(`curl -X POST ${service.url}/api/v1/publish/products`);
-    expect(command).not.toContain(service.credentials.key);
+    expect(command).toContain(`curl -X POST ${fixture.service.url}/api/v1/publish/products`);
+    expect(command).not.toContain(fixture.service.credentials.key);
   });
 
   test("a dropped connection reconnects and receives every event once", async () => {
@@ -196,7 +177,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
   });
 
   test("moves as soon as it opens, and measures the round trip of each event", async () => {
-    const demo = await open(service.credentials, { areShoppersOn: true });
+    const demo = await open(fixture.service.credentials, { areShoppersOn: true });
     await demo.page.waitForSelector(".latest .trip-time >> nth=2");
     const times = await demo.page.locator(".latest .trip-time").allTextContents();
     for (const time of times) expect(time).toMatch(/^[\d.]+ m?s$/);
@@ -259,7 +240,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
   });
 
   test("a refusal says what happened and how to fix it, in every place that publishes", async () => {
-    const demo = await open({ ...service.credentials, key: "not-a-key-of-this-service-0123456789" });
+    const demo = await open({ ...fixture.service.credentials, key: "not-a-key-of-this-service-0123456789" });
     await demo.waitUntilLive("products", "order");
     const expectRefusal = async () =>
       expect(await demo.page.textContent(".refusal")).toMatch(/401: Publish key required\..*To fix it: Paste one of/s);
@@ -278,7 +259,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
 
   test("the simulated shoppers stop at a refusal and show it", async () => {
     const { page } = await open(
-      { ...service.credentials, key: "not-a-key-of-this-service-0123456789" },
+      { ...fixture.service.credentials, key: "not-a-key-of-this-service-0123456789" },
       { areShoppersOn: true },
     );
     await page.waitForSelector(".refusal");
@@ -286,13 +267,13 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
   });
 
   test("shows the call in three languages and copies it, with the key left out", async () => {
-    const demo = await open(service.credentials, { permissions: ["clipboard-read", "clipboard-write"] });
+    const demo = await open(fixture.service.credentials, { permissions: ["clipboard-read", "clipboard-write"] });
     await demo.show("publish");
     await demo.page.selectOption("select[name=type]", "order_shipped");
     for (const [language, start] of [
       ["TypeScript", "import { createPublisher }"],
       ["Python", "import os"],
-      ["curl", `curl -X POST ${service.url}/api/v1/publish/orders/${service.credentials.order}`],
+      ["curl", `curl -X POST ${fixture.service.url}/api/v1/publish/orders/${fixture.service.credentials.order}`],
     ] as const) {
       await demo.page.getByRole("tab", { name: language }).click();
       await demo.page.click(".code-tabs .copy");
@@ -300,7 +281,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
       const copied = String(await demo.page.evaluate("navigator.clipboard.readText()"));
       expect(copied.slice(0, start.length)).toBe(start);
       expect(copied).toContain("1Z999AA10123456784");
-      expect(copied).not.toContain(service.credentials.key);
+      expect(copied).not.toContain(fixture.service.credentials.key);
     }
     await demo.page.getByRole("tab", { name: "curl" }).press("ArrowRight");
     expect(await demo.page.textContent(":focus")).toBe("TypeScript");
@@ -335,7 +316,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
   });
 
   test("asks for missing credentials, shows the commands that create them, and connects with what is pasted", async () => {
-    const { order, customer, key } = service.credentials;
+    const { order, customer, key } = fixture.service.credentials;
     const demo = await open({});
     expect(await demo.page.textContent(".note")).toContain("Not connected");
     await demo.show("access");
@@ -349,7 +330,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
   });
 
   test("reports an expired token and connects with a new one", async () => {
-    const { order, key, customer } = service.credentials;
+    const { order, key, customer } = fixture.service.credentials;
     const demo = await open({ order, key, customer: await mintToken({ expiresIn: -60 }) });
     const note = demo.page.locator("main [role=alert]");
     await note.waitFor();
