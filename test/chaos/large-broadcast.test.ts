@@ -1,5 +1,4 @@
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
@@ -13,6 +12,7 @@ import { type Dialect, PLAIN, TIDINGS_V1 } from "../bench/client/dialects.ts";
 import { CALLS_AT_ONCE } from "../bench/client/listeners.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
+import { residentBytes } from "../support/processes.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 
@@ -33,13 +33,6 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-/** The memory of the runtime's process, in bytes; 0 where the system does not report it. */
-function residentBytes(): number {
-  if (process.platform !== "linux") return 0;
-  const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.pid}/status`, "utf8")) ?? [];
-  return Number(kilobytes) * 1024;
-}
-
 const open = async (dialect: Dialect) => {
   const token = await mintToken({ subject: crypto.randomUUID(), expiresIn: 3600 });
   return CountingSocket.open(service.url, `${socketPath(PRODUCTS_CHANNEL)}?token=${token}`, dialect);
@@ -57,7 +50,7 @@ async function observed(
   const thread = new Worker(file, { workerData: { url: service.url, order } });
   let peakBytes = 0;
   const timer = setInterval(() => {
-    peakBytes = Math.max(peakBytes, residentBytes());
+    peakBytes = Math.max(peakBytes, residentBytes(service.pid));
   }, 20);
   try {
     await work();
@@ -80,7 +73,7 @@ for (const [listeners, kind, dialect] of [
     const sockets = await pMap(Array(listeners).keys(), () => open(dialect), { concurrency: CALLS_AT_ONCE });
     const order = await registerOrderAt(service.url);
     const idle = await observed(order, () => setTimeout(1000));
-    const before = residentBytes();
+    const before = residentBytes(service.pid);
     let receivers = 0;
     const busy = await observed(order, async () => {
       const response = await callService(service.url, "POST", "publish/batch", { events: Array(EVENTS).fill(EVENT) });

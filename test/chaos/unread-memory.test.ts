@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type RawData, WebSocket } from "ws";
 import { MAX_PLAIN_BYTES_PER_OBJECT_MINUTE } from "../../src/protocol/limits.ts";
 import { eventually } from "../support/eventually.ts";
 import { callService } from "../support/node-client.ts";
+import { residentBytes } from "../support/processes.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
 
@@ -27,12 +27,6 @@ beforeAll(async () => {
   service = await startTidings({ MAX_PLAIN_BYTES_PER_MINUTE: String(4 * 1024 * 1024) });
 });
 afterAll(() => service.stop());
-
-/** The memory of the runtime's process, in bytes. */
-function residentBytes(): number {
-  const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${service.pid}/status`, "utf8")) ?? [];
-  return Number(kilobytes) * 1024;
-}
 
 async function open(subprotocols: string[]): Promise<WebSocket> {
   const token = await mintToken({ subject: crypto.randomUUID() });
@@ -79,7 +73,7 @@ test.skipIf(process.platform !== "linux")(
     const blind = await openMany(UNREAD, ["tidings.v1"]);
     for (const socket of [...plain, ...blind]) socket.pause();
     const readers = (await openMany(READING, ["tidings.v1"])).map((socket) => new Reader(socket));
-    const before = residentBytes();
+    const before = residentBytes(service.pid);
     let growth = 0;
     let seq = 0;
     const description = "x".repeat(EVENT_BYTES);
@@ -93,7 +87,7 @@ test.skipIf(process.platform !== "linux")(
       seq += EVENTS_A_BATCH;
       for (const socket of blind) socket.send(JSON.stringify({ type: "ack", seq }));
       await eventually(() => expect(readers.every((reader) => reader.seq === seq || !reader.isWhole)).toBe(true));
-      growth = Math.max(growth, residentBytes() - before);
+      growth = Math.max(growth, residentBytes(service.pid) - before);
     }
     console.log(`${PUBLISHED_BYTES / MB} MB published: the runtime grew by ${Math.round(growth / MB)} MB`);
     expect(readers.filter((reader) => reader.isWhole && reader.seq === seq)).toHaveLength(READING);

@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 
 /** Child processes of the tests. */
 
@@ -21,4 +22,14 @@ export async function endProcess(child: ChildProcess | undefined, signal: NodeJS
 /** Whether a child has exited or never started. */
 export function hasExited(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+}
+
+/** Returns the memory that a process occupies, in bytes; 0 where the system does not say, or without the process. */
+export function residentBytes(pid: number): number {
+  try {
+    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+    return Number(kilobytes ?? 0) * 1024;
+  } catch {
+    return 0;
+  }
 }

@@ -2,6 +2,7 @@ import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, statSync, w
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import * as z from "zod";
+import { residentBytes } from "../../support/processes.ts";
 import { startTidings, type Workerd } from "../../support/workerd.ts";
 import { SteadyLoad } from "./load.ts";
 import { plot } from "./plot.ts";
@@ -78,7 +79,7 @@ function measure({ pid, directory }: Workerd, load: SteadyLoad): Omit<Sample, "p
   const storage = globSync("storage/**/*", { cwd: directory }).map((name) => sizeOf(join(directory, name)));
   const { published, refused, received, joins, open } = load;
   return {
-    memoryMB: memoryOf(pid),
+    memoryMB: residentBytes(pid) / 2 ** 20,
     descriptors: descriptorsOf(pid),
     storageMB: storage.reduce((sum, bytes) => sum + bytes, 0) / 2 ** 20,
     p50: percentile(latencies, 0.5),
@@ -128,16 +129,6 @@ function drawing(samples: Sample[], title: string): string {
 /** Files may vanish while they are counted. */
 function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-}
-
-/** In MB; 0 where the system does not say. */
-function memoryOf(pid: number): number {
-  try {
-    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-    return Number(kilobytes ?? 0) / 1024;
-  } catch {
-    return 0;
-  }
 }
 
 function descriptorsOf(pid: number): number {

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { WebSocket } from "ws";
 import { EVENTS } from "../../../src/protocol/events.ts";
 import { listenAt, registerOrderAt } from "../../support/node-client.ts";
+import { residentBytes } from "../../support/processes.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
 import { mintToken } from "../../support/tokens.ts";
 import { startTidings } from "../../support/workerd.ts";
@@ -53,7 +53,7 @@ export async function fuzzOverTheWire(calls: number, sockets: number, seed: numb
         }
       }),
     );
-    const before = memoryMB(service.pid);
+    const before = residentBytes(service.pid);
     let messages = 0;
     const scripts = fc.sample(script(order, token), { numRuns: sockets, seed }).values();
     await Promise.all(
@@ -65,7 +65,7 @@ export async function fuzzOverTheWire(calls: number, sockets: number, seed: numb
         }
       }),
     );
-    const grownMB = Math.round(memoryMB(service.pid) - before);
+    const grownMB = Math.round((residentBytes(service.pid) - before) / 2 ** 20);
     if (grownMB > MAX_GROWTH_MB) failures.add(`memory grew by ${grownMB} MB`);
     if (bystander.frames.length > 0) failures.add("a listener of another product received an event");
     if (owner.frames.length > 0) failures.add("the owner of another order received an event");
@@ -216,13 +216,3 @@ async function converse(url: string, { path, protocols, messages }: Script): Pro
 /** A call for a report, without its credentials. */
 const describe = ({ method, path, headers, body }: OddCall) =>
   `${method} ${path.replace(/token=[^&]*/, "token=…")} ${Object.keys(headers)} ${String(body).slice(0, 300)}`;
-
-/** The memory that a process occupies; 0 where the system does not say. */
-function memoryMB(pid: number): number {
-  try {
-    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-    return Number(kilobytes ?? 0) / 1024;
-  } catch {
-    return 0;
-  }
-}
