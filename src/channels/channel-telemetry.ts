@@ -103,8 +103,13 @@ export class ChannelTelemetry implements ListenersObserver {
     source: Source | null,
     now: number,
   ): void {
-    recordDeliveries(this.#reporter.counts, this.#kind, sent);
     if (source) recordPublished(this.#reporter.counts, source, events, outcomes, now);
+    this.sent(sent);
+  }
+
+  /** @param count How many events were sent, summed over all listeners. */
+  sent(count: number): void {
+    recordDeliveries(this.#reporter.counts, this.#kind, count);
     this.#report();
   }
 

@@ -183,9 +183,8 @@ export class ShardFanOut implements FanOut {
       call: (push, interestVersion) => shardStub(this.#env, region, index).take(this.#request(push, interestVersion)),
       waitUntil: (promise) => this.#core.ctx.waitUntil(promise),
       onAnswer: (sent) => {
-        const now = Date.now();
-        if (sent > 0) this.#core.telemetry.delivered([], [], sent, null, now);
-        this.planFor(null, now);
+        if (sent > 0) this.#core.telemetry.sent(sent);
+        this.planFor(null, Date.now());
       },
       onEmpty: () => this.#remove(name),
     });
