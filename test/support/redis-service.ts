@@ -21,6 +21,8 @@ export interface RedisServiceOptions {
   vars?: Record<string, string>;
   entry?: string;
   isQuiet?: boolean;
+  /** The directory of the service's storage; see `WorkerdOptions`. */
+  storage?: string;
 }
 
 export function startRedisService(options: RedisServiceOptions = {}): Promise<RedisService> {

@@ -14,6 +14,8 @@ export interface WorkerdOptions {
   durableObjects?: Record<string, string>;
   /** Discards what it prints to standard output, for benchmarks: checking every log line takes time. */
   isQuiet?: boolean;
+  /** The directory of its objects' data, if not one that is removed with the process. */
+  storage?: string;
 }
 
 /** The part of `wrangler.toml` used here; the types of wrangler's reader are in a package that is not installed. */
@@ -32,7 +34,7 @@ export const wranglerConfig = z
   );
 
 /** The configuration in Cap'n Proto's text format, where strings are escaped as in C. */
-export function runtimeConfig({ bindings = {}, durableObjects = {} }: WorkerdOptions): string {
+export function runtimeConfig({ bindings = {}, durableObjects = {}, storage = "storage" }: WorkerdOptions): string {
   const text = (value: string) => JSON.stringify(value).replace(/\\u00([0-9a-f]{2})/g, "\\x$1");
   const list = (items: string[]) => `[${items.join(", ")}]`;
   const classes = Object.entries(durableObjects);
@@ -48,7 +50,7 @@ export function runtimeConfig({ bindings = {}, durableObjects = {} }: WorkerdOpt
 const config :Workerd.Config = (
   services = [
     (name="main", worker = .mainWorker),
-    (name="storage", disk=(path="storage", writable=true)),
+    (name="storage", disk=(path=${text(storage)}, writable=true)),
     (name="internet", network=(allow=["public", "private"], tlsOptions=(trustBrowserCas=true))),
   ],
   sockets = [(name="http", http=(), service="main")],

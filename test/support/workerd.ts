@@ -48,7 +48,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
 export function startTidings(
   vars: Record<string, string> = {},
   entry = "src/index.ts",
-  options: Pick<WorkerdOptions, "isQuiet"> = {},
+  options: Pick<WorkerdOptions, "isQuiet" | "storage"> = {},
 ): Promise<Workerd> {
   const { durable_objects: objects, vars: defaults } = wranglerConfig;
   return startWorkerd({

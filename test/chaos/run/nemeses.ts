@@ -1,6 +1,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import type { Fault } from "../../support/fault-proxy.ts";
 import { STREAM } from "../../support/redis-service.ts";
+import { whyNoSmallDisk } from "../../support/small-disk.ts";
 import { previousBuild } from "./previous-build.ts";
 import type { World } from "./world.ts";
 
@@ -179,6 +180,22 @@ export const NEMESES: Nemesis[] = [
       await wait(random.between(500, 2500));
       await service.deploy(current);
       await wait(random.between(500, 1000));
+    },
+  },
+  {
+    name: "full disk",
+    unavailable: async () => whyNoSmallDisk(),
+    async strike({ all, disk, random }) {
+      const until = Date.now() + random.between(200, 2000);
+      disk?.fill();
+      if (random.chance(0.3)) await all.service.restart();
+      while (Date.now() < until) {
+        // The service frees blocks too.
+        disk?.fill();
+        await wait(20);
+      }
+      disk?.free();
+      await wait(random.between(500, 1500));
     },
   },
 ];

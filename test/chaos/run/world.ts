@@ -5,6 +5,7 @@ import { WebSocket } from "ws";
 import { registerOrderAt } from "../../support/node-client.ts";
 import { endWithThisProcess } from "../../support/processes.ts";
 import { type FaultyRedisService, startFaultyRedisService } from "../../support/redis-service.ts";
+import { SmallDisk, whyNoSmallDisk } from "../../support/small-disk.ts";
 import { TcpProxy } from "../../support/tcp-proxy.ts";
 import { mintToken } from "../../support/tokens.ts";
 import type { ListenerLog } from "../model/record.ts";
@@ -19,6 +20,8 @@ const PRODUCTS = ["p-0", "p-1", "p-2", "p-3"];
 const HTTP_PUBLISHERS = 4;
 const STREAM_PUBLISHERS = 2;
 const OWNER = "alice";
+/** Several times what a round stores. */
+const DISK_MB = 64;
 
 interface ChildReport {
   log: Omit<ListenerLog, "isCaughtUp">;
@@ -26,9 +29,15 @@ interface ChildReport {
   refusal: number | null;
 }
 
+interface Parts extends Pick<World, "random" | "all" | "disk" | "network" | "orders"> {
+  networkUrl: string;
+}
+
 export class World {
   readonly random: Random;
   readonly all: FaultyRedisService;
+  /** The service's storage; null where no disk can be mounted. */
+  readonly disk: SmallDisk | null;
   /** Half of the listeners connect through it. */
   readonly network: TcpProxy;
   readonly publishers: Publishers;
@@ -41,9 +50,10 @@ export class World {
   /** Whether something happened that may cost listeners their position. */
   mayLosePosition = false;
 
-  constructor(random: Random, all: FaultyRedisService, network: TcpProxy, networkUrl: string, orders: string[]) {
+  constructor({ random, all, disk, network, networkUrl, orders }: Parts) {
     this.random = random;
     this.all = all;
+    this.disk = disk;
     this.network = network;
     this.orders = orders;
     const { url } = all.service;
@@ -64,15 +74,17 @@ export class World {
   }
 
   static async start(random: Random, vars: Record<string, string>): Promise<World> {
+    const disk = whyNoSmallDisk() === null ? new SmallDisk(DISK_MB) : null;
     const all = await startFaultyRedisService({
       redis: { appendfsync: "always" },
+      ...(disk && { storage: disk.directory }),
       entry: "test/support/workers/chaos-service.ts",
       vars: { HISTORY_LIMIT: "100000", ...vars },
     });
     const network = new TcpProxy(all.service.url);
     const networkUrl = await network.listen();
     const orders = await Promise.all(Array.from({ length: ORDERS }, () => registerOrderAt(all.service.url, OWNER)));
-    return new World(random, all, network, networkUrl, orders);
+    return new World({ random, all, disk, network, networkUrl, orders });
   }
 
   get url(): string {
@@ -117,6 +129,7 @@ export class World {
     this.network.close();
     this.all.proxy.fault = "none";
     await this.all.stop();
+    this.disk?.unmount();
   }
 }
 
