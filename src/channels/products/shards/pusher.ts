@@ -17,9 +17,8 @@ interface PusherOptions {
   name: string;
   link: ShardLink;
   history: RootHistory;
-  slots: Slots;
-  /** For pushes that repeat a failed one, so that shards that cannot be reached do not delay the others. */
-  retrySlots: Slots;
+  /** Pushes that repeat a failed one have their own, so that shards that cannot be reached do not delay the others. */
+  slots: Slots<"first" | "repeated">;
   /** Calls the shard. */
   call: (push: Push, interestVersion: number | null) => Promise<unknown>;
   waitUntil: (promise: Promise<unknown>) => void;
@@ -72,8 +71,7 @@ export class Pusher {
       while (!this.#isStopped && this.#failures < MAX_PUSH_FAILURES && this.#next()) {
         const wait = this.#waitMs();
         if (wait > 0) await scheduler.wait(wait);
-        const { slots, retrySlots } = this.#options;
-        await (this.#failures > 0 ? retrySlots : slots).run(() => this.#push());
+        await this.#options.slots.run(this.#failures > 0 ? "repeated" : "first", () => this.#push());
       }
     } finally {
       this.#running = null;

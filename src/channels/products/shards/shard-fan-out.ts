@@ -23,7 +23,7 @@ import { withinTimeLimit } from "./time-limit.ts";
 
 /** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
 const MAX_REPEATED_PUSHES = 2;
-const MAX_FIRST_PUSHES = MAX_CONCURRENT_CALLS - MAX_REPEATED_PUSHES;
+const PUSH_SLOTS = { first: MAX_CONCURRENT_CALLS - MAX_REPEATED_PUSHES, repeated: MAX_REPEATED_PUSHES };
 /** When pending events are looked for after a crash: with the alarm's own delay, well within two minutes. */
 const CRASH_COVER_MS = 60_000;
 /** When the plan is reconsidered while there are few listeners. */
@@ -39,8 +39,7 @@ export class ShardFanOut implements FanOut {
   readonly #env: Env;
   readonly #core: Core;
   readonly #history: RootHistory;
-  readonly #slots = new Slots(MAX_FIRST_PUSHES);
-  readonly #retrySlots = new Slots(MAX_REPEATED_PUSHES);
+  readonly #slots = new Slots(PUSH_SLOTS);
   /** One wake of this object. */
   readonly #life = crypto.randomUUID();
   /** Read when first needed. */
@@ -178,7 +177,6 @@ export class ShardFanOut implements FanOut {
       link,
       history: this.#history,
       slots: this.#slots,
-      retrySlots: this.#retrySlots,
       // A stub that has thrown stays broken, so each call uses a new one.
       call: (push, interestVersion) => shardStub(this.#env, region, index).take(this.#request(push, interestVersion)),
       waitUntil: (promise) => this.#core.ctx.waitUntil(promise),

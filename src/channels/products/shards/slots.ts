@@ -1,40 +1,47 @@
 /** How long a task keeps its slot. One that hangs goes on without, so that it does not delay the others. */
 const SLOT_HOLD_MS = 1000;
-/** Tasks that go on without a slot. Bounds the memory that hanging pushes take. */
+/** Tasks that go on without a slot, of all lanes. Bounds the memory that hanging pushes take. */
 const MAX_OVERDUE = 58;
 
-/** Lets a limited number of tasks start at a time; the others wait their turn. */
-export class Slots {
-  #free: number;
-  #overdue = 0;
-  readonly #waiting: (() => void)[] = [];
+interface LaneState {
+  free: number;
+  waiting: (() => void)[];
+}
 
-  constructor(count: number) {
-    this.#free = count;
+/** Lets a limited number of tasks start at a time in each lane; the others wait their turn. */
+export class Slots<Lane extends string> {
+  readonly #lanes: Record<Lane, LaneState>;
+  #overdue = 0;
+
+  /** @param counts The slots of each lane. */
+  constructor(counts: Record<Lane, number>) {
+    const lanes = Object.entries<number>(counts).map(([lane, free]) => [lane, { free, waiting: [] }]);
+    this.#lanes = Object.fromEntries(lanes);
   }
 
-  async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  async run<T>(lane: Lane, task: () => Promise<T>): Promise<T> {
+    const state = this.#lanes[lane];
+    if (state.free > 0) state.free--;
+    else await new Promise<void>((resolve) => state.waiting.push(resolve));
     let isOverdue = false;
     const timer = setTimeout(() => {
       if (this.#overdue === MAX_OVERDUE) return;
       isOverdue = true;
       this.#overdue++;
-      this.#release();
+      release(state);
     }, SLOT_HOLD_MS);
     try {
       return await task();
     } finally {
       clearTimeout(timer);
       if (isOverdue) this.#overdue--;
-      else this.#release();
+      else release(state);
     }
   }
+}
 
-  #release(): void {
-    const next = this.#waiting.shift();
-    if (next) next();
-    else this.#free++;
-  }
+function release(lane: LaneState): void {
+  const next = lane.waiting.shift();
+  if (next) next();
+  else lane.free++;
 }

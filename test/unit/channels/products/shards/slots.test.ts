@@ -11,14 +11,16 @@ afterEach(() => {
 });
 
 /** Starts tasks that end when told to. */
-function tasksOf(slots: Slots) {
+function tasksOf(counts: { first: number; repeated: number } = { first: 6, repeated: 0 }) {
+  const slots = new Slots(counts);
   const ends: (() => void)[] = [];
-  const start = () => void slots.run(() => new Promise<void>((resolve) => ends.push(resolve)));
+  const start = (lane: "first" | "repeated" = "first") =>
+    void slots.run(lane, () => new Promise<void>((resolve) => ends.push(resolve)));
   return { start, ends };
 }
 
 test("six tasks run at once; the next one starts when one of them ends", async () => {
-  const { start, ends } = tasksOf(new Slots(6));
+  const { start, ends } = tasksOf();
   for (let n = 0; n < 8; n++) start();
   await vi.advanceTimersByTimeAsync(0);
   expect(ends).toHaveLength(6);
@@ -28,7 +30,7 @@ test("six tasks run at once; the next one starts when one of them ends", async (
 });
 
 test("tasks that hang delay the others by a second", async () => {
-  const { start, ends } = tasksOf(new Slots(6));
+  const { start, ends } = tasksOf();
   for (let n = 0; n < 6; n++) start();
   start();
   await vi.advanceTimersByTimeAsync(999);
@@ -42,15 +44,18 @@ test("tasks that hang delay the others by a second", async () => {
   expect(ends).toHaveLength(12);
 });
 
-test("at most 64 tasks are under way, however many hang", async () => {
-  const { start, ends } = tasksOf(new Slots(6));
-  for (let n = 0; n < 100; n++) start();
+test("at most 64 tasks of all lanes are under way, however many hang", async () => {
+  const { start, ends } = tasksOf({ first: 4, repeated: 2 });
+  for (let n = 0; n < 100; n++) {
+    start("first");
+    start("repeated");
+  }
   await vi.advanceTimersByTimeAsync(60_000);
   expect(ends).toHaveLength(64);
 });
 
 test("a task that fails gives its slot back", async () => {
-  const slots = new Slots(1);
-  await expect(slots.run(() => Promise.reject(new Error("it fails for the test")))).rejects.toThrow("fails");
-  expect(await slots.run(async () => "next")).toBe("next");
+  const slots = new Slots({ only: 1 });
+  await expect(slots.run("only", () => Promise.reject(new Error("it fails for the test")))).rejects.toThrow("fails");
+  expect(await slots.run("only", async () => "next")).toBe("next");
 });
