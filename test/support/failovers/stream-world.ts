@@ -74,6 +74,10 @@ export class StreamWorld {
   #sent: SentEvent[] = [];
   /** The last event that the saved stream may have. */
   #lastSaved = 0;
+  /** Events with an entry that the relay may not have read. */
+  readonly #waiting = new Set<SentEvent>();
+  /** Those whose entry may be gone, until a failover brings it back. */
+  readonly #lost = new Set<SentEvent>();
   /** Entries that the relay has read. */
   #read: string[] = [];
   /** Whether the stream may have lost something since the last settlement. */
@@ -124,8 +128,7 @@ export class StreamWorld {
         return id === undefined ? undefined : this.#stream.delete(id);
       }
       case "trim":
-        this.#hasLost = true;
-        this.#read = [];
+        this.#lose();
         return this.#stream.trim(next.left);
       case "settle":
         return this.settle();
@@ -185,6 +188,7 @@ export class StreamWorld {
     for (const { socket } of this.#listeners) expect(socket.violations).toEqual([]);
     this.#hasLost = false;
     this.#isUnread = false;
+    this.#waiting.clear();
     this.#read = await this.#stream.ids();
   }
 
@@ -214,7 +218,9 @@ export class StreamWorld {
     return result;
   }
 
-  async #add({ n, id, version }: SentEvent, skipped: number): Promise<void> {
+  async #add(event: SentEvent, skipped: number): Promise<void> {
+    this.#waiting.add(event);
+    const { n, id, version } = event;
     const fields = {
       channel: `order_${this.#order}`,
       type: "order_shipped",
@@ -244,12 +250,20 @@ export class StreamWorld {
   async #replaceStream(lastNoticed: number, replace: () => Promise<void>): Promise<void> {
     for (const event of this.#sent) event.isOwed &&= event.isPosted || (event.n <= lastNoticed && !this.#isUnread);
     this.#isUnread = true;
-    this.#hasLost = true;
-    this.#read = [];
+    this.#lose();
     await replace();
   }
 
-  /** The order is deleted, a late event changes nothing, and the order is registered again, without a history. */
+  #lose(): void {
+    this.#hasLost = true;
+    this.#read = [];
+    for (const event of this.#waiting) this.#lost.add(event);
+  }
+
+  /**
+   * The order is deleted, a late event changes nothing, and the order is registered again, without a history: an entry that
+   * the relay has never read, and a failover brings back, is a new event to it.
+   */
   async #erase(): Promise<void> {
     await this.settle();
     await callService(this.#service.url, "DELETE", `orders/${this.#order}`);
@@ -259,6 +273,7 @@ export class StreamWorld {
     this.#sent = [];
     this.#hasLost = true;
     for (const listener of this.#listeners) {
+      for (const { n } of this.#lost) listener.received.delete(n);
       listener.lastVersion = -1;
       listener.socket.drop();
       await listener.socket.connect();
