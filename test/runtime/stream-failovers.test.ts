@@ -233,6 +233,24 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     expect(await length()).toBe(1);
   });
 
+  test("removes nothing from a stream that a failover has set back since the read", async () => {
+    const { reader } = newReader();
+    const readIds = async () => (await redis.cli("XRANGE", STREAM, "-", "+")).match(/^1-\d+$/gm);
+    await add("1-1");
+    await save(redis);
+    for (const id of ["1-3", "1-4"]) await add(id);
+    await reader.read();
+    await setBack(redis);
+    await add("1-2");
+    expect(await reader.trim()).toBeNull();
+    expect(await readIds()).toEqual(["1-1", "1-2"]);
+    // Nor if another entry has the id of the last one that was read.
+    await redis.cli("XADD", STREAM, "1-4", "another", "entry");
+    expect(await reader.trim()).toBeNull();
+    expect(await readIds()).toEqual(["1-1", "1-2", "1-4"]);
+    expect((await reader.read()).gap).toEqual({ kind: "recreated" });
+  });
+
   test("remembers what it has read across one trim, and forgets it with the next", async () => {
     const { reader, store } = newReader();
     for (const id of ["1-1", "1-2", "1-3"]) {

@@ -20,6 +20,19 @@ add(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 2))
 add(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1))
 return sizes`;
 
+/**
+ * Removes the entries before an id if the entry with this id has the given content. A failover may just have set the
+ * stream back: entries before the id may then be new, and none has been read.
+ */
+const TRIM_READ = `
+local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
+if not entry or #entry[2] ~= #ARGV - 1 then return 0 end
+for i, word in ipairs(entry[2]) do
+  if word ~= ARGV[i + 1] then return 0 end
+end
+redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
+return 1`;
+
 /** The relay's commands on the stream, with parsed replies. All throw `RedisError`. */
 export class StreamCommands {
   readonly #client: RedisClient;
@@ -63,9 +76,12 @@ export class StreamCommands {
     return expected(parseEntrySizes(await this.#client.command("EVAL", LIST_SIZES, 1, this.#stream, cursor)), "EVAL");
   }
 
-  /** Removes the entries before an id. Exact, not `~`: the relay must remember every read entry that is left. */
-  async trim(minId: string): Promise<void> {
-    await this.#client.command("XTRIM", this.#stream, "MINID", minId);
+  /**
+   * Removes the entries before one that was read. Exact, not `~`: the relay must remember every read entry that is left.
+   * @returns False, with nothing removed, when the stream does not have that very entry.
+   */
+  async trimBefore({ id, fields }: StreamEntry): Promise<boolean> {
+    return (await this.#client.command("EVAL", TRIM_READ, 1, this.#stream, id, ...fields.flat())) === 1;
   }
 
   async delete(ids: string[]): Promise<void> {

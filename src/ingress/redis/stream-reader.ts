@@ -39,6 +39,8 @@ export class StreamReader {
   readonly #isFull: (channel: string) => boolean;
   /** Dead letters made since the last read. */
   #rejected = 0;
+  /** The last entry whose content is known exactly, if the last read found one. */
+  #lastRead: StreamEntry | undefined;
 
   /** @param isFull Whether the outbox takes no more events of a channel. Further ones become dead letters. */
   constructor(
@@ -70,6 +72,7 @@ export class StreamReader {
     const { entries, notUtf8, limit } = await this.#batches.read(cursor);
     const isReplaced = this.#isReplaced(entries[0]);
     const hasCursor = entries[0]?.id === cursor && !isReplaced;
+    this.#lastRead = undefined;
     const unread = hasCursor ? entries.slice(1) : entries;
     // Entries removed before the very first read are not a gap: they were never promised.
     const isStart = cursor === STREAM_START && (entriesAdded === null || unread.length === 0);
@@ -86,6 +89,7 @@ export class StreamReader {
     // On the first read, entries already removed from the stream count as read.
     const addedBefore = entriesAdded ?? (info && removedFrom(info));
     this.#append({ entries: unread, notUtf8 }, addedBefore, gap);
+    this.#lastRead = entries.findLast(({ id }) => !notUtf8.has(id));
     return { hasMore: unread.length >= limit, gap };
   }
 
@@ -109,7 +113,8 @@ export class StreamReader {
   }
 
   /**
-   * Removes the entries that were read from the stream, once there are enough of them or the last trim was long ago.
+   * Removes the entries that were read from the stream, once there are enough of them or the last trim was long ago, and
+   * unless the stream was replaced since the last read.
    * Returns a gap when entries after the cursor turn out to be missing.
    */
   async trim(): Promise<StreamGap | null> {
@@ -119,8 +124,7 @@ export class StreamReader {
   async #trim(): Promise<StreamGap | null> {
     const { cursor, entriesAdded, untrimmed, trimmedAt } = this.#store.state;
     const isDue = untrimmed >= TRIM_AFTER_ENTRIES || (untrimmed > 0 && Date.now() - trimmedAt >= TRIM_AFTER_MS);
-    if (!isDue) return null;
-    await this.#commands.trim(cursor);
+    if (!isDue || !this.#lastRead || !(await this.#commands.trimBefore(this.#lastRead))) return null;
     const info = await this.#commands.info();
     const missing = info === "unknown" || entriesAdded === null ? 0 : countMissing({ cursor, entriesAdded }, info);
     const gap = missing ? ({ kind: "trimmed", lost: missing } as const) : null;
