@@ -4,7 +4,7 @@ import { checkRun } from "./model/checker.ts";
 import type { RunRecord } from "./model/record.ts";
 import { BUGS } from "./model/tampering.ts";
 import { planOf, SHORT } from "./run/plan.ts";
-import { reportOf } from "./run/report.ts";
+import { reportOf, resultOf } from "./run/report.ts";
 import { type Round, runRound } from "./run/round.ts";
 
 /** The short form of the run under random failures; `npm run test:chaos -- --long` is the long one. */
@@ -20,8 +20,7 @@ describe.skipIf(!hasRedis("random failures of real processes"))("under random fa
     const { rounds, skipped } = await planOf(seed, SHORT);
     const done: Round[] = [];
     for (const options of rounds) done.push(await runRound(options, (one) => (record = one)));
-    const report = reportOf({ seed, rounds: done, skipped, seconds: Math.round((Date.now() - start) / 1000) });
-    console.log(report);
+    console.log(reportOf(resultOf(seed, start, done, skipped)));
     expect(done.flatMap(({ verdict }) => verdict.violations)).toEqual([]);
     expect(done.every(({ events, verdict }) => events > 100 && verdict.checks > 1000)).toBe(true);
   });

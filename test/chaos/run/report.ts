@@ -1,56 +1,114 @@
+import * as z from "zod";
 import { describeMachine } from "../../bench/report/machine.ts";
+import { machineInWords } from "../../bench/report/table.ts";
 import type { Round } from "./round.ts";
 
-/** What a run did and found, in words: counts of operations, faults and checks, without paths or names of machines. */
+/** What a run did and found: counts of operations, faults and checks, without paths or names of machines. */
 
-export interface Run {
-  seed: number;
-  rounds: Round[];
-  skipped: string[];
-  seconds: number;
-}
+const counts = z.record(z.string(), z.int());
 
-const SHOWN_VIOLATIONS = 20;
-
-export function violationsOf({ rounds }: Run): number {
-  return rounds.reduce((sum, { verdict }) => sum + verdict.violations.length, 0);
-}
-
-export function reportOf(run: Run): string {
-  const { rounds, seed, seconds, skipped } = run;
-  const sum = (of: (round: Round) => number) => rounds.reduce((total, round) => total + of(round), 0);
-  const strikes = addUp(rounds.map((round) => round.strikes));
-  const lines = [
-    `seed ${seed}, ${rounds.length} rounds, ${seconds} s`,
-    "",
-    "round | seed | seconds | faults | events | frames | connections | checks | violations",
-    "--- | --- | --- | --- | --- | --- | --- | --- | ---",
-    ...rounds.map((round) => {
-      const faults = Object.values(round.strikes).reduce((total, count) => total + count, 0);
-      const { checks, violations } = round.verdict;
-      const { name, seed, seconds, events, frames, connects } = round;
-      return [name, seed, seconds, faults, events, frames, connects, checks, violations.length].join(" | ");
+export const failuresResult = z.object({
+  date: z.iso.date(),
+  seed: z.int(),
+  seconds: z.int(),
+  /** How often each nemesis struck. */
+  faults: counts,
+  /** How publishers were answered, and how often they repeated a call. */
+  publishers: counts,
+  events: z.int(),
+  frames: z.int(),
+  connections: z.int(),
+  checks: z.int(),
+  /** Acknowledged events that a declared gap covers. */
+  coveredByGaps: z.int(),
+  violations: z.array(z.string()),
+  /** Nemeses that could not strike, with the reason. */
+  skipped: z.array(z.string()),
+  machine: z.object({
+    cpu: z.string(),
+    cores: z.int(),
+    memoryGB: z.int(),
+    system: z.string(),
+    loadBefore: z.number(),
+  }),
+  rounds: z.array(
+    z.object({
+      name: z.string(),
+      seed: z.int(),
+      seconds: z.int(),
+      faults: z.int(),
+      events: z.int(),
+      frames: z.int(),
+      connections: z.int(),
+      checks: z.int(),
+      violations: z.int(),
     }),
-    "",
-    `faults: ${list(strikes)}`,
-    `publishers: ${list(addUp(rounds.map(({ counts }) => counts)))}`,
-    `events published: ${sum(({ events }) => events)}, frames received: ${sum(({ frames }) => frames)}, ` +
-      `connections: ${sum(({ connects }) => connects)}`,
-    `checks: ${sum(({ verdict }) => verdict.checks)}, ` +
-      `events covered by declared gaps: ${sum(({ verdict }) => verdict.coveredByGaps)}`,
-    `violations: ${violationsOf(run)}`,
-    ...rounds.flatMap(({ name, verdict }) => {
-      const shown = verdict.violations
-        .slice(0, SHOWN_VIOLATIONS)
-        .map(({ kind, detail }) => `  ${name}: ${kind}: ${detail}`);
-      const rest = verdict.violations.length - shown.length;
-      return rest > 0 ? [...shown, `  ${name}: and ${rest} more`] : shown;
-    }),
-    ...skipped.map((reason) => `skipped: ${reason}`),
-    `machine: ${Object.values(describeMachine()).join(", ")}`,
-  ];
-  return `${lines.join("\n")}\n`;
+  ),
+});
+export type FailuresResult = z.infer<typeof failuresResult>;
+
+/** @param start When the run began, in milliseconds since 1970. */
+export function resultOf(seed: number, start: number, done: Round[], skipped: string[]): FailuresResult {
+  const rounds = done.map(({ name, seed, seconds, strikes, events, frames, connections, verdict }) => {
+    const faults = sum(Object.values(strikes));
+    const { checks, violations } = verdict;
+    return { name, seed, seconds, faults, events, frames, connections, checks, violations: violations.length };
+  });
+  return {
+    date: new Date(start).toISOString().slice(0, 10),
+    seed,
+    seconds: Math.round((Date.now() - start) / 1000),
+    faults: addUp(done.map(({ strikes }) => strikes)),
+    publishers: addUp(done.map((round) => round.counts)),
+    events: sum(done.map(({ events }) => events)),
+    frames: sum(done.map(({ frames }) => frames)),
+    connections: sum(done.map(({ connections }) => connections)),
+    checks: sum(done.map(({ verdict }) => verdict.checks)),
+    coveredByGaps: sum(done.map(({ verdict }) => verdict.coveredByGaps)),
+    violations: done.flatMap(({ name, verdict }) =>
+      verdict.violations.map(({ kind, detail }) => `${name}: ${kind}: ${detail}`),
+    ),
+    skipped,
+    machine: describeMachine(),
+    rounds,
+  };
 }
+
+const COLUMNS = [
+  "name",
+  "seed",
+  "seconds",
+  "faults",
+  "events",
+  "frames",
+  "connections",
+  "checks",
+  "violations",
+] as const;
+const SHOWN_VIOLATIONS = 50;
+
+export function reportOf(result: FailuresResult): string {
+  const { rounds, violations } = result;
+  return [
+    `seed ${result.seed}, ${rounds.length} rounds, ${result.seconds} s`,
+    "",
+    COLUMNS.join(" | "),
+    COLUMNS.map(() => "---").join(" | "),
+    ...rounds.map((round) => COLUMNS.map((column) => round[column]).join(" | ")),
+    "",
+    `faults: ${list(result.faults)}`,
+    `publishers: ${list(result.publishers)}`,
+    `events published: ${result.events}, frames received: ${result.frames}, connections: ${result.connections}`,
+    `checks: ${result.checks}, events covered by declared gaps: ${result.coveredByGaps}`,
+    `violations: ${violations.length}`,
+    ...violations.slice(0, SHOWN_VIOLATIONS).map((one) => `  ${one}`),
+    ...result.skipped.map((reason) => `skipped: ${reason}`),
+    `machine: ${machineInWords(result.machine)}`,
+    "",
+  ].join("\n");
+}
+
+const sum = (numbers: number[]): number => numbers.reduce((total, one) => total + one, 0);
 
 function addUp(counts: Record<string, number>[]): Record<string, number> {
   const total: Record<string, number> = {};
@@ -58,7 +116,7 @@ function addUp(counts: Record<string, number>[]): Record<string, number> {
   return total;
 }
 
-const list = (counts: Record<string, number>) =>
+const list = (counts: Record<string, number>): string =>
   Object.entries(counts)
     .map(([name, count]) => `${name} ${count}`)
     .join(", ") || "none";

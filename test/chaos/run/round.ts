@@ -23,7 +23,7 @@ export interface Round {
   counts: Record<string, number>;
   events: number;
   frames: number;
-  connects: number;
+  connections: number;
   verdict: Verdict;
 }
 
@@ -54,7 +54,7 @@ export async function runRound(
       counts: world.counts,
       events: record.published.length,
       frames: frames.reduce((sum, count) => sum + count, 0),
-      connects: record.listeners.reduce((sum, { segments }) => sum + segments.length, 0),
+      connections: record.listeners.reduce((sum, { segments }) => sum + segments.length, 0),
       verdict,
     };
   } finally {
