@@ -326,6 +326,42 @@ test("[promise 3] a gap that wakes the root reaches the shards at once, after wh
   expect((await socket.frame()).data).toMatchObject({ resumed: false, seq: last.seq });
 });
 
+describe("[promise 3] an epoch that begins as the root wakes reaches the shards although nothing is published:", () => {
+  test.each([
+    ["a log that cannot be read", "UPDATE log SET ts = 'soon' WHERE seq = (SELECT max(seq) FROM log)"],
+    ["a lost epoch", "DELETE FROM state WHERE name = 'channel'"],
+  ])("%s", async (_, damage) => {
+    const socket = await listen({ products: ["a"] });
+    await stock("a");
+    await take(socket, 1);
+    await runInDurableObject(productsObject(), (_, { storage }) => {
+      storage.sql.exec(damage);
+    });
+    await evictDurableObject(productsObject());
+    await productsObject().usage();
+    const { type, data } = await socket.frame();
+    expect(type).toBe("connection_established");
+    expect(data.resumed).toBe(false);
+    const { seq } = await stock("a");
+    expect(seqsOf(await take(socket, 1))).toEqual([seq]);
+  });
+
+  test("a raised STORAGE_GENERATION", async () => {
+    const setGeneration = async (storageGeneration: number) => {
+      await atRoot(({ core }) => Object.assign(core.config, { storageGeneration }));
+      await evictDurableObject(productsObject());
+      await productsObject().usage();
+    };
+    const socket = await listen({ products: ["a"] });
+    await stock("a");
+    await take(socket, 1);
+    await setGeneration(1);
+    expect((await socket.frame()).data).toMatchObject({ resumed: false, epoch: `${socket.first.epoch}-1` });
+    await setGeneration(0);
+    expect((await socket.frame()).data).toMatchObject({ resumed: false, epoch: socket.first.epoch });
+  });
+});
+
 describe("disconnect", () => {
   const disconnect = (user_id?: string) =>
     serviceRequest("POST", "/api/v1/disconnect", { channel: "products", ...(user_id && { user_id }) });

@@ -9,6 +9,8 @@ const storedShards = z.object({
   names: z.array(z.string()),
   plan: shardPlan,
   fewSince: z.number().nullable(),
+  /** Null when an earlier version wrote this document. */
+  epoch: z.string().nullable().default(null),
 });
 
 /** The registered shards and the plan, which outlive the root's memory. Each change writes one row. */
@@ -16,12 +18,19 @@ export class Registrations {
   readonly #storage: Storage;
   readonly #names: Set<ShardName>;
   #planState: PlanState;
+  #epoch: string | null;
 
   constructor(storage: Storage) {
     this.#storage = storage;
-    const { names = [], plan = NO_SHARDS, fewSince = null } = storage.readState(SHARDS, storedShards) ?? {};
+    const {
+      names = [],
+      plan = NO_SHARDS,
+      fewSince = null,
+      epoch = null,
+    } = storage.readState(SHARDS, storedShards) ?? {};
     this.#names = new Set(names.flatMap((name) => parseShardName(name)?.name ?? []));
     this.#planState = { plan, fewSince };
+    this.#epoch = epoch;
   }
 
   get names(): ReadonlySet<ShardName> {
@@ -32,13 +41,27 @@ export class Registrations {
     return this.#planState;
   }
 
-  add(name: ShardName): void {
+  /** The epoch that every shard is in, as far as it is stored. */
+  get epoch(): string | null {
+    return this.#epoch;
+  }
+
+  /** @param epoch The one that the shard learns as it joins. */
+  add(name: ShardName, epoch: string): void {
+    if (this.#names.size === 0) this.#epoch = epoch;
     this.#names.add(name);
     this.#save();
   }
 
   remove(name: ShardName): void {
     this.#names.delete(name);
+    this.#save();
+  }
+
+  /** Notes that every shard is in an epoch. Writes nothing if it is the same. */
+  setEpoch(epoch: string): void {
+    if (epoch === this.#epoch) return;
+    this.#epoch = epoch;
     this.#save();
   }
 
@@ -51,7 +74,9 @@ export class Registrations {
   }
 
   #save(): void {
-    const state = { names: [...this.#names], ...this.#planState } satisfies z.infer<typeof storedShards>;
+    const state = { names: [...this.#names], ...this.#planState, epoch: this.#epoch } satisfies z.infer<
+      typeof storedShards
+    >;
     this.#storage.writeState(SHARDS, state);
   }
 }

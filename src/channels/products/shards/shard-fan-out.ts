@@ -42,19 +42,26 @@ export class ShardFanOut implements FanOut {
   readonly #slots = new Slots(PUSH_SLOTS);
   /** One wake of this object. */
   readonly #life = crypto.randomUUID();
-  /** Read when first needed. */
-  #registrations: Registrations | undefined;
+  readonly #registrations: Registrations;
   readonly #peers = new Map<ShardName, Peer>();
 
   constructor(env: Env, core: Core) {
     this.#env = env;
     this.#core = core;
     this.#history = new RootHistory(core.log);
+    this.#registrations = new Registrations(core.storage);
+    const { names, epoch } = this.#registrations;
+    if (names.size === 0) return;
+    const position = core.log.position();
+    this.#history.start(position.seq);
+    for (const name of names) this.#connect(name, new ShardLink(position, false));
+    const now = Date.now();
+    // Waking repairs a damaged log in a new epoch, and a raised `STORAGE_GENERATION` is one as well.
+    if (epoch !== position.epoch) core.alarm.ensure(now, now, 0);
   }
 
   /** The names of the registered shards. */
   get names(): ShardName[] {
-    this.#load();
     return [...this.#peers.keys()];
   }
 
@@ -75,9 +82,6 @@ export class ShardFanOut implements FanOut {
   }
 
   published(frames: readonly LoggedFrame[], now: number): number[] | null {
-    const [first] = frames;
-    const { epoch, seq } = this.#core.log.position();
-    this.#load({ epoch, seq: first ? first.seq - 1 : seq });
     if (this.#peers.size === 0) return null;
     this.#history.append(frames);
     this.#core.alarm.ensure(now + CRASH_COVER_MS, now);
@@ -86,8 +90,6 @@ export class ShardFanOut implements FanOut {
   }
 
   epochStarted(former: string, now: number): void {
-    const { seq } = this.#core.log.position();
-    this.#load({ epoch: former, seq });
     this.#history.epochEnded(former);
     if (this.#peers.size === 0) return;
     this.#core.alarm.ensure(now + CRASH_COVER_MS, now);
@@ -95,13 +97,13 @@ export class ShardFanOut implements FanOut {
   }
 
   async maintain(now: number): Promise<number> {
-    this.#load();
     const isPending = () => [...this.#peers.values()].some(({ pusher }) => pusher.isPending);
     // The answers bring the numbers of listeners, which the plan needs.
     if (isPending()) await this.#pushPending();
     this.planFor(null, now);
     if (isPending()) return now + CRASH_COVER_MS;
-    const { fewSince } = this.#load().planState;
+    if (this.#peers.size > 0) this.#registrations.setEpoch(this.#history.epoch);
+    const { fewSince } = this.#registrations.planState;
     return fewSince === null ? Number.POSITIVE_INFINITY : Math.max(fewSince + RECONSIDER_MS, now + CRASH_COVER_MS);
   }
 
@@ -132,22 +134,12 @@ export class ShardFanOut implements FanOut {
 
   /** Notes a shard's number of listeners. */
   report({ shard: name, incarnation, count }: ReportRequest, now: number): ReportAnswer {
-    this.#load();
     const peer = this.#peers.get(name);
     if (!peer && count > 0) return { status: "unregistered" };
     const isCurrent = peer?.link.report(incarnation, count) ?? true;
     peer?.pusher.start();
     if (!isCurrent) return { status: "fenced" };
     return { status: "noted", plan: this.planFor(null, now) };
-  }
-
-  /** Reads which shards are registered. @param before The position before this turn. */
-  #load(before = this.#core.log.position()): Registrations {
-    if (this.#registrations) return this.#registrations;
-    this.#registrations = new Registrations(this.#core.storage);
-    if (this.#registrations.names.size > 0) this.#history.start(before.seq);
-    for (const name of this.#registrations.names) this.#connect(name, new ShardLink(before, false));
-    return this.#registrations;
   }
 
   /** Pushes what is pending, and asks the shards whose position is not known. Waits for the answers, but not for long. */
@@ -166,7 +158,7 @@ export class ShardFanOut implements FanOut {
   #register(name: ShardName): Peer {
     const position = this.#core.log.position();
     if (this.#peers.size === 0) this.#history.start(position.seq);
-    this.#load().add(name);
+    this.#registrations.add(name, position.epoch);
     return this.#connect(name, new ShardLink(position, true));
   }
 
@@ -194,11 +186,11 @@ export class ShardFanOut implements FanOut {
   #remove(name: ShardName): void {
     this.#peers.get(name)?.pusher.stop();
     this.#peers.delete(name);
-    this.#load().remove(name);
+    this.#registrations.remove(name);
   }
 
   #request(push: Push, interestVersion: number | null) {
-    const { plan } = this.#load().planState;
+    const { plan } = this.#registrations.planState;
     return { version: SHARD_PROTOCOL_VERSION, stamp: this.#stamp(push.epoch), ...push, plan, interestVersion } as const;
   }
 
@@ -207,7 +199,7 @@ export class ShardFanOut implements FanOut {
   }
 
   #reconsider(client: Placement | null, now: number) {
-    const registrations = this.#load();
+    const registrations = this.#registrations;
     const { plan: before } = registrations.planState;
     const shards: Partial<Record<Region, number>> = {};
     for (const [name, { link }] of this.#peers) {
