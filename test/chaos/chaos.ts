@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { endure } from "./endurance/endurance.ts";
-import { keepResult } from "./results.ts";
+import { keepResult, LONG_FORM } from "./results.ts";
 import { LONG, planOf } from "./run/plan.ts";
 import { reportOf, resultOf } from "./run/report.ts";
 import { type Round, runRound } from "./run/round.ts";
@@ -29,7 +29,8 @@ Without --long, runs the test files of test/chaos and test/load; other arguments
 Results are printed, and those of whole runs written to test/chaos/results. Exit code 1: a check failed.`;
 
 const STORMS = ["test/sdk/storm.test.ts", "test/chaos/products-storm.test.ts", "test/chaos/login-outage.test.ts"];
-const MANY_INPUTS = { FUZZ_INPUTS: "1000000", FUZZ_CALLS: "60000", FUZZ_SOCKETS: "4000" };
+const MANY_LISTENERS = { [LONG_FORM]: "1", STORM_LISTENERS: "5000", STORM_PAGES: "1000" };
+const MANY_INPUTS = { [LONG_FORM]: "1", FUZZ_INPUTS: "1000000", FUZZ_CALLS: "60000", FUZZ_SOCKETS: "4000" };
 
 const { values } = parseArgs({
   strict: false,
@@ -53,7 +54,7 @@ else if (values.endurance) {
   const load = { minutes: Number(values.minutes), sockets: 2000, eventsPerSecond: 200 };
   process.exitCode = (await endure(load)) ? 0 : 1;
 } else if (values.storm) {
-  process.exitCode = vitest(STORMS, { STORM_LISTENERS: "5000", STORM_PAGES: "1000" });
+  process.exitCode = vitest(["--no-file-parallelism", ...STORMS], MANY_LISTENERS);
 } else if (values.fuzz) {
   const seed = typeof values.seed === "string" ? { FUZZ_SEED: values.seed } : {};
   process.exitCode = vitest(["test/chaos/fuzz.test.ts"], { ...MANY_INPUTS, ...seed });

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { fuzzInProcess } from "./fuzz/fuzz.ts";
 import { fuzzOverTheWire } from "./fuzz/over-the-wire.ts";
+import { keepIfLong } from "./results.ts";
 
 /** Inputs that are almost right, at every entrance. `npm run test:chaos -- --fuzz` has more than a million of them. */
 
@@ -17,6 +18,7 @@ test(`${INPUTS} odd inputs are read or refused as documented, and quoted nowhere
   const total = results.reduce((sum, { inputs }) => sum + inputs, 0);
   console.log(`seed ${SEED}, ${total} inputs at ${results.length} entrances`);
   expect(results.filter(({ failure }) => failure !== null)).toEqual([]);
+  keepIfLong("fuzz", { seed: SEED, inputs: total, entrances: results.length });
 });
 
 test(`${CALLS} odd calls and ${SOCKETS} odd conversations get documented answers; no fault, no leak, no growth`, {
@@ -25,4 +27,5 @@ test(`${CALLS} odd calls and ${SOCKETS} odd conversations get documented answers
   const { failures, messages, grownMB } = await fuzzOverTheWire(CALLS, SOCKETS, SEED);
   console.log(`seed ${SEED}, ${CALLS} calls, ${SOCKETS} sockets, ${messages} messages, memory grew by ${grownMB} MB`);
   expect(failures).toEqual([]);
+  keepIfLong("fuzz", { calls: CALLS, sockets: SOCKETS, messages, grownMB });
 });

@@ -8,6 +8,7 @@ import { NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { makeKey, signWith } from "../support/signing-keys.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
+import { keepIfLong } from "./results.ts";
 
 /** The key endpoint of the login service is down while many clients connect. */
 
@@ -74,7 +75,9 @@ test("thousands of connections during an outage cause a few fetches; all are ans
   // The first fetch hangs for 5 s; later ones follow after 5 s, 10 s, 20 s …
   const seconds = (Date.now() - start) / 1000;
   expect(fetches).toBeLessThanOrEqual(2 + Math.floor(seconds / 10));
-  console.log(`${9 * CROWD} connections in ${Math.round(seconds)} s caused ${fetches} fetches`);
+  const connections = 9 * CROWD;
+  console.log(`${connections} connections in ${Math.round(seconds)} s caused ${fetches} fetches`);
+  keepIfLong("storm", { login: { pages: CROWD, connections, seconds: Math.round(seconds), fetches } });
 
   answer = recover;
   await expect.poll(connectStatus, { timeout: 65_000, interval: 500 }).toBe(101);

@@ -3,6 +3,7 @@ import { listenToProducts, publishAt, seqsOf } from "../sdk/support/listener.ts"
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
+import { keepIfLong, type StormResult } from "./results.ts";
 
 /**
  * All listeners of the products channel lose their connection in the same moment, and reconnect to two shards.
@@ -28,9 +29,9 @@ afterAll(async () => {
 const waitFor = (condition: () => void) => vi.waitFor(condition, { timeout: PATIENCE_MS, interval: 100 });
 
 /** Requests at the root, by second, since the service was started. */
-async function requestsAtRoot(): Promise<number[]> {
+async function requestsAtRoot(): Promise<Record<string, number>> {
   const answer = await fetch(`${service.url}/test/root-requests`);
-  return Object.values((await answer.json()) as Record<string, number>);
+  return (await answer.json()) as Record<string, number>;
 }
 const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
 
@@ -62,24 +63,29 @@ test(`[promise 3] ${LISTENERS} listeners over two shards lose their connections,
     waitFor(() => expect(listeners.every(({ connection }) => connection.status.state === "live")).toBe(true));
   const untilAllReceived = (count: number) =>
     waitFor(() => expect(listeners.every(({ received }) => received.events.length === count)).toBe(true));
+  const storms: StormResult["products"] = [];
   /** Breaks something, publishes meanwhile, and measures how long it takes to recover. */
   const storm = async (name: string, strike: () => void | Promise<void>, received: number, isNewProcess: boolean) => {
     attempts = 0;
     // A new process counts from 0.
-    const before = isNewProcess ? 0 : sum(await requestsAtRoot());
+    const before = isNewProcess ? {} : await requestsAtRoot();
     const start = Date.now();
     await strike();
     await publishAll();
     await untilAllLive();
-    const liveAfter = Date.now() - start;
+    const liveAfterMs = Date.now() - start;
     await untilAllReceived(received);
-    const caughtUpAfter = Date.now() - start;
-    const counts = await requestsAtRoot();
-    const atRoot = sum(counts) - before;
+    const caughtUpAfterMs = Date.now() - start;
+    const after = await requestsAtRoot();
+    const counts = Object.entries(after).map(([second, count]) => count - (before[second] ?? 0));
+    const atRoot = sum(counts);
+    const mostPerSecond = Math.max(0, ...counts);
     console.log(
-      `${name}, ${LISTENERS} listeners: all live after ${liveAfter} ms, caught up after ${caughtUpAfter} ms, ` +
-        `${attempts} attempts; at the root ${atRoot} requests, at most ${Math.max(0, ...counts)}/s`,
+      `${name}, ${LISTENERS} listeners: all live after ${liveAfterMs} ms, caught up after ${caughtUpAfterMs} ms, ` +
+        `${attempts} attempts; at the root ${atRoot} requests, at most ${mostPerSecond}/s`,
     );
+    const figures = { attempts, liveAfterMs, caughtUpAfterMs, requestsAtRoot: atRoot, mostPerSecond };
+    storms.push({ strike: name, listeners: LISTENERS, ...figures });
     expect(attempts).toBeLessThanOrEqual(LISTENERS * 6);
     return atRoot;
   };
@@ -95,6 +101,8 @@ test(`[promise 3] ${LISTENERS} listeners over two shards lose their connections,
   // Nothing is in memory: clients ask the root for the shards' number, and shards ask it for what clients missed.
   const afterKill = await storm("kill -9", () => service.restart(), 3, true);
   expect(afterKill).toBeLessThanOrEqual(2 * (attempts + LISTENERS));
+
+  keepIfLong("storm", { products: storms });
 
   for (const [i, { received }] of listeners.entries()) {
     expect(received.gaps).toEqual([]);

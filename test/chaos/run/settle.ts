@@ -37,6 +37,8 @@ async function untilQuiet(world: World, channels: string[]): Promise<void> {
   let before = "";
   let since = Date.now();
   let waitsFor = "quiet";
+  /** Events that no listener received, because they were published before it connected, or are in its gap. */
+  let unheard = new Set<string>();
   while (Date.now() < deadline) {
     // A health check also revives a relay that nobody listens to.
     const heads = await Promise.all(channels.map((channel) => headOf(world, channel)));
@@ -44,23 +46,29 @@ async function untilQuiet(world: World, channels: string[]): Promise<void> {
     const now = JSON.stringify([heads, reports.map(({ position }) => position)]);
     if (now !== before) since = Date.now();
     before = now;
-    const received = new Set(
-      reports.flatMap(({ log }) => log.segments.flatMap(({ events }) => events.map(({ id }) => id))),
-    );
-    const isMissing = world.publishers.published.some(
+    const isQuiet = Date.now() - since > QUIET_MS;
+    const received = idsOf(reports.flatMap(({ log }) => log.segments));
+    const missing = world.publishers.published.filter(
       ({ id, via, answers, mayBeLost, version }) =>
         via === "stream" && answers.length > 0 && !mayBeLost && version === null && !received.has(id),
     );
+    if (isQuiet && missing.some(({ id }) => !unheard.has(id))) {
+      unheard = idsOf(await Promise.all(channels.map((channel) => historyOf(world, channel))));
+    }
+    const isMissing = missing.some(({ id }) => !unheard.has(id));
     const isCaughtUp = reports.every(({ log, position }) => {
       if (log.filter !== null) return position !== null;
       return position?.seq === heads[channels.indexOf(log.channel)];
     });
-    if (Date.now() - since > QUIET_MS && isCaughtUp && !isMissing) return;
+    if (isQuiet && isCaughtUp && !isMissing) return;
     waitsFor = isMissing ? "entries of the stream" : isCaughtUp ? "quiet" : "listeners";
     await wait(POLL_MS);
   }
   world.count(`runs that still waited for ${waitsFor}`);
 }
+
+const idsOf = (logs: { events: { id: string }[] }[]): Set<string> =>
+  new Set(logs.flatMap(({ events }) => events.map(({ id }) => id)));
 
 async function headOf(world: World, channel: string): Promise<number> {
   await callService(world.url, "GET", "ws/health");
