@@ -1,7 +1,6 @@
 import { vi } from "vitest";
 import { ProductsChannel } from "../../../src/channels/products/products-channel.ts";
 import type { TakeAnswer, TakeRequest } from "../../../src/channels/products/shards/contract.ts";
-import { CoveredInterest } from "../../../src/channels/products/shards/covered-interest.ts";
 import { Head } from "../../../src/channels/products/shards/head.ts";
 import { ProductsShard } from "../../../src/channels/products/shards/products-shard.ts";
 
@@ -33,16 +32,14 @@ export const SEEDED_SHARD_BUGS: Record<string, () => void> = {
   },
 
   "an interest that is dropped too early": () => {
-    const replacement = CoveredInterest.prototype.replacement;
-    vi.spyOn(CoveredInterest.prototype, "replacement").mockImplementation(function (
-      this: CoveredInterest,
-      _,
-      wanted,
-      now,
-    ) {
+    const take = ProductsShard.prototype.take;
+    vi.spyOn(ProductsShard.prototype, "take").mockImplementation(async function (this: ProductsShard, push) {
+      const answer = await take.call(this, { ...push, interestVersion: null });
       // Products that a client is waiting for are not among those that the others want.
-      const pending = replacement.call(this, null, wanted, now);
-      return pending && { ...pending, products: wanted };
+      const { products } = this.core.listeners;
+      return "interest" in answer && answer.interest
+        ? { ...answer, interest: { ...answer.interest, products } }
+        : answer;
     });
   },
 

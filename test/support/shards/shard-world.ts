@@ -22,8 +22,8 @@ const BEFORE_ALARM_MS = 300;
 const MAX_PUBLISH_ATTEMPTS = 20;
 const LARGE_EVENTS = 6;
 const LARGE_CHARACTERS = 50_000;
-/** Shards tell their root at most every ten seconds which products no listener wants any more. */
-const LATER_MS = 11_000;
+/** Shards look once a minute for products that no listener wants any more. */
+const LATER_MS = 61_000;
 
 /** The channel outlives each world, so its history and epochs are those of all worlds. */
 const history: (AppliedEvent & { id: string })[] = [];

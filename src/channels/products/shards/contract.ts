@@ -30,6 +30,9 @@ const stamp = z.object({
 });
 export type Stamp = z.infer<typeof stamp>;
 
+/** A shard that needs more products than this is sent the events of all. Bounds the root's memory for each shard. */
+export const MAX_INTEREST_PRODUCTS = 10_000;
+
 /** The products whose events a shard needs; null for all. A higher version is newer, within an incarnation. */
 const interest = z.object({ version: z.int().min(0), products: z.array(z.string()).nullable() });
 
@@ -101,7 +104,7 @@ export const takeRequest = z.object({
   /** Set when the history no longer reaches back to the shard's head: its listeners must reconnect. */
   isReset: z.boolean(),
   plan: shardPlan,
-  /** The version of the interest that the root knows; null when it knows none and pushes everything. */
+  /** The version of the last interest that the root took from an acknowledgement of this incarnation; null for none. */
   interestVersion: z.int().min(0).nullable(),
 });
 export type TakeRequest = z.infer<typeof takeRequest>;
@@ -110,7 +113,7 @@ const acknowledgement = {
   incarnation,
   /** The shard's number of listeners. */
   count: z.int().min(0),
-  /** Replaces what the root knows, unless it knows a later addition. Sent when something was removed. */
+  /** Replaces what the root knows, unless it knows a later addition. Sent until a push names its version. */
   interest: interest.nullable(),
 };
 

@@ -1,7 +1,11 @@
 import type { ProductFilter } from "../../listeners/product-filter.ts";
+import { MAX_INTEREST_PRODUCTS } from "./contract.ts";
 
-/** Products that no listener wants any more are removed at most this often. */
-const REMOVAL_INTERVAL_MS = 10_000;
+/**
+ * How often products that no listener wants are looked for. One that is found twice is removed: clients that lost their
+ * connections and return within a minute are admitted without asking the root.
+ */
+const SWEEP_INTERVAL_MS = 60_000;
 
 /** What the shard tells the root about its interest. */
 interface Replacement {
@@ -14,13 +18,24 @@ interface Replacement {
  * every addition; removals ride on acknowledgements.
  */
 export class CoveredInterest {
+  readonly #wanted: () => ProductFilter;
   /** By product; under null, since when events of all products arrive. */
   readonly #since = new Map<string | null, number>();
   /** Additions that the root has not confirmed. */
   readonly #pending = new Set<{ products: ProductFilter }>();
+  /** What the last sweep found without a listener. */
+  #unwanted = new Set<string | null>();
+  #sweptAt = Number.NEGATIVE_INFINITY;
+  /** With more products than this, those that no listener wants are removed at once. */
+  #maxProducts = MAX_INTEREST_PRODUCTS;
   #version = 0;
-  /** Null before the first time: then the root may know the interest from before this object woke. */
-  #replacedAt: number | null = null;
+  /** The version of the replacement that describes this interest; null when there is none yet. */
+  #replacedVersion: number | null = null;
+
+  /** @param wanted Returns what the listeners want. */
+  constructor(wanted: () => ProductFilter) {
+    this.#wanted = wanted;
+  }
 
   /** Whether the root is being asked for products. */
   get isPending(): boolean {
@@ -42,10 +57,18 @@ export class CoveredInterest {
   add(products: ProductFilter): { version: number; confirm: (seq: number) => void; end: () => void } {
     const addition = { products };
     this.#pending.add(addition);
+    let isConfirmed = false;
     return {
       version: ++this.#version,
-      confirm: (seq) => this.confirm(products, seq),
-      end: () => this.#pending.delete(addition),
+      confirm: (seq) => {
+        isConfirmed = true;
+        this.confirm(products, seq);
+      },
+      end: () => {
+        this.#pending.delete(addition);
+        // The answer may have been lost: then the root knows products that this shard does not.
+        if (!isConfirmed) this.#replacedVersion = null;
+      },
     };
   }
 
@@ -54,6 +77,9 @@ export class CoveredInterest {
     for (const product of products ?? [null]) {
       this.#since.set(product, Math.min(this.#since.get(product) ?? Number.POSITIVE_INFINITY, seq));
     }
+    if (this.#since.size <= this.#maxProducts) return;
+    this.#remove(this.#unneeded());
+    this.#maxProducts = Math.max(MAX_INTEREST_PRODUCTS, 2 * this.#since.size);
   }
 
   /** Notes that what is covered is covered after a `seq`, in another epoch or for the first time since the object woke. */
@@ -63,38 +89,61 @@ export class CoveredInterest {
 
   clear(): void {
     this.#since.clear();
+    this.#replacedVersion = null;
   }
 
   /**
-   * Returns what replaces the root's knowledge; null when it need not change. From then on, the rest is not covered.
-   * @param knownVersion The version that the root knows; null when it knows none.
-   * @param wanted What the listeners want.
+   * Returns what replaces the root's knowledge; null when that need not change. Repeated until the root names its version.
+   * @param knownVersion The version of the last replacement that the root took; null when it knows none.
    */
-  replacement(knownVersion: number | null, wanted: ProductFilter, now: number): Replacement | null {
-    const isUnknown = knownVersion === null || this.#replacedAt === null;
-    if (!isUnknown && now - (this.#replacedAt ?? 0) < REMOVAL_INTERVAL_MS) return null;
-    const products = [...this.#pending].reduce<ProductFilter>((all, addition) => union(all, addition.products), wanted);
-    const isRemoved = products !== null && this.#isLargerThan(products);
-    if (!isUnknown && !isRemoved) return null;
-    this.#replacedAt = now;
-    this.#keep(products);
-    return { version: this.#version, products };
+  replacement(knownVersion: number | null, now: number): Replacement | null {
+    this.#sweep(now);
+    if (knownVersion !== null && knownVersion === this.#replacedVersion) return null;
+    this.#replacedVersion = ++this.#version;
+    return { version: this.#version, products: this.#products() };
   }
 
-  #isLargerThan(products: string[]): boolean {
-    const wanted = new Set<string | null>(products);
-    return [...this.#since.keys()].some((product) => !wanted.has(product));
+  #sweep(now: number): void {
+    if (now - this.#sweptAt < SWEEP_INTERVAL_MS) return;
+    this.#sweptAt = now;
+    const unneeded = this.#unneeded();
+    this.#remove(unneeded.filter((product) => this.#unwanted.has(product)));
+    this.#unwanted = new Set(unneeded.filter((product) => this.#since.has(product)));
   }
 
-  #keep(products: ProductFilter): void {
-    // All events are wanted: nothing is removed.
-    if (products === null) return;
-    const kept = products.flatMap((product) => {
-      const from = this.coveredFrom([product]);
-      return from === null ? [] : [[product, from] as const];
-    });
-    this.#since.clear();
-    for (const [product, from] of kept) this.#since.set(product, from);
+  #remove(products: (string | null)[]): void {
+    if (products.length === 0) return;
+    // What was covered together with all others stays covered.
+    if (products.includes(null)) for (const product of this.#needed() ?? []) this.#keep(product);
+    for (const product of products) this.#since.delete(product);
+    this.#replacedVersion = null;
+  }
+
+  #keep(product: string): void {
+    const from = this.coveredFrom([product]);
+    if (from !== null) this.#since.set(product, from);
+  }
+
+  /** Returns what is covered although nobody needs it, or although all products are covered. */
+  #unneeded(): (string | null)[] {
+    const needed = new Set<string | null>(this.#needed() ?? [null]);
+    return [...this.#since.keys()].filter((product) => !needed.has(product));
+  }
+
+  /** Returns what the listeners want, and what the root is being asked for. */
+  #needed(): ProductFilter {
+    return this.#withPending(this.#wanted());
+  }
+
+  /** Returns what the root is to send; null for everything. */
+  #products(): ProductFilter {
+    const covered = [...this.#since.keys()];
+    const products = this.#withPending(covered.every((product) => product !== null) ? covered : null);
+    return products !== null && products.length > MAX_INTEREST_PRODUCTS ? null : products;
+  }
+
+  #withPending(products: ProductFilter): ProductFilter {
+    return [...this.#pending].reduce<ProductFilter>((all, addition) => union(all, addition.products), products);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Position } from "../../../protocol/frames.ts";
-import type { JoinRequest, TakeAnswer } from "./contract.ts";
+import { type JoinRequest, MAX_INTEREST_PRODUCTS, type TakeAnswer } from "./contract.ts";
 import type { ShardState } from "./next-push.ts";
 
 /** Replaced incarnations that are remembered. Each wake of the shard is a new one. */
@@ -33,9 +33,10 @@ export class ShardLink {
   readonly #fenced = new Set<string>();
   /** The products that the shard needs; null for all, also while the interest is not known. */
   #products: Set<string> | null = null;
-  #isInterestKnown: boolean;
   /** The version of the last addition to the interest. */
   #version = 0;
+  /** The version of the interest that an acknowledgement brought; null when there is none that counts. */
+  #replacedVersion: number | null = null;
 
   /**
    * @param position The position from which the root pushes.
@@ -45,13 +46,12 @@ export class ShardLink {
     this.acked = position;
     this.scanned = position.seq;
     this.isAckedKnown = isNew;
-    this.#isInterestKnown = isNew;
     if (isNew) this.#products = new Set();
   }
 
-  /** The version of the interest that the root knows, or null. */
+  /** The version of the interest that an acknowledgement brought; null asks the shard for it. */
   get interestVersion(): number | null {
-    return this.#isInterestKnown ? this.#version : null;
+    return this.#replacedVersion;
   }
 
   get heard(): Heard {
@@ -79,6 +79,10 @@ export class ShardLink {
     this.#version = Math.max(this.#version, interest.version);
     if (interest.products === null) this.#products = null;
     for (const product of interest.products ?? []) this.#products?.add(product);
+    if (this.#products && this.#products.size > MAX_INTEREST_PRODUCTS) {
+      this.#products = null;
+      this.#replacedVersion = null;
+    }
     this.count = count;
     this.#joins++;
     return true;
@@ -130,7 +134,7 @@ export class ShardLink {
     if (status === "taken" && head.epoch === epoch && count > 0) this.#probesAnswered = before.probes;
     if (interest && interest.version >= this.#version) {
       this.#products = interest.products && new Set(interest.products);
-      this.#isInterestKnown = true;
+      this.#replacedVersion = interest.version;
     }
     return true;
   }
@@ -144,5 +148,6 @@ export class ShardLink {
     if (oldest !== undefined && this.#fenced.size > MAX_FENCED) this.#fenced.delete(oldest);
     this.#incarnation = incarnation;
     this.#version = 0;
+    this.#replacedVersion = null;
   }
 }

@@ -59,7 +59,7 @@ export class Shard implements SocketCore {
   readonly head: Head;
   /** The frames that were pushed since the object woke. */
   readonly recent = new RecentFrames(MAX_RECENT_CHARACTERS);
-  readonly interest = new CoveredInterest();
+  readonly interest = new CoveredInterest(() => this.listeners.products);
   readonly joining = new Set<JoiningClient>();
   readonly sendRate = new SendRate();
   /** Settles when the last push is taken. */

@@ -48,6 +48,6 @@ function acknowledgementOf({ incarnation, listeners, interest }: Shard, interest
   return {
     incarnation,
     count: listeners.count,
-    interest: interest.replacement(interestVersion, listeners.products, now),
+    interest: interest.replacement(interestVersion, now),
   };
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { MAX_INTEREST_PRODUCTS } from "../../../../../src/channels/products/shards/contract.ts";
 import { ShardLink } from "../../../../../src/channels/products/shards/shard-link.ts";
 
 /** What the root knows of a shard. */
@@ -33,6 +34,30 @@ test("a removal counts only if no addition followed it", () => {
   expect([link.wants("a"), link.wants("b")]).toEqual([true, true]);
   link.acknowledge(taken("one", { version: 2, products: ["b"] }), link.heard, "e");
   expect([link.wants("a"), link.wants("b")]).toEqual([false, true]);
+});
+
+test("a push names the version of the interest that the last answer brought, so that the shard repeats a lost one", () => {
+  const link = new ShardLink(POSITION, true);
+  link.join(joining("one", 1, ["a"]));
+  expect(link.interestVersion).toBeNull();
+  link.acknowledge(taken("one", { version: 2, products: ["a"] }), link.heard, "e");
+  link.join(joining("one", 3, ["b"]));
+  expect(link.interestVersion).toBe(2);
+  // Another object counts from 0.
+  link.acknowledge(taken("two"), link.heard, "e");
+  expect(link.interestVersion).toBeNull();
+});
+
+test("a shard that asked for too many products while there was no event receives all, and is asked what it needs", () => {
+  const link = new ShardLink(POSITION, true);
+  link.acknowledge(taken("one", { version: 1, products: [] }), link.heard, "e");
+  const products = Array.from({ length: MAX_INTEREST_PRODUCTS }, (_, n) => `p-${n}`);
+  link.join(joining("one", 2, products));
+  expect([link.wants("other"), link.interestVersion]).toEqual([false, 1]);
+  link.join(joining("one", 3, ["one more"]));
+  expect([link.wants("other"), link.interestVersion]).toEqual([true, null]);
+  link.acknowledge(taken("one", { version: 4, products: ["a"] }), link.heard, "e");
+  expect([link.wants("other"), link.wants("a")]).toEqual([false, true]);
 });
 
 test("a replaced incarnation is fenced, and an answer that it gave before does not count", () => {
