@@ -151,6 +151,17 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     expect(command).not.toContain(fixture.service.credentials.key);
   });
 
+  test("a fresh page has made one attempt per connection, and lost none", async () => {
+    const demo = await open();
+    await demo.waitUntilLive("products", "order");
+    await demo.show("connections");
+    for (const name of ["Products", "Order"]) {
+      const card = demo.page.locator(`[data-connection="${name}"]`);
+      expect(await card.locator('[data-fact="Attempts"]').textContent()).toBe("1");
+      expect(await card.locator(".last-close").textContent()).toBe("Last close: none ");
+    }
+  });
+
   test("a dropped connection reconnects and receives every event once", async () => {
     const demo = await open();
     await demo.waitUntilLive("products", "order");

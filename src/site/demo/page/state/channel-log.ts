@@ -7,6 +7,14 @@ import { Store } from "./store.ts";
 const MAX_LOGGED_EVENTS = 100;
 const MAX_STATUS_CHANGES = 12;
 
+export interface LoggedStatus {
+  status: Status;
+  at: Date;
+  number: number;
+  /** Whether an interrupted connection is live again. */
+  isComeback: boolean;
+}
+
 export interface ChannelLogView {
   position: Position | null;
   counts: DeliveryCounts;
@@ -18,7 +26,7 @@ export interface ChannelLogView {
   /** Newest first. */
   events: readonly (OrderEvent | ProductEvent)[];
   /** Newest first, numbered from 1. */
-  statusChanges: readonly { status: Status; at: Date; number: number }[];
+  statusChanges: readonly LoggedStatus[];
 }
 
 /** Records what one connection delivers, through the callbacks of the SDK. */
@@ -52,10 +60,11 @@ export class ChannelLog extends Store<ChannelLogView> {
   readonly onStatus = (status: Status): void => {
     const { statusChanges, hasBeenLive, wasInterrupted } = this.get();
     const number = (statusChanges[0]?.number ?? 0) + 1;
+    const change = { status, at: new Date(), number, isComeback: wasInterrupted && status.state === "live" };
     this.#update({
       wasInterrupted: wasInterrupted || (hasBeenLive && status.state !== "live"),
       hasBeenLive: hasBeenLive || status.state === "live",
-      statusChanges: [{ status, at: new Date(), number }, ...statusChanges].slice(0, MAX_STATUS_CHANGES),
+      statusChanges: [change, ...statusChanges].slice(0, MAX_STATUS_CHANGES),
     });
   };
 

@@ -29,16 +29,25 @@ class ObservedWebSocket extends WebSocket {
     const channel = channelOf(new URL(url));
     const socket = { channel, wasDropped: false };
     openSockets.set(this, socket);
-    update(channel, ({ attempts }) => ({ attempts: attempts + 1, messages: 0 }));
-    this.addEventListener("open", () => update(channel, () => ({ openedAt: new Date() })));
-    this.addEventListener("message", () => update(channel, ({ messages }) => ({ messages: messages + 1 })));
+    const count = (change: (stats: SocketStats) => Partial<SocketStats>) => {
+      if (openSockets.has(this)) update(channel, change);
+    };
+    count(({ attempts }) => ({ attempts: attempts + 1, messages: 0 }));
+    this.addEventListener("open", () => count(() => ({ openedAt: new Date() })));
+    this.addEventListener("message", () => count(({ messages }) => ({ messages: messages + 1 })));
     this.addEventListener("close", ({ code, reason }) => {
+      count(() => ({ lastClose: { code, reason, at: new Date(), wasDropped: socket.wasDropped } }));
       openSockets.delete(this);
-      update(channel, () => ({ lastClose: { code, reason, at: new Date(), wasDropped: socket.wasDropped } }));
     });
   }
 }
 globalThis.WebSocket = ObservedWebSocket;
+
+/** Drops a channel's statistics, and stops observing its sockets. */
+export function forgetSockets(channel: string): void {
+  for (const [webSocket, socket] of openSockets) if (socket.channel === channel) openSockets.delete(webSocket);
+  socketStats.set(new Map([...socketStats.get()].filter(([name]) => name !== channel)));
+}
 
 /** Closes sockets behind the SDK's back. @param channel Only this channel's sockets; default: all. */
 export function dropSockets(channel?: string): void {

@@ -2,6 +2,7 @@ import { useEffect, useState } from "react";
 import { isRecord, parseJson } from "../../../../protocol/json.ts";
 import { orderPath } from "../../../../protocol/paths.ts";
 import { connectProducts, type Position } from "../../../../sdk/index.ts";
+import { forgetSockets } from "./sockets.ts";
 
 /**
  * Finds the position to start from. Most pages connect without a position and see only new events. The demo also shows
@@ -36,7 +37,11 @@ export function productsStartingPosition(token: string): Promise<Position | null
     onSnapshot: (snapshot) => resolve(earlier(snapshot)),
     onStatus: ({ state }) => state === "closed" && resolve(null),
   });
-  return promise.finally(() => connection.close());
+  return promise.finally(() => {
+    connection.close();
+    // The page shows the connection that follows, which starts from this position.
+    forgetSockets("products");
+  });
 }
 
 /**

@@ -59,7 +59,7 @@ function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
         <Fact name="Messages" value={stats.messages} />
         <Fact name="Open since" value={stats.openedAt && formatTime(stats.openedAt)} />
       </dl>
-      <LastClose lastClose={stats.lastClose} />
+      <LastClose lastClose={stats.lastClose} isExplained={updates.error === null} />
       <ConnectionProblem updates={updates} />
       <p className="row">
         <button type="button" onClick={() => dropSockets(channel)} disabled={!isConnected}>
@@ -86,14 +86,15 @@ function DeliveryCountsRow({ counts: { received, expected, missed, duplicates } 
   );
 }
 
-function LastClose({ lastClose }: Pick<SocketStats, "lastClose">) {
+/** @param isExplained Whether to explain the code; a final close has a note of its own. */
+function LastClose({ lastClose, isExplained }: Pick<SocketStats, "lastClose"> & { isExplained: boolean }) {
   return (
     <p className="last-close">
       <strong>Last close: {lastClose ? lastClose.code : "none"}</strong>{" "}
       {lastClose && (
         <>
           at {formatTime(lastClose.at)}. {lastClose.reason && `“${lastClose.reason}”. `}
-          <CloseCodeText code={lastClose.code} wasDropped={lastClose.wasDropped} />
+          {isExplained && <CloseCodeText code={lastClose.code} wasDropped={lastClose.wasDropped} />}
         </>
       )}
     </p>
@@ -105,11 +106,11 @@ function StatusHistory({ changes }: { changes: ChannelLogView["statusChanges"] }
     <details>
       <summary>Status history</summary>
       <ol className="feed">
-        {changes.map(({ status, at, number }) => (
+        {changes.map(({ status, at, number, isComeback }) => (
           <li key={number}>
             <span>
               {status.state}
-              {status.state === "live" && status.recovered && ", missed events recovered"}
+              {isComeback && status.state === "live" && status.recovered && ", missed events recovered"}
               {status.isStale && ", stale"}
             </span>
             <time dateTime={at.toISOString()}>{formatTime(at)}</time>
