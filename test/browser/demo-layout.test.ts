@@ -66,12 +66,15 @@ describe.skipIf(!hasChromium("the demo page's layout"))("the demo page", () => {
         await page.waitForSelector(".refusal");
       }
       await demo.openPanels();
-      for (const width of WIDTHS) {
-        await page.setViewportSize({ width, height: 800 });
-        const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-        if (overflow !== 0) tooWide.push(`${view} at ${width} px: ${overflow} px too wide`);
+      for (const tab of await demo.codeTabs()) {
+        await tab?.click();
+        for (const width of WIDTHS) {
+          await page.setViewportSize({ width, height: 800 });
+          const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+          if (overflow !== 0) tooWide.push(`${view} at ${width} px: ${overflow} px too wide`);
+        }
+        await page.setViewportSize(DESKTOP.viewport);
       }
-      await page.setViewportSize(DESKTOP.viewport);
     }
     expect(tooWide).toEqual([]);
   });

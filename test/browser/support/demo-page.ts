@@ -1,4 +1,4 @@
-import type { Browser, BrowserContextOptions, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { seriousViolations } from "./accessibility.ts";
 
 /** The demo page in Chromium, with its console errors and requests. */
@@ -73,6 +73,12 @@ export class DemoPage {
   async openPanels(): Promise<void> {
     const closed = this.page.locator("details:not([open]) > summary");
     while ((await closed.count()) > 0) await closed.first().click();
+  }
+
+  /** Returns the tabs of the view's code, of which one shows; null alone if it has none. */
+  async codeTabs(): Promise<(Locator | null)[]> {
+    const tabs = await this.page.getByRole("tab").all();
+    return tabs.length > 0 ? tabs : [null];
   }
 
   /** Publishes from the form in the view Publish. @returns The outcome that the form shows. */

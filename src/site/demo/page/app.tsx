@@ -44,6 +44,9 @@ export function App() {
         <main ref={main} tabIndex={-1} aria-label={VIEWS[view]}>
           <CurrentView />
         </main>
+        <footer>
+          <a href="/docs">Manual</a>
+        </footer>
       </div>
       <ScreenReaderUpdates />
       <SimulatedShoppers />

@@ -87,9 +87,8 @@ function DrillReport({ state: { stage, events, isRefused } }: { state: Drill }) 
   const { counts } = useStore(productsLog);
   if (isRefused) return "The service refused an event. The shop floor shows why, and how to fix it.";
   if (stage === "ready") {
-    return products.isConnected
-      ? "The connection breaks, five sales happen, and it resumes from its position."
-      : "Waiting for the connection.";
+    if (products.isConnected) return "The connection breaks, five sales happen, and it resumes from its position.";
+    return products.error ? "The connection is closed. The customer's pane says why." : "Waiting for the connection.";
   }
   if (stage === "broken") {
     return events.length === 0

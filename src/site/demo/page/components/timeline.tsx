@@ -57,7 +57,7 @@ export function Timeline({ trips, statusChanges }: TimelineProps) {
           <line className="lane" x1={0} x2={width} y1={LANE.customer} y2={LANE.customer} />
           <g ref={moving}>
             <ConnectionBar changes={statusChanges} x={x} />
-            {shown.map((trip) => (
+            {[...shown].sort(recoveredLast).map((trip) => (
               <Trip key={trip.id} trip={trip} x={x} />
             ))}
             <Labels trips={shown} x={x} />
@@ -76,6 +76,9 @@ export function Timeline({ trips, statusChanges }: TimelineProps) {
     </figure>
   );
 }
+
+/** Recovered events are drawn over the live ones that arrive at the same moment. */
+const recoveredLast = (one: RoundTrip, other: RoundTrip) => Number(one.isRecovered) - Number(other.isRecovered);
 
 type Scale = (time: number) => number;
 

@@ -6,7 +6,7 @@ export function TripTime({ id }: { id: string }) {
   const trip = useStore(roundTrips).find((one) => one.id === id);
   if (!trip) return null;
   const ms = tripMs(trip);
-  if (ms === null) return <span className="trip-time muted">from elsewhere</span>;
+  if (ms === null) return <span className="trip-time muted">not timed</span>;
   return (
     <span className="trip-time" data-recovered={trip.isRecovered || undefined}>
       {trip.isRecovered && "recovered after "}

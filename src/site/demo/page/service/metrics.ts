@@ -30,8 +30,16 @@ export interface ServiceMetrics {
   points: readonly MetricsPoint[];
   health: HealthSummary | null;
   /** Why the last poll returned no metrics; null if it succeeded. */
-  problem: string | null;
+  problem: MetricsProblem | null;
 }
+
+interface MetricsProblem {
+  text: string;
+  /** Whether another publish key would solve it. */
+  isAboutKey: boolean;
+}
+
+const UNREACHABLE = { text: "The service is unreachable. The page keeps trying.", isAboutKey: false };
 
 /** Polls the health and, with the publish key, the metrics of the service while the page is visible. */
 export function useServiceMetrics(key: string): ServiceMetrics {
@@ -43,12 +51,12 @@ export function useServiceMetrics(key: string): ServiceMetrics {
       const [health, point] = await Promise.all([
         loadHealth(aborter.signal).catch(() => null),
         key
-          ? loadPoint(key, aborter.signal).catch(() => "The service is unreachable. The page keeps trying.")
-          : "The charts need a publish key.",
+          ? loadPoint(key, aborter.signal).catch(() => UNREACHABLE)
+          : { text: "The charts need a publish key.", isAboutKey: true },
       ]);
       if (aborter.signal.aborted) return;
       setMetrics(({ points }) =>
-        typeof point === "string"
+        "text" in point
           ? { points, health, problem: point }
           : { points: [...points, point].slice(-MAX_POINTS), health, problem: null },
       );
@@ -72,12 +80,13 @@ async function loadHealth(signal: AbortSignal): Promise<HealthSummary | null> {
   return { status: String(status), redis_status: String(redis_status), total_connections: Number(total_connections) };
 }
 
-/** Returns a point, or a sentence that says why there is none. */
-async function loadPoint(key: string, signal: AbortSignal): Promise<MetricsPoint | string> {
+/** Returns a point, or why there is none. */
+async function loadPoint(key: string, signal: AbortSignal): Promise<MetricsPoint | MetricsProblem> {
   const response = await fetch("/metrics", { headers: { Authorization: `Bearer ${key}` }, signal });
   if (!response.ok) {
-    const isKeyRejected = response.status === 401 || response.status === 403;
-    return `GET /metrics returned ${response.status}. ${isKeyRejected ? "Check the publish key." : "The page keeps trying."}`;
+    const isAboutKey = response.status === 401 || response.status === 403;
+    const next = isAboutKey ? "The service does not accept this publish key." : "The page keeps trying.";
+    return { text: `GET /metrics returned ${response.status}. ${next}`, isAboutKey };
   }
   const scrape = parseMetrics(await response.text());
   return {

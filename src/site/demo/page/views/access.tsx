@@ -50,8 +50,8 @@ interface FieldProps {
   label: string;
   value: string;
   note: string;
-  /** Shell command that creates a value. */
-  command: string;
+  /** Shell command that creates a value. Without one, the service's settings have it. */
+  command?: string;
 }
 
 const FIELDS: readonly Omit<FieldProps, "value">[] = [
@@ -76,8 +76,7 @@ const FIELDS: readonly Omit<FieldProps, "value">[] = [
   {
     name: "key",
     label: "Publish key",
-    note: "One of the keys in PUBLISH_KEYS, without its name. Publishes events and reads the metrics.",
-    command: "openssl rand -hex 24",
+    note: "Publishes events and reads the metrics. One of the service's PUBLISH_KEYS, without its name.",
   },
 ];
 
@@ -99,7 +98,13 @@ function Field({ name, label, value, note, command }: FieldProps) {
         aria-describedby={`${id}-note`}
       />
       <p id={`${id}-note`} className="hint">
-        {(isToken && tokenNote(value)) || note} Create one with <code>{command}</code>.
+        {(isToken && tokenNote(value)) || note}
+        {command && (
+          <>
+            {" "}
+            Create one with <code>{command}</code>.
+          </>
+        )}
       </p>
     </div>
   );

@@ -8,13 +8,14 @@ import { latencies, POLL_MS, rates, type ServiceMetrics, useServiceMetrics } fro
 import { total } from "../service/prometheus.ts";
 import { useCredentials } from "../state/credentials.ts";
 
-const NO_EVENTS = "No events in this time. Simulate shoppers to see some.";
+const NO_FIGURES = "No figures yet.";
 
 /** The operator's view of the service, from the two endpoints that a monitoring system would poll. */
 export function MetricsView() {
   const { key } = useCredentials();
   const metrics = useServiceMetrics(key);
   const { points, problem } = metrics;
+  const noEvents = points.length === 0 ? NO_FIGURES : "No events in this time. Simulate shoppers to see some.";
   const charts = useMemo(
     () => ({
       times: points.map(({ at }) => at),
@@ -46,7 +47,7 @@ export function MetricsView() {
       </p>
       {problem && (
         <p className="note" data-tone="warn">
-          {problem} {key === "" && <a href={hashOf("access")}>Add a key</a>}
+          {problem.text} {problem.isAboutKey && <a href={hashOf("access")}>{key ? "Change the key" : "Add a key"}</a>}
         </p>
       )}
       <Tiles metrics={metrics} />
@@ -54,16 +55,16 @@ export function MetricsView() {
         <Chart
           title="Connections"
           unit=""
-          empty="No listeners yet. Open the shop in another window."
+          empty={points.length === 0 ? NO_FIGURES : "No listeners yet. Open the shop in another window."}
           isWhole
           times={charts.times}
           series={charts.connections}
         />
-        <Chart title="Events per second" unit="/s" empty={NO_EVENTS} times={charts.times} series={charts.events} />
+        <Chart title="Events per second" unit="/s" empty={noEvents} times={charts.times} series={charts.events} />
         <Chart
           title="Publish to send, last minute"
           unit=" ms"
-          empty={NO_EVENTS}
+          empty={noEvents}
           times={charts.times}
           series={charts.latency}
         />
@@ -83,7 +84,7 @@ function Tiles({ metrics: { health, points } }: { metrics: ServiceMetrics }) {
       <Tile name="Connections" value={health?.total_connections} />
       <Tile name="Published" value={counter("tidings_events_published_total", { outcome: "applied" })} />
       <Tile name="Delivered" value={counter("tidings_deliveries_total")} />
-      <Tile name="Recovered" value={counter("tidings_resumes_total", { outcome: "recovered" })} />
+      <Tile name="Resumed" value={counter("tidings_resumes_total", { outcome: "recovered" })} />
       <Tile name="Replayed events" value={counter("tidings_replayed_events_total")} />
       <Tile name="Rate limited" value={counter("tidings_rate_limited_total")} />
     </dl>

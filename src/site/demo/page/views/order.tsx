@@ -40,7 +40,9 @@ export function OrderDetailsView() {
 function CustomerOrder() {
   const { order: updates, orderLog } = useConnections();
   const { position } = useStore(orderLog);
-  const { order } = updates;
+  const { order, isConnected } = updates;
+  // An order that starts over keeps the shipment of its former round.
+  const shipment = order && stepsTaken(order)[STEPS.indexOf("Shipped")] ? order : null;
   return (
     <CustomerPane updates={updates}>
       <ConnectionProblem updates={updates} />
@@ -48,11 +50,14 @@ function CustomerOrder() {
       <dl className="facts">
         <Fact name="Status" value={order?.status} tone={order && isCancelled(order) ? "bad" : undefined} />
         <Fact name="Payment" value={order?.payment_status} />
-        <Fact name="Carrier" value={order?.carrier} />
-        <Fact name="Tracking" value={order?.tracking_number} />
+        <Fact name="Carrier" value={shipment?.carrier} />
+        <Fact name="Tracking" value={shipment?.tracking_number} />
       </dl>
       <h3>Timeline</h3>
-      <Timetable timeline={order?.timeline ?? []} />
+      <Timetable
+        timeline={order?.timeline ?? []}
+        empty={isConnected ? "No events yet. Pay the order to see one arrive." : "Not connected, so no events arrive."}
+      />
       <p className="hint">Position {formatPosition(position) ?? "unknown"}</p>
     </CustomerPane>
   );
@@ -83,9 +88,9 @@ function Cancelled({ timeline }: { timeline: readonly OrderEvent[] }) {
   );
 }
 
-function Timetable({ timeline }: { timeline: readonly OrderEvent[] }) {
+function Timetable({ timeline, empty }: { timeline: readonly OrderEvent[]; empty: string }) {
   const first = timeline[0];
-  if (!first) return <p className="empty">No events yet. Pay the order to see one arrive.</p>;
+  if (!first) return <p className="empty">{empty}</p>;
   return (
     <>
       <ol className="feed timetable">
