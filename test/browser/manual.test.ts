@@ -46,16 +46,22 @@ describe.skipIf(!hasChromium("the manual"))("the manual", () => {
   ] as const)("every page is accessible and fits a $width screen, $scheme", async ({ width, scheme }) => {
     await withPage({ ...(width === "narrow" ? NARROW : WIDE), colorScheme: scheme }, async (page) => {
       const findings: string[] = [];
+      const check = async (what: string) => {
+        for (const violation of await seriousViolations(page)) findings.push(`${what}: ${violation}`);
+        const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        if (overflow !== 0) findings.push(`${what}: ${overflow} px too wide`);
+      };
       for (const path of PATHS) {
         await page.goto(service.url + path);
-        for (const violation of await seriousViolations(page)) findings.push(`${path}: ${violation}`);
-        const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-        if (overflow !== 0) findings.push(`${path}: ${overflow} px too wide`);
+        await check(path);
         const name = path.slice(1).replace("/", "-");
         if (/docs$|tokens/.test(path)) {
           await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}-${scheme}.png`) });
         }
       }
+      await page.fill("input[type=search]", "token");
+      await page.waitForSelector(".results a");
+      await check("search");
       expect(findings).toEqual([]);
     });
   });

@@ -47,6 +47,17 @@ export function renderMarkdown(markdown: string, toAddress: (target: string) => 
   return { html: marked.parser(tokens), title: first.title, summary, sections };
 }
 
+/** A name, such as of a setting, which is not broken over two lines. */
+const NAME = /^\w[\w.]{0,31}$/;
+/** A longer cell is a sentence. */
+const MAX_VALUE_LENGTH = 40;
+
+/** Whether a table has sentences beside other columns; phones show each of its rows as a paragraph. */
+const isProse = (rows: Tokens.TableCell[][]): boolean =>
+  rows.some(
+    (cells) => cells.length > 2 && cells.slice(1).some(({ tokens }) => plainText(tokens).length > MAX_VALUE_LENGTH),
+  );
+
 function rendererWith(toAddress: (target: string) => string | null): NonNullable<MarkedExtension["renderer"]> {
   return {
     heading({ depth, tokens }) {
@@ -61,11 +72,16 @@ function rendererWith(toAddress: (target: string) => string | null): NonNullable
     code: ({ text, lang }) =>
       `<div class="code"><pre tabindex="0"><code>${hljs.highlight(text, { language: lang || "plaintext" }).value}</code></pre></div>\n`,
     table({ header, rows }) {
-      const row = (cells: Tokens.TableCell[], tag: "th" | "td") =>
-        `<tr>${cells.map((cell) => `<${tag}>${this.parser.parseInline(cell.tokens)}</${tag}>`).join("")}</tr>\n`;
-      const body = rows.map((cells) => row(cells, "td")).join("");
-      return `<div class="table" tabindex="0"><table>\n<thead>${row(header, "th")}</thead>\n<tbody>${body}</tbody>\n</table></div>\n`;
+      const labels = header.map(({ tokens }) => escapeHtml(plainText(tokens).replace(/[^?]$/, "$&:")));
+      const inner = (cell: Tokens.TableCell) => this.parser.parseInline(cell.tokens);
+      const head = header.map((cell) => `<th>${inner(cell)}</th>`).join("");
+      const body = rows.map(
+        (cells) => `<tr>${cells.map((cell, i) => `<td data-label="${labels[i]}">${inner(cell)}</td>`).join("")}</tr>\n`,
+      );
+      const start = isProse(rows) ? '<table class="prose">' : "<table>";
+      return `<div class="table" tabindex="0">${start}\n<thead><tr>${head}</tr></thead>\n<tbody>${body.join("")}</tbody>\n</table></div>\n`;
     },
+    codespan: ({ text }) => `<code${NAME.test(text) ? ' class="name"' : ""}>${escapeHtml(text)}</code>`,
     link({ href, tokens }) {
       const address = toAddress(href);
       const inner = this.parser.parseInline(tokens);
