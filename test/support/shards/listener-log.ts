@@ -5,6 +5,8 @@ export interface AppliedEvent {
   seq: number;
   product: string;
   type: string;
+  /** Events with the same number were applied by one publish call; null when that is not known. */
+  call: number | null;
 }
 
 /** The products that a listener wants; null for all. */
@@ -17,7 +19,7 @@ interface Phase {
   by: number;
 }
 
-/** A conflated listener may miss these, if it receives a newer one of the same product and type. */
+/** Of these, a conflated listener is sent the newest of each product, of all that leave together. */
 const CONFLATED_TYPES = ["inventory_updated", "price_updated"];
 
 /** The events of one connection, from its position on. */
@@ -28,6 +30,8 @@ export class ListenerLog {
   /** In order of time. */
   readonly #phases: Phase[];
   readonly #received: number[] = [];
+  /** The last event that may have been published when the connection ended. */
+  #newest = Number.POSITIVE_INFINITY;
 
   constructor(from: number, wanted: Wanted, isConflated: boolean, phases = [{ wanted, after: from, by: from }]) {
     this.#isConflated = isConflated;
@@ -46,6 +50,14 @@ export class ListenerLog {
 
   receive(seq: number): void {
     this.#received.push(seq);
+  }
+
+  /**
+   * The connection has ended, perhaps in the middle of what was sent together.
+   * @param newest The last event that may have been published.
+   */
+  end(newest: number): void {
+    this.#newest = newest;
   }
 
   /** Returns the log of the same connection in a new epoch. What was not received before it is reported as lost. */
@@ -72,17 +84,26 @@ export class ListenerLog {
     const disorder = this.#received.find((seq, i) => seq <= (this.#received[i - 1] ?? this.#from));
     if (disorder !== undefined) return `event ${disorder} came too late or twice in ${this.#received}`;
     const received = new Set(this.#received);
-    const due = history.filter(({ seq }) => seq > this.#from && (isComplete || seq <= this.position));
+    const later = history.filter(({ seq }) => seq > this.#from);
+    const due = later.filter(({ seq }) => isComplete || seq <= this.position);
     const unknown = this.#received.find((seq) => !due.some((event) => event.seq === seq));
     if (unknown !== undefined) return `event ${unknown} does not exist after ${this.#from}`;
     for (const event of due) {
       const need = this.#need(event);
-      if (need === "unwanted" && received.has(event.seq)) return `event ${event.seq} does not pass the filter`;
-      if (need === "due" && !received.has(event.seq) && !this.#isSuperseded(event, due, received)) {
+      if (received.has(event.seq)) {
+        if (need === "unwanted") return `event ${event.seq} does not pass the filter`;
+        if (this.#isOutdated(event, later)) return `event ${event.seq} was out of date when it was published`;
+      } else if (need === "due" && !this.#isSuperseded(event, later, received)) {
         return `event ${event.seq} is missing after ${this.#from} in ${this.#received}`;
       }
     }
     return null;
+  }
+
+  /** Returns how many events were left out, because a newer one followed. */
+  leftOut(history: readonly AppliedEvent[]): number {
+    const due = history.filter((event) => event.seq > this.#from && event.seq <= this.position);
+    return due.filter((event) => this.#need(event) === "due" && !this.#received.includes(event.seq)).length;
   }
 
   /** Whether an event passes the filter; `open` where it is not known which of two filters was in effect. */
@@ -96,12 +117,26 @@ export class ListenerLog {
     return passes.some((pass) => pass) ? "open" : "unwanted";
   }
 
-  #isSuperseded({ seq, product, type }: AppliedEvent, due: readonly AppliedEvent[], received: Set<number>): boolean {
-    const isNewer = (other: AppliedEvent) => other.seq > seq && other.product === product && other.type === type;
+  /** Whether a newer event that leaves with this one, because one call published both, makes it superfluous. */
+  #isOutdated(event: AppliedEvent, later: readonly AppliedEvent[]): boolean {
     return (
-      this.#isConflated &&
-      CONFLATED_TYPES.includes(type) &&
-      due.some((other) => isNewer(other) && received.has(other.seq))
+      event.call !== null &&
+      this.#newerThan(event, later).some((newer) => newer.call === event.call && this.#need(newer) === "due")
     );
+  }
+
+  /** Whether a newer event was received instead of this one, or was about to be when the connection ended. */
+  #isSuperseded(event: AppliedEvent, later: readonly AppliedEvent[], received: ReadonlySet<number>): boolean {
+    return this.#newerThan(event, later).some(
+      (newer) =>
+        received.has(newer.seq) ||
+        (newer.seq > this.position && newer.seq <= this.#newest && this.#need(newer) !== "unwanted"),
+    );
+  }
+
+  /** Returns what a conflated listener may receive instead of an event. */
+  #newerThan({ seq, product, type }: AppliedEvent, later: readonly AppliedEvent[]): AppliedEvent[] {
+    if (!this.#isConflated || !CONFLATED_TYPES.includes(type)) return [];
+    return later.filter((other) => other.seq > seq && other.product === product && other.type === type);
   }
 }

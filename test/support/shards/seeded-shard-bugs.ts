@@ -1,4 +1,7 @@
 import { vi } from "vitest";
+import { replacedIn } from "../../../src/channels/listeners/conflation.ts";
+import { FrameBatch } from "../../../src/channels/listeners/frame-batch.ts";
+import { Sender } from "../../../src/channels/listeners/sender.ts";
 import { ProductsChannel } from "../../../src/channels/products/products-channel.ts";
 import type { TakeAnswer, TakeRequest } from "../../../src/channels/products/shards/contract.ts";
 import { Head } from "../../../src/channels/products/shards/head.ts";
@@ -59,6 +62,31 @@ export const SEEDED_SHARD_BUGS: Record<string, () => void> = {
     vi.spyOn(ProductsChannel.prototype, "join").mockImplementation(async function (this: ProductsChannel, request) {
       const answer = await join.call(this, request);
       return answer.status === "joined" ? { ...answer, seq: this.core.log.position().seq } : answer;
+    });
+  },
+
+  "a conflation that keeps the oldest": () => {
+    vi.spyOn(FrameBatch.prototype, "newest").mockImplementation(function (this: FrameBatch, picked) {
+      const replaced = replacedIn(this.frames.toReversed());
+      return picked.filter((index) => !replaced.has(this.frames.length - 1 - index));
+    });
+  },
+
+  "a conflation of events that are not replaced": () => {
+    vi.spyOn(FrameBatch.prototype, "newest").mockImplementation(function (this: FrameBatch, picked) {
+      const asPrices = this.frames.map((frame) => ({
+        ...frame,
+        text: frame.text.replace("product_updated", "price_updated"),
+      }));
+      const replaced = replacedIn(asPrices);
+      return picked.filter((index) => !replaced.has(index));
+    });
+  },
+
+  "a replay that is not conflated": () => {
+    const replay = Sender.prototype.replay;
+    vi.spyOn(Sender.prototype, "replay").mockImplementation(function (this: Sender, socket, listener, ...missed) {
+      replay.call(this, socket, { ...listener, conflates: false }, ...missed);
     });
   },
 };

@@ -15,8 +15,13 @@ export interface Connection {
   wanted: Wanted;
 }
 
-/** The epochs of the channel so far, the current one last. */
-export type Epochs = () => Promise<readonly string[]>;
+/** What is known of the channel. */
+export interface Channel {
+  /** So far, the current one last. */
+  epochs(): readonly string[];
+  /** The last event that may have been published. */
+  newest(): number;
+}
 
 /** How long the service may take for what a listener waits for. */
 const PATIENCE_MS = 10_000;
@@ -24,7 +29,7 @@ const PATIENCE_MS = 10_000;
 const MAX_ATTEMPTS = 200;
 
 export class ShardListener {
-  readonly #epochs: Epochs;
+  readonly #channel: Channel;
   #socket: TestSocket | null = null;
   #connection: Connection | null = null;
   #log: ListenerLog | null = null;
@@ -36,8 +41,8 @@ export class ShardListener {
   #pongs = 0;
   #isBusy: Promise<unknown> = Promise.resolve();
 
-  constructor(epochs: Epochs) {
-    this.#epochs = epochs;
+  constructor(channel: Channel) {
+    this.#channel = channel;
   }
 
   get isConnected(): boolean {
@@ -66,7 +71,7 @@ export class ShardListener {
   async connect(connection: Connection): Promise<boolean | null> {
     this.drop();
     const position = this.#log && { epoch: this.#epoch, seq: this.#log.position };
-    const before = (await this.#epochs()).at(-1);
+    const before = this.#channel.epochs().at(-1);
     for (let attempt = 1; ; attempt++) {
       const data = await this.#open(connection, position);
       if (data) return this.#begin(connection, data, position, before);
@@ -80,7 +85,7 @@ export class ShardListener {
     if (!this.#socket) return;
     this.absorb();
     this.#socket?.close();
-    this.#socket = null;
+    this.#end();
   }
 
   /** Changes its filter, and waits until the service has done so. @param head Returns the channel's position. */
@@ -118,7 +123,7 @@ export class ShardListener {
     for (const text of socket.drain()) this.#take(text);
     const code = socket.closeCode;
     if (code === null) return;
-    this.#socket = null;
+    this.#end();
     if (!EXPECTED_CLOSES.includes(code)) throw new Error(`closed with ${code}`);
   }
 
@@ -126,6 +131,12 @@ export class ShardListener {
   fault(history: readonly AppliedEvent[], isComplete: boolean): string | null {
     const faults = this.#ended.map((log) => log.fault(history, false));
     return faults.find((fault) => fault !== null) ?? this.#log?.fault(history, isComplete) ?? null;
+  }
+
+  /** Returns how many events were left out, because a newer one followed. */
+  leftOut(history: readonly AppliedEvent[]): number {
+    const logs = this.#log ? [...this.#ended, this.#log] : [];
+    return logs.reduce((sum, log) => sum + log.leftOut(history), 0);
   }
 
   async #open(
@@ -162,7 +173,7 @@ export class ShardListener {
     before: string | undefined,
   ): Promise<boolean | null> {
     const epoch = String(data.epoch);
-    const after = (await this.#epochs()).at(-1);
+    const after = this.#channel.epochs().at(-1);
     const resumed = data.resumed === null ? null : Boolean(data.resumed);
     if ((resumed === null) !== (position === null)) throw new Error(`resumed is ${resumed}`);
     if (resumed && epoch !== position?.epoch) throw new Error("resumed in another epoch");
@@ -199,11 +210,18 @@ export class ShardListener {
       case "connection_established":
         if (data.epoch === this.#epoch || data.resumed !== false) throw new Error("a second first frame");
         this.#epoch = String(data.epoch);
+        // Everything before this frame has arrived.
+        this.#log?.end(this.#log.position);
         if (this.#log) this.#replaceLog(this.#log.inNewEpoch(Number(data.seq)));
         return;
       default:
         this.#log?.receive(seq);
     }
+  }
+
+  #end(): void {
+    this.#socket = null;
+    this.#log?.end(this.#channel.newest());
   }
 
   #replaceLog(log: ListenerLog): void {

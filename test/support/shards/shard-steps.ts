@@ -23,7 +23,8 @@ const connection = {
   continent,
   user: fc.nat(3),
   wanted: fc.option(products, { freq: 2 }),
-  kind: fc.constantFrom("plain" as const, "v1" as const, "conflated" as const),
+  speaksV1: fc.boolean(),
+  isConflated: fc.boolean(),
 };
 
 const action = fc.oneof(

@@ -3,7 +3,7 @@ import type { PublishResult } from "../../../src/protocol/publish.ts";
 import { productsObject, serviceRequest } from "../service.ts";
 import type { AppliedEvent, Wanted } from "./listener-log.ts";
 import type { ShardFaults } from "./shard-faults.ts";
-import { type Connection, pause, ShardListener } from "./shard-listener.ts";
+import { type Channel, type Connection, pause, ShardListener } from "./shard-listener.ts";
 import { type Action, type Arrival, LISTENERS, PRODUCTS, type PublishedEvent, TYPES } from "./shard-steps.ts";
 import { atRoot, type Continent, evict, kill, setShards, shardObject } from "./sharded-channel.ts";
 
@@ -13,7 +13,7 @@ import { atRoot, type Continent, evict, kill, setShards, shardObject } from "./s
 const MAX_SHARDS = 4;
 
 /** How often each interesting case occurred, because a property that never meets its cases proves nothing. */
-export type Occurrences = Record<Action["do"] | "resumed" | "notResumed" | "repeated", number>;
+export type Occurrences = Record<Action["do"] | "resumed" | "notResumed" | "repeated" | "leftOut", number>;
 
 /** How long everything that was published may take to arrive, when nothing fails any more. */
 const SETTLE_MS = 5000;
@@ -28,6 +28,14 @@ const LATER_MS = 61_000;
 /** The channel outlives each world, so its history and epochs are those of all worlds. */
 const history: (AppliedEvent & { id: string })[] = [];
 const epochs: string[] = [];
+/** Publish calls so far, and how many events are in those that were not answered. */
+let calls = 0;
+let unanswered = 0;
+
+const channel: Channel = {
+  epochs: () => epochs,
+  newest: () => (history.at(-1)?.seq ?? 0) + unanswered,
+};
 
 export class ShardWorld {
   readonly #faults: ShardFaults;
@@ -43,7 +51,7 @@ export class ShardWorld {
     this.#faults = faults;
     this.#advanceClock = advanceClock;
     this.#occurred = occurred;
-    this.#listeners = Array.from({ length: LISTENERS }, () => new ShardListener(async () => epochs));
+    this.#listeners = Array.from({ length: LISTENERS }, () => new ShardListener(channel));
   }
 
   async open(shards: number): Promise<void> {
@@ -73,7 +81,10 @@ export class ShardWorld {
       }
       await pause();
     }
-    for (const listener of this.#listeners) listener.drop();
+    for (const listener of this.#listeners) {
+      listener.drop();
+      this.#count("leftOut", listener.leftOut(history));
+    }
   }
 
   /** Reconnects listeners whose connection is gone. @returns What is wrong with any listener, or null. */
@@ -153,10 +164,13 @@ export class ShardWorld {
   /** Publishes until the service has answered. Events are repeated with their ids, so each is applied once. */
   async #publish(events: readonly PublishedEvent[], text = ""): Promise<void> {
     const bodies = events.map((event) => this.#body(event, text));
+    const call = ++calls;
+    unanswered += bodies.length;
     for (let attempt = 1; ; attempt++) {
       const results = await publishAll(bodies);
       if (results) {
-        for (const [i, body] of bodies.entries()) this.#note(body, results[i] as PublishResult);
+        for (const [i, body] of bodies.entries()) this.#note(body, results[i] as PublishResult, call);
+        unanswered -= bodies.length;
         return;
       }
       if (attempt === MAX_PUBLISH_ATTEMPTS) throw new Error("events could not be published");
@@ -166,23 +180,18 @@ export class ShardWorld {
   }
 
   /** Adds an applied event to the history. A repeated one may be known already, or have been applied unnoticed. */
-  #note({ type, data, id }: Body, { status, seq }: PublishResult): void {
+  #note({ type, data, id }: Body, { status, seq }: PublishResult, call: number): void {
     if (status === "stale" || seq === null) return;
     const known = history.find((event) => event.seq === seq);
     if (known && known.id !== id) throw new Error(`event ${seq} is another one`);
     if (known) return;
-    history.push({ seq, product: data.product_id, type, id });
+    // Another call may have applied a duplicate.
+    history.push({ seq, product: data.product_id, type, id, call: status === "applied" ? call : null });
     history.sort((a, b) => a.seq - b.seq);
   }
 
-  #connectAs({ listener: index, continent, user, wanted, kind }: Arrival): Promise<void> {
-    const connection = {
-      continent,
-      user: `user-${user}`,
-      speaksV1: kind !== "plain",
-      isConflated: kind === "conflated",
-      wanted: this.#ids(wanted),
-    };
+  #connectAs({ listener: index, continent, user, wanted, speaksV1, isConflated }: Arrival): Promise<void> {
+    const connection = { continent, user: `user-${user}`, speaksV1, isConflated, wanted: this.#ids(wanted) };
     const listener = this.#listener(index);
     return listener.exclusively(() => this.#connect(listener, connection));
   }
@@ -246,8 +255,8 @@ export class ShardWorld {
     return listener;
   }
 
-  #count(what: keyof Occurrences): void {
-    this.#occurred[what] = (this.#occurred[what] ?? 0) + 1;
+  #count(what: keyof Occurrences, times = 1): void {
+    this.#occurred[what] = (this.#occurred[what] ?? 0) + times;
   }
 }
 
