@@ -10,8 +10,8 @@ import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { metricValue, parseMetrics } from "../support/metrics.ts";
-import { useRealPauses } from "../support/pauses.ts";
 import { productsObject, publish, serviceRequest } from "../support/service.ts";
+import { AwakeTimes } from "../support/shards/awake-time.ts";
 import {
   CONTINENTS,
   type Continent,
@@ -22,7 +22,7 @@ import {
 } from "../support/shards/sharded-channel.ts";
 import type { TestSocket } from "../support/test-socket.ts";
 
-/** What products cost with shards: rows, calls, alarms and time awake, counted and printed. */
+/** What products cost with shards: rows, calls, alarms and time awake, counted and printed in one table. */
 
 const PER_REGION = 4;
 const EVENTS = 1000;
@@ -30,6 +30,8 @@ const EVENTS_PER_CALL = 50;
 /** The root's alarm while it has events for shards: at most one per minute. */
 const MAX_ALARMS = 2;
 const QUIET_MS = 60_000;
+/** The interval between two pushes, a push's time limit, and that of its turn. */
+const TIMERS_PER_PUSH = 3;
 /** Pauses of the service are a thousand times shorter here. */
 const REAL_QUIET_MS = 200;
 
@@ -86,17 +88,15 @@ function countCalls(): () => { pushes: number; joins: number; counts: number; sh
   });
 }
 
-/** Adds up the time that shards take for pushes; nothing else keeps them awake. */
-function timePushes(): () => number {
-  const take = ProductsShard.prototype.take;
-  let total = 0;
-  vi.spyOn(ProductsShard.prototype, "take").mockImplementation(async function (this: ProductsShard, push) {
-    const started = performance.now();
-    const answer = await take.call(this, push);
-    total += performance.now() - started;
-    return answer;
-  });
-  return () => total;
+let isHeadPrinted = false;
+/** Prints a row of the table, the first one with its head. */
+function printRow(row: Record<string, string | number>): void {
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
+  const columns = Object.keys(row);
+  const cells = columns.map((column) => String(row[column]).padStart(column.length));
+  const head = [`per ${EVENTS} events`, line(columns), line(columns.map((column) => "-".repeat(column.length)))];
+  console.log([...(isHeadPrinted ? [] : head), line(cells)].join("\n"));
+  isHeadPrinted = true;
 }
 
 const stock = (product: string, n: number) => ({
@@ -110,17 +110,17 @@ describe.each([
   { shards: 16, continents: CONTINENTS },
 ])(`${EVENTS} events at $shards shards cost what the bill assumes:`, ({ shards, continents }) => {
   test.each([
-    { who: "every listener wants them", isFiltered: false },
-    { who: "each listener wants one product in ten", isFiltered: true },
-  ])("$who", { timeout: 60_000 }, async ({ who, isFiltered }) => {
-    useRealPauses();
+    { wants: "all", isFiltered: false },
+    { wants: "a product each", isFiltered: true },
+  ])("the listeners want $wants", { timeout: 60_000 }, async ({ wants, isFiltered }) => {
+    const awake = new AwakeTimes();
     await setShards(shards === 0 ? 0 : PER_REGION);
     const wanted = await seat(continents, isFiltered);
     // The first event creates the tables, and fills the history's first chunk.
     await publish("products", { type: "product_updated", data: { product_id: "first" } });
     const before = await productsObject().usage();
-    const awakeMs = timePushes();
-    const calls = countCalls();
+    await awake.start();
+    const registry = vi.spyOn(ChannelRegistry.prototype, "report");
     const started = performance.now();
     for (let n = 0; n < EVENTS; n += EVENTS_PER_CALL) {
       const product = (i: number) => (i % 10 === 0 ? (wanted[(i / 10) % wanted.length] ?? "") : `other-${i % 90}`);
@@ -134,19 +134,44 @@ describe.each([
     const { seq } = await publish("products", { type: "product_updated", data: { product_id: wanted[0] ?? "" } });
     for (const socket of isFiltered ? open.slice(0, 1) : open)
       await eventually(() => expect(lastSeq(socket)).toBe(seq));
+    await awake.settle();
+    const root = awake.of("products");
+    const { deliver: publishes = 0, ...otherCalls } = root.calls;
+    const ofShards = shards === 0 ? [] : continents.flatMap(shardsOf).map((name) => awake.of(name));
+    const pushes = ofShards.reduce((sum, { calls }) => sum + (calls.take ?? 0), 0);
+    const shardsMs = ofShards.map(({ milliseconds }) => milliseconds);
     const after = await productsObject().usage();
-    const counted = calls();
     const rows = (after.rowsWritten - before.rowsWritten) / (EVENTS + 1);
     const alarms = after.alarmsSet - before.alarmsSet;
-    console.log(
-      `${shards} shards, ${who}: ${rows.toFixed(2)} rows an event, ${alarms} alarms; ${JSON.stringify(counted)} in ${seconds.toFixed(1)} s; ` +
-        `all shards were awake for ${awakeMs().toFixed(0)} ms`,
-    );
+    printRow({
+      shards,
+      "the listeners want": wants,
+      "rows an event": rows.toFixed(2),
+      "publish calls": publishes,
+      pushes,
+      reports: registry.mock.calls.length,
+      alarms,
+      "seconds of publishing": seconds.toFixed(1),
+      "root awake, ms": root.milliseconds.toFixed(0),
+      "shards awake, ms": shardsMs.reduce((sum, ms) => sum + ms, 0).toFixed(0),
+      "longest, ms": Math.max(0, ...shardsMs).toFixed(0),
+    });
     expect(rows).toBeLessThanOrEqual(COUNTS.rowsPerEvent + 2 / COUNTS.eventsPerChunk);
     expect(alarms).toBeLessThanOrEqual(MAX_ALARMS);
-    expect(counted.joins).toBe(0);
-    expect(counted.shardReports).toBe(0);
-    expect(counted.pushes).toBeLessThanOrEqual(shards * ((seconds * 1000) / PUSH_INTERVAL_MS + 2));
+    expect(publishes).toBe(EVENTS / EVENTS_PER_CALL + 1);
+    // No shard joins or reports, and no client is connected.
+    expect(otherCalls).toEqual({});
+    expect(pushes).toBeLessThanOrEqual(shards * ((seconds * 1000) / PUSH_INTERVAL_MS + 2));
+    expect(registry.mock.calls.filter(([name]) => name !== "products")).toEqual([]);
+    // A shard is awake while it takes a push, and at no other time: it holds no timer and leaves nothing for later.
+    for (const { calls, timers, background } of ofShards) {
+      expect({ ...calls, take: 0, timers, background }).toEqual({ take: 0, timers: 0, background: 0 });
+    }
+    // The root waits for pushes, for what it sends its own listeners together, and for a report; then it rests.
+    const atMostEvery = (ms: number) => (seconds * 1000) / ms + 2;
+    const otherTimers = atMostEvery(PUSH_INTERVAL_MS) + atMostEvery(COUNTS.reportIntervalSeconds * 1000);
+    expect(root.timers).toBeGreaterThan(0);
+    expect(root.timers).toBeLessThanOrEqual(TIMERS_PER_PUSH * pushes + otherTimers);
     for (const name of continents.flatMap((continent) => shardsOf(continent))) {
       expect(await tablesOf(name)).toEqual([]);
     }

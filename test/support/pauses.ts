@@ -6,7 +6,8 @@ import { vi } from "vitest";
  * long `scheduler.wait` takes.
  */
 
-const realWait = scheduler.wait.bind(scheduler);
+/** A pause of its real length. */
+export const realWait = scheduler.wait.bind(scheduler);
 /** By how much pauses are shortened. Tests wait for what happens after a pause, never for the pause itself. */
 const SPEED_UP = 1000;
 
