@@ -14,7 +14,8 @@ Without --long, runs the test files of test/chaos and test/load; other arguments
 
   --long              the long run under random failures (about 20 minutes): the service in its own process, a Redis of
                       its own, publishers and listeners on real sockets. Each failure alone, then all mixed; at the
-                      end of each round, publishers' answers, listeners' logs and histories are compared
+                      end of each round, publishers' answers, listeners' logs and histories are compared. Without --only,
+                      5,000 listeners of products over 16 shards follow
   --storm             reconnect storms: 5,000 listeners dropped at once, and 1,000 pages that reconnect without jitter while
                       the login service is stopped
   --fuzz              more than a million inputs that are almost right, at every entrance
@@ -31,6 +32,7 @@ Results are printed, and those of whole runs written to test/chaos/results. Exit
 const STORMS = ["test/sdk/storm.test.ts", "test/chaos/products-storm.test.ts", "test/chaos/login-outage.test.ts"];
 const MANY_LISTENERS = { [LONG_FORM]: "1", STORM_LISTENERS: "5000", STORM_PAGES: "1000" };
 const MANY_INPUTS = { [LONG_FORM]: "1", FUZZ_INPUTS: "1000000", FUZZ_CALLS: "60000", FUZZ_SOCKETS: "4000" };
+const SHARDS = ["test/chaos/shards.test.ts", "-t", "over 16 shards"];
 
 const { values } = parseArgs({
   strict: false,
@@ -49,8 +51,11 @@ const { values } = parseArgs({
 // Exiting ends the child processes; a signal alone would leave them running.
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, () => process.exit(1));
 if (values.help) console.log(HELP);
-else if (values.long) process.exitCode = (await runLong()) ? 0 : 1;
-else if (values.endurance) {
+else if (values.long) {
+  const isGood = await runLong();
+  const areShardsGood = values.only !== undefined || vitest(SHARDS, { SHARD_LISTENERS: "5000" }) === 0;
+  process.exitCode = isGood && areShardsGood ? 0 : 1;
+} else if (values.endurance) {
   const load = { minutes: Number(values.minutes), sockets: 2000, eventsPerSecond: 200 };
   process.exitCode = (await endure(load)) ? 0 : 1;
 } else if (values.storm) {
