@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { LISTENERS_PER_SHARD, MAX_LISTENERS_OF_ROOT } from "../../src/protocol/shards.ts";
 import { eventually } from "../support/eventually.ts";
 import { Audience, eventsInTurn, type Seat } from "../support/shards/audience.ts";
 import { callTest, listenersAt, startMortalShards } from "../support/shards/mortal-service.ts";
@@ -10,6 +11,9 @@ import type { Workerd } from "../support/workerd.ts";
 const LISTENERS = Number(process.env.SHARD_LISTENERS ?? 640);
 const KINDS = ["v1", "plain", "conflated"] as const;
 const CONTINENTS = ["EU", "AS", "SA", "AF"];
+
+/** So few that `auto` returns to the root alone. */
+const FEW = 1000;
 
 const shardsOf = (region: string) => [0, 1, 2, 3].map((index) => `products/${region}/${index}`);
 
@@ -116,6 +120,66 @@ test(`${LISTENERS} listeners of every kind over 16 shards receive everything, wh
   const seconds = Math.round((performance.now() - started) / 1000);
   console.log(
     `16 shards, ${LISTENERS} listeners, ${published} events: ${received} received in ${seconds} s; ` +
+      `${lost} connections lost, ${resumed} resumed`,
+  );
+  audience.close();
+  await service.stop();
+});
+
+test("`auto` adds shards for a growing audience and removes them again, and every listener receives everything", {
+  timeout: 180_000,
+}, async () => {
+  const service = await startMortalShards("auto");
+  const audience = new Audience(service.url);
+  const atRoot = async () => (await listenersAt(service, ["products"]))[0] ?? 0;
+  const atShards = () => listenersAt(service, [...shardsOf("weur"), ...shardsOf("sam")]);
+  let published = 0;
+  const publish = async (count: number) => {
+    await audience.publish(eventsInTurn(count, 49, published));
+    published += count;
+  };
+  /** Publishes while something happens. */
+  const publishDuring = async (happening: Promise<unknown>) => {
+    let isOver = false;
+    const over = happening.finally(() => {
+      isOver = true;
+    });
+    for (let n = 0; !isOver; n++) await publish(n % 5 === 0 ? 40 : 1);
+    await over;
+  };
+
+  await publishDuring(audience.seat(seatsOf(MAX_LISTENERS_OF_ROOT + 1, 49, 50, ["EU"])));
+  expect(await atRoot()).toBe(MAX_LISTENERS_OF_ROOT + 1);
+  await publishDuring(audience.seat(seatsOf(600, 49, 50, ["EU", "SA"])));
+  expect(await atRoot()).toBe(MAX_LISTENERS_OF_ROOT + 1);
+  expect(await atShards()).toEqual([306, 0, 0, 0, 294, 0, 0, 0]);
+  await audience.settle();
+  expect(audience.lost).toBe(0);
+  // Clients of the root that reconnect come to shards, of which the region needs two then.
+  for (const member of audience.members.slice(0, LISTENERS_PER_SHARD)) member.cut();
+  const secondShard = eventually(async () => {
+    for (const member of audience.members.slice(0, 20)) member.cut();
+    expect((await atShards())[1]).toBeGreaterThan(0);
+  }, 60_000);
+  await publishDuring(secondShard);
+  const receivedByAll = await audience.settle();
+
+  audience.dismiss(audience.members.length - FEW);
+  const total = async () => (await atShards()).reduce((sum, count) => sum + count, await atRoot());
+  await eventually(async () => expect(await total()).toBe(FEW));
+  // The root notices by its next pushes that there are few listeners, and later that there still are.
+  for (let n = 0; n < 3; n++) {
+    await publish(49);
+    await audience.settle();
+    await callTest(service, "later?ms=601000");
+  }
+  await publishDuring(eventually(async () => expect([...new Set(await atShards())]).toEqual([0]), 60_000));
+  await eventually(async () => expect(await atRoot()).toBe(FEW));
+  await publish(49);
+  const received = await audience.settle();
+  const { lost, resumed } = audience;
+  console.log(
+    `auto, ${published} events: ${receivedByAll} received, ${received} by those who stayed; ` +
       `${lost} connections lost, ${resumed} resumed`,
   );
   audience.close();

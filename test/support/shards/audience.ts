@@ -48,6 +48,7 @@ class Member {
   /** Where its first connection started. */
   from = 0;
   readonly received: number[] = [];
+  #hasLeft = false;
 
   constructor(audience: Audience, seat: Seat) {
     this.#audience = audience;
@@ -60,7 +61,7 @@ class Member {
 
   /** Connects until it is admitted; later it reconnects by itself. */
   async open(): Promise<void> {
-    while (!this.#audience.isClosed && !(await this.#tryOpen())) {
+    while (!this.#hasLeft && !(await this.#tryOpen())) {
       this.#audience.refused++;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     }
@@ -100,7 +101,7 @@ class Member {
     socket.on("error", () => {});
     socket.on("close", () => {
       resolve(false);
-      if (!isAdmitted) return;
+      if (!isAdmitted || this.#hasLeft) return;
       this.#socket = null;
       this.#audience.lost++;
       void this.open();
@@ -122,7 +123,9 @@ class Member {
     this.received.push(seq);
   }
 
-  close(): void {
+  /** Ends its connection for good. */
+  leave(): void {
+    this.#hasLeft = true;
     this.#socket?.terminate();
   }
 }
@@ -136,7 +139,6 @@ export class Audience {
   readonly #tokens = new Map<string, Promise<string>>();
   #failure: string | null = null;
   #events = 0;
-  isClosed = false;
   /** Connections that ended, resumed and were not admitted. */
   lost = 0;
   resumed = 0;
@@ -237,8 +239,12 @@ export class Audience {
     return at === -1 ? null : `nothing, but received ${received[at]}`;
   }
 
+  /** The members that came first leave. */
+  dismiss(count: number): void {
+    for (const member of this.members.splice(0, count)) member.leave();
+  }
+
   close(): void {
-    this.isClosed = true;
-    for (const member of this.members) member.close();
+    this.dismiss(this.members.length);
   }
 }

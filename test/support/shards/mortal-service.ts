@@ -1,8 +1,9 @@
 import { startTidings, type Workerd } from "../workerd.ts";
 
 /** Starts the service of `workers/mortal-shards.ts`. @param shards Those of each region. */
-export function startMortalShards(shards: number, historyLimit = "20000"): Promise<Workerd> {
-  const vars = { PRODUCTS_SHARDS: String(shards), HISTORY_LIMIT: historyLimit };
+export function startMortalShards(shards: number | "auto", historyLimit = "20000"): Promise<Workerd> {
+  // Tests set the clock forward, and clients of tests do not ping.
+  const vars = { PRODUCTS_SHARDS: String(shards), HISTORY_LIMIT: historyLimit, IDLE_TIMEOUT_SECONDS: "86400" };
   return startTidings(vars, "test/support/workers/mortal-shards.ts");
 }
 

@@ -3,12 +3,13 @@ import type { TakeAnswer, TakeRequest } from "../../../src/channels/products/sha
 import { ProductsShard as ServiceProductsShard } from "../../../src/channels/products/shards/products-shard.ts";
 import type { Env } from "../../../src/config/env.ts";
 import service from "../../../src/index.ts";
+import { setForward } from "./forward-clock.ts";
 
 /**
  * The service, whose root and shards tests can kill: at once (`/test/kill?name=products/weur/0`), or when the next push
  * reaches a point of its way (`/test/arm?point=taken&victim=root`). `/test/listeners?name=products` counts those of an
- * object, and `/test/shards?count=4` does what another `PRODUCTS_SHARDS` does after a deploy. A client says where it is
- * with `?continent=`.
+ * object, `/test/shards?count=4` does what another `PRODUCTS_SHARDS` does after a deploy, and `/test/later?ms=60000` sets
+ * the clock forward. A client says where it is with `?continent=`.
  */
 
 export { ChannelRegistry, OrderChannel, StreamRelay, TokenVerifier } from "../../../src/index.ts";
@@ -109,6 +110,9 @@ export default {
         return new Response(String(await mortal(env, searchParams.get("name") ?? "").countListeners()));
       case "/test/shards":
         await mortal(env, "products").setShards(Number(searchParams.get("count")));
+        return new Response();
+      case "/test/later":
+        setForward(Number(searchParams.get("ms")));
         return new Response();
       default: {
         const continent = searchParams.get("continent");
