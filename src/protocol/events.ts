@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
 import { sentId } from "./ids.ts";
 import { type ChannelKind, MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./names.ts";
+import { safeLength } from "./safe-length.ts";
 import { isTimestamp, TIMESTAMP_PATTERN, TIMESTAMP_RULE } from "./timestamp.ts";
 
 export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
@@ -13,7 +14,7 @@ export type { EventData, EventType, OrderEventType, ProductEventType } from "./e
  * Schemas are loose: fields they do not name pass through unchanged.
  */
 
-export const status = z.string().min(1).max(MAX_STATUS_LENGTH);
+export const status = safeLength(z.string().min(1).max(MAX_STATUS_LENGTH));
 export const timestamp = z.string().refine(isTimestamp, TIMESTAMP_RULE).meta({
   pattern: TIMESTAMP_PATTERN,
   description: "RFC 3339, or a form that is close to it (the manual lists them).",
@@ -25,7 +26,7 @@ const price = z.number().min(0);
 export const orderData = { order_id: z.string().nullish(), timestamp: timestamp.nullish() };
 export const productData = {
   product_id: sentId(MAX_PRODUCT_ID_LENGTH),
-  sku: z.string().max(128).nullish(),
+  sku: safeLength(z.string().max(128)).nullish(),
   timestamp: timestamp.nullish(),
 };
 
@@ -56,8 +57,8 @@ export const EVENTS = {
     summary: "The order was shipped; its status becomes `shipped`.",
     data: z.looseObject({
       ...orderData,
-      tracking_number: z.string().max(256).nullish(),
-      carrier: z.string().max(256).nullish(),
+      tracking_number: safeLength(z.string().max(256)).nullish(),
+      carrier: safeLength(z.string().max(256)).nullish(),
     }),
     example: {
       order_id: EXAMPLE_ORDER,

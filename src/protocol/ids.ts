@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { safeLength } from "./safe-length.ts";
 
 /**
  * Ids that shops keep as text or as integers. Either way they are compared, filtered and stored as text: 42 is "42", and
@@ -11,7 +12,10 @@ const isWellFormed = (text: string) => text.isWellFormed();
 /** Returns the schema of an id as it may be sent. @param maxLength In code points. */
 export const sentId = (maxLength: number) =>
   z.union(
-    [z.string().min(1).max(maxLength).refine(isWellFormed, "must not contain half of a surrogate pair"), z.int()],
+    [
+      safeLength(z.string().min(1).max(maxLength)).refine(isWellFormed, "must not contain half of a surrogate pair"),
+      z.int(),
+    ],
     {
       error: `must be text of 1 to ${maxLength} characters, or an integer below 2^53`,
     },

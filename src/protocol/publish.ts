@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { type Catalogue, typesOf } from "./catalogue.ts";
-import { type EventDefinition, timestamp } from "./events.ts";
+import { type EventDefinition, status, timestamp } from "./events.ts";
 import { encodeEventFrame } from "./frames.ts";
 import { idText } from "./ids.ts";
 import { isRecord } from "./json.ts";
@@ -9,7 +9,6 @@ import {
   EVENT_ID_PATTERN,
   EVENT_ID_RULE,
   isEventId,
-  MAX_STATUS_LENGTH,
   MAX_USER_ID_LENGTH,
   parseChannelName,
   parseOrderId,
@@ -27,8 +26,8 @@ export * from "./publish-call.ts";
 /** The owner and state of an order: `order` in a publish. */
 export const orderRegistration = z.strictObject({
   user_id: idText(MAX_USER_ID_LENGTH),
-  status: z.string().min(1).max(MAX_STATUS_LENGTH),
-  payment_status: z.string().min(1).max(MAX_STATUS_LENGTH),
+  status,
+  payment_status: status,
 }) satisfies z.ZodType<OrderRegistration>;
 
 const version = z.int().min(0);

@@ -1,12 +1,13 @@
 import * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
+import { safeLength } from "../protocol/safe-length.ts";
 import { type CounterName, type HistogramName, type LabelsOf, METRICS, type MetricName } from "./metrics.ts";
 
 /**
  * Counts as plain data that can be sent, stored and added up. Keys are series; values are `[n]` for a counter and
  * `[sum, first bucket, …, +Inf]` for a histogram, whose buckets are not cumulative here.
  */
-export const counterSnapshot = z.record(z.string(), z.array(z.number()).min(1));
+export const counterSnapshot = z.record(z.string(), safeLength(z.array(z.number()).min(1)));
 export type CounterSnapshot = z.infer<typeof counterSnapshot>;
 
 /** A metric with a value for each of its labels. */

@@ -49,6 +49,13 @@ describe("an event", async () => {
       422,
       ["data.order_id"],
     ],
+    [
+      "with an object as status whose length is no number (found by fuzzing)",
+      `orders/${order}`,
+      { ...event, data: { new_status: { length: { toString: 1 } } } },
+      422,
+      ["data.new_status"],
+    ],
     ["without its status", `orders/${order}`, { ...event, data: {} }, 422, ["data.new_status"]],
     [
       "with several bad fields",

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { safeLength } from "../../protocol/safe-length.ts";
 import type { Storage } from "../storage.ts";
 import { readLogRow } from "./log-row.ts";
 
@@ -25,7 +26,7 @@ export interface Extent {
 const CHANNEL = "channel";
 
 const channelState = z.object({
-  epoch: z.string().min(1),
+  epoch: safeLength(z.string().min(1)),
   /** Replay begins after this `seq`: what came before belongs to another epoch or owner, or has left the log. */
   base: z.int().min(0),
   /** When the epoch began, in milliseconds since 1970. */

@@ -1,6 +1,7 @@
 import { jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
 import type { Config } from "../../config/config.ts";
+import { safeLength } from "../../protocol/safe-length.ts";
 import { perConfig } from "./per-config.ts";
 
 /**
@@ -27,7 +28,7 @@ export interface Grant {
 }
 
 const ticketClaims = z.object({
-  sub: z.string().startsWith("ticket:").max(64),
+  sub: safeLength(z.string().startsWith("ticket:").max(64)),
   order: z.string(),
   /** The generation. The name is part of tickets already issued. */
   series: z.string(),

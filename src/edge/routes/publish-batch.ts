@@ -6,6 +6,7 @@ import { isRecord } from "../../protocol/json.ts";
 import { isEventId, PRODUCTS_CHANNEL, parseChannelName } from "../../protocol/names.ts";
 import { type AcceptedEvent, checkEvent, MAX_BATCH_EVENTS, type PublishOutcome } from "../../protocol/publish.ts";
 import { type FieldError, type HttpRefusal, type Problem, problem } from "../../protocol/refusals.ts";
+import { safeLength } from "../../protocol/safe-length.ts";
 import { check } from "../../protocol/validation.ts";
 import { type Service, scopeDetail } from "../auth/keys.ts";
 import { requirePublishCall } from "../auth/require-publish.ts";
@@ -13,7 +14,7 @@ import type { HonoEnv } from "../context.ts";
 import { invalid, requireValid } from "../errors.ts";
 import { failureOf, idempotencyKey, publish } from "./publish.ts";
 
-const batchRequest = z.strictObject({ events: z.array(z.unknown()).min(1).max(MAX_BATCH_EVENTS) });
+const batchRequest = z.strictObject({ events: safeLength(z.array(z.unknown()).min(1).max(MAX_BATCH_EVENTS)) });
 
 type BatchResult = PublishOutcome | { status: "rejected"; error: Problem };
 

@@ -2,6 +2,7 @@ import * as z from "zod";
 import { isDeadLetterCode } from "../../protocol/dead-letters.ts";
 import { parseJson } from "../../protocol/json.ts";
 import type { AcceptedEvent } from "../../protocol/publish.ts";
+import { safeLength } from "../../protocol/safe-length.ts";
 import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
 
 /** The stored form of events and dead letters: written by this version or a neighbouring one, so it is parsed. Pure. */
@@ -28,32 +29,30 @@ export function unreadable(channel: string, text: string): DeadLetter {
   return toDeadLetter({ id: "", fields }, "unreadable_row", "what the relay had stored cannot be read");
 }
 
-const storedEvents = z
-  .array(
-    z.looseObject({
-      channel: z.string(),
-      id: z.string().min(1),
-      type: z.string(),
-      data: z.string(),
-      version: z.number().nullable().default(null),
-      request: z.string().nullable().default(null),
-      productId: z.string().nullable().default(null),
-      order: z
-        .looseObject({ user_id: z.string(), status: z.string(), payment_status: z.string() })
-        .nullable()
-        .default(null),
-      statusChange: z.looseObject({}).default({}),
-      status: z.string().nullable().default(null),
-      // The first version stored none.
-      acceptedAt: z.number().optional(),
-    }),
-  )
-  .min(1);
+const storedEvents = z.array(
+  z.looseObject({
+    channel: z.string(),
+    id: safeLength(z.string().min(1)),
+    type: z.string(),
+    data: z.string(),
+    version: z.number().nullable().default(null),
+    request: z.string().nullable().default(null),
+    productId: z.string().nullable().default(null),
+    order: z
+      .looseObject({ user_id: z.string(), status: z.string(), payment_status: z.string() })
+      .nullable()
+      .default(null),
+    statusChange: z.looseObject({}).default({}),
+    status: z.string().nullable().default(null),
+    // The first version stored none.
+    acceptedAt: z.number().optional(),
+  }),
+);
 
 /** Parses the events of an outbox row. Returns null when they cannot be read. */
 export function parseStoredEvents(text: string, now: number): AcceptedEvent[] | null {
   const parsed = storedEvents.safeParse(parseJson(text)).data;
-  if (!parsed) return null;
+  if (!parsed?.length) return null;
   // A channel validated these events before they were stored; the schema above only checks that they are whole.
   return parsed.map((event) => ({ ...event, acceptedAt: event.acceptedAt ?? now })) as AcceptedEvent[];
 }

@@ -21,6 +21,7 @@ const ODD_VALUES: unknown[] = [
   { toString: 1 },
   { toJSON: 1 },
   { length: -1 },
+  { length: { toString: 1 } },
   "x".repeat(9000),
   "\u{1f600}".repeat(200),
 ];

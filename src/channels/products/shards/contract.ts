@@ -1,5 +1,6 @@
 import * as z from "zod";
 import type { Position } from "../../../protocol/frames.ts";
+import { safeLength } from "../../../protocol/safe-length.ts";
 import { parseShardName, type ShardName } from "../../../protocol/shards.ts";
 import type { ChannelRpc, SocketObjectRpc, Usage } from "../../contract.ts";
 import type { LoggedFrame } from "../../log/log-event.ts";
@@ -37,7 +38,7 @@ export const MAX_INTEREST_PRODUCTS = 10_000;
 const interest = z.object({ version: z.int().min(0), products: z.array(z.string()).nullable() });
 
 /** One start of a shard's object. */
-const incarnation = z.string().min(1);
+const incarnation = safeLength(z.string().min(1));
 
 /** A shard registers, and asks for the events of products from now on, and perhaps for those a client missed. */
 export const joinRequest = z.object({
