@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -12,33 +12,29 @@ import { buildPackage } from "../../sdk/package/build.ts";
  * registry: the npm package, modules for `<script type="module">`, and the Python publisher.
  */
 
-const PROJECT = join(import.meta.dirname, "../../..");
-/** One folder per released version. Its files never change, because lockfiles contain the package's hash. */
+export const PROJECT = join(import.meta.dirname, "../../..");
+/** One folder per released version. Its files never change, because lockfiles contain their hashes. */
 export const RELEASES = join(import.meta.dirname, "releases");
 /** Modules for pages without a bundler, by file name, and their sources below `src/sdk`. */
 const PAGE_MODULES = { client: "index", tabs: "tabs/tabs" };
-
-/** The version in `package.json`. */
-export const currentVersion = (): string => JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")).version;
 
 /** The released versions. */
 export const releasedVersions = (releases = RELEASES): string[] => (existsSync(releases) ? readdirSync(releases) : []);
 
 /**
- * Copies every release to `sdk/<version>/`, and the current version's files to `sdk/`. A current version that is not
- * released yet is built from the source.
+ * Copies every release to `sdk/<version>/`, and builds the source's own files in `sdk/`: a deployment's SDK is the one
+ * that was tested with it, released or not.
  * @param site The folder that Cloudflare serves.
  */
 export async function buildSdk(site: string, releases = RELEASES): Promise<void> {
   const folder = join(site, "sdk");
-  const versions = releasedVersions(releases);
-  for (const version of versions) await cp(join(releases, version), join(folder, version), { recursive: true });
-  const version = currentVersion();
-  if (versions.includes(version)) await cp(join(releases, version), folder, { recursive: true });
-  else await buildSdkFiles(folder);
+  for (const version of releasedVersions(releases)) {
+    await cp(join(releases, version), join(folder, version), { recursive: true });
+  }
+  await buildSdkFiles(folder);
 }
 
-/** Builds the current version's files from the source: `tidings.tgz`, the page modules with source maps, `tidings.py`. */
+/** Builds the source's files: `tidings.tgz`, the page modules with source maps, `tidings.py`. */
 export async function buildSdkFiles(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await pack(join(folder, "tidings.tgz"));
@@ -77,7 +73,7 @@ async function pack(tarball: string): Promise<void> {
 }
 
 /** Runs the npm that runs this script, whatever it is called on this platform. */
-async function npm(args: string[], cwd: string): Promise<string> {
+export async function npm(args: string[], cwd: string): Promise<string> {
   const script = process.env.npm_execpath;
   const [program, ...first] = script?.endsWith(".js") ? [process.execPath, script] : ["npm"];
   const { stdout } = await promisify(execFile)(String(program), [...first, ...args], { cwd });

@@ -1,16 +1,54 @@
-import { existsSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { buildSdkFiles, currentVersion, RELEASES } from "./build-sdk.ts";
+import { buildSdkFiles, npm, PROJECT, RELEASES } from "./build-sdk.ts";
 
-/** Releases the SDK: keeps the current version's files for good. Runs as `npm run release:sdk`; commit the result. */
+/**
+ * Releases a version: keeps the SDK's files for good, then sets the next version, under which work continues. Runs as
+ * `npm run release:sdk -- 0.2.0`; commit the result.
+ */
 
-const folder = join(RELEASES, currentVersion());
-if (existsSync(folder)) {
-  console.error(
-    `${currentVersion()} is released. To release a change, raise the version in package.json and in CHANGELOG.md.`,
-  );
-  process.exitCode = 1;
-} else {
-  await buildSdkFiles(folder);
-  console.log(`${folder}: commit it, so that every later deployment serves it at /sdk/${currentVersion()}/.`);
+/** The file of a release that holds the hashes of the others. */
+export const INTEGRITY_FILE = "integrity.json";
+
+/** Returns the hash of each of a folder's files, as lockfiles and `<script integrity>` have it. */
+export function integrityOf(folder: string): Record<string, string> {
+  const names = readdirSync(folder).filter((name) => name !== INTEGRITY_FILE);
+  const hash = (name: string) =>
+    createHash("sha512")
+      .update(readFileSync(join(folder, name)))
+      .digest("base64");
+  return Object.fromEntries(names.sort().map((name) => [name, `sha512-${hash(name)}`]));
+}
+
+/** Returns what keeps a version from being released; null if nothing does. */
+function obstacle(version: string | undefined): string | null {
+  if (!/^\d+\.\d+\.\d+$/.test(version ?? "")) return "Say which version: npm run release:sdk -- 0.2.0";
+  if (existsSync(join(RELEASES, String(version)))) {
+    return `${version} is released, and its files never change. Release a higher version.`;
+  }
+  const changelog = readFileSync(join(PROJECT, "CHANGELOG.md"), "utf8");
+  if (!changelog.includes(`\n## ${version}\n`))
+    return `CHANGELOG.md has no heading "## ${version}". Say there what changed.`;
+  return null;
+}
+
+const setVersion = (...args: string[]) =>
+  npm(["version", "--no-git-tag-version", "--allow-same-version", ...args], PROJECT);
+
+if (import.meta.main) {
+  const [version] = process.argv.slice(2);
+  const reason = obstacle(version);
+  if (reason !== null) {
+    console.error(reason);
+    process.exitCode = 1;
+  } else {
+    const folder = join(RELEASES, String(version));
+    await setVersion(String(version));
+    await buildSdkFiles(folder);
+    await writeFile(join(folder, INTEGRITY_FILE), `${JSON.stringify(integrityOf(folder), null, 2)}\n`);
+    const next = (await setVersion("prepatch", "--preid", "dev")).trim();
+    console.log(`Commit ${folder}: later deployments serve it at /sdk/${version}/. Work continues as ${next}.`);
+  }
 }

@@ -1,16 +1,12 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  buildSdk,
-  buildSdkFiles,
-  currentVersion,
-  RELEASES,
-  releasedVersions,
-  sdkHeaders,
-} from "../../../src/site/sdk/build-sdk.ts";
+import { packageVersion } from "../../../src/cli/shared/version.ts";
+import { buildSdk, buildSdkFiles, RELEASES, releasedVersions, sdkHeaders } from "../../../src/site/sdk/build-sdk.ts";
+import { INTEGRITY_FILE, integrityOf } from "../../../src/site/sdk/release.ts";
+import { copyProject } from "../../support/project-copy.ts";
 
 /** What `/sdk/` serves. Lockfiles contain the package's hash, so a release must keep its bytes. */
 
@@ -19,10 +15,6 @@ const built = join(folder, "built");
 const read = (...path: string[]) => readFileSync(join(folder, ...path));
 beforeAll(() => buildSdkFiles(built));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The files of a release that the source would build differently today. */
-const changedFiles = (release: string, fresh: string) =>
-  readdirSync(release).filter((name) => !readFileSync(join(release, name)).equals(readFileSync(join(fresh, name))));
 
 test("the files are the npm package, modules for pages with source maps, and the Python publisher", () => {
   const names = ["client.js", "client.js.map", "tabs.js", "tabs.js.map", "tidings.py", "tidings.tgz"];
@@ -45,35 +37,79 @@ test("no file contains a path of the machine that built it", () => {
 });
 
 describe("a release", () => {
-  test("keeps its bytes: the source of a released version builds the same files", () => {
-    const version = currentVersion();
-    // A version that is not released yet may change.
-    if (!releasedVersions().includes(version)) return;
-    expect(changedFiles(join(RELEASES, version), built), "raise the version in package.json").toEqual([]);
+  test("keeps its files: each has the hash that was recorded", () => {
+    for (const version of releasedVersions()) {
+      const release = join(RELEASES, version);
+      const recorded = JSON.parse(readFileSync(join(release, INTEGRITY_FILE), "utf8"));
+      expect(integrityOf(release), `${version} is released: restore its files, and release a higher version`).toEqual(
+        recorded,
+      );
+    }
   });
 
-  test("that differs from the source is noticed", () => {
+  test("whose file changed, is missing or was added is noticed", () => {
     const release = join(folder, "changed");
     cpSync(built, release, { recursive: true });
-    expect(changedFiles(release, built)).toEqual([]);
+    const recorded = integrityOf(built);
+    expect(integrityOf(release)).toEqual(recorded);
     writeFileSync(join(release, "tidings.py"), "# another one\n");
-    expect(changedFiles(release, built)).toEqual(["tidings.py"]);
+    expect(integrityOf(release)).not.toEqual(recorded);
+    rmSync(join(release, "tidings.py"));
+    expect(integrityOf(release)).not.toEqual(recorded);
   });
 
-  test("is served as it was released, also after later versions", async () => {
+  test("has another version than the source, which may change", () => {
+    const fix = "After a release, run: npm version prepatch --preid dev --no-git-tag-version";
+    expect(releasedVersions(), fix).not.toContain(packageVersion());
+  });
+
+  test("is served as it was released, beside what the source is now", async () => {
     const releases = join(folder, "releases");
-    for (const version of ["0.0.1", currentVersion()]) {
-      mkdirSync(join(releases, version), { recursive: true });
-      writeFileSync(join(releases, version, "tidings.tgz"), `the package of ${version}`);
-    }
+    mkdirSync(join(releases, "0.0.1"), { recursive: true });
+    writeFileSync(join(releases, "0.0.1", "tidings.py"), "# the first one\n");
     await buildSdk(join(folder, "site"), releases);
-    expect(read("site/sdk/0.0.1/tidings.tgz").toString()).toBe("the package of 0.0.1");
-    expect(read("site/sdk/tidings.tgz").toString()).toBe(`the package of ${currentVersion()}`);
+    expect(read("site/sdk/0.0.1/tidings.py").toString()).toBe("# the first one\n");
+    expect(read("site/sdk/tidings.py")).toEqual(read("built/tidings.py"));
   });
 
-  test("is cached for a year; the current version is revalidated", () => {
+  test("is cached for a year; the source's files are revalidated", () => {
     const [current, release] = sdkHeaders(["0.0.1"]).split("/sdk/0.0.1/*");
     expect(current).not.toContain("Cache-Control");
     expect(release).toContain("max-age=31536000, immutable");
+  });
+});
+
+describe("npm run release:sdk", () => {
+  const project = copyProject(["src", "package.json", "package-lock.json", "tsconfig.json", "LICENSE", "CHANGELOG.md"]);
+  afterAll(() => rmSync(project, { recursive: true, force: true }));
+  const release = (...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, ["src/site/sdk/release.ts", ...args], {
+      cwd: project,
+      encoding: "utf8",
+    });
+    return { status, text: stdout + stderr };
+  };
+  const versionIn = (file: string) => JSON.parse(readFileSync(join(project, file), "utf8")).version;
+
+  test("keeps the files of the version it is given, and sets the next one", async () => {
+    writeFileSync(join(project, "CHANGELOG.md"), "# Changelog\n\n## 9.9.9\n");
+    expect(release("9.9.9")).toMatchObject({
+      status: 0,
+      text: expect.stringContaining("Work continues as v9.9.10-dev.0"),
+    });
+    const kept = join(project, "src/site/sdk/releases/9.9.9");
+    expect(JSON.parse(readFileSync(join(kept, INTEGRITY_FILE), "utf8"))).toEqual(integrityOf(kept));
+    const manifest = execFileSync("tar", ["-xzOf", join(kept, "tidings.tgz"), "package/package.json"]);
+    expect(JSON.parse(manifest.toString()).version).toBe("9.9.9");
+    expect([versionIn("package.json"), versionIn("package-lock.json")]).toEqual(["9.9.10-dev.0", "9.9.10-dev.0"]);
+  });
+
+  test.each([
+    [[], "Say which version"],
+    [["patch"], "Say which version"],
+    [["9.9.9"], "9.9.9 is released, and its files never change. Release a higher version."],
+    [["9.9.10"], 'CHANGELOG.md has no heading "## 9.9.10".'],
+  ])("refuses %j", (args, text) => {
+    expect(release(...args)).toEqual({ status: 1, text: expect.stringContaining(text) });
   });
 });
