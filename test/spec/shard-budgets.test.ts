@@ -16,6 +16,7 @@ import {
   CONTINENTS,
   type Continent,
   evict,
+  forgetShards,
   listenFrom,
   REGION_OF,
   setShards,
@@ -40,11 +41,7 @@ afterEach(async () => {
   vi.useRealTimers();
   vi.restoreAllMocks();
   for (const socket of open.splice(0)) socket.close();
-  await Promise.all(
-    CONTINENTS.flatMap((continent) => shardsOf(continent)).map((name) =>
-      eventually(async () => expect(await env.PRODUCTS_SHARD.getByName(name).countListeners()).toBe(0)),
-    ),
-  );
+  await forgetShards(PER_REGION);
 });
 
 const shardsOf = (continent: Continent): ShardName[] =>

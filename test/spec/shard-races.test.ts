@@ -1,9 +1,11 @@
+import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { requestProductsSocket } from "../../src/channels/handshake.ts";
 import { Listeners } from "../../src/channels/listeners/listeners.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import { SHARD_PROTOCOL_VERSION, type TakeRequest } from "../../src/channels/products/shards/contract.ts";
 import { ProductsShard } from "../../src/channels/products/shards/products-shard.ts";
+import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { productsObject, publish } from "../support/service.ts";
 import { atRoot, evict, listenFrom, setShards, shardObject } from "../support/shards/sharded-channel.ts";
@@ -16,6 +18,7 @@ const shard = shardObject("EU", 0);
 
 beforeEach(() => setShards(1));
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
@@ -43,17 +46,21 @@ async function subscribe(socket: TestSocket, product: string): Promise<void> {
 }
 
 test("[promise 2] a shard whose last listener leaves while it subscribes still receives events for the next one", async () => {
+  stopClock();
   const { socket } = await listenFrom({ speaksV1: true, products: ["a"] });
   const joins = holdJoins();
   await subscribe(socket, "b");
   await eventually(() => expect(joins.held()).toBe(1));
-  const take = vi.spyOn(ProductsShard.prototype, "take");
+  const report = vi.spyOn(ProductsChannel.prototype, "report");
   socket.close();
-  // The root asks whether the shard is empty, before the shard has the root's answer.
-  await eventually(() => expect(take).toHaveBeenCalled());
-  await Promise.all(take.mock.results.map(({ value }) => value));
+  await eventually(() => expect(report.mock.lastCall?.[0]).toMatchObject({ count: 0 }));
+  await Promise.all(report.mock.results.map(({ value }) => value));
+  advanceClock(60_000);
+  const take = vi.spyOn(ProductsShard.prototype, "take");
+  // The root asks whether the shard needs events, before the shard has the root's answer.
+  await runDurableObjectAlarm(productsObject());
+  expect(take).toHaveBeenCalled();
   joins.release();
-  await eventually(async () => expect(await shard.countListeners()).toBe(0));
   const { socket: next } = await listenFrom({ products: ["b"] });
   const { seq } = await publishUpdate("b");
   expect((await next.frame()).seq).toBe(seq);

@@ -5,8 +5,10 @@ import { type ConnectRequest, requestProductsSocket } from "../../src/channels/h
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import { ProductsShard } from "../../src/channels/products/shards/products-shard.ts";
 import type { Position } from "../../src/protocol/frames.ts";
+import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { productsObject, publish, serviceRequest } from "../support/service.ts";
+import { forgetShards, registeredShards } from "../support/shards/sharded-channel.ts";
 import { type Frame, TestSocket } from "../support/test-socket.ts";
 
 /** The listeners of products at shards: a client notices nothing of them. */
@@ -21,16 +23,11 @@ const atRoot = <T>(action: (root: ProductsChannel) => T) =>
 const open: TestSocket[] = [];
 beforeEach(() => atRoot(({ core }) => Object.assign(core.config, { productsShards: 4 })));
 afterEach(async () => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
   for (const socket of open.splice(0)) socket.close();
-  // Shards without listeners tell the root, which asks them and then forgets them.
-  await eventually(async () => expect(await registeredShards()).toEqual([]));
+  await forgetShards(4);
 });
-
-const registeredShards = async () => {
-  const text = await atRoot(({ core }) => core.storage.read("SELECT value FROM state WHERE name = 'shards'")[0]?.value);
-  return text === undefined ? [] : JSON.parse(String(text)).names;
-};
 
 interface Options {
   products?: string[] | null;
@@ -68,6 +65,7 @@ async function listen(options: Options = {}): Promise<TestSocket & { first: Fram
   return Object.assign(socket, { first: data });
 }
 
+type Listening = Awaited<ReturnType<typeof listen>>;
 const positionOf = ({ first }: { first: Frame["data"] }): Position => ({
   epoch: String(first.epoch),
   seq: Number(first.seq),
@@ -121,6 +119,40 @@ test("clients that reconnect are admitted without asking the root", async () => 
   expect(again.first.resumed).toBe(true);
   await take(again, 1);
   expect(join).not.toHaveBeenCalled();
+});
+
+test("[promise 3] listeners that all lost their connections return to their shard without asking the root", async () => {
+  const sockets = [await listen({ products: ["a"] }), await listen({ products: ["b"] })];
+  await stock("a");
+  for (const socket of sockets) socket.close();
+  await eventually(async () => expect(await shard().countListeners()).toBe(0));
+  const [missed] = [await stock("b"), await stock("other")];
+  const [join, fetch] = [vi.spyOn(ProductsChannel.prototype, "join"), vi.spyOn(ProductsChannel.prototype, "fetch")];
+  const resumed = await listen({ products: ["b"], resume: positionOf(sockets[1] as Listening) });
+  await listen({ products: ["a"] });
+  expect(resumed.first.resumed).toBe(true);
+  expect(seqsOf(await take(resumed, 1))).toEqual([missed.seq]);
+  expect(join).not.toHaveBeenCalled();
+  expect(fetch).not.toHaveBeenCalled();
+  const next = await stock("b");
+  expect(seqsOf(await take(resumed, 1))).toEqual([next.seq]);
+});
+
+test("a minute after its last listener has left, a shard is not called any more", async () => {
+  stopClock();
+  const socket = await listen({ products: ["a"] });
+  const report = vi.spyOn(ProductsChannel.prototype, "report");
+  socket.close();
+  await eventually(() => expect(report.mock.lastCall?.[0]).toMatchObject({ count: 0 }));
+  await Promise.all(report.mock.results.map(({ value }) => value));
+  expect(await runDurableObjectAlarm(productsObject())).toBe(true);
+  // Its listener may return.
+  expect(await registeredShards()).toEqual(["products/weur/0"]);
+  const alarm = await runInDurableObject(productsObject(), (_, { storage }) => storage.getAlarm());
+  expect(alarm).toBe(Date.now() + 60_000);
+  advanceClock(60_000);
+  expect(await runDurableObjectAlarm(productsObject())).toBe(true);
+  expect(await registeredShards()).toEqual([]);
 });
 
 test("[promise 2] a shard that hibernates keeps its listeners and loses nothing", async () => {

@@ -1,8 +1,10 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { expect } from "vitest";
 import type { ProductsChannel } from "../../../src/channels/products/products-channel.ts";
 import type { ProductsShard } from "../../../src/channels/products/shards/products-shard.ts";
 import { type Region, shardName } from "../../../src/protocol/shards.ts";
+import { eventually } from "../eventually.ts";
 import { type ConnectOptions, connect, productsObject } from "../service.ts";
 import type { Frame, TestSocket } from "../test-socket.ts";
 import { mintToken } from "../tokens.ts";
@@ -42,6 +44,25 @@ export async function evict(stub: unknown, webSockets: "hibernate" | "close" = "
 /** Ends an object without warning, as the platform may; its sockets close. */
 export async function kill(stub: unknown): Promise<void> {
   await runInDurableObject(asObject(stub), (_, state) => state.abort("it dies for a test")).catch(() => {});
+}
+
+/** Ends the registration of all shards, whose listeners are gone or about to be. @param perRegion Those of each region. */
+export async function forgetShards(perRegion: number): Promise<void> {
+  const shards = CONTINENTS.flatMap((continent) =>
+    Array.from({ length: perRegion }, (_, index) => shardObject(continent, index)),
+  );
+  await eventually(async () => {
+    // Without listeners and memory, a shard needs no events. A root without memory asks all of them.
+    for (const object of [...shards, productsObject()]) await evict(object);
+    await atRoot(({ core }) => core.fanOut?.maintain(Date.now()));
+    expect(await registeredShards()).toEqual([]);
+  });
+}
+
+/** The names of the shards that the root pushes to. */
+export async function registeredShards(): Promise<string[]> {
+  const text = await atRoot(({ core }) => core.storage.read("SELECT value FROM state WHERE name = 'shards'")[0]?.value);
+  return text === undefined ? [] : JSON.parse(String(text)).names;
 }
 
 interface Place extends ConnectOptions {

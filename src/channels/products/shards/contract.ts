@@ -129,7 +129,7 @@ export const takeAnswer = z.discriminatedUnion("status", [
   }),
   /** The push begins after the head: the next one must begin there. Nothing was taken. */
   z.object({ status: z.literal("want"), head: channelPosition, ...acknowledgement }),
-  /** The shard has no listeners and will join before it accepts one. */
+  /** The shard has been without listeners for about a minute, and will join before it accepts one. */
   z.object({ status: z.literal("empty"), incarnation }),
   notUnderstood,
 ]);
@@ -142,7 +142,7 @@ export interface ProductsChannelRpc extends ChannelRpc {
    * Registering writes one row; nothing else is written.
    */
   join(request: JoinRequest): Promise<JoinAnswer>;
-  /** Notes a shard's number of listeners. One without any is pushed to: its answer ends the registration. */
+  /** Notes a shard's number of listeners. One without any is asked a minute later: its answer ends the registration. */
   report(request: ReportRequest): Promise<ReportAnswer>;
 }
 

@@ -20,5 +20,8 @@ async function sendCount(shard: Shard, count: number): Promise<void> {
   const answer = reportAnswer.parse(await withinTimeLimit<unknown>(shard.root().report(request)));
   if (answer.status === "noted") shard.learnPlan(answer.plan);
   if (answer.status === "fenced") shard.fence();
-  if (answer.status === "unregistered") shard.abandonAll();
+  if (answer.status === "unregistered") {
+    shard.abandonAll();
+    shard.unregister();
+  }
 }

@@ -26,6 +26,8 @@ const MAX_REPEATED_PUSHES = 2;
 const PUSH_SLOTS = { first: MAX_CONCURRENT_CALLS - MAX_REPEATED_PUSHES, repeated: MAX_REPEATED_PUSHES };
 /** When pending events are looked for after a crash: with the alarm's own delay, well within two minutes. */
 const CRASH_COVER_MS = 60_000;
+/** When a shard without listeners is asked whether it is still without. It has forgotten its interest by then. */
+const EMPTY_CHECK_MS = 60_000;
 /** When the plan is reconsidered while there are few listeners. */
 const RECONSIDER_MS = 10 * 60_000;
 
@@ -97,12 +99,15 @@ export class ShardFanOut implements FanOut {
   }
 
   async maintain(now: number): Promise<number> {
-    const isPending = () => [...this.#peers.values()].some(({ pusher }) => pusher.isPending);
+    const peers = () => [...this.#peers.values()];
+    const isPending = () => peers().some(({ pusher }) => pusher.isPending);
+    for (const { link } of peers()) if (link.isWithoutListeners) link.requestProbe();
     // The answers bring the numbers of listeners, which the plan needs.
     if (isPending()) await this.#pushPending();
     this.planFor(null, now);
     if (isPending()) return now + CRASH_COVER_MS;
     if (this.#peers.size > 0) this.#registrations.setEpoch(this.#history.epoch);
+    if (peers().some(({ link }) => link.isWithoutListeners)) return now + EMPTY_CHECK_MS;
     const { fewSince } = this.#registrations.planState;
     return fewSince === null ? Number.POSITIVE_INFINITY : Math.max(fewSince + RECONSIDER_MS, now + CRASH_COVER_MS);
   }
@@ -137,7 +142,7 @@ export class ShardFanOut implements FanOut {
     const peer = this.#peers.get(name);
     if (!peer && count > 0) return { status: "unregistered" };
     const isCurrent = peer?.link.report(incarnation, count) ?? true;
-    peer?.pusher.start();
+    if (peer?.link.isWithoutListeners) this.#core.alarm.ensure(now + EMPTY_CHECK_MS, now);
     if (!isCurrent) return { status: "fenced" };
     return { status: "noted", plan: this.planFor(null, now) };
   }
@@ -173,8 +178,10 @@ export class ShardFanOut implements FanOut {
       call: (push, interestVersion) => shardStub(this.#env, region, index).take(this.#request(push, interestVersion)),
       waitUntil: (promise) => this.#core.ctx.waitUntil(promise),
       onAnswer: (sent) => {
+        const now = Date.now();
         if (sent > 0) this.#core.telemetry.sent(sent);
-        this.planFor(null, Date.now());
+        if (link.isWithoutListeners) this.#core.alarm.ensure(now + EMPTY_CHECK_MS, now);
+        this.planFor(null, now);
       },
       onEmpty: () => this.#remove(name),
     });

@@ -23,6 +23,8 @@ export class ShardLink {
   scanned: number;
   /** The number of listeners; null before the shard has told it. */
   count: number | null = null;
+  /** Whether the shard had no listeners when it was last heard: it is to be asked whether it needs events any more. */
+  isWithoutListeners = false;
   #joins = 0;
   #reports = 0;
   /** How often a push was requested although there may be no event for the shard. */
@@ -84,6 +86,7 @@ export class ShardLink {
       this.#replacedVersion = null;
     }
     this.count = count;
+    this.isWithoutListeners = false;
     this.#joins++;
     return true;
   }
@@ -99,9 +102,10 @@ export class ShardLink {
   /** Notes a reported count. Returns false for an incarnation that was replaced. */
   report(incarnation: string, count: number): boolean {
     // Only the answer to a push shows that no other object has listeners in this shard's name.
-    if (count === 0) this.requestProbe();
+    if (count === 0) this.isWithoutListeners = true;
     if (this.#fenced.has(incarnation)) return false;
     this.count = count;
+    this.isWithoutListeners = count === 0;
     this.#reports++;
     return true;
   }
@@ -129,9 +133,11 @@ export class ShardLink {
     this.acked = head;
     this.isAckedKnown = true;
     this.scanned = head.seq;
-    if (this.#reports === before.reports) this.count = count;
-    // Without listeners, the shard is asked until it has some or answers that it is empty.
-    if (status === "taken" && head.epoch === epoch && count > 0) this.#probesAnswered = before.probes;
+    if (this.#reports === before.reports) {
+      this.count = count;
+      this.isWithoutListeners = count === 0;
+    }
+    if (status === "taken" && head.epoch === epoch) this.#probesAnswered = before.probes;
     if (interest && interest.version >= this.#version) {
       this.#products = interest.products && new Set(interest.products);
       this.#replacedVersion = interest.version;

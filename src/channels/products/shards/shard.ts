@@ -27,6 +27,9 @@ import { SendRate } from "./send-rate.ts";
 /** Recent frames in memory, in characters: clients that reconnect soon are admitted without asking the root. */
 const MAX_RECENT_CHARACTERS = 2 * 1024 * 1024;
 
+/** How long events are still received after the last listener has left: it may return. Less than `EMPTY_CHECK_MS`. */
+const KEEP_INTEREST_MS = 50_000;
+
 /** A client that waits for the root's answer. */
 export interface JoiningClient {
   subject: string;
@@ -70,6 +73,7 @@ export class Shard implements SocketCore {
   reportedCount: number | null = null;
   readonly #order = new RootOrder();
   #plan: ShardPlan | null = null;
+  #emptySince = Number.NEGATIVE_INFINITY;
   #isFenced = false;
 
   constructor(ctx: DurableObjectState, env: Env, { cover, report }: Verbs) {
@@ -99,6 +103,7 @@ export class Shard implements SocketCore {
         closed: (listener, code) => {
           this.telemetry.closed(listener, code);
           if (listener.head) this.head.replaceCarriers();
+          if (this.listeners.count === 0) this.#emptySince = Date.now();
         },
       },
       this.config,
@@ -109,11 +114,14 @@ export class Shard implements SocketCore {
     this.#wake();
   }
 
-  /** Whether no listener needs events, and the root is not being asked for any: its answer would register this shard. */
-  get isIdle(): boolean {
-    if (this.interest.isPending) return false;
-    for (const { listener } of this.listeners.all()) if (!isAbandoned(listener)) return false;
-    return true;
+  /**
+   * Whether the root need not send events any more: no listener needs them, none has left within the last minute, and the
+   * root is not being asked for any, because its answer would register this shard.
+   */
+  isIdle(now: number): boolean {
+    if (this.interest.isPending || this.#hasListener()) return false;
+    const mayServeAgain = this.head.position !== null && !this.isOutsidePlan && !this.#isFenced;
+    return !mayServeAgain || now - this.#emptySince >= KEEP_INTEREST_MS;
   }
 
   /** Whether new clients are to go to another object. */
@@ -199,9 +207,14 @@ export class Shard implements SocketCore {
       else this.interest.confirm(listener.products, listener.coveredFrom);
     }
     if (lost.length > 0) this.#abandon(lost);
-    if (!position || this.isIdle) return;
+    if (!position || !this.#hasListener()) return;
     this.isRegistered = true;
     this.recent.reset(position.seq);
+  }
+
+  #hasListener(): boolean {
+    for (const { listener } of this.listeners.all()) if (!isAbandoned(listener)) return true;
+    return false;
   }
 
   #abandon(sockets: WebSocket[]): void {

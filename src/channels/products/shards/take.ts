@@ -17,7 +17,7 @@ async function takeNow(shard: Shard, push: TakeRequest, now: number): Promise<Ta
   const { after, upTo, frames, isReset, interestVersion } = push;
   const { head, incarnation, listeners, recent } = shard;
   shard.learnPlan(push.plan);
-  if (shard.isIdle) {
+  if (shard.isIdle(now)) {
     shard.unregister();
     return { status: "empty", incarnation };
   }

@@ -80,11 +80,17 @@ test("the object that answers a push is trusted, whatever joined before", () => 
   expect(link.join(joining("zombie", 2, ["b"]))).toBe(false);
 });
 
-test("a shard that reports that it has no listeners is asked", () => {
+test("a shard without listeners is known as such until it has some", () => {
   const link = new ShardLink(POSITION, true);
   link.join(joining("one", 1, ["a"]));
   link.report("one", 3);
-  expect(link.isProbeDue).toBe(false);
+  expect(link.isWithoutListeners).toBe(false);
   link.report("one", 0);
-  expect(link.isProbeDue).toBe(true);
+  expect(link.isWithoutListeners).toBe(true);
+  link.acknowledge(taken("one"), link.heard, "e");
+  expect(link.isWithoutListeners).toBe(false);
+  // Another object may have listeners in the shard's name, so a report of a replaced one is not believed.
+  link.join(joining("two", 1, ["a"]));
+  expect(link.report("one", 0)).toBe(false);
+  expect([link.count, link.isWithoutListeners]).toEqual([1, true]);
 });
