@@ -1,6 +1,6 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { requestProductsSocket } from "../../src/channels/handshake.ts";
+import { type ConnectRequest, requestProductsSocket } from "../../src/channels/handshake.ts";
 import { Listeners } from "../../src/channels/listeners/listeners.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import { SHARD_PROTOCOL_VERSION, type TakeRequest } from "../../src/channels/products/shards/contract.ts";
@@ -8,8 +8,8 @@ import { ProductsShard } from "../../src/channels/products/shards/products-shard
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { productsObject, publish } from "../support/service.ts";
-import { atRoot, evict, listenFrom, setShards, shardObject } from "../support/shards/sharded-channel.ts";
-import type { TestSocket } from "../support/test-socket.ts";
+import { atRoot, atShard, evict, listenFrom, setShards, shardObject } from "../support/shards/sharded-channel.ts";
+import { TestSocket } from "../support/test-socket.ts";
 
 /** Calls between the root and a shard that overtake each other. */
 
@@ -144,16 +144,48 @@ test("a listener that joined ahead of its shard is not promised events from befo
   expect(Number(subscribed.seq)).toBeGreaterThanOrEqual(Number(data.seq));
 });
 
+const requestFor = (change: Partial<ConnectRequest>): ConnectRequest => ({
+  identity: {
+    subject: "alice",
+    isAdmin: false,
+    expiresAt: Date.now() + 600_000,
+    orderId: null,
+    ticketGeneration: null,
+  },
+  speaksV1: true,
+  products: null,
+  resume: null,
+  requestId: "a request",
+  ...change,
+});
+
+test("clients that wait for the root take places of a shard, so that one too many goes elsewhere at once", async () => {
+  const { perChannel } = await atShard(shard, ({ core }) => {
+    const { connections } = core.config;
+    const before = { ...connections };
+    // Listeners of other tests are still here.
+    Object.assign(connections, { perChannel: core.listeners.sockets + 2 });
+    return before;
+  });
+  const joins = holdJoins();
+  const ask = (product: string) => requestProductsSocket(shard, requestFor({ products: [product] }));
+  const waiting = [ask("not known, one"), ask("not known, two")];
+  await eventually(() => expect(joins.held()).toBe(2));
+  expect((await ask("not known, three")).answer).toBe("full");
+  expect(joins.held()).toBe(2);
+  joins.release();
+  const sockets = (await Promise.all(waiting)).map(({ answer }) => new TestSocket(answer as Response));
+  for (const socket of sockets) expect((await socket.frame()).type).toBe("connection_established");
+  expect((await ask("not known, four")).answer).toBe("full");
+  await atShard(shard, ({ core }) => Object.assign(core.config.connections, { perChannel }));
+});
+
 test("a client whose token expires while its shard waits for the root is refused", async () => {
   const joins = holdJoins();
   const expiresAt = Date.now() + 200;
-  const answer = requestProductsSocket(shard, {
-    identity: { subject: "alice", isAdmin: false, expiresAt, orderId: null, ticketGeneration: null },
-    speaksV1: true,
-    products: ["not known before it expires"],
-    resume: null,
-    requestId: "a request",
-  });
+  const { identity } = requestFor({});
+  const products = ["not known before it expires"];
+  const answer = requestProductsSocket(shard, requestFor({ identity: { ...identity, expiresAt }, products }));
   await eventually(() => expect(joins.held()).toBe(1));
   await eventually(() => expect(Date.now()).toBeGreaterThan(expiresAt));
   joins.release();

@@ -38,8 +38,8 @@ async function admitWithRoot(shard: Shard, request: ConnectRequest, joining: Joi
   const response = await askToJoin(shard, request.products, request.resume, ({ epoch, seq, frames }) => {
     if (joining.isDisconnected) return refuseConnect({ reason: "disconnected", isOwnerKnown: true });
     const now = Date.now();
-    // Others may have connected meanwhile.
-    if (shard.isFull(now)) return sendOn(shard);
+    // It has kept a place for itself, but the shard may have been replaced, or have much to send.
+    if (shard.isFull(now, shard.joining.size - 1)) return sendOn(shard);
     const refusal = refusalOfClient(shard, request, now);
     if (refusal) return refusal;
     const answer = { position: { epoch, seq }, missed: frames };

@@ -124,11 +124,15 @@ export class Shard implements SocketCore {
     return !mayServeAgain || now - this.#emptySince >= KEEP_INTEREST_MS;
   }
 
-  /** Whether new clients are to go to another object. */
-  isFull(now: number): boolean {
+  /**
+   * Whether new clients are to go to another object.
+   * @param joining How many clients are being admitted already.
+   */
+  isFull(now: number, joining = this.joining.size): boolean {
     if (this.#isFenced) return true;
     const maxSockets = Math.min(MAX_SHARD_SOCKETS, this.config.connections.perChannel);
-    return this.listeners.sockets >= maxSockets || this.sendRate.perSecond(now) >= MAX_SHARD_MESSAGES_PER_SECOND;
+    const sockets = this.listeners.sockets + joining;
+    return sockets >= maxSockets || this.sendRate.perSecond(now) >= MAX_SHARD_MESSAGES_PER_SECOND;
   }
 
   /** The plan that the root announced last. */
