@@ -15,9 +15,9 @@ import { productsStub } from "../../directory.ts";
 import { sendGap } from "../../gap.ts";
 import { Listeners } from "../../listeners/listeners.ts";
 import { ProductListeners } from "../product-listeners.ts";
-import { abandon, closeInWaves, isAbandoned } from "./close-in-waves.ts";
 import type { Stamp } from "./contract.ts";
 import { CoveredInterest } from "./covered-interest.ts";
+import { Drain, isAbandoned } from "./drain.ts";
 import { Head } from "./head.ts";
 import { laterPlan, type ShardPlan } from "./plan.ts";
 import { RecentFrames } from "./recent-frames.ts";
@@ -72,6 +72,7 @@ export class Shard implements SocketCore {
   /** The number of listeners that the root knows. */
   reportedCount: number | null = null;
   readonly #order = new RootOrder();
+  readonly #drain: Drain;
   #plan: ShardPlan | null = null;
   #emptySince = Number.NEGATIVE_INFINITY;
   #isFenced = false;
@@ -111,6 +112,7 @@ export class Shard implements SocketCore {
       false,
     );
     this.head = new Head(this.listeners);
+    this.#drain = new Drain(this.listeners, () => this.isOutsidePlan);
     this.#wake();
   }
 
@@ -151,8 +153,7 @@ export class Shard implements SocketCore {
     const wasOutside = this.isOutsidePlan;
     this.#plan = this.#plan ? laterPlan(this.#plan, plan) : plan;
     if (wasOutside || !this.isOutsidePlan) return;
-    const sockets = [...this.listeners.all()].map(({ socket }) => socket);
-    this.ctx.waitUntil(closeInWaves(this.listeners, sockets, () => this.isOutsidePlan));
+    this.ctx.waitUntil(this.#drain.run());
   }
 
   /** Closes every socket, because this object has been replaced. */
@@ -222,6 +223,7 @@ export class Shard implements SocketCore {
   }
 
   #abandon(sockets: WebSocket[]): void {
-    this.ctx.waitUntil(abandon(this.listeners, sockets));
+    this.#drain.abandon(sockets);
+    this.ctx.waitUntil(this.#drain.run());
   }
 }

@@ -1,0 +1,59 @@
+import type { Listener } from "../../listeners/listener.ts";
+import type { Listeners } from "../../listeners/listeners.ts";
+
+/** How many sockets are closed at once, and how often, so that their clients do not all reconnect together. */
+const WAVE = 500;
+const WAVE_INTERVAL_MS = 1000;
+
+/** The `from` of a listener that receives nothing more, because it has missed events. */
+const NOTHING_MORE = Number.MAX_SAFE_INTEGER;
+
+/** Returns whether a listener is only waiting to be closed. */
+export const isAbandoned = ({ from }: Listener): boolean => from === NOTHING_MORE;
+
+/** Closes a shard's sockets with 4200, in waves: those that have missed events, or all of a shard outside the plan. */
+export class Drain {
+  readonly #listeners: Listeners;
+  readonly #closesAll: () => boolean;
+  #lastWaveAt = Number.NEGATIVE_INFINITY;
+  #running: Promise<void> | null = null;
+
+  /** @param closesAll Asked before each wave: whether every socket is to be closed. */
+  constructor(listeners: Listeners, closesAll: () => boolean) {
+    this.#listeners = listeners;
+    this.#closesAll = closesAll;
+  }
+
+  /** Marks sockets that have missed events: from now on, none of them receives anything. */
+  abandon(sockets: readonly WebSocket[]): void {
+    for (const socket of sockets) this.#listeners.update(socket, { from: NOTHING_MORE });
+  }
+
+  /** Closes the sockets that are to be closed. Runs once, however often it is called. */
+  run(): Promise<void> {
+    this.#running ??= this.#run().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#next().length > 0) {
+      const wait = Math.min(this.#lastWaveAt + WAVE_INTERVAL_MS - Date.now(), WAVE_INTERVAL_MS);
+      if (wait > 0) await scheduler.wait(wait);
+      this.#lastWaveAt = Date.now();
+      for (const socket of this.#next()) this.#listeners.close(socket, "going_away");
+    }
+  }
+
+  /** Returns the sockets of the next wave. */
+  #next(): WebSocket[] {
+    const closesAll = this.#closesAll();
+    const sockets: WebSocket[] = [];
+    for (const { socket, listener } of this.#listeners.all()) {
+      if (closesAll || isAbandoned(listener)) sockets.push(socket);
+      if (sockets.length === WAVE) break;
+    }
+    return sockets;
+  }
+}
