@@ -1,7 +1,5 @@
-import pMap from "p-map";
 import type { Env } from "../../config/env.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
-import { MAX_CONCURRENT_CALLS } from "../../protocol/platform-limits.ts";
 import { Channel } from "../channel.ts";
 import { connect } from "../connect.ts";
 import { socketObjectStub } from "../directory.ts";
@@ -17,8 +15,8 @@ import {
   type ReportRequest,
   reportRequest,
 } from "./shards/contract.ts";
+import { disconnectAll } from "./shards/disconnect.ts";
 import { ShardFanOut } from "./shards/shard-fan-out.ts";
-import { withinTimeLimit } from "./shards/time-limit.ts";
 
 /**
  * The products channel: the history of all product events, and their listeners. There is one such object; when it has
@@ -63,21 +61,7 @@ export class ProductsChannel extends Channel<Products> implements ProductsChanne
   /** Closes sockets here and at every shard. Returns how many. @throws when a shard cannot be reached. */
   override async disconnect(userId: string | null): Promise<number> {
     const own = await super.disconnect(userId);
-    const unreachable: string[] = [];
-    const others = await pMap(
-      this.#shards.names,
-      async (name) => {
-        try {
-          return Number(await withinTimeLimit<unknown>(disconnectAt(this.env, name, userId)));
-        } catch {
-          unreachable.push(name);
-          return 0;
-        }
-      },
-      { concurrency: MAX_CONCURRENT_CALLS },
-    );
-    if (unreachable.length > 0) throw new Error(`unreachable: ${unreachable.join(", ")}`);
-    return others.reduce((sum, count) => sum + count, own);
+    return own + (await disconnectAll(this.#shards.names, (name) => disconnectAt(this.env, name, userId)));
   }
 }
 
