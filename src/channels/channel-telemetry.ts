@@ -14,14 +14,14 @@ import {
   recordRateLimited,
   recordResume,
 } from "../telemetry/record.ts";
-import { Reporter } from "../telemetry/reporter.ts";
+import { type Pace, Reporter } from "../telemetry/reporter.ts";
 import type { Listener } from "./listeners/listener.ts";
 import type { ListenersObserver } from "./listeners/listeners.ts";
 
 /** The limits that a channel enforces itself, as the metrics name them. */
 export type ConnectionLimit = "connections_per_user" | "connections_per_channel";
 
-/** The delay before a failed report is repeated. Until then, the registry's count for this channel is stale. */
+/** The delay before what is left is reported. Until then, the registry's count for this channel is stale. */
 export const REPORT_RETRY_MS = 60_000;
 
 /** Stands for a close without a close frame (RFC 6455, section 7.4.1). */
@@ -41,8 +41,8 @@ interface Callbacks {
   onGap(gapAt: number): Promise<void>;
   /** Called with the number of listeners when it is reported. */
   onReport?(count: number): void;
-  /** Called when a report has failed after all retries. `reportPending` tries again. */
-  onReportFailed(): void;
+  /** Called when something is left to report (`Reporter`). `reportPending` tries again. */
+  onReportLeft(): void;
 }
 
 /** Counts and logs what happens in a channel, and reports it to the registry together with the number of listeners. */
@@ -55,21 +55,34 @@ export class ChannelTelemetry implements ListenersObserver {
   /** Whether the registry knows that the channel has listeners; undefined after a wake. */
   #hasReportedListeners: boolean | undefined;
 
-  constructor({ ctx, env, name, kind }: ObservedChannel, { listeners, onGap, onReport, onReportFailed }: Callbacks) {
+  constructor(
+    { ctx, env, name, kind }: ObservedChannel,
+    { listeners, onGap, onReport, onReportLeft }: Callbacks,
+    pace?: Pace,
+  ) {
     this.#ctx = ctx;
     this.#name = name;
     this.#kind = kind;
     this.#listeners = listeners;
-    this.#reporter = new Reporter(async (counted) => {
-      const count = listeners();
-      onReport?.(count);
-      const gapAt = await registryStub(env, name).report(name, count, counted);
-      this.#hasReportedListeners = count > 0;
-      if (gapAt > 0) await onGap(gapAt);
-    }, onReportFailed);
+    this.#reporter = new Reporter(
+      async (counted) => {
+        const count = listeners();
+        onReport?.(count);
+        const gapAt = await registryStub(env, name).report(name, count, counted);
+        this.#hasReportedListeners = count > 0;
+        if (gapAt > 0) await onGap(gapAt);
+      },
+      onReportLeft,
+      pace,
+    );
   }
 
-  /** Sends a report if an earlier one failed or may have been lost. */
+  /** Sends a report if there is something to report, and one is due. */
+  reportNews(): void {
+    if (this.#reporter.hasNews) this.#report();
+  }
+
+  /** Sends a report if something is left to report, or an earlier one may have been lost. */
   reportPending(): void {
     // After a wake it is unknown whether the last report arrived; repeating it is harmless.
     if (this.#reporter.hasNews || this.#hasReportedListeners === undefined) this.#report();

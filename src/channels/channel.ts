@@ -71,7 +71,7 @@ function createCore<T extends Topic>(
     {
       listeners: () => listeners.count,
       onGap: (gapAt) => startEpochAfterGap(core, gapAt, Date.now()),
-      onReportFailed: () => alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
+      onReportLeft: () => alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
     },
   );
   const listeners = new Listeners(ctx, telemetry, config);

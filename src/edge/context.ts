@@ -56,7 +56,7 @@ function reporterOf(env: Env): Reporter {
   const isolate = crypto.randomUUID();
   // A stub belongs to the request that created it, so each report needs a new one.
   const send = (counted: CounterSnapshot) => registryStub(env, isolate).addCounts(counted);
-  const reporter = new Reporter(send, undefined, MAX_LOOP_MS);
+  const reporter = new Reporter(send, undefined, { maxLoopMs: MAX_LOOP_MS });
   reporters.set(env, reporter);
   return reporter;
 }

@@ -3,12 +3,25 @@ import { WAIT_UNTIL_MS } from "../protocol/platform-limits.ts";
 import { type CounterSnapshot, Counters } from "./counters.ts";
 import { unreportedFaults } from "./log.ts";
 
-/** Time between reports. Each is a billed request. */
+/** Time between reports, once a reporter has used up its burst. Each is a billed request. */
 const REPORT_INTERVAL_MS = 2000;
 /** Failures in a row, after which the report waits for the next call of `schedule`. */
 const MAX_FAILURES = 6;
 const BASE_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8000;
+
+/** When a reporter may report. */
+export interface Pace {
+  /** How many reports may follow each other at once. */
+  burst?: number;
+  /**
+   * Whether to wait for the time of the next report. Without it, no timer runs: what comes too early is left for the next
+   * `schedule`, and `onLeft` is called.
+   */
+  waits?: boolean;
+  /** How long one `waitUntil` may keep sending reports; later counts wait for the next `schedule`. */
+  maxLoopMs?: number;
+}
 
 /**
  * Reports counts: the first change at once, changes in quick succession together. No timer runs while there is nothing
@@ -18,26 +31,27 @@ export class Reporter {
   /** The counts of the next report. Call `schedule` after counting. */
   readonly counts = new Counters();
   readonly #send: (counted: CounterSnapshot) => Promise<void>;
-  readonly #onGiveUp: () => void;
-  readonly #maxLoopMs: number;
+  readonly #onLeft: () => void;
+  readonly #pace: Required<Pace>;
   #hasNews = false;
+  /** How many reports may follow at once, as of `#lastReportAt`. One more after each interval. */
+  #tokens = 0;
   #lastReportAt = Number.NEGATIVE_INFINITY;
   #reportingSince: number | null = null;
   #hurry = new AbortController();
 
   /**
    * @param send Sends a report; when it throws, the report is retried.
-   * @param onGiveUp Called after the last retry failed.
-   * @param maxLoopMs How long one `waitUntil` may keep sending reports; later counts wait for the next `schedule`.
+   * @param onLeft Called when something is left to report: after the last retry failed, or without waiting.
    */
   constructor(
     send: (counted: CounterSnapshot) => Promise<void>,
-    onGiveUp: () => void = () => {},
-    maxLoopMs = Number.POSITIVE_INFINITY,
+    onLeft: () => void = () => {},
+    { burst = 1, waits = true, maxLoopMs = Number.POSITIVE_INFINITY }: Pace = {},
   ) {
     this.#send = send;
-    this.#onGiveUp = onGiveUp;
-    this.#maxLoopMs = maxLoopMs;
+    this.#onLeft = onLeft;
+    this.#pace = { burst, waits, maxLoopMs };
   }
 
   /** Whether there is something to report. */
@@ -61,11 +75,12 @@ export class Reporter {
   }
 
   async #report(): Promise<void> {
-    const endsAt = Date.now() + this.#maxLoopMs;
+    const endsAt = Date.now() + this.#pace.maxLoopMs;
     let failures = 0;
     try {
       while (this.#hasNews && failures < MAX_FAILURES && Date.now() < endsAt) {
-        await this.#waitUntilDue(failures);
+        if (!(await this.#isDue(failures))) return;
+        this.#tokens = Math.max(this.#tokensAt(Date.now()) - 1, 0);
         this.#hasNews = false;
         this.counts.add(unreportedFaults.take());
         const counted = this.counts.take();
@@ -82,17 +97,27 @@ export class Reporter {
       }
     } finally {
       this.#reportingSince = null;
-      if (failures === MAX_FAILURES) this.#onGiveUp();
+      if (this.#hasNews) this.#onLeft();
     }
   }
 
-  async #waitUntilDue(failures: number): Promise<void> {
+  /** Waits until the next report is due, if it may; otherwise returns whether it is. */
+  async #isDue(failures: number): Promise<boolean> {
     const backoff = failures > 0 ? fullJitter(failures, BASE_BACKOFF_MS, MAX_BACKOFF_MS) : 0;
-    const wait = Math.max(backoff, Math.min(this.#lastReportAt + REPORT_INTERVAL_MS - Date.now(), REPORT_INTERVAL_MS));
+    const wait = Math.max(backoff, (1 - this.#tokensAt(Date.now())) * REPORT_INTERVAL_MS);
     // The signal may already be aborted, by an urgent change during the previous report.
     if (wait > 0 && !this.#hurry.signal.aborted) {
+      if (!this.#pace.waits) return false;
       await scheduler.wait(wait, { signal: this.#hurry.signal }).catch(() => {});
     }
     this.#hurry = new AbortController();
+    return true;
+  }
+
+  #tokensAt(now: number): number {
+    const elapsed = now - this.#lastReportAt;
+    // The clock was set back.
+    if (elapsed < 0) return this.#pace.burst;
+    return Math.min(this.#tokens + elapsed / REPORT_INTERVAL_MS, this.#pace.burst);
   }
 }

@@ -9,6 +9,7 @@ import { PUSH_INTERVAL_MS, parseShardName, type ShardName, shardName } from "../
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
+import { serviceHealth } from "../support/listener-counts-scenario.ts";
 import { metricValue, parseMetrics } from "../support/metrics.ts";
 import { productsObject, publish, serviceRequest } from "../support/service.ts";
 import { AwakeTimes } from "../support/shards/awake-time.ts";
@@ -30,6 +31,9 @@ const EVENTS = 1000;
 const EVENTS_PER_CALL = 50;
 /** The root's alarm while it has events for shards: at most one per minute. */
 const MAX_ALARMS = 2;
+const LISTENERS = 15;
+/** Of a shard, while the clock stands still. */
+const MAX_REPORTS_AT_ONCE = 10;
 const QUIET_MS = 60_000;
 /** The interval between two pushes, a push's time limit, and that of its turn. */
 const TIMERS_PER_PUSH = 3;
@@ -66,6 +70,11 @@ async function seat(continents: readonly Continent[], isFiltered: boolean): Prom
     products.push(product);
   }
   return products;
+}
+
+/** Opens sockets of clients of all products at the first shard of Europe. */
+async function seatAt(count: number): Promise<void> {
+  for (let n = 0; n < count; n++) open.push((await listenFrom({ user: `user-${n}-of-${count}` })).socket);
 }
 
 /**
@@ -232,6 +241,32 @@ test("[promise 6] 16 shards with nothing to do are not called, set no alarm and 
   expect(alarms).toBeLessThanOrEqual(MAX_ALARMS);
   expect(calls()).toEqual({ pushes: 0, joins: 0, counts: 0, shardReports: 0 });
   expect(wait).not.toHaveBeenCalled();
+});
+
+test("[promise 6] a shard whose listeners come and go reports a few times at once, and then with what happens next", async () => {
+  await setShards(1);
+  const shard = env.PRODUCTS_SHARD.getByName(shardName("weur", 0));
+  await seatAt(1);
+  stopClock();
+  const calls = countCalls();
+  await seatAt(LISTENERS);
+  const registered = () => serviceHealth().then(({ total_connections }) => total_connections);
+  const { shardReports, counts } = calls();
+  expect(shardReports).toBeGreaterThan(0);
+  expect(shardReports).toBeLessThanOrEqual(MAX_REPORTS_AT_ONCE);
+  expect(counts).toBeLessThanOrEqual(shardReports);
+  // The root learns the number from the answer to a push, and a report is not due yet.
+  await publish("products", stock("p", 0));
+  await eventually(() => expect(lastSeq(open.at(-1))).toBeDefined());
+  await eventually(async () => expect((await publish("products", stock("p", 1))).receivers).toBe(1 + LISTENERS));
+  expect(calls().counts).toBe(counts);
+  expect(await registered()).toBeLessThan(1 + LISTENERS);
+  // Two seconds later, a push is followed by a report; the alarm would bring it within a minute.
+  expect(await alarmOf(shard)).toBeLessThanOrEqual(Date.now() + 60_000);
+  advanceClock(2000);
+  await publish("products", stock("p", 2));
+  await eventually(async () => expect(await registered()).toBe(1 + LISTENERS));
+  expect(calls().counts).toBe(counts);
 });
 
 /** When an object's alarm is due, in milliseconds since 1970; Infinity for never. */

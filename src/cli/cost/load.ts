@@ -35,7 +35,7 @@ export const COUNTS = {
   /** Written by all registries together under steady traffic. */
   registryRowsPerDay: 20_000,
 
-  /** Between two reports to a registry, or of a shard to the root (tested). A pending report keeps the object awake. */
+  /** Between two reports to a registry, or of a shard to the root (tested). A pending one keeps all but shards awake. */
   reportIntervalSeconds: 2,
   /** How long a registry stays awake to combine reports into one save (tested). */
   registrySaveSeconds: 60,

@@ -59,7 +59,8 @@ export function ratesOf(load: Load, counts: Counts = COUNTS) {
     /** The share of the time that the root, each shard and each registry are awake. */
     awake: {
       root: Math.min(1, reporting(rootChanges) + rootCalls + (shards > 0 ? 0 : sendingSeconds)),
-      shard: Math.min(1, reporting(shardChanges) + shardCalls + shardSends),
+      // A shard does not wait: what comes too early is reported with what happens next.
+      shard: Math.min(1, shardCalls + shardSends),
       registry: waitingShare((rootReports + shards * shardReports) / registries, counts.registrySaveSeconds),
     },
   };

@@ -27,6 +27,8 @@ import { SendRate } from "./send-rate.ts";
 /** Recent frames in memory, in characters: clients that reconnect soon are admitted without asking the root. */
 const MAX_RECENT_CHARACTERS = 2 * 1024 * 1024;
 
+/** Reports of the number of listeners that may follow each other at once; those after it go with what happens next. */
+const REPORT_BURST = 10;
 /** How long events are still received after the last listener has left: it may return. Less than `EMPTY_CHECK_MS`. */
 const KEEP_INTEREST_MS = 50_000;
 
@@ -94,8 +96,10 @@ export class Shard implements SocketCore {
         // The root declares gaps; they arrive as a new epoch.
         onGap: async () => {},
         onReport: (count) => report(this, count),
-        onReportFailed: () => this.alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
+        onReportLeft: () => this.alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
       },
+      // A timer would keep this object awake each time that a listener comes or goes.
+      { burst: REPORT_BURST, waits: false },
     );
     this.listeners = new Listeners(
       ctx,

@@ -36,6 +36,7 @@ async function takeNow(shard: Shard, push: TakeRequest, now: number): Promise<Ta
   const receivers = await listeners.broadcast(new FrameBatch(fresh), now);
   head.save(position);
   shard.sendRate.note(listeners.sender.messagesSent - before, now);
+  shard.telemetry.reportNews();
   const sent = receivers.reduce((sum, count) => sum + count, 0);
   return { status: "taken", head: position, sent, ...acknowledgementOf(shard, interestVersion, now) };
 }
@@ -44,10 +45,9 @@ function want(shard: Shard, interestVersion: number | null, now: number): TakeAn
   return { status: "want", head: shard.position(), ...acknowledgementOf(shard, interestVersion, now) };
 }
 
-function acknowledgementOf({ incarnation, listeners, interest }: Shard, interestVersion: number | null, now: number) {
-  return {
-    incarnation,
-    count: listeners.count,
-    interest: interest.replacement(interestVersion, now),
-  };
+function acknowledgementOf(shard: Shard, interestVersion: number | null, now: number) {
+  const { incarnation, listeners, interest } = shard;
+  const { count } = listeners;
+  shard.reportedCount = count;
+  return { incarnation, count, interest: interest.replacement(interestVersion, now) };
 }
