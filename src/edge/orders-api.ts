@@ -21,13 +21,13 @@ const REFUSALS_BY_STATUS: Partial<Record<number, OrderRefusal>> = {
 const backendOrder = z.object(orderRegistration.shape);
 
 /**
- * Reconsiders an order's refusal of a user when its owner is unknown: looks the order up in the shop's backend with
+ * Confirms an order's refusal of a user. If its owner is unknown, looks the order up in the shop's backend with
  * `GET {ORDERS_API_URL}/{order_id}` and the user's own token, so that the backend authorizes the call as usual. On
  * success, the order's object remembers the owner.
- * @returns Why the user may not listen to or read the order, or null: it admits the user now.
+ * @returns Why the user may not listen to or read the order; null if the order admits the user now.
  * @throws {Refusal} 503 when the backend fails or its answer is malformed.
  */
-export async function reconsider<R extends string>(
+export async function confirmRefusal<R extends string>(
   c: Context<HonoEnv>,
   orderId: string,
   requester: Requester,

@@ -6,7 +6,7 @@ import { requireRequester, requireService } from "../auth/require.ts";
 import { readValid } from "../body.ts";
 import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
-import { reconsider } from "../orders-api.ts";
+import { confirmRefusal } from "../orders-api.ts";
 
 /**
  * `PUT /api/v1/orders/{order_id}`: registers an order (201) or corrects it (200). A late `version` changes nothing: the
@@ -29,7 +29,7 @@ export async function getOrder(c: Context<HonoEnv>): Promise<Response> {
   const order = orderStub(c.env, orderId);
   let answer = await order.snapshot(requester);
   if ("reason" in answer) {
-    const refusal = await reconsider(c, orderId, requester, answer);
+    const refusal = await confirmRefusal(c, orderId, requester, answer);
     if (refusal) throw new Refusal(refusal);
     answer = await order.snapshot(requester);
   }

@@ -11,7 +11,7 @@ import { refusalOf, tokenRefusal } from "../auth/token-refusals.ts";
 import { verifyToken } from "../auth/verify.ts";
 import { connectToProducts } from "../connect-products.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
-import { reconsider } from "../orders-api.ts";
+import { confirmRefusal } from "../orders-api.ts";
 import { addressOf, isWithinLimit } from "../rate-limits.ts";
 import { answerConnect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 
@@ -26,7 +26,7 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   const request = connectRequestOf(c, identity, null);
   const answer = await requestSocket(orderStub(c.env, orderId), request);
   if (!("reason" in answer)) return answerConnect(c, answer);
-  const refusal = await reconsider(c, orderId, identity, answer);
+  const refusal = await confirmRefusal(c, orderId, identity, answer);
   return refusal ? refuseSocket(c, refusal) : answerConnect(c, await requestSocket(orderStub(c.env, orderId), request));
 }
 
