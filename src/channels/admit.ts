@@ -16,11 +16,11 @@ export function refusalOfClient(core: SocketCore, { identity }: ConnectRequest, 
   const { topic, telemetry } = core;
   const refusal = now >= identity.expiresAt ? "token_expired" : topic.refusalFor(identity);
   if (refusal)
-    return refuseConnect({ reason: refusal, isOwnerKnown: refusal === "token_expired" || topic.isRefusalFinal() });
+    return refuseConnect({ reason: refusal, isFinal: refusal === "token_expired" || topic.isRefusalFinal() });
   const limit = reachedLimit(core, identity.subject, now);
   if (!limit) return null;
   telemetry.limited(limit);
-  return refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
+  return refuseConnect({ reason: "too_many_connections", isFinal: true });
 }
 
 /** How a client joins: the position from which it hears everything, and what it missed before. */

@@ -25,8 +25,8 @@ export type OrderRefusal = "order_not_found" | "access_denied";
 /** The refusal of a requester. */
 export interface ReadRefusal {
   reason: OrderRefusal;
-  /** False for an order without an owner, which the shop's backend may know. */
-  isOwnerKnown: boolean;
+  /** False for an order without an owner: the shop's backend may know one. */
+  isFinal: boolean;
 }
 
 /** An order's state, and the position in its channel that the state corresponds to. */

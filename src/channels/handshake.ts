@@ -39,15 +39,16 @@ export type ConnectRequest = z.input<typeof connectRequest>;
 /** Why a channel does not admit a listener. */
 export interface ConnectRefusal {
   reason: SocketRefusal;
-  /** False for an order without an owner, which the shop's backend may know. */
-  isOwnerKnown: boolean;
+  /** False for an order without an owner: the shop's backend may know one. */
+  isFinal: boolean;
 }
 
 /** Carries the `ConnectRequest` from the Worker to the object. */
 const CONNECT_HEADER = "x-tidings-connect";
-/** Carries a refusal's reason back, and whether the order's owner is known. */
+/** Carries a refusal's reason back. */
 const REFUSAL_HEADER = "x-tidings-refusal";
-const OWNER_KNOWN_HEADER = "x-tidings-owner-known";
+/** Marks a final refusal. Keeps its first name: during a deploy, the Worker and its objects may run different versions. */
+const FINAL_HEADER = "x-tidings-owner-known";
 
 /** Why an object does not serve a socket that another object may serve: it is `full`, or the plan has shards for it. */
 const elsewhere = z.enum(["full", "planned"]);
@@ -90,7 +91,7 @@ function ask(channel: Fetcher, request: ConnectRequest): Promise<Response> {
 
 function refusalIn({ headers }: Response): ConnectRefusal | null {
   const reason = headers.get(REFUSAL_HEADER);
-  return isSocketRefusal(reason) ? { reason, isOwnerKnown: headers.has(OWNER_KNOWN_HEADER) } : null;
+  return isSocketRefusal(reason) ? { reason, isFinal: headers.has(FINAL_HEADER) } : null;
 }
 
 /**
@@ -102,8 +103,8 @@ export function readConnectRequest(request: Request): z.infer<typeof connectRequ
 }
 
 /** Answers `requestSocket` with a refusal. */
-export function refuseConnect({ reason, isOwnerKnown }: ConnectRefusal): Response {
-  const headers = { [REFUSAL_HEADER]: reason, ...(isOwnerKnown && { [OWNER_KNOWN_HEADER]: "yes" }) };
+export function refuseConnect({ reason, isFinal }: ConnectRefusal): Response {
+  const headers = { [REFUSAL_HEADER]: reason, ...(isFinal && { [FINAL_HEADER]: "yes" }) };
   return new Response(null, { status: 403, headers });
 }
 

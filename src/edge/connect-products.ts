@@ -60,5 +60,5 @@ export async function connectToProducts(
   if (typeof first !== "string") return first;
   // The root knows a later plan, with shards for this client.
   const second = (await askShards()) ?? (await askRoot(true));
-  return typeof second === "string" ? { reason: "going_away", isOwnerKnown: true } : second;
+  return typeof second === "string" ? { reason: "going_away", isFinal: true } : second;
 }

@@ -31,12 +31,12 @@ export async function confirmRefusal<R extends string>(
   c: Context<HonoEnv>,
   orderId: string,
   requester: Requester,
-  { reason, isOwnerKnown }: { reason: R; isOwnerKnown: boolean },
+  { reason, isFinal }: { reason: R; isFinal: boolean },
 ): Promise<R | OrderRefusal | null> {
   const { ordersApiUrl } = configOf(c.env);
   // The backend does not know tickets.
   const isUser = requester !== "service" && requester.orderId === null;
-  if (isOwnerKnown || !isUser || ordersApiUrl === null) return reason;
+  if (isFinal || !isUser || ordersApiUrl === null) return reason;
 
   const response = await fetch(`${ordersApiUrl}/${orderId}`, {
     headers: { Accept: "application/json", Authorization: `Bearer ${findToken(c.req) ?? ""}` },

@@ -164,7 +164,7 @@ describe("with a plan", () => {
   test("a refusal is final, whichever object gives it", async () => {
     await learn(ENAM(2));
     for (const index of [0, 1]) {
-      answers[`products/enam/${index}`] = () => refuseConnect({ reason: "too_many_connections", isOwnerKnown: true });
+      answers[`products/enam/${index}`] = () => refuseConnect({ reason: "too_many_connections", isFinal: true });
     }
     expect((await new TestSocket(await connect()).closed()).code).toBe(4110);
     expect(asked).toHaveLength(1);

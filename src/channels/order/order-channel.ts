@@ -69,7 +69,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
   async snapshot(requester: Requester): Promise<OrderResource | ReadRefusal> {
     const { topic: order, log, name } = this.core;
     const reason = order.refusalFor(requester);
-    if (reason) return { reason, isOwnerKnown: order.isRefusalFinal() };
+    if (reason) return { reason, isFinal: order.isRefusalFinal() };
     const { user_id, status, payment_status, tracking_number, carrier } = order.state();
     // A guest may not learn who owns the order.
     const isGuest = requester !== "service" && requester.orderId !== null;

@@ -36,7 +36,7 @@ export async function connectToShard(shard: Shard, request: ConnectRequest, now:
 
 async function admitWithRoot(shard: Shard, request: ConnectRequest, joining: JoiningClient): Promise<Response> {
   const response = await askToJoin(shard, request.products, request.resume, ({ epoch, seq, frames }) => {
-    if (joining.isDisconnected) return refuseConnect({ reason: "disconnected", isOwnerKnown: true });
+    if (joining.isDisconnected) return refuseConnect({ reason: "disconnected", isFinal: true });
     const now = Date.now();
     // It has kept a place for itself, but the shard may have been replaced, or have much to send.
     if (shard.isFull(now, shard.joining.size - 1)) return sendOn(shard);
