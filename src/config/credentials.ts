@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { listOf } from "./lists.ts";
 
 /** Schemas of the settings that control access; each parses the setting's text. */
 
@@ -34,24 +35,6 @@ export const isAsymmetric = (algorithm: string) => ASYMMETRIC_ALGORITHMS.include
 
 export const MIN_JWT_SECRET_BYTES = 32;
 const MIN_PUBLISH_KEY_LENGTH = 32;
-
-/** Splits a comma-separated list, ignoring empty items and whitespace around items. */
-export const splitList = (text: string) =>
-  text
-    .split(",")
-    .map((item) => item.trim())
-    .filter((item) => item !== "");
-
-/**
- * Returns the schema of a comma-separated list of items. Commas alone are a fault: an empty list of issuers or audiences
- * accepts every token, which only an absent setting may mean.
- */
-export const listOf = <T>(item: z.ZodType<T, string>) =>
-  z
-    .string()
-    .refine((text) => text === "" || splitList(text).length > 0, { error: "must not consist of commas", abort: true })
-    .transform(splitList)
-    .pipe(z.array(item));
 
 const algorithmMessage = `must be one or more of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
 export const algorithms = listOf(z.enum(JWT_ALGORITHMS, algorithmMessage)).refine(isNotEmpty, algorithmMessage);

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { catalogueWith, type ExtraEvent, faultOfExtraType, MAX_EXTRA_EVENTS } from "../protocol/catalogue.ts";
-import { splitList } from "./credentials.ts";
+import { splitList } from "./lists.ts";
 
 const SHAPE = /^(orders|products):([^+]*)(\+status)?$/;
 

@@ -1,5 +1,6 @@
 import * as z from "zod";
-import { HMAC_ALGORITHMS, isAsymmetric, isHmac, listOf } from "./credentials.ts";
+import { HMAC_ALGORITHMS, isAsymmetric, isHmac } from "./credentials.ts";
+import { listOf } from "./lists.ts";
 
 /** The issuers of tokens, and the keys that verify them. */
 

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { listOf } from "./credentials.ts";
+import { listOf } from "./lists.ts";
 import { isSharedDomain } from "./shared-domains.ts";
 
 /** The origins whose pages may use the service (RFC 6454; Fetch, "origin header"), in lower case. */

@@ -8,10 +8,11 @@ import { MAX_SOCKETS_PER_OBJECT } from "../protocol/platform-limits.ts";
 import { MAX_SHARDS_PER_REGION } from "../protocol/shards.ts";
 import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { claimPath } from "./claims.ts";
-import { algorithms, isAsymmetric, jwksUrl, listOf, publishKeys, secrets } from "./credentials.ts";
+import { algorithms, isAsymmetric, jwksUrl, publishKeys, secrets } from "./credentials.ts";
 import { extraEvents } from "./extra-events.ts";
 import { ISSUER_RULES, issuers, type SettingsRule } from "./issuers.ts";
 import { jurisdiction } from "./jurisdiction.ts";
+import { listOf } from "./lists.ts";
 import { origins } from "./origins.ts";
 
 /**

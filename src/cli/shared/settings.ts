@@ -1,4 +1,5 @@
-import { MIN_JWT_SECRET_BYTES, splitList } from "../../config/credentials.ts";
+import { MIN_JWT_SECRET_BYTES } from "../../config/credentials.ts";
+import { splitList } from "../../config/lists.ts";
 import { DEFAULT_STREAM } from "../../protocol/stream.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import { redisUrlOf } from "../redis/url.ts";

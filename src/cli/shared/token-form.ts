@@ -1,5 +1,6 @@
-import { HMAC_ALGORITHMS, isHmac, splitList } from "../../config/credentials.ts";
+import { HMAC_ALGORITHMS, isHmac } from "../../config/credentials.ts";
 import { toIssuers } from "../../config/issuers.ts";
+import { splitList } from "../../config/lists.ts";
 import { valueAt } from "../../protocol/json.ts";
 import { parseDevVars, readDevVars } from "./dev-vars.ts";
 import { readTextFile } from "./text-file.ts";
