@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { chunksOf } from "../../protocol/chunks.ts";
+import { chunksBy } from "../../protocol/chunks.ts";
 import { DEAD_LETTER_REASONS, type DeadLetterCode, isDeadLetterCode } from "../../protocol/dead-letters.ts";
 import { DEAD_LETTERS, DOORBELL } from "../../protocol/stream.ts";
 import type { RedisCommand } from "../redis/connection.ts";
@@ -67,17 +67,12 @@ export async function retryDeadLetters(
   stream: string,
   letters: DeadLetterEntry[],
 ): Promise<void> {
-  const commands = letters.map(
-    (letter): RedisCommand => ["XADD", stream, "*", ...Object.entries(retried(letter)).flat()],
-  );
-  let done = 0;
-  for (const { length } of chunksOf(
-    commands.map((command) => command.join()),
-    MAX_RETRY_REQUEST_LENGTH,
-  )) {
-    await runCommands(session, commands.slice(done, done + length));
-    await runCommands(session, [["XDEL", DEAD_LETTERS, ...letters.slice(done, done + length).map(({ id }) => id)]]);
-    done += length;
+  const addition = (letter: DeadLetterEntry): RedisCommand => {
+    return ["XADD", stream, "*", ...Object.entries(retried(letter)).flat()];
+  };
+  for (const chunk of chunksBy(letters, MAX_RETRY_REQUEST_LENGTH, (letter) => addition(letter).join().length)) {
+    await runCommands(session, chunk.map(addition));
+    await runCommands(session, [["XDEL", DEAD_LETTERS, ...chunk.map(({ id }) => id)]]);
   }
   await session.run([["PUBLISH", DOORBELL, "1"]]);
 }

@@ -1,4 +1,4 @@
-import { chunksOf } from "../../protocol/chunks.ts";
+import { chunksBy } from "../../protocol/chunks.ts";
 import { DEAD_LETTERS } from "../../protocol/stream.ts";
 import type { Command, CommandReply, RedisClient } from "./client.ts";
 import type { DeadLetter } from "./dead-letter.ts";
@@ -20,7 +20,7 @@ export async function writeDeadLetters(client: RedisClient, store: RelayStore): 
   for (let written = 0; written < MAX_PER_PASS; ) {
     const letters = store.deadLetters.oldest();
     if (letters.length === 0) return false;
-    for (const chunk of inRequests(letters)) {
+    for (const chunk of chunksBy(letters, MAX_REQUEST_LENGTH, lengthOf)) {
       await write(client, chunk);
       store.removeDeadLetters(chunk.map(({ row }) => row));
     }
@@ -29,15 +29,7 @@ export async function writeDeadLetters(client: RedisClient, store: RelayStore): 
   return true;
 }
 
-/** Splits letters into requests. One that is too long alone is a request of its own. */
-function inRequests<T extends DeadLetter>(letters: T[]): T[][] {
-  const texts = letters.map((letter) => fieldsOf(letter).join());
-  let from = 0;
-  return chunksOf(texts, MAX_REQUEST_LENGTH).map(({ length }) => {
-    from += length;
-    return letters.slice(from - length, from);
-  });
-}
+const lengthOf = (letter: DeadLetter) => fieldsOf(letter).join().length;
 
 /**
  * Writes letters under their entries' own ids, so that letters whose reply was lost are not written twice. Ids must
