@@ -7,6 +7,7 @@ import type { PublishResult } from "../protocol/publish.ts";
 import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL, type StreamedEvent } from "../protocol/stream.ts";
 import { type ChannelRef, channelArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
+import { countOf } from "./shared/count-of.ts";
 import { parseJsonInput } from "./shared/json-input.ts";
 import { wholeNumber, withCommonOptions } from "./shared/options.ts";
 import { serviceWithKey } from "./shared/service.ts";
@@ -125,9 +126,8 @@ async function readData(text: string, terminal: Terminal): Promise<unknown> {
 
 function describeResult(type: string, body: unknown): string {
   const { id, channel, seq, status, receivers } = publishResult.parse(body);
-  const listeners = receivers === 1 ? "1 listener" : `${receivers ?? 0} listeners`;
   const known: Partial<Record<string, string>> = {
-    applied: `sent to ${listeners} as seq ${seq}`,
+    applied: `sent to ${countOf(receivers ?? 0, "listener")} as seq ${seq}`,
     duplicate: `this id was already applied, as seq ${seq}; nothing was sent`,
     stale: "its version is not above the last one applied; nothing was sent",
   } satisfies Record<PublishResult["status"], string>;

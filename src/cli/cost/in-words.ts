@@ -1,3 +1,4 @@
+import { countOf } from "../shared/count-of.ts";
 import { billFor, PRICES_DATE } from "./bill.ts";
 import { capacitiesFor } from "./capacity.ts";
 import type { Load } from "./load.ts";
@@ -8,8 +9,6 @@ const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignif
 const amount = (value: number) => compact.format(value);
 const dollars = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const percent = (share: number) => `${(100 * share).toLocaleString("en", { maximumSignificantDigits: 2 })} %`;
-
-const counted = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
 const row = (name: string, usd: number | null, note: string) =>
   `  ${name.padEnd(19)}${(usd === null ? "on request" : dollars.format(usd)).padStart(12)}  ${note}`;
@@ -54,8 +53,8 @@ function loadInWords(load: Load): string {
   return [
     `${listeners.toLocaleString("en")} ${plain ? "plain " : ""}listeners, ${session} minutes each`,
     filtered ? `${filtered.products} of ${filtered.of} products` : "all products",
-    `${counted(events, "event")}/s, ${batch} per call`,
-    `PRODUCTS_SHARDS=${shards}: ${serving === 0 ? "the root alone" : `the root and ${counted(serving, "shard")} in ${counted(regions, "region")}`}`,
+    `${countOf(events, "event")}/s, ${batch} per call`,
+    `PRODUCTS_SHARDS=${shards}: ${serving === 0 ? "the root alone" : `the root and ${countOf(serving, "shard")} in ${countOf(regions, "region")}`}`,
   ].join("; ");
 }
 

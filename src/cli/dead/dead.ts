@@ -3,6 +3,7 @@ import { DEAD_LETTER_REASONS, type DeadLetterCode } from "../../protocol/dead-le
 import { DEAD_LETTERS } from "../../protocol/stream.ts";
 import type { RedisSession } from "../redis/session.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
+import { countOf } from "../shared/count-of.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { type CommonOptions, redisStream, redisTarget } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
@@ -79,7 +80,7 @@ function addRetry(dead: Command, terminal: Terminal): void {
       if (bad !== undefined) throw usageError(`"${bad}" is not a dead letter's id, such as 1763800000000-0.`);
       const { retried, refused } = await retry(terminal, ids, isSelected(options));
       if (options.json) terminal.out(JSON.stringify({ retried, refused: refused.map(asJson) }));
-      else terminal.out(`retried: ${retried === 1 ? "1 dead letter" : `${retried} dead letters`}`);
+      else terminal.out(`retried: ${countOf(retried, "dead letter")}`);
       if (refused.length === 0) return;
       const message = `${refused.length} cannot be retried:\n${refused.map(describe).join("\n")}\n${adviceFor(refused)}`;
       // With --all, leaving those is what was asked for.

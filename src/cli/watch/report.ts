@@ -1,4 +1,5 @@
 import type { Gap, OrderEvent, OrderSnapshot, Position, ProductEvent, ProductsSnapshot } from "../../sdk/index.ts";
+import { countOf } from "../shared/count-of.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { eventLine } from "./event-line.ts";
 
@@ -43,5 +44,3 @@ export function reportTo(terminal: Terminal, isJson: boolean) {
     reconnecting: () => terminal.note("disconnected; trying again"),
   };
 }
-
-export const countOf = (count: number, noun: string) => `${count} ${noun}${count === 1 ? "" : "s"}`;

@@ -8,6 +8,7 @@ import type { Position } from "../../sdk/index.ts";
 import { type ChannelRef, channelArgument } from "../shared/channel-argument.ts";
 import { describeClosing, remedyFor } from "../shared/closing.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
+import { countOf } from "../shared/count-of.ts";
 import { expectJwt } from "../shared/given-token.ts";
 import { mintToken } from "../shared/mint.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
@@ -21,7 +22,7 @@ import {
 } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { type Followed, type FollowTarget, follow } from "./follow.ts";
-import { countOf, reportTo } from "./report.ts";
+import { reportTo } from "./report.ts";
 
 interface WatchOptions extends CommonOptions {
   token?: string;
