@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { utf8Length } from "../../protocol/utf8.ts";
+import { isRecord } from "../../protocol/json.ts";
 
 /** Compares what a service sent with what a file expects. */
 
@@ -8,18 +8,18 @@ const TYPES: Record<string, (value: unknown) => boolean> = {
   integer: Number.isInteger,
   number: (value) => typeof value === "number",
   boolean: (value) => typeof value === "boolean",
-  object: (value) => typeof value === "object" && value !== null && !Array.isArray(value),
+  object: isRecord,
   array: Array.isArray,
   null: (value) => value === null,
 };
 
-const MAX_SHOWN_BYTES = 300;
+const MAX_SHOWN_LENGTH = 300;
 const TOKEN = /[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g;
 
 /** A value as text for a message, without tokens. */
 export function show(value: unknown): string {
   const text = (JSON.stringify(value) ?? "nothing").replace(TOKEN, "<token>");
-  return utf8Length(text) > MAX_SHOWN_BYTES ? `${text.slice(0, MAX_SHOWN_BYTES)}…` : text;
+  return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
 }
 
 /**
@@ -38,33 +38,22 @@ export function mismatchOf(
   const wrong = (expected: string) => `${where}: expected ${expected}, got ${show(actual)}`;
   if (Array.isArray(pattern)) {
     if (!Array.isArray(actual) || actual.length !== pattern.length) return wrong(show(pattern));
-    return firstOf(pattern.map((item, i) => () => mismatchOf(item, actual[i], `${where}[${i}]`, save)));
+    return firstProblem(pattern.entries(), ([i, item]) => mismatchOf(item, actual[i], `${where}[${i}]`, save));
   }
-  if (typeof pattern !== "object" || pattern === null) {
+  if (!isRecord(pattern)) {
     return isDeepStrictEqual(pattern, actual) ? null : wrong(show(pattern));
   }
-  const operators = Object.entries(pattern);
-  if (operators.some(([name]) => name.startsWith("$"))) {
-    return firstOf(
-      operators.map(
-        ([name, operand]) =>
-          () =>
-            applied(name, operand, actual, wrong, save),
-      ),
-    );
+  const members = Object.entries(pattern);
+  if (members.some(([name]) => name.startsWith("$"))) {
+    return firstProblem(members, ([operator, operand]) => problemWith(operator, operand, actual, wrong, save));
   }
-  if (typeof actual !== "object" || actual === null || Array.isArray(actual)) return wrong(show(pattern));
+  if (!isRecord(actual)) return wrong(show(pattern));
   const fields = new Map(Object.entries(actual));
-  return firstOf(
-    operators.map(
-      ([name, field]) =>
-        () =>
-          mismatchOf(field, fields.get(name), `${where}.${name}`, save),
-    ),
-  );
+  return firstProblem(members, ([name, field]) => mismatchOf(field, fields.get(name), `${where}.${name}`, save));
 }
 
-function applied(
+/** Applies an operator. Returns what is wrong, or null. */
+function problemWith(
   operator: string,
   operand: unknown,
   actual: unknown,
@@ -89,9 +78,9 @@ function applied(
   }
 }
 
-function firstOf(checks: (() => string | null)[]): string | null {
-  for (const check of checks) {
-    const problem = check();
+function firstProblem<T>(items: Iterable<T>, check: (item: T) => string | null): string | null {
+  for (const item of items) {
+    const problem = check(item);
     if (problem !== null) return problem;
   }
   return null;
