@@ -1,3 +1,4 @@
+import { valueAt } from "../../protocol/json.ts";
 import { BATCH_PATH } from "../../protocol/paths.ts";
 import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
@@ -188,13 +189,13 @@ export class BatchQueue {
 const rejected = ({ event }: QueuedEvent, error: Problem): Rejected => ({ id: event.id, status: "rejected", error });
 
 function parseResults(answer: unknown, count: number): unknown[] {
-  const { results } = (typeof answer === "object" && answer !== null ? answer : {}) as { results?: unknown };
+  const results = valueAt(answer, ["results"]);
   if (Array.isArray(results) && results.length === count) return results;
   throw new PublishError("The service's answer to a batch does not have one result per event");
 }
 
 /** Returns why an event of a batch was refused. */
 function problemOf(result: unknown): Problem {
-  const { error } = (typeof result === "object" && result !== null ? result : {}) as { error?: unknown };
+  const error = valueAt(result, ["error"]);
   return isProblem(error) ? error : { type: "about:blank", title: "The result is not valid", status: 400 };
 }

@@ -1,4 +1,4 @@
-import { parseJson } from "../../protocol/json.ts";
+import { isRecord, parseJson } from "../../protocol/json.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
 import { parseRetryAfter } from "./retry.ts";
@@ -108,8 +108,9 @@ export class ServiceCall {
   #unreachable(error: unknown, timeoutMs: number): PublishError {
     const { name, message, cause } = error instanceof Error ? error : new Error(String(error));
     // `fetch` in Node only says "fetch failed"; the reason is its cause.
-    const reason = name === "TimeoutError" ? `no answer within ${timeoutMs} ms` : (cause as Error | null)?.message;
-    return new PublishError(`Cannot reach ${this.#url}: ${this.#withoutKey(reason || message)}`, { isRetryable: true });
+    const text = (cause instanceof Error && cause.message) || message;
+    const reason = name === "TimeoutError" ? `no answer within ${timeoutMs} ms` : this.#withoutKey(text);
+    return new PublishError(`Cannot reach ${this.#url}: ${reason}`, { isRetryable: true });
   }
 
   /** Removes the key from text that may end up in an error: a proxy may have echoed the request's headers. */
@@ -119,8 +120,8 @@ export class ServiceCall {
 }
 
 export function isProblem(value: unknown): value is Problem {
-  if (typeof value !== "object" || value === null) return false;
-  const { type, title, status, errors } = value as Record<keyof Problem, unknown>;
+  if (!isRecord(value)) return false;
+  const { type, title, status, errors } = value;
   return (
     typeof type === "string" &&
     typeof title === "string" &&

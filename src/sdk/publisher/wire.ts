@@ -1,3 +1,4 @@
+import { isRecord } from "../../protocol/json.ts";
 import type { OutgoingEvent, PublishAnswer } from "./events.ts";
 
 /** Requests and answers of the service's publish calls. */
@@ -10,7 +11,7 @@ export function eventJson({ channel, type, data, id, version, order }: OutgoingE
 }
 
 export function isAnswer(value: unknown): value is PublishAnswer {
-  if (typeof value !== "object" || value === null) return false;
-  const { id, channel, status } = value as Record<keyof PublishAnswer, unknown>;
+  if (!isRecord(value)) return false;
+  const { id, channel, status } = value;
   return typeof id === "string" && typeof channel === "string" && typeof status === "string" && status !== "rejected";
 }
