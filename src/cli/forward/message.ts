@@ -29,8 +29,9 @@ export type ReadMessage = { ok: true; event: OutgoingEvent } | { ok: false; reas
  */
 export function readMessage(mapping: Mapping, channel: string, message: Uint8Array): ReadMessage {
   if (message.length > MAX_BATCH_BYTES) return bad(`is larger than ${MAX_BATCH_BYTES} bytes`);
-  const body = parse(message);
-  if (body === "not_utf8") return bad("contains bytes that are not UTF-8");
+  const text = textOf(message);
+  if (text === null) return bad("contains bytes that are not UTF-8");
+  const body = parse(text);
   if (!isRecord(body)) return bad("is not a JSON object");
 
   const { typeField, dataField } = mapping;
@@ -48,13 +49,15 @@ export function readMessage(mapping: Mapping, channel: string, message: Uint8Arr
   return { ok: true, event: { ...event, version: null, order: null } };
 }
 
-function parse(message: Uint8Array): unknown {
-  let text: string;
+function textOf(message: Uint8Array): string | null {
   try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(message);
+    return new TextDecoder("utf-8", { fatal: true }).decode(message);
   } catch {
-    return "not_utf8";
+    return null;
   }
+}
+
+function parse(text: string): unknown {
   try {
     return parseExactJson(text);
   } catch {

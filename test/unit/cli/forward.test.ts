@@ -71,6 +71,7 @@ describe("a message", () => {
     ["products", Buffer.alloc(1024 * 1024 + 1, "x"), "is larger than 1048576 bytes"],
     ["products", [1], "is not a JSON object"],
     ["products", "text", "is not a JSON object"],
+    ["products", "not_utf8", "is not a JSON object"],
     ["products", { data: {} }, "type must be text"],
     ["products", { type: 1, data: {} }, "type must be text"],
     ["products", { type: "price_updated" }, "data must be an object"],
