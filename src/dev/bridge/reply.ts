@@ -27,8 +27,9 @@ export function outcomeOf(reply: Reply, { encoding, maxBytes }: ReplyFormat): Co
 function encoded(reply: Reply, encoding: Encoding): unknown {
   if (Array.isArray(reply)) return reply.map((item) => encoded(item, encoding));
   if (reply === null || typeof reply === "number") return reply;
+  if (reply instanceof ErrorReply) return encoded(reply.message, encoding);
   const bytes = typeof reply === "string" ? Buffer.from(reply) : reply;
-  return (bytes instanceof ErrorReply ? Buffer.from(bytes.message) : bytes).toString(encoding);
+  return bytes.toString(encoding);
 }
 
 function replyBytes(reply: Reply): number {
