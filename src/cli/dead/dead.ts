@@ -5,6 +5,7 @@ import type { RedisSession } from "../redis/session.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { countOf } from "../shared/count-of.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
+import { printable } from "../shared/printable.ts";
 import { type CommonOptions, redisStream, redisTarget } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import type { DeadLetterEntry } from "./dead-letter-stream.ts";
@@ -142,7 +143,7 @@ const isSelected =
     (reason === undefined || letter.code === reason) && (channel === undefined || letter.channel === channel);
 
 const describe = ({ id, at, channel, code, detail }: DeadLetterEntry) =>
-  `${id}  ${new Date(at).toISOString()}  ${channel || "(no channel)"}  ${code}: ${detail}`;
+  printable(`${id}  ${new Date(at).toISOString()}  ${channel || "(no channel)"}  ${code}: ${detail}`);
 
 const asJson = ({ id, at, channel, code, detail, entryId, fields, canRetry }: DeadLetterEntry) => ({
   id,

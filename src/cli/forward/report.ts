@@ -1,3 +1,4 @@
+import { printable } from "../shared/printable.ts";
 import type { Terminal } from "../shared/terminal.ts";
 
 /** The counters and their help texts. */
@@ -55,9 +56,8 @@ export class ForwardReport {
   unpublished(name: "skipped" | "failed", channel: string, reason: string): void {
     this.count(name);
     if (++this.#lines > MAX_LINES_PER_MINUTE) return;
-    // Quoted: a channel's name may contain control characters.
     const what = name === "failed" ? "failed to publish" : name;
-    this.#terminal.note(`${what} a message on ${JSON.stringify(short(channel))}: ${short(reason)}`);
+    this.#terminal.note(`${what} a message on ${printable(JSON.stringify(short(channel)))}: ${short(reason)}`);
   }
 
   /** Counts a message for which there is no room, and prints that once a minute. */

@@ -1,4 +1,5 @@
 import type { RedisConnection } from "../redis/connection.ts";
+import { printable } from "../shared/printable.ts";
 import { isOneChannel, type Mapping } from "./message.ts";
 
 /** Notices channels that are probably misspelt: they have no other subscriber, while other channels have some. */
@@ -17,7 +18,7 @@ export function doubtsAbout(mapping: Mapping, subscribed: readonly string[]): st
   // The channels of orders are as many as pages.
   const names = [...new Set(others.map((channel) => channel.replace(ORDER_IDS, "*")))].sort();
   if (names.length === 0) return [];
-  const shown = names.slice(0, MAX_SHOWN).map((name) => JSON.stringify(name));
+  const shown = names.slice(0, MAX_SHOWN).map((name) => printable(JSON.stringify(name)));
   const list = `${shown.join(", ")}${names.length > MAX_SHOWN ? " and others" : ""}`;
   const doubt = (option: string, name: string) =>
     `nobody else subscribes to "${name}" now, but to ${list}: is ${option} spelt as the publishers spell it?`;

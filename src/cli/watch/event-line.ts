@@ -1,5 +1,6 @@
 import { EVENTS } from "../../protocol/events.ts";
 import type { OrderEvent, ProductEvent } from "../../sdk/index.ts";
+import { printable } from "../shared/printable.ts";
 
 /** How much of an event's data a line shows, in characters. */
 const MAX_DATA_LENGTH = 160;
@@ -22,7 +23,7 @@ export function eventLine({
   return `${String(seq).padStart(5)}  ${ts}  ${type.padEnd(LONGEST_TYPE)}  ${short}`.trimEnd();
 }
 
-/** Quotes as JSON whatever could be misread, or contain control sequences that a terminal would obey. */
+/** Quotes as JSON whatever could be misread. */
 function shortValue(value: unknown): string {
-  return typeof value === "string" && /^[\w.:/+-]+$/.test(value) ? value : JSON.stringify(value);
+  return typeof value === "string" && /^[\w.:/+-]+$/.test(value) ? value : printable(JSON.stringify(value));
 }

@@ -68,12 +68,15 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
       await die("1763800000000-0", "channel_failed", shipped);
       await die("1763800000000-1", "channel_failed", shipped);
       await die("1763800000001-0", "not_utf8", {});
+      await die("1763800000002-0", "not_an_event", { channel: "\u001b[2J\u009b2J" });
       const { exitCode, terminal } = await run("list");
       expect(exitCode, terminal.notes).toBe(0);
       expect(terminal.output.split("\n")).toEqual([
         `1763800000000-0  2025-11-22T08:26:40.000Z  ${CHANNEL}  channel_failed: it is channel_failed`,
         `1763800000000-1  2025-11-22T08:26:40.000Z  ${CHANNEL}  channel_failed: it is channel_failed`,
         "1763800000001-0  2025-11-22T08:26:40.001Z  (no channel)  not_utf8: it is not_utf8",
+        // Not the control sequences that clear a terminal.
+        "1763800000002-0  2025-11-22T08:26:40.002Z  \\u001b[2J\\u009b2J  not_an_event: it is not_an_event",
       ]);
       expect(terminal.notes.match(/channel_failed: /g)).toHaveLength(1);
       expect(terminal.notes).toContain(DEAD_LETTER_REASONS.not_utf8.remedy);
