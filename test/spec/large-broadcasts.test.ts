@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { MAX_SLICE_MESSAGES } from "../../src/channels/listeners/slices.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
@@ -10,8 +11,9 @@ import { mintToken } from "../support/tokens.ts";
 
 /** A broadcast too large for one turn reaches some listeners at once and the others later. Here, later is held back. */
 
-const EVENTS = 15;
-const EVENT = { type: "product_updated", data: { product_id: "large", text: "x".repeat(63_000) } };
+/** A turn serves two listeners. */
+const EVENTS = MAX_SLICE_MESSAGES / 2;
+const EVENT = { type: "product_updated", data: { product_id: "large" } };
 
 const open: TestSocket[] = [];
 let release: () => void = () => {};

@@ -10,7 +10,7 @@ import { Interest } from "./interest.ts";
 import { endsAt, type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
 import type { ProductFilter } from "./product-filter.ts";
 import { Sender } from "./sender.ts";
-import { Slices } from "./slices.ts";
+import { MAX_SLICE_CHARACTERS, MAX_SLICE_MESSAGES, Slices } from "./slices.ts";
 import { tryClose, trySend } from "./socket.ts";
 import { UserSockets } from "./user-sockets.ts";
 
@@ -24,9 +24,9 @@ export interface ListenersObserver {
 /** A client closed with one of these may not receive events any more, not even those that wait for it. */
 const LOST_ACCESS: readonly CloseCode[] = [4001, 4003, 4004];
 
-/** What a send costs besides its length, and what a close costs, in characters that take as long to send. */
-const SEND_COST = 512;
-const CLOSE_COST = 4 * 1024;
+/** What a send costs besides its length, and what a close costs, in characters of a slice. */
+const SEND_COST = MAX_SLICE_CHARACTERS / MAX_SLICE_MESSAGES;
+const CLOSE_COST = 4 * SEND_COST;
 
 function costOf({ speaksV1 }: Listener, batch: FrameBatch, picked: readonly number[]): number {
   return batch.characters(picked) + SEND_COST * (speaksV1 ? 1 : picked.length);

@@ -1,10 +1,8 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Slices } from "../../../../src/channels/listeners/slices.ts";
+import { MAX_SLICE_CHARACTERS, Slices } from "../../../../src/channels/listeners/slices.ts";
 
-/** What one turn may hand to the runtime. */
-const TURN = 1024 * 1024;
-const MAX_COST = TURN / 2;
+const MAX_COST = MAX_SLICE_CHARACTERS / 2;
 
 let nextTurn: () => void = () => {};
 beforeEach(() => {
@@ -58,7 +56,7 @@ const property = (create: () => Slices<number>) =>
         if (!targets.every((target) => done.get(target)?.includes(call))) faults.push(`${call} was answered too early`);
       };
       const work = (target: number) => {
-        if (!catchesUp && spent >= TURN) faults.push("a turn is too long");
+        if (!catchesUp && spent >= MAX_SLICE_CHARACTERS) faults.push("a turn is too long");
         spent += catchesUp ? 0 : cost;
         done.set(target, [...(done.get(target) ?? []), call]);
         return cost;
@@ -99,7 +97,7 @@ test("[promise 5] a broadcast that fails is reported, and the next one is sent",
     [1, 2, 3],
     (target) => {
       if (target === 2) throw new Error("failed");
-      return TURN;
+      return MAX_SLICE_CHARACTERS;
     },
     0,
   );
