@@ -11,7 +11,25 @@ type WorkersPoolOptions = Exclude<Parameters<typeof cloudflareTest>[0], Callable
 const workers = (miniflare: WorkersPoolOptions["miniflare"] = {}) =>
   cloudflareTest({ wrangler: { configPath: "./wrangler.toml" }, miniflare: { bindings: TEST_ENV, ...miniflare } });
 
-const WORKER_SETUP = ["./test/support/leak-guard/worker-setup.ts", "./test/support/short-pauses-setup.ts"];
+const WORKER_SETUP = [
+  "./test/support/leak-guard/worker-setup.ts",
+  "./test/support/short-pauses-setup.ts",
+  "./test/support/clean-runtime-setup.ts",
+];
+
+/** Tests of the service that change its shards, or count its calls, rows or sockets: each in a runtime of its own. */
+const COUNTING_TESTS = [
+  "shard*",
+  "budgets",
+  "health",
+  "jurisdiction",
+  "listener-counts*",
+  "logged-faults",
+  "lost-connections",
+  "metrics",
+  "named-services",
+  "no-trace",
+].map((name) => `test/spec/${name}.test.ts`);
 
 /** SDK tests that kill the service many times or open thousands of sockets. */
 const LONG_SDK_TESTS = ["test/sdk/reconnects.test.ts", "test/sdk/storm.test.ts"];
@@ -20,9 +38,9 @@ export default defineConfig({
   test: {
     // More than the two cores, because tests that start processes mostly wait for them.
     maxWorkers: 3,
-    // Every file has a runtime and storage of its own, or its own modules. Without (`isolate: false`) the run would be
-    // a third shorter, but counts, metrics and remembered payloads of one file would reach the next.
-    isolate: true,
+    // Files of a project share modules and, in the Workers runtime, an emptied storage: starting a runtime for each file
+    // would take longer than most of them.
+    isolate: false,
     // Checks the runtime's own output, and everything else that reaches the terminal.
     globalSetup: ["./test/support/leak-guard/run-setup.ts"],
     // Hides the service's log lines, which would bury the results; they are checked where they are printed.
@@ -32,7 +50,18 @@ export default defineConfig({
       {
         // The service through its URL.
         plugins: [workers()],
-        test: { ...TIMEOUTS, name: "spec", include: ["test/spec/**/*.test.ts"], setupFiles: WORKER_SETUP },
+        test: {
+          ...TIMEOUTS,
+          name: "spec",
+          include: ["test/spec/**/*.test.ts"],
+          exclude: COUNTING_TESTS,
+          setupFiles: WORKER_SETUP,
+        },
+      },
+      {
+        // The same, each file in a runtime of its own.
+        plugins: [workers()],
+        test: { ...TIMEOUTS, name: "counts", include: COUNTING_TESTS, setupFiles: WORKER_SETUP, isolate: true },
       },
       {
         // The same, with limits low enough for tests to reach them.

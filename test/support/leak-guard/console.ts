@@ -7,7 +7,7 @@ import { leakIn } from "./rules.ts";
 const LEVELS = ["debug", "log", "info", "warn", "error"] as const;
 type Level = (typeof LEVELS)[number];
 
-/** Leaks found so far in this test file. */
+/** Leaks found in this test file. */
 export const leaks: string[] = [];
 
 function check(words: unknown[]): void {
@@ -15,8 +15,12 @@ function check(words: unknown[]): void {
   if (leak) leaks.push(leak);
 }
 
-/** Checks everything that is printed from now on. */
+let isGuarded = false;
+
+/** Checks everything that is printed from now on. Test files may share a console. */
 export function guardConsole(): void {
+  if (isGuarded) return;
+  isGuarded = true;
   for (const level of LEVELS) {
     const print = console[level].bind(console);
     console[level] = (...words: unknown[]) => {

@@ -61,6 +61,11 @@ export function rememberPayload(body: unknown): void {
   }
 }
 
+/** Removes every payload, at the end of a test file. */
+export function forgetPayloads(): void {
+  payloads.clear();
+}
+
 /** Adds the examples of the event catalogue, which most tests publish. Some commands print them on purpose. */
 export function rememberExamples(): void {
   for (const { example } of Object.values(EVENTS)) rememberPayload(example);
