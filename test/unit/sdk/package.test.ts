@@ -185,20 +185,33 @@ describe("the package", () => {
     expect([...imported].filter((name) => !(name in manifest.peerDependencies))).toEqual([]);
   });
 
+  test("can be installed without a registry", async () => {
+    const shop = join(directory, "shop");
+    await mkdir(shop);
+    await writeFile(join(shop, "package.json"), "{}");
+    await run("npm", ["install", "--offline", "--no-audit", tarball], { cwd: shop });
+    expect(await readdir(join(shop, "node_modules"))).toContain("tidings");
+  });
+
   test.each([
-    ["vue", "3.2.47", false],
-    ["vue", "3.3.0", true],
-    ["react", "17.0.2", false],
-    ["react", "18.0.0", true],
-  ])("can be installed beside %s %s: %s", async (peer, version, isSupported) => {
-    const shop = join(directory, `shop-${peer}-${version}`);
-    await mkdir(join(shop, "peer"), { recursive: true });
-    await writeFile(join(shop, "peer/package.json"), JSON.stringify({ name: peer, version }));
-    await writeFile(join(shop, "package.json"), JSON.stringify({ dependencies: { tidings: `file:${tarball}` } }));
-    await run("npm", ["pack", "./peer"], { cwd: shop });
-    const installing = run("npm", ["install", "--offline", "--no-audit", `./${peer}-${version}.tgz`], { cwd: shop });
-    if (isSupported) await installing;
-    else await expect(installing).rejects.toThrow(/ERESOLVE/);
+    { vue: "3.3.0", react: "18.0.0", invalid: null },
+    { vue: "3.2.47", react: "18.0.0", invalid: "vue@3.2.47" },
+    { vue: "3.3.0", react: "17.0.2", invalid: "react@17.0.2" },
+  ])("beside vue $vue and react $react, npm calls invalid: $invalid", async ({ vue, react, invalid }) => {
+    const shop = join(directory, `shop-${vue}-${react}`);
+    const installed = { tidings: await readFile(join(directory, "package/package.json"), "utf8") };
+    const peers = {
+      vue: JSON.stringify({ name: "vue", version: vue }),
+      react: JSON.stringify({ name: "react", version: react }),
+    };
+    for (const [name, manifest] of Object.entries({ ...installed, ...peers })) {
+      await mkdir(join(shop, "node_modules", name), { recursive: true });
+      await writeFile(join(shop, "node_modules", name, "package.json"), manifest);
+    }
+    await writeFile(join(shop, "package.json"), JSON.stringify({ dependencies: { tidings: "*", vue, react } }));
+    const listing = run("npm", ["ls", "--all"], { cwd: shop });
+    if (invalid === null) await listing;
+    else await expect(listing).rejects.toThrow(`invalid: ${invalid} `);
   });
 
   test("contains the Python module, the licence, and no unexpected file", async () => {
