@@ -102,15 +102,7 @@ export class Workerd {
   /** Builds the Worker with some options changed, and starts it over the same storage. */
   async deploy(changes: Partial<WorkerdOptions>): Promise<void> {
     this.#options = { ...this.#options, ...changes };
-    await build({
-      entryPoints: [resolve(ROOT, this.#options.entry)],
-      outfile: join(this.directory, "worker.js"),
-      bundle: true,
-      format: "esm",
-      target: "es2024",
-      external: ["cloudflare:*", "node:*"],
-      logLevel: "silent",
-    });
+    await writeFile(join(this.directory, "worker.js"), await bundleOf(this.#options.entry));
     await this.restart();
   }
 
@@ -170,6 +162,28 @@ export class Workerd {
   #keepLog(text: string): void {
     this.#log = (this.#log + text).slice(-MAX_LOG_LENGTH);
   }
+}
+
+/** By entry: each Worker is bundled once per process. */
+const bundles = new Map<string, Promise<string>>();
+
+function bundleOf(entry: string): Promise<string> {
+  const bundle = bundles.get(entry) ?? bundled(entry);
+  bundles.set(entry, bundle);
+  return bundle;
+}
+
+async function bundled(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [resolve(ROOT, entry)],
+    write: false,
+    bundle: true,
+    format: "esm",
+    target: "es2024",
+    external: ["cloudflare:*", "node:*"],
+    logLevel: "silent",
+  });
+  return outputFiles[0]?.text ?? "";
 }
 
 /** The runtime of the installed wrangler, so that there is only one version. */
