@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
-import type { PositionStorage } from "../../src/sdk/connection/options.ts";
+import type { OrderOptions, PositionStorage } from "../../src/sdk/connection/options.ts";
 import type { GetToken } from "../../src/sdk/connection/types.ts";
 import { sharedTabs } from "../../src/sdk/tabs/tabs.ts";
 import { eventually } from "../support/eventually.ts";
@@ -25,6 +25,7 @@ afterEach(() => {
 interface Tab {
   getToken?: GetToken;
   storage?: PositionStorage;
+  tuning?: OrderOptions["tuning"];
 }
 const tuning = { connectTimeoutMs: 2000 };
 const tab = (id: string, { getToken = mintToken, ...options }: Tab = {}) =>
@@ -39,13 +40,10 @@ const deliver = (id: string) => publishAt(service.url, `orders/${id}`, "order_de
 
 test("when a token is late, it is used, and then the socket is shared", async () => {
   const id = await registerOrderAt(service.url);
-  const first = tab(id, {
-    getToken: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 2 * tuning.connectTimeoutMs + 500));
-      return mintToken();
-    },
-  });
+  const { promise: token, resolve } = Promise.withResolvers<string>();
+  const first = tab(id, { getToken: () => token, tuning: { connectTimeoutMs: 500 } });
   await eventually(() => expect(first.received.status).toMatchObject({ cause: { name: "no_token" } }));
+  resolve(await mintToken());
   await first.received.reaches("live");
   const second = tab(id);
   await second.received.reaches("live");

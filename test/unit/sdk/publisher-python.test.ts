@@ -391,36 +391,33 @@ except tidings.PublishError as error:
       '{"results":[1]}',
       '{"results":[{"error":1}]}',
       '{"results":[{"error":{"status":"x"}}]}',
+      '!{"status":503,"title":"t","errors":[1]}',
+      '!{"status":503,"title":"t","errors":null}',
     ];
-    let answer = "";
     const server = createServer((request, response) => {
       request.resume();
+      // The path begins with the number of the answer.
+      const answer = answers[Number(request.url?.split("/")[1])] ?? "";
       response.writeHead(answer.startsWith("!") ? 503 : 200).end(answer.replace("!", ""));
     });
     const url = await listenOnLoopback(server);
-    const outcomes: unknown[] = [];
-    for (answer of [
-      ...answers,
-      '!{"status":503,"title":"t","errors":[1]}',
-      '!{"status":503,"title":"t","errors":null}',
-    ]) {
-      outcomes.push(
-        await python.run(
-          `
-import json, tidings
-tidings_ = tidings.Tidings(max_tries=1)
-outcome = []
-for publish in (lambda: tidings_.publish_product_update("product_deleted", {"product_id": "a"}, id="mine"),
-                lambda: tidings_.publish_batch([{"channel": "products", "type": "product_deleted", "data": {}, "id": "mine"}])):
-    try:
-        outcome.append([result["status"] for result in publish()])
-    except tidings.PublishError as error:
-        outcome.append(error.ids)
-print(json.dumps(outcome))`,
-          { ...env, TIDINGS_URL: url },
-        ),
-      );
-    }
+    const outcomes = await python.run(
+      `
+import json, os, tidings
+outcomes = []
+for number in range(${answers.length}):
+    tidings_ = tidings.Tidings(f"{os.environ['TIDINGS_URL']}/{number}", max_tries=1)
+    outcome = []
+    for publish in (lambda: tidings_.publish_product_update("product_deleted", {"product_id": "a"}, id="mine"),
+                    lambda: tidings_.publish_batch([{"channel": "products", "type": "product_deleted", "data": {}, "id": "mine"}])):
+        try:
+            outcome.append([result["status"] for result in publish()])
+        except tidings.PublishError as error:
+            outcome.append(error.ids)
+    outcomes.append(outcome)
+print(json.dumps(outcomes))`,
+      { ...env, TIDINGS_URL: url },
+    );
     server.close();
     const unknown = [["mine"], ["mine"]];
     const rejected = [["mine"], ["rejected"]];
