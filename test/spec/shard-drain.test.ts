@@ -64,7 +64,7 @@ test(`a shard outside the plan that loses events as well closes ${WAVE} sockets 
   const ofDrain = () => pauses.filter(({ milliseconds }) => milliseconds === INTERVAL_MS);
   await atShard(shard, ({ core }) => core.learnPlan({ decidedAt: Date.now(), shards: {} }));
   await expectClosed(WAVE);
-  await atShard(shard, ({ core }) => core.abandonAll());
+  await atShard(shard, ({ core }) => core.drain.abandonAll());
   await shard.countListeners();
   expect(closed()).toBe(WAVE);
   expect(ofDrain()).toHaveLength(1);
@@ -87,7 +87,7 @@ test("a shard that returns to the plan closes no further sockets; one that loses
   for (const { release } of pauses.splice(0)) release();
   await shard.countListeners();
   expect(await shard.countListeners()).toBe(SOCKETS - WAVE);
-  await atShard(shard, ({ core }) => core.abandonAll());
+  await atShard(shard, ({ core }) => core.drain.abandonAll());
   await eventually(async () => {
     for (const { release } of pauses.splice(0)) release();
     expect(closed()).toBe(SOCKETS);

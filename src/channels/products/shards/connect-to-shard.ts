@@ -4,7 +4,6 @@ import { type ConnectRequest, refuseConnect, sendElsewhere, withPlan } from "../
 import { newListener } from "../../listeners/listener.ts";
 import { admitAfter, admitLocally } from "./admission.ts";
 import { askToJoin } from "./join.ts";
-import { NO_SHARDS } from "./plan.ts";
 import type { JoiningClient, Shard } from "./shard.ts";
 
 /**
@@ -17,7 +16,7 @@ export async function connectToShard(shard: Shard, request: ConnectRequest, now:
   const refusal = refusalOfClient(shard, request, now);
   if (refusal) return refusal;
   const { position: head } = shard.head;
-  const maySkipRoot = shard.isRegistered && !shard.isOutsidePlan;
+  const maySkipRoot = shard.isRegistered && !shard.plan.isOutside;
   const coveredFrom = maySkipRoot ? shard.interest.coveredFrom(products) : null;
   const admission = head && admitLocally({ head, recent: shard.recent }, coveredFrom, resume);
   if (admission) return accept(shard, request, admission, now);
@@ -55,9 +54,9 @@ function accept(shard: Shard, request: ConnectRequest, admission: Admission, now
   const listener = { ...newListener(request, now), from: seq, coveredFrom };
   const response = admit(shard, listener, request, admission, now);
   shard.head.replaceCarriers();
-  return shard.plan ? withPlan(response, shard.plan) : response;
+  return shard.plan.isKnown ? withPlan(response, shard.plan.current) : response;
 }
 
 function sendOn(shard: Shard): Response {
-  return sendElsewhere("full", shard.plan ?? NO_SHARDS);
+  return sendElsewhere("full", shard.plan.current);
 }

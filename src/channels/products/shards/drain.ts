@@ -13,28 +13,38 @@ export const isAbandoned = ({ from }: Listener): boolean => from === NOTHING_MOR
 
 /** Closes a shard's sockets with 4200, in waves: those that have missed events, or all of a shard outside the plan. */
 export class Drain {
+  readonly #ctx: DurableObjectState;
   readonly #listeners: Listeners;
   readonly #closesAll: () => boolean;
   #lastWaveAt = Number.NEGATIVE_INFINITY;
-  #running: Promise<void> | null = null;
+  #isRunning = false;
 
   /** @param closesAll Asked before each wave: whether every socket is to be closed. */
-  constructor(listeners: Listeners, closesAll: () => boolean) {
+  constructor(ctx: DurableObjectState, listeners: Listeners, closesAll: () => boolean) {
+    this.#ctx = ctx;
     this.#listeners = listeners;
     this.#closesAll = closesAll;
   }
 
-  /** Marks sockets that have missed events: from now on, none of them receives anything. */
-  abandon(sockets: readonly WebSocket[]): void {
-    for (const socket of sockets) this.#listeners.update(socket, { from: NOTHING_MORE });
+  /** Closes all sockets, because events may be missing. */
+  abandonAll(): void {
+    this.abandon([...this.#listeners.all()].map(({ socket }) => socket));
   }
 
-  /** Closes the sockets that are to be closed. Runs once, however often it is called. */
-  run(): Promise<void> {
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null;
+  /** Closes sockets that have missed events: from now on, none of them receives anything. */
+  abandon(sockets: readonly WebSocket[]): void {
+    for (const socket of sockets) this.#listeners.update(socket, { from: NOTHING_MORE });
+    this.start();
+  }
+
+  /** Closes what is to be closed. Runs once, however often it is called. */
+  start(): void {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    const run = this.#run().finally(() => {
+      this.#isRunning = false;
     });
-    return this.#running;
+    this.#ctx.waitUntil(run);
   }
 
   async #run(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { ConnectRequest } from "../../handshake.ts";
 import type { ProductFilter } from "../../listeners/product-filter.ts";
 import { type JoinAnswer, joinAnswer, SHARD_PROTOCOL_VERSION } from "./contract.ts";
+import { enterEpoch, isLate } from "./enter-epoch.ts";
 import type { Shard } from "./shard.ts";
 import { withinTimeLimit } from "./time-limit.ts";
 
@@ -38,7 +39,7 @@ export async function askToJoin<T>(
       if (answer.status === "fenced") shard.fence();
       if ("plan" in answer) shard.learnPlan(answer.plan);
       if (answer.status !== "joined") return "refused";
-      if (shard.isLate(answer)) continue;
+      if (isLate(shard, answer)) continue;
       register(shard, answer);
       addition.confirm(answer.seq);
       const used = use(answer);
@@ -52,5 +53,5 @@ export async function askToJoin<T>(
 
 function register(shard: Shard, answer: Joined): void {
   shard.isRegistered = true;
-  shard.enterEpoch(answer, answer.seq, Date.now());
+  enterEpoch(shard, answer, answer.seq, Date.now());
 }

@@ -21,7 +21,7 @@ async function sendCount(shard: Shard, count: number): Promise<void> {
   if (answer.status === "noted") shard.learnPlan(answer.plan);
   if (answer.status === "fenced") shard.fence();
   if (answer.status === "unregistered") {
-    shard.abandonAll();
+    shard.drain.abandonAll();
     shard.unregister();
   }
 }

@@ -5,21 +5,19 @@ import {
   MAX_SHARD_MESSAGES_PER_SECOND,
   MAX_SHARD_SOCKETS,
   parseShardName,
-  type Region,
   type ShardName,
 } from "../../../protocol/shards.ts";
 import { Alarm } from "../../alarm.ts";
 import { ChannelTelemetry, REPORT_RETRY_MS } from "../../channel-telemetry.ts";
 import type { SocketCore } from "../../core.ts";
 import { productsStub } from "../../directory.ts";
-import { sendGap } from "../../gap.ts";
 import { Listeners } from "../../listeners/listeners.ts";
 import { ProductListeners } from "../product-listeners.ts";
-import type { Stamp } from "./contract.ts";
 import { CoveredInterest } from "./covered-interest.ts";
 import { Drain, isAbandoned } from "./drain.ts";
 import { Head } from "./head.ts";
-import { laterPlan, type ShardPlan } from "./plan.ts";
+import { KnownPlan } from "./known-plan.ts";
+import type { ShardPlan } from "./plan.ts";
 import { RecentFrames } from "./recent-frames.ts";
 import { RootOrder } from "./root-order.ts";
 import { SendRate } from "./send-rate.ts";
@@ -50,7 +48,6 @@ export class Shard implements SocketCore {
   readonly ctx: DurableObjectState;
   readonly config: Config;
   readonly name: ShardName;
-  readonly #place: { region: Region; index: number };
   readonly root: () => ReturnType<typeof productsStub>;
   readonly listeners: Listeners;
   readonly alarm: Alarm;
@@ -65,6 +62,9 @@ export class Shard implements SocketCore {
   /** The frames that were pushed since the object woke. */
   readonly recent = new RecentFrames(MAX_RECENT_CHARACTERS);
   readonly interest = new CoveredInterest(() => this.listeners.products);
+  readonly order = new RootOrder();
+  readonly plan: KnownPlan;
+  readonly drain: Drain;
   readonly joining = new Set<JoiningClient>();
   readonly sendRate = new SendRate();
   /** Settles when the last push is taken. */
@@ -73,9 +73,6 @@ export class Shard implements SocketCore {
   isRegistered = false;
   /** The number of listeners that the root knows. */
   reportedCount: number | null = null;
-  readonly #order = new RootOrder();
-  readonly #drain: Drain;
-  #plan: ShardPlan | null = null;
   #emptySince = Number.NEGATIVE_INFINITY;
   #isFenced = false;
 
@@ -85,7 +82,7 @@ export class Shard implements SocketCore {
     this.ctx = ctx;
     this.config = configOf(env);
     this.name = name;
-    this.#place = { region, index };
+    this.plan = new KnownPlan({ region, index });
     this.root = () => productsStub(env);
     this.cover = (socket, products) => cover(this, socket, products);
     this.alarm = new Alarm(ctx);
@@ -116,7 +113,7 @@ export class Shard implements SocketCore {
       false,
     );
     this.head = new Head(this.listeners);
-    this.#drain = new Drain(this.listeners, () => this.isOutsidePlan);
+    this.drain = new Drain(ctx, this.listeners, () => this.plan.isOutside);
     this.#wake();
   }
 
@@ -126,7 +123,7 @@ export class Shard implements SocketCore {
    */
   isIdle(now: number): boolean {
     if (this.interest.isPending || this.#hasListener()) return false;
-    const mayServeAgain = this.head.position !== null && !this.isOutsidePlan && !this.#isFenced;
+    const mayServeAgain = this.head.position !== null && !this.plan.isOutside && !this.#isFenced;
     return !mayServeAgain || now - this.#emptySince >= KEEP_INTEREST_MS;
   }
 
@@ -141,34 +138,16 @@ export class Shard implements SocketCore {
     return sockets >= maxSockets || this.sendRate.perSecond(now) >= MAX_SHARD_MESSAGES_PER_SECOND;
   }
 
-  /** The plan that the root announced last. */
-  get plan(): ShardPlan | null {
-    return this.#plan;
-  }
-
-  /** Whether this shard is not part of the plan that the root announced last. The root may have a later one. */
-  get isOutsidePlan(): boolean {
-    const { region, index } = this.#place;
-    return this.#plan !== null && index >= (this.#plan.shards[region] ?? 0);
-  }
-
-  /** Notes a plan. A shard that is not part of it any more closes its sockets, in waves. */
+  /** Notes a plan. A shard that is not part of it closes its sockets, in waves. */
   learnPlan(plan: ShardPlan): void {
-    const wasOutside = this.isOutsidePlan;
-    this.#plan = this.#plan ? laterPlan(this.#plan, plan) : plan;
-    if (wasOutside || !this.isOutsidePlan) return;
-    this.ctx.waitUntil(this.#drain.run());
+    this.plan.learn(plan);
+    if (this.plan.isOutside) this.drain.start();
   }
 
   /** Closes every socket, because this object has been replaced. */
   fence(): void {
     this.#isFenced = true;
-    this.abandonAll();
-  }
-
-  /** Closes every socket, because events may be missing. */
-  abandonAll(): void {
-    this.#abandon([...this.listeners.all()].map(({ socket }) => socket));
+    this.drain.abandonAll();
   }
 
   /** Ends the registration: until the next join, the root sends nothing. */
@@ -177,33 +156,6 @@ export class Shard implements SocketCore {
     this.head.clear();
     this.recent.reset(0);
     this.interest.clear();
-  }
-
-  /** Whether a message of the root is older than the current epoch, which it does not know yet. */
-  isLate({ stamp, epoch }: { stamp: Stamp; epoch: string }): boolean {
-    const { position } = this.head;
-    return position !== null && position.epoch !== epoch && this.#order.isLate(stamp);
-  }
-
-  /**
-   * Moves to the epoch of a message of the root, if it is another than before: every listener learns at once that events
-   * may be missing.
-   * @param seq Where the message begins. The listeners hear everything after it.
-   */
-  enterEpoch({ stamp, epoch }: { stamp: Stamp; epoch: string }, seq: number, now: number): void {
-    const { position } = this.head;
-    if (position?.epoch === epoch) return;
-    this.#order.learned(stamp);
-    this.head.start({ epoch, seq });
-    this.recent.reset(seq);
-    this.interest.restart(seq);
-    if (!position) return;
-    for (const { socket, listener } of this.listeners.all()) {
-      const isBeyond = listener.from > seq || listener.coveredFrom > seq;
-      if (isBeyond && !isAbandoned(listener)) this.listeners.update(socket, { from: seq, coveredFrom: seq });
-    }
-    this.ctx.waitUntil(sendGap(this, now));
-    this.head.save({ epoch, seq });
   }
 
   /** Restores what the sockets' attachments tell. */
@@ -215,7 +167,7 @@ export class Shard implements SocketCore {
       if (isLost) lost.push(socket);
       else this.interest.confirm(listener.products, listener.coveredFrom);
     }
-    if (lost.length > 0) this.#abandon(lost);
+    if (lost.length > 0) this.drain.abandon(lost);
     if (!position || !this.#hasListener()) return;
     this.isRegistered = true;
     this.recent.reset(position.seq);
@@ -224,10 +176,5 @@ export class Shard implements SocketCore {
   #hasListener(): boolean {
     for (const { listener } of this.listeners.all()) if (!isAbandoned(listener)) return true;
     return false;
-  }
-
-  #abandon(sockets: WebSocket[]): void {
-    this.#drain.abandon(sockets);
-    this.ctx.waitUntil(this.#drain.run());
   }
 }

@@ -1,5 +1,6 @@
 import { FrameBatch } from "../../listeners/frame-batch.ts";
 import type { TakeAnswer, TakeRequest } from "./contract.ts";
+import { enterEpoch, isLate } from "./enter-epoch.ts";
 import type { Shard } from "./shard.ts";
 
 /**
@@ -21,12 +22,12 @@ async function takeNow(shard: Shard, push: TakeRequest, now: number): Promise<Ta
     shard.unregister();
     return { status: "empty", incarnation };
   }
-  if (shard.isLate(push)) return want(shard, interestVersion, now);
+  if (isLate(shard, push)) return want(shard, interestVersion, now);
   if (isReset) {
-    shard.abandonAll();
+    shard.drain.abandonAll();
     head.clear();
   }
-  shard.enterEpoch(push, after, now);
+  enterEpoch(shard, push, after, now);
   const { seq } = shard.position();
   if (after > seq) return want(shard, interestVersion, now);
   const fresh = frames.filter((frame) => frame.seq > seq);

@@ -1,0 +1,38 @@
+import { sendGap } from "../../gap.ts";
+import type { Stamp } from "./contract.ts";
+import { isAbandoned } from "./drain.ts";
+import type { Shard } from "./shard.ts";
+
+/** A message of the root, and which epoch it is about. */
+interface RootMessage {
+  stamp: Stamp;
+  epoch: string;
+}
+
+/** Whether a message of the root is older than the current epoch, which it does not know yet. */
+export function isLate({ head, order }: Shard, { stamp, epoch }: RootMessage): boolean {
+  const { position } = head;
+  return position !== null && position.epoch !== epoch && order.isLate(stamp);
+}
+
+/**
+ * Moves to the epoch of a message of the root, if it is another than before: every listener learns at once that events
+ * may be missing.
+ * @param seq Where the message begins. The listeners hear everything after it.
+ */
+export function enterEpoch(shard: Shard, { stamp, epoch }: RootMessage, seq: number, now: number): void {
+  const { ctx, head, listeners, order, recent, interest } = shard;
+  const { position } = head;
+  if (position?.epoch === epoch) return;
+  order.learned(stamp);
+  head.start({ epoch, seq });
+  recent.reset(seq);
+  interest.restart(seq);
+  if (!position) return;
+  for (const { socket, listener } of listeners.all()) {
+    const isBeyond = listener.from > seq || listener.coveredFrom > seq;
+    if (isBeyond && !isAbandoned(listener)) listeners.update(socket, { from: seq, coveredFrom: seq });
+  }
+  ctx.waitUntil(sendGap(shard, now));
+  head.save({ epoch, seq });
+}

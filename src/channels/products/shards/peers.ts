@@ -1,0 +1,171 @@
+import type { Env } from "../../../config/env.ts";
+import type { Position } from "../../../protocol/frames.ts";
+import { MAX_CONCURRENT_CALLS } from "../../../protocol/platform-limits.ts";
+import { parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
+import type { Core } from "../../core.ts";
+import { shardStub } from "../../directory.ts";
+import { SHARD_PROTOCOL_VERSION, type Stamp, type TakeRequest } from "./contract.ts";
+import type { Push } from "./next-push.ts";
+import { Pusher } from "./pusher.ts";
+import type { Registrations } from "./registrations.ts";
+import type { RootHistory } from "./root-history.ts";
+import { ShardLink } from "./shard-link.ts";
+import { Slots } from "./slots.ts";
+import { withinTimeLimit } from "./time-limit.ts";
+
+/** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
+const MAX_REPEATED_PUSHES = 2;
+const PUSH_SLOTS = { first: MAX_CONCURRENT_CALLS - MAX_REPEATED_PUSHES, repeated: MAX_REPEATED_PUSHES };
+
+interface Peer {
+  link: ShardLink;
+  pusher: Pusher;
+}
+
+interface PeersOptions {
+  env: Env;
+  core: Core;
+  history: RootHistory;
+  registrations: Registrations;
+  /** Called after a shard has answered a push: its number of listeners may have changed. */
+  onAnswer: (link: ShardLink) => void;
+}
+
+/** The registered shards, as the root sees them: what it knows of each, and the pushes to it. */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #peers = new Map<ShardName, Peer>();
+  readonly #slots = new Slots(PUSH_SLOTS);
+  /** One wake of this object. */
+  readonly #life = crypto.randomUUID();
+
+  /** Finds the shards that were registered before the object woke. */
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    const { history, registrations } = options;
+    if (registrations.names.size === 0) return;
+    const { epoch, head: seq } = history;
+    history.start(seq);
+    for (const name of registrations.names) this.#connect(name, new ShardLink({ epoch, seq }, false));
+  }
+
+  get names(): ShardName[] {
+    return [...this.#peers.keys()];
+  }
+
+  get size(): number {
+    return this.#peers.size;
+  }
+
+  /** Whether a shard lacks an event that is for it, or may lack one. */
+  get isPending(): boolean {
+    return this.#some(({ pusher }) => pusher.isPending);
+  }
+
+  /** Whether a shard may be without listeners, and is to be asked. */
+  get isAnyWithoutListeners(): boolean {
+    return this.#some(({ link }) => link.isWithoutListeners);
+  }
+
+  linkOf(name: ShardName): ShardLink | undefined {
+    return this.#peers.get(name)?.link;
+  }
+
+  /** Registers a shard that is new, and will need what follows `position`. */
+  register(name: ShardName, position: Position): ShardLink {
+    const { history, registrations } = this.#options;
+    if (this.#peers.size === 0) history.start(position.seq);
+    registrations.add(name, position.epoch);
+    return this.#connect(name, new ShardLink(position, true));
+  }
+
+  /** Pushes what there is to push, soon. */
+  push(): void {
+    for (const { pusher } of this.#peers.values()) pusher.start();
+  }
+
+  /** Pushes to every shard, also where there is no event for it. */
+  pushToAll(): void {
+    for (const { link } of this.#peers.values()) link.requestProbe();
+    this.push();
+  }
+
+  /**
+   * Pushes what is pending, and asks the shards whose position is not known or that may be without listeners. Waits for the
+   * answers, but not for long.
+   */
+  async settle(): Promise<void> {
+    for (const { link } of this.#peers.values()) if (!link.isAckedKnown || link.isWithoutListeners) link.requestProbe();
+    const pending = [...this.#peers.values()].filter(({ pusher }) => pusher.isPending);
+    for (const { pusher } of pending) pusher.start();
+    await withinTimeLimit(Promise.all(pending.map(({ pusher }) => pusher.settle()))).catch(() => {
+      // What is still pending is retried in memory, and by the next alarm.
+    });
+  }
+
+  /** Returns how many listeners of shards an event is for, as far as known. */
+  receiversOf(product: string | null): number {
+    let count = 0;
+    for (const { link } of this.#peers.values()) if (link.wants(product)) count += link.count ?? 0;
+    return count;
+  }
+
+  /** Returns each region's number of listeners, and whether every shard has told its own since the root woke. */
+  audience(): { shards: Partial<Record<Region, number>>; isComplete: boolean } {
+    const shards: Partial<Record<Region, number>> = {};
+    for (const [name, { link }] of this.#peers) {
+      const { region } = placeOf(name);
+      shards[region] = (shards[region] ?? 0) + (link.count ?? 0);
+    }
+    return { shards, isComplete: !this.#some(({ link }) => link.count === null) };
+  }
+
+  /** Says which epoch a message is about. */
+  stampOf(epoch: string): Stamp {
+    return { life: this.#life, epochs: this.#options.history.numberOf(epoch) };
+  }
+
+  #connect(name: ShardName, link: ShardLink): ShardLink {
+    const { env, core, history, onAnswer } = this.#options;
+    const { region, index } = placeOf(name);
+    const pusher = new Pusher({
+      name,
+      link,
+      history,
+      slots: this.#slots,
+      // A stub that has thrown stays broken, so each call uses a new one.
+      call: (push, interestVersion) => shardStub(env, region, index).take(this.#requestOf(push, interestVersion)),
+      waitUntil: (promise) => core.ctx.waitUntil(promise),
+      onAnswer: (sent) => {
+        if (sent > 0) core.telemetry.sent(sent);
+        onAnswer(link);
+      },
+      onEmpty: () => this.#remove(name),
+    });
+    this.#peers.set(name, { link, pusher });
+    return link;
+  }
+
+  #remove(name: ShardName): void {
+    this.#peers.get(name)?.pusher.stop();
+    this.#peers.delete(name);
+    this.#options.registrations.remove(name);
+  }
+
+  #requestOf(push: Push, interestVersion: number | null): TakeRequest {
+    const { plan } = this.#options.registrations.planState;
+    return { version: SHARD_PROTOCOL_VERSION, stamp: this.stampOf(push.epoch), ...push, plan, interestVersion };
+  }
+
+  #some(matches: (peer: Peer) => boolean): boolean {
+    for (const peer of this.#peers.values()) if (matches(peer)) return true;
+    return false;
+  }
+}
+
+/** Returns a shard's region, and its index there. */
+export function placeOf(name: ShardName): { region: Region; index: number } {
+  const place = parseShardName(name);
+  if (!place) throw new Error("not the name of a shard");
+  return place;
+}
