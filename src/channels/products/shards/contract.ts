@@ -10,6 +10,26 @@ import { shardPlan } from "./plan.ts";
  * What the root of the products channel and its shards say to each other. The root orders and stores the events, and
  * pushes them (`take`); a shard has sockets and stores nothing. During a deploy the two may run different versions, so
  * each parses what arrives, and answers `unreadable` to what it does not understand.
+ *
+ *     ROOT  ../products-channel.ts                         SHARD  products-shard.ts
+ *       shard-fan-out.ts   when to push; the plan            shard.ts             its parts
+ *         peers.ts         the registered shards
+ *           pusher.ts      one push at a time   ── take ──▶  take.ts              sends, and acknowledges
+ *           shard-link.ts  what each needs      ◀── join ──  join.ts              registers, adds products
+ *                                                              connect-to-shard.ts  for a client that connects
+ *                                                              cover.ts             for a client that subscribes
+ *                          how many listen      ◀─ report ─  report.ts            the first and the last, at once
+ *         disconnect.ts                      ─ disconnect ▶  products-shard.ts
+ *
+ * Where each rule lives:
+ *   how many shards there are                plan.ts, known-plan.ts; stored by registrations.ts
+ *   what a push says, and from where         next-push.ts; root-history.ts (recent-frames.ts, then the log)
+ *   how many pushes run at a time            slots.ts, time-limit.ts
+ *   what a shard's listeners have received   head.ts, carried by its sockets through hibernation
+ *   whose events a shard receives            covered-interest.ts at the shard, shard-link.ts at the root
+ *   who is admitted without asking the root  admission.ts; shard.ts (`isFull`), send-rate.ts
+ *   which epoch is the newer one             root-order.ts, enter-epoch.ts
+ *   how a shard closes its sockets           drain.ts
  */
 
 /** Part of every request. Raise it when a message changes its meaning. */
