@@ -1,3 +1,4 @@
+import { orderChannelName } from "../../protocol/names.ts";
 import type { AcceptedEvent, OrderRegistration } from "../../protocol/publish.ts";
 import type { StatusChange } from "../../protocol/status-change.ts";
 import type { Requester } from "../contract.ts";
@@ -38,7 +39,7 @@ export function applyOrderEvent(
   const { version, order, statusChange } = event;
   if (isStale(state, version)) return "stale";
   return {
-    state: change(state, order, statusChange, version, context),
+    state: stateAfter(state, order, statusChange, version, context),
     corrections: order ? correctionsOf(state, order, statusChange, context) : [],
     hasNewOwner: order !== null && order.user_id !== state.user_id,
   };
@@ -53,7 +54,7 @@ export function applyRegistration(
 ): OrderChange | "stale" {
   if (isStale(state, version)) return "stale";
   return {
-    state: change(state, registration, {}, version, context),
+    state: stateAfter(state, registration, {}, version, context),
     corrections: correctionsOf(state, registration, {}, context),
     hasNewOwner: registration.user_id !== state.user_id,
   };
@@ -90,8 +91,8 @@ export function completeState(
 const hasEnded = ({ status }: OrderState, terminalStatuses: ReadonlySet<string>) =>
   terminalStatuses.has(status?.toLowerCase() ?? "");
 
-/** The state after a registration, an event's status change, or both; the status change takes precedence. */
-function change(
+/** Returns the state after a registration, a status change, or both; the status change takes precedence. */
+function stateAfter(
   state: OrderState,
   registration: OrderRegistration | null,
   statusChange: StatusChange,
@@ -126,7 +127,7 @@ function correctionsOf(
   return (["status", "payment_status"] as const)
     .filter((field) => statusChange[field] === undefined && state[field] !== registration[field])
     .map((field) => ({
-      channel: `order_${orderId}`,
+      channel: orderChannelName(orderId),
       id: newId(),
       type: types[field],
       data: JSON.stringify({ order_id: orderId, old_status: state[field], new_status: registration[field] }),
