@@ -1,5 +1,6 @@
 import type { AcceptedEvent } from "../../protocol/publish.ts";
 import type { Applied, Topic } from "../core.ts";
+import type { ProductChains } from "../log/product-chains.ts";
 import type { Storage } from "../storage.ts";
 import { ProductListeners } from "./product-listeners.ts";
 import { applyProductEvent } from "./product-rules.ts";
@@ -7,7 +8,8 @@ import { ProductTable } from "./product-table.ts";
 
 /** The stored state of all products: each one's last applied version, and where its events are in the log. */
 export class Products extends ProductListeners implements Topic {
-  readonly chains: ProductTable;
+  readonly chains: ProductChains;
+  readonly #table: ProductTable;
   readonly #keepGoneMs: number;
   /** When the next deleted product is forgotten. Infinity after a wake as well: its alarm is already set. */
   #dueAt = Number.POSITIVE_INFINITY;
@@ -15,7 +17,8 @@ export class Products extends ProductListeners implements Topic {
   /** @param keepGoneMs How long late events may arrive for a deleted product. */
   constructor(storage: Storage, keepGoneMs: number) {
     super();
-    this.chains = new ProductTable(storage);
+    this.#table = new ProductTable(storage);
+    this.chains = this.#table;
     this.#keepGoneMs = keepGoneMs;
   }
 
@@ -25,11 +28,11 @@ export class Products extends ProductListeners implements Topic {
 
   /** Forgets products that were deleted long ago. */
   maintain(now: number): "keep" {
-    const checkAt = this.chains.goneSince + this.#keepGoneMs;
+    const checkAt = this.#table.goneSince + this.#keepGoneMs;
     if (now < checkAt) {
       this.#dueAt = Math.min(this.#dueAt, checkAt);
     } else {
-      const next = this.chains.prune(now - this.#keepGoneMs, now);
+      const next = this.#table.prune(now - this.#keepGoneMs, now);
       this.#dueAt = next === null ? Number.POSITIVE_INFINITY : next + this.#keepGoneMs;
     }
     return "keep";
@@ -38,23 +41,23 @@ export class Products extends ProductListeners implements Topic {
   apply(event: AcceptedEvent, now: number): Applied | "stale" {
     const applied: Applied = { corrections: [], endsReplay: false };
     if (event.productId === null) return applied;
-    const state = applyProductEvent(this.chains.get(event.productId), event, now);
+    const state = applyProductEvent(this.#table.get(event.productId), event, now);
     if (state === "stale") return state;
-    this.chains.set(event.productId, state);
+    this.#table.set(event.productId, state);
     if (state.goneAt !== null) this.#dueAt = Math.min(this.#dueAt, state.goneAt + this.#keepGoneMs);
     return applied;
   }
 
   save(): void {
-    this.chains.save();
+    this.#table.save();
   }
 
   commit(): null {
-    this.chains.clearDraft();
+    this.#table.clearDraft();
     return null;
   }
 
   rollback(): void {
-    this.chains.clearDraft();
+    this.#table.clearDraft();
   }
 }
