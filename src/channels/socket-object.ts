@@ -6,7 +6,7 @@ import type { SocketObjectRpc } from "./contract.ts";
 import type { SocketCore } from "./core.ts";
 
 /**
- * A Durable Object with sockets: what the runtime and the Worker may call whether or not it has a log of its own.
+ * A Durable Object with sockets: what the runtime and the Worker may call on channels and on shards alike.
  *
  * RPC exposes every method of the class, so internals are fields, which it does not expose, or `#private`.
  */

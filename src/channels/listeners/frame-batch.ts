@@ -40,11 +40,11 @@ export class FrameBatch {
     return products.every((product) => product !== null) ? products : "all";
   }
 
-  /** Returns the indexes of the frames that pass a filter. @param from Frames up to this `seq` are not picked. */
-  pick(filter: ProductFilter, from = 0): readonly number[] {
+  /** Returns the indexes of the frames after a `seq` that pass a filter. */
+  pick(filter: ProductFilter, after = 0): readonly number[] {
     const picked = filter === null ? this.#all : this.#about(filter);
     const first = this.frames[0]?.seq ?? 0;
-    return from < first ? picked : picked.filter((index) => this.#at(index).seq > from);
+    return after < first ? picked : picked.filter((index) => this.#at(index).seq > after);
   }
 
   #about(products: string[]): readonly number[] {
@@ -52,7 +52,7 @@ export class FrameBatch {
     return picked.sort((a, b) => a - b);
   }
 
-  /** Leaves out the picked frames that a later one replaces, which passes the same filters. */
+  /** Leaves out each picked frame that a later one replaces. Both are about one product, so both were picked. */
   newest(picked: readonly number[]): readonly number[] {
     this.#replaced ??= replacedIn(this.frames);
     const replaced = this.#replaced;

@@ -11,7 +11,7 @@ interface OldRow {
   ts: number;
 }
 
-/** Reads a log's oldest rows some at a time, because each event of a full log rewrites one. */
+/** Reads a log's oldest rows a few at a time, because each event of a full log rewrites one. */
 export class OldestRows {
   readonly #storage: Storage;
   #rows: OldRow[] = [];

@@ -23,7 +23,8 @@ const CHAIN = `
 
 /**
  * Reads the rows of some products after a position, however many events of other products lie between them: each
- * product's newest row first. Yields null, as the last row, when one of them has or may have left the log.
+ * product's newest row first. Ends with null when a row has left the log or may have, and with `damaged` when one
+ * cannot be read.
  */
 export function* chainedRows(
   storage: Storage,

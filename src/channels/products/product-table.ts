@@ -31,7 +31,7 @@ const PRUNING = "pruning";
 const pruningState = z.object({
   /** The highest `seq` of their events. */
   prunedThrough: z.int().min(0),
-  /** No remaining product was deleted before this time, in milliseconds since 1970. */
+  /** As `goneSince` of the table. */
   goneSince: z.number(),
 });
 type Pruning = z.infer<typeof pruningState>;
@@ -74,7 +74,7 @@ export class ProductTable implements ProductChains {
     return row.seq;
   }
 
-  /** Writes up to two rows for each product that an earlier version recorded as deleted. */
+  /** Takes over the deletions that an earlier version recorded, in up to two written rows each. */
   adopt(): void {
     this.#storage.transaction(() => {
       this.#storage.write(
@@ -89,7 +89,10 @@ export class ProductTable implements ProductChains {
     for (const [product, { version, seq, goneAt }] of this.#draft) {
       this.#storage.write(
         "INSERT OR REPLACE INTO versions (product, version, seq, gone_at) VALUES (?, ?, ?, ?)",
-        ...[product, version ?? NO_VERSION, seq, goneAt],
+        product,
+        version ?? NO_VERSION,
+        seq,
+        goneAt,
       );
     }
   }
@@ -99,7 +102,7 @@ export class ProductTable implements ProductChains {
     this.#draft.clear();
   }
 
-  /** No product that is still known was deleted before this time, in milliseconds since 1970. */
+  /** No known product was deleted before this time, in milliseconds since 1970. */
   get goneSince(): number {
     return this.#loadPruning().goneSince;
   }
