@@ -14,7 +14,7 @@ interface Target extends RunCredentials {
   /** Breaks the current rule. */
   signal?: AbortSignal;
   /** Receives each call of `finally` that failed because of the service. */
-  onLeft?: (call: string) => void;
+  onCleanUpFailed?: (call: string) => void;
 }
 
 const REPEAT_MS = 100;
@@ -66,7 +66,7 @@ class Player {
         () => 503,
       );
       // Smaller statuses mean that there is nothing to delete, or never was.
-      if (status >= 500) this.#target.onLeft?.(`${method} ${path}`);
+      if (status >= 500) this.#target.onCleanUpFailed?.(`${method} ${path}`);
     }
   }
 

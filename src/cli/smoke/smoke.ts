@@ -35,8 +35,8 @@ export function addSmoke(program: Command, terminal: Terminal): void {
     .summary("test a running service end to end")
     .description(
       "Registers temporary orders, connects as customer and as admin, publishes one event of every " +
-        "type, and checks who receives what. Safe in production: it deletes its orders and its product afterwards, " +
-        "and no shop has either.",
+        "type, and checks who receives what. Safe in production: its orders and its product are its own, and it deletes " +
+        "them afterwards.",
     )
     .option("--token <token>", "a customer's token, instead of minting one")
     .option("--admin-token <token>", "an admin's token, instead of minting one")
@@ -55,7 +55,7 @@ export function addSmoke(program: Command, terminal: Terminal): void {
         key,
         timeoutMs: options.timeout * 1000,
         signal: interrupted.signal,
-        onLeft: (call: string) => terminal.note(`Could not clean up: ${call}.`),
+        onCleanUpFailed: (call: string) => terminal.note(`Could not clean up: ${call}.`),
       };
       const remedies = { key: remedyForRefusedKey(key, url), token: users.remedy(url) };
       const results: CheckResult[] = [];
