@@ -50,8 +50,12 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
   const removeHandler = terminal.onInterrupt(() => ending.abort());
   try {
     await keepForwarding({
-      ...{ redisUrl, lockKey, report, drain, signal: ending.signal },
+      redisUrl,
+      lockKey,
+      report,
+      drain,
       topics: topicsOf(mapping),
+      signal: ending.signal,
       onFirstForward: (subscribed) => {
         for (const doubt of doubtsAbout(mapping, subscribed)) terminal.note(doubt);
       },

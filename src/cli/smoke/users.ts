@@ -2,8 +2,7 @@ import type { KnownUser } from "../conformance/users.ts";
 import { usageError } from "../shared/command-error.ts";
 import { givenClaims } from "../shared/given-token.ts";
 import { mintToken } from "../shared/mint.ts";
-import type { CommonOptions, Sources } from "../shared/settings.ts";
-import { jwtSecret, remedyForRefusedToken } from "../shared/settings.ts";
+import { type CommonOptions, jwtSecret, remedyForRefusedToken, type Sources } from "../shared/settings.ts";
 import { tokenForm, userIdIn } from "../shared/token-form.ts";
 
 /** The users of a smoke test. */

@@ -59,7 +59,10 @@ export async function follow(target: FollowTarget, report: Report, signal: Abort
 
   const { url, orderId, productIds, conflate, position, getToken } = target;
   const options = {
-    ...{ url, position, getToken, tuning: TUNING },
+    url,
+    position,
+    getToken,
+    tuning: TUNING,
     onGap(found: Gap) {
       gap = found;
     },
