@@ -60,10 +60,10 @@ export async function run(args: string[], terminal: Terminal): Promise<ExitCode>
   }
 }
 
-/** @throws what is not an error of the user's or the service's making. */
+/** @throws the error itself if it is a fault of this program. */
 function toCommandError(error: unknown): CommandError {
   if (error instanceof CommandError) return error;
-  // Commands parse only answers of the service with schemas that throw.
+  // Only answers of the service are parsed with schemas that throw.
   if (error instanceof z.ZodError) return notTidings("The answer is not one that Tidings gives");
   throw error;
 }

@@ -11,7 +11,7 @@ interface TokenOptions extends CommonOptions {
   claim?: Record<string, unknown>;
 }
 
-/** A hundred years; a date has an end. */
+/** A hundred years: far from the last date that JavaScript can print. */
 const MAX_TOKEN_TTL_SECONDS = 3_155_760_000;
 
 const EXAMPLES = `# Read an order as its customer

@@ -12,7 +12,7 @@ interface BenchOptions extends CommonOptions {
   batch: number;
 }
 
-/** More than one process can hold. */
+/** Beyond what one process can hold. */
 const MAX_SOCKETS = 100_000;
 const MAX_EVENTS = 10_000_000;
 

@@ -20,8 +20,8 @@ export function shardsFor({ listeners, shards, regions }: Load, sends: number): 
 }
 
 /**
- * Returns to how many shards the root pushes an event, on average, and for which share of the connections a shard asks
- * the root, because it does not receive their products yet. Listeners ask for all products equally often. The root has
+ * Returns how many shards the root pushes an event to on average, and for what share of the connections a shard asks the
+ * root first, because it does not receive their products yet. Listeners ask for all products equally often. The root has
  * been awake for long enough to know what each shard needs.
  */
 export function interestOf({ listeners, filtered, regions }: Load, shards: number): { shards: number; joins: number } {

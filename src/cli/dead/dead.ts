@@ -76,7 +76,8 @@ function addRetry(dead: Command, terminal: Terminal): void {
     .option("--all", "all that can be retried, or those of a reason or channel")
     .addHelpText("after", DEAD_REDIS_HELP)
     .action(async (ids: string[], options: DeadRetryOptions) => {
-      if (ids.length > 0 === (options.all === true)) throw usageError("Give the ids of dead letters, or --all.");
+      const hasIds = ids.length > 0;
+      if (hasIds === (options.all ?? false)) throw usageError("Give the ids of dead letters, or --all.");
       const bad = ids.find((id) => !/^\d{1,20}-\d{1,20}$/.test(id));
       if (bad !== undefined) throw usageError(`"${bad}" is not a dead letter's id, such as 1763800000000-0.`);
       const { retried, refused } = await retry(terminal, ids, isSelected(options));
@@ -107,7 +108,7 @@ async function retry(terminal: Terminal, ids: string[], isWanted: (letter: DeadL
       retried += possible.length;
       return true;
     });
-  // Events that came when a channel was full are newer than those that it had failed to take by then.
+  // Last those that a full channel did not take: they came after the ones that it had failed to take.
   await pass(({ code }) => ids.length > 0 || code !== "channel_full");
   if (ids.length === 0) await pass(({ code }) => code === "channel_full");
   return { retried, refused };

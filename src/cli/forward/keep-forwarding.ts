@@ -124,7 +124,7 @@ async function forwardWithLock(
         receiveUnsure();
         checkedAt = Date.now();
       } catch (error) {
-        // A slow Redis still has the messages, and the lock lasts as long.
+        // A slow Redis keeps the messages meanwhile, and the lock holds for LOCK_MS.
         if (!(error instanceof RedisUnavailable) || Date.now() - checkedAt > LOCK_MS) throw error;
       }
     }
@@ -134,5 +134,5 @@ async function forwardWithLock(
   }
 }
 
-/** Waits, at most until a signal. */
+/** Waits until the time has passed or the signal aborts. */
 const pause = (ms: number, signal: AbortSignal) => delay(ms, undefined, { signal }).catch(() => {});
