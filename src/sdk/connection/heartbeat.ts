@@ -33,7 +33,7 @@ export function extendPongTimeout(draft: Draft): void {
   draft.pongBy = draft.pendingPings === 0 ? NEVER : draft.now + draft.pongTimeoutMs;
 }
 
-/** Sends a ping when it is due, and gives up a dead socket. */
+/** Sends a ping when it is due, and gives up on a dead socket. */
 export function tickHeartbeat(draft: Draft): void {
   const { heartbeatTimeoutMs, wakeTimeoutMs } = draft.tuning;
   if (draft.now >= draft.pongBy) {

@@ -1,6 +1,5 @@
 import { type Draft, emit, sendMessage } from "./draft.ts";
-import type { Token } from "./machine-state.ts";
-import { NEVER } from "./machine-state.ts";
+import { NEVER, type Token } from "./machine-state.ts";
 
 /** Tokens: requesting one, and replacing it on a live connection before it expires. */
 

@@ -408,7 +408,7 @@ class AsyncTidings:
 
 
 def _is_in_asyncio() -> bool:
-    """Whether an asyncio task is running. A trio task is none, even if trio runs as a guest of an asyncio loop."""
+    """Whether an asyncio task is running. A trio task is not one, even if trio runs as a guest of an asyncio loop."""
     try:
         return asyncio.current_task() is not None
     except RuntimeError:

@@ -27,7 +27,7 @@ export interface TabState {
   readonly role: Role;
   /** The current identification. The result of an earlier one arrives late and is ignored. */
   readonly identification: number;
-  /** Whether `fallback` identifies again once it is live, because then a token is there. */
+  /** Whether `fallback` identifies again once it is live, because by then there is a token. */
   readonly shouldIdentifyAgain: boolean;
   readonly user: string;
   readonly isVisible: boolean;

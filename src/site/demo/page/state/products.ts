@@ -20,7 +20,7 @@ export interface Product {
   price: number | null;
   /** The price before any event. */
   openingPrice: number | null;
-  /** Whether no event has reported the stock, or the price: they are those of the opening catalogue. */
+  /** Whether the stock or the price is the opening catalogue's, because no event has reported it. */
   isOpening: boolean;
   status: string;
   /** The last event's change of stock or price; null if it changed neither. */
