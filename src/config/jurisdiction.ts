@@ -6,12 +6,12 @@ export const jurisdiction = z.literal("eu", "must be eu or empty").optional();
 
 /** Returns the value of `JURISDICTION`. @throws when it is invalid. */
 export function jurisdictionOf(env: Env): z.infer<typeof jurisdiction> {
-  // Not `configOf`: faults in other settings are counted, and the registry must be found for that.
+  // Not `configOf`: faults in other settings are counted, and the registry that counts them must be found.
   return jurisdiction.parse(settingText(env.JURISDICTION));
 }
 
 /**
- * Returns the part of a namespace in which all objects are: in the jurisdiction, a name leads to another object.
+ * Returns the part of a namespace in which all objects are: the same name outside the jurisdiction is another object.
  * @throws when `JURISDICTION` is invalid, so that no object is created in the wrong place.
  */
 export function inJurisdiction<T extends Rpc.DurableObjectBranded>(

@@ -6,7 +6,7 @@ import { MAX_PRODUCT_ID_LENGTH } from "./names.ts";
  * they are percent-decoded, so an id may contain any character: `?product_id=SKU%2C1` is the one id `SKU,1`.
  */
 
-/** Names such as `product_ids` and `productId`. Ignoring them would deliver the events of every product. */
+/** Either half of "product", as in `productId` and `porduct_id`. Ignoring it would deliver the events of all products. */
 const MISSPELT_PARAMETER = /prod|uct/i;
 /** Counts code points, as the schemas of events and messages do. */
 const isProductId = (id: string) => id !== "" && [...id].length <= MAX_PRODUCT_ID_LENGTH;

@@ -50,7 +50,7 @@ export interface Refused {
   claim?: string;
 }
 
-/** No token has had anything at `ROLE_CLAIM` in this isolate, which no single request is to blame for. */
+/** No token in this isolate has had anything at `ROLE_CLAIM`. Not a fault of one request, so it has no `request_id`. */
 interface RolesMissing {
   /** The setting's value. */
   claim: string;

@@ -2,7 +2,7 @@ import { Redis } from "@upstash/redis/cloudflare";
 import * as z from "zod";
 import type { RedisConfig } from "../../config/config.ts";
 
-/** The only module that uses Upstash's library. */
+/** The only module of the Worker that uses Upstash's library. */
 
 const TIMEOUT_MS = 5000;
 

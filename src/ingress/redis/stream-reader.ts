@@ -113,9 +113,9 @@ export class StreamReader {
   }
 
   /**
-   * Removes the entries that were read from the stream, once there are enough of them or the last trim was long ago, and
-   * unless the stream was replaced since the last read.
-   * Returns a gap when entries after the cursor turn out to be missing.
+   * Removes from the stream what was read, once that is enough or the last trim was long ago, unless the stream was
+   * replaced since the last read.
+   * @returns A gap when entries after the cursor turn out to be missing.
    */
   async trim(): Promise<StreamGap | null> {
     return this.#removingOversized(() => this.#trim());
