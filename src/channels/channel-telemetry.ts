@@ -24,9 +24,6 @@ export type ConnectionLimit = "connections_per_user" | "connections_per_channel"
 /** The delay before what is left is reported. Until then, the registry's count for this channel is stale. */
 export const REPORT_RETRY_MS = 60_000;
 
-/** Stands for a close without a close frame (RFC 6455, section 7.4.1). */
-export const NO_CLOSE_CODE = 1006;
-
 interface ObservedChannel {
   ctx: DurableObjectState;
   env: Env;

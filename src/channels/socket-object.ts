@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Env } from "../config/env.ts";
-import { NO_CLOSE_CODE } from "./channel-telemetry.ts";
+import { ABNORMAL_CLOSURE } from "../protocol/close-rules.ts";
 import { handleMessage } from "./client-message.ts";
 import type { SocketObjectRpc } from "./contract.ts";
 import type { SocketCore } from "./core.ts";
@@ -38,6 +38,6 @@ export abstract class SocketObject<C extends SocketCore> extends DurableObject<E
   }
 
   override webSocketError(socket: WebSocket): void {
-    this.core.listeners.remove(socket, NO_CLOSE_CODE);
+    this.core.listeners.remove(socket, ABNORMAL_CLOSURE);
   }
 }

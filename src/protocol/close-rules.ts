@@ -20,6 +20,8 @@ export type CloseCode = keyof typeof CLOSE_NAMES;
 /** When a client may reconnect automatically: `never`, after a `backoff`, or `now` (with jitter). */
 export type CloseRetry = "never" | "backoff" | "now";
 
+/** What a WebSocket itself reports when the connection ended without a close frame (RFC 6455, section 7.1.5). */
+export const ABNORMAL_CLOSURE = 1006;
 /** The token was refused, or access was revoked. */
 export const UNAUTHENTICATED = 4001 satisfies CloseCode;
 /** The close reason that comes with 4001 after access was revoked. A fresh token does not restore access. */

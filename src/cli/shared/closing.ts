@@ -1,14 +1,11 @@
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
-import { isCloseCode } from "../../protocol/close-rules.ts";
+import { ABNORMAL_CLOSURE, isCloseCode } from "../../protocol/close-rules.ts";
 
 /** How a socket was closed. */
 export interface Closing {
   code: number;
   reason: string;
 }
-
-/** Reported by the WebSocket itself when the connection ended without a close frame (RFC 6455, section 7.1.5). */
-const ABNORMAL_CLOSURE = 1006;
 
 /** Describes a close code in a sentence. */
 export function describeClosing({ code, reason }: Closing): string {

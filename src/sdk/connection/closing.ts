@@ -1,4 +1,5 @@
 import {
+  type ABNORMAL_CLOSURE,
   CLOSE_NAMES,
   type CloseCode,
   DISCONNECTED_REASON,
@@ -34,7 +35,7 @@ const closeNameOf = (code: number) => CLOSE_NAMES[code as CloseCode] ?? "unknown
 /** The service did not answer in time. */
 export function timeOut(draft: Draft): void {
   draft.patience = Math.min(draft.patience * 2, MAX_PATIENCE);
-  handleClose(draft, { code: 1006, reason: "No answer" });
+  handleClose(draft, { code: 1006 satisfies typeof ABNORMAL_CLOSURE, reason: "No answer" });
 }
 
 export function close(draft: Draft): void {
