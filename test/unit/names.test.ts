@@ -88,14 +88,32 @@ interface Declaration {
 
 const DECLARATION =
   /^(export )?(?:default )?(?:declare )?(?:abstract )?(?:async )?(?:const|let|var|function\*?|class|interface|type|enum) (\w+)/gm;
+/** Matches `const { a, b: c } = …` and `const [a, b] = …`. */
+const DESTRUCTURING = /^(export )?(?:const|let|var) [{[]([^\]}]+)[\]}] =/gm;
+
+/** Returns the names that a module declares at top level. */
+function declarationsIn(source: string): { name: string; isExported: boolean }[] {
+  const destructured = [...source.matchAll(DESTRUCTURING)].flatMap(([, exported, list = ""]) =>
+    // `a`, `b: c`, `d = 1` and `...e` declare a, c, d and e.
+    [...list.matchAll(/(\w+)\s*(?:=[^,]*)?(?:,|$)/g)].map(([, name = ""]) => ({
+      name,
+      isExported: exported !== undefined,
+    })),
+  );
+  const others = [...source.matchAll(DECLARATION)].map(([, exported, name = ""]) => ({
+    name,
+    isExported: exported !== undefined,
+  }));
+  return [...destructured, ...others];
+}
 
 /** Returns the top-level names that more than one file declares. */
 function repeatedNames(files: Record<string, string>): Map<string, Declaration[]> {
   const names = new Map<string, Declaration[]>();
   for (const [file, source] of Object.entries(files)) {
-    for (const [, exported, name = ""] of source.matchAll(DECLARATION)) {
+    for (const { name, isExported } of declarationsIn(source)) {
       const others = (names.get(name) ?? []).filter((other) => other.file !== file);
-      names.set(name, [...others, { file, isExported: exported !== undefined }]);
+      names.set(name, [...others, { file, isExported }]);
     }
   }
   return new Map([...names].filter(([, declarations]) => declarations.length > 1));
@@ -126,6 +144,9 @@ describe("names", () => {
     ["a second class", "edge/seeded.ts", "export class ServiceClient {}", "ServiceClient"],
     ["a private function", "cli/seeded.ts", "async function deliverToChannel() {}", "deliverToChannel"],
     ["a type named as a public one", "site/seeded.tsx", "interface OrderSnapshot {}", "OrderSnapshot"],
+    ["a property", "cli/seeded.ts", "const { a,\n  ServiceClient } = {};", "ServiceClient"],
+    ["a renamed property", "cli/seeded.ts", "const { a, b: ServiceClient = 1 } = {};", "ServiceClient"],
+    ["an item of a list", "cli/seeded.ts", "const [, ServiceClient] = [];", "ServiceClient"],
     ["a shared name where its reason does not hold", "edge/seeded.ts", "const EXAMPLES = 1;", "EXAMPLES"],
     ["an export of a name that is shared in private", "cli/seeded.ts", "export const TIMEOUT_MS = 1;", "TIMEOUT_MS"],
   ])("a second meaning is found: %s", (_, file, source, name) => {

@@ -86,7 +86,7 @@ const exampleFrame = (type: string, definition: EventDefinition, seq = 8): Json 
   return schemaExample(eventFrame(type, definition), { data, seq, status: String(data.new_status) });
 };
 
-const [subscribe, unsubscribe, authenticate, ack, jsonPing] = clientMessage.options;
+const [subscribeSchema, unsubscribeSchema, authenticateSchema, ackSchema, jsonPingSchema] = clientMessage.options;
 
 /** @param schema Must produce the frame's type, if one is given. */
 const fromService = <Frame = unknown>(
@@ -149,22 +149,22 @@ const MESSAGES = {
   "pong.json": fromService("The answer to a `ping` in JSON.", z.object({ type: z.literal("pong") })),
   subscribe: fromClient(
     "Adds products to the filter. A client without a filter receives only these products from then on.",
-    subscribe,
+    subscribeSchema,
     ["products"],
   ),
-  unsubscribe: fromClient("Removes products from the filter.", unsubscribe, ["products"]),
+  unsubscribe: fromClient("Removes products from the filter.", unsubscribeSchema, ["products"]),
   authenticate: fromClient(
     "A fresh token of the same user: keeps the connection open beyond the first token's expiry.",
-    authenticate,
+    authenticateSchema,
   ),
   ack: fromClient(
     "Answers `ack_request` with its fields. A client that never answers is closed with 4108 once too much is unacknowledged. Without the `nonce`, which only a client that reads can know, it may be sent as much as a client without the subprotocol.",
-    ack,
+    ackSchema,
   ),
   ping: fromClient("Keep-alive. The service answers it without waking the channel.", z.literal(PING)),
   "ping.json": fromClient(
     "A keep-alive as hand-written clients send it. It wakes the channel and counts as a message.",
-    jsonPing,
+    jsonPingSchema,
   ),
 };
 
