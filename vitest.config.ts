@@ -5,6 +5,11 @@ import { TEST_ENV } from "./test/support/test-env.ts";
 
 /** Generous, because no test measures time with these: they only end tests that hang. */
 const TIMEOUTS = { testTimeout: 60_000, hookTimeout: 60_000 };
+/**
+ * For files that share modules and, inside workerd, a runtime whose storage is emptied between them: a runtime for each
+ * would take longer to start than most of them run.
+ */
+const SHARED = { ...TIMEOUTS, isolate: false };
 
 type WorkersPoolOptions = Exclude<Parameters<typeof cloudflareTest>[0], CallableFunction>;
 /** The service inside workerd, configured as in wrangler.toml. */
@@ -36,11 +41,8 @@ const LONG_SDK_TESTS = ["test/sdk/reconnects.test.ts", "test/sdk/storm.test.ts"]
 
 export default defineConfig({
   test: {
-    // More than the two cores, because tests that start processes mostly wait for them.
-    maxWorkers: 3,
-    // Files of a project share modules and, in the Workers runtime, an emptied storage: starting a runtime for each file
-    // would take longer than most of them.
-    isolate: false,
+    // Twice the two cores, because tests that start processes mostly wait for them.
+    maxWorkers: 4,
     // Checks the runtime's own output, and everything else that reaches the terminal.
     globalSetup: ["./test/support/leak-guard/run-setup.ts"],
     // Hides the service's log lines, which would bury the results; they are checked where they are printed.
@@ -51,7 +53,7 @@ export default defineConfig({
         // The service through its URL.
         plugins: [workers()],
         test: {
-          ...TIMEOUTS,
+          ...SHARED,
           name: "spec",
           include: ["test/spec/**/*.test.ts"],
           exclude: COUNTING_TESTS,
@@ -61,13 +63,13 @@ export default defineConfig({
       {
         // The same, each file in a runtime of its own.
         plugins: [workers()],
-        test: { ...TIMEOUTS, name: "counts", include: COUNTING_TESTS, setupFiles: WORKER_SETUP, isolate: true },
+        test: { ...TIMEOUTS, name: "counts", include: COUNTING_TESTS, setupFiles: WORKER_SETUP },
       },
       {
         // The same, with limits low enough for tests to reach them.
         plugins: [workers({ bindings: { ...TEST_ENV, ...LOW_LIMITS.settings }, ratelimits: LOW_LIMITS.rates })],
         test: {
-          ...TIMEOUTS,
+          ...SHARED,
           name: "limits",
           include: ["test/limits/**/*.test.ts"],
           setupFiles: [...WORKER_SETUP, "./test/support/unending-limit-window-setup.ts"],
@@ -75,15 +77,15 @@ export default defineConfig({
       },
       {
         // Pure modules, the command line and the documents, in Node.
-        test: { ...TIMEOUTS, name: "unit", include: ["test/unit/**/*.test.ts"] },
+        test: { ...SHARED, name: "unit", include: ["test/unit/**/*.test.ts"] },
       },
       {
         // The SDK: its pure parts, and against the service in the bare runtime.
-        test: { ...TIMEOUTS, name: "sdk", include: ["test/sdk/**/*.test.ts"], exclude: LONG_SDK_TESTS },
+        test: { ...SHARED, name: "sdk", include: ["test/sdk/**/*.test.ts"], exclude: LONG_SDK_TESTS },
       },
       {
         // The service in the bare runtime, with a real Redis: short runs.
-        test: { ...TIMEOUTS, name: "runtime", include: ["test/runtime/**/*.test.ts"] },
+        test: { ...SHARED, name: "runtime", include: ["test/runtime/**/*.test.ts"] },
       },
 
       // `npm run test:chaos`
