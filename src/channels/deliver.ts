@@ -4,10 +4,17 @@ import { FrameBatch } from "./listeners/frame-batch.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
+ * How long a publisher waits until its events are sent: half as long as its call may take. They are durable before and
+ * are sent in any case; the wait slows down publishers that are faster than their listeners.
+ */
+export const MAX_WAIT_FOR_LISTENERS_MS = 5000;
+
+/**
  * Appends events and sends them to the listeners. Appending is one transaction, and the runtime holds every frame and
  * the answer until it is durable (the output gate): no listener sees what a crash could undo.
  * @param source null for events that the channel generates itself.
- * @returns One outcome per event, in the order of the events; a promise when sending takes more than this turn.
+ * @returns One outcome per event, in the order of the events; a promise when sending takes more than this turn. All are
+ * `unavailable`, and nothing is stored, while too many earlier events wait to be sent.
  */
 export function deliver(
   core: Core,
@@ -16,6 +23,7 @@ export function deliver(
   now: number,
 ): PublishOutcome[] | Promise<PublishOutcome[]> {
   if (events.length === 0) return [];
+  if (source && core.listeners.isFull) return events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
   const frames: LoggedFrame[] = [];
   const outcomes = inTransaction(core, () => {
     const appended = events.map((event) => append(core, event, frames, now));
@@ -25,18 +33,33 @@ export function deliver(
   // Before any frame is sent: a listener without access receives nothing of this delivery.
   const revocation = core.topic.commit();
   if (revocation) core.listeners.revoke(revocation);
-  let elsewhere: number[] | null = null;
-  const complete = (receivers: number[]) => {
-    noteReceivers(outcomes, frames, receivers, elsewhere);
+  const record = (receivers: readonly number[]) => {
     const sent = receivers.reduce((sum, count) => sum + count, 0);
     core.telemetry.delivered(events, outcomes, sent, source, now);
+  };
+  if (frames.length === 0) {
+    record([]);
+    return outcomes;
+  }
+  core.alarm.ensure(Math.min(core.log.expiresAt(), core.topic.dueAt()), now);
+  const { receivers, rest } = core.listeners.broadcast(new FrameBatch(frames), now);
+  const elsewhere = core.fanOut?.published(frames, now) ?? null;
+  const answer = () => {
+    noteReceivers(outcomes, frames, receivers, elsewhere);
     return outcomes;
   };
-  if (frames.length === 0) return complete([]);
-  core.alarm.ensure(Math.min(core.log.expiresAt(), core.topic.dueAt()), now);
-  const receivers = core.listeners.broadcast(new FrameBatch(frames), now);
-  elsewhere = core.fanOut?.published(frames, now) ?? null;
-  return receivers instanceof Promise ? receivers.then(complete) : complete(receivers);
+  if (!rest) {
+    record(receivers);
+    return answer();
+  }
+  core.ctx.waitUntil(rest.then(() => record(receivers)));
+  return endOrTimeLimit(rest).then(answer);
+}
+
+async function endOrTimeLimit(sending: Promise<void>): Promise<void> {
+  const limit = Promise.withResolvers<void>();
+  const timer = setTimeout(limit.resolve, MAX_WAIT_FOR_LISTENERS_MS);
+  await Promise.race([sending, limit.promise]).finally(() => clearTimeout(timer));
 }
 
 function inTransaction<T>({ storage, log, topic }: Core, body: () => T): T {
@@ -67,13 +90,13 @@ function append({ log, topic }: Core, event: AcceptedEvent, frames: LoggedFrame[
 }
 
 /**
- * @param receivers How many listeners each frame was sent to.
+ * @param receivers How many listeners each frame has been sent to.
  * @param elsewhere How many listeners at other objects each is for, as far as known.
  */
 function noteReceivers(
   outcomes: PublishOutcome[],
   frames: LoggedFrame[],
-  receivers: number[],
+  receivers: readonly number[],
   elsewhere: number[] | null,
 ): void {
   const all = (i: number) => (receivers[i] ?? 0) + (elsewhere?.[i] ?? 0);

@@ -30,7 +30,7 @@ export interface PublishResult {
   /** The event's position in the channel. For a `duplicate`, the position of the first publish; null for `stale`. */
   seq: number | null;
   status: "applied" | "duplicate" | "stale";
-  /** How many listeners the event was sent to. */
+  /** How many listeners the event has been sent to. Sending to very many goes on after the answer. */
   receivers: number;
 }
 
@@ -41,7 +41,10 @@ export interface Queued {
   status: "queued";
 }
 
-/** The outcome of an event that changed nothing: its id belongs to another event, or its channel is unreachable. */
+/**
+ * The outcome of an event that changed nothing: its id belongs to another event, or its channel is unreachable or has too
+ * much to send.
+ */
 export interface Unpublished {
   id: string;
   channel: ChannelName;

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { MAX_SLICE_MESSAGES } from "../../src/channels/listeners/slices.ts";
+import { MAX_WAIT_FOR_LISTENERS_MS } from "../../src/channels/deliver.ts";
+import { MAX_QUEUED_CHARACTERS, MAX_SLICE_MESSAGES } from "../../src/channels/listeners/slices.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { holdPauses } from "../support/pauses.ts";
+import { holdPauses, shortenTimers } from "../support/pauses.ts";
 import { listen, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
@@ -42,7 +43,10 @@ async function listenMany(subject: string, query: Record<string, string> = {}): 
 /** Publishes a large batch and holds all turns but the first. */
 function publishLarge(): Promise<PublishResult[]> {
   release = holdPauses();
-  const events = Array(EVENTS).fill({ ...EVENT, channel: "products" });
+  return publishBatch(Array(EVENTS).fill({ ...EVENT, channel: "products" }));
+}
+
+function publishBatch(events: object[]): Promise<PublishResult[]> {
   return serviceRequest("POST", "/api/v1/publish/batch", { events }).then(
     async (response) => (await response.json<{ results: PublishResult[] }>()).results,
   );
@@ -125,4 +129,32 @@ test("[promise 5] another channel's publish does not wait for it", async () => {
   expect(await last.settle()).toEqual([]);
   release();
   await large;
+});
+
+test("a publisher is answered after five seconds, with the receivers so far, and the others follow", async () => {
+  shortenTimers(MAX_WAIT_FOR_LISTENERS_MS);
+  const [, last] = await listenMany("last");
+  expect((await publishLarge()).map(({ status, receivers }) => [status, receivers])).toEqual(
+    Array(EVENTS).fill(["applied", 2]),
+  );
+  expect(await last.settle()).toEqual([]);
+  release();
+  expect(await last.frames(EVENTS)).toHaveLength(EVENTS);
+});
+
+test("[promise 5] events beyond what may wait are refused with 503 and stored nowhere; later they are accepted", async () => {
+  shortenTimers(MAX_WAIT_FOR_LISTENERS_MS);
+  await listenMany("last");
+  const last = (await publishLarge()).at(-1);
+  const text = "x".repeat(63_000);
+  const batch = Array(15).fill({ channel: "products", type: EVENT.type, data: { ...EVENT.data, text } });
+  let accepted = 0;
+  while ((await publishBatch(batch))[0]?.status === "applied") accepted++;
+  expect(accepted).toBe(Math.ceil(MAX_QUEUED_CHARACTERS / (batch.length * text.length)));
+  const small = { type: "product_deleted", data: { product_id: "small" }, id: "small" };
+  const refused = await serviceRequest("POST", "/api/v1/publish/products", small);
+  expect([refused.status, refused.headers.has("Retry-After")]).toEqual([503, true]);
+  release();
+  const { status, seq } = await eventually(() => publish("products", small));
+  expect([status, seq]).toEqual(["applied", Number(last?.seq) + accepted * batch.length + 1]);
 });

@@ -83,13 +83,12 @@ const pushOf = (change: Partial<TakeRequest>): TakeRequest => ({
 function holdNextPush(): { isHeld: () => boolean; release: () => void } {
   const broadcast = Listeners.prototype.broadcast;
   let isHolding = true;
-  const held = vi.spyOn(Listeners.prototype, "broadcast").mockImplementationOnce(async function (
-    this: Listeners,
-    ...batch
-  ) {
-    const receivers = await broadcast.apply(this, batch);
-    while (isHolding) await scheduler.wait(5);
-    return receivers;
+  const held = vi.spyOn(Listeners.prototype, "broadcast").mockImplementationOnce(function (this: Listeners, ...batch) {
+    const { receivers } = broadcast.apply(this, batch);
+    const hold = async () => {
+      while (isHolding) await scheduler.wait(5);
+    };
+    return { receivers, rest: hold() };
   });
   return {
     isHeld: () => held.mock.calls.length > 0,

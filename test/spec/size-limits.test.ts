@@ -363,7 +363,7 @@ describe("[promise 5] exactly at the limit", () => {
   test("every documented limit that is not about rates or connections has a test", () => {
     const here = new Set(limits.map(({ row }) => row));
     const elsewhere = LIMITS.filter(({ what }) => !here.has(what)).map(({ refusal }) => refusal);
-    expect(new Set(elsewhere)).toEqual(new Set(["too_many_connections", "rate_limited", "too_slow"]));
+    expect(new Set(elsewhere)).toEqual(new Set(["too_many_connections", "rate_limited", "too_slow", "unavailable"]));
     expect(here.size).toBe(LIMITS.length - elsewhere.length);
   });
 });

@@ -1,3 +1,4 @@
+import { MAX_QUEUED_CHARACTERS } from "../../src/channels/listeners/slices.ts";
 import {
   MAX_CLIENT_MESSAGE_BYTES,
   MAX_FILTER_PRODUCTS,
@@ -137,6 +138,12 @@ export const LIMITS: LimitRow[] = [
     what: "an event's `id`",
     limit: `${MAX_EVENT_ID_LENGTH} characters`,
     refusal: "validation_failed",
+    appliesTo: ["call"],
+  },
+  {
+    what: "characters that wait in one object to be sent; each waiting listener counts as 32",
+    limit: count(MAX_QUEUED_CHARACTERS),
+    refusal: "unavailable",
     appliesTo: ["call"],
   },
   { what: "nesting of `data`", limit: `${MAX_JSON_DEPTH} levels`, refusal: "validation_failed", appliesTo: ["call"] },

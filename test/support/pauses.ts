@@ -31,9 +31,15 @@ export function holdPauses(): () => void {
   return resolve;
 }
 
-/** Makes the time limits of the service a thousand times shorter, until `vi.restoreAllMocks()`. */
-export function shortenTimers(): void {
+/**
+ * Makes the time limits of the service a thousand times shorter, until `vi.restoreAllMocks()`.
+ * @param only The limit to shorten, in milliseconds. Default: all.
+ */
+export function shortenTimers(only?: number): void {
   const setRealTimeout = setTimeout;
   vi.spyOn(globalThis, "setTimeout").mockImplementation(((callback: () => void, milliseconds = 0) =>
-    setRealTimeout(callback, milliseconds / SPEED_UP)) as typeof setTimeout);
+    setRealTimeout(
+      callback,
+      milliseconds / ((only ?? milliseconds) === milliseconds ? SPEED_UP : 1),
+    )) as typeof setTimeout);
 }

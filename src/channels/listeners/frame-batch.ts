@@ -34,6 +34,11 @@ export class FrameBatch {
     this.#byProduct = Map.groupBy(this.#all, (index) => this.#at(index).productId);
   }
 
+  /** The characters of all frames. */
+  get length(): number {
+    return this.#characters.all;
+  }
+
   /** The products that the frames are about; `all` when any frame is for every listener. */
   get products(): "all" | string[] {
     const products = [...this.#byProduct.keys()];

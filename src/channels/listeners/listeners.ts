@@ -129,13 +129,18 @@ export class Listeners {
    * Sends each frame to the listeners whose filter it passes. Closes those whose token has expired instead. Every
    * listener receives broadcasts in order; one that connects before the last is sent receives none of them, because its
    * first frame has the position after them.
-   * @returns How many listeners each frame was sent to; a promise when that takes more than this turn.
+   * @returns How many listeners each frame has been sent to, which still grows during `rest`; that is null when sending
+   * takes only this turn.
    */
-  broadcast(batch: FrameBatch, now: number): number[] | Promise<number[]> {
+  broadcast(batch: FrameBatch, now: number): { receivers: readonly number[]; rest: Promise<void> | null } {
     const receivers = new Array<number>(batch.frames.length).fill(0);
     const send = (socket: WebSocket, now: number) => this.#send(socket, batch, receivers, now);
-    const rest = this.#slices.run(this.#wanting(batch), send, now);
-    return rest ? rest.then(() => receivers) : receivers;
+    return { receivers, rest: this.#slices.run(this.#wanting(batch), send, now, batch.length) };
+  }
+
+  /** Whether so many broadcasts wait to be sent that there should be no more now. */
+  get isFull(): boolean {
+    return this.#slices.isFull;
   }
 
   /** Sends a frame that is not an event to every listener, in order with the broadcasts. */

@@ -7,6 +7,11 @@ export const MAX_SLICE_CHARACTERS = 4 * 1024 * 1024;
 /** A message takes 23 µs to send and 0.2 µs more per KB, so their number bounds a turn's time: to about 25 ms. */
 export const MAX_SLICE_MESSAGES = 1100;
 
+/** What may wait for later turns, because events may arrive faster than they can be sent. The last broadcast may exceed it. */
+export const MAX_QUEUED_CHARACTERS = 16 * 1024 * 1024;
+/** The memory of a waiting target, in characters. */
+const TARGET_CHARACTERS = 32;
+
 /** Does the work for one target. Returns what it handed to the runtime, in characters. */
 type Work<Target> = (target: Target, now: number) => number;
 
@@ -14,22 +19,30 @@ interface Job<Target> {
   work: Work<Target>;
   /** The targets that are still to come. */
   targets: Set<Target>;
+  characters: number;
   done: PromiseWithResolvers<void>;
 }
 
 /**
- * Spreads large broadcasts over several turns. Each target's work is done in the order of the calls. The calls that wait
- * for it keep the object awake; without any, no timer runs.
+ * Spreads large broadcasts over several turns. Each target's work is done in the order of the calls. A timer keeps the
+ * object awake until the work is done; without any, no timer runs.
  */
 export class Slices<Target> {
   readonly #queue: Job<Target>[] = [];
 
+  /** Whether so much is waiting that callers should add no more. */
+  get isFull(): boolean {
+    const sizes = this.#queue.map(({ targets, characters }) => characters + targets.size * TARGET_CHARACTERS);
+    return sizes.reduce((sum, size) => sum + size, 0) > MAX_QUEUED_CHARACTERS;
+  }
+
   /**
    * Does work for each target once: in this turn as far as it fits, unless earlier work is still waiting.
    * @param now Milliseconds since 1970; later turns have their own.
+   * @param characters What the work keeps in memory while it waits.
    * @returns null when everything is done, otherwise a promise for it.
    */
-  run(targets: Iterable<Target>, work: Work<Target>, now: number): Promise<void> | null {
+  run(targets: Iterable<Target>, work: Work<Target>, now: number, characters = 0): Promise<void> | null {
     let room = this.#queue.length === 0 ? MAX_SLICE_CHARACTERS : 0;
     let later: Set<Target> | null = null;
     for (const target of targets) {
@@ -37,7 +50,7 @@ export class Slices<Target> {
       else later = (later ?? new Set()).add(target);
     }
     if (!later) return null;
-    const job = { work, targets: later, done: Promise.withResolvers<void>() };
+    const job = { work, targets: later, characters, done: Promise.withResolvers<void>() };
     // The first job starts the loop, which ends with the last one.
     if (this.#queue.push(job) === 1) void this.#runQueue();
     return job.done.promise;

@@ -43,7 +43,9 @@ const publishedSchema = z.object({
     .nullable()
     .describe("The event's position. A `duplicate` has the position of the first publish, a `stale` event none."),
   status: z.enum(["applied", "duplicate", "stale"]),
-  receivers: z.int().describe("How many sockets the event was sent to; approximate for products with shards."),
+  receivers: z
+    .int()
+    .describe("How many sockets the event was sent to within five seconds; approximate for products with shards."),
 }) satisfies z.ZodType<WithTextChannel<PublishResult>>;
 
 const queuedSchema = z.object({

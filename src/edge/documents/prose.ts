@@ -41,10 +41,10 @@ An unknown path is a 404 (\`urn:tidings:problem:not_found\`); a method that a pa
 ## Overload
 
 Every 429 and 503 has \`Retry-After\`, in seconds. A 429 is a rate limit: wait for its period. A 503 means that the channel, the
-relay or the keys that verify a token cannot be reached now, or that a token becomes valid within a minute; repeating the call
-is safe if it has an \`id\` or an \`Idempotency-Key\`. A batch is answered with 200, and its undelivered events have a result
-with status 503: repeat those. Sockets are closed with a code that may be retried, and \`${SUBPROTOCOL}\` clients receive
-\`retry_after_ms\` in the frame \`closing\` before.
+relay or the keys that verify a token cannot be reached now, that the channel has too much to send, or that a token becomes
+valid within a minute; repeating the call is safe if it has an \`id\` or an \`Idempotency-Key\`. A batch is answered with 200,
+and its undelivered events have a result with status 503: repeat those. Sockets are closed with a code that may be retried, and
+\`${SUBPROTOCOL}\` clients receive \`retry_after_ms\` in the frame \`closing\` before.
 
 ## Close codes
 

@@ -34,7 +34,8 @@ async function takeNow(shard: Shard, push: TakeRequest, now: number): Promise<Ta
   recent.append(fresh);
   const position = head.advance(upTo);
   const before = listeners.sender.messagesSent;
-  const receivers = await listeners.broadcast(new FrameBatch(fresh), now);
+  const { receivers, rest } = listeners.broadcast(new FrameBatch(fresh), now);
+  await rest;
   head.save(position);
   shard.sendRate.note(listeners.sender.messagesSent - before, now);
   shard.telemetry.reportNews();
