@@ -5,15 +5,16 @@ import { registryStub } from "../../registry/directory.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { recordRejected } from "../../telemetry/record.ts";
 import { Reporter } from "../../telemetry/reporter.ts";
-import { RedisClient, RedisError } from "./client.ts";
+import { RedisClient } from "./client.ts";
+import { DeadLetterWriter } from "./dead-letter-writer.ts";
 import { Doorbell } from "./doorbell.ts";
-import type { StreamGap } from "./gaps.ts";
+import { GapNotices } from "./gap-notices.ts";
 import { OutboxDelivery, SOURCE } from "./outbox-delivery.ts";
+import { Passes } from "./passes.ts";
 import { PollSchedule } from "./poll-schedule.ts";
 import { Registries } from "./registries.ts";
 import { RelayStore } from "./relay-store.ts";
 import { StreamReader } from "./stream-reader.ts";
-import { writeDeadLetters } from "./write-dead-letters.ts";
 
 /**
  * Moves events from the stream to their channels in passes: read into the outbox, deliver the outbox. The outbox and
@@ -23,30 +24,34 @@ export class Pipeline {
   readonly store: RelayStore;
   readonly reader: StreamReader;
   readonly #ctx: DurableObjectState;
-  readonly #client: RedisClient;
   readonly #delivery: OutboxDelivery;
+  readonly #deadLetters: DeadLetterWriter;
   readonly #registries: Registries;
+  readonly #gaps: GapNotices;
   readonly #doorbell: Doorbell;
   readonly #schedule: PollSchedule;
   readonly #reporter: Reporter;
-  #running: Promise<void> | null = null;
-  #isAnotherPassDue = false;
+  readonly #passes = new Passes(async () => {
+    await this.#tryReading();
+    await this.#deliver();
+  });
   #isRedisHealthy = true;
   #redisCheckedAt = 0;
-  #areDeadLettersStuck = false;
 
   constructor(ctx: DurableObjectState, env: Env, redis: RedisConfig) {
     this.#ctx = ctx;
     this.store = new RelayStore(ctx.storage);
-    this.#client = new RedisClient(redis);
+    const client = new RedisClient(redis);
+    this.#deadLetters = new DeadLetterWriter(client, this.store);
     this.#delivery = new OutboxDelivery(env, this.store);
     const { failing } = this.#delivery;
     const { catalogue } = configOf(env);
-    this.reader = new StreamReader(this.#client, this.store, redis.stream, catalogue, (channel) =>
+    this.reader = new StreamReader(client, this.store, redis.stream, catalogue, (channel) =>
       failing.isFull(channel, Date.now()),
     );
     this.#registries = new Registries(env);
-    this.#doorbell = new Doorbell(this.#client, () => this.#inBackground(() => this.#run()));
+    this.#gaps = new GapNotices(this.store, this.#registries);
+    this.#doorbell = new Doorbell(client, () => this.#inBackground(() => this.#passes.run()));
     this.#schedule = new PollSchedule(ctx.storage);
     this.#reporter = new Reporter((counted) => registryStub(env, "relay").addCounts(counted));
   }
@@ -61,7 +66,7 @@ export class Pipeline {
     const problems: Record<RelayProblem, boolean> = {
       channels_failing: this.failingChannels > 0,
       reading_paused: this.#delivery.failing.isReadingPaused(Date.now()),
-      dead_letters_waiting: this.#areDeadLettersStuck,
+      dead_letters_waiting: this.#deadLetters.isStuck,
     };
     return RELAY_PROBLEMS.filter((problem) => problems[problem]);
   }
@@ -74,7 +79,7 @@ export class Pipeline {
   /** Runs a pass, then plans the next one. */
   async work(): Promise<void> {
     await this.#reportingFaults(async () => {
-      await this.#run();
+      await this.#passes.run();
       await this.#plan();
     });
   }
@@ -83,26 +88,6 @@ export class Pipeline {
   async alarm(): Promise<void> {
     await this.#schedule.setNextPoll();
     await this.work().catch(() => {});
-  }
-
-  /** Runs one pass at a time. Callers that arrive during a pass wait for another one that follows it. */
-  #run(): Promise<void> {
-    if (this.#running) this.#isAnotherPassDue = true;
-    else this.#running = this.#runPasses();
-    return this.#running;
-  }
-
-  async #runPasses(): Promise<void> {
-    try {
-      do {
-        this.#isAnotherPassDue = false;
-        await this.#tryReading();
-        await this.#deliver();
-      } while (this.#isAnotherPassDue);
-    } finally {
-      // Synchronous with the loop's last check: a caller in between would wait for a pass that never comes.
-      this.#running = null;
-    }
   }
 
   /** Reads the stream. While Redis fails, still delivers the outbox. */
@@ -122,7 +107,7 @@ export class Pipeline {
   async #read(): Promise<void> {
     let hasMore = true;
     let hadEntries = false;
-    await this.#notifyGap();
+    await this.#gaps.notify();
     while (hasMore && !this.#delivery.failing.isReadingPaused(Date.now())) {
       const { cursor } = this.store.state;
       const { gap, rejected, ...result } = await this.reader.read();
@@ -130,53 +115,19 @@ export class Pipeline {
         recordRejected(this.#reporter.counts, SOURCE, rejected);
         this.#scheduleReport();
       }
-      // Before any event after the gap is delivered.
-      await this.#reportGap(gap);
+      await this.#gaps.report(gap);
       hasMore = result.hasMore;
       if (this.store.state.cursor !== cursor) {
         hadEntries = true;
         await this.#deliver();
-        await this.#reportGap(await this.reader.trim());
+        await this.#gaps.report(await this.reader.trim());
       }
     }
-    await this.#reportGap(await this.reader.trim());
+    await this.#gaps.report(await this.reader.trim());
     this.#schedule.polled(hadEntries);
-    await this.#writeDeadLetters();
-  }
-
-  /** Writes dead letters. A failure, as when their stream's key is in use for something else, does not stop the events. */
-  async #writeDeadLetters(): Promise<void> {
-    try {
-      const hasMore = await writeDeadLetters(this.#client, this.store);
-      if (hasMore) this.#isAnotherPassDue = true;
-      this.#areDeadLettersStuck = false;
-    } catch (error) {
-      if (error instanceof RedisError && error.kind === "unavailable") throw error;
-      if (!this.#areDeadLettersStuck) logFault("dead_letters", error);
-      this.#scheduleReport();
-      this.#areDeadLettersStuck = true;
-    }
-  }
-
-  async #reportGap(gap: StreamGap | null): Promise<void> {
-    if (!gap) return;
-    logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
-    await this.#notifyGap();
-  }
-
-  /**
-   * Notifies channels of a gap that is pending. A channel that cannot be notified now is retried in the next pass, and
-   * does not keep the others from receiving what comes after the gap.
-   */
-  async #notifyGap(): Promise<void> {
-    const { pendingGapAt } = this.store.state;
-    if (pendingGapAt === null) return;
-    try {
-      await this.#registries.notifyGap(pendingGapAt);
-      this.store.update({ pendingGapAt: null });
-    } catch (error) {
-      logFault("gap", error);
-    }
+    const letters = await this.#deadLetters.write();
+    if (letters === "more") this.#passes.repeat();
+    if (letters === "stuck") this.#scheduleReport();
   }
 
   /** Delivers the outbox. Failing channels are retried in the background, so that the others need not wait. */
@@ -185,7 +136,7 @@ export class Pipeline {
       this.#inBackground(async () => {
         await this.#delivery.retryDue();
         // A pass writes the dead letters of a channel that was given up.
-        if (!this.store.deadLetters.isEmpty()) await this.#run();
+        if (!this.store.deadLetters.isEmpty()) await this.#passes.run();
         await this.#plan();
       });
     }

@@ -1,6 +1,7 @@
 import { chunksBy } from "../../protocol/chunks.ts";
 import { DEAD_LETTERS } from "../../protocol/stream.ts";
-import type { Command, CommandReply, RedisClient } from "./client.ts";
+import { logFault } from "../../telemetry/log.ts";
+import { type Command, type CommandReply, type RedisClient, RedisError } from "./client.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import type { RelayStore } from "./relay-store.ts";
 
@@ -11,22 +12,53 @@ const MAX_PER_PASS = 5000;
 /** Characters in one request, far below what Upstash accepts in bytes. */
 const MAX_REQUEST_LENGTH = 512 * 1024;
 
-/**
- * Writes the store's dead letters to the dead-letter stream, many in each request.
- * @returns Whether more are left.
- * @throws {RedisError}
- */
-export async function writeDeadLetters(client: RedisClient, store: RelayStore): Promise<boolean> {
-  for (let written = 0; written < MAX_PER_PASS; ) {
-    const letters = store.deadLetters.oldest();
-    if (letters.length === 0) return false;
-    for (const chunk of chunksBy(letters, MAX_REQUEST_LENGTH, lengthOf)) {
-      await write(client, chunk);
-      store.removeDeadLetters(chunk.map(({ row }) => row));
-    }
-    written += letters.length;
+/** Writes the store's dead letters to the dead-letter stream, many in each request. */
+export class DeadLetterWriter {
+  readonly #client: RedisClient;
+  readonly #store: RelayStore;
+  #isStuck = false;
+
+  constructor(client: RedisClient, store: RelayStore) {
+    this.#client = client;
+    this.#store = store;
   }
-  return true;
+
+  /** Whether Redis refused the letters last time, as when their stream's key is in use for something else. */
+  get isStuck(): boolean {
+    return this.#isStuck;
+  }
+
+  /**
+   * Writes the letters of one pass. A refusal does not stop the events, so it is logged once.
+   * @returns `more` when some are left for the next pass.
+   * @throws {RedisError} while Redis is unavailable.
+   */
+  async write(): Promise<"done" | "more" | "stuck"> {
+    try {
+      const hasMore = await this.#writeSome();
+      this.#isStuck = false;
+      return hasMore ? "more" : "done";
+    } catch (error) {
+      if (error instanceof RedisError && error.kind === "unavailable") throw error;
+      if (!this.#isStuck) logFault("dead_letters", error);
+      this.#isStuck = true;
+      return "stuck";
+    }
+  }
+
+  /** Returns whether more are left. */
+  async #writeSome(): Promise<boolean> {
+    for (let written = 0; written < MAX_PER_PASS; ) {
+      const letters = this.#store.deadLetters.oldest();
+      if (letters.length === 0) return false;
+      for (const chunk of chunksBy(letters, MAX_REQUEST_LENGTH, lengthOf)) {
+        await write(this.#client, chunk);
+        this.#store.removeDeadLetters(chunk.map(({ row }) => row));
+      }
+      written += letters.length;
+    }
+    return true;
+  }
 }
 
 const lengthOf = (letter: DeadLetter) => fieldsOf(letter).join().length;
