@@ -63,11 +63,11 @@ const QUIET_ENVIRONMENT = {
   WRANGLER_SEND_METRICS: "false",
   WRANGLER_SEND_ERROR_REPORTS: "false",
   WRANGLER_HIDE_BANNER: "true",
-  // The service does not use `Request.cf`; fetching a sample would need the network.
+  // Locally, the service needs no `Request.cf` (`edge/placement.ts`); fetching a sample would need the network.
   CLOUDFLARE_CF_FETCH_ENABLED: "false",
 };
 
-/** Warnings only, and without one about cron triggers, which do not run by themselves locally. */
+/** Warnings only, and none about cron triggers, which do not run by themselves locally. */
 function quietly(args: string[]): string[] {
   const hasLogLevel = args.some((arg) => arg.startsWith("--log-level"));
   return ["--test-scheduled", ...(hasLogLevel ? [] : ["--log-level", "warn"]), ...args];
