@@ -1,3 +1,4 @@
+import { ABNORMAL_CLOSURE } from "../protocol/close-rules.ts";
 import { RATE_LIMITS } from "../protocol/limits.ts";
 
 /** The values of labels, as closed lists: a label with free text would become a series for each text. */
@@ -29,8 +30,8 @@ export const FAULT_PLACES = [
 ] as const;
 export type FaultPlace = (typeof FAULT_PLACES)[number];
 
-/** Codes that clients close with (RFC 6455, section 7.4.1). 1006 stands for a close without a close frame. */
-export const CLIENT_CLOSE_CODES = [1000, 1001, 1005, 1006];
+/** Codes that clients close with (RFC 6455, section 7.4.1). */
+export const CLIENT_CLOSE_CODES = [1000, 1001, 1005, ABNORMAL_CLOSURE];
 /** Stands for the codes that are not listed: a client may send any code, and each would become a series. */
 export const OTHER_CLOSE_CODE = "other";
 
