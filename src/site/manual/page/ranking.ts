@@ -19,13 +19,12 @@ export function search(entries: IndexedSection[], query: string): IndexedSection
     .map(({ entry }) => entry);
 }
 
-/** Returns 0 if a word is missing; a word in the title counts more than any number in the text. */
+/** Returns 0 if a word is missing; a word in the title counts more than any number in the text. Chapters win ties. */
 function rankOf({ chapter, title, text }: IndexedSection, words: string[]): number {
   const inTitle = title.toLowerCase();
   const inText = `${chapter} ${text}`.toLowerCase();
   const ranks = words.map((word) => {
-    const times = Math.min(inText.split(word).length - 1, 20);
-    return inTitle.includes(word) ? 100 + times : times;
+    return inTitle.includes(word) ? 100 : Math.min(inText.split(word).length - 1, 20);
   });
   return ranks.includes(0) ? 0 : ranks.reduce((sum, rank) => sum + rank, 0);
 }
