@@ -64,7 +64,8 @@ Publish to it:
     -d '{"type":"order_status_changed","data":{"old_status":"pending","new_status":"processing"}}'
 ${throughRedis(demo)}
 Read the manual: ${url}/docs
-Read about every call and try it: ${url}/docs/api
+Read about every call: ${url}/docs/api
+Read about every frame: ${url}/docs/events
 
 Listen in a browser (open ${url}/docs and paste into its console):
   ws = new WebSocket("${socketUrl}"); ws.onmessage = (event) => console.log(event.data)

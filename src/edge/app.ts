@@ -7,7 +7,7 @@ import type { HonoEnv } from "./context.ts";
 import { answerError, Refusal } from "./errors.ts";
 import { responseHeaders } from "./headers.ts";
 import { disconnect } from "./routes/disconnect.ts";
-import { asyncApi, cacheable, docs, openApi } from "./routes/documents.ts";
+import { asyncApi, cacheable, openApi } from "./routes/documents.ts";
 import { health } from "./routes/health.ts";
 import { metrics } from "./routes/metrics.ts";
 import { deleteOrder, getOrder, putOrder } from "./routes/orders.ts";
@@ -25,10 +25,9 @@ app.use(responseHeaders);
 app.get("/api/v1/ws/orders/:order_id", orderSocket);
 app.get("/api/v1/ws/products", productsSocket);
 
-// Everyone may read the documentation.
+// Everyone may read the documents. Cloudflare serves the pages made from them (`src/site/reference`).
 app.get("/openapi.json", cacheable, openApi);
 app.get("/asyncapi.json", cacheable, asyncApi);
-app.get("/docs/api", cacheable, docs);
 
 // Non-browser callers send no Origin; skip CORS.
 app.use((c, next) => {

@@ -42,9 +42,15 @@ export const orderPut = orderRegistration.extend({ version: version.optional() }
 export const publishRequest = z.strictObject({
   type: z.string(),
   data: z.record(z.string(), z.unknown()),
-  id: z.string().refine(isEventId, EVENT_ID_RULE).meta({ pattern: EVENT_ID_PATTERN }).optional(),
-  version: version.optional(),
-  order: orderRegistration.nullish(),
+  id: z
+    .string()
+    .refine(isEventId, EVENT_ID_RULE)
+    .meta({ pattern: EVENT_ID_PATTERN, description: "Makes the publish safe to repeat. Generated if absent." })
+    .optional(),
+  version: version
+    .optional()
+    .meta({ description: "An event whose version is not above the last one applied is `stale`." }),
+  order: orderRegistration.nullish().meta({ description: "Registers or corrects the order." }),
   timestamp: timestamp.nullish().meta({
     description: "When the event occurred, as Standard Webhooks has it. Becomes `data.timestamp` if `data` has none.",
   }),

@@ -2,7 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { CHAPTERS } from "../../src/site/manual/chapters.ts";
+import { PAGES, REFERENCES } from "../../src/site/manual/chapters.ts";
 import { seriousViolations } from "./support/accessibility.ts";
 import { hasChromium, startChromium } from "./support/chromium.ts";
 import { type DevService, startDevService } from "./support/dev-service.ts";
@@ -11,7 +11,7 @@ import { type DevService, startDevService } from "./support/dev-service.ts";
 
 const SETUP_TIMEOUT_MS = 120_000;
 const SCREENSHOTS = join(import.meta.dirname, "artefacts");
-const PATHS = ["/docs", ...CHAPTERS.map((chapter) => `/docs/${chapter}`)];
+const PATHS = ["/docs", ...PAGES.map((page) => `/docs/${page}`)];
 const NARROW = { viewport: { width: 320, height: 640 } };
 const WIDE = { viewport: { width: 1440, height: 900 } };
 
@@ -55,7 +55,7 @@ describe.skipIf(!hasChromium("the manual"))("the manual", () => {
         await page.goto(service.url + path);
         await check(path);
         const name = path.slice(1).replace("/", "-");
-        if (/docs$|tokens/.test(path)) {
+        if (/docs$|tokens|api|events/.test(path)) {
           await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}-${scheme}.png`) });
         }
       }
@@ -63,6 +63,32 @@ describe.skipIf(!hasChromium("the manual"))("the manual", () => {
       await page.waitForSelector(".results a");
       await check("search");
       expect(findings).toEqual([]);
+    });
+  });
+
+  test("its references fit every width between", async () => {
+    await withPage(NARROW, async (page) => {
+      const tooWide: string[] = [];
+      for (const reference of REFERENCES) {
+        await page.goto(`${service.url}/docs/${reference}`);
+        for (let width = NARROW.viewport.width; width <= WIDE.viewport.width; width += 40) {
+          await page.setViewportSize({ width, height: 800 });
+          const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+          if (overflow !== 0) tooWide.push(`${reference} at ${width} px: ${overflow}`);
+        }
+      }
+      expect(tooWide).toEqual([]);
+    });
+  });
+
+  test("shows the current page in a list of contents that scrolls", async () => {
+    await withPage({ viewport: { width: 1280, height: 500 } }, async (page) => {
+      await page.goto(`${service.url}/docs/events`);
+      const [contents, current] = await Promise.all(
+        ["#contents", "#contents [aria-current]"].map((part) => page.locator(part).boundingBox()),
+      );
+      expect(current?.y).toBeGreaterThanOrEqual(Number(contents?.y));
+      expect(current?.y).toBeLessThan(Number(contents?.y) + Number(contents?.height));
     });
   });
 

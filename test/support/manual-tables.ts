@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { addCost } from "../../src/cli/cost/cost.ts";
 import { processTerminal } from "../../src/cli/shared/terminal.ts";
-import { CLOSE_CODES } from "../../src/protocol/close-codes.ts";
+import { CLOSE_CODE_TABLE } from "../../src/edge/documents/prose.ts";
 import { DEAD_LETTER_REASONS } from "../../src/protocol/dead-letters.ts";
 import { EVENTS } from "../../src/protocol/events.ts";
 import { REFUSALS } from "../../src/protocol/refusals.ts";
@@ -20,8 +20,6 @@ import { allProofs, PROMISES } from "./promises.ts";
 
 const table = (headings: string[], rows: string[][]): string =>
   [headings, headings.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-
-const RETRY = { never: "no", backoff: "after a back-off", now: "immediately, with jitter" };
 
 /** The options of `npm run cost` for the shops of the chapter "Cost": a small one, a busy one, and one of the world. */
 const SHOPS = ["", "--listeners 10000 --events 10 --batch 10 --filtered 4/10000", "--listeners 100000 --events 10"];
@@ -100,16 +98,7 @@ const TABLES: Record<string, string> = {
       `\`${JSON.stringify(example)}\``,
     ]),
   ),
-  "close-codes": table(
-    ["code", "name", "cause", "retry automatically?", "what to do"],
-    Object.entries(CLOSE_CODES).map(([code, { name, meaning, retry, remedy }]) => [
-      code,
-      `\`${name}\``,
-      meaning,
-      RETRY[retry],
-      remedy,
-    ]),
-  ),
+  "close-codes": CLOSE_CODE_TABLE,
   limits: table(
     ["what", "limit", "beyond it"],
     LIMITS.map(({ what, limit, refusal, appliesTo }) => {

@@ -35,7 +35,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "sdk/": ["protocol/"],
   "cli/": ["protocol/", "config/", "sdk/"],
   "dev/": ["protocol/", "config/", "cli/", "sdk/publisher/"],
-  "site/": ["protocol/", "sdk/package/"],
+  "site/": ["protocol/", "edge/documents/", "sdk/package/"],
   "site/demo/page/": ["protocol/", "sdk/", "telemetry/metrics.ts"],
   "site/manual/page/": [],
   // The Worker's entry and the types of its bindings.

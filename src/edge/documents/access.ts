@@ -5,7 +5,16 @@ import type { JsonObject } from "./json-schema.ts";
 
 /** How callers authenticate, and which calls require what. */
 
-export const SECURITY_SCHEMES = {
+const USER_TOKEN = {
+  type: "http",
+  scheme: "bearer",
+  bearerFormat: "JWT",
+  description:
+    "A user's token: `sub` is the user id, `exp` the expiry, and `role` identifies admins, unless `USER_ID_CLAIM` and `ROLE_CLAIM` name other claims. Or a guest's ticket for one order.",
+} as const;
+
+/** Of the HTTP calls. */
+export const CALL_SCHEMES = {
   publish_key: {
     type: "http",
     scheme: "bearer",
@@ -25,21 +34,20 @@ export const SECURITY_SCHEMES = {
     description:
       "An alternative to sending the publish key: an HMAC signature made with it, as specified by [Standard Webhooks](https://www.standardwebhooks.com), along with `webhook-id`, which is the idempotency key, and `webhook-timestamp`. A signed publish to an order must name the order in `data.order_id`.",
   },
-  user_token: {
-    type: "http",
-    scheme: "bearer",
-    bearerFormat: "JWT",
-    description:
-      "A user's token: `sub` is the user id, `exp` the expiry, and `role` identifies admins, unless `USER_ID_CLAIM` and `ROLE_CLAIM` name other claims. Or a guest's ticket for one order.",
-  },
+  user_token: USER_TOKEN,
+} as const satisfies Record<string, JsonObject>;
+
+/** Of the sockets. AsyncAPI calls keys in headers and queries `httpApiKey`. */
+export const SOCKET_SCHEMES = {
+  user_token: USER_TOKEN,
   token_in_subprotocol: {
-    type: "apiKey",
+    type: "httpApiKey",
     in: "header",
     name: "Sec-WebSocket-Protocol",
     description: `A user's token as \`${SUBPROTOCOL}, ${BEARER_PROTOCOL_PREFIX}<jwt>\`: for browsers, which cannot set other headers on a WebSocket.`,
   },
   token_in_query: {
-    type: "apiKey",
+    type: "httpApiKey",
     in: "query",
     name: "token",
     description: "A user's token. URLs end up in logs: prefer one of the other ways.",
@@ -48,7 +56,7 @@ export const SECURITY_SCHEMES = {
 
 interface AccessRule {
   /** Alternatives, each a set of schemes required together; `[]` requires none. */
-  security: (keyof typeof SECURITY_SCHEMES)[][];
+  security: (keyof typeof CALL_SCHEMES)[][];
   /** Refusals for callers without valid credentials. */
   refusals: HttpRefusal[];
 }
@@ -57,8 +65,6 @@ const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_too_long", "t
 const KEY_REFUSALS: HttpRefusal[] = ["credentials_ambiguous", "key_invalid", "access_denied", "rate_limited"];
 
 export const ACCESS = {
-  /** Public. */
-  open: { security: [], refusals: [] },
   /** Public, with more detail for services and admins. */
   anyone: {
     security: [[], ["publish_key"], ["publish_key_header"], ["user_token"]],
@@ -76,7 +82,5 @@ export const ACCESS = {
     security: [["publish_key"], ["publish_key_header"], ["user_token"]],
     refusals: [...TOKEN_REFUSALS, ...KEY_REFUSALS],
   },
-  /** Users. Sockets are refused with a close code instead of 401. */
-  listener: { security: [["user_token"], ["token_in_subprotocol"], ["token_in_query"]], refusals: [] },
 } as const satisfies Record<string, AccessRule>;
 export type Access = keyof typeof ACCESS;

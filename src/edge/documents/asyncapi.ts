@@ -1,12 +1,11 @@
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { EXAMPLE_ORDER } from "../../protocol/events.ts";
-import { MAX_CLIENT_MESSAGE_BYTES, SUBPROTOCOL } from "../../protocol/frames.ts";
-import { CHANNEL_KINDS, type ChannelKind } from "../../protocol/names.ts";
-import { SECURITY_SCHEMES } from "./access.ts";
+import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, SUBPROTOCOL } from "../../protocol/frames.ts";
+import { CHANNEL_KINDS, type ChannelKind, MAX_PRODUCT_ID_LENGTH } from "../../protocol/names.ts";
+import { SOCKET_SCHEMES } from "./access.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
-import { type DocumentedMessage, dataSchemas, messagesOf } from "./messages.ts";
-import { PARAMETERS } from "./operations.ts";
-import { ABOUT_SOCKETS, API_VERSION, LICENSE, TITLE } from "./prose.ts";
+import { type DocumentedMessage, messagesOf, sharedSchemas } from "./messages.ts";
+import { ABOUT_SOCKETS, API_VERSION, CONTACT, LICENSE, LICENSE_URL, TITLE } from "./prose.ts";
 
 const CHANNELS = {
   order: {
@@ -21,7 +20,23 @@ const CHANNELS = {
     title: "Products",
     description: "For any authenticated user.",
     parameters: {},
-    query: { product_id: querySchema(PARAMETERS.product_id), conflate: querySchema(PARAMETERS.conflate) },
+    query: {
+      product_id: {
+        type: "array",
+        items: { type: "string", minLength: 1, maxLength: MAX_PRODUCT_ID_LENGTH },
+        minItems: 1,
+        maxItems: MAX_FILTER_PRODUCTS,
+        description:
+          "Receive only these products' events. Repeat the parameter, or separate ids by commas; percent-encode each id, a comma in it as `%2C`. A malformed filter, or a misspelt parameter such as `product_ids`, closes with 4005.",
+      },
+      conflate: {
+        type: "string",
+        enum: ["0", "1"],
+        default: "0",
+        description:
+          "`1`: of the `inventory_updated` and `price_updated` events that are sent together, receive only the newest of each product, so `seq` has holes. Any value but `0` and `1` closes with 4005.",
+      },
+    },
   },
 } as const satisfies Record<ChannelKind, ChannelDescription>;
 
@@ -35,17 +50,12 @@ interface ChannelDescription {
 
 /** The query parameters of both sockets. */
 const QUERY: JsonObject = {
-  token: { type: "string", description: SECURITY_SCHEMES.token_in_query.description },
-  since: querySchema(PARAMETERS.since),
-  epoch: querySchema(PARAMETERS.epoch),
+  token: { type: "string", description: SOCKET_SCHEMES.token_in_query.description },
+  since: { type: "integer", minimum: 0, description: "Resume: the last `seq` that the client received." },
+  epoch: { type: "string", description: "Resume: the epoch that `since` belongs to." },
 };
 
-const PROTOCOL_HEADER = { type: "string", description: SECURITY_SCHEMES.token_in_subprotocol.description };
-
-/** Returns a query parameter of the HTTP API as AsyncAPI describes it: a schema with a description. */
-function querySchema({ schema, description }: { schema: JsonObject; description: string }): JsonObject {
-  return { ...schema, description };
-}
+const PROTOCOL_HEADER = { type: "string", description: SOCKET_SCHEMES.token_in_subprotocol.description };
 
 type Messages = ReturnType<typeof messagesOf>;
 
@@ -58,8 +68,12 @@ export function asyncApiDocument(catalogue: Catalogue): JsonObject {
       title: TITLE,
       version: API_VERSION,
       description: ABOUT_SOCKETS,
-      license: { name: LICENSE.name },
-      tags: [{ name: "orders" }, { name: "products" }],
+      contact: CONTACT,
+      license: { name: LICENSE.name, url: LICENSE_URL },
+      tags: [
+        { name: "orders", description: "What happens to one order." },
+        { name: "products", description: "What happens to any product." },
+      ],
     },
     defaultContentType: "application/json",
     servers: {
@@ -75,11 +89,11 @@ export function asyncApiDocument(catalogue: Catalogue): JsonObject {
     channels: Object.fromEntries(CHANNEL_KINDS.map((kind) => [kind, describeChannel(kind, messages)])),
     operations: Object.fromEntries(CHANNEL_KINDS.flatMap((kind) => describeOperations(kind, messages))),
     components: {
-      schemas: componentSchemas({ ...messages, ...dataSchemas(catalogue) }, "draft-7"),
+      schemas: componentSchemas({ ...messages, ...sharedSchemas(catalogue) }, "draft-7"),
       messages: Object.fromEntries(
         Object.entries(messages).map(([name, message]) => [name, describeMessage(name, message)]),
       ),
-      securitySchemes: ASYNC_SECURITY_SCHEMES,
+      securitySchemes: SOCKET_SCHEMES,
     },
   };
 }
@@ -116,12 +130,17 @@ function describeOperations(kind: ChannelKind, messages: Messages): [string, Jso
   const channel = { $ref: `#/channels/${kind}` };
   const sentBy = (sender: "service" | "client") =>
     namesOf(messages, kind, sender).map((name) => ({ $ref: `#/channels/${kind}/messages/${name}` }));
-  const description = `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`;
-  const fromClient = { title: `${title}: messages from clients`, description, messages: sentBy("client") };
-  const toClient = { title: `${title}: messages to clients`, messages: sentBy("service") };
+  const fromService = "The first frame is `connection_established`; events follow in order.";
+  const fromClients = `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`;
+  const described = (direction: string, description: string, sender: "service" | "client") => ({
+    channel,
+    title: `${title}: messages ${direction} clients`,
+    description,
+    messages: sentBy(sender),
+  });
   return [
-    [`send_${kind}`, { action: "send", channel, ...toClient }],
-    [`receive_${kind}`, { action: "receive", channel, ...fromClient }],
+    [`send_${kind}`, { action: "send", ...described("to", fromService, "service") }],
+    [`receive_${kind}`, { action: "receive", ...described("from", fromClients, "client") }],
   ];
 }
 
@@ -136,11 +155,5 @@ function describeMessage(name: string, { summary, example }: DocumentedMessage):
   };
 }
 
-/** Any one of these suffices. AsyncAPI calls keys in headers and queries `httpApiKey`. */
-const { user_token, token_in_subprotocol, token_in_query } = SECURITY_SCHEMES;
-const ASYNC_SECURITY_SCHEMES: JsonObject = {
-  user_token,
-  token_in_subprotocol: { ...token_in_subprotocol, type: "httpApiKey" },
-  token_in_query: { ...token_in_query, type: "httpApiKey" },
-};
-const SECURITY = Object.keys(ASYNC_SECURITY_SCHEMES).map((name) => ({ $ref: `#/components/securitySchemes/${name}` }));
+/** Any one of these suffices. */
+const SECURITY = Object.keys(SOCKET_SCHEMES).map((name) => ({ $ref: `#/components/securitySchemes/${name}` }));

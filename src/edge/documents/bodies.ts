@@ -54,6 +54,9 @@ const queuedSchema = z.object({
   status: z.literal("queued"),
 }) satisfies z.ZodType<WithTextChannel<Queued>>;
 
+/** The result of an event of a batch that was not accepted. */
+const rejectedSchema = z.object({ status: z.literal("rejected"), error: problemSchema });
+
 const registeredOrder = orderPut.extend({ order_id: z.uuid(), user_id: z.string() });
 
 const orderState = {
@@ -110,12 +113,11 @@ const BODIES = {
   },
   published: withExample("published", publishedSchema),
   queued: withExample("queued", queuedSchema),
+  rejected: { schema: rejectedSchema, examples: {} },
   batch_results: {
     schema: z.object({
       results: z
-        .array(
-          z.union([publishedSchema, queuedSchema, z.object({ status: z.literal("rejected"), error: problemSchema })]),
-        )
+        .array(z.union([publishedSchema, queuedSchema, rejectedSchema]))
         .describe("One result per event, in the order of the events."),
     }),
     examples: {
@@ -126,6 +128,7 @@ const BODIES = {
   },
   order_registration: withExample("order", orderPut),
   registered_order: withExample("order", registeredOrder),
+  stale_order: { schema: staleOrder, examples: {} },
   corrected_order: {
     schema: z.union([registeredOrder, staleOrder]),
     examples: { stale: schemaExample(staleOrder) },

@@ -2,7 +2,7 @@ import * as z from "zod";
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { clientMessage } from "../../protocol/client-messages.ts";
 import { CLOSE_NAMES, type CloseCode } from "../../protocol/close-rules.ts";
-import { EVENTS, type EventDefinition } from "../../protocol/events.ts";
+import { EVENTS, type EventDefinition, timestamp } from "../../protocol/events.ts";
 import {
   type AckRequestFrame,
   type ClosingFrame,
@@ -194,6 +194,11 @@ export function messagesOf(catalogue: Catalogue): Record<string, DocumentedMessa
   };
 }
 
-/** Returns the schema of each event's `data`, by name. Types contain no dot, so no other schema has these names. */
-export const dataSchemas = (catalogue: Catalogue) =>
-  Object.fromEntries([...catalogue].map(([type, { data }]) => [`${type}.data`, { schema: data }]));
+/**
+ * Returns the schemas that are parts of others, by name: each event's `data`, and the texts of times. Types contain no
+ * dot, so no other schema has the former's names.
+ */
+export const sharedSchemas = (catalogue: Catalogue): Record<string, { schema: z.ZodType }> => ({
+  ...Object.fromEntries([...catalogue].map(([type, { data }]) => [`${type}.data`, { schema: data }])),
+  "event.timestamp": { schema: timestamp },
+});

@@ -1,16 +1,16 @@
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { type HttpRefusal, problem, REFUSALS } from "../../protocol/refusals.ts";
-import { ACCESS, SECURITY_SCHEMES } from "./access.ts";
+import { ACCESS, CALL_SCHEMES } from "./access.ts";
 import { type BodyName, bodiesOf, problemExample } from "./bodies.ts";
 import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-schema.ts";
-import { dataSchemas } from "./messages.ts";
+import { sharedSchemas } from "./messages.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
-import { ABOUT_HTTP, API_VERSION, LICENSE, TITLE } from "./prose.ts";
+import { ABOUT_HTTP, API_VERSION, CONTACT, LICENSE, TITLE } from "./prose.ts";
 import { usedComponents } from "./used-components.ts";
 
 const PROBLEM_TYPE = "application/problem+json";
 
-/** Refusals of every call except static documents. */
+/** Refusals of every call. */
 const ANY_CALL: HttpRefusal[] = ["internal_error", "misconfigured", "unavailable"];
 const ANY_BODY: HttpRefusal[] = [
   "malformed_json",
@@ -45,16 +45,16 @@ export function openApiDocument(catalogue: Catalogue): JsonObject {
   }
   return {
     openapi: "3.1.0",
-    info: { title: TITLE, version: API_VERSION, description: ABOUT_HTTP, license: LICENSE },
+    info: { title: TITLE, version: API_VERSION, description: ABOUT_HTTP, contact: CONTACT, license: LICENSE },
     servers: [{ url: "/", description: "This service" }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: usedComponents(paths, {
-      schemas: componentSchemas({ ...bodies, ...dataSchemas(catalogue) }, "draft-2020-12"),
+      schemas: componentSchemas({ ...bodies, ...sharedSchemas(catalogue) }, "draft-2020-12"),
       parameters: PARAMETERS,
       responses: problemResponses(),
       headers: Object.fromEntries(RESPONSE_HEADERS.map(([name, { object }]) => [name, object])),
-      securitySchemes: SECURITY_SCHEMES,
+      securitySchemes: CALL_SCHEMES,
     }),
   };
 }
@@ -77,7 +77,7 @@ function operationObject(operation: Operation, path: string, bodies: Bodies): Js
       },
     }),
     security: security.map((schemes) => Object.fromEntries(schemes.map((scheme) => [scheme, []]))),
-    responses: { ...answers(operation, bodies), ...refusals(refusalsOf(operation, path)) },
+    responses: { ...answers(operation, bodies), ...refusals(refusalsOf(operation, inPath.length > 0)) },
   };
 }
 
@@ -90,22 +90,20 @@ function content(name: BodyName, bodies: Bodies): JsonObject {
 function answers({ answers, mediaType = "application/json" }: Operation, bodies: Bodies): JsonObject {
   return Object.fromEntries(
     Object.entries(answers).map(([status, [description, body]]) => {
-      const isEmpty = status === "101" || status === "204";
-      const described = isEmpty ? {} : { content: { [mediaType]: body ? content(body, bodies) : {} } };
+      const described = status === "204" ? {} : { content: { [mediaType]: body ? content(body, bodies) : {} } };
       return [status, { description, ...withHeaders(Number(status)), ...described }];
     }),
   );
 }
 
 /** Returns every refusal of a call: its own, and those implied by its access, path and body. */
-function refusalsOf({ tag, access, body, refusals = [] }: Operation, path: string): HttpRefusal[] {
-  const hasOrderId = path.includes("{order_id}") && access !== "listener";
+function refusalsOf({ access, body, refusals = [] }: Operation, hasOrderId: boolean): HttpRefusal[] {
   return [
     ...ACCESS[access].refusals,
     ...(hasOrderId ? (["invalid_order_id"] as const) : []),
     ...(body ? ANY_BODY : []),
     ...refusals,
-    ...(tag === "Documents" ? [] : ANY_CALL),
+    ...ANY_CALL,
   ];
 }
 
@@ -144,7 +142,6 @@ function problemResponse(reasons: [HttpRefusal, ...HttpRefusal[]]): JsonObject {
 }
 
 function withHeaders(status: number): JsonObject {
-  if (status === 101) return {};
   const carried = RESPONSE_HEADERS.filter(([, { statuses }]) => statuses?.includes(status) ?? true);
   return { headers: Object.fromEntries(carried.map(([name]) => [name, ref("headers", name)])) };
 }

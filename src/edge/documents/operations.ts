@@ -1,11 +1,9 @@
 import { EXAMPLE_ORDER } from "../../protocol/events.ts";
-import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
-import { EVENT_ID_PATTERN, MAX_PRODUCT_ID_LENGTH } from "../../protocol/names.ts";
+import { EVENT_ID_PATTERN } from "../../protocol/names.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protocol/publish.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import type { Access } from "./access.ts";
 import type { BodyName } from "./bodies.ts";
-import type { JsonObject } from "./json-schema.ts";
 
 /**
  * Every HTTP call by method and path. `openapi.ts` adds what these imply: path parameters, and the refusals of bodies
@@ -13,11 +11,9 @@ import type { JsonObject } from "./json-schema.ts";
  */
 
 export const TAGS = {
-  Listen: "The WebSockets. [asyncapi.json](/asyncapi.json) describes their frames and messages.",
   Publish: "Events from the shop's services.",
   Orders: "An order's owner, state and tickets.",
   Operate: "Health, metrics, and disconnecting users.",
-  Documents: "This reference, for people and for programs.",
 } as const;
 
 export interface Operation {
@@ -40,13 +36,6 @@ export interface Operation {
 /** An answer's description and body; no body when the answer has none, or none in JSON. */
 type DocumentedAnswer = readonly [description: string, body?: BodyName];
 
-const query = (name: string, description: string, schema: JsonObject = { type: "string" }) => ({
-  name,
-  in: "query",
-  description,
-  schema,
-});
-
 export const PARAMETERS = {
   order_id: {
     name: "order_id",
@@ -62,36 +51,9 @@ export const PARAMETERS = {
     description: "The event's id if the body has none. In a batch, event *n* gets the id `<key>/<n>`.",
     schema: { type: "string", pattern: EVENT_ID_PATTERN },
   },
-  since: query("since", "Resume: the last `seq` that the client received.", { type: "integer", minimum: 0 }),
-  epoch: query("epoch", "Resume: the epoch that `since` belongs to."),
-  product_id: query(
-    "product_id",
-    "Receive only these products' events. Repeat the parameter, or separate ids by commas; percent-encode each id, a " +
-      "comma in it as `%2C`. A malformed filter, or a misspelt parameter such as `product_ids`, closes with 4005.",
-    {
-      type: "array",
-      items: { type: "string", minLength: 1, maxLength: MAX_PRODUCT_ID_LENGTH },
-      minItems: 1,
-      maxItems: MAX_FILTER_PRODUCTS,
-    },
-  ),
-  conflate: query(
-    "conflate",
-    "`1`: of the `inventory_updated` and `price_updated` events that are sent together, receive only the newest of each " +
-      "product, so `seq` has holes. Any value but `0` and `1` closes with 4005.",
-    { type: "string", enum: ["0", "1"], default: "0" },
-  ),
 };
 
 /** What the operations with a tag have in common. */
-const LISTEN = {
-  tag: "Listen",
-  access: "listener",
-  answers: {
-    101: ["A WebSocket. A refused client also gets one, which is closed at once with a code that states the reason."],
-  },
-  refusals: ["upgrade_required"],
-} as const satisfies Partial<Operation>;
 const PUBLISH = { tag: "Publish", access: "publisher", parameters: ["idempotency_key"] } as const;
 const PUBLISH_ONE = {
   ...PUBLISH,
@@ -102,7 +64,6 @@ const PUBLISH_ONE = {
   refusals: ["id_conflict"],
 } as const satisfies Partial<Operation>;
 const ORDER = { tag: "Orders", access: "service", refusals: ["order_not_found"] } as const satisfies Partial<Operation>;
-const DOCUMENT = { tag: "Documents", access: "open" } as const;
 
 const REPEATABLE =
   "With an `id` (or `Idempotency-Key`) the call is safe to repeat: a repeated event is answered with `duplicate`.";
@@ -110,20 +71,6 @@ const REPEATABLE =
 const MEASURED = `An event has at most ${MAX_EVENT_BYTES} bytes, measured as the frame that is sent.`;
 
 export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}`, Operation> = {
-  "GET /api/v1/ws/orders/{order_id}": {
-    ...LISTEN,
-    id: "listenToOrder",
-    summary: "Listen to an order",
-    description: "For its owner, admins, and guests with a ticket. Connect with `wss://`.",
-    parameters: ["since", "epoch"],
-  },
-  "GET /api/v1/ws/products": {
-    ...LISTEN,
-    id: "listenToProducts",
-    summary: "Listen to products",
-    description: "For any user. Connect with `wss://`.",
-    parameters: ["since", "epoch", "product_id", "conflate"],
-  },
   "POST /api/v1/publish/orders/{order_id}": {
     ...PUBLISH_ONE,
     id: "publishOrderEvent",
@@ -210,24 +157,5 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     access: "service",
     answers: { 200: ["Prometheus text, version 0.0.4."] },
     mediaType: "text/plain",
-  },
-  "GET /openapi.json": {
-    ...DOCUMENT,
-    id: "openapi",
-    summary: "The HTTP API as OpenAPI 3.1",
-    answers: { 200: ["This document."] },
-  },
-  "GET /asyncapi.json": {
-    ...DOCUMENT,
-    id: "asyncapi",
-    summary: "The WebSockets as AsyncAPI 3.0",
-    answers: { 200: ["Every frame and message, with its schema and an example."] },
-  },
-  "GET /docs/api": {
-    ...DOCUMENT,
-    id: "docs",
-    summary: "This reference as a page",
-    answers: { 200: ["The page."] },
-    mediaType: "text/html",
   },
 };

@@ -7,36 +7,44 @@ export const TITLE = "Tidings";
 /** The version of the API and wire protocol (`/api/v1`, `tidings.v1`), not of the code. */
 export const API_VERSION = "1.0.0";
 export const LICENSE = { name: "MIT", identifier: "MIT" };
-
-const RETRY = {
-  never: "Clients should not reconnect automatically.",
-  backoff: "Clients may reconnect automatically after a back-off.",
-  now: "Clients may reconnect automatically at once, with jitter.",
+/** The license's text. OpenAPI takes the identifier above instead. */
+export const LICENSE_URL = "https://spdx.org/licenses/MIT.html";
+/** A placeholder, like the host: only the operator of a deployment can help, and the document is the same for all. */
+export const CONTACT = {
+  name: "The operator of this service",
+  url: "https://tidings.example",
+  email: "operator@tidings.example",
 };
 
-/** One section per close code: what happened and what to do. */
-const CLOSE_CODE_SECTIONS = Object.entries(CLOSE_CODES)
+const RETRY = { never: "no", backoff: "after a back-off", now: "immediately, with jitter" };
+
+/** Every close code: what happened and what to do. */
+export const CLOSE_CODE_TABLE = `| code | name | cause | retry automatically? | what to do |
+| --- | --- | --- | --- | --- |
+${Object.entries(CLOSE_CODES)
   .map(
     ([code, { name, meaning, retry, remedy }]) =>
-      `### ${code} ${name.replaceAll("_", " ")}\n\n` +
-      `**What happened:** ${meaning} **What to do:** ${remedy} ${RETRY[retry]}`,
+      `| ${code} | \`${name}\` | ${meaning} | ${RETRY[retry]} | ${remedy} |`,
   )
-  .join("\n\n");
+  .join("\n")}`;
 
 const ABOUT_CLOSING = `Browsers report a failed handshake only as code 1006. The service therefore accepts the handshake of a refused client, then
-closes the socket at once with one of these codes. Checks run in this order: origin, 4001, 4000, 4004, 4003.
+closes the socket at once with one of these codes. Checks run in this order: origin, 4001, 4000, 4004, 4003. Only failures
+outside the client's control are HTTP errors: 503 with \`Retry-After\`.
 
-${CLOSE_CODE_SECTIONS}`;
+${CLOSE_CODE_TABLE}`;
 
 export const ABOUT_HTTP = `Real-time order and product updates for browsers. Services publish events over HTTP; pages receive them on two WebSockets,
-one per order and one for products. [asyncapi.json](/asyncapi.json) describes the frames, [openapi.json](/openapi.json) the
-calls on this page.
+one per order and one for products. This reference covers the HTTP calls;
+[openapi.json](/openapi.json) has the same for programs. The sockets are in the [events reference](/docs/events) and in
+[asyncapi.json](/asyncapi.json).
 
 ## Errors
 
 Errors are \`application/problem+json\` (RFC 9457). \`type\` is stable and meant for programs; \`errors\` names every bad field.
 An unknown path is a 404 (\`urn:tidings:problem:not_found\`); a method that a path does not support is a 405 with \`Allow\`
-(\`urn:tidings:problem:method_not_allowed\`).
+(\`urn:tidings:problem:method_not_allowed\`); a socket's path without a WebSocket handshake is a 426
+(\`urn:tidings:problem:upgrade_required\`).
 
 ## Overload
 
@@ -50,8 +58,9 @@ and its undelivered events have a result with status 503: repeat those. Sockets 
 
 ${ABOUT_CLOSING}`;
 
-export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. [openapi.json](/openapi.json) describes the HTTP calls that services
-publish with; [/docs/api](/docs/api) is the reference as a page, and [/docs](/docs) the manual.
+export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. This reference covers the two WebSockets;
+[asyncapi.json](/asyncapi.json) has the same for programs. The HTTP calls that services publish with are in the
+[API reference](/docs/api) and in [openapi.json](/openapi.json).
 
 - **Token**: a JWT, sent as \`Authorization: Bearer <jwt>\`, as \`Sec-WebSocket-Protocol: ${SUBPROTOCOL}, bearer.<jwt>\`, or as
   \`?token=<jwt>\`. The first one found wins. URLs end up in logs, so browsers should use the subprotocol.

@@ -7,7 +7,6 @@ import type { HonoEnv } from "../context.ts";
 import { asyncApiDocument } from "../documents/asyncapi.ts";
 import type { JsonObject } from "../documents/json-schema.ts";
 import { openApiDocument } from "../documents/openapi.ts";
-import { DOCS_PAGE, DOCS_POLICY } from "../documents/page.ts";
 
 /** How long a client may cache a document without revalidating it. */
 const MAX_AGE_SECONDS = 300;
@@ -25,11 +24,6 @@ export const openApi = json(openApiDocument);
 
 /** `GET /asyncapi.json`: the WebSockets as AsyncAPI 3.0. */
 export const asyncApi = json(asyncApiDocument);
-
-/** `GET /docs/api`: the API reference as a page. */
-export function docs(c: Context): Response {
-  return c.html(DOCS_PAGE, 200, { ...PUBLIC_HEADERS, "Content-Security-Policy": DOCS_POLICY });
-}
 
 /** Builds a document on its first request and caches it: most isolates never serve one. */
 function json(build: (catalogue: Catalogue) => JsonObject): (c: Context<HonoEnv>) => Response {

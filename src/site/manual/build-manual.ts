@@ -1,7 +1,9 @@
 import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { build } from "esbuild";
-import { CHAPTERS, type Chapter, chapterText } from "./chapters.ts";
+import { apiPage } from "../reference/api.ts";
+import { eventsPage } from "../reference/events.ts";
+import { CHAPTERS, chapterText, PAGES, type PageName } from "./chapters.ts";
 import { type RenderedPage, renderMarkdown } from "./markdown.ts";
 import { chapterPage, contentsPage, type Pages, pageAddress, type SiteParts } from "./page-html.ts";
 
@@ -11,6 +13,8 @@ const FOLDER = "src/site/manual";
 const REPOSITORY = join(MANUAL, "../../..");
 /** Relative to this folder; the site has them beside the chapters. */
 const PICTURE = /\.(svg|png|webp)$/;
+/** Pages and documents of the service, which chapters name by their path. */
+const SERVED = /^\/(docs(\/\w+)?|openapi\.json|asyncapi\.json)(#.*)?$/;
 
 /** Builds the manual: `docs.html` and `docs/`, which Cloudflare serves at `/docs` and `/docs/<chapter>`. */
 export async function buildManual(site: string, parts: SiteParts): Promise<void> {
@@ -18,9 +22,7 @@ export async function buildManual(site: string, parts: SiteParts): Promise<void>
   await mkdir(folder, { recursive: true });
   const { pages, pictures } = await renderChapters();
   await writeFile(join(site, "docs.html"), contentsPage(pages, parts));
-  for (const chapter of CHAPTERS) {
-    await writeFile(join(folder, `${chapter}.html`), chapterPage(chapter, pages, parts));
-  }
+  for (const page of PAGES) await writeFile(join(folder, `${page}.html`), chapterPage(page, pages, parts));
   await writeFile(join(folder, "search.json"), JSON.stringify(searchIndex(pages)));
   for (const picture of pictures) await cp(join(MANUAL, picture), join(folder, posix.basename(picture)));
   await build({
@@ -34,7 +36,7 @@ export async function buildManual(site: string, parts: SiteParts): Promise<void>
   });
 }
 
-/** Renders every chapter, and collects the pictures that they show, as paths from this folder. */
+/** Renders every page, and collects the pictures that they show, as paths from this folder. */
 async function renderChapters(): Promise<{ pages: Pages; pictures: Set<string> }> {
   const pictures = new Set<string>();
   const { repository } = JSON.parse(await readFile(join(REPOSITORY, "package.json"), "utf8"));
@@ -42,13 +44,19 @@ async function renderChapters(): Promise<{ pages: Pages; pictures: Set<string> }
     if (PICTURE.test(target)) pictures.add(target);
     return addressOnSite(target, repository);
   };
-  const render = async (chapter: Chapter): Promise<[Chapter, RenderedPage]> => [
-    chapter,
-    renderMarkdown(chapterText(chapter) + (chapter === "changelog" ? await changes() : ""), toAddress),
+  const render = async (page: PageName): Promise<[PageName, RenderedPage]> => [
+    page,
+    renderMarkdown(await markdownOf(page), toAddress),
   ];
-  // `fromEntries` widens the keys; `render` returns a page for each chapter.
-  const pages = Object.fromEntries(await Promise.all(CHAPTERS.map(render))) as Pages;
+  // `fromEntries` widens the keys; `render` returns a page for each name.
+  const pages = Object.fromEntries(await Promise.all(PAGES.map(render))) as Pages;
   return { pages, pictures };
+}
+
+async function markdownOf(page: PageName): Promise<string> {
+  if (page === "api") return apiPage();
+  if (page === "events") return eventsPage();
+  return chapterText(page) + (page === "changelog" ? await changes() : "");
 }
 
 /** CHANGELOG.md below the version policy, its headings one level deeper. */
@@ -60,10 +68,11 @@ async function changes(): Promise<string> {
 /**
  * Returns the address that a link of a chapter has on the site.
  * @param repository Where the source can be browsed, such as `https://git.example/shop/tidings/blob/main`.
- * @returns null for a file of the repository, unless its address is known.
+ * @returns null for a file of the repository, unless its address is known, and for other paths of the service.
  */
 export function addressOnSite(target: string, repository?: string): string | null {
   if (/^(https?:|mailto:|#)/.test(target)) return target;
+  if (target.startsWith("/")) return SERVED.test(target) ? target : null;
   const [path = "", anchor] = target.split("#");
   const chapter = CHAPTERS.find((one) => path === `${one}.md`);
   if (chapter !== undefined) return pageAddress(chapter) + (anchor === undefined ? "" : `#${anchor}`);
@@ -73,10 +82,10 @@ export function addressOnSite(target: string, repository?: string): string | nul
 
 /** Every section, for the search: its address, its chapter's title, its own, and its text. */
 function searchIndex(pages: Pages): { address: string; chapter: string; title: string; text: string }[] {
-  return CHAPTERS.flatMap((chapter) => {
-    const { title: chapterTitle, sections } = pages[chapter];
+  return PAGES.flatMap((page) => {
+    const { title: chapterTitle, sections } = pages[page];
     return sections.map(({ level, title, anchor, text }) => ({
-      address: pageAddress(chapter) + (level === 1 ? "" : `#${anchor}`),
+      address: pageAddress(page) + (level === 1 ? "" : `#${anchor}`),
       chapter: chapterTitle,
       title,
       text: text.replaceAll(/\s+/g, " "),

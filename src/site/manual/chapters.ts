@@ -12,7 +12,13 @@ export const PARTS = [
 
 export type Chapter = (typeof PARTS)[number]["chapters"][number];
 
+/** Pages in the manual's look that `src/site/reference` makes from the service's documents. */
+export const REFERENCES = ["api", "events"] as const;
+
+export type PageName = Chapter | (typeof REFERENCES)[number];
+
 export const CHAPTERS: readonly Chapter[] = PARTS.flatMap(({ chapters }) => chapters);
+export const PAGES: readonly PageName[] = [...CHAPTERS, ...REFERENCES];
 
 /** Returns the path of a chapter's Markdown file. */
 export const fileOf = (chapter: Chapter): string => join(import.meta.dirname, `${chapter}.md`);

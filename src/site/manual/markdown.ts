@@ -14,6 +14,9 @@ export interface Section {
   text: string;
 }
 
+/** Headings from this level on repeat within a page, as "Parameters" of each call does: they have no anchor. */
+const REPEATED_DEPTH = 4;
+
 export interface RenderedPage {
   html: string;
   title: string;
@@ -32,7 +35,7 @@ export function renderMarkdown(markdown: string, toAddress: (target: string) => 
   const tokens = marked.lexer(markdown);
   const sections: Section[] = [];
   for (const token of tokens) {
-    if (token.type === "heading") {
+    if (token.type === "heading" && token.depth < REPEATED_DEPTH) {
       const title = plainText(token.tokens ?? []);
       sections.push({ level: token.depth, title, anchor: anchorOf(title), text: "" });
     } else {
@@ -63,6 +66,7 @@ function rendererWith(toAddress: (target: string) => string | null): NonNullable
     heading({ depth, tokens }) {
       const inner = this.parser.parseInline(tokens);
       if (depth === 1) return `<h1>${inner}</h1>\n`;
+      if (depth >= REPEATED_DEPTH) return `<h${depth}>${inner}</h${depth}>\n`;
       const title = plainText(tokens);
       const anchor = anchorOf(title);
       const label = `Link to “${escapeHtml(title)}”`;
@@ -81,7 +85,12 @@ function rendererWith(toAddress: (target: string) => string | null): NonNullable
       const start = isProse(rows) ? '<table class="prose">' : "<table>";
       return `<div class="table" tabindex="0">${start}\n<thead><tr>${head}</tr></thead>\n<tbody>${body.join("")}</tbody>\n</table></div>\n`;
     },
-    codespan: ({ text }) => `<code${NAME.test(text) ? ' class="name"' : ""}>${escapeHtml(text)}</code>`,
+    codespan({ text }) {
+      const inner = `<code${NAME.test(text) ? ' class="name"' : ""}>${escapeHtml(text)}</code>`;
+      // On GitHub, which does not serve these paths, they are plain code.
+      const address = text.startsWith("/") ? toAddress(text) : null;
+      return address === null ? inner : `<a href="${address}">${inner}</a>`;
+    },
     link({ href, tokens }) {
       const address = toAddress(href);
       const inner = this.parser.parseInline(tokens);

@@ -1,24 +1,29 @@
-import { type Chapter, PARTS } from "./chapters.ts";
+import { PAGES, PARTS, type PageName, REFERENCES } from "./chapters.ts";
 import { escapeHtml, type RenderedPage } from "./markdown.ts";
 
 /** The HTML of the manual's pages. Everything is readable without a script. */
 
-/** The manual's chapters, rendered. */
-export type Pages = Record<Chapter, RenderedPage>;
+/** The manual's chapters and the references, rendered. */
+export type Pages = Record<PageName, RenderedPage>;
+
+const CONTENTS: readonly { title: string; chapters: readonly PageName[] }[] = [
+  ...PARTS,
+  { title: "Reference", chapters: REFERENCES },
+];
 
 export interface SiteParts {
   /** Whether the site has the demo, at `/`. */
   hasDemo: boolean;
 }
 
-/** Returns the address of a chapter. */
-export const pageAddress = (chapter: Chapter): string => `/docs/${chapter}`;
+/** Returns the address of a page. */
+export const pageAddress = (chapter: PageName): string => `/docs/${chapter}`;
 
 const ICON =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Crect width='24' height='24' rx='6' fill='%230a6c8f'/%3E%3Cpath d='M4 10q4-4 8 0t8 0M4 15q4-4 8 0t8 0' fill='none' stroke='%23fff' stroke-width='2' stroke-linecap='round'/%3E%3C/svg%3E";
 
-/** The page of one chapter. */
-export function chapterPage(chapter: Chapter, pages: Pages, parts: SiteParts): string {
+/** The page of one chapter or reference. */
+export function chapterPage(chapter: PageName, pages: Pages, parts: SiteParts): string {
   const { title, summary, html } = pages[chapter];
   return layout({
     title: `${title} · Tidings manual`,
@@ -31,7 +36,7 @@ export function chapterPage(chapter: Chapter, pages: Pages, parts: SiteParts): s
 
 /** The page at `/docs`: every chapter with its summary. */
 export function contentsPage(pages: Pages, parts: SiteParts): string {
-  const lists = PARTS.map(({ title, chapters }) => {
+  const lists = CONTENTS.map(({ title, chapters }) => {
     const items = chapters.map((chapter) => {
       const page = pages[chapter];
       return `<li><a href="${pageAddress(chapter)}">${escapeHtml(page.title)}</a> ${escapeHtml(page.summary)}</li>`;
@@ -44,11 +49,6 @@ export function contentsPage(pages: Pages, parts: SiteParts): string {
     main: `<article>\n<h1>Manual</h1>
 <p>Tidings shows customers what happens to their orders and products, live.</p>
 ${lists.join("\n")}
-<h2>Reference</h2>
-<ul class="chapters">
-<li><a href="/docs/api">API reference</a> Every HTTP call, with examples. Also as <a href="/openapi.json">openapi.json</a>.</li>
-<li><a href="/asyncapi.json">asyncapi.json</a> Every frame and message of the sockets, with its schema.</li>
-</ul>
 </article>\n`,
     contents: contents(pages),
     parts,
@@ -84,7 +84,7 @@ function layout({ title, description, main, contents, parts }: Layout): string {
 <input type="search" aria-label="Search the manual" placeholder="Search" autocomplete="off">
 <div class="results" hidden><p role="status"></p><ul></ul></div>
 </div>
-<div class="links"><a class="to-contents" href="#contents">Contents</a>${parts.hasDemo ? '<a href="/">Demo</a>' : ""}<a href="/docs/api">API</a></div>
+<div class="links"><a class="to-contents" href="#contents">Contents</a>${parts.hasDemo ? '<a href="/">Demo</a>' : ""}<a href="/docs/api">API</a><a href="/docs/events">Events</a></div>
 <button type="button" class="theme" hidden></button>
 </header>
 <div class="layout">
@@ -100,8 +100,8 @@ ${contents}
 }
 
 /** Every chapter; under the current one, its sections. */
-function contents(pages: Pages, current?: Chapter): string {
-  return PARTS.map(({ title, chapters }) => {
+function contents(pages: Pages, current?: PageName): string {
+  return CONTENTS.map(({ title, chapters }) => {
     const items = chapters.map((chapter) => {
       const mark = chapter === current ? ' aria-current="page"' : "";
       const link = `<a href="${pageAddress(chapter)}"${mark}>${escapeHtml(pages[chapter].title)}</a>`;
@@ -119,12 +119,11 @@ function sectionList({ sections }: RenderedPage): string {
 }
 
 /** Links to the chapters before and after one. */
-function neighbours(chapter: Chapter, pages: Pages): string {
-  const order: Chapter[] = PARTS.flatMap(({ chapters }) => chapters);
-  const at = order.indexOf(chapter);
-  const link = (label: string, other: Chapter | undefined) =>
+function neighbours(chapter: PageName, pages: Pages): string {
+  const at = PAGES.indexOf(chapter);
+  const link = (label: string, other: PageName | undefined) =>
     other === undefined
       ? ""
       : `<a href="${pageAddress(other)}"><span class="muted">${label}</span> ${escapeHtml(pages[other].title)}</a>`;
-  return `<nav class="neighbours" aria-label="Next chapter">\n${link("Previous", order[at - 1])}\n${link("Next", order[at + 1])}\n</nav>\n`;
+  return `<nav class="neighbours" aria-label="Next chapter">\n${link("Previous", PAGES[at - 1])}\n${link("Next", PAGES[at + 1])}\n</nav>\n`;
 }

@@ -1,10 +1,10 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { OPERATIONS } from "../../../src/edge/documents/operations.ts";
 import { addressOnSite, buildManual } from "../../../src/site/manual/build-manual.ts";
-import { CHAPTERS } from "../../../src/site/manual/chapters.ts";
+import { PAGES, REFERENCES } from "../../../src/site/manual/chapters.ts";
 import { renderMarkdown } from "../../../src/site/manual/markdown.ts";
 import { type IndexedSection, search } from "../../../src/site/manual/page/ranking.ts";
 
@@ -15,15 +15,21 @@ const read = (path: string) => readFileSync(join(site, path), "utf8");
 beforeAll(() => buildManual(site, { hasDemo: true }));
 afterAll(() => rmSync(site, { recursive: true, force: true }));
 
-const PAGES = ["docs.html", ...CHAPTERS.map((chapter) => `docs/${chapter}.html`)];
-/** Paths that are not the manual's: calls of the service, and the demo. */
-const OTHER_PATHS = [...Object.keys(OPERATIONS).map((call) => String(call.split(" ")[1])), "/"];
+const FILES = ["docs.html", ...PAGES.map((page) => `docs/${page}.html`)];
+/** Paths that are not the manual's: documents of the service, and the demo. */
+const OTHER_PATHS = ["/openapi.json", "/asyncapi.json", "/"];
 const addressesIn = (html: string) =>
   [...html.matchAll(/(?:src|href)="([^"]*)"/g)].map(([, address]) => String(address));
 
-describe.each(PAGES)("%s", (page) => {
+const ids = (html: string) => [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
+
+describe.each(FILES)("%s", (page) => {
+  test("gives each section an address of its own", () => {
+    const all = ids(read(page));
+    expect(all.filter((id, i) => all.indexOf(id) !== i)).toEqual([]);
+  });
+
   test("links only to pages, sections and files that exist", () => {
-    const ids = (html: string) => [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
     const dead = addressesIn(read(page)).filter((address) => {
       if (/^(https?:|data:)/.test(address) || OTHER_PATHS.includes(address)) return false;
       const [path = "", anchor] = address.split("#");
@@ -41,6 +47,12 @@ describe.each(PAGES)("%s", (page) => {
     expect(html).not.toMatch(/<style|\sstyle=|\son\w+=/);
     expect([...html.matchAll(/\ssrc="([^"]*)"/g)].filter(([, source]) => !source?.startsWith("/docs/"))).toEqual([]);
   });
+});
+
+test("a reader of a reference transfers at most 20 KB, compressed", () => {
+  const sizeOf = (path: string) => gzipSync(read(path)).length;
+  const shared = sizeOf("docs/manual.css") + sizeOf("docs/manual.js");
+  for (const page of REFERENCES) expect(sizeOf(`docs/${page}.html`) + shared).toBeLessThan(20 * 1024);
 });
 
 test("the changelog's page ends with the changes", () => {
@@ -63,6 +75,9 @@ describe("rendering", () => {
   test("leads to the site's own pages, and to source files only where their address is known", () => {
     expect(addressOnSite("tokens.md#guest-tickets")).toBe("/docs/tokens#guest-tickets");
     expect(addressOnSite("../../protocol/limits.ts")).toBeNull();
+    expect(render("# A\n\n`/docs/api`, not `/metrics`")).toContain(
+      '<a href="/docs/api"><code>/docs/api</code></a>, not <code>/metrics</code>',
+    );
     const repository = "https://git.example/tidings/blob/main";
     expect(addressOnSite("../../protocol/limits.ts", repository)).toBe(`${repository}/src/protocol/limits.ts`);
     expect(addressOnSite("../../../LICENSE", repository)).toBe(`${repository}/LICENSE`);
@@ -83,9 +98,9 @@ describe("the search", () => {
     expect(addresses("limits nothing")).toEqual([]);
   });
 
-  test("knows every chapter", () => {
+  test("knows every page", () => {
     const index: IndexedSection[] = JSON.parse(read("docs/search.json"));
-    for (const chapter of CHAPTERS) expect(index.some(({ address }) => address === `/docs/${chapter}`)).toBe(true);
+    for (const page of PAGES) expect(index.some(({ address }) => address === `/docs/${page}`)).toBe(true);
     expect(search(index, "close codes")[0]?.address).toBe("/docs/protocol#close-codes");
   });
 });

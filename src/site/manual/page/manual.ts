@@ -4,9 +4,17 @@ import { addThemeButton, applyTheme } from "./theme.ts";
 
 /** What a script adds to the manual's pages. Without it, they are complete but for the search. */
 
+/** Scrolls the list of contents, where it has its own scroll bar, to the current page. */
+function showPlaceInContents(): void {
+  const contents = document.querySelector("#contents");
+  const current = contents?.querySelector<HTMLElement>("[aria-current]");
+  if (contents && current) contents.scrollTop = current.offsetTop - contents.clientHeight / 3;
+}
+
 // Before the first paint: the script is in the page's head.
 applyTheme();
 document.addEventListener("DOMContentLoaded", () => {
+  showPlaceInContents();
   addThemeButton();
   addCopyButtons();
   addSearch();

@@ -25,6 +25,20 @@ test("is valid AsyncAPI", async () => {
   expect(diagnostics.filter(({ code }) => code !== "asyncapi-latest-version")).toEqual([]);
 });
 
+test("has what common linters ask for", () => {
+  const { info, operations } = document as unknown as {
+    info: { contact: unknown; license: unknown; tags: unknown[] };
+    operations: Record<string, unknown>;
+  };
+  expect(info).toMatchObject({
+    contact: { name: expect.any(String), url: expect.any(String), email: expect.any(String) },
+    license: { url: expect.any(String) },
+  });
+  for (const described of [...info.tags, ...Object.values(operations)]) {
+    expect(described).toMatchObject({ description: expect.stringContaining(" ") });
+  }
+});
+
 test("each socket has its events and every message that a client may send", () => {
   for (const [type, { channel }] of catalogue) {
     for (const socket of ["order", "products"]) {
@@ -36,9 +50,9 @@ test("each socket has its events and every message that a client may send", () =
   }
 });
 
-test("every close code has a section", () => {
+test("every close code has a row", () => {
   const { description } = document.info as { description: string };
-  for (const code of Object.keys(CLOSE_CODES)) expect(description).toMatch(new RegExp(`^### ${code} `, "m"));
+  for (const code of Object.keys(CLOSE_CODES)) expect(description).toMatch(new RegExp(`^\\| ${code} `, "m"));
 });
 
 test("every message has an example that matches its schema", () => {

@@ -95,7 +95,8 @@ export function PublishForm() {
         </label>
       </div>
       <p className="hint">
-        <code>id</code> makes a retry safe; <code>version</code> rejects an event that arrives late.
+        <code>id</code> makes a retry safe; <code>version</code> rejects an event that arrives late. The{" "}
+        <a href="/docs/api">API reference</a> has every field.
       </p>
       <button
         type="submit"
