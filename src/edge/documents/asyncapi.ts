@@ -6,6 +6,7 @@ import { SOCKET_SCHEMES } from "./access.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
 import { type DocumentedMessage, messagesOf, sharedSchemas } from "./messages.ts";
 import { ABOUT_SOCKETS, API_VERSION, CONTACT, LICENSE, LICENSE_URL, TITLE } from "./prose.ts";
+import { withSchemaIds } from "./schema-ids.ts";
 
 const CHANNELS = {
   order: {
@@ -89,7 +90,7 @@ export function asyncApiDocument(catalogue: Catalogue): JsonObject {
     channels: Object.fromEntries(CHANNEL_KINDS.map((kind) => [kind, describeChannel(kind, messages)])),
     operations: Object.fromEntries(CHANNEL_KINDS.flatMap((kind) => describeOperations(kind, messages))),
     components: {
-      schemas: componentSchemas({ ...messages, ...sharedSchemas(catalogue) }, "draft-7"),
+      schemas: withSchemaIds(componentSchemas({ ...messages, ...sharedSchemas(catalogue) }, "draft-7")),
       messages: Object.fromEntries(
         Object.entries(messages).map(([name, message]) => [name, describeMessage(name, message)]),
       ),

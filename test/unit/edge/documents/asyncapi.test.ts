@@ -25,6 +25,18 @@ test("is valid AsyncAPI", async () => {
   expect(diagnostics.filter(({ code }) => code !== "asyncapi-latest-version")).toEqual([]);
 });
 
+test("every schema has a name that no other has", async () => {
+  const { document: parsed } = await new Parser().parse(JSON.stringify(document));
+  // Parameters of a channel have names, but the parser makes schemas of them that have none.
+  const names =
+    parsed
+      ?.allSchemas()
+      .all()
+      .flatMap((schema) => schema.id() ?? []) ?? [];
+  expect(names.length).toBeGreaterThan(200);
+  expect(names.filter((name, i) => name.includes("anonymous") || names.indexOf(name) !== i)).toEqual([]);
+});
+
 test("has what common linters ask for", () => {
   const { info, operations } = document as unknown as {
     info: { contact: unknown; license: unknown; tags: unknown[] };
