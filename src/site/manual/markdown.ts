@@ -50,8 +50,8 @@ export function renderMarkdown(markdown: string, toAddress: (target: string) => 
   return { html: marked.parser(tokens), title: first.title, summary, sections };
 }
 
-/** A name, such as of a setting, which is not broken over two lines. */
-const NAME = /^\w[\w.]{0,31}$/;
+/** A name, such as of a setting or in a frame, which is not broken over two lines. */
+const NAME = /^"?\w[\w.]{0,31}"?$/;
 /** A longer cell is a sentence. */
 const MAX_VALUE_LENGTH = 40;
 
