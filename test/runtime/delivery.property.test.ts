@@ -5,7 +5,7 @@ import { hasRedis } from "../support/redis.ts";
 const test = withoutRedis.skipIf(!hasRedis("random failovers of Redis"));
 
 test("[promise 3] [promise 4] [promise 8] each listener receives every event once, or learns of a gap", async () => {
-  const verdict = await tryRandomFailovers(6000);
+  const verdict = await tryRandomFailovers(4000);
   expect(verdict.failure).toBeNull();
   console.log(summaryOf(verdict));
 });

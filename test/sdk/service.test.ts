@@ -13,9 +13,11 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
+const tuning = { firstBackoffMs: 50, minRetryMs: 50 };
 const order = (id: string, options: Parameters<typeof listenToOrder>[2] = {}) =>
-  listenToOrder(service.url, id, options);
-const products = (options: Parameters<typeof listenToProducts>[1] = {}) => listenToProducts(service.url, options);
+  listenToOrder(service.url, id, { tuning, ...options });
+const products = (options: Parameters<typeof listenToProducts>[1] = {}) =>
+  listenToProducts(service.url, { tuning, ...options });
 const ship = (id: string) => publishAt(service.url, `orders/${id}`, "order_shipped", { carrier: "UPS" });
 const stock = (product_id: string | number) =>
   publishAt(service.url, "products", "inventory_updated", { product_id, new_quantity: 5 });
@@ -115,7 +117,7 @@ describe("listening to an order", () => {
       const answer = answers.shift();
       return typeof answer === "function" ? answer() : (answer ?? noToken);
     });
-    const { connection, received } = order(id, { getToken, tuning: { refreshLeadMs: 100 } });
+    const { connection, received } = order(id, { getToken, tuning: { ...tuning, refreshLeadMs: 100 } });
     await received.reaches("live");
     connection.refreshToken();
     await eventually(() => expect(getToken).toHaveBeenCalledTimes(6));

@@ -27,7 +27,7 @@ interface Tab {
   storage?: PositionStorage;
   tuning?: OrderOptions["tuning"];
 }
-const tuning = { connectTimeoutMs: 2000 };
+const tuning = { connectTimeoutMs: 2000, firstBackoffMs: 100, minRetryMs: 100 };
 const tab = (id: string, { getToken = mintToken, ...options }: Tab = {}) =>
   listenToOrder(service.url, id, { shared: sharedTabs(), getToken, tuning, ...options });
 const listen = async (getToken: GetToken) => tab(await registerOrderAt(service.url), { getToken });

@@ -102,7 +102,7 @@ test("a token provider that fails is called again, and the status has its last e
     mintToken,
   ];
   const { received } = listen(id, {
-    tuning: { firstBackoffMs: 50, minRetryMs: 50 },
+    tuning: { firstBackoffMs: 50, minRetryMs: 50, maxBackoffMs: 50 },
     getToken: () => (answers.shift() ?? mintToken)(),
   });
   expect(await received.reaches("live")).toEqual({ state: "live", isStale: false, recovered: false });
@@ -123,22 +123,30 @@ test("a slow token provider is never called twice at once, and its late token is
   const id = await registerOrderAt(service.url);
   let inFlight = 0;
   let calls = 0;
+  let answer = () => {};
   const { connection, received } = listen(id, {
     tuning: { connectTimeoutMs: 300, firstBackoffMs: 50, minRetryMs: 50 },
     getToken: async () => {
       calls++;
       expect(++inFlight).toBe(1);
-      await new Promise((resolve) => setTimeout(resolve, 1000));
+      await new Promise<void>((resolve) => {
+        answer = resolve;
+      });
       inFlight--;
       return mintToken();
     },
   });
   await eventually(() => expect(received.status).toMatchObject({ cause: { message: "No token yet" } }));
+  answer();
   await received.reaches("live");
   expect(calls).toBe(1);
   // The page has a new token: the call in flight is outdated.
   connection.refreshToken();
   connection.refreshToken();
+  for (const expected of [2, 3]) {
+    await eventually(() => expect(calls).toBe(expected));
+    answer();
+  }
   await eventually(() => expect([calls, inFlight]).toEqual([3, 0]));
 });
 
