@@ -124,9 +124,12 @@ test("clients that reconnect are admitted without asking the root", async () => 
 test("[promise 3] listeners that all lost their connections return to their shard without asking the root", async () => {
   const sockets = [await listen({ products: ["a"] }), await listen({ products: ["b"] })];
   await stock("a");
+  const [report, pushes] = [vi.spyOn(ProductsChannel.prototype, "report"), vi.spyOn(ProductsShard.prototype, "take")];
   for (const socket of sockets) socket.close();
-  await eventually(async () => expect(await shard().countListeners()).toBe(0));
-  const [missed] = [await stock("b"), await stock("other")];
+  await eventually(() => expect(report.mock.lastCall?.[0]).toMatchObject({ count: 0 }));
+  const missed = await stock("b");
+  await eventually(() => expect(pushes.mock.lastCall?.[0].frames).toMatchObject([{ seq: missed.seq }]));
+  await pushes.mock.results.at(-1)?.value;
   const [join, fetch] = [vi.spyOn(ProductsChannel.prototype, "join"), vi.spyOn(ProductsChannel.prototype, "fetch")];
   const resumed = await listen({ products: ["b"], resume: positionOf(sockets[1] as Listening) });
   await listen({ products: ["a"] });
