@@ -7,7 +7,7 @@ import type { HonoEnv } from "../context.ts";
 import { requireWithinLimit } from "../rate-limits.ts";
 import { API_KEY_HEADER } from "./credentials.ts";
 import { requireScope, type Service } from "./keys.ts";
-import { refuseKey, remember, requireKey } from "./require.ts";
+import { refuseKey, rememberCaller, requireKey } from "./require.ts";
 import { findSigner, isSigned, readSignature } from "./signature.ts";
 import { requireSignerWithinLimit, trustSigner } from "./signer-address.ts";
 
@@ -49,7 +49,7 @@ async function signedCall(c: Context<HonoEnv>, scope: Scope | null): Promise<Pub
   const found = await findSigner(headers.signature, bytes, configOf(c.env));
   if (!found.ok) return refuseKey(c, found.reason);
   trustSigner(c);
-  const service = remember(c, found.service);
+  const service = rememberCaller(c, found.service);
   await requireMayPublish(c, service, scope);
   requireJson(c.req.raw);
   return { service, body: parseJsonBody(bytes), signedId: headers.signature.id };

@@ -32,7 +32,7 @@ export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
 export async function requireKey(c: Context<HonoEnv>): Promise<Service> {
   requireOneCredential(c.req.raw);
   const found = await findService(c.req.raw, configOf(c.env));
-  if (found.ok) return remember(c, found.service);
+  if (found.ok) return rememberCaller(c, found.service);
   if (found.reason === "missing") throw new KeyRefusal(isSigned(c.req.raw) ? "unsignable" : "missing");
   return refuseKey(c, found.reason);
 }
@@ -51,8 +51,8 @@ export async function refuseKey(c: Context<HonoEnv>, reason: KeyReason): Promise
   throw new KeyRefusal(reason);
 }
 
-/** Stores the service's name before any further check, so that the log names the caller of a refused request. */
-export function remember(c: Context<HonoEnv>, service: Service): Service {
+/** Stores the caller's name before any further check, so that the log has it for a refused request as well. */
+export function rememberCaller(c: Context<HonoEnv>, service: Service): Service {
   c.set("keyName", service.name);
   return service;
 }
@@ -67,7 +67,7 @@ export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> 
   requireOneCredential(c.req.raw);
   const found = await findService(c.req.raw, config);
   if (found.ok) {
-    const service = remember(c, found.service);
+    const service = rememberCaller(c, found.service);
     await requireWithinLimit(c, "MANAGEMENT_PER_KEY", service.name);
     requireScope(service, "read");
     return "service";
