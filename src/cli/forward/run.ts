@@ -1,5 +1,5 @@
 import { BatchQueue } from "../../sdk/publisher/batch-queue.ts";
-import { ServiceCall } from "../../sdk/publisher/service-call.ts";
+import { ServiceCall, type ServiceOptions } from "../../sdk/publisher/service-call.ts";
 import type { Topics } from "../redis/subscribe.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { connectionFailure } from "../shared/connection-failure.ts";
@@ -86,13 +86,13 @@ function topicsOf(mapping: Mapping): Topics {
 }
 
 /** Returns a `fetch` that reports when the service stops answering and when it answers again. */
-function reportingFetch(report: ForwardReport): typeof send {
+function reportingFetch(report: ForwardReport): NonNullable<ServiceOptions["fetch"]> {
   let wasUp = true;
   const answered = (isUp: boolean, reason: string) => {
     if (isUp !== wasUp) report.service(isUp, reason);
     wasUp = isUp;
   };
-  async function send(url: string, init: RequestInit): Promise<Response> {
+  return async (url, init) => {
     try {
       const response = await fetch(url, init);
       answered(response.status < 500, `status ${response.status}`);
@@ -101,6 +101,5 @@ function reportingFetch(report: ForwardReport): typeof send {
       answered(false, connectionFailure(error, CALL_TIMEOUT_MS));
       throw error;
     }
-  }
-  return send;
+  };
 }

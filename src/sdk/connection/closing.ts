@@ -30,6 +30,7 @@ export function handleClose(draft: Draft, { code, reason, retry_after_ms: retryA
   }
 }
 
+// Other codes have no name, whatever the cast says.
 const closeNameOf = (code: number) => CLOSE_NAMES[code as CloseCode] ?? "unknown";
 
 /** The service did not answer in time. */
