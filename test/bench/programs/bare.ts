@@ -12,13 +12,16 @@ interface BareEnv {
  * object per name.
  */
 export class BareChannel extends DurableObject<BareEnv> {
+  constructor(ctx: DurableObjectState, env: BareEnv) {
+    super(ctx, env);
+    if (env.STORES === "no") return;
+    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, frame TEXT)");
+  }
+
   override async fetch(request: Request): Promise<Response> {
     if (request.method === "POST") {
       const text = await request.text();
-      if (this.env.STORES === "yes") {
-        this.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, frame TEXT)");
-        this.ctx.storage.sql.exec("INSERT INTO log (frame) VALUES (?)", text);
-      }
+      if (this.env.STORES === "yes") this.ctx.storage.sql.exec("INSERT INTO log (frame) VALUES (?)", text);
       for (const socket of this.ctx.getWebSockets()) socket.send(text);
       return new Response(null, { status: 204 });
     }

@@ -7,8 +7,12 @@ interface RowEnv {
 
 /** The baseline for publishing: a Hono route that parses JSON and stores one row in an object. It checks nothing. */
 export class RowObject extends DurableObject<RowEnv> {
+  constructor(ctx: DurableObjectState, env: RowEnv) {
+    super(ctx, env);
+    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, frame TEXT)");
+  }
+
   store(text: string): { stored: true } {
-    this.ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, frame TEXT)");
     this.ctx.storage.sql.exec("INSERT INTO log (frame) VALUES (?)", text);
     return { stored: true };
   }
