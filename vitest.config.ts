@@ -34,6 +34,7 @@ const COUNTING_TESTS = [
   "metrics",
   "named-services",
   "no-trace",
+  "odd-requests",
 ].map((name) => `test/spec/${name}.test.ts`);
 
 /** SDK tests that kill the service many times or open thousands of sockets. */
@@ -66,10 +67,10 @@ export default defineConfig({
         test: { ...TIMEOUTS, name: "counts", include: COUNTING_TESTS, setupFiles: WORKER_SETUP },
       },
       {
-        // The same, with limits low enough for tests to reach them.
+        // The same, with limits low enough for tests to reach them and count what they refuse.
         plugins: [workers({ bindings: { ...TEST_ENV, ...LOW_LIMITS.settings }, ratelimits: LOW_LIMITS.rates })],
         test: {
-          ...SHARED,
+          ...TIMEOUTS,
           name: "limits",
           include: ["test/limits/**/*.test.ts"],
           setupFiles: [...WORKER_SETUP, "./test/support/unending-limit-window-setup.ts"],
