@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 import { endure } from "./endurance/endurance.ts";
-import { keepResult, LONG_FORM } from "./results.ts";
+import { keepResult, LONG_FORM, originNow } from "./results.ts";
 import { LONG, planOf } from "./run/plan.ts";
 import { reportOf, resultOf } from "./run/report.ts";
 import { type Round, runRound } from "./run/round.ts";
@@ -59,8 +59,10 @@ else if (values.long) {
   const load = { minutes: Number(values.minutes), sockets: 2000, eventsPerSecond: 200 };
   process.exitCode = (await endure(load)) ? 0 : 1;
 } else if (values.storm) {
+  keepResult("storm", originNow());
   process.exitCode = vitest(["--no-file-parallelism", ...STORMS], MANY_LISTENERS);
 } else if (values.fuzz) {
+  keepResult("fuzz", originNow());
   const seed = typeof values.seed === "string" ? { FUZZ_SEED: values.seed } : {};
   process.exitCode = vitest(["test/chaos/fuzz.test.ts"], { ...MANY_INPUTS, ...seed });
 } else process.exitCode = vitest(["--project", "load", ...process.argv.slice(2)]);
@@ -77,6 +79,7 @@ async function runLong(): Promise<boolean> {
   const only = typeof values.only === "string" ? values.only.split(",") : undefined;
   const length = values.seconds === undefined ? LONG : { ...LONG, alone: Number(values.seconds), kills: 0 };
   const start = Date.now();
+  const origin = originNow();
   const { rounds, skipped } = await planOf(seed, length, only);
   console.log(`seed ${seed}: ${rounds.length} rounds`);
   const done: Round[] = [];
@@ -86,7 +89,8 @@ async function runLong(): Promise<boolean> {
     const { violations, checks } = round.verdict;
     console.log(`${round.name}: ${round.seconds} s, ${checks} checks, ${violations.length} violations`);
   }
-  const result = resultOf(seed, start, done, skipped);
+  const seconds = Math.round((Date.now() - start) / 1000);
+  const result = resultOf({ seed, origin, seconds, rounds: done, skipped });
   console.log(reportOf(result));
   // A part of the rounds is no result that the manual could cite.
   if (only === undefined) keepResult(`failures-${seed}`, result);

@@ -3,6 +3,7 @@ import { hasRedis } from "../support/redis.ts";
 import { checkRun } from "./model/checker.ts";
 import type { RunRecord } from "./model/record.ts";
 import { BUGS } from "./model/tampering.ts";
+import { originNow } from "./results.ts";
 import { planOf, SHORT } from "./run/plan.ts";
 import { reportOf, resultOf } from "./run/report.ts";
 import { type Round, runRound } from "./run/round.ts";
@@ -20,7 +21,8 @@ describe.skipIf(!hasRedis("random failures of real processes"))("under random fa
     const { rounds, skipped } = await planOf(seed, SHORT);
     const done: Round[] = [];
     for (const options of rounds) done.push(await runRound(options, (one) => (record = one)));
-    console.log(reportOf(resultOf(seed, start, done, skipped)));
+    const seconds = Math.round((Date.now() - start) / 1000);
+    console.log(reportOf(resultOf({ seed, origin: originNow(), seconds, rounds: done, skipped })));
     expect(done.flatMap(({ verdict }) => verdict.violations)).toEqual([]);
     expect(done.every(({ events, verdict }) => events > 100 && verdict.checks > 1000)).toBe(true);
   });

@@ -1,14 +1,30 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
+import { describeMachine } from "../bench/report/machine.ts";
 
 /** What runs leave for the manual, in `results`. */
 
 export const RESULTS = join(import.meta.dirname, "results");
 
-/** Figures of `--storm`. */
-export const stormResult = z.object({
+/** When a run began, and where. */
+export const origin = z.object({
   date: z.iso.date(),
+  machine: z.object({
+    cpu: z.string(),
+    cores: z.int(),
+    memoryGB: z.int(),
+    system: z.string(),
+    loadBefore: z.number(),
+  }),
+});
+export const originNow = (): z.infer<typeof origin> => ({
+  date: new Date().toISOString().slice(0, 10),
+  machine: describeMachine(),
+});
+
+/** Figures of `--storm`. */
+export const stormResult = origin.extend({
   orders: z.object({
     listeners: z.int(),
     attempts: z.int(),
@@ -31,8 +47,7 @@ export const stormResult = z.object({
 export type StormResult = z.infer<typeof stormResult>;
 
 /** Figures of `--fuzz`. */
-export const fuzzResult = z.object({
-  date: z.iso.date(),
+export const fuzzResult = origin.extend({
   seed: z.int(),
   inputs: z.int(),
   entrances: z.int(),
@@ -47,7 +62,7 @@ export type FuzzResult = z.infer<typeof fuzzResult>;
 export function keepIfLong(name: "storm", part: Partial<StormResult>): void;
 export function keepIfLong(name: "fuzz", part: Partial<FuzzResult>): void;
 export function keepIfLong(name: string, part: object): void {
-  if (process.env[LONG_FORM]) keepResult(name, { date: new Date().toISOString().slice(0, 10), ...part });
+  if (process.env[LONG_FORM]) keepResult(name, part);
 }
 export const LONG_FORM = "CHAOS_LONG_FORM";
 

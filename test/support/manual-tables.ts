@@ -10,6 +10,14 @@ import { REFUSALS } from "../../src/protocol/refusals.ts";
 import { anchorOf, CHAPTERS, chapterText } from "../../src/site/manual/chapters.ts";
 import { METRICS } from "../../src/telemetry/metrics.ts";
 import { readResults, SPEED_HEADINGS, speedOrigin, speedRows } from "../bench/report/manual.ts";
+import {
+  FAILURE_HEADINGS,
+  failureRows,
+  failuresSummary,
+  RUN_HEADINGS,
+  runRows,
+  runsOrigin,
+} from "../chaos/manual/rows.ts";
 import { DIFFERENCES } from "../original/differences.ts";
 import { LIMITS } from "./documented-limits.ts";
 import { DOCUMENTS, headingsOf, ROOT, read } from "./documents.ts";
@@ -140,6 +148,8 @@ const TABLES: Record<string, string> = {
   cost: SHOPS.map(
     (options) => `\`\`\`text\n$ npm run cost${options && ` -- ${options}`}\n${costOf(options)}\n\`\`\``,
   ).join("\n\n"),
+  failures: `${failuresSummary()}\n\n${table(FAILURE_HEADINGS, failureRows())}`,
+  runs: `${table(RUN_HEADINGS, runRows())}\n\n${runsOrigin()}`,
   speed: `${table(SPEED_HEADINGS, speedRows(readResults()))}\n\n${speedOrigin(readResults())}`,
   problems: table(
     ["status", "`type`", "`title`"],

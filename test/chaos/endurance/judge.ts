@@ -34,19 +34,20 @@ export const enduranceResult = z.object({
 });
 export type EnduranceResult = z.infer<typeof enduranceResult>;
 
-const SIZES = ["memoryMB", "descriptors", "storageMB"] as const;
-/** Other programs slow these down, so they are judged only while little else runs. */
-const TIMES = ["cpuMsPerEvent", "p50", "p99"] as const;
+const MEASURES = ["memoryMB", "descriptors", "storageMB", "cpuMsPerEvent", "p50", "p99"] as const;
+/** Other programs slow these down, so they are judged only by samples during which little else ran. */
+const TIMES = new Set<Judgement["measure"]>(["cpuMsPerEvent", "p50", "p99"]);
 const CALM_CORES = 0.5;
 
 export interface Judgement {
   part: number;
-  measure: (typeof SIZES | typeof TIMES)[number];
+  measure: (typeof MEASURES)[number];
+  /** The number of samples. */
   values: number;
   median: number;
   growth: number;
   z: number;
-  verdict: "no trend" | "grows" | "too few samples";
+  verdict: "no trend" | "grows" | "too short" | "too busy a machine";
 }
 
 /** Looks for trends in the second half of each part, when caches and histories are full. */
@@ -56,13 +57,14 @@ export function judge(samples: readonly Sample[]): Judgement[] {
     const ofPart = samples.filter((one) => one.part === part);
     const later = ofPart.slice(Math.floor(ofPart.length / 2));
     const calm = later.filter(({ othersCores }) => othersCores < CALM_CORES);
-    const judged = (measure: Judgement["measure"], from: Sample[]): Judgement => {
-      const values = from.map((one) => one[measure]);
+    return MEASURES.map((measure): Judgement => {
+      const isTooBusy = TIMES.has(measure) && calm.length < MIN_VALUES;
+      const values = (TIMES.has(measure) && !isTooBusy ? calm : later).map((one) => one[measure]);
       const { growth, z, isGrowing } = trendOf(values);
-      const verdict = values.length < MIN_VALUES ? "too few samples" : isGrowing ? "grows" : "no trend";
+      const found = isGrowing ? "grows" : "no trend";
+      const verdict = values.length < MIN_VALUES ? "too short" : isTooBusy ? "too busy a machine" : found;
       return { part, measure, values: values.length, median: median(values), growth, z, verdict };
-    };
-    return [...SIZES.map((one) => judged(one, later)), ...TIMES.map((one) => judged(one, calm))];
+    });
   });
 }
 

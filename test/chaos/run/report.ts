@@ -1,14 +1,13 @@
 import * as z from "zod";
-import { describeMachine } from "../../bench/report/machine.ts";
 import { machineInWords } from "../../bench/report/table.ts";
+import { origin } from "../results.ts";
 import type { Round } from "./round.ts";
 
 /** What a run did and found: counts of operations, faults and checks, without paths or names of machines. */
 
 const counts = z.record(z.string(), z.int());
 
-export const failuresResult = z.object({
-  date: z.iso.date(),
+export const failuresResult = origin.extend({
   seed: z.int(),
   seconds: z.int(),
   /** How often each nemesis struck. */
@@ -24,13 +23,6 @@ export const failuresResult = z.object({
   violations: z.array(z.string()),
   /** Nemeses that could not strike, with the reason. */
   skipped: z.array(z.string()),
-  machine: z.object({
-    cpu: z.string(),
-    cores: z.int(),
-    memoryGB: z.int(),
-    system: z.string(),
-    loadBefore: z.number(),
-  }),
   rounds: z.array(
     z.object({
       name: z.string(),
@@ -47,17 +39,24 @@ export const failuresResult = z.object({
 });
 export type FailuresResult = z.infer<typeof failuresResult>;
 
-/** @param start When the run began, in milliseconds since 1970. */
-export function resultOf(seed: number, start: number, done: Round[], skipped: string[]): FailuresResult {
+export interface Run {
+  seed: number;
+  origin: z.infer<typeof origin>;
+  seconds: number;
+  rounds: Round[];
+  skipped: string[];
+}
+
+export function resultOf({ seed, origin, seconds, rounds: done, skipped }: Run): FailuresResult {
   const rounds = done.map(({ name, seed, seconds, strikes, events, frames, connections, verdict }) => {
     const faults = sum(Object.values(strikes));
     const { checks, violations } = verdict;
     return { name, seed, seconds, faults, events, frames, connections, checks, violations: violations.length };
   });
   return {
-    date: new Date(start).toISOString().slice(0, 10),
+    ...origin,
     seed,
-    seconds: Math.round((Date.now() - start) / 1000),
+    seconds,
     faults: addUp(done.map(({ strikes }) => strikes)),
     publishers: addUp(done.map((round) => round.counts)),
     events: sum(done.map(({ events }) => events)),
@@ -69,7 +68,6 @@ export function resultOf(seed: number, start: number, done: Round[], skipped: st
       verdict.violations.map(({ kind, detail }) => `${name}: ${kind}: ${detail}`),
     ),
     skipped,
-    machine: describeMachine(),
     rounds,
   };
 }
