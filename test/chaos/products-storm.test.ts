@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import { listenToProducts, publishAt, seqsOf } from "../sdk/support/listener.ts";
+import { listenToProducts, publishAfterRestart, seqsOf } from "../sdk/support/listener.ts";
 import { TcpProxy } from "../support/tcp-proxy.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
@@ -56,7 +56,7 @@ test(`[promise 3] ${LISTENERS} listeners over two shards lose their connections,
   );
   const publishAll = async () => {
     for (let n = 0; n < PRODUCTS; n++) {
-      await publishAt(service.url, "products", "product_updated", { product_id: `p-${n}` });
+      await publishAfterRestart(service.url, "products", "product_updated", { product_id: `p-${n}` });
     }
   };
   const untilAllLive = () =>

@@ -4,7 +4,7 @@ import { keepIfLong } from "../chaos/results.ts";
 import { callService, registerOrderAt } from "../support/node-client.ts";
 import { mintToken } from "../support/tokens.ts";
 import { startTidings, type Workerd } from "../support/workerd.ts";
-import { listenToOrder, publishAt, seqsOf, upTo } from "./support/listener.ts";
+import { listenToOrder, publishAfterRestart, seqsOf, upTo } from "./support/listener.ts";
 
 /** All clients lose their connection in the same moment and reconnect. Both ends are on this machine. */
 
@@ -58,7 +58,7 @@ test(`${CLIENTS} clients reconnect after a kill -9, spread over time, and all re
   await new Promise((resolve) => setTimeout(resolve, DEFAULT_TUNING.stableMs));
   const killedAt = Date.now();
   await service.restart();
-  for (const order of orders) await publishAt(service.url, `orders/${order}`, "order_shipped", {});
+  for (const order of orders) await publishAfterRestart(service.url, `orders/${order}`, "order_shipped", {});
   await waitFor(() => expect(liveCount()).toBe(CLIENTS));
   const liveAfterMs = Date.now() - killedAt;
   await waitFor(() => {
