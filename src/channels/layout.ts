@@ -17,6 +17,9 @@ const CHANNEL_MIGRATIONS: Migrations = [
   ],
 ];
 
+/** The document that holds the log's epoch. */
+export const EPOCH_DOCUMENT = "channel";
+
 /** The columns of `log` that this version reads. A log without them is dropped. */
 export const LOG_COLUMNS = ["seq", "id", "ts", "product", "request", "frame"];
 

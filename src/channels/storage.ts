@@ -1,6 +1,6 @@
 import type * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
-import { combineMigrations, createdBy, LOG_COLUMNS, LOG_TABLES, type Migrations } from "./layout.ts";
+import { combineMigrations, createdBy, EPOCH_DOCUMENT, LOG_COLUMNS, LOG_TABLES, type Migrations } from "./layout.ts";
 
 /** All that is left after an erasure, so that late events do not recreate the channel. */
 const TOMBSTONE = "CREATE TABLE tombstone (deleted_at INTEGER NOT NULL)";
@@ -133,7 +133,7 @@ export class Storage {
   /** Loses only the log and its epoch: resuming clients receive the new epoch and know that history was lost. */
   #dropLog(): void {
     this.truncateLog();
-    this.#exec("DELETE FROM state WHERE name = 'channel'");
+    this.#exec("DELETE FROM state WHERE name = ?", EPOCH_DOCUMENT);
   }
 
   #create(): void {

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { safeLength } from "../../protocol/safe-length.ts";
+import { EPOCH_DOCUMENT } from "../layout.ts";
 import type { Storage } from "../storage.ts";
 import { readLogRow } from "./log-row.ts";
 
@@ -22,9 +23,6 @@ export interface Extent {
   headTs: number;
 }
 
-/** The document that holds the epoch. */
-const CHANNEL = "channel";
-
 const channelState = z.object({
   epoch: safeLength(z.string().min(1)),
   /** Replay begins after this `seq`: what came before belongs to another epoch or owner, or has left the log. */
@@ -44,7 +42,7 @@ export function readExtent(storage: Storage): Extent | "damaged" {
   );
   const [first, last] = ends.map(readLogRow);
   if (first === null || last === null) return "damaged";
-  const channel = storage.readState(CHANNEL, channelState);
+  const channel = storage.readState(EPOCH_DOCUMENT, channelState);
   const head = Math.max(last?.seq ?? 0, channel?.base ?? 0);
   return {
     epoch: channel?.epoch ?? randomEpoch(),
@@ -67,14 +65,14 @@ export function writeEpoch(
 ): void {
   const chained = chainedAfter === undefined ? {} : { chainedAfter };
   const state = { epoch, base, since: epochStartedAt, ...chained } satisfies z.infer<typeof channelState>;
-  storage.writeState(CHANNEL, state);
+  storage.writeState(EPOCH_DOCUMENT, state);
 }
 
 /** Empties a damaged log, in a new epoch that continues from the highest `seq` of the old one. */
 export function emptyDamagedLog(storage: Storage, now: number): void {
   const query = "SELECT max(seq) AS seq FROM log WHERE seq BETWEEN 1 AND ?";
   const head = Number(storage.read(query, Number.MAX_SAFE_INTEGER)[0]?.seq ?? 0);
-  const base = Math.max(head, storage.readState(CHANNEL, channelState)?.base ?? 0);
+  const base = Math.max(head, storage.readState(EPOCH_DOCUMENT, channelState)?.base ?? 0);
   storage.transaction(() => {
     storage.truncateLog();
     writeEpoch(storage, { epoch: randomEpoch(), base, epochStartedAt: now, chainedAfter: undefined });
