@@ -8,7 +8,7 @@ import { Reporter } from "../../telemetry/reporter.ts";
 import { RedisClient } from "./client.ts";
 import { DeadLetterWriter } from "./dead-letter-writer.ts";
 import { Doorbell } from "./doorbell.ts";
-import { GapNotices } from "./gap-notices.ts";
+import { GapReports } from "./gap-reports.ts";
 import { OutboxDelivery, SOURCE } from "./outbox-delivery.ts";
 import { Passes } from "./passes.ts";
 import { PollSchedule } from "./poll-schedule.ts";
@@ -27,7 +27,7 @@ export class Pipeline {
   readonly #delivery: OutboxDelivery;
   readonly #deadLetters: DeadLetterWriter;
   readonly #registries: Registries;
-  readonly #gaps: GapNotices;
+  readonly #gaps: GapReports;
   readonly #doorbell: Doorbell;
   readonly #schedule: PollSchedule;
   readonly #reporter: Reporter;
@@ -50,7 +50,7 @@ export class Pipeline {
       failing.isFull(channel, Date.now()),
     );
     this.#registries = new Registries(env);
-    this.#gaps = new GapNotices(this.store, this.#registries);
+    this.#gaps = new GapReports(this.store, this.#registries);
     this.#doorbell = new Doorbell(client, () => this.#inBackground(() => this.#passes.run()));
     this.#schedule = new PollSchedule(ctx.storage);
     this.#reporter = new Reporter((counted) => registryStub(env, "relay").addCounts(counted));
@@ -107,7 +107,7 @@ export class Pipeline {
   async #read(): Promise<void> {
     let hasMore = true;
     let hadEntries = false;
-    await this.#gaps.notify();
+    await this.#gaps.reportPending();
     while (hasMore && !this.#delivery.failing.isReadingPaused(Date.now())) {
       const { cursor } = this.store.state;
       const { gap, rejected, ...result } = await this.reader.read();

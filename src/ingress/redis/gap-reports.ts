@@ -3,8 +3,8 @@ import type { StreamGap } from "./gaps.ts";
 import type { Registries } from "./registries.ts";
 import type { RelayStore } from "./relay-store.ts";
 
-/** Logs the stream's gaps, and notifies the channels of them. */
-export class GapNotices {
+/** Reports the stream's gaps: to the log, and through the registries to the channels. */
+export class GapReports {
   readonly #store: RelayStore;
   readonly #registries: Registries;
 
@@ -13,18 +13,18 @@ export class GapNotices {
     this.#registries = registries;
   }
 
-  /** Logs a gap that was found, and notifies the channels before any event after it is delivered. */
+  /** Reports a gap that was found. Call it before any event after the gap is delivered. */
   async report(gap: StreamGap | null): Promise<void> {
     if (!gap) return;
     logFault("stream_gap", new Error(gap.kind), gap.kind === "trimmed" ? { lost: gap.lost } : {});
-    await this.notify();
+    await this.reportPending();
   }
 
   /**
-   * Notifies channels of a gap that is pending. A channel that cannot be notified now is retried in the next pass, and
+   * Notifies the channels that do not know of a gap yet. One that cannot be notified now is retried in the next pass, and
    * does not keep the others from receiving what comes after the gap.
    */
-  async notify(): Promise<void> {
+  async reportPending(): Promise<void> {
     const { pendingGapAt } = this.#store.state;
     if (pendingGapAt === null) return;
     try {
