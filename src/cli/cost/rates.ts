@@ -66,14 +66,14 @@ export function ratesOf(load: Load, counts: Counts = COUNTS) {
   };
 }
 
-/** Returns how many messages per second contain an event, of those that are wanted with a probability. */
+/** Returns how many messages per second contain a wanted event. @param probability That an event is wanted. */
 function messagesWith(probability: number, { events, batch }: Load, max: number): number {
   return Math.min((events / batch) * Math.min(1, batch * probability), max);
 }
 
 /**
- * Returns for which share of the time something waits, in an object that handles the first change at once and those of
- * the next seconds together at their end. Changes come at random.
+ * Returns the share of the time during which something waits, in an object that handles the first change at once and
+ * those of the next seconds together at their end. Changes come at random.
  */
 function waitingShare(changesPerSecond: number, seconds: number): number {
   if (changesPerSecond === 0) return 0;

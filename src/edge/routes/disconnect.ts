@@ -27,7 +27,7 @@ export async function disconnect(c: Context<HonoEnv>): Promise<Response> {
   try {
     return c.json({ closed: await channel.disconnect(userId) });
   } catch (error) {
-    // Whatever failed, an object that cannot be reached or a shard of it, some sockets may still be open.
+    // The object or one of its shards cannot be reached, so some sockets may still be open.
     logFault("request", error, { request_id: requestIdOf(c) });
     flush(c);
     throw new Refusal("unavailable", { detail: "Some sockets may still be open. Repeating the call is safe." });
