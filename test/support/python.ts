@@ -27,9 +27,10 @@ export class PythonProject {
     this.directory = directory;
   }
 
-  static async make(): Promise<PythonProject> {
+  /** @param module The publisher, by default the source's. */
+  static async make(module = MODULE): Promise<PythonProject> {
     const directory = await mkdtemp(join(tmpdir(), "tidings-python-"));
-    await copyFile(MODULE, join(directory, "tidings.py"));
+    await copyFile(module, join(directory, "tidings.py"));
     return new PythonProject(directory);
   }
 

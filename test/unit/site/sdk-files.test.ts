@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { packageVersion } from "../../../src/cli/shared/version.ts";
 import { buildSdk, buildSdkFiles, RELEASES, releasedVersions, sdkHeaders } from "../../../src/site/sdk/build-sdk.ts";
 import { INTEGRITY_FILE, integrityOf } from "../../../src/site/sdk/release.ts";
+import { allText } from "../../support/documents.ts";
 import { copyProject } from "../../support/project-copy.ts";
 
 /** What `/sdk/` serves. Lockfiles contain the package's hash, so a release must keep its bytes. */
@@ -61,6 +62,12 @@ describe("a release", () => {
   test("has another version than the source, which may change", () => {
     const fix = "After a release, run: npm version prepatch --preid dev --no-git-tag-version";
     expect(releasedVersions(), fix).not.toContain(packageVersion());
+  });
+
+  test("that the manual names exists", () => {
+    const named = [...allText().matchAll(/\/sdk\/(\d+\.\d+\.\d+)\//g)].map(([, version]) => version);
+    expect(named.length).toBeGreaterThan(0);
+    expect(releasedVersions()).toEqual(expect.arrayContaining(named));
   });
 
   test("is served as it was released, beside what the source is now", async () => {
