@@ -6,10 +6,11 @@ import { join, resolve } from "node:path";
 
 const PROJECT = resolve(import.meta.dirname, "../..");
 
-/** What `npm run dev` needs. */
+/** What `npm run dev` needs; the manual shows pictures of results. */
 export const DEV_FILES = [
   "src",
   "test/bench/results",
+  "test/chaos/results",
   "wrangler.toml",
   "package.json",
   "tsconfig.json",
