@@ -71,7 +71,8 @@ async function queueUndelivered(
     changed.push(outcome);
   }
   // Best effort: without the doorbell, the relay finds the entries a little later.
-  await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
+  const isAnyQueued = changed.some(({ status }) => status === "queued");
+  if (isAnyQueued) await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
   return changed;
 }
 

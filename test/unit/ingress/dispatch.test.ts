@@ -9,9 +9,13 @@ import { listenOnLoopback } from "../../support/loopback.ts";
 test("[promise 2] no event of an unreachable channel is queued after one that Redis did not take", async () => {
   vi.spyOn(console, "error").mockReturnValue();
   const added: unknown[] = [];
+  let rings = 0;
   const redis = createServer(async (request, response) => {
     const command = await json(request);
-    if (!Array.isArray(command) || command[0] !== "XADD") return response.end('{"result":0}');
+    if (!Array.isArray(command) || command[0] !== "XADD") {
+      rings++;
+      return response.end('{"result":0}');
+    }
     const id = command[command.indexOf("id") + 1];
     added.push(id);
     response.writeHead(id === "b" ? 500 : 200).end('{"result":"1-1"}');
@@ -35,4 +39,9 @@ test("[promise 2] no event of an unreachable channel is queued after one that Re
   const outcomes = await dispatch(env, ["a", "b", "c"].map(event), { via: "http", key: "shop" });
   expect(outcomes.map(({ status }) => status)).toEqual(["queued", "unavailable", "unavailable"]);
   expect(added).toEqual(["a", "b"]);
+  expect(rings).toBe(1);
+
+  // With nothing queued there is nothing to ring for, and a failing Redis is not waited for again.
+  await dispatch(env, [event("b")], { via: "http", key: "shop" });
+  expect(rings).toBe(1);
 });
