@@ -28,16 +28,10 @@ ${Object.entries(CLOSE_CODES)
   )
   .join("\n")}`;
 
-const ABOUT_CLOSING = `Browsers report a failed handshake only as code 1006. The service therefore accepts the handshake of a refused client, then
-closes the socket at once with one of these codes. Checks run in this order: origin, 4001, 4000, 4004, 4003. Only failures
-outside the client's control are HTTP errors: 503 with \`Retry-After\`.
-
-${CLOSE_CODE_TABLE}`;
-
 export const ABOUT_HTTP = `Real-time order and product updates for browsers. Services publish events over HTTP; pages receive them on two WebSockets,
 one per order and one for products. This reference covers the HTTP calls;
-[openapi.json](/openapi.json) has the same for programs. The sockets are in the [events reference](/docs/events) and in
-[asyncapi.json](/asyncapi.json).
+[openapi.json](/openapi.json) has the same for programs. The sockets, and the [codes](/docs/events#close-codes) that close them,
+are in the [events reference](/docs/events) and in [asyncapi.json](/asyncapi.json).
 
 ## Errors
 
@@ -51,12 +45,7 @@ An unknown path is a 404 (\`urn:tidings:problem:not_found\`); a method that a pa
 Every 429 and 503 has \`Retry-After\`, in seconds. A 429 is a rate limit: wait for its period. A 503 means that the channel, the
 relay or the keys that verify a token cannot be reached now, that the channel has too much to send, or that a token becomes
 valid within a minute; repeating the call is safe if it has an \`id\` or an \`Idempotency-Key\`. A batch is answered with 200,
-and its undelivered events have a result with status 503: repeat those. Sockets are closed with a code that may be retried, and
-\`${SUBPROTOCOL}\` clients receive \`retry_after_ms\` in the frame \`closing\` before.
-
-## Close codes
-
-${ABOUT_CLOSING}`;
+and its undelivered events have a result with status 503: repeat those.`;
 
 export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. This reference covers the two WebSockets;
 [asyncapi.json](/asyncapi.json) has the same for programs. The HTTP calls that services publish with are in the
@@ -74,4 +63,10 @@ export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. 
 
 ## Close codes
 
-${ABOUT_CLOSING}`;
+Browsers report a failed handshake only as code 1006. The service therefore accepts the handshake of a refused client, then
+closes the socket at once with one of these codes. Checks run in this order: origin (4003), connects per address (4129), token
+(4001), connects per user (4129), order id (4000), existence (4004), access (4003), number of connections (4110). Only failures
+outside the client's control are HTTP errors: 503 with \`Retry-After\`. \`${SUBPROTOCOL}\` clients receive \`retry_after_ms\`
+in the frame \`closing\` before the close.
+
+${CLOSE_CODE_TABLE}`;

@@ -62,9 +62,13 @@ test("each socket has its events and every message that a client may send", () =
   }
 });
 
-test("every close code has a row", () => {
+test("every close code has a row with its meaning and remedy", () => {
   const { description } = document.info as { description: string };
-  for (const code of Object.keys(CLOSE_CODES)) expect(description).toMatch(new RegExp(`^\\| ${code} `, "m"));
+  for (const [code, { meaning, remedy }] of Object.entries(CLOSE_CODES)) {
+    const [row] = new RegExp(`^\\| ${code} .*$`, "m").exec(description) ?? [];
+    expect(row).toContain(meaning);
+    expect(row).toContain(remedy);
+  }
 });
 
 test("every message has an example that matches its schema", () => {

@@ -2,7 +2,6 @@ import { validate } from "@readme/openapi-parser";
 import { describe, expect, test } from "vitest";
 import { openApiDocument } from "../../../../src/edge/documents/openapi.ts";
 import { catalogueWith } from "../../../../src/protocol/catalogue.ts";
-import { CLOSE_CODES } from "../../../../src/protocol/close-codes.ts";
 import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../../../src/protocol/publish.ts";
 import { REFUSALS } from "../../../../src/protocol/refusals.ts";
 import { schemaChecker, step } from "../../../support/schema-checker.ts";
@@ -70,15 +69,6 @@ describe("has", () => {
       const type = `urn:tidings:problem:${reason}`;
       const example = JSON.stringify({ type, title, status }).slice(1, -1);
       expect(text).toContain(withoutCall.includes(reason) ? type : example);
-    }
-  });
-
-  test("every close code with its meaning and remedy", () => {
-    const { description } = document.info as { description: string };
-    for (const [code, { meaning, remedy }] of Object.entries(CLOSE_CODES)) {
-      const [row] = new RegExp(`^\\| ${code} .*$`, "m").exec(description) ?? [];
-      expect(row).toContain(meaning);
-      expect(row).toContain(remedy);
     }
   });
 
