@@ -17,7 +17,7 @@ export type { EventData, EventType, OrderEventType, ProductEventType } from "./e
 export const status = safeLength(z.string().min(1).max(MAX_STATUS_LENGTH));
 export const timestamp = z.string().refine(isTimestamp, TIMESTAMP_RULE).meta({
   pattern: TIMESTAMP_PATTERN,
-  description: "RFC 3339, or a form that is close to it (the manual lists them).",
+  description: "RFC 3339, or a form that is close to it ([all forms](/docs/protocol#fields-and-timestamps)).",
 });
 const quantity = z.int().min(0);
 const price = z.number().min(0);

@@ -13,6 +13,7 @@ export function apiPage(): string {
     "# API reference",
     intro,
     "Event types of your own (`EXTRA_EVENTS`) are in your deployment's `/openapi.json`, not on this page.",
+    "In the commands, `$URL` is the service's address, such as `http://localhost:8000`, and `$PUBLISH_KEY` is a key of `PUBLISH_KEYS`, without its name.",
     table(
       ["call", "what it does"],
       CALLS.map(({ method, path, summary }) => [`\`${method} ${path}\``, `[${summary}](#${anchorOf(summary)})`]),
@@ -82,7 +83,9 @@ function answerBlocks({ responses }: Call): string[] {
     const [answer] = "$ref" in response ? resolved([response], OPEN_API.components.responses) : [response];
     const [[mediaType = "", content = {}] = []] = Object.entries(answer?.content ?? {});
     if (mediaType === "application/problem+json") return problemRows(status, content);
-    examples.push(...Object.values(content.examples ?? {}).map(({ value }) => jsonBlock(value)));
+    examples.push(
+      ...Object.values(content.examples ?? {}).flatMap(({ value }) => [`Example of a ${status}:`, jsonBlock(value)]),
+    );
     const body = content.schema?.$ref === undefined ? mediaType : linkTo(nameIn(content.schema.$ref));
     return [[status, body, answer?.description ?? ""]];
   });

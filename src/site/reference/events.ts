@@ -54,6 +54,7 @@ export function eventsPage(): string {
     intro,
     "Event types of your own (`EXTRA_EVENTS`) are in your deployment's `/asyncapi.json`, not on this page.",
     "## Channels",
+    "Messages have the names of `/asyncapi.json`. Those with a dot, such as `order.established`, are never sent: a message's fields say what its `type` is.",
     ...Object.entries(ASYNC_API.channels).map(channelSection),
     ...DIRECTIONS.flatMap(({ action, title }) => [`## ${title}`, ...messageNames(action).map(messageSection)]),
     sections,
