@@ -1,8 +1,8 @@
 import type * as z from "zod";
 
 /**
- * Returns a schema of text or a list whose bounds are checked on nothing else. Zod also reads the `length` of values of
- * other types, and throws where it cannot be compared with a number: `{"length":{"toString":1}}`.
+ * Restricts the length checks of a schema to text and lists, and returns the schema. Zod would also check the `length`
+ * of other values, and throw where it cannot be compared with a number: `{"length":{"toString":1}}`.
  */
 export function safeLength<T extends z.ZodType>(schema: T): T {
   for (const { _zod: check } of schema.def.checks ?? []) {

@@ -37,7 +37,7 @@ async function admitWithRoot(shard: Shard, request: ConnectRequest, joining: Joi
   const response = await askToJoin(shard, request.products, request.resume, ({ epoch, seq, frames }) => {
     if (joining.isDisconnected) return refuseConnect({ reason: "disconnected", isFinal: true });
     const now = Date.now();
-    // It has kept a place for itself, but the shard may have been replaced, or have much to send.
+    // The client's own place was reserved, but the shard may have been replaced meanwhile, or have much to send.
     if (shard.isFull(now, shard.joining.size - 1)) return sendOn(shard);
     const refusal = refusalOfClient(shard, request, now);
     if (refusal) return refusal;

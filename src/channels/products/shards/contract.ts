@@ -107,7 +107,7 @@ export type ReportRequest = z.infer<typeof reportRequest>;
 export const reportAnswer = z.discriminatedUnion("status", [
   z.object({ status: z.literal("noted"), plan: shardPlan }),
   fenced,
-  /** The root does not know this shard, so its listeners hear nothing: they must reconnect. */
+  /** The root does not know this shard, so its listeners receive nothing: they must reconnect. */
   z.object({ status: z.literal("unregistered") }),
   notUnderstood,
 ]);

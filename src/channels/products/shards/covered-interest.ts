@@ -42,7 +42,7 @@ export class CoveredInterest {
     return this.#pending.size > 0;
   }
 
-  /** Returns since which position every event of these products has arrived here; null when that is not so. */
+  /** Returns the position after which every event of these products has arrived here; null if there is none. */
   coveredFrom(products: ProductFilter): number | null {
     const sinceAll = this.#since.get(null) ?? Number.POSITIVE_INFINITY;
     const since = (product: string) => Math.min(this.#since.get(product) ?? Number.POSITIVE_INFINITY, sinceAll);
@@ -82,7 +82,7 @@ export class CoveredInterest {
     this.#maxProducts = Math.max(MAX_INTEREST_PRODUCTS, 2 * this.#since.size);
   }
 
-  /** Notes that what is covered is covered after a `seq`, in another epoch or for the first time since the object woke. */
+  /** Notes that what is covered is covered only after a `seq`: there an epoch begins, or the first since the wake. */
   restart(seq: number): void {
     for (const product of this.#since.keys()) this.#since.set(product, seq);
   }

@@ -18,7 +18,7 @@ export function isLate({ head, order }: Shard, { stamp, epoch }: RootMessage): b
 /**
  * Moves to the epoch of a message of the root, if it is another than before: every listener learns at once that events
  * may be missing.
- * @param seq Where the message begins. The listeners hear everything after it.
+ * @param seq Where the message begins. The listeners receive everything after it.
  */
 export function enterEpoch(shard: Shard, { stamp, epoch }: RootMessage, seq: number, now: number): void {
   const { ctx, head, listeners, order, recent, interest } = shard;

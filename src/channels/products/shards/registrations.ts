@@ -41,7 +41,7 @@ export class Registrations {
     return this.#planState;
   }
 
-  /** The epoch that every shard is in, as far as it is stored. */
+  /** The last epoch that all shards were known to be in; null if none is stored. */
   get epoch(): string | null {
     return this.#epoch;
   }

@@ -3,7 +3,7 @@ import type { Stamp } from "./contract.ts";
 /** How many former lives of the root are remembered. */
 const MAX_FORMER_LIVES = 8;
 
-/** Recognises messages of the root about a former epoch, which arrive although a later one has made a new epoch known. */
+/** Recognises messages of the root about a former epoch that arrive after a later message has announced a new one. */
 export class RootOrder {
   #latest: Stamp | null = null;
   readonly #formerLives = new Set<string>();

@@ -118,8 +118,8 @@ export class Shard implements SocketCore {
   }
 
   /**
-   * Whether the root need not send events any more: no listener needs them, none has left within the last minute, and the
-   * root is not being asked for any, because its answer would register this shard.
+   * Whether the root need not send events any more: no listener needs them, none has left within `KEEP_INTEREST_MS`,
+   * and the root is not being asked for any, because its answer would register this shard.
    */
   isIdle(now: number): boolean {
     if (this.interest.isPending || this.#hasListener()) return false;

@@ -1,4 +1,4 @@
-/** How long a task keeps its slot. One that hangs goes on without, so that it does not delay the others. */
+/** How long a task keeps its slot. One that hangs continues without it, so that it does not delay the others. */
 const SLOT_HOLD_MS = 1000;
 /** Tasks that go on without a slot, of all lanes. Bounds the memory that hanging pushes take. */
 const MAX_OVERDUE = 58;
