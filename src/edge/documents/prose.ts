@@ -9,9 +9,9 @@ export const API_VERSION = "1.0.0";
 export const LICENSE = { name: "MIT", identifier: "MIT" };
 /** The license's text. OpenAPI takes the identifier above instead. */
 export const LICENSE_URL = "https://spdx.org/licenses/MIT.html";
-/** A placeholder, like the host: only the operator of a deployment can help, and the document is the same for all. */
+/** Replace it with your own: only the operator of a deployment can help. Linters require all three fields. */
 export const CONTACT = {
-  name: "The operator of this service",
+  name: "Placeholder: the operator of this service has named no contact",
   url: "https://tidings.example",
   email: "operator@tidings.example",
 };
