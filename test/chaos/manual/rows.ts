@@ -40,8 +40,8 @@ export function failuresSummary(): string {
   const all = (of: (run: FailuresResult) => number) => number(sum(runs.map(of)));
   const minutes = Math.round(sum(runs.map(({ seconds }) => seconds)) / 60);
   return (
-    `${runs.length} runs of ${minutes} minutes in all, with ${all(({ events }) => events)} events, ` +
-    `${all(({ frames }) => frames)} received frames and ${all(({ checks }) => checks)} comparisons, had ` +
+    `${runs.length} runs, ${minutes} minutes in all, had ${all(({ events }) => events)} events, ` +
+    `${all(({ frames }) => frames)} received frames, ${all(({ checks }) => checks)} comparisons, and ` +
     `${violationsOf(runs.flatMap(({ violations }) => violations))}:`
   );
 }
@@ -71,12 +71,12 @@ function longRow(run: FailuresResult): string[] {
 function fuzzRow(): string[] {
   const run: FuzzResult = resultIn("fuzz", fuzzResult);
   const tried = [
-    `${number(run.inputs)} inputs that are almost right, at ${run.entrances} entrances`,
+    `${number(run.inputs)} almost valid inputs at ${run.entrances} entrances`,
     `${number(run.calls)} calls and ${number(run.sockets)} sockets with ${number(run.messages)} messages`,
   ];
   const growth = run.grownMB > 0 ? `grew by ${run.grownMB} MB` : "did not grow";
   const result =
-    `each is read or refused as documented, nothing leaks, memory ${growth}; ` +
+    `each was read or refused as documented, nothing leaked, memory ${growth}; ` +
     `found and fixed: ${FOUND_BY_FUZZING.map(linkOf).join("; ")}`;
   return [`\`--fuzz --seed ${run.seed}\``, tried.join("; "), result];
 }
@@ -84,17 +84,20 @@ function fuzzRow(): string[] {
 function stormRows(): string[][] {
   const { orders, products, login }: StormResult = resultIn("storm", stormResult);
   const all = [
-    { strike: "`kill -9` under listeners of orders", ...orders, atRoot: "" },
+    { ...orders, strike: "kill -9", of: "orders", atRoot: "" },
     ...products.map((storm) => ({
       ...storm,
-      strike: `${storm.strike.replace("kill -9", "`kill -9`")} under listeners of products, at two shards`,
-      atRoot: `; ${number(storm.requestsAtRoot)} requests at the root, at most ${number(storm.mostPerSecond)} a second`,
+      of: "products at two shards",
+      atRoot:
+        storm.requestsAtRoot === 0
+          ? "; no request at the root"
+          : `; ${number(storm.requestsAtRoot)} requests at the root, at most ${number(storm.mostPerSecond)} a second`,
     })),
   ];
   return [
-    ...all.map(({ strike, listeners, attempts, liveAfterMs, caughtUpAfterMs, atRoot }) => [
+    ...all.map(({ strike, of, listeners, attempts, liveAfterMs, caughtUpAfterMs, atRoot }) => [
       "`--storm`",
-      `${number(listeners)} listeners dropped at once: ${strike}`,
+      `${number(listeners)} listeners of ${of} dropped at once: ${strike.replace("kill -9", "`kill -9` of the service")}`,
       `all live after ${seconds(liveAfterMs)}, caught up after ${seconds(caughtUpAfterMs)}; ` +
         `${number(attempts)} attempts${atRoot}`,
     ]),
@@ -134,7 +137,7 @@ const MEASURES = {
   memoryMB: "memory",
   descriptors: "descriptors",
   storageMB: "storage",
-  cpuMsPerEvent: "processor time for an event",
+  cpuMsPerEvent: "processor time per event",
   p50: "median latency",
   p99: "99th percentile of latency",
 };

@@ -86,7 +86,7 @@ export const TRIED: Tried[] = [
         test: "a shard that has left the plan serves again when the plan has it again",
       },
       {
-        text: "ids of another version's rows were taken for known",
+        text: "ids from before a rollback counted as known although their events were gone",
         file: "spec/storage-layouts",
         test: "a history that it began again after a rollback knows its ids, and none from before",
       },
