@@ -102,6 +102,21 @@ describe("[promise 3] a client that reconnects at a shard receives what it misse
   });
 });
 
+test("[promise 3] a client that resumes receives what was published before its shard needed it, also after a wake", async () => {
+  // No other test has listeners there.
+  const continent = "SA";
+  const { socket: adds, data } = await listenFrom({ continent, speaksV1: true, products: ["mine"] });
+  // The shard has no listener for it, so its position stays behind.
+  const missed = await publishUpdate("theirs");
+  await listenFrom({ continent, user: "bob", products: ["theirs"] });
+  adds.send(JSON.stringify({ type: "subscribe", product_ids: ["theirs"] }));
+  expect((await adds.frame()).type).toBe("subscribed");
+  await evict(shardObject(continent, 0));
+  const query = { since: String(data.seq), epoch: String(data.epoch) };
+  const back = await listenFrom({ continent, user: "carol", products: ["theirs"], query });
+  await expectEvents(back.socket, [missed.seq]);
+});
+
 describe("the position of a shard survives", () => {
   test("a wake, and every one of its oldest sockets closing while it sleeps", async () => {
     const sockets: TestSocket[] = [];

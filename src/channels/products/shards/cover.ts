@@ -11,8 +11,10 @@ export function cover(shard: Shard, socket: WebSocket, products: string[]): Posi
   const from = shard.interest.coveredFrom(products);
   const { position } = shard.head;
   if (from === null || position === null) return coverLater(shard, socket, products);
+  const { from: joinedAt = 0, coveredFrom = 0 } = shard.listeners.get(socket) ?? {};
+  // When the shard wakes, this is all that it knows.
+  if (coveredFrom < from) shard.listeners.update(socket, { coveredFrom: from });
   // Events up to where the listener joined are not for it, even if its shard lags behind.
-  const joinedAt = shard.listeners.get(socket)?.from ?? 0;
   return { epoch: position.epoch, seq: Math.max(position.seq, from, joinedAt) };
 }
 
