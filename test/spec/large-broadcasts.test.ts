@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MAX_WAIT_FOR_LISTENERS_MS } from "../../src/channels/deliver.ts";
 import { MAX_QUEUED_CHARACTERS, MAX_SLICE_MESSAGES } from "../../src/channels/listeners/slices.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
+import { COALESCED_MESSAGES_PER_SECOND } from "../../src/protocol/limits.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
@@ -107,6 +108,37 @@ describe("a broadcast of several turns", () => {
     expect(frames[EVENTS]?.type).toBe("connection_established");
     expect(frames[EVENTS]?.data.seq).toBe(frames[EVENTS - 1]?.seq);
     expect(frames[EVENTS + 1]?.data.product_id).toBe("small");
+  });
+
+  test("[promise 3] reaches a tidings.v1 client once, while events wait for others and one is served ahead of its turn", async () => {
+    stopClock();
+    release = holdPauses();
+    await listenMany("third");
+    const listenV1 = async (product_id?: string) => {
+      const headers = { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken()}` };
+      const socket = await listen("products", { headers, query: product_id ? { product_id } : {} });
+      open.push(socket);
+      return socket;
+    };
+    const [waits, ahead] = [await listenV1(), await listenV1()];
+    // Keeps events waiting; the large batch is not for it.
+    await listenV1("quiet");
+    const seqs: (number | null)[] = [];
+    const quiet = { type: "product_updated", data: { product_id: "quiet" } };
+    for (let n = 0; n <= COALESCED_MESSAGES_PER_SECOND; n++) seqs.push((await publish("products", quiet)).seq);
+    const delivered = vi.spyOn(ProductsChannel.prototype, "deliver");
+    const data = { ...EVENT.data, text: "x".repeat(500) };
+    const large = publishBatch(Array(EVENTS).fill({ ...EVENT, data, channel: "products" }));
+    await eventually(() => expect(delivered).toHaveBeenCalledTimes(1));
+    const small = publish("products", { type: "product_deleted", data: { product_id: "small" } });
+    await eventually(() => expect(delivered).toHaveBeenCalledTimes(2));
+    ahead.send('{"type":"ping"}');
+    await eventually(() => expect(ahead.drain().join()).toContain("pong"));
+    release();
+    seqs.push(...(await large).map(({ seq }) => seq), (await small).seq);
+    const inOrder = (await waits.settle()).flatMap((text) => [JSON.parse(text)].flat() as Frame[]);
+    const isEvent = ({ type }: Frame) => type.startsWith("product_");
+    expect(seqsOf(inOrder.filter(isEvent))).toEqual(seqs);
   });
 
   test("is subject to the filter at the time it was published", async () => {

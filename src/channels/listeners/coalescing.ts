@@ -16,6 +16,12 @@ interface Bucket {
   at: number;
 }
 
+/** The events in `(after, upTo]`, by `seq`. */
+interface Range {
+  after: number;
+  upTo: number;
+}
+
 /**
  * Decides which events wait for the next message to a `tidings.v1` client, and keeps them, once for all clients. In
  * memory only: a timer runs while any event waits, and keeps the object from hibernating.
@@ -23,8 +29,8 @@ interface Bucket {
 export class Coalescing<Socket extends object> {
   readonly #onDue: () => void;
   readonly #buckets = new WeakMap<Socket, Bucket>();
-  /** Each waiting socket, and the `seq` after which its events wait. */
-  readonly #waiting = new Map<Socket, number>();
+  /** Each waiting socket, and which events wait for it. Others may already wait for later ones. */
+  readonly #waiting = new Map<Socket, Range>();
   /** The events that sockets wait for, by `seq`. Those of a large broadcast may be added again, or late. */
   readonly #frames = new Map<number, LoggedFrame>();
   #characters = 0;
@@ -54,10 +60,10 @@ export class Coalescing<Socket extends object> {
    * @param now Milliseconds since 1970.
    */
   keeps(socket: Socket, batch: FrameBatch, now: number): boolean {
-    if (!this.#waiting.has(socket)) {
-      if (this.#takeToken(socket, now)) return false;
-      this.#waiting.set(socket, (batch.frames[0]?.seq ?? 0) - 1);
-    }
+    const waiting = this.#waiting.get(socket);
+    if (!waiting && this.#takeToken(socket, now)) return false;
+    const after = waiting?.after ?? (batch.frames[0]?.seq ?? 0) - 1;
+    this.#waiting.set(socket, { after, upTo: batch.frames.at(-1)?.seq ?? after });
     this.#add(batch);
     if (!this.#hasTimer) void this.#runTimer();
     return true;
@@ -65,16 +71,16 @@ export class Coalescing<Socket extends object> {
 
   /**
    * Ends a socket's wait.
-   * @returns The events, of which those after a `seq` are for this socket; null when it was not waiting.
+   * @returns The events, of which those in a range are for this socket; null when it was not waiting.
    */
-  take(socket: Socket, now: number): { batch: FrameBatch; after: number } | null {
-    const after = this.#waiting.get(socket);
-    if (after === undefined) return null;
+  take(socket: Socket, now: number): ({ batch: FrameBatch } & Range) | null {
+    const range = this.#waiting.get(socket);
+    if (!range) return null;
     this.#takeToken(socket, now);
     const batch = this.#batch ?? new FrameBatch([...this.#frames.values()].sort((a, b) => a.seq - b.seq));
     this.#batch = batch;
     this.drop(socket);
-    return { batch, after };
+    return { batch, ...range };
   }
 
   /** Ends a socket's wait without its events. */

@@ -45,11 +45,12 @@ export class FrameBatch {
     return products.every((product) => product !== null) ? products : "all";
   }
 
-  /** Returns the indexes of the frames after a `seq` that pass a filter. */
-  pick(filter: ProductFilter, after = 0): readonly number[] {
+  /** Returns the indexes of the frames in `(after, upTo]`, by `seq`, that pass a filter. */
+  pick(filter: ProductFilter, after = 0, upTo = Number.POSITIVE_INFINITY): readonly number[] {
     const picked = filter === null ? this.#all : this.#about(filter);
-    const first = this.frames[0]?.seq ?? 0;
-    return after < first ? picked : picked.filter((index) => this.#at(index).seq > after);
+    const [first, last] = [this.frames[0]?.seq ?? 0, this.frames.at(-1)?.seq ?? 0];
+    const isInside = (seq: number) => seq > after && seq <= upTo;
+    return after < first && upTo >= last ? picked : picked.filter((index) => isInside(this.#at(index).seq));
   }
 
   #about(products: string[]): readonly number[] {

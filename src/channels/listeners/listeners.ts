@@ -286,7 +286,7 @@ export class Listeners {
     const listener = this.#open.get(socket);
     if (!waiting || !listener) return 0;
     if (this.#closeEnded(socket, listener, now)) return CLOSE_COST;
-    const picked = waiting.batch.pick(listener.products, waiting.after);
+    const picked = waiting.batch.pick(listener.products, waiting.after, waiting.upTo);
     if (picked.length === 0) return 0;
     const isSent = this.#sendPicked(socket, listener, waiting.batch, picked, now);
     return isSent ? costOf(listener, waiting.batch, picked) : CLOSE_COST;

@@ -43,13 +43,13 @@ const property = (create: (onDue: () => void) => Coalescing<object>) =>
     let seq = 0;
     const sockets = Array.from({ length: SOCKETS }, () => ({ seqs: [] as number[], sentAt: [] as number[], from: 0 }));
     type Listening = (typeof sockets)[number];
-    const send = (socket: Listening, batch: FrameBatch, after = 0) => {
-      socket.seqs.push(...batch.pick(null, after).map((index) => Number(batch.frames[index]?.seq)));
+    const send = (socket: Listening, batch: FrameBatch, after?: number, upTo?: number) => {
+      socket.seqs.push(...batch.pick(null, after, upTo).map((index) => Number(batch.frames[index]?.seq)));
       socket.sentAt.push(now);
     };
     const takeAll = (socket: Listening) => {
       const waiting = coalescing.take(socket, now);
-      if (waiting) send(socket, waiting.batch, waiting.after);
+      if (waiting) send(socket, waiting.batch, waiting.after, waiting.upTo);
     };
     const coalescing = create(() => {
       for (const socket of coalescing.sockets) takeAll(socket as Listening);
