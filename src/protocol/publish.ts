@@ -25,7 +25,7 @@ export * from "./publish-call.ts";
 
 /** The owner and state of an order: `order` in a publish. */
 export const orderRegistration = z.strictObject({
-  user_id: idText(MAX_USER_ID_LENGTH),
+  user_id: idText(MAX_USER_ID_LENGTH).describe("The owner, who may listen."),
   status,
   payment_status: status,
 }) satisfies z.ZodType<OrderRegistration>;
@@ -33,7 +33,9 @@ export const orderRegistration = z.strictObject({
 const version = z.int().min(0);
 
 /** The body of `PUT /api/v1/orders/{order_id}`. A version that is not newer than the last one applied changes nothing. */
-export const orderPut = orderRegistration.extend({ version: version.optional() });
+export const orderPut = orderRegistration.extend({
+  version: version.optional().describe("Unless it is higher than the last one applied, nothing changes."),
+});
 
 /**
  * The body of a publish. The catalogue (`events.ts`) defines `data` for each type. `id` and `version` may be absent but

@@ -12,9 +12,9 @@ import { invalid, Refusal } from "../errors.ts";
 
 /** The request body. */
 export const disconnectRequest = z.strictObject({
-  channel: z.string(),
+  channel: z.string().describe("`order_<order id>` or `products`"),
   /** Never null: a service that has lost the id must not disconnect every user. */
-  user_id: idText(MAX_USER_ID_LENGTH).optional(),
+  user_id: idText(MAX_USER_ID_LENGTH).optional().describe("Closes only this user's sockets; without it, all."),
 });
 
 /** `POST /api/v1/disconnect`: closes a channel's sockets, or only one user's, with 4001; 503 unless all were reached. */
