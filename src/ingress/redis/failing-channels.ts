@@ -9,16 +9,19 @@ const MAX_RETRY_MS = 30_000;
 export const MAX_TRIES = 500;
 /** How long a delivery to another channel shows that the platform works. */
 const EVIDENCE_MS = 60_000;
-/** What may wait for a failing channel: further events become dead letters. */
+/** What may wait for a failing channel: further events become dead letters, or remain in the stream while it is busy. */
 export const MAX_ROWS_PER_CHANNEL = 1000;
 /** What may wait for all channels together: then nothing more is read, or failing channels are full. */
 export const MAX_WAITING_ROWS = 10_000;
 /** Shorter failures do not degrade the service's health, such as while an object is moved. */
 const DEGRADED_AFTER_MS = 60_000;
 
+/** Why a channel took no events: its own code failed, it did not answer, or it has too much to send to its listeners. */
+type Failure = "thrown" | "unreachable" | "busy";
+
 interface Failing extends FailingChannel {
-  /** Whether its own code failed the last time; false when that is not known. */
-  isOwnFailure: boolean;
+  /** The last one; `unreachable` when that is not known. */
+  failure: Failure;
   /** All failures in a row, whether they count as `tries` or not: they set the back-off. */
   failures: number;
   /** In milliseconds since 1970. */
@@ -27,8 +30,8 @@ interface Failing extends FailingChannel {
 
 /**
  * Knows which channels take no events at the moment. A failure counts towards giving up only while the platform works:
- * when the channel's own code failed, or another channel took events lately. So an outage of the platform never makes
- * dead letters; then reading stops, and the entries wait in the stream.
+ * when the channel's own code failed, or another channel took events lately. So neither an outage of the platform nor a
+ * busy channel ever makes dead letters; then reading stops, and the entries wait in the stream.
  */
 export class FailingChannels {
   readonly #store: RelayStore;
@@ -38,7 +41,7 @@ export class FailingChannels {
   constructor(store: RelayStore) {
     this.#store = store;
     for (const known of store.failing.all()) {
-      this.#channels.set(known.channel, { ...known, isOwnFailure: false, failures: known.tries, retryAt: 0 });
+      this.#channels.set(known.channel, { ...known, failure: "unreachable", failures: known.tries, retryAt: 0 });
     }
   }
 
@@ -62,12 +65,12 @@ export class FailingChannels {
   }
 
   /** Records a failure. Returns whether to give up the events that were to be delivered. */
-  failed(channel: string, isOwnFailure: boolean, now: number): boolean {
+  failed(channel: string, failure: Failure, now: number): boolean {
     const known = this.#channels.get(channel) ?? { channel, since: now, tries: 0, failures: 0 };
-    const isEvidence = isOwnFailure || this.#isPlatformUp(now);
+    const isEvidence = this.#isEvidence(failure, now);
     const tries = known.tries + (isEvidence ? 1 : 0);
     const retryAt = now + backoffCeiling(known.failures, BASE_RETRY_MS, MAX_RETRY_MS);
-    this.#channels.set(channel, { ...known, isOwnFailure, tries, failures: known.failures + 1, retryAt });
+    this.#channels.set(channel, { ...known, failure, tries, failures: known.failures + 1, retryAt });
     // Stored with each try, because the object is evicted between retries when it has nothing else to do.
     if (isEvidence && tries <= MAX_TRIES) this.#store.failing.save({ channel, since: known.since, tries });
     return isEvidence && tries >= MAX_TRIES;
@@ -88,17 +91,26 @@ export class FailingChannels {
   /** Returns whether the outbox takes no more events of a channel. */
   isFull(channel: string, now: number): boolean {
     const known = this.#channels.get(channel);
-    if (!known || !(known.isOwnFailure || this.#isPlatformUp(now))) return false;
+    if (!known || !this.#isEvidence(known.failure, now)) return false;
     return this.#store.rowsOf(channel) >= MAX_ROWS_PER_CHANNEL || this.#store.waitingRows >= MAX_WAITING_ROWS;
   }
 
   /**
-   * Returns whether to stop reading: too much waits, and nothing shows that the platform works. While it works, full
-   * channels bound the outbox.
+   * Returns whether to stop reading: too much waits for a busy channel, or in all, and nothing shows that the platform
+   * works. While it works, full channels bound the outbox.
    */
   isReadingPaused(now: number): boolean {
-    if (this.#store.waitingRows < MAX_WAITING_ROWS) return false;
-    return !this.#isPlatformUp(now) && [...this.#channels.values()].some(({ isOwnFailure }) => !isOwnFailure);
+    const areAllFull = this.#store.waitingRows >= MAX_WAITING_ROWS;
+    for (const { channel, failure } of this.#channels.values()) {
+      if (failure === "busy" && (areAllFull || this.#store.rowsOf(channel) >= MAX_ROWS_PER_CHANNEL)) return true;
+      if (failure === "unreachable" && areAllFull && !this.#isPlatformUp(now)) return true;
+    }
+    return false;
+  }
+
+  /** Whether a failure shows that something is wrong with the channel itself. */
+  #isEvidence(failure: Failure, now: number): boolean {
+    return failure === "thrown" || (failure === "unreachable" && this.#isPlatformUp(now));
   }
 
   #isPlatformUp(now: number): boolean {

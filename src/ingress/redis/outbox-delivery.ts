@@ -77,8 +77,8 @@ export class OutboxDelivery {
     const delivery = await attemptDelivery(this.#env, channel, events, SOURCE);
     const now = Date.now();
     if (!delivery.isDelivered || delivery.outcomes.some(({ status }) => status === "unavailable")) {
-      const isOwnFailure = !delivery.isDelivered && delivery.isOwnFailure;
-      const shouldGiveUp = this.failing.failed(channel, isOwnFailure, now);
+      const failure = delivery.isDelivered ? "busy" : delivery.isOwnFailure ? "thrown" : "unreachable";
+      const shouldGiveUp = this.failing.failed(channel, failure, now);
       if (!shouldGiveUp) return false;
       logFault("dead_letters", new Error("a channel failed too often"), { channel, events: events.length });
       this.#store.removeRow(channel, row, setAside(events, "channel_failed", "its channel failed too often"));
