@@ -41,7 +41,7 @@ export abstract class Channel<T extends Topic> extends SocketObject<Core<T>> imp
   }
 
   async declareGap(gapAt: number): Promise<void> {
-    await startEpochAfterGap(this.core, gapAt, Date.now());
+    startEpochAfterGap(this.core, gapAt, Date.now());
   }
 
   async usage(): Promise<Usage> {
@@ -70,7 +70,7 @@ function createCore<T extends Topic>(
     { ctx, env, name, kind: topic.kind },
     {
       listeners: () => listeners.count,
-      onGap: (gapAt) => startEpochAfterGap(core, gapAt, Date.now()),
+      onGap: async (gapAt) => startEpochAfterGap(core, gapAt, Date.now()),
       onReportLeft: () => alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
     },
   );

@@ -6,12 +6,12 @@ import { firstFrame } from "./first-frame.ts";
  * state as it is now; clients that resume from a position of the old epoch learn that history does not reach back.
  * @param gapAt When the gap was found, in milliseconds since 1970; an epoch that began later is not affected.
  */
-export async function startEpochAfterGap(core: Core, gapAt: number, now: number): Promise<void> {
+export function startEpochAfterGap(core: Core, gapAt: number, now: number): void {
   const { storage, log, listeners } = core;
   const isUnused = !storage.hasData() && listeners.count === 0;
   if (isUnused || gapAt <= log.epochs.startedAt()) return;
   startEpoch(core, now);
-  await sendGap(core, now);
+  sendGap(core, now);
 }
 
 /** Starts a new epoch, of which resuming clients learn, and listeners at other objects at once. */
@@ -21,7 +21,11 @@ export function startEpoch({ log, fanOut }: Core, now: number): void {
   fanOut?.epochStarted(former, now);
 }
 
-/** Tells every listener that events may be missing: a first frame with the new epoch, and `resumed: false`. */
-export async function sendGap(core: SocketCore, now: number): Promise<void> {
-  await core.listeners.broadcastControl(firstFrame(core, core.position(), false, now), now);
+/**
+ * Tells every listener that events may be missing: a first frame with the new epoch, and `resumed: false`. Not awaited:
+ * sending earlier broadcasts may take minutes, and the relay reads nothing until it has announced a gap.
+ */
+export function sendGap(core: SocketCore, now: number): void {
+  const rest = core.listeners.broadcastControl(firstFrame(core, core.position(), false, now), now);
+  if (rest) core.ctx.waitUntil(rest);
 }

@@ -21,7 +21,7 @@ export function isLate({ head, order }: Shard, { stamp, epoch }: RootMessage): b
  * @param seq Where the message begins. The listeners receive everything after it.
  */
 export function enterEpoch(shard: Shard, { stamp, epoch }: RootMessage, seq: number, now: number): void {
-  const { ctx, head, listeners, order, recent, interest } = shard;
+  const { head, listeners, order, recent, interest } = shard;
   const { position } = head;
   if (position?.epoch === epoch) return;
   order.learned(stamp);
@@ -33,6 +33,6 @@ export function enterEpoch(shard: Shard, { stamp, epoch }: RootMessage, seq: num
     const isBeyond = listener.from > seq || listener.coveredFrom > seq;
     if (isBeyond && !isAbandoned(listener)) listeners.update(socket, { from: seq, coveredFrom: seq });
   }
-  ctx.waitUntil(sendGap(shard, now));
+  sendGap(shard, now);
   head.save({ epoch, seq });
 }
