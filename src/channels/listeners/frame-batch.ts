@@ -58,8 +58,13 @@ export class FrameBatch {
     return picked.sort((a, b) => a - b);
   }
 
-  /** Leaves out each picked frame that a later one replaces. Both are about one product, so both were picked. */
+  /** Leaves out each picked frame that a later picked one replaces. Both are about one product. */
   newest(picked: readonly number[]): readonly number[] {
+    if (picked.at(-1) !== this.#all.at(-1)) {
+      // A later frame may replace a picked one, but is not for this listener yet.
+      const replaced = replacedIn(picked.map((index) => this.#at(index)));
+      return picked.filter((_, i) => !replaced.has(i));
+    }
     this.#replaced ??= replacedIn(this.frames);
     const replaced = this.#replaced;
     return replaced.size === 0 ? picked : picked.filter((index) => !replaced.has(index));

@@ -14,7 +14,7 @@ const frames = fc.array(fc.record({ type: fc.constantFrom(...TYPES), productId: 
 
 /** Checks that after the last frame, a client knows the same of every product, and has every event of other types. */
 const property = (replaced: typeof replacedIn) =>
-  fc.property(frames, fc.nat(12), (events, from) => {
+  fc.property(frames, fc.nat(12), fc.nat(12), (events, from, upTo) => {
     const logged = events.map(({ type, productId }, i): LoggedFrame => {
       const data = JSON.stringify({ product_id: productId, type: "price_updated" });
       return { seq: i + 1, productId, text: encodeEventFrame({ type, data, id: "i", seq: i + 1, ts: 0 }) };
@@ -27,8 +27,9 @@ const property = (replaced: typeof replacedIn) =>
       expect(isKept(index)).toBe(!isReplaceable || index === newest);
     }
     const batch = new FrameBatch(logged);
-    const picked = batch.pick(["a"], from);
-    expect(batch.newest(picked)).toEqual(picked.filter((index) => !replacedIn(logged).has(index)));
+    const picked = batch.pick(["a"], from, upTo);
+    const replacedByThen = replacedIn(logged.slice(0, upTo));
+    expect(batch.newest(picked)).toEqual(picked.filter((index) => !replacedByThen.has(index)));
   });
 
 test("only stock levels and prices are replaced, by the newest of the same product", () => {
