@@ -79,6 +79,8 @@ export class ShardLink {
     if (this.#fenced.has(incarnation)) return false;
     this.#trust(incarnation);
     this.#version = Math.max(this.#version, interest.version);
+    // It arrives late: the shard may have given it up, and have said so already.
+    if (this.#replacedVersion !== null && interest.version < this.#replacedVersion) this.#replacedVersion = null;
     if (interest.products === null) this.#products = null;
     for (const product of interest.products ?? []) this.#products?.add(product);
     if (this.#products && this.#products.size > MAX_INTEREST_PRODUCTS) {

@@ -48,6 +48,15 @@ test("a push names the version of the interest that the last answer brought, so 
   expect(link.interestVersion).toBeNull();
 });
 
+test("a shard is asked what it needs after an addition that arrives late, because it may have given it up", () => {
+  const link = new ShardLink(POSITION, true);
+  link.acknowledge(taken("one", { version: 3, products: ["a"] }), link.heard, "e");
+  link.join(joining("one", 2, ["given up"]));
+  expect([link.wants("given up"), link.interestVersion]).toEqual([true, null]);
+  link.acknowledge(taken("one", { version: 4, products: ["a"] }), link.heard, "e");
+  expect([link.wants("given up"), link.interestVersion]).toEqual([false, 4]);
+});
+
 test("a shard that asked for too many products while there was no event receives all, and is asked what it needs", () => {
   const link = new ShardLink(POSITION, true);
   link.acknowledge(taken("one", { version: 1, products: [] }), link.heard, "e");
