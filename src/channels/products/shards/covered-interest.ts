@@ -124,7 +124,7 @@ export class CoveredInterest {
     if (from !== null) this.#since.set(product, from);
   }
 
-  /** Returns what is covered although nobody needs it, or although all products are covered. */
+  /** Returns what is covered although no listener needs it, or although all products are covered. */
   #unneeded(): (string | null)[] {
     const needed = new Set<string | null>(this.#needed() ?? [null]);
     return [...this.#since.keys()].filter((product) => !needed.has(product));
