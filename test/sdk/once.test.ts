@@ -1,10 +1,19 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { onceAcrossTabs } from "../../src/sdk/tabs/once.ts";
-import { memoryStorage } from "./support/listener.ts";
 
-/** Side effects of several tabs. Node has Web Locks, so each call here acts as a tab; the storage is shared. */
+/**
+ * Side effects of several tabs. Node has Web Locks, so each call here acts as a tab; the cache, which Node lacks, is shared.
+ * `test/browser/tabs.test.ts` does the same in browsers.
+ */
 
-beforeEach(() => void vi.stubGlobal("localStorage", memoryStorage()));
+beforeEach(() => {
+  const entries = new Map<string, string>();
+  const cache = {
+    match: async (address: string) => (entries.has(address) ? new Response(entries.get(address)) : undefined),
+    put: async (address: string, response: Response) => void entries.set(address, await response.text()),
+  };
+  vi.stubGlobal("caches", { open: async () => cache });
+});
 afterEach(() => {
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
@@ -45,7 +54,7 @@ test("a side effect that throws is run by the next tab", async () => {
 });
 
 test("without storage, tabs that receive the event at the same time still run it once", async () => {
-  vi.stubGlobal("localStorage", undefined);
+  vi.stubGlobal("caches", undefined);
   const effect = vi.fn();
   const id = key();
   const ran = await Promise.all([1, 2].map(() => onceAcrossTabs(id, effect)));

@@ -6,7 +6,10 @@ const KEPT_MS = 86_400_000;
 const MAX_ONCE_KEYS = 2000;
 /** How long a side effect stays locked where keys cannot be remembered: all tabs receive an event within milliseconds. */
 const HOLD_MS = 10_000;
-const STORAGE_KEY = "tidings:once.v2";
+/** Names the locks and the cache. */
+const MEMORY_NAME = "tidings:once";
+/** The one entry of the cache, under an address that no page has (RFC 6761). */
+const ENTRY = "https://once.tidings.invalid/";
 
 /**
  * Runs a side effect, such as a sound or a notification, in one tab only, although every tab receives the event. If the
@@ -28,18 +31,18 @@ export async function onceAcrossTabs(key: string, effect: () => unknown): Promis
   };
   if (!locks) return run();
   try {
-    const canRemember = readKeys() !== null;
+    const canRemember = (await readKeys()) !== null;
     return await new Promise<boolean>((resolve, reject) => {
       const runOnce = async (lock: Lock | null) => {
         areLocksAllowed = true;
-        if (lock === null || readKeys()?.some(([known]) => known === key)) return resolve(false);
+        if (lock === null || (await readKeys())?.some(([known]) => known === key)) return resolve(false);
         await run();
         // All keys are in one list, so only one tab at a time may change it.
-        await locks.request(STORAGE_KEY, () => rememberKey(key));
+        await locks.request(MEMORY_NAME, () => rememberKey(key));
         resolve(true);
         if (!canRemember) await new Promise((done) => setTimeout(done, HOLD_MS));
       };
-      locks.request(`${STORAGE_KEY}:${key}`, { ifAvailable: !canRemember }, runOnce).catch(reject);
+      locks.request(`${MEMORY_NAME}:${key}`, { ifAvailable: !canRemember }, runOnce).catch(reject);
     });
   } catch (error) {
     if (areLocksAllowed) throw error;
@@ -51,12 +54,15 @@ export async function onceAcrossTabs(key: string, effect: () => unknown): Promis
 /** A key, and when its effect ran: milliseconds since 1970. */
 type Entry = [key: string, at: number];
 
-/** @returns Null if the browser forbids storage. */
-function readKeys(): Entry[] | null {
+/**
+ * Reads from Cache Storage, not from `localStorage`: there, a tab may read what was stored before another tab wrote.
+ * @returns Null if the browser forbids storage.
+ */
+async function readKeys(): Promise<Entry[] | null> {
   try {
-    const { localStorage } = platform;
-    if (!localStorage) return null;
-    const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? "[]");
+    const cache = await platform.caches?.open(MEMORY_NAME);
+    if (!cache) return null;
+    const stored: unknown = await (await cache.match(ENTRY))?.json();
     const isEntry = (entry: unknown): entry is Entry => Array.isArray(entry) && entry[1] > Date.now() - KEPT_MS;
     return Array.isArray(stored) ? stored.filter(isEntry) : [];
   } catch {
@@ -64,10 +70,10 @@ function readKeys(): Entry[] | null {
   }
 }
 
-function rememberKey(key: string): void {
+async function rememberKey(key: string): Promise<void> {
   try {
-    const keys = [...(readKeys() ?? []), [key, Date.now()]].slice(-MAX_ONCE_KEYS);
-    platform.localStorage?.setItem(STORAGE_KEY, JSON.stringify(keys));
+    const keys = [...((await readKeys()) ?? []), [key, Date.now()]].slice(-MAX_ONCE_KEYS);
+    await (await platform.caches?.open(MEMORY_NAME))?.put(ENTRY, new Response(JSON.stringify(keys)));
   } catch {
     // Storage is full or forbidden.
   }

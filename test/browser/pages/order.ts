@@ -10,6 +10,8 @@ const effects: string[] = [];
 let gaps = 0;
 /** How many side effects began in this tab, and what they wait for. */
 let started = 0;
+/** How many side effects have run in this tab or are known to have run in another. */
+let settled = 0;
 let canFinish: Promise<void> | undefined;
 let releaseEffects = () => {};
 let token: string | null = setting("token");
@@ -31,10 +33,10 @@ const connection = connectOrder(setting("order"), {
       await canFinish;
       effects.push(event.id);
       report({ effects });
-    });
+    }).then(() => report({ settled: ++settled }));
   },
 });
-report({ seqs, effects, started, gaps });
+report({ seqs, effects, started, settled, gaps });
 expose({
   close: () => connection.close(),
   reconnect: () => connection.reconnect(),
