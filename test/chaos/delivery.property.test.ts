@@ -10,7 +10,6 @@ test.skipIf(!hasRedis("random failovers of Redis"))(
     expect(verdict.failure).toBeNull();
     console.log(summaryOf(verdict));
     // A property that never meets its cases proves nothing.
-    const { lateGap: _, ...cases } = verdict.occurred;
-    expect(Math.min(...Object.values(cases))).toBeGreaterThan(5);
+    expect(Math.min(...Object.values(verdict.occurred))).toBeGreaterThan(5);
   },
 );
