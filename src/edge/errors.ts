@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { ConfigError } from "../config/config.ts";
-import { callFailureOf } from "../protocol/platform-errors.ts";
+import { callFailureOf, isStorageFailure } from "../protocol/platform-errors.ts";
 import {
   type FieldError,
   type HttpRefusal,
@@ -65,13 +65,16 @@ export function requireValid<T>(checked: Checked<T>): T {
  *
  * - the Worker itself: 429 beyond a rate limit (its period); 503 while settings are invalid, while the keys that verify
  *   a token cannot be fetched, or until a token's `nbf` (exactly that long);
- * - a channel: 503 while its object is overloaded or moves, handshakes included; a publish that it did not accept is
- *   queued in Redis (202) or a 503, and within a batch a result with status 503;
+ * - a channel: 503 while its object is overloaded, moves or cannot write its storage, handshakes included; a publish
+ *   that it did not accept is queued in Redis (202) or a 503, and within a batch a result with status 503;
  * - the relay and the registries: 503 of `/metrics`. Health stays 200 and says `degraded`.
  *
  * Sockets that are open have the same advice in `closing` (`retry_after_ms`), with 4108, 4110, 4129 and 4200.
  */
 const RETRY_AFTER_SECONDS = 5;
+
+const STORAGE_FAILED =
+  "The channel cannot write its storage. Repeating the call is safe. If it keeps failing, the storage is full: /docs/operate#capacity says what to do.";
 
 /** Answers anything that a route throws as `application/problem+json` (RFC 9457). */
 export function answerError(error: unknown, c: Context<HonoEnv>): Response {
@@ -116,6 +119,7 @@ function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   }
   logFault("request", error, { request_id: requestIdOf(c) });
   flush(c);
+  if (isStorageFailure(error)) return new Refusal("unavailable", { detail: STORAGE_FAILED });
   const failure = callFailureOf(error);
   return new Refusal(failure === "overloaded" || failure === "unreachable" ? "unavailable" : "internal_error");
 }

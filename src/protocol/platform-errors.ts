@@ -16,3 +16,11 @@ export function callFailureOf(error: unknown): CallFailure {
   if (retryable === true) return "unreachable";
   return remote === true ? "thrown" : "unknown";
 }
+
+/**
+ * Returns whether a call failed because its object could not write its storage, which is full or broken. Nothing was
+ * changed then. SQLite reports a statement that finds no room; of a failed commit, callers see an internal error.
+ */
+export function isStorageFailure(error: unknown): boolean {
+  return error instanceof Error && /SQLITE_FULL|^internal error; reference = /.test(error.message);
+}

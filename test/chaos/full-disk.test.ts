@@ -33,45 +33,66 @@ function publish(id: string): Promise<Response[]> {
   ]);
 }
 
+/** Makes every other call that writes to the order. */
+function changeOrder(): Promise<Response[]> {
+  const changed = { user_id: "bob", status: "changed", payment_status: "changed" };
+  return Promise.all([
+    callService(service.url, "PUT", `orders/${order}`, changed),
+    callService(service.url, "POST", `orders/${order}/tickets`, {}),
+    callService(service.url, "DELETE", `orders/${order}`),
+  ]);
+}
+
 describe.skipIf(!isPossible)("[promise 1] on a full disk", () => {
   test.each([
     ["that fills while the service runs", async () => {}],
     ["that is full when the service starts", () => service.restart()],
-  ])("%s, events are refused; when there is space again, the acknowledged ones are there, once", async (_, strike) => {
-    const before = await publish("before");
-    expect(before.map(({ status }) => status)).toEqual([200, 200]);
-    const paths = [`orders/${order}`, "products"];
-    const listeners = await Promise.all(paths.map((path) => listenAt(service.url, path, { role: "admin" })));
-    const epochs = await Promise.all(listeners.map(async ({ established }) => String((await established).epoch)));
+  ])(
+    "%s, events and changes are refused; when there is space again, the acknowledged ones are there, once",
+    async (_, strike) => {
+      const before = await publish("before");
+      expect(before.map(({ status }) => status)).toEqual([200, 200]);
+      const paths = [`orders/${order}`, "products"];
+      const listeners = await Promise.all(paths.map((path) => listenAt(service.url, path, { role: "admin" })));
+      const epochs = await Promise.all(listeners.map(async ({ established }) => String((await established).epoch)));
 
-    disk.fill();
-    await strike();
-    for (let n = 0; n < ATTEMPTS; n++) {
-      // The service frees blocks when it gives up a change.
       disk.fill();
-      for (const { status, headers } of await publish("meanwhile")) {
-        expect(status).toBe(503);
-        expect(headers.get("Retry-After")).toMatch(/^\d+$/);
+      await strike();
+      for (let n = 0; n < ATTEMPTS; n++) {
+        // The service frees blocks when it gives up a change.
+        disk.fill();
+        for (const { status, headers } of await publish("meanwhile")) {
+          expect(status).toBe(503);
+          expect(headers.get("Retry-After")).toMatch(/^\d+$/);
+        }
+        disk.fill();
+        for (const answer of await changeOrder()) {
+          expect(answer.headers.get("Retry-After")).toMatch(/^\d+$/);
+          expect(await answer.json()).toMatchObject({
+            status: 503,
+            detail: expect.stringContaining("storage is full"),
+          });
+        }
       }
-    }
 
-    disk.free();
-    const after = await publish("meanwhile");
-    const answers = await Promise.all(after.map((answer) => answer.json()));
-    expect(answers).toMatchObject([
-      { status: "applied", seq: 2 },
-      { status: "applied", seq: 2 },
-    ]);
-    for (const [i, path] of paths.entries()) {
-      const query = { since: "0", epoch: epochs[i] ?? "" };
-      const listener = await listenAt(service.url, path, { role: "admin", query });
-      const frames = await listener.receive(2);
-      expect(frames.map(({ seq, id }) => [seq, id])).toEqual([
-        [1, "before"],
-        [2, "meanwhile"],
+      disk.free();
+      const after = await publish("meanwhile");
+      const answers = await Promise.all(after.map((answer) => answer.json()));
+      expect(answers).toMatchObject([
+        { status: "applied", seq: 2 },
+        { status: "applied", seq: 2 },
       ]);
-      listener.close();
-    }
-    for (const listener of listeners) listener.close();
-  });
+      for (const [i, path] of paths.entries()) {
+        const query = { since: "0", epoch: epochs[i] ?? "" };
+        const listener = await listenAt(service.url, path, { role: "admin", query });
+        const frames = await listener.receive(2);
+        expect(frames.map(({ seq, id }) => [seq, id])).toEqual([
+          [1, "before"],
+          [2, "meanwhile"],
+        ]);
+        listener.close();
+      }
+      for (const listener of listeners) listener.close();
+    },
+  );
 });

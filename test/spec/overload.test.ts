@@ -21,8 +21,8 @@ afterEach(() => {
 const KEY = { Authorization: `Bearer ${PUBLISH_KEY}`, "Content-Type": "application/json" };
 const id = crypto.randomUUID();
 
-/** A namespace whose objects fail every call as the platform does: overloaded, or away during a deploy. */
-function failing(flags: { overloaded?: true; retryable?: true }) {
+/** A namespace whose objects fail every call as the platform does: overloaded, away during a deploy, or full. */
+function failing(flags: { overloaded?: true; retryable?: true; message?: string }) {
   const stub = new Proxy(
     {},
     { get: () => () => Promise.reject(Object.assign(new Error("it fails for the test"), flags)) },
@@ -65,6 +65,8 @@ const calls: [what: string, path: string, init: () => RequestInit | Promise<Requ
 for (const [state, flags] of [
   ["is overloaded", { overloaded: true }],
   ["is away", { retryable: true }],
+  ["finds no room to write", { message: "database or disk is full: SQLITE_FULL" }],
+  ["cannot commit what it wrote", { message: "internal error; reference = 0k1v3m8s" }],
 ] as const) {
   describe(`while a channel ${state}`, () => {
     const away = { ORDER_CHANNEL: failing(flags), PRODUCTS_CHANNEL: failing(flags) };

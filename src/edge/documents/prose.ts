@@ -43,9 +43,10 @@ An unknown path is a 404 (\`urn:tidings:problem:not_found\`); a method that a pa
 ## Overload
 
 Every 429 and 503 has \`Retry-After\`, in seconds. A 429 is a rate limit: wait for its period. A 503 means that the channel, the
-relay or the keys that verify a token cannot be reached now, that the channel has too much to send, or that a token becomes
-valid within a minute; repeating the call is safe if it has an \`id\` or an \`Idempotency-Key\`. A batch is answered with 200,
-and its undelivered events have a result with status 503: repeat those.`;
+relay or the keys that verify a token cannot be reached now, that the channel has too much to send or no room to store more,
+or that a token becomes valid within a minute. Repeating the call is safe; a publish needs an \`id\` or an
+\`Idempotency-Key\` for that. A batch is answered with 200, and its undelivered events have a result with status 503: repeat
+those.`;
 
 export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. This reference covers the two WebSockets;
 [asyncapi.json](/asyncapi.json) has the same for programs. The HTTP calls that services publish with are in the

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { callFailureOf } from "../../../src/protocol/platform-errors.ts";
+import { callFailureOf, isStorageFailure } from "../../../src/protocol/platform-errors.ts";
 
 const error = (flags: object) => Object.assign(new Error("x"), flags);
 
@@ -14,4 +14,10 @@ describe("the failure of a call to an object is", () => {
     ["unknown when nothing was thrown", undefined, "unknown"],
     ["unknown when null was thrown", null, "unknown"],
   ])("%s", (_, thrown, failure) => expect(callFailureOf(thrown)).toBe(failure));
+});
+
+test("a failure of storage is SQLite's for want of room, or the runtime's for a commit", () => {
+  const errors = ["database or disk is full: SQLITE_FULL", "internal error; reference = abc", "Internal error", "x"];
+  expect(errors.map((message) => isStorageFailure(new Error(message)))).toEqual([true, true, false, false]);
+  expect([undefined, null, "SQLITE_FULL"].map(isStorageFailure)).toEqual([false, false, false]);
 });
