@@ -80,7 +80,7 @@ async function manifest(): Promise<Record<string, unknown>> {
     description,
     license,
     type: "module",
-    engines: { node: ">=20" },
+    engines: { node: ">=22" },
     sideEffects: false,
     exports: {
       ...Object.fromEntries(

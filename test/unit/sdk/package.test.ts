@@ -185,6 +185,12 @@ describe("the package", () => {
     expect([...imported].filter((name) => !(name in manifest.peerDependencies))).toEqual([]);
   });
 
+  test("asks for the version of Node that the manual asks for", async () => {
+    const manifest = JSON.parse(await readFile(join(project, "node_modules/tidings/package.json"), "utf8"));
+    const [, version] = /runs in browsers, Node (\d+)\s+or\s+newer/.exec(allText()) ?? [];
+    expect(manifest.engines).toEqual({ node: `>=${version}` });
+  });
+
   test("can be installed without a registry", async () => {
     const shop = join(directory, "shop");
     await mkdir(shop);
