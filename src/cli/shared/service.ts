@@ -37,14 +37,6 @@ export class ServiceClient {
     this.#key = key;
   }
 
-  /** Builds the WebSocket URL of a path with these query parameters. */
-  socketUrl(path: string, parameters: Record<string, string>): string {
-    const url = new URL(this.url + path);
-    url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-    url.search = new URLSearchParams(parameters).toString();
-    return url.href;
-  }
-
   /**
    * Sends a request and returns the answer, whatever its status.
    * @param headers Additional ones.
