@@ -1,18 +1,8 @@
-import type { KnownUser } from "../conformance/users.ts";
+import { type KnownUser, mintedUsers, type UserSource } from "../conformance/users.ts";
 import { usageError } from "../shared/command-error.ts";
 import { givenClaims } from "../shared/given-token.ts";
-import { mintToken } from "../shared/mint.ts";
 import { type CommonOptions, jwtSecret, remedyForRefusedToken, type Sources } from "../shared/settings.ts";
 import { tokenForm, userIdIn } from "../shared/token-form.ts";
-
-/** The users of a smoke test. */
-
-export interface SmokeUsers {
-  customer: KnownUser;
-  admin: KnownUser;
-  /** What to do when the service at this URL refuses the customer's token. */
-  remedy(url: string): string;
-}
 
 export interface UserOptions extends CommonOptions {
   token?: string;
@@ -20,39 +10,36 @@ export interface UserOptions extends CommonOptions {
 }
 
 /**
- * Returns the users whose tokens are given, or else new users, for whom it mints tokens.
- * @param id Distinguishes new users from those of other runs.
+ * Returns the users whose tokens are given, or else mints tokens for new users.
+ * @returns `remedy` says what to do when the service at `url` refuses the customer's token.
  * @throws {CommandError} for tokens that are missing or malformed, or a missing secret.
  */
-export function smokeUsers(options: UserOptions, sources: Sources, id: string): SmokeUsers {
+export function smokeUsers(
+  options: UserOptions,
+  sources: Sources,
+  url: string,
+): { userOf: UserSource; remedy: string } {
   const { token, adminToken } = options;
-  if (token === undefined && adminToken === undefined) return newUsers(options, sources, id);
+  if (token === undefined && adminToken === undefined) {
+    if (!tokenForm(sources.cwd).isAccepted) {
+      throw usageError(
+        "JWT_ALGORITHMS accepts only tokens of your login service: give a customer's with --token and an admin's with --admin-token.",
+      );
+    }
+    const secret = jwtSecret(options, sources);
+    return {
+      userOf: mintedUsers(secret),
+      remedy: `${remedyForRefusedToken(secret, url)} If it accepts only tokens of a login service, give --token and --admin-token.`,
+    };
+  }
   if (token === undefined || adminToken === undefined) {
     throw usageError("--token and --admin-token go together: a customer's token and an admin's.");
   }
+  const customer = givenUser(token, "--token", sources);
+  const admin = givenUser(adminToken, "--admin-token", sources);
   return {
-    customer: givenUser(token, "--token", sources),
-    admin: givenUser(adminToken, "--admin-token", sources),
-    remedy: () => "Is --token a valid token of a customer, and not expired?",
-  };
-}
-
-function newUsers(options: UserOptions, sources: Sources, id: string): SmokeUsers {
-  if (!tokenForm(sources.cwd).isAccepted) {
-    throw usageError(
-      "JWT_ALGORITHMS accepts only tokens of your login service: give a customer's with --token and an admin's with --admin-token.",
-    );
-  }
-  const secret = jwtSecret(options, sources);
-  const newUser = (subject: string, role?: string): KnownUser => ({
-    id: `${secret.form.idPrefix}${subject}`,
-    token: async () => (await mintToken({ subject, role }, secret)).token,
-  });
-  return {
-    customer: newUser(`smoke-customer-${id}`),
-    admin: newUser(`smoke-admin-${id}`, secret.form.adminRole),
-    remedy: (url) =>
-      `${remedyForRefusedToken(secret, url)} If it accepts only tokens of a login service, give --token and --admin-token.`,
+    userOf: (name) => (name === "admin" ? admin : customer),
+    remedy: "Is --token a valid token of a customer, and not expired?",
   };
 }
 
