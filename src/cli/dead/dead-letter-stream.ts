@@ -1,17 +1,19 @@
 import * as z from "zod";
 import { chunksBy } from "../../protocol/chunks.ts";
 import { DEAD_LETTER_REASONS, type DeadLetterCode, isDeadLetterCode } from "../../protocol/dead-letters.ts";
+import { parseJson } from "../../protocol/json.ts";
 import { DEAD_LETTERS, DOORBELL } from "../../protocol/stream.ts";
 import type { RedisCommand } from "../redis/connection.ts";
-import type { RedisSession } from "../redis/session.ts";
+import { openSession, type RedisSession, refusedByRedis } from "../redis/session.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
+import type { RedisTarget } from "../shared/settings.ts";
 
-/** Letters in one read, each of little more than 512 KB at most: a reply of Upstash may have 10 MB. */
+/** Letters per read. A letter has little more than 512 KB at most, and a reply of Upstash 10 MB. */
 const LETTERS_PER_READ = 16;
 /** Characters in one request, far below what Upstash accepts in bytes. */
 const MAX_RETRY_REQUEST_LENGTH = 512 * 1024;
 
-/** A dead letter, as the relay has written it. */
+/** A dead letter, as the relay wrote it. */
 export interface DeadLetterEntry {
   /** Its id in the dead-letter stream. */
   id: string;
@@ -32,49 +34,60 @@ export interface DeadLetterEntry {
 const letterRange = z.array(z.tuple([z.string(), z.array(z.string())]));
 const letterFields = z.record(z.string(), z.string());
 
-/** Yields the dead letters, oldest first. @param ids Only these; all of them when empty. @throws {CommandError} */
-export async function* readDeadLetters(session: RedisSession, ids: string[]): AsyncGenerator<DeadLetterEntry[]> {
-  if (ids.length > 0) {
-    const found = await runCommands(
-      session,
-      ids.map((id) => ["XRANGE", DEAD_LETTERS, id, id]),
-    );
-    const missing = ids.filter((_, i) => letterRange.parse(found[i]).length === 0);
-    if (missing.length > 0) throw new CommandError(EXIT.failed, `No dead letter has the id ${missing.join(" or ")}.`);
-    return yield found.flatMap((reply) => letterRange.parse(reply).map(parseLetter));
-  }
-  // Retried events that die again while this runs come after the last letter of now, and are left alone.
-  const [newest] = await runCommands(session, [["XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", "1"]]);
-  const last = letterRange.parse(newest)[0]?.[0];
-  if (last === undefined) return;
-  for (let from = "-"; ; ) {
-    const [reply] = await runCommands(session, [
-      ["XRANGE", DEAD_LETTERS, from, last, "COUNT", String(LETTERS_PER_READ)],
-    ]);
-    const letters = letterRange.parse(reply).map(parseLetter);
-    if (letters.length > 0) yield letters;
-    if (letters.length < LETTERS_PER_READ) return;
-    from = `(${letters.at(-1)?.id}`;
-  }
-}
+/** The dead letters in a Redis. Every method throws a `CommandError` when Redis is unreachable or refuses. */
+export class DeadLetterStream {
+  readonly #session: RedisSession;
 
-/**
- * Adds the entries of dead letters to the stream again, then removes the letters. An interruption in between repeats
- * events; the service applies an id once.
- */
-export async function retryDeadLetters(
-  session: RedisSession,
-  stream: string,
-  letters: DeadLetterEntry[],
-): Promise<void> {
-  const addition = (letter: DeadLetterEntry): RedisCommand => {
-    return ["XADD", stream, "*", ...Object.entries(retried(letter)).flat()];
-  };
-  for (const chunk of chunksBy(letters, MAX_RETRY_REQUEST_LENGTH, (letter) => addition(letter).join().length)) {
-    await runCommands(session, chunk.map(addition));
-    await runCommands(session, [["XDEL", DEAD_LETTERS, ...chunk.map(({ id }) => id)]]);
+  constructor(target: RedisTarget) {
+    this.#session = openSession(target);
   }
-  await session.run([["PUBLISH", DOORBELL, "1"]]);
+
+  /** Yields the letters in pages, oldest first. @param ids Only these; all of them when empty. */
+  async *pages(ids: string[]): AsyncGenerator<DeadLetterEntry[]> {
+    if (ids.length > 0) {
+      const found = await this.#run(ids.map((id) => ["XRANGE", DEAD_LETTERS, id, id]));
+      const missing = ids.filter((_, i) => letterRange.parse(found[i]).length === 0);
+      if (missing.length > 0) throw new CommandError(EXIT.failed, `No dead letter has the id ${missing.join(" or ")}.`);
+      return yield found.flatMap((reply) => letterRange.parse(reply).map(parseLetter));
+    }
+    // Stops at the newest letter of now: retried events that fail again meanwhile are added after it.
+    const [newest] = await this.#run([["XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", "1"]]);
+    const last = letterRange.parse(newest)[0]?.[0];
+    if (last === undefined) return;
+    for (let from = "-"; ; ) {
+      const [reply] = await this.#run([["XRANGE", DEAD_LETTERS, from, last, "COUNT", String(LETTERS_PER_READ)]]);
+      const letters = letterRange.parse(reply).map(parseLetter);
+      if (letters.length > 0) yield letters;
+      if (letters.length < LETTERS_PER_READ) return;
+      from = `(${letters.at(-1)?.id}`;
+    }
+  }
+
+  /**
+   * Adds the entries of dead letters to a stream again, then removes the letters. An interruption in between repeats
+   * events; the service applies an id once.
+   */
+  async retry(letters: DeadLetterEntry[], stream: string): Promise<void> {
+    const addition = (letter: DeadLetterEntry): RedisCommand => {
+      return ["XADD", stream, "*", ...Object.entries(retried(letter)).flat()];
+    };
+    for (const chunk of chunksBy(letters, MAX_RETRY_REQUEST_LENGTH, (letter) => addition(letter).join().length)) {
+      await this.#run(chunk.map(addition));
+      await this.#run([["XDEL", DEAD_LETTERS, ...chunk.map(({ id }) => id)]]);
+    }
+    await this.#session.run([["PUBLISH", DOORBELL, "1"]]);
+  }
+
+  close(): void {
+    this.#session.close();
+  }
+
+  async #run(commands: RedisCommand[]): Promise<unknown[]> {
+    const replies = await this.#session.run(commands);
+    const refused = replies.find((reply) => reply instanceof Error);
+    if (refused) throw refusedByRedis(refused.message);
+    return replies;
+  }
 }
 
 /** An entry without an event id gets the one that it had: its own id in the stream. */
@@ -84,7 +97,7 @@ function retried({ fields, entryId }: DeadLetterEntry): Record<string, string> {
 
 function parseLetter([id, words]: [string, string[]]): DeadLetterEntry {
   const values = new Map(words.flatMap((word, i) => (i % 2 === 0 ? [[word, words[i + 1] ?? ""] as const] : [])));
-  const fields = parseFields(values.get("entry") ?? "");
+  const fields = letterFields.safeParse(parseJson(values.get("entry") ?? "")).data;
   // Letters of the first version have no code.
   const code = values.get("code") ?? "not_an_event";
   const known = isDeadLetterCode(code) ? code : "not_an_event";
@@ -96,21 +109,6 @@ function parseLetter([id, words]: [string, string[]]): DeadLetterEntry {
     channel: fields?.channel ?? "",
     at: Number(id.split("-")[0]),
     fields: fields ?? {},
-    canRetry: DEAD_LETTER_REASONS[known].canRetry && !values.has("cut") && fields !== null,
+    canRetry: DEAD_LETTER_REASONS[known].canRetry && !values.has("cut") && fields !== undefined,
   };
-}
-
-function parseFields(json: string): Record<string, string> | null {
-  try {
-    return letterFields.parse(JSON.parse(json));
-  } catch {
-    return null;
-  }
-}
-
-async function runCommands(session: RedisSession, commands: RedisCommand[]): Promise<unknown[]> {
-  const replies = await session.run(commands);
-  const refused = replies.find((reply) => reply instanceof Error);
-  if (refused) throw new CommandError(EXIT.failed, `Redis refused it: ${refused.message}`);
-  return replies;
 }

@@ -1,14 +1,13 @@
 import { type Command, Option } from "commander";
 import { DEAD_LETTER_REASONS, type DeadLetterCode } from "../../protocol/dead-letters.ts";
 import { DEAD_LETTERS } from "../../protocol/stream.ts";
-import type { RedisSession } from "../redis/session.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { countOf } from "../shared/count-of.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { printable } from "../shared/printable.ts";
 import { type CommonOptions, redisStream, redisTarget } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
-import type { DeadLetterEntry } from "./dead-letter-stream.ts";
+import type { DeadLetterEntry, DeadLetterStream } from "./dead-letter-stream.ts";
 
 interface Selection {
   reason?: DeadLetterCode;
@@ -50,20 +49,22 @@ function addList(dead: Command, terminal: Terminal): void {
     .addHelpText("after", DEAD_REDIS_HELP)
     .action(async (options: ListOptions) => {
       const letters: DeadLetterEntry[] = [];
-      let isCut = false;
-      await withDeadLetters(terminal, [], async (found) => {
-        for (const letter of found.filter(isSelected(options))) {
-          if (letters.length < options.limit) letters.push(letter);
-          else isCut = true;
+      let hasMore = false;
+      await withDeadLetters(terminal, async (stream) => {
+        for await (const page of stream.pages([])) {
+          const found = page.filter(isSelected(options));
+          const room = options.limit - letters.length;
+          letters.push(...found.slice(0, room));
+          hasMore = found.length > room;
+          if (hasMore) return;
         }
-        return !isCut;
       });
       if (options.json) {
-        return terminal.out(JSON.stringify({ dead_letters: letters.map(asJson), has_more: isCut }));
+        return terminal.out(JSON.stringify({ dead_letters: letters.map(asJson), has_more: hasMore }));
       }
       for (const letter of letters) terminal.out(describe(letter));
       terminal.note(letters.length === 0 ? "There are no dead letters." : adviceFor(letters));
-      if (isCut) terminal.note("There are more; --limit lists them.");
+      if (hasMore) terminal.note("There are more; --limit lists them.");
     });
   withCommonOptions(withSelection(command), LIST_EXAMPLES);
 }
@@ -80,11 +81,13 @@ function addRetry(dead: Command, terminal: Terminal): void {
       if (hasIds === (options.all ?? false)) throw usageError("Give the ids of dead letters, or --all.");
       const bad = ids.find((id) => !/^\d{1,20}-\d{1,20}$/.test(id));
       if (bad !== undefined) throw usageError(`"${bad}" is not a dead letter's id, such as 1763800000000-0.`);
-      const { retried, refused } = await retry(terminal, ids, isSelected(options));
-      if (options.json) terminal.out(JSON.stringify({ retried, refused: refused.map(asJson) }));
+      const { retried, refused, refusedCount } = await retry(terminal, ids, isSelected(options));
+      const hasMore = refusedCount > refused.length;
+      if (options.json) terminal.out(JSON.stringify({ retried, refused: refused.map(asJson), has_more: hasMore }));
       else terminal.out(`retried: ${countOf(retried, "dead letter")}`);
-      if (refused.length === 0) return;
-      const message = `${refused.length} cannot be retried:\n${refused.map(describe).join("\n")}\n${adviceFor(refused)}`;
+      if (refusedCount === 0) return;
+      const title = `${refusedCount} cannot be retried${hasMore ? `; the first ${refused.length}` : ""}`;
+      const message = `${title}:\n${refused.map(describe).join("\n")}\n${adviceFor(refused)}`;
       // With --all, leaving those is what was asked for.
       if (options.all) return options.json ? undefined : terminal.note(message);
       throw new CommandError(EXIT.failed, message);
@@ -92,44 +95,40 @@ function addRetry(dead: Command, terminal: Terminal): void {
   withCommonOptions(withSelection(command), RETRY_EXAMPLES);
 }
 
-/** How many letters that cannot be retried are named. */
-const MAX_NAMED = 20;
+/** How many of the letters that cannot be retried are listed; each may have half a megabyte. */
+const MAX_LISTED = 20;
 
 async function retry(terminal: Terminal, ids: string[], isWanted: (letter: DeadLetterEntry) => boolean) {
   let retried = 0;
+  let refusedCount = 0;
   const refused: DeadLetterEntry[] = [];
-  const { retryDeadLetters } = await import("./dead-letter-stream.ts");
-  const pass = (isDue: (letter: DeadLetterEntry) => boolean) =>
-    withDeadLetters(terminal, ids, async (found, session) => {
-      const wanted = found.filter((letter) => isWanted(letter) && isDue(letter));
-      const possible = wanted.filter(({ canRetry }) => canRetry);
-      refused.push(...wanted.filter(({ canRetry }) => !canRetry).slice(0, MAX_NAMED - refused.length));
-      if (possible.length > 0) await retryDeadLetters(session, redisStream(terminal), possible);
-      retried += possible.length;
-      return true;
-    });
-  // Last those that a full channel did not take: they came after the ones that it had failed to take.
-  await pass(({ code }) => ids.length > 0 || code !== "channel_full");
-  if (ids.length === 0) await pass(({ code }) => code === "channel_full");
-  return { retried, refused };
+  await withDeadLetters(terminal, async (stream) => {
+    const pass = async (isDue: (letter: DeadLetterEntry) => boolean) => {
+      for await (const page of stream.pages(ids)) {
+        const wanted = page.filter((letter) => isWanted(letter) && isDue(letter));
+        const possible = wanted.filter(({ canRetry }) => canRetry);
+        const impossible = wanted.filter(({ canRetry }) => !canRetry);
+        refusedCount += impossible.length;
+        refused.push(...impossible.slice(0, MAX_LISTED - refused.length));
+        if (possible.length > 0) await stream.retry(possible, redisStream(terminal));
+        retried += possible.length;
+      }
+    };
+    // Events of a full channel go last: they are newer than those that waited for it.
+    await pass(({ code }) => ids.length > 0 || code !== "channel_full");
+    if (ids.length === 0) await pass(({ code }) => code === "channel_full");
+  });
+  return { retried, refused, refusedCount };
 }
 
-/** Reads dead letters in pages until `handle` returns false. */
-async function withDeadLetters(
-  terminal: Terminal,
-  ids: string[],
-  handle: (letters: DeadLetterEntry[], session: RedisSession) => Promise<boolean>,
-): Promise<void> {
-  // Imported on demand: loading the Redis clients takes a tenth of a second.
-  const [{ openSession }, { readDeadLetters }] = await Promise.all([
-    import("../redis/session.ts"),
-    import("./dead-letter-stream.ts"),
-  ]);
-  const session = openSession(redisTarget(terminal));
+async function withDeadLetters(terminal: Terminal, use: (stream: DeadLetterStream) => Promise<void>): Promise<void> {
+  // Imported on demand: loading the Redis client takes a tenth of a second.
+  const { DeadLetterStream } = await import("./dead-letter-stream.ts");
+  const stream = new DeadLetterStream(redisTarget(terminal));
   try {
-    for await (const letters of readDeadLetters(session, ids)) if (!(await handle(letters, session))) return;
+    await use(stream);
   } finally {
-    session.close();
+    stream.close();
   }
 }
 

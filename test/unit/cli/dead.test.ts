@@ -141,6 +141,15 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
       expect(await entries()).toEqual([]);
     });
 
+    it("counts all that cannot be retried, and lists the first twenty", async () => {
+      for (let n = 1; n <= 22; n++) await die(`${n}-0`, "id_conflict", shipped);
+      const { terminal } = await run("retry", "--all");
+      expect(terminal.notes).toContain("22 cannot be retried; the first 20:\n1-0 ");
+      expect(terminal.notes.match(/ id_conflict: it is/g)).toHaveLength(20);
+      const { refused, has_more } = JSON.parse((await run("retry", "--all", "--json")).terminal.output);
+      expect([refused.length, has_more]).toEqual([20, true]);
+    });
+
     it("reads a letter of the first version, which has no code", async () => {
       await fixture.redis.cli(
         ...["XADD", DEAD, "1-0", "reason", "lacks channel", "entry_id", "7-1", "entry", '{"hello":"world"}'],
