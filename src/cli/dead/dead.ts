@@ -63,7 +63,9 @@ function addList(dead: Command, terminal: Terminal): void {
         return terminal.out(JSON.stringify({ dead_letters: letters.map(asJson), has_more: hasMore }));
       }
       for (const letter of letters) terminal.out(describe(letter));
-      terminal.note(letters.length === 0 ? "There are no dead letters." : adviceFor(letters));
+      const isFiltered = options.reason !== undefined || options.channel !== undefined;
+      const none = isFiltered ? "No dead letter matches." : "There are no dead letters.";
+      terminal.note(letters.length === 0 ? none : adviceFor(letters));
       if (hasMore) terminal.note("There are more; --limit lists them.");
     });
   withCommonOptions(withSelection(command), LIST_EXAMPLES);

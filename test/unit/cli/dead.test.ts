@@ -103,6 +103,8 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
     it("says so when there are none", async () => {
       const { exitCode, terminal } = await run("list");
       expect([exitCode, terminal.output, terminal.notes]).toEqual([0, "", "There are no dead letters."]);
+      await die("1-0", "channel_failed", shipped);
+      expect((await run("list", "--channel", "products")).terminal.notes).toBe("No dead letter matches.");
     });
 
     it("retries one by its id: the same event id goes into the stream, and the letter is gone", async () => {
