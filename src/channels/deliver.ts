@@ -1,4 +1,5 @@
 import type { AcceptedEvent, PublishOutcome, PublishResult, Source } from "../protocol/publish.ts";
+import { OBJECT_CALL_TIMEOUT_MS, withinTimeLimit } from "../runtime/time-limit.ts";
 import type { Core } from "./core.ts";
 import { FrameBatch } from "./listeners/frame-batch.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
@@ -7,7 +8,7 @@ import type { LoggedFrame } from "./log/log-event.ts";
  * How long a publisher waits until its events are sent: half as long as its call may take. They are durable before and
  * are sent in any case; the wait slows down publishers that are faster than their listeners.
  */
-export const MAX_WAIT_FOR_LISTENERS_MS = 5000;
+export const MAX_WAIT_FOR_LISTENERS_MS = OBJECT_CALL_TIMEOUT_MS / 2;
 
 /**
  * Appends events and sends them to the listeners. Appending is one transaction, and the runtime holds every frame and
@@ -53,13 +54,7 @@ export function deliver(
     return answer();
   }
   core.ctx.waitUntil(rest.then(() => record(receivers)));
-  return endOrTimeLimit(rest).then(answer);
-}
-
-async function endOrTimeLimit(sending: Promise<void>): Promise<void> {
-  const limit = Promise.withResolvers<void>();
-  const timer = setTimeout(limit.resolve, MAX_WAIT_FOR_LISTENERS_MS);
-  await Promise.race([sending, limit.promise]).finally(() => clearTimeout(timer));
+  return withinTimeLimit(rest, MAX_WAIT_FOR_LISTENERS_MS, () => {}).then(answer);
 }
 
 function inTransaction<T>({ storage, log, topic }: Core, body: () => T): T {

@@ -1,6 +1,5 @@
 import type { Context } from "hono";
 import { ConfigError } from "../config/config.ts";
-import { callFailureOf, isStorageFailure } from "../protocol/platform-errors.ts";
 import {
   type FieldError,
   type HttpRefusal,
@@ -10,6 +9,7 @@ import {
   type RefusalReason,
 } from "../protocol/refusals.ts";
 import type { Checked } from "../protocol/validation.ts";
+import { callFailureOf, isStorageFailure } from "../runtime/platform-errors.ts";
 import type { AuthFailure } from "../telemetry/labels.ts";
 import { logFault, logRefusal } from "../telemetry/log.ts";
 import { recordAuthFailure } from "../telemetry/record.ts";

@@ -2,15 +2,14 @@ import type { OutcomesText } from "../channels/contract.ts";
 import { channelStub } from "../channels/directory.ts";
 import type { Env } from "../config/env.ts";
 import { fullJitter } from "../protocol/backoff.ts";
-import { callFailureOf } from "../protocol/platform-errors.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
+import { callFailureOf } from "../runtime/platform-errors.ts";
+import { withinTimeLimit } from "../runtime/time-limit.ts";
 import { logFault } from "../telemetry/log.ts";
 
 const MAX_ATTEMPTS = 3;
 const BASE_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 1000;
-/** After this time, a channel counts as unreachable. It may still apply the events; their ids make a retry safe. */
-const TIMEOUT_MS = 10_000;
 
 export type Delivery =
   | { isDelivered: true; outcomes: PublishOutcome[] }
@@ -33,8 +32,8 @@ export async function deliverToChannel(
 export const unavailable = ({ id, channel }: AcceptedEvent): PublishOutcome => ({ id, channel, status: "unavailable" });
 
 /**
- * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, because every event
- * has an id and a channel applies an id once.
+ * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, even if a call that
+ * took too long is still executed: every event has an id, and a channel applies an id once.
  * @param requestId The request that published them, for the log.
  * @returns One outcome per event, in the order of the events.
  */
@@ -50,7 +49,7 @@ export async function attemptDelivery(
       // A stub that has thrown stays broken, so each attempt uses a new one.
       const stub = channelStub(env, channel);
       if (!stub) throw new Error("not a channel name");
-      return { isDelivered: true, outcomes: readOutcomes(await withTimeout(stub.deliver(events, source))) };
+      return { isDelivered: true, outcomes: readOutcomes(await withinTimeLimit(stub.deliver(events, source))) };
     } catch (error) {
       failures++;
       const failure = callFailureOf(error);
@@ -66,14 +65,4 @@ export async function attemptDelivery(
 /** Returns what a channel's object of this version wrote, or of the version before, which answers with the outcomes. */
 function readOutcomes(answer: OutcomesText | PublishOutcome[]): PublishOutcome[] {
   return typeof answer === "string" ? JSON.parse(answer) : answer;
-}
-
-async function withTimeout<T>(answer: Promise<T>): Promise<T> {
-  const timeout = Promise.withResolvers<never>();
-  const timer = setTimeout(() => timeout.reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS);
-  try {
-    return await Promise.race([answer, timeout.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

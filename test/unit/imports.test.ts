@@ -22,13 +22,14 @@ const CONTRACTS = [
 ];
 /** The addresses of objects, each beside the classes it stands for. */
 const DIRECTORIES = ["channels/directory.ts", "registry/directory.ts", "ingress/redis/directory.ts"];
-const SHARED = ["protocol/", "telemetry/", "config/", ...DIRECTORIES, ...CONTRACTS];
+const SHARED = ["protocol/", "runtime/", "telemetry/", "config/", ...DIRECTORIES, ...CONTRACTS];
 /** What each folder may import of ours, besides itself. Nothing imports site, cli, dev or test, but dev uses cli. */
 const MAY_IMPORT: Record<string, string[]> = {
   "protocol/": [],
+  "runtime/": ["protocol/"],
   "telemetry/": ["protocol/"],
   "config/": ["protocol/", ...CONTRACTS],
-  "channels/": ["protocol/", "telemetry/", "config/", "registry/directory.ts", ...CONTRACTS],
+  "channels/": ["protocol/", "runtime/", "telemetry/", "config/", "registry/directory.ts", ...CONTRACTS],
   "registry/": SHARED,
   "ingress/": SHARED,
   "edge/": [...SHARED, "channels/handshake.ts", "channels/products/shards/plan.ts", "ingress/dispatch.ts"],

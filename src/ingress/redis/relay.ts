@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { configOf } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
+import { withinTimeLimit } from "../../runtime/time-limit.ts";
 import type { RelayMetrics, RelayRpc, RelayStatus } from "./contract.ts";
 import { Pipeline } from "./pipeline.ts";
 
@@ -33,7 +34,7 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
     if (Date.now() - this.#pipeline.redisHealth.checkedAt > STALE_STATUS_MS) {
       const work = this.#pipeline.work();
       this.ctx.waitUntil(work);
-      await Promise.race([work, scheduler.wait(MAX_STATUS_WAIT_MS)]);
+      await withinTimeLimit(work, MAX_STATUS_WAIT_MS, () => {});
     }
     const { gaps, deadLetters } = this.#pipeline.store.state;
     return {

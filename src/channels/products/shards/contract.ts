@@ -24,7 +24,7 @@ import { shardPlan } from "./plan.ts";
  * Where each rule lives:
  *   how many shards there are                plan.ts, known-plan.ts; stored by registrations.ts
  *   what a push says, and from where         next-push.ts; root-history.ts (recent-frames.ts, then the log)
- *   how many pushes run at a time            slots.ts, time-limit.ts
+ *   how many pushes run at a time            slots.ts
  *   what a shard's listeners have received   head.ts, carried by its sockets through hibernation
  *   whose events a shard receives            covered-interest.ts at the shard, shard-link.ts at the root
  *   who is admitted without asking the root  admission.ts; shard.ts (`isFull`), send-rate.ts

@@ -1,6 +1,6 @@
 import { MAX_CONCURRENT_CALLS } from "../../../protocol/platform-limits.ts";
+import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import { Slots } from "./slots.ts";
-import { withinTimeLimit } from "./time-limit.ts";
 
 /** How long it may take in all: enough to reach every other shard although a hundred hang. */
 const DISCONNECT_TIMEOUT_MS = 20_000;
@@ -26,9 +26,8 @@ export async function disconnectAll(
     closed += count;
   };
   const calls = Promise.allSettled(shards.map((shard) => slots.run("calls", () => call(shard))));
-  await withinTimeLimit<unknown>(calls, DISCONNECT_TIMEOUT_MS).catch(() => {
-    // Those that have not answered are in `unreachable`.
-  });
+  // Shards that have not answered by then are left in `unreachable`.
+  await withinTimeLimit(calls, DISCONNECT_TIMEOUT_MS, () => {});
   isOver = true;
   if (unreachable.size > 0) throw new Error(`unreachable: ${[...unreachable].join(", ")}`);
   return closed;

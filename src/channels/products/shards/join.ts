@@ -1,9 +1,9 @@
+import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import type { ConnectRequest } from "../../handshake.ts";
 import type { ProductFilter } from "../../listeners/product-filter.ts";
 import { type JoinAnswer, joinAnswer, SHARD_PROTOCOL_VERSION } from "./contract.ts";
 import { enterEpoch, isLate } from "./enter-epoch.ts";
 import type { Shard } from "./shard.ts";
-import { withinTimeLimit } from "./time-limit.ts";
 
 /** An answer is of no use when a newer epoch, or too many pushes, have arrived before it. */
 const MAX_JOIN_ATTEMPTS = 4;

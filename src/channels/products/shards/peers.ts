@@ -2,6 +2,7 @@ import type { Env } from "../../../config/env.ts";
 import type { Position } from "../../../protocol/frames.ts";
 import { MAX_CONCURRENT_CALLS } from "../../../protocol/platform-limits.ts";
 import { parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
+import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import type { Core } from "../../core.ts";
 import { shardStub } from "../../directory.ts";
 import { SHARD_PROTOCOL_VERSION, type Stamp, type TakeRequest } from "./contract.ts";
@@ -11,7 +12,6 @@ import type { Registrations } from "./registrations.ts";
 import type { RootHistory } from "./root-history.ts";
 import { ShardLink } from "./shard-link.ts";
 import { Slots } from "./slots.ts";
-import { withinTimeLimit } from "./time-limit.ts";
 
 /** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
 const MAX_REPEATED_PUSHES = 2;

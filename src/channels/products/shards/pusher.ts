@@ -1,12 +1,12 @@
 import { fullJitter } from "../../../protocol/backoff.ts";
 import { PUSH_INTERVAL_MS } from "../../../protocol/shards.ts";
+import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import { logFault } from "../../../telemetry/log.ts";
 import { type TakeAnswer, takeAnswer } from "./contract.ts";
 import { nextPush, type Push } from "./next-push.ts";
 import type { RootHistory } from "./root-history.ts";
 import type { Heard, ShardLink } from "./shard-link.ts";
 import type { Slots } from "./slots.ts";
-import { withinTimeLimit } from "./time-limit.ts";
 
 const BASE_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;

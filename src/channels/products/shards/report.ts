@@ -1,6 +1,6 @@
+import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import { reportAnswer, SHARD_PROTOCOL_VERSION } from "./contract.ts";
 import type { Shard } from "./shard.ts";
-import { withinTimeLimit } from "./time-limit.ts";
 
 /** Tells the root the number of listeners, if it has changed. */
 export function report(shard: Shard, count: number): void {

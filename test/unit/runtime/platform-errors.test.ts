@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { callFailureOf, isStorageFailure } from "../../../src/protocol/platform-errors.ts";
+import { callFailureOf, isStorageFailure } from "../../../src/runtime/platform-errors.ts";
 
 const error = (flags: object) => Object.assign(new Error("x"), flags);
 

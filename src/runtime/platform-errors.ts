@@ -1,4 +1,4 @@
-import { isRecord } from "./json.ts";
+import { isRecord } from "../protocol/json.ts";
 
 /**
  * Why a call to an object failed, as the platform marks the error it throws (Durable Objects, error handling):
