@@ -71,12 +71,15 @@ export class BasePublisher<Answer extends PublishAnswer> implements Publisher<An
     const ids = events.map((event) => event?.id ?? crypto.randomUUID());
     try {
       const parsed = parseBatch(events, ids);
-      const sendable = parsed.filter((event) => "data" in event);
-      const settled = await this.#track(() => Promise.allSettled(this.#transport.many(sendable)));
-      throwFailures(settled, sendable);
-      const answers = settled.flatMap((result) => (result.status === "fulfilled" ? [result.value] : [])).values();
-      // Every sendable event has an answer here, because failures have been thrown.
-      return parsed.map((event) => ("data" in event ? (answers.next().value as Answer | Rejected) : event));
+      return await this.#track(async () => {
+        const sent = this.#transport.many(parsed.filter((event) => "data" in event)).values();
+        const results = parsed.map((event) => {
+          if (!("data" in event)) return event;
+          // `many` returns a promise for each of these events.
+          return sent.next().value as Promise<Answer | Rejected>;
+        });
+        return valuesOf(await Promise.allSettled(results), ids);
+      });
     } catch (error) {
       // Nothing was sent, unless the error names the events whose fate is unknown.
       throw error instanceof PublishError && error.ids.length > 0 ? error : withIds(error, ids);
@@ -106,17 +109,13 @@ export class BasePublisher<Answer extends PublishAnswer> implements Publisher<An
   }
 }
 
-/** Throws the first failure of a batch, with the ids of all events that failed. */
-function throwFailures(settled: PromiseSettledResult<unknown>[], events: OutgoingEvent[]): void {
-  const failures = settled.flatMap((result, i) =>
-    result.status === "rejected" ? [{ id: events[i]?.id ?? "", reason: result.reason as unknown }] : [],
-  );
-  const [first] = failures;
-  if (!first) return;
-  throw withIds(
-    first.reason,
-    failures.map(({ id }) => id),
-  );
+/** Returns the results of a batch. @throws the first failure, with the ids of all events that failed. */
+function valuesOf<T>(settled: PromiseSettledResult<T>[], ids: string[]): T[] {
+  const failed = ids.filter((_, i) => settled[i]?.status === "rejected");
+  return settled.map((result) => {
+    if (result.status === "fulfilled") return result.value;
+    throw withIds(result.reason, failed);
+  });
 }
 
 type NewEvent = Pick<OutgoingEvent, "channel" | "type" | "id"> & { data: unknown } & OrderPublishOptions;

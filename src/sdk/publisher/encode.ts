@@ -1,15 +1,15 @@
 import { PublishError } from "./publish-error.ts";
 
 /**
- * Encodes a value as JSON, or refuses it. `JSON.stringify` alone would change what JSON does not have without a word:
- * NaN and an invalid date become null, a Map becomes {}, a function disappears. An object's undefined members are left
- * out, as JavaScript programs expect.
+ * Encodes a value as JSON, or refuses it. `JSON.stringify` alone would silently change what JSON does not have: NaN and
+ * an invalid date become null, a Map becomes {}, a function disappears. An object's undefined members are left out, as
+ * JavaScript programs expect.
  * @param root The name of the value in the error, such as `data`.
  * @throws {PublishError} that names the field, for what JSON or its readers cannot carry without change.
  */
 export function encode(value: unknown, root: string): string {
   /** The objects and arrays around the current value, outermost first. */
-  const parents: { container: unknown; segment: string }[] = [];
+  const parents: { container: object; segment: string }[] = [];
 
   function check(this: unknown, key: string, item: unknown): unknown {
     while (parents.length > 0 && parents.at(-1)?.container !== this) parents.pop();
@@ -17,14 +17,14 @@ export function encode(value: unknown, root: string): string {
     const segment = parents.length === 0 ? root : isElement ? `[${key}]` : `.${key}`;
     // `item` is what `toJSON` made of the original.
     const original = (this as Record<string, unknown>)[key];
-    const message = parents.some(({ container }) => container === item && typeof item === "object" && item !== null)
+    const message = parents.some(({ container }) => container === item)
       ? notJson("contains itself")
-      : (reasonAgainst(item, original, isElement) ?? (key.isWellFormed() ? null : reasonAgainst(key, key, false)));
+      : (reasonAgainst(item, original, isElement) ?? reasonAgainst(key, key, false));
     if (message !== null) {
       const field = [...parents.map((parent) => parent.segment), segment].join("").replace(/^\./, "");
       throw invalidFields([{ field, message }]);
     }
-    if (typeof item === "object") parents.push({ container: item, segment });
+    if (typeof item === "object" && item !== null) parents.push({ container: item, segment });
     return item;
   }
 

@@ -1,15 +1,7 @@
 import type { FieldError, Problem } from "../../protocol/refusals.ts";
 
 /** What is known about a failure. Missing members become null, false or empty. */
-export interface PublishFailure {
-  status?: number | null;
-  type?: string | null;
-  errors?: readonly FieldError[];
-  ids?: readonly string[];
-  isRetryable?: boolean;
-  retryAfterMs?: number | null;
-  cause?: unknown;
-}
+type PublishFailure = Partial<Omit<PublishError, "name" | "message" | "stack">>;
 
 /**
  * An event was not published, or its fate is unknown. The message never contains a key or an event.
