@@ -7,8 +7,8 @@ import { utf8Length } from "../../protocol/utf8.ts";
 import type { OutgoingEvent, PublishAnswer, Rejected } from "./events.ts";
 import { isTransientStatus, PublishError } from "./publish-error.ts";
 import { backoffMs, withRetries } from "./retry.ts";
-import { isProblem, type ServiceCall } from "./service-call.ts";
-import { eventJson, isAnswer } from "./wire.ts";
+import type { ServiceCall } from "./service-call.ts";
+import { eventJson, isAnswer, isProblem } from "./wire.ts";
 
 export interface BatchOptions {
   /** The most events per call, 1 to 1,000. Default 100. */

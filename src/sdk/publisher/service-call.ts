@@ -1,8 +1,8 @@
-import { isRecord, parseJson } from "../../protocol/json.ts";
-import type { Problem } from "../../protocol/refusals.ts";
+import { parseJson } from "../../protocol/json.ts";
 import { isTransientStatus, PublishError, refusalError } from "./publish-error.ts";
 import { parseRetryAfter } from "./retry.ts";
 import { untilDeadline } from "./until-deadline.ts";
+import { isProblem } from "./wire.ts";
 
 export interface ServiceOptions {
   /** The service, for example `https://tidings.example.workers.dev`. Undefined throws: the variable is not set. */
@@ -117,15 +117,4 @@ export class ServiceCall {
   #withoutKey(text: string): string {
     return text.replaceAll(this.#key, "[key]");
   }
-}
-
-export function isProblem(value: unknown): value is Problem {
-  if (!isRecord(value)) return false;
-  const { type, title, status, errors } = value;
-  return (
-    typeof type === "string" &&
-    typeof title === "string" &&
-    typeof status === "number" &&
-    (errors === undefined || Array.isArray(errors))
-  );
 }

@@ -1,4 +1,5 @@
 import { isRecord } from "../../protocol/json.ts";
+import type { Problem } from "../../protocol/refusals.ts";
 import type { OutgoingEvent, PublishAnswer } from "./events.ts";
 
 /** Requests and answers of the service's publish calls. */
@@ -14,4 +15,12 @@ export function isAnswer(value: unknown): value is PublishAnswer {
   if (!isRecord(value)) return false;
   const { id, channel, status } = value;
   return typeof id === "string" && typeof channel === "string" && typeof status === "string" && status !== "rejected";
+}
+
+/** Whether this is an error in the service's own form (RFC 9457). */
+export function isProblem(value: unknown): value is Problem {
+  if (!isRecord(value)) return false;
+  const { type, title, status, errors = [] } = value;
+  const areTexts = typeof type === "string" && typeof title === "string";
+  return areTexts && typeof status === "number" && Array.isArray(errors) && errors.every(isRecord);
 }

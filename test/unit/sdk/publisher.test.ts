@@ -172,6 +172,15 @@ describe("a server", () => {
     );
     expect(error.message).toContain("is it the service's address?");
   });
+
+  test("that is not Tidings is recognised, even if its errors look like Tidings' own", async () => {
+    const problem = { type: "about:blank", title: "No", status: 400, errors: [null] };
+    answer = (_, response) => response.writeHead(400).end(JSON.stringify(problem));
+    const error = await failureOf(
+      service.publisher({ url }).publishProductUpdate("product_deleted", { product_id: "a" }),
+    );
+    expect(error).toMatchObject({ status: 400, message: expect.stringContaining("is it the service's address?") });
+  });
 });
 
 describe("a refusal is thrown immediately, with the service's explanation", () => {
