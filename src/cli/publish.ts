@@ -4,7 +4,8 @@ import * as z from "zod";
 import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
 import { publishPath } from "../protocol/paths.ts";
 import type { PublishResult } from "../protocol/publish.ts";
-import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL, type StreamedEvent } from "../protocol/stream.ts";
+import type { OutgoingEvent } from "../protocol/publish-call.ts";
+import { DEAD_LETTERS, DEFAULT_STREAM, DOORBELL } from "../protocol/stream.ts";
 import { type ChannelRef, channelArgument } from "./shared/channel-argument.ts";
 import { usageError } from "./shared/command-error.ts";
 import { countOf } from "./shared/count-of.ts";
@@ -83,7 +84,7 @@ export function addPublish(program: Command, terminal: Terminal): void {
   withCommonOptions(command, EXAMPLES);
 }
 
-async function publishViaRedis(event: StreamedEvent, isJson: boolean, terminal: Terminal): Promise<void> {
+async function publishViaRedis(event: OutgoingEvent, isJson: boolean, terminal: Terminal): Promise<void> {
   const { id, channel, type } = event;
   const stream = redisStream(terminal);
   // Imported on demand: loading the Redis clients takes a tenth of a second.

@@ -23,6 +23,17 @@ export interface OrderRegistration {
 /** `OrderRegistration` as a service sends it: its user id may be a safe integer, which is the same id as its text. */
 export type OrderInput = Omit<OrderRegistration, "user_id"> & { user_id: string | number };
 
+/** An encoded event on its way to the service. Every attempt to send it uses the same id. */
+export interface OutgoingEvent {
+  channel: ChannelName;
+  type: string;
+  /** JSON text, an object. */
+  data: string;
+  id: string;
+  version: number | null;
+  order: OrderInput | null;
+}
+
 /** The outcome of an event that reached its channel. */
 export interface PublishResult {
   id: string;

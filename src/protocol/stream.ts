@@ -1,4 +1,4 @@
-import type { OrderInput } from "./publish-call.ts";
+import type { OutgoingEvent } from "./publish-call.ts";
 
 /** The format of the Redis stream, for the service and for publishers that write to Redis. */
 
@@ -9,19 +9,8 @@ export const DOORBELL = "tidings:doorbell";
 /** The dead-letter stream: entries that cannot be delivered, each with the reason. */
 export const DEAD_LETTERS = "tidings:dead";
 
-/** An event to be added to the stream. */
-export interface StreamedEvent {
-  channel: string;
-  type: string;
-  /** JSON text, an object. */
-  data: string;
-  id: string;
-  version: number | null;
-  order: OrderInput | null;
-}
-
 /** Returns the fields of an event's stream entry, in order. */
-export function entryFields(event: StreamedEvent): [name: string, value: string][] {
+export function entryFields(event: OutgoingEvent): [name: string, value: string][] {
   const fields: [string, string][] = [
     ["channel", event.channel],
     ["type", event.type],

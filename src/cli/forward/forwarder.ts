@@ -1,5 +1,5 @@
+import type { OutgoingEvent } from "../../protocol/publish-call.ts";
 import type { BatchQueue } from "../../sdk/publisher/batch-queue.ts";
-import type { OutgoingEvent } from "../../sdk/publisher/events.ts";
 import { PublishError } from "../../sdk/publisher/publish-error.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { type Mapping, readMessage } from "./message.ts";

@@ -1,9 +1,8 @@
 import { parseExactJson } from "../../protocol/exact-json.ts";
 import { isRecord, valueAt } from "../../protocol/json.ts";
 import { type ChannelName, orderChannelName, PRODUCTS_CHANNEL, parseOrderId } from "../../protocol/names.ts";
-import { MAX_BATCH_BYTES } from "../../protocol/publish-call.ts";
+import { MAX_BATCH_BYTES, type OutgoingEvent } from "../../protocol/publish-call.ts";
 import { findUnsafeValue } from "../../protocol/validation.ts";
-import type { OutgoingEvent } from "../../sdk/publisher/events.ts";
 
 /** Turns pub/sub messages into events. Pure. */
 

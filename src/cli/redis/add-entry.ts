@@ -1,4 +1,5 @@
-import { DOORBELL, entryFields, type StreamedEvent } from "../../protocol/stream.ts";
+import type { OutgoingEvent } from "../../protocol/publish-call.ts";
+import { DOORBELL, entryFields } from "../../protocol/stream.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import type { RedisTarget } from "../shared/settings.ts";
 import { openSession, refusedByRedis } from "./session.ts";
@@ -15,7 +16,7 @@ export interface AddedEntry {
  * duplicate would be harmless: the service recognises it by the event's id.
  * @throws {CommandError} when Redis refuses the entry or cannot be reached.
  */
-export async function addEntry(target: RedisTarget, stream: string, event: StreamedEvent): Promise<AddedEntry> {
+export async function addEntry(target: RedisTarget, stream: string, event: OutgoingEvent): Promise<AddedEntry> {
   const session = openSession(target);
   try {
     const [id, heardBy] = await session.run([

@@ -5,17 +5,10 @@ import {
   parseChannelName,
   parseOrderId,
 } from "../../protocol/names.ts";
+import type { OutgoingEvent } from "../../protocol/publish-call.ts";
 import type { FieldError } from "../../protocol/refusals.ts";
 import { encode, invalidFields } from "./encode.ts";
-import type {
-  BatchEvent,
-  OrderPublishOptions,
-  OutgoingEvent,
-  PublishAnswer,
-  Publisher,
-  PublishOptions,
-  Rejected,
-} from "./events.ts";
+import type { BatchEvent, OrderPublishOptions, PublishAnswer, Publisher, PublishOptions, Rejected } from "./events.ts";
 import { PublishError, withIds } from "./publish-error.ts";
 
 const INVALID_ORDER_ID: FieldError = { field: "order_id", message: "must be a UUID" };

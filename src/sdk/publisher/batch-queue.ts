@@ -1,10 +1,10 @@
 import { valueAt } from "../../protocol/json.ts";
 import { BATCH_PATH } from "../../protocol/paths.ts";
 import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
-import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
+import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, type OutgoingEvent } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
-import type { OutgoingEvent, PublishAnswer, Rejected } from "./events.ts";
+import type { PublishAnswer, Rejected } from "./events.ts";
 import { isTransientStatus, PublishError } from "./publish-error.ts";
 import { backoffMs, withRetries } from "./retry.ts";
 import type { ServiceCall } from "./service-call.ts";

@@ -1,5 +1,4 @@
 import type { AllOrderEvents, AllProductEvents } from "../../protocol/event-data.ts";
-import type { ChannelName } from "../../protocol/names.ts";
 import type { OrderInput, PublishResult, Queued as QueuedEvent } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 
@@ -89,15 +88,4 @@ export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
 
   /** Flushes, and refuses every later publish. */
   close(): Promise<void>;
-}
-
-/** An encoded event. Every attempt to send it uses the same id. */
-export interface OutgoingEvent {
-  channel: ChannelName;
-  type: string;
-  /** JSON text. */
-  data: string;
-  id: string;
-  version: number | null;
-  order: OrderInput | null;
 }

@@ -1,7 +1,8 @@
 import { publishPath } from "../../protocol/paths.ts";
+import type { OutgoingEvent } from "../../protocol/publish-call.ts";
 import { BasePublisher } from "./base-publisher.ts";
 import { type BatchOptions, BatchQueue, type EventGroup } from "./batch-queue.ts";
-import type { OutgoingEvent, PublishAnswer, Publisher } from "./events.ts";
+import type { PublishAnswer, Publisher } from "./events.ts";
 import { PublishError, refusalError } from "./publish-error.ts";
 import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, refuseBadLimits, withRetries } from "./retry.ts";
 import { ServiceCall, type ServiceOptions } from "./service-call.ts";

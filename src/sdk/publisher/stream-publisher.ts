@@ -1,7 +1,7 @@
-import { MAX_EVENT_BYTES } from "../../protocol/publish-call.ts";
+import { MAX_EVENT_BYTES, type OutgoingEvent } from "../../protocol/publish-call.ts";
 import { DEFAULT_STREAM, DOORBELL, entryFields, entryLength } from "../../protocol/stream.ts";
 import { BasePublisher } from "./base-publisher.ts";
-import type { OutgoingEvent, Publisher, Queued, Rejected } from "./events.ts";
+import type { Publisher, Queued, Rejected } from "./events.ts";
 import { PublishError } from "./publish-error.ts";
 import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, refuseBadLimits, withRetries } from "./retry.ts";
 import { untilDeadline } from "./until-deadline.ts";

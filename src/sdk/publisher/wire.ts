@@ -1,6 +1,7 @@
 import { isRecord } from "../../protocol/json.ts";
+import type { OutgoingEvent } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
-import type { OutgoingEvent, PublishAnswer } from "./events.ts";
+import type { PublishAnswer } from "./events.ts";
 
 /** Requests and answers of the service's publish calls. */
 
