@@ -9,36 +9,28 @@ import type { Position, RetryCause, Status } from "./types.ts";
 /** A deadline that is not set: infinity. */
 export const NEVER = 1 / 0;
 
-/** When the machine has to act by itself, in milliseconds since 1970, or `NEVER`. */
-export interface Deadlines {
+/** When the machine has to act by itself, in milliseconds since 1970; none of these is set. */
+export const NO_DEADLINES = {
   /**
    * When to retry (`backoff`), report a late token (`authorizing`, `live`), or give up on the first frame
    * (`connecting`).
    */
-  phaseEndsAt: number;
-  pingAt: number;
-  pongBy: number;
-  /** When the connection has been live long enough to count as a success. */
-  stableAt: number;
-  /** When to fetch a fresh token. */
-  refreshAt: number;
-  /** When to send filter changes to the service. */
-  sendFilterAt: number;
-}
-
-export const NO_DEADLINES: Readonly<Deadlines> = {
   phaseEndsAt: NEVER,
   pingAt: NEVER,
   pongBy: NEVER,
+  /** When the connection has been live long enough to count as a success. */
   stableAt: NEVER,
+  /** When to fetch a fresh token. */
   refreshAt: NEVER,
+  /** When to send filter changes to the service. */
   sendFilterAt: NEVER,
 };
+type Deadlines = Readonly<typeof NO_DEADLINES>;
 
 /** See the diagram in `machine.ts`. */
 export type Phase = "idle" | "backoff" | "authorizing" | "connecting" | "live" | "closed";
 
-export interface State extends Readonly<Deadlines> {
+export interface State extends Deadlines {
   readonly tuning: Tuning;
   readonly phase: Phase;
   /** The last status reported to the page. */

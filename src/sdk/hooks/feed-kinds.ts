@@ -8,7 +8,8 @@ import { type ProductMap, withOrderEvent, withProductEvents, withSnapshot } from
 
 /** The feeds of orders and of products, and how hooks find the one they share. */
 
-const NOTHING_YET = {
+const IDLE = {
+  state: "idle",
   isConnected: false,
   isStale: false,
   recovered: false,
@@ -19,10 +20,8 @@ const NOTHING_YET = {
   cause: null,
 } as const;
 const NO_PRODUCTS: ProductMap = new Map();
-const IDLE_ORDER: OrderUpdates = { ...NOTHING_YET, state: "idle", order: null };
-const IDLE_PRODUCTS: ProductUpdates = { ...NOTHING_YET, state: "idle", products: NO_PRODUCTS };
 
-/** Returns the key of the feed that a hook needs, which hooks with the same key share; null if it needs none. */
+/** Returns the key of the feed that a hook needs; null if it needs none. Hooks with the same key share a feed. */
 export function feedKey(
   channel: string | null | undefined,
   { url, token, getToken, productIds, user }: FeedOptions<never>,
@@ -30,9 +29,8 @@ export function feedKey(
   if (!channel || !(token || getToken) || productIds?.length === 0) return null;
   // A new token of the same user keeps the connection.
   const owner = user ?? (token ? (readToken(token).user ?? token) : "");
-  const base: FeedKey["base"] = [channel.toLowerCase(), url ?? "", owner];
   return JSON.stringify({
-    base,
+    base: [channel.toLowerCase(), url ?? "", owner],
     products: productIds ? [...new Set(productIds.map(String))].sort() : null,
   } satisfies FeedKey);
 }
@@ -95,10 +93,11 @@ function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, 
   /** Reuses the feed of a component that has just changed its list of products. */
   function adopt(key: string): Feed<E, V> | undefined {
     const to = readKey(key).products;
+    // `create` reports an invalid filter.
+    if (!to || !isFilterWithinLimits(to)) return undefined;
     for (const [former, feed] of feeds) {
       const from = readKey(former).products;
-      // Opening a feed refuses an invalid filter.
-      if (!from || !to || !isFilterWithinLimits(to) || !feed.isUnused || !haveSameBase(former, key)) continue;
+      if (!from || !feed.isUnused || !haveSameBase(former, key)) continue;
       feeds.delete(former);
       feed.changeProducts(from, to);
       return feed;
@@ -140,7 +139,7 @@ function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, 
 }
 
 export const orderKind = feedKind<OrderEvent, OrderUpdates>({
-  idle: IDLE_ORDER,
+  idle: { ...IDLE, order: null },
   connect: (id) => (options, feed) =>
     connectOrder(id, {
       ...options,
@@ -151,7 +150,7 @@ export const orderKind = feedKind<OrderEvent, OrderUpdates>({
 });
 
 export const productsKind = feedKind<ProductEvent, ProductUpdates>({
-  idle: IDLE_PRODUCTS,
+  idle: { ...IDLE, products: NO_PRODUCTS },
   connect: () => (options, feed) =>
     connectProducts({
       ...options,

@@ -20,7 +20,16 @@ export type Role =
   | "suspended"
   | "closed";
 
-export interface TabState {
+/** When the machine has to act by itself, in milliseconds since 1970; none of these is set. */
+export const NO_DEADLINES = {
+  identifyBy: NEVER,
+  checkLeaderAt: NEVER,
+  leaderAnswersBy: NEVER,
+  /** When this tab takes over, because it is visible and the leader is hidden. */
+  takeOverAt: NEVER,
+};
+
+export interface TabState extends Readonly<typeof NO_DEADLINES> {
   /** The name of this tab in messages. */
   readonly id: string;
   readonly identifyTimeoutMs: number;
@@ -33,12 +42,6 @@ export interface TabState {
   readonly isVisible: boolean;
   /** Whether this tab has led without a usable token since a leader was last live. Then another one has to fail first. */
   readonly hasFailed: boolean;
-  /** Deadlines in milliseconds since 1970, or `NEVER`. */
-  readonly identifyBy: number;
-  readonly checkLeaderAt: number;
-  readonly leaderAnswersBy: number;
-  /** When this tab takes over, because it is visible and the leader is hidden. */
-  readonly takeOverAt: number;
 }
 
 export type TabInput =
@@ -102,8 +105,6 @@ export type TabEffect =
   | { type: "report_closed" };
 
 export type TabDraft = DraftOf<TabState, TabEffect>;
-
-export const NO_DEADLINES = { identifyBy: NEVER, checkLeaderAt: NEVER, leaderAnswersBy: NEVER, takeOverAt: NEVER };
 
 export function initialTabState(id: string, identifyTimeoutMs: number): TabState {
   return {
