@@ -7,8 +7,8 @@ import { scheduleRefresh } from "./token-refresh.ts";
 import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
 
 /**
- * What frames do to a connection: each event is delivered once, in order, and moves the position. An odd frame does
- * nothing, or throws and is skipped by the caller.
+ * What frames do to a connection: each event is delivered once, in order, and moves the position. A malformed frame
+ * does nothing, or throws, and the caller skips it.
  */
 
 /** Returns the close that a frame announces, as an input. */
@@ -49,7 +49,7 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   const age = ageOf(draft, frame);
   draft.clockSkewMs = Math.min(draft.clockSkewMs, age);
   draft.lagMs = age - draft.clockSkewMs;
-  // Events have an id, also those of types that a newer service adds. Earlier services sent `position` frames without.
+  // Every event has an id, even of a type new to this SDK. Earlier services sent `position` frames, without ids.
   if (passes(filter, data.product_id) && typeof frame.id === "string")
     // The service validated the event.
     emit(draft, { type: "event", event: frame as unknown as OrderEvent | ProductEvent });
@@ -66,7 +66,7 @@ export function takeSnapshot(draft: Draft, frame: Established, isReplaying: bool
   draft.clockSkewMs = ageOf(draft, frame);
   draft.positionUser = draft.user;
   draft.isRecovered = isReplaying && from?.epoch === epoch;
-  // With a filter, the last replayed event may be any.
+  // With a filter, the replay may end earlier: the last events may be other products'.
   draft.replayUntil = draft.isRecovered && !draft.filter ? seq : 0;
   if (!draft.isRecovered) {
     draft.position = to;

@@ -1,7 +1,7 @@
 import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
 import { NEVER } from "./machine-state.ts";
 
-/** Calls a function and logs what it throws: neither an odd frame nor a page's callback may stop the connection. */
+/** Calls a function and logs what it throws: no malformed frame or callback of the page may stop the connection. */
 export function guard<T>(call: (value: T) => void, value: T): void {
   try {
     call(value);

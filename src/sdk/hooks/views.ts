@@ -17,7 +17,7 @@ export interface OrderView {
   readonly carrier: string | null;
   /** The events received, oldest first; at most the newest 100. */
   readonly timeline: readonly OrderEvent[];
-  /** The position that this state reflects. Replayed events up to it only extend the timeline. */
+  /** The position of the last snapshot. Replayed events up to it only extend the timeline. */
   readonly asOf: Position;
 }
 

@@ -16,7 +16,7 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
 
 /**
- * Refuses a limit that no timer takes. `Number(process.env.UNSET)` is NaN, and a timer of NaN fires immediately.
+ * Refuses limits that are not numbers from 0: `Number(process.env.UNSET)` is NaN, and a timer of NaN fires at once.
  * @throws {TypeError}
  */
 export function refuseBadLimits(limits: Record<string, unknown>): void {

@@ -5,9 +5,9 @@ import { untilDeadline } from "./until-deadline.ts";
 import { isProblem } from "./wire.ts";
 
 export interface ServiceOptions {
-  /** The service, for example `https://tidings.example.workers.dev`. Undefined throws: the variable is not set. */
+  /** The service, for example `https://tidings.example.workers.dev`. `undefined`, as from an unset variable, throws. */
   url: string | undefined;
-  /** One of the service's `PUBLISH_KEYS`, without its name. For servers only. Undefined throws, as for `url`. */
+  /** One of the service's `PUBLISH_KEYS`, without its name. For servers only. `undefined` throws, too. */
   key: string | undefined;
   /** The maximum duration of one attempt, in milliseconds. Default 15,000. */
   timeoutMs?: number | undefined;

@@ -40,7 +40,7 @@ export function noticeLeader(draft: TabDraft, { message }: { message: TabMessage
 
 /** The user looks at this tab, so the leader should not wait for its back-off. */
 export function showTab(draft: TabDraft, input: PageInput): void {
-  hideTab(draft);
+  draft.takeOverAt = NEVER;
   wakeLeader(draft, input);
   checkLeader(draft);
 }

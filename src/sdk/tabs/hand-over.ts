@@ -55,7 +55,10 @@ export async function passOn({ machine, group, socket }: Tab): Promise<void> {
   else socket.link?.reconnect();
 }
 
-/** Returns false when the service disconnected the user: another tab's token would be refused as well. */
+/**
+ * Whether the service refused this tab's token, so that another tab's may be better. Not when the service disconnected
+ * the user: it would refuse every tab's token.
+ */
 export const isTokenRefused = (output: Output) =>
   output.type === "status" &&
   output.status.state === "closed" &&

@@ -2,7 +2,7 @@ import type { Output } from "../connection/link.ts";
 import type { Hello, RelayedOutput, TabMessage } from "./messages.ts";
 import type { ChannelReplica } from "./replica.ts";
 
-/** Sends what the leader's socket reports to the other tabs, and what a tab asks for to that tab. */
+/** Relays the outputs of the leader's socket to the other tabs, and answers a tab that asks for what it missed. */
 export class Relay {
   /** As in `Link`, of the leader's socket. */
   lagMs: number | null = null;
