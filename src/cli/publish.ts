@@ -87,7 +87,7 @@ export function addPublish(program: Command, terminal: Terminal): void {
 async function publishViaRedis(event: OutgoingEvent, isJson: boolean, terminal: Terminal): Promise<void> {
   const { id, channel, type } = event;
   const stream = redisStream(terminal);
-  // Imported on demand: loading the Redis clients takes a tenth of a second.
+  // Imported on demand: loading the Redis client takes a tenth of a second.
   const { addEntry } = await import("./redis/add-entry.ts");
   const added = await addEntry(redisTarget(terminal), stream, event);
   if (isJson) {

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { BATCH_PATH } from "../../protocol/paths.ts";
-import { DEFAULT_REDIS_URL, redisUrlOf, shownRedisUrl } from "../redis/url.ts";
+import { DEFAULT_REDIS_URL, redisUrlOf } from "../redis/url.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { ServiceClient } from "../shared/service.ts";
@@ -71,7 +71,7 @@ async function forward(options: ForwardOptions, terminal: Terminal): Promise<voi
   const key = publishKey(options, terminal);
   warnOfVisibleSecrets(options, terminal);
   await expectAccepted(new ServiceClient(url, key), terminal);
-  // Loaded here because loading the Redis client takes a tenth of a second, which other commands need not spend.
+  // Imported on demand: loading the Redis client takes a tenth of a second.
   const { runForward } = await import("./run.ts");
   await runForward(
     {
@@ -80,7 +80,6 @@ async function forward(options: ForwardOptions, terminal: Terminal): Promise<voi
       url,
       key: key.value,
       lockKey: options.lock ?? `tidings:forward:${url}`,
-      route: `${options.orders} and ${options.products} from ${shownRedisUrl(redisUrl)} to ${url}`,
       isJson: options.json === true,
       metrics: options.metricsPort === undefined ? null : { port: options.metricsPort, host: options.metricsHost },
     },

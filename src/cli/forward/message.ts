@@ -20,7 +20,7 @@ export interface Mapping {
   dataField: string | null;
 }
 
-export type ReadMessage = { ok: true; event: OutgoingEvent } | { ok: false; reason: string };
+type ReadMessage = { ok: true; event: OutgoingEvent } | { ok: false; reason: string };
 
 /**
  * Reads a message. The service validates the event, because only the service knows the shop's extra event types.
@@ -76,7 +76,15 @@ function targetOf(mapping: Mapping, channel: string, body: unknown): ChannelName
 const orderIdRule = (mapping: Mapping) =>
   `${isOneChannel(mapping) ? mapping.orderField : "the channel's name"} must have an order id, a UUID`;
 
-export const isOneChannel = ({ orders }: Pick<Mapping, "orders">) => !orders.includes("*");
+export const isOneChannel = ({ orders }: Mapping) => !orders.includes("*");
+
+/** Whether a channel carries orders. */
+export function isOrdersChannel({ orders }: Mapping, channel: string): boolean {
+  const [prefix = "", suffix] = orders.split("*");
+  if (suffix === undefined) return channel === orders;
+  const isLongEnough = channel.length >= prefix.length + suffix.length;
+  return isLongEnough && channel.startsWith(prefix) && channel.endsWith(suffix);
+}
 
 const idIn = (channel: string, [prefix = "", suffix = ""]: string[]) =>
   channel.slice(prefix.length, channel.length - suffix.length);

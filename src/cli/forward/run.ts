@@ -1,12 +1,13 @@
 import { BatchQueue } from "../../sdk/publisher/batch-queue.ts";
 import { ServiceCall, type ServiceOptions } from "../../sdk/publisher/service-call.ts";
 import type { Topics } from "../redis/subscribe.ts";
+import { shownRedisUrl } from "../redis/url.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { connectionFailure } from "../shared/connection-failure.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { Forwarder } from "./forwarder.ts";
 import { keepForwarding } from "./keep-forwarding.ts";
-import { isOneChannel, type Mapping } from "./message.ts";
+import { isOneChannel, isOrdersChannel, type Mapping } from "./message.ts";
 import { serveMetrics } from "./metrics-server.ts";
 import { ForwardReport } from "./report.ts";
 import { doubtsAbout } from "./spelling.ts";
@@ -25,8 +26,6 @@ interface Run {
   url: string;
   key: string;
   lockKey: string;
-  /** The source and the destination, for the report. */
-  route: string;
   isJson: boolean;
   /** Where to serve metrics; null for nowhere. */
   metrics: { port: number; host: string } | null;
@@ -35,9 +34,11 @@ interface Run {
 /** Forwards until interrupted. @throws {CommandError} when it cannot continue, or messages were left unpublished. */
 export async function runForward(run: Run, terminal: Terminal): Promise<void> {
   const { mapping, redisUrl, url, key, lockKey } = run;
+  const route = `${mapping.orders} and ${mapping.products} from ${shownRedisUrl(redisUrl)} to ${url}`;
   const ending = new AbortController();
+  // First, because it may fail: nothing else has to be stopped then.
   const stopMetrics = run.metrics ? await serveMetrics(run.metrics.host, run.metrics.port, () => report.metrics) : null;
-  const report = new ForwardReport(terminal, run.isJson, run.route, () => forwarder.waiting);
+  const report = new ForwardReport(terminal, run.isJson, route, () => forwarder.waiting);
   const service = new ServiceCall({ url, key, timeoutMs: CALL_TIMEOUT_MS, fetch: reportingFetch(report) });
   const forwarder = new Forwarder(mapping, new BatchQueue(service, UNTIL_PUBLISHED, BATCH), report, (error) =>
     ending.abort(error),
@@ -79,10 +80,8 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
 function topicsOf(mapping: Mapping): Topics {
   const { orders, products } = mapping;
   if (isOneChannel(mapping)) return { channels: [orders, products] };
-  const [prefix = "", suffix = ""] = orders.split("*");
-  const rest = products.startsWith(prefix) ? products.slice(prefix.length) : null;
-  const isCovered = rest?.endsWith(suffix) === true;
-  return { patterns: [orders], channels: isCovered ? [] : [products] };
+  // Messages of a channel that the pattern covers as well would arrive twice.
+  return { patterns: [orders], channels: isOrdersChannel(mapping, products) ? [] : [products] };
 }
 
 /** Returns a `fetch` that reports when the service stops answering and when it answers again. */

@@ -1,6 +1,6 @@
 import type { RedisConnection } from "../redis/connection.ts";
 import { printable } from "../shared/printable.ts";
-import { isOneChannel, type Mapping } from "./message.ts";
+import { isOrdersChannel, type Mapping } from "./message.ts";
 
 /** Notices channels that are probably misspelt: they have no other subscriber, while other channels have some. */
 
@@ -8,14 +8,14 @@ const MAX_SHOWN = 5;
 const ORDER_IDS = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/gi;
 
 /**
- * Returns a note about each channel without a subscriber, if other channels have some; empty if there is no doubt. The
- * original subscribes for its pages, so while it serves some, its channels have subscribers.
+ * Returns a note about each of the mapping's channels that has no subscriber while other channels have some. The original
+ * subscribes for each page that it serves, so its channels have subscribers as long as a page is open.
  * @param subscribed The channels with subscribers, without this command's own.
  */
 export function doubtsAbout(mapping: Mapping, subscribed: readonly string[]): string[] {
-  const isOrders = (channel: string) => matches(channel, mapping.orders, isOneChannel(mapping));
+  const isOrders = (channel: string) => isOrdersChannel(mapping, channel);
   const others = subscribed.filter((channel) => channel !== mapping.products && !isOrders(channel));
-  // The channels of orders are as many as pages.
+  // The original has one channel for each order, so name all of them once.
   const names = [...new Set(others.map((channel) => channel.replace(ORDER_IDS, "*")))].sort();
   if (names.length === 0) return [];
   const shown = names.slice(0, MAX_SHOWN).map((name) => printable(JSON.stringify(name)));
@@ -32,11 +32,4 @@ export function doubtsAbout(mapping: Mapping, subscribed: readonly string[]): st
 export async function subscribedChannels(connection: RedisConnection): Promise<string[]> {
   const [reply] = await connection.run([["PUBSUB", "CHANNELS"]]);
   return Array.isArray(reply) ? reply.map(String) : [];
-}
-
-function matches(channel: string, pattern: string, isExact: boolean): boolean {
-  const [prefix = "", suffix = ""] = pattern.split("*");
-  if (isExact) return channel === pattern;
-  const isLongEnough = channel.length >= prefix.length + suffix.length;
-  return isLongEnough && channel.startsWith(prefix) && channel.endsWith(suffix);
 }
