@@ -50,10 +50,13 @@ export function userIdIn(claims: Record<string, unknown>, folder: string): { id:
   return { id: typeof value === "string" || Number.isSafeInteger(value) ? `${prefix}${value}` : null, claim };
 }
 
+/** `[vars]` in `wrangler.toml`, up to the next table or the end of the file. */
+const VARS_TABLE = /^\[vars\][^\n]*\n([\s\S]*?)(?=^\[|(?![\s\S]))/m;
+
 type TokenSettings = Record<string, string | undefined>;
 
 function readTokenSettings(folder: string) {
-  const [, vars = ""] = /^\[vars\]\n([\s\S]*?)^\[/m.exec(readTextFile(folder, "wrangler.toml") ?? "") ?? [];
+  const [, vars = ""] = VARS_TABLE.exec(readTextFile(folder, "wrangler.toml") ?? "") ?? [];
   const settings: TokenSettings = { ...parseDevVars(vars), ...readDevVars(folder) };
   const listOf = (name: string) => splitList(settings[name] ?? "");
   const algorithms = listOf("JWT_ALGORITHMS");

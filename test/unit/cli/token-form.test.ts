@@ -53,6 +53,16 @@ test("a token has the issuer, audience, claims and algorithm of wrangler.toml, a
   });
 });
 
+test("[vars] may be the last table of wrangler.toml, and its lines may end as on Windows", async () => {
+  const terminal = new TestTerminal({ env: { JWT_SECRET: SECRET } });
+  writeFileSync(
+    join(terminal.cwd, "wrangler.toml"),
+    '[dev]\r\nport = 1\r\n[vars] # all of them\r\nJWT_AUDIENCE = "shop"\r\nROLE_CLAIM = "roles"\r\n',
+  );
+  await terminal.run("token", "--role", "staff");
+  expect(decodeJwt(terminal.output)).toMatchObject({ aud: "shop", roles: "staff" });
+});
+
 test("of several issuers, a token has the one that JWT_SECRET signs for", async () => {
   const { claims } = await tokenWith({ JWT_ISSUER: "https://login.shop.example,shop-api" });
   expect(claims.iss).toBe("shop-api");
