@@ -56,10 +56,6 @@ export class Counters {
     }
   }
 
-  get isEmpty(): boolean {
-    return Object.keys(this.#snapshot).length === 0;
-  }
-
   /** Everything counted since the last `take`. */
   get all(): CounterSnapshot {
     return this.#snapshot;
@@ -86,6 +82,6 @@ function increment(numbers: number[], index: number, by: number): void {
   numbers[index] = (numbers[index] ?? 0) + by;
 }
 
-function keyOf(name: MetricName, labels: Partial<Record<string, string>>): string {
+function keyOf(name: MetricName, labels: Record<string, string>): string {
   return JSON.stringify([name, METRICS[name].labels.map((label) => labels[label] ?? "")]);
 }

@@ -1,3 +1,4 @@
+import type { Source } from "../protocol/publish.ts";
 import { Counters } from "./counters.ts";
 import type { FaultPlace } from "./labels.ts";
 import { recordFault } from "./record.ts";
@@ -21,7 +22,7 @@ interface ConnectionEnd {
 export interface Publish {
   /** Empty for events from Redis. */
   request_id: string;
-  via: "http" | "redis";
+  via: Source["via"];
   /** The publish key's name. */
   key: string;
   /** `null` when the call named several channels. */

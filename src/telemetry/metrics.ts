@@ -109,7 +109,6 @@ export const METRICS = {
   tidings_rate_limited_total: {
     type: "counter",
     labels: ["limit", "key"],
-    optional: ["key"],
     help: "Refusals because of a limit. Only publishes_per_key has the publish key's name.",
   },
   tidings_auth_failures_total: {
@@ -123,8 +122,6 @@ export const METRICS = {
 export interface Metric {
   type: "counter" | "gauge" | "histogram";
   labels: readonly string[];
-  /** Labels that some series leave empty, which Prometheus treats as absent. */
-  optional?: readonly string[];
   /** Upper bounds, ascending, without +Inf. */
   buckets?: readonly number[];
   /** Plain text ending in a full stop. */
@@ -139,11 +136,5 @@ type NameOf<T extends Metric["type"]> = {
   [N in MetricName]: (typeof METRICS)[N]["type"] extends T ? N : never;
 }[MetricName];
 
-/** A value for each label of a metric. */
-export type LabelsOf<N extends MetricName> = Record<Exclude<LabelOf<N>, OptionalLabelOf<N>>, string> &
-  Partial<Record<OptionalLabelOf<N>, string>>;
-type LabelOf<N extends MetricName> = (typeof METRICS)[N]["labels"][number];
-type OptionalLabelOf<N extends MetricName> = Extract<
-  (typeof METRICS)[N],
-  { optional: readonly string[] }
->["optional"][number];
+/** A value for each label of a metric. Prometheus treats a label that is empty as absent. */
+export type LabelsOf<N extends MetricName> = Record<(typeof METRICS)[N]["labels"][number], string>;

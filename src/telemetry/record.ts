@@ -125,8 +125,8 @@ export function recordRelayTotals(counters: Counters, totals: { gaps: number; de
  * @param key The publish key's name, where the limit is per key. Addresses and users are not labels: each would become
  * a time series.
  */
-export function recordRateLimited(counters: Counters, limit: LimitName, key?: string): void {
-  counters.count("tidings_rate_limited_total", { limit, ...(key !== undefined && { key }) });
+export function recordRateLimited(counters: Counters, limit: LimitName, key = ""): void {
+  counters.count("tidings_rate_limited_total", { limit, key });
 }
 
 /** Counts a token, key or signature that was refused. */
