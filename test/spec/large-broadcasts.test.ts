@@ -8,6 +8,7 @@ import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { holdPauses, shortenTimers } from "../support/pauses.ts";
 import { listen, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
+import { atRoot } from "../support/shards/sharded-channel.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -150,6 +151,22 @@ describe("a broadcast of several turns", () => {
     release();
     await large;
     expect(await last.settle()).toEqual([]);
+  });
+
+  test("forgets a listener that changes its filter after its token has expired, with its new filter", async () => {
+    stopClock();
+    const query = { product_id: EVENT.data.product_id };
+    const [first] = await listenMany("last", query);
+    const expired = await listen("products", { token: await mintToken({ expiresIn: 60 }), query });
+    open.push(expired);
+    const large = publishLarge();
+    await first.frames(EVENTS);
+    advanceClock(61_000);
+    expired.send(JSON.stringify({ type: "subscribe", product_ids: ["added"] }));
+    expect((await expired.closed()).code).toBe(4001);
+    expect(await atRoot(({ core }) => core.listeners.products)).toEqual([EVENT.data.product_id]);
+    release();
+    await large;
   });
 });
 

@@ -170,12 +170,13 @@ export class Listeners {
     // May throw, so it comes before anything changes.
     writeAttachment(socket, changed);
     // Every client message changes something, but rarely the user (a guest's next ticket has another) or the filter.
-    const isIndexed = changed.subject === listener.subject && changed.products === listener.products;
-    // What was published before a filter changes is subject to the former filter.
-    if (!isIndexed) this.#catchUp(socket, Date.now());
-    if (!isIndexed) this.#removeFromIndexes(socket, listener);
+    const isReindexed = changed.subject !== listener.subject || changed.products !== listener.products;
+    // What was published before a filter changes is subject to the former filter. Sending it may close the socket.
+    if (isReindexed) this.#catchUp(socket, Date.now());
+    if (!this.#open.has(socket)) return;
+    if (isReindexed) this.#removeFromIndexes(socket, listener);
     Object.assign(listener, change);
-    if (!isIndexed) this.#addToIndexes(socket, listener);
+    if (isReindexed) this.#addToIndexes(socket, listener);
   }
 
   /** Closes every socket whose listener matches. Returns how many. */
