@@ -33,7 +33,7 @@ export function deliver(
   });
   // Before any frame is sent: a listener without access receives nothing of this delivery.
   const revocation = core.topic.commit();
-  if (revocation) core.listeners.revoke(revocation);
+  if (revocation) core.listeners.closeWhere(revocation);
   const record = (receivers: readonly number[]) => {
     const sent = receivers.reduce((sum, count) => sum + count, 0);
     core.telemetry.delivered(events, outcomes, sent, source, now);

@@ -41,7 +41,7 @@ async function maintain(core: Core, now: number): Promise<void> {
 export function erase(core: Core, now: number): boolean {
   const { storage, listeners, topic, log, alarm, config } = core;
   if (!storage.hasData()) return false;
-  listeners.closeWhere(() => true, "order_not_found");
+  listeners.closeWhere(() => "order_not_found");
   storage.erase(now);
   topic.rollback();
   log.invalidate();

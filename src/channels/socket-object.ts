@@ -22,7 +22,9 @@ export abstract class SocketObject<C extends SocketCore> extends DurableObject<E
   abstract override fetch(request: Request): Promise<Response>;
 
   async disconnect(userId: string | null): Promise<number> {
-    return this.core.listeners.closeWhere(({ subject }) => userId === null || subject === userId, "disconnected");
+    return this.core.listeners.closeWhere(({ subject }) =>
+      userId === null || subject === userId ? "disconnected" : null,
+    );
   }
 
   async countListeners(): Promise<number> {

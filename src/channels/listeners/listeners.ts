@@ -179,19 +179,16 @@ export class Listeners {
     if (isReindexed) this.#addToIndexes(socket, listener);
   }
 
-  /** Closes every socket whose listener matches. Returns how many. */
-  closeWhere(matches: (listener: Listener) => boolean, reason: SocketRefusal): number {
-    const matching = [...this.#open].filter(([, listener]) => matches(listener));
-    for (const [socket] of matching) this.close(socket, reason);
-    return matching.length;
-  }
-
-  /** Closes every socket for which `revocation` gives a reason. */
-  revoke(revocation: (listener: Listener) => SocketRefusal | null): void {
+  /** Closes every socket for whose listener there is a reason. Returns how many. */
+  closeWhere(reasonFor: (listener: Listener) => SocketRefusal | null): number {
+    let closed = 0;
     for (const [socket, listener] of [...this.#open]) {
-      const reason = revocation(listener);
-      if (reason) this.close(socket, reason);
+      const reason = reasonFor(listener);
+      if (!reason) continue;
+      this.close(socket, reason);
+      closed++;
     }
+    return closed;
   }
 
   close(socket: WebSocket, reason: SocketRefusal): void {

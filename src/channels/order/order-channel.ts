@@ -41,7 +41,7 @@ export class OrderChannel extends Channel<Order> implements OrderChannelRpc {
       return { status: "stale", order: { user_id, status, payment_status, version: last } };
     }
     if (plan.hasNewOwner) {
-      listeners.closeWhere((listener) => !order.admits(listener, plan.state), "access_denied");
+      listeners.closeWhere((listener) => (order.admits(listener, plan.state) ? null : "access_denied"));
       if (user_id !== null) log.epochs.endReplay();
     }
     const delivered = deliver(this.core, plan.corrections, null, now);
