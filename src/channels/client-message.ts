@@ -56,7 +56,7 @@ async function handle(core: SocketCore, socket: WebSocket, text: string | ArrayB
 /** Answers the JSON ping of a hand-written client. From now on, the idle timeout applies to it. */
 function answerPing({ listeners }: SocketCore, socket: WebSocket, now: number): void {
   listeners.update(socket, { hasPinged: true });
-  listeners.sendControl(socket, JSON_PONG, now);
+  listeners.outgoing.sendControl(socket, JSON_PONG, now);
 }
 
 function acknowledge(core: SocketCore, socket: WebSocket, { seq, nonce }: MessageOf<"ack">, now: number): void {
@@ -85,7 +85,7 @@ async function refilter(
   const { epoch, seq } = await core.cover(socket, product_ids);
   if (!listener.speaksV1) return;
   const frame: SubscribedFrame = { type: "subscribed", data: { product_ids, seq, epoch } };
-  listeners.sendControl(socket, JSON.stringify(frame), Date.now());
+  listeners.outgoing.sendControl(socket, JSON.stringify(frame), Date.now());
 }
 
 /** Takes a token from the listener's bucket; closes the socket when it is empty. */

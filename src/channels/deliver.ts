@@ -24,7 +24,8 @@ export function deliver(
   now: number,
 ): PublishOutcome[] | Promise<PublishOutcome[]> {
   if (events.length === 0) return [];
-  if (source && core.listeners.isFull) return events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
+  if (source && core.listeners.outgoing.isFull)
+    return events.map(({ id, channel }) => ({ id, channel, status: "unavailable" }));
   const frames: LoggedFrame[] = [];
   const outcomes = inTransaction(core, () => {
     const appended = events.map((event) => append(core, event, frames, now));
@@ -43,7 +44,7 @@ export function deliver(
     return outcomes;
   }
   core.alarm.ensure(Math.min(core.log.expiresAt(), core.topic.dueAt()), now);
-  const { receivers, rest } = core.listeners.broadcast(new FrameBatch(frames), now);
+  const { receivers, rest } = core.listeners.outgoing.broadcast(new FrameBatch(frames), now);
   const elsewhere = core.fanOut?.published(frames, now) ?? null;
   const answer = () => {
     noteReceivers(outcomes, frames, receivers, elsewhere);

@@ -26,6 +26,6 @@ export function startEpoch({ log, fanOut }: Core, now: number): void {
  * sending earlier broadcasts may take minutes, and the relay reads nothing until it has announced a gap.
  */
 export function sendGap(core: SocketCore, now: number): void {
-  const rest = core.listeners.broadcastControl(firstFrame(core, core.position(), false, now), now);
+  const rest = core.listeners.outgoing.broadcastControl(firstFrame(core, core.position(), false, now), now);
   if (rest) core.ctx.waitUntil(rest);
 }

@@ -25,7 +25,7 @@ export function dueForListeners(core: SocketCore, now: number): { next: number; 
       if (action === "close_expired") listeners.close(socket, "token_expired");
       if (action === "close_idle") listeners.close(socket, "idle_timeout");
       if (action === "warn") warn(core, socket, listener, now);
-      if (action === "keep_alive") listeners.sendControl(socket, KEEPALIVE, now);
+      if (action === "keep_alive") listeners.outgoing.sendControl(socket, KEEPALIVE, now);
     }
   };
   return { next, perform };
@@ -42,5 +42,9 @@ export function watchToken(core: SocketCore, socket: WebSocket, listener: Listen
 function warn({ listeners }: SocketCore, socket: WebSocket, listener: Listener, now: number): void {
   listeners.update(socket, { isWarned: true });
   const data = { expires_at: new Date(listener.expiresAt).toISOString() };
-  listeners.sendControl(socket, JSON.stringify({ type: "token_expiring", data } satisfies TokenExpiringFrame), now);
+  listeners.outgoing.sendControl(
+    socket,
+    JSON.stringify({ type: "token_expiring", data } satisfies TokenExpiringFrame),
+    now,
+  );
 }

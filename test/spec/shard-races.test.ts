@@ -1,7 +1,7 @@
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { type ConnectRequest, requestProductsSocket } from "../../src/channels/handshake.ts";
-import { Listeners } from "../../src/channels/listeners/listeners.ts";
+import { Outgoing } from "../../src/channels/listeners/outgoing.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import { SHARD_PROTOCOL_VERSION, type TakeRequest } from "../../src/channels/products/shards/contract.ts";
 import { ProductsShard } from "../../src/channels/products/shards/products-shard.ts";
@@ -81,9 +81,9 @@ const pushOf = (change: Partial<TakeRequest>): TakeRequest => ({
 
 /** Keeps the next push from being complete until `release` is called. */
 function holdNextPush(): { isHeld: () => boolean; release: () => void } {
-  const broadcast = Listeners.prototype.broadcast;
+  const broadcast = Outgoing.prototype.broadcast;
   let isHolding = true;
-  const held = vi.spyOn(Listeners.prototype, "broadcast").mockImplementationOnce(function (this: Listeners, ...batch) {
+  const held = vi.spyOn(Outgoing.prototype, "broadcast").mockImplementationOnce(function (this: Outgoing, ...batch) {
     const { receivers } = broadcast.apply(this, batch);
     const hold = async () => {
       while (isHolding) await scheduler.wait(5);

@@ -3,14 +3,13 @@ import type { CloseCode } from "../../protocol/close-rules.ts";
 import { encodeClosingFrame, PING, PONG } from "../../protocol/frames.ts";
 import { PING_OVERDUE_MS } from "../../protocol/limits.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
-import { Coalescing } from "./coalescing.ts";
 import { silentSince } from "./due-actions.ts";
 import type { FrameBatch } from "./frame-batch.ts";
 import { Interest } from "./interest.ts";
-import { endsAt, type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
+import { type Listener, readAttachment, readClosing, writeAttachment, writeClosing } from "./listener.ts";
+import { Outgoing } from "./outgoing.ts";
 import type { ProductFilter } from "./product-filter.ts";
 import { Sender } from "./sender.ts";
-import { MAX_SLICE_CHARACTERS, MAX_SLICE_MESSAGES, Slices } from "./slices.ts";
 import { tryClose, trySend } from "./socket.ts";
 import { UserSockets } from "./user-sockets.ts";
 
@@ -24,14 +23,6 @@ export interface ListenersObserver {
 /** A client closed with one of these may not receive events any more, not even those that wait for it. */
 const LOST_ACCESS: readonly CloseCode[] = [4001, 4003, 4004];
 
-/** What a send costs besides its length, and what a close costs, in characters of a slice. */
-const SEND_COST = MAX_SLICE_CHARACTERS / MAX_SLICE_MESSAGES;
-const CLOSE_COST = 4 * SEND_COST;
-
-function costOf({ speaksV1 }: Listener, batch: FrameBatch, picked: readonly number[]): number {
-  return batch.characters(picked) + SEND_COST * (speaksV1 ? 1 : picked.length);
-}
-
 /**
  * A channel's open sockets and the listeners behind them. The runtime keeps both through hibernation; this class caches
  * them while the object is awake, because reading an attachment costs about as much as sending a frame.
@@ -40,25 +31,22 @@ export class Listeners {
   readonly #ctx: DurableObjectState;
   readonly #observer: ListenersObserver;
   readonly #open = new Map<WebSocket, Listener>();
-  readonly sender: Sender;
-  readonly #plainGraceMs: number;
   readonly #users = new UserSockets<WebSocket>();
   readonly #interest = new Interest<WebSocket>();
-  readonly #slices = new Slices<WebSocket>();
-  readonly #coalescing: Coalescing<WebSocket> | null;
+  readonly sender: Sender;
+  readonly outgoing: Outgoing;
 
   /** @param coalesces Whether clients of `tidings.v1` may have to wait for events that arrive in quick succession. */
   constructor(
     ctx: DurableObjectState,
     observer: ListenersObserver,
-    { plainBytesPerMinute, plainGraceMs }: Pick<Config, "plainBytesPerMinute" | "plainGraceMs">,
+    config: Pick<Config, "plainBytesPerMinute" | "plainGraceMs">,
     coalesces = true,
   ) {
     this.#ctx = ctx;
     this.#observer = observer;
-    this.sender = new Sender(plainBytesPerMinute);
-    this.#plainGraceMs = plainGraceMs;
-    this.#coalescing = coalesces ? new Coalescing(() => this.#sendCoalesced()) : null;
+    this.sender = new Sender(config.plainBytesPerMinute);
+    this.outgoing = new Outgoing(this, this.sender, config, coalesces);
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG));
     for (const socket of ctx.getWebSockets()) {
       const listener = readAttachment(socket);
@@ -125,44 +113,17 @@ export class Listeners {
     return { socket: server, response: new Response(null, { status: 101, webSocket: client }) };
   }
 
-  /**
-   * Sends each frame to the listeners whose filter it passes. Closes those whose token has expired instead. Every
-   * listener receives broadcasts in order; one that connects before the last is sent receives none of them, because its
-   * first frame has the position after them.
-   * @returns How many listeners each frame has been sent to, which still grows during `rest`; that is null when sending
-   * takes only this turn.
-   */
-  broadcast(batch: FrameBatch, now: number): { receivers: readonly number[]; rest: Promise<void> | null } {
-    const receivers = new Array<number>(batch.frames.length).fill(0);
-    const send = (socket: WebSocket, now: number) => this.#send(socket, batch, receivers, now);
-    return { receivers, rest: this.#slices.run(this.#wanting(batch), send, now, batch.length) };
-  }
-
-  /** Whether so many broadcasts wait to be sent that there should be no more now. */
-  get isFull(): boolean {
-    return this.#slices.isFull;
-  }
-
-  /** Sends a frame that is not an event to every listener, in order with the broadcasts. */
-  broadcastControl(frame: string, now: number): Promise<void> | null {
-    const send = (socket: WebSocket, now: number) => {
-      this.#sendControl(socket, frame, now);
-      return SEND_COST + frame.length;
-    };
-    return this.#slices.run(this.#open.keys(), send, now);
-  }
-
-  /** Sends one frame that is not an event. A listener whose token has ended is closed instead. */
-  sendControl(socket: WebSocket, frame: string, now: number): void {
-    this.#catchUp(socket, now);
-    this.#sendControl(socket, frame, now);
-  }
-
   /** Returns the listener behind an open socket. */
   get(socket: WebSocket): Listener | undefined {
     return this.#open.get(socket);
   }
 
+  /** Returns the sockets that want an event of any of these products, or every socket. */
+  wanting(products: "all" | string[]): Iterable<WebSocket> {
+    return products === "all" ? this.#open.keys() : this.#interest.in(products);
+  }
+
+  /** Changes the listener behind an open socket, in its attachment as well. */
   update(socket: WebSocket, change: Partial<Listener>): void {
     const listener = this.#open.get(socket);
     if (!listener) return;
@@ -170,13 +131,16 @@ export class Listeners {
     // May throw, so it comes before anything changes.
     writeAttachment(socket, changed);
     // Every client message changes something, but rarely the user (a guest's next ticket has another) or the filter.
-    const isReindexed = changed.subject !== listener.subject || changed.products !== listener.products;
+    if (changed.subject === listener.subject && changed.products === listener.products) {
+      Object.assign(listener, change);
+      return;
+    }
     // What was published before a filter changes is subject to the former filter. Sending it may close the socket.
-    if (isReindexed) this.#catchUp(socket, Date.now());
+    this.outgoing.catchUp(socket, Date.now());
     if (!this.#open.has(socket)) return;
-    if (isReindexed) this.#removeFromIndexes(socket, listener);
+    this.#removeFromIndexes(socket, listener);
     Object.assign(listener, change);
-    if (isReindexed) this.#addToIndexes(socket, listener);
+    this.#addToIndexes(socket, listener);
   }
 
   /** Closes every socket for whose listener there is a reason. Returns how many. */
@@ -191,11 +155,12 @@ export class Listeners {
     return closed;
   }
 
+  /** Closes a socket after the events that wait for it, unless its client has lost access to them. */
   close(socket: WebSocket, reason: SocketRefusal): void {
     const listener = this.#open.get(socket);
     if (!listener) return;
     const { close, title }: { close: CloseCode; title: string } = REFUSALS[reason];
-    if (!LOST_ACCESS.includes(close)) this.#sendWaiting(socket, Date.now());
+    if (!LOST_ACCESS.includes(close)) this.outgoing.sendWaiting(socket, Date.now());
     // It may have been closed as too slow.
     if (!this.#open.has(socket)) return;
     if (listener.speaksV1) trySend(socket, [encodeClosingFrame(close, title)]);
@@ -225,7 +190,7 @@ export class Listeners {
 
   #remove(socket: WebSocket, listener: Listener, code: number): void {
     socket.serializeAttachment(null);
-    this.#coalescing?.drop(socket);
+    this.outgoing.drop(socket);
     if (this.#open.delete(socket)) this.#removeFromIndexes(socket, listener);
     this.#observer.closed(listener, code);
   }
@@ -243,74 +208,5 @@ export class Listeners {
   #removeFromIndexes(socket: WebSocket, { subject, products }: Listener): void {
     this.#users.removeOpen(subject);
     this.#interest.remove(socket, products);
-  }
-
-  /** Returns the sockets that want any frame of a batch. */
-  #wanting({ products }: FrameBatch): Iterable<WebSocket> {
-    return products === "all" ? this.#open.keys() : this.#interest.in(products);
-  }
-
-  /** Sends a batch to a socket unless it has closed meanwhile, and counts its receivers. Returns what that costs. */
-  #send(socket: WebSocket, batch: FrameBatch, receivers: number[], now: number): number {
-    const listener = this.#open.get(socket);
-    if (!listener) return 0;
-    if (this.#closeEnded(socket, listener, now)) return CLOSE_COST;
-    const picked = batch.pick(listener.products, listener.from);
-    if (picked.length === 0) return 0;
-    const mustWait = listener.speaksV1 && this.#coalescing?.keeps(socket, batch, now);
-    const isSent = mustWait || this.#sendPicked(socket, listener, batch, picked, now);
-    if (!isSent) return CLOSE_COST;
-    for (const index of picked) receivers[index] = (receivers[index] ?? 0) + 1;
-    if (!mustWait) return costOf(listener, batch, picked);
-    return this.#coalescing?.isFull ? this.#sendWaiting(socket, now) : 0;
-  }
-
-  /** Sends picked frames, at least one, or closes a socket that is too slow. Returns whether they were sent. */
-  #sendPicked(
-    socket: WebSocket,
-    listener: Listener,
-    batch: FrameBatch,
-    picked: readonly number[],
-    now: number,
-  ): boolean {
-    const outcome = this.sender.send(socket, listener, batch, picked, now);
-    if (outcome === "too_slow") this.close(socket, "too_slow");
-    return outcome === "sent";
-  }
-
-  /** Sends a socket the events that wait for it. Returns what that costs. */
-  #sendWaiting(socket: WebSocket, now: number): number {
-    const waiting = this.#coalescing?.take(socket, now);
-    const listener = this.#open.get(socket);
-    if (!waiting || !listener) return 0;
-    if (this.#closeEnded(socket, listener, now)) return CLOSE_COST;
-    const picked = waiting.batch.pick(listener.products, waiting.after, waiting.upTo);
-    if (picked.length === 0) return 0;
-    const isSent = this.#sendPicked(socket, listener, waiting.batch, picked, now);
-    return isSent ? costOf(listener, waiting.batch, picked) : CLOSE_COST;
-  }
-
-  /** Sends every socket the events that wait for it. */
-  #sendCoalesced(): void {
-    void this.#slices.run(this.#coalescing?.sockets ?? [], (...due) => this.#sendWaiting(...due), Date.now());
-  }
-
-  /** Sends a socket everything that is still to be sent to it. */
-  #catchUp(socket: WebSocket, now: number): void {
-    this.#slices.catchUp(socket, now);
-    this.#sendWaiting(socket, now);
-  }
-
-  #sendControl(socket: WebSocket, frame: string, now: number): void {
-    this.#sendWaiting(socket, now);
-    const listener = this.#open.get(socket);
-    if (listener && !this.#closeEnded(socket, listener, now)) trySend(socket, [frame]);
-  }
-
-  /** Closes a listener whose token has ended. Returns whether it did. */
-  #closeEnded(socket: WebSocket, listener: Listener, now: number): boolean {
-    if (now < endsAt(listener, this.#plainGraceMs)) return false;
-    this.close(socket, "token_expired");
-    return true;
   }
 }

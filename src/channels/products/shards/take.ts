@@ -34,7 +34,7 @@ async function takeNow(shard: Shard, push: TakeRequest, now: number): Promise<Ta
   recent.append(fresh);
   const position = head.advance(upTo);
   const before = listeners.sender.messagesSent;
-  const { receivers, rest } = listeners.broadcast(new FrameBatch(fresh), now);
+  const { receivers, rest } = listeners.outgoing.broadcast(new FrameBatch(fresh), now);
   await rest;
   head.save(position);
   shard.sendRate.note(listeners.sender.messagesSent - before, now);
