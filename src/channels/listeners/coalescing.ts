@@ -3,11 +3,11 @@ import type { LoggedFrame } from "../log/log-event.ts";
 import { FrameBatch } from "./frame-batch.ts";
 import { takeToken } from "./token-bucket.ts";
 
-/** How many messages with events a client is sent per second, and at once after a quiet time. */
+/** Messages with events that a client is sent without delay: after a pause, a second's worth at once. */
 const MESSAGE_RATE = { perSecond: COALESCED_MESSAGES_PER_SECOND, burst: COALESCED_MESSAGES_PER_SECOND };
-/** Beyond that, events wait for so long, and leave together. */
+/** How long later events wait, to be sent together. */
 const MAX_WAIT_MS = 250;
-/** Waiting longer than for so many characters would not make messages fuller. */
+/** Once this much is waiting, events are sent early: their messages are full. */
 const MAX_WAITING_CHARACTERS = 256 * 1024;
 
 interface Bucket {
@@ -23,15 +23,15 @@ interface Range {
 }
 
 /**
- * Decides which events wait for the next message to a `tidings.v1` client, and keeps them, once for all clients. In
- * memory only: a timer runs while any event waits, and keeps the object from hibernating.
+ * Decides which events wait to share the next message to a `tidings.v1` client, and keeps each once for all clients. In
+ * memory only: while any event waits, a timer keeps the object from hibernating.
  */
 export class Coalescing<Socket extends object> {
   readonly #onDue: () => void;
   readonly #buckets = new WeakMap<Socket, Bucket>();
-  /** Each waiting socket, and which events wait for it. Others may already wait for later ones. */
+  /** Each waiting socket, and which of `#frames` are for it. */
   readonly #waiting = new Map<Socket, Range>();
-  /** The events that sockets wait for, by `seq`. Those of a large broadcast may be added again, or late. */
+  /** The waiting events by `seq`. A large broadcast may add its own again, and after later ones. */
   readonly #frames = new Map<number, LoggedFrame>();
   #characters = 0;
   #lastAdded: FrameBatch | null = null;
@@ -39,7 +39,7 @@ export class Coalescing<Socket extends object> {
   #batch: FrameBatch | null = null;
   #hasTimer = false;
 
-  /** @param onDue Called when the sockets that wait are due to be sent their events. */
+  /** @param onDue Called when the waiting sockets are due to be sent their events. */
   constructor(onDue: () => void) {
     this.#onDue = onDue;
   }
@@ -49,15 +49,15 @@ export class Coalescing<Socket extends object> {
     return [...this.#waiting.keys()];
   }
 
-  /** Whether so much is waiting that it should be sent. */
+  /** Whether so much is waiting that it should be sent now. */
   get isFull(): boolean {
     return this.#characters >= MAX_WAITING_CHARACTERS;
   }
 
   /**
-   * Returns whether a batch has to wait, because earlier events do or the socket was sent many messages lately. It is
-   * kept then; otherwise it has to be sent.
+   * Keeps a batch for later if earlier events already wait for the socket, or if it was sent many messages lately.
    * @param now Milliseconds since 1970.
+   * @returns false when the batch is not kept: the caller sends it.
    */
   keeps(socket: Socket, batch: FrameBatch, now: number): boolean {
     const waiting = this.#waiting.get(socket);
@@ -71,7 +71,7 @@ export class Coalescing<Socket extends object> {
 
   /**
    * Ends a socket's wait.
-   * @returns The events, of which those in a range are for this socket; null when it was not waiting.
+   * @returns The waiting events, of which those in the range are for this socket; null when it was not waiting.
    */
   take(socket: Socket, now: number): ({ batch: FrameBatch } & Range) | null {
     const range = this.#waiting.get(socket);
