@@ -209,7 +209,16 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
   const newReader = () => {
     const store = new RelayStore(new MemoryStorage().asStorage);
     const client = new RedisClient({ url: bridge.url, token: bridge.token, stream: STREAM });
-    return { store, reader: new StreamReader(client, store, STREAM, catalogueWith([])) };
+    return { store, client, reader: new StreamReader(client, store, STREAM, catalogueWith([])) };
+  };
+  /** The ids of the events that were read, in the order of reading. */
+  const idsIn = (store: RelayStore) => {
+    const ids: string[] = [];
+    for (let row = store.nextRow("products"); row; row = store.nextRow("products")) {
+      ids.push(...row.events.map(({ id }) => id));
+      store.removeRow("products", row.row, []);
+    }
+    return ids;
   };
   const later = (ms: number) => vi.useFakeTimers({ now: Date.now() + ms, toFake: ["Date"] });
 
@@ -259,10 +268,82 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
       later(61_000);
       await reader.trim();
     }
-    expect(["1-1", "1-2", "1-3"].filter((id) => store.memory.hasId(id))).toEqual(["1-3"]);
+    // A replica that lags behind the last trim still has what the one before left, which is the last entry read.
+    expect(["1-1", "1-2", "1-3"].filter((id) => store.memory.hasId(id))).toEqual(["1-2", "1-3"]);
     await add("1-4");
     await reader.read();
     expect(["1-3", "1-4"].filter((id) => store.memory.hasId(id))).toEqual(["1-3", "1-4"]);
+  });
+
+  test("reads no entry twice that a replica brings back which lags behind the last trim", async () => {
+    const { reader, store } = newReader();
+    await add("1-1");
+    await reader.read();
+    await reader.trim();
+    await save(redis);
+    await add("1-2");
+    await reader.read();
+    later(61_000);
+    await reader.trim();
+    for (const id of ["1-2", "1-3"]) {
+      await setBack(redis);
+      await add(id);
+      while ((await reader.read()).hasMore);
+    }
+    later(61_000);
+    await reader.trim();
+    await setBack(redis);
+    while ((await reader.read()).hasMore);
+    expect(idsIn(store)).toEqual(["1-1", "1-2", "1-3"]);
+  });
+
+  test("notices that a failover has replaced the stream when the last entry read has the id of one read earlier", async () => {
+    const { reader, store } = newReader();
+    for (const id of ["1-1", "1-2", "1-3"]) await add(id);
+    await reader.read();
+    await save(redis);
+    await redis.cli("DEL", STREAM);
+    await redis.cli("XADD", STREAM, "1-3", "another", "entry");
+    while ((await reader.read()).hasMore);
+    await setBack(redis);
+    // Of two unread entries, both are lost. Had the reader gone on counting from the other stream, there would be no gap.
+    expect((await reader.read()).gap).toEqual({ kind: "recreated" });
+    while ((await reader.read()).hasMore);
+    expect(store.state).toMatchObject({ cursor: "1-3", entriesAdded: 3 });
+  });
+
+  test("counts what is missing in one moment, whatever happens to the stream between two commands", async () => {
+    for (let commands = 0; commands < 4; commands++) {
+      await redis.cli("FLUSHALL");
+      const { reader, client } = newReader();
+      await add("1-1");
+      await reader.read();
+      await redis.cli("DEL", STREAM);
+      for (const id of ["2-1", "2-2", "2-3"]) await add(id);
+      const command = vi.spyOn(client, "command");
+      // The publisher trims the stream before the reader's next command, or one of the three after it.
+      let left = commands;
+      command.mockImplementation(async (...words) => {
+        if (left-- === 0) await redis.cli("XTRIM", STREAM, "MAXLEN", "1");
+        return RedisClient.prototype.command.apply(client, words);
+      });
+      while ((await reader.read()).hasMore);
+      command.mockRestore();
+      for (const id of ["2-4", "2-5", "2-6"]) await add(id);
+      await redis.cli("XTRIM", STREAM, "MAXLEN", "1");
+      expect((await reader.read()).gap, `trimmed before command ${commands + 1}`).toEqual({ kind: "trimmed", lost: 2 });
+    }
+  });
+
+  test("counts entries from the next trim on after a version that did not", async () => {
+    const { reader, store } = newReader();
+    for (const id of ["1-1", "1-2"]) await add(id);
+    await reader.read();
+    store.update({ entriesAdded: null, cursorKey: null });
+    for (const id of ["1-3", "1-4"]) await add(id);
+    expect((await reader.read()).gap).toBeNull();
+    expect(await reader.trim()).toBeNull();
+    expect(store.state).toMatchObject({ cursor: "1-4", entriesAdded: 4, gaps: 0 });
   });
 
   test("notices with the next trim that unread entries were deleted by XDEL, and counts them once", async () => {

@@ -1,11 +1,9 @@
-import type { StreamInfo } from "./replies.ts";
+import { NOTHING_DELETED, type StreamInfo } from "./replies.ts";
 
 /** Finds out what a stream has lost. Pure. */
 
 /** The cursor before the first entry. */
 export const STREAM_START = "0-0";
-/** What Redis reports as the highest deleted id while nothing was deleted by id. */
-const NOTHING_DELETED = "0-0";
 
 /** How far the stream was read. */
 export interface ReadPosition {
@@ -27,10 +25,8 @@ export type StreamGap =
 /**
  * Finds out what is lost when the last entry read is no longer in the stream. Redis removes entries in two ways: trims
  * remove the oldest, and XDEL removes any and notes the highest id in `max-deleted-entry-id`.
- * @param info null when the stream does not exist.
  */
-export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): StreamGap | null {
-  if (!info) return { kind: "flushed" };
+export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo): StreamGap | null {
   if (info.entriesAdded < entriesAdded || compareIds(info.lastId, cursor) < 0) return { kind: "recreated" };
   if (info.firstId !== null && compareIds(info.firstId, cursor) <= 0) {
     // Read entries remain, so nothing was trimmed beyond the cursor: its entry was deleted, or this is another stream.
@@ -42,19 +38,6 @@ export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo
   const lost = info.entriesAdded - entriesAdded - info.length;
   if (lost < 0) return { kind: "recreated" };
   return lost > 0 ? { kind: "trimmed", lost } : null;
-}
-
-/**
- * Counts the entries beyond the cursor that are gone, such as those deleted by id before they were read, which no read
- * notices. Call it when nothing before the cursor is left in the stream.
- * @returns null when that is unknown; the next read finds out.
- */
-export function countMissing({ cursor, entriesAdded }: ReadPosition, info: StreamInfo | null): number | null {
-  if (!info || info.entriesAdded < entriesAdded || compareIds(info.lastId, cursor) < 0) return null;
-  const order = info.firstId === null ? 1 : compareIds(info.firstId, cursor);
-  if (order < 0) return null;
-  const unread = info.length - (order === 0 ? 1 : 0);
-  return Math.max(info.entriesAdded - entriesAdded - unread, 0);
 }
 
 /** Compares stream ids, `<milliseconds>-<number>`, by number. */

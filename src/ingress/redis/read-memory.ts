@@ -1,11 +1,13 @@
 import * as z from "zod";
 import type { StreamEntry } from "./entry.ts";
+import { compareIds } from "./gaps.ts";
 
 /**
  * Remembers which entries were read, by id and content. A failover can set the stream back; what is read again then must
  * not be applied again, and an id alone proves nothing, because Redis accepts old and equal ids after that.
  *
- * Forgets at every second trim: the replica that takes over may not have seen the last one.
+ * Forgets at every second trim: the replica that takes over may not have seen the last one. What a trim left in the
+ * stream is forgotten one trim later.
  *
  * The stored list is long, so it is rewritten only with every 65th entry; those read since are stored with the cursor.
  */
@@ -72,9 +74,10 @@ export class ReadMemory {
     this.#ids = new Set([...this.#keys].map(idOf));
   }
 
-  /** Returns what to remember after a trim. */
-  afterTrim(): ReadMemory {
-    return new ReadMemory(stored(this.#sinceTrim, []));
+  /** Returns what to remember after a trim. @param firstLeft The id of the first entry that it left. */
+  afterTrim(firstLeft: string): ReadMemory {
+    const left = this.#sinceTrim.filter((key) => compareIds(idOf(key), firstLeft) >= 0);
+    return new ReadMemory(stored(this.#sinceTrim, left));
   }
 }
 

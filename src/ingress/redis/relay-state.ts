@@ -7,7 +7,9 @@ import { storedMemory } from "./read-memory.ts";
 export interface RelayState {
   /** The id of the last entry read; `STREAM_START` before the first. */
   cursor: string;
-  /** How many entries had ever been added to the stream when that entry was read; null before that is looked up. */
+  /** The key of that entry (`entryKey`); null before the first, and after a version that did not store it. */
+  cursorKey: string | null;
+  /** How many entries had ever been added to the stream when that entry was read; null while that is unknown. */
   entriesAdded: number | null;
   /** Upstash's token that makes reads see earlier writes on any replica. */
   syncToken: string;
@@ -27,6 +29,7 @@ export interface RelayState {
 
 export const INITIAL: RelayState = {
   cursor: STREAM_START,
+  cursorKey: null,
   entriesAdded: null,
   syncToken: "",
   nextRow: 1,
@@ -43,6 +46,7 @@ export const INITIAL: RelayState = {
  */
 export const storedState = z.looseObject({
   id: z.string().regex(/^\d{1,20}-\d{1,20}$/),
+  key: z.string().nullable().default(null),
   added: z.number().nullable().default(null),
   syncToken: z.string().default(""),
   nextRow: z.int().min(1).optional(),
@@ -58,11 +62,12 @@ export type StoredState = z.infer<typeof storedState>;
 
 /** @param unusedRow Finds the next row's number for a state that does not say. */
 export function relayStateFromStored(
-  { id, added, untoldGapAt, ...same }: StoredState,
+  { id, key, added, untoldGapAt, ...same }: StoredState,
   unusedRow: () => number,
 ): RelayState {
   return {
     cursor: id,
+    cursorKey: key,
     entriesAdded: added,
     syncToken: same.syncToken,
     nextRow: same.nextRow ?? unusedRow(),
@@ -76,9 +81,10 @@ export function relayStateFromStored(
 
 export function relayStateToStored({
   cursor,
+  cursorKey,
   entriesAdded,
   pendingGapAt,
   ...same
 }: RelayState): Omit<StoredState, "read"> {
-  return { ...same, id: cursor, added: entriesAdded, untoldGapAt: pendingGapAt };
+  return { ...same, id: cursor, key: cursorKey, added: entriesAdded, untoldGapAt: pendingGapAt };
 }

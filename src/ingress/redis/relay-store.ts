@@ -67,10 +67,10 @@ export class RelayStore {
     this.#state = state;
   }
 
-  /** Records that the stream was trimmed. */
-  trimmed(change: Partial<RelayState>): void {
+  /** Records that the stream was trimmed. @param firstLeft The id of the first entry that is left. */
+  trimmed(firstLeft: string, change: Partial<RelayState>): void {
     const memory = this.#memory;
-    this.#memory = memory.afterTrim();
+    this.#memory = memory.afterTrim(firstLeft);
     try {
       this.#storage.transactionSync(() => {
         this.#storage.kv.put(READ_ENTRIES, this.#memory.listWith([]));

@@ -3,7 +3,7 @@ import type { StreamEntry } from "./entry.ts";
 
 /** Parses replies to stream commands. Pure. */
 
-/** The reply to `XINFO STREAM` (Redis 7). */
+/** What `XINFO STREAM` says (Redis 7). */
 export interface StreamInfo {
   length: number;
   /** How many entries were ever added to the stream. */
@@ -11,36 +11,30 @@ export interface StreamInfo {
   lastId: string;
   /** The id of the oldest entry; null when there is none. */
   firstId: string | null;
-  /** The highest id that XDEL has removed; `0-0` when it has removed none. */
+  /** The highest id that XDEL has removed; `NOTHING_DELETED` when it has removed none. */
   maxDeletedId: string;
 }
+
+/** Null when the stream does not exist; `unknown` when Redis does not say enough, as before version 7. */
+export type StreamDescription = StreamInfo | "unknown" | null;
+
+/** What Redis reports as the highest deleted id while nothing was deleted by id. */
+export const NOTHING_DELETED = "0-0";
 
 const streamId = z.string().regex(/^\d{1,20}-\d{1,20}$/);
 
 /** Coercion would call methods of an object that a damaged reply has in place of a number. */
 const count = z.union([z.number(), z.string().regex(/^\d+$/).transform(Number)]);
 
-const streamInfo = z.object({
-  length: count,
-  "entries-added": count,
-  "last-generated-id": streamId,
-  "max-deleted-entry-id": streamId.default("0-0"),
-  "first-entry": z.tuple([streamId], z.unknown()).nullish(),
-});
+const description = z.tuple([count, count, streamId, streamId.nullable(), streamId.nullable()]);
 
-/** Parses the reply to `XINFO STREAM`. Returns null when it has another shape, as from an older Redis. */
-export function parseStreamInfo(reply: unknown): StreamInfo | null {
-  if (!Array.isArray(reply)) return null;
-  const fields = pairs(reply).filter(([name]) => typeof name === "string");
-  const info = streamInfo.safeParse(Object.fromEntries(fields)).data;
-  if (!info) return null;
-  return {
-    length: info.length,
-    entriesAdded: info["entries-added"],
-    lastId: info["last-generated-id"],
-    firstId: info["first-entry"]?.[0] ?? null,
-    maxDeletedId: info["max-deleted-entry-id"],
-  };
+/** Parses the reply of a script that describes the stream. */
+export function parseStreamDescription(reply: unknown): StreamDescription {
+  if (reply === null || reply === undefined) return null;
+  const parsed = description.safeParse(reply).data;
+  if (!parsed) return "unknown";
+  const [length, entriesAdded, lastId, maxDeletedId, firstId] = parsed;
+  return { length, entriesAdded, lastId, firstId, maxDeletedId: maxDeletedId ?? NOTHING_DELETED };
 }
 
 const entries = z.array(z.tuple([streamId, z.array(z.string())]));

@@ -11,7 +11,7 @@ export interface SortedEntries {
   events: AcceptedEvent[];
   /** Those that are not events, or that their channel has no room for. */
   rejected: DeadLetter[];
-  /** The keys of all of them, to be remembered. */
+  /** The keys of all entries, to be remembered, or for longer: a failover has brought back those that were. */
   keys: string[];
 }
 
@@ -32,8 +32,8 @@ export function sortEntries(
   const now = Date.now();
   for (const entry of entries) {
     const key = entryKey(entry);
-    if (memory.has(key)) continue;
     sorted.keys.push(key);
+    if (memory.has(key)) continue;
     // An entry with the id of an earlier one: the same event id would make it a duplicate or a conflict.
     const fallbackId = memory.hasId(entry.id) ? key : entry.id;
     const read = notUtf8.has(entry.id) ? NOT_UTF8 : readEntry(catalogue, entry, now, fallbackId);

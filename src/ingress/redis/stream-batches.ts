@@ -1,5 +1,6 @@
 import { entryLength } from "../../protocol/stream.ts";
 import type { StreamEntry } from "./entry.ts";
+import type { StreamDescription } from "./replies.ts";
 import type { StreamCommands } from "./stream-commands.ts";
 
 /** Entries per read: few at first, because each may be megabytes, and more while they turn out to be small. */
@@ -15,6 +16,8 @@ export interface StreamBatch {
   notUtf8: Set<string>;
   /** How many entries after the cursor were asked for. */
   limit: number;
+  /** The stream at the same moment, if that was asked for. */
+  description?: StreamDescription;
 }
 
 /** Reads the stream in batches whose size follows that of the entries. */
@@ -26,24 +29,32 @@ export class StreamBatches {
     this.#commands = commands;
   }
 
-  /** @throws {RedisError} */
-  async read(cursor: string): Promise<StreamBatch> {
-    const entries = await this.#range(cursor);
+  /**
+   * @param isDescribed Whether to describe the stream, too.
+   * @throws {RedisError}
+   */
+  async read(cursor: string, isDescribed = false): Promise<StreamBatch> {
+    const { entries, ...described } = await this.#range(cursor, isDescribed);
     const limit = this.#limit;
     const notUtf8 = await this.#commands.notUtf8(entries);
     const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
     this.#limit = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(limit * BATCH_GROWTH, MAX_BATCH);
-    return { entries, notUtf8, limit };
+    return { entries, notUtf8, limit, ...described };
   }
 
   /** Reads only one entry if the reply is too large for Upstash or a proxy. */
-  async #range(cursor: string): Promise<StreamEntry[]> {
+  async #range(cursor: string, isDescribed: boolean): Promise<Pick<StreamBatch, "entries" | "description">> {
+    const range = async () => {
+      const count = this.#limit + 1;
+      if (isDescribed) return this.#commands.rangeAndDescription(cursor, count);
+      return { entries: await this.#commands.range(cursor, count) };
+    };
     try {
-      return await this.#commands.range(cursor, this.#limit + 1);
+      return await range();
     } catch (error) {
       if (this.#limit === 1) throw error;
       this.#limit = 1;
-      return this.#commands.range(cursor, this.#limit + 1);
+      return range();
     }
   }
 }

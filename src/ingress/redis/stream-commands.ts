@@ -1,37 +1,55 @@
 import { type RedisClient, RedisError } from "./client.ts";
 import type { StreamEntry } from "./entry.ts";
-import { parseEntries, parseEntrySizes, parseStreamInfo, type StreamInfo, utf8EntryIds } from "./replies.ts";
+import {
+  parseEntries,
+  parseEntrySizes,
+  parseStreamDescription,
+  type StreamDescription,
+  utf8EntryIds,
+} from "./replies.ts";
+
+/** XINFO without the contents of entries; false when the stream does not exist. */
+const DESCRIBE = `
+local function describe()
+  local reply = redis.pcall('XINFO', 'STREAM', KEYS[1])
+  if reply.err then return false end
+  local info = {}
+  for i = 1, #reply, 2 do info[reply[i]] = reply[i + 1] end
+  local first = info['first-entry']
+  return {
+    info['length'], info['entries-added'] or false, info['last-generated-id'],
+    info['max-deleted-entry-id'] or false, first and first[1],
+  }
+end`;
+
+const READ_AND_DESCRIBE = `${DESCRIBE}
+return {redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]), describe()}`;
 
 /**
- * Lists the ids and sizes of the entries that replies contain at least: the cursor's, the next one, and the stream's first
- * and last, which XINFO includes. Only EVAL can return an entry's id without its content.
+ * Lists the ids and sizes of the entries that a read replies with at least: the cursor's and the next one. Only EVAL can
+ * return an entry's id without its content.
  */
 const LIST_SIZES = `
 local sizes = {}
-local function add(entries)
-  for _, entry in ipairs(entries) do
-    local bytes = 0
-    for _, word in ipairs(entry[2]) do bytes = bytes + #word end
-    table.insert(sizes, {entry[1], bytes})
-  end
+for _, entry in ipairs(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 2)) do
+  local bytes = 0
+  for _, word in ipairs(entry[2]) do bytes = bytes + #word end
+  table.insert(sizes, {entry[1], bytes})
 end
-add(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1))
-add(redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', 2))
-add(redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1))
 return sizes`;
 
 /**
  * Removes the entries before an id if the entry with this id has the given content. A failover may just have set the
  * stream back: entries before the id may then be new, and none has been read.
  */
-const TRIM_READ = `
+const TRIM_READ = `${DESCRIBE}
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
-if not entry or #entry[2] ~= #ARGV - 1 then return 0 end
+if not entry or #entry[2] ~= #ARGV - 1 then return false end
 for i, word in ipairs(entry[2]) do
-  if word ~= ARGV[i + 1] then return 0 end
+  if word ~= ARGV[i + 1] then return false end
 end
 redis.call('XTRIM', KEYS[1], 'MINID', ARGV[1])
-return 1`;
+return describe()`;
 
 /** The relay's commands on the stream, with parsed replies. All throw `RedisError`. */
 export class StreamCommands {
@@ -49,6 +67,19 @@ export class StreamCommands {
   }
 
   /**
+   * Reads entries, and describes the stream as it is at the same moment: with two commands, it could be trimmed or replaced
+   * in between, and what is missing would be miscounted.
+   */
+  async rangeAndDescription(
+    start: string,
+    count: number,
+  ): Promise<{ entries: StreamEntry[]; description: StreamDescription }> {
+    const reply = await this.#client.command("EVAL", READ_AND_DESCRIBE, 1, this.#stream, start, count);
+    const [range, description] = Array.isArray(reply) ? reply : [];
+    return { entries: expected(parseEntries(range), "EVAL"), description: parseStreamDescription(description) };
+  }
+
+  /**
    * Returns the ids of entries that are not UTF-8. Decoding replaced invalid bytes with U+FFFD, which valid text may
    * also contain.
    */
@@ -61,27 +92,17 @@ export class StreamCommands {
     return new Set(suspects.map(({ id }) => id).filter((id) => !valid.has(id)));
   }
 
-  /** Returns null when the stream does not exist, and `unknown` when the reply lacks what is needed. */
-  async info(): Promise<StreamInfo | "unknown" | null> {
-    try {
-      return parseStreamInfo(await this.#client.command("XINFO", "STREAM", this.#stream)) ?? "unknown";
-    } catch (error) {
-      if (error instanceof RedisError && /no such key/i.test(error.message)) return null;
-      throw error;
-    }
-  }
-
-  /** Returns the sizes in bytes, by id, of the entries that a read from `cursor`, or `info`, may reply with. */
+  /** Returns the sizes in bytes, by id, of the entries that a read from `cursor` replies with at least. */
   async sizes(cursor: string): Promise<Map<string, number>> {
     return expected(parseEntrySizes(await this.#client.command("EVAL", LIST_SIZES, 1, this.#stream, cursor)), "EVAL");
   }
 
   /**
    * Removes the entries before one that was read. Exact, not `~`: the relay must remember every read entry that is left.
-   * @returns False, with nothing removed, when the stream does not have that very entry.
+   * @returns The stream afterwards; null, with nothing removed, when it does not have that very entry.
    */
-  async trimBefore({ id, fields }: StreamEntry): Promise<boolean> {
-    return (await this.#client.command("EVAL", TRIM_READ, 1, this.#stream, id, ...fields.flat())) === 1;
+  async trimBefore({ id, fields }: StreamEntry): Promise<StreamDescription> {
+    return parseStreamDescription(await this.#client.command("EVAL", TRIM_READ, 1, this.#stream, id, ...fields.flat()));
   }
 
   async delete(ids: string[]): Promise<void> {

@@ -1,12 +1,12 @@
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { type RedisClient, RedisError } from "./client.ts";
 import { entryTime, type StreamEntry } from "./entry.ts";
-import { countMissing, findGap, STREAM_START, type StreamGap } from "./gaps.ts";
+import { findGap, STREAM_START, type StreamGap } from "./gaps.ts";
 import { removeOversized } from "./oversized-entries.ts";
 import { entryKey } from "./read-memory.ts";
 import type { RelayState } from "./relay-state.ts";
 import type { RelayStore } from "./relay-store.ts";
-import type { StreamInfo } from "./replies.ts";
+import type { StreamDescription } from "./replies.ts";
 import { sortEntries } from "./sort-entries.ts";
 import { type StreamBatch, StreamBatches } from "./stream-batches.ts";
 import { StreamCommands } from "./stream-commands.ts";
@@ -69,34 +69,33 @@ export class StreamReader {
 
   async #read(): Promise<Omit<ReadResult, "rejected">> {
     const { cursor, entriesAdded } = this.#store.state;
-    const { entries, notUtf8, limit } = await this.#batches.read(cursor);
-    const isReplaced = this.#isReplaced(entries[0]);
-    const hasCursor = entries[0]?.id === cursor && !isReplaced;
     this.#lastRead = undefined;
-    const unread = hasCursor ? entries.slice(1) : entries;
+    const isStart = cursor === STREAM_START;
+    let batch = await this.#batches.read(cursor, isStart);
+    if (!isStart && !this.#hasCursor(batch)) batch = await this.#batches.read(cursor, true);
+    const { entries, notUtf8, limit, description = null } = batch;
+    const hasCursor = this.#hasCursor(batch);
     // Entries removed before the very first read are not a gap: they were never promised.
-    const isStart = cursor === STREAM_START && (entriesAdded === null || unread.length === 0);
-    const isContinuous = isStart || hasCursor;
-    const needsInfo = !isContinuous || (entriesAdded === null && unread.length > 0);
-    const info = needsInfo ? await this.#commands.info() : null;
+    const isFirst = isStart && entriesAdded === null;
+    const isNothingYet = isStart && entries.length === 0;
 
-    const gap = isContinuous ? null : this.#gapSince(info, isReplaced);
+    const gap = isFirst || isNothingYet || hasCursor ? null : this.#gapBefore(entries[0], description);
     if (gap && gap.kind !== "trimmed") {
       // Another stream, or none: start from its beginning. Later losses are another gap.
-      this.#store.update({ ...this.#gapState(gap), cursor: STREAM_START, entriesAdded: info ? removedFrom(info) : 0 });
+      const start = { cursor: STREAM_START, cursorKey: null, entriesAdded: removedFrom(description) };
+      this.#store.update({ ...this.#gapState(gap), ...start });
       return { hasMore: true, gap };
     }
-    // On the first read, entries already removed from the stream count as read.
-    const addedBefore = entriesAdded ?? (info && removedFrom(info));
-    this.#append({ entries: unread, notUtf8 }, addedBefore, gap);
+    const unread = hasCursor ? entries.slice(1) : entries;
+    this.#append({ entries: unread, notUtf8 }, isFirst ? removedFrom(description) : entriesAdded, gap);
     this.#lastRead = entries.findLast(({ id }) => !notUtf8.has(id));
     return { hasMore: unread.length >= limit, gap };
   }
 
-  /** Whether another entry has the cursor's id, as after a failover to an older state. */
-  #isReplaced(first: StreamEntry | undefined): boolean {
-    const { memory, state } = this.#store;
-    return first?.id === state.cursor && memory.hasId(first.id) && !memory.has(entryKey(first));
+  /** Whether the stream still has the last entry read, and not another one under its id, as after a failover. */
+  #hasCursor({ entries: [first] }: StreamBatch): boolean {
+    const { cursor, cursorKey } = this.#store.state;
+    return first?.id === cursor && (cursorKey === null || entryKey(first) === cursorKey);
   }
 
   /**
@@ -105,11 +104,12 @@ export class StreamReader {
    */
   async unread(): Promise<{ entries: number; since: number | null } | null> {
     const { cursor, entriesAdded } = this.#store.state;
-    const info = await this.#commands.info();
-    if (info === "unknown") return null;
-    const entries = info ? Math.max(info.entriesAdded - (entriesAdded ?? info.entriesAdded - info.length), 0) : 0;
-    const oldest = entries > 0 ? (await this.#commands.range(`(${cursor}`, 1))[0] : undefined;
-    return { entries, since: oldest ? entryTime(oldest.id, Date.now()) : null };
+    const { entries, description } = await this.#commands.rangeAndDescription(`(${cursor}`, 1);
+    if (description === "unknown") return null;
+    const added = description?.entriesAdded ?? 0;
+    const count = Math.max(added - (entriesAdded ?? removedFrom(description) ?? 0), 0);
+    const oldest = count > 0 ? entries[0] : undefined;
+    return { entries: count, since: oldest ? entryTime(oldest.id, Date.now()) : null };
   }
 
   /**
@@ -124,14 +124,15 @@ export class StreamReader {
   async #trim(): Promise<StreamGap | null> {
     const { cursor, entriesAdded, untrimmed, trimmedAt } = this.#store.state;
     const isDue = untrimmed >= TRIM_AFTER_ENTRIES || (untrimmed > 0 && Date.now() - trimmedAt >= TRIM_AFTER_MS);
-    if (!isDue || !this.#lastRead || !(await this.#commands.trimBefore(this.#lastRead))) return null;
-    const info = await this.#commands.info();
-    const missing = info === "unknown" || entriesAdded === null ? 0 : countMissing({ cursor, entriesAdded }, info);
-    const gap = missing ? ({ kind: "trimmed", lost: missing } as const) : null;
-    this.#store.trimmed({
-      ...this.#gapState(gap),
-      entriesAdded: entriesAdded === null ? null : entriesAdded + (missing ?? 0),
-    });
+    const description = isDue && this.#lastRead ? await this.#commands.trimBefore(this.#lastRead) : null;
+    if (!description || !this.#lastRead) return null;
+    const isCounted = description !== "unknown" && this.#lastRead.id === cursor;
+    // Everything left but the first entry is unread. Entries deleted by id before they were read are missing, which no
+    // read notices.
+    const added = isCounted ? description.entriesAdded - (description.length - 1) : entriesAdded;
+    const lost = added !== null && entriesAdded !== null ? added - entriesAdded : 0;
+    const gap = lost > 0 ? ({ kind: "trimmed", lost } as const) : null;
+    this.#store.trimmed(this.#lastRead.id, { ...this.#gapState(gap), entriesAdded: added });
     return gap;
   }
 
@@ -140,11 +141,13 @@ export class StreamReader {
     return gap ? { gaps: gaps + 1, pendingGapAt: Date.now() } : { gaps, pendingGapAt };
   }
 
-  #gapSince(info: StreamInfo | "unknown" | null, isReplaced: boolean): StreamGap | null {
+  /** @param first The first entry of a read that did not find the last entry read. */
+  #gapBefore(first: StreamEntry | undefined, description: StreamDescription): StreamGap | null {
     const { cursor, entriesAdded } = this.#store.state;
+    if (description === null) return { kind: "flushed" };
     // Losses cannot be counted, so one is assumed.
-    if (isReplaced || info === "unknown" || (info && entriesAdded === null)) return { kind: "recreated" };
-    return findGap({ cursor, entriesAdded: entriesAdded ?? 0 }, info);
+    if (first?.id === cursor || description === "unknown" || entriesAdded === null) return { kind: "recreated" };
+    return findGap({ cursor, entriesAdded }, description);
   }
 
   /**
@@ -155,11 +158,13 @@ export class StreamReader {
     const { entries } = unread;
     const lost = gap?.kind === "trimmed" ? gap.lost : 0;
     if (entries.length === 0 && lost === 0) return;
-    const { cursor, untrimmed } = this.#store.state;
+    const { cursor, cursorKey, untrimmed } = this.#store.state;
+    const last = entries.at(-1);
     const { events, rejected, keys } = sortEntries(unread, this.#store.memory, this.#catalogue, this.#isFull);
     const change = {
       ...this.#gapState(gap),
-      cursor: entries.at(-1)?.id ?? cursor,
+      cursor: last?.id ?? cursor,
+      cursorKey: last ? entryKey(last) : cursorKey,
       entriesAdded: addedBefore === null ? null : addedBefore + lost + entries.length,
       syncToken: this.#client.syncToken,
       untrimmed: untrimmed + entries.length,
@@ -187,4 +192,7 @@ export class StreamReader {
 }
 
 /** Returns how many entries were removed from the stream; null when Redis cannot say. */
-const removedFrom = (info: StreamInfo | "unknown") => (info === "unknown" ? null : info.entriesAdded - info.length);
+function removedFrom(description: StreamDescription): number | null {
+  if (description === "unknown") return null;
+  return description ? description.entriesAdded - description.length : 0;
+}

@@ -12,7 +12,12 @@ import { readConfig } from "../../../src/config/config.ts";
 import { fetchKeys } from "../../../src/edge/auth/key-set.ts";
 import { verifyToken } from "../../../src/edge/auth/verify.ts";
 import { readEntry } from "../../../src/ingress/redis/entry.ts";
-import { parseEntries, parseEntrySizes, parseStreamInfo, utf8EntryIds } from "../../../src/ingress/redis/replies.ts";
+import {
+  parseEntries,
+  parseEntrySizes,
+  parseStreamDescription,
+  utf8EntryIds,
+} from "../../../src/ingress/redis/replies.ts";
 import { parseStoredEvents, parseStoredLetter } from "../../../src/ingress/redis/stored-rows.ts";
 import { catalogueWith } from "../../../src/protocol/catalogue.ts";
 import { parseClientMessage } from "../../../src/protocol/client-messages.ts";
@@ -148,7 +153,7 @@ export const ENTRANCES: Entrance[] = [
   entrance(
     "a reply of Redis",
     nearlyValid<unknown>([
-      ["length", 2, "entries-added", 5, "last-generated-id", "5-0", "first-entry", ["4-0", ["a", "b"]]],
+      [2, 5, "5-0", "0-0", "4-0"],
       [
         ["4-0", ["channel", "products"]],
         ["5-0", ["data", "{}"]],
@@ -157,7 +162,7 @@ export const ENTRANCES: Entrance[] = [
       [["NC0w", ["YQ==", "Yg=="]]],
     ]),
     (reply) => {
-      parseStreamInfo(reply);
+      parseStreamDescription(reply);
       parseEntries(reply);
       parseEntrySizes(reply);
       utf8EntryIds(reply);

@@ -128,6 +128,8 @@ export class StreamWorld {
         return id === undefined ? undefined : this.#stream.delete(id);
       }
       case "trim":
+        // Of a stream of which nothing was read, only the number of entries is known, which may be the former stream's.
+        if (this.#isUnread) for (const event of this.#waiting) event.isOwed &&= event.isPosted;
         this.#lose();
         return this.#stream.trim(next.left);
       case "settle":

@@ -56,6 +56,7 @@ describe("the relay's state", () => {
     const { storage, store } = storeWith(STORED);
     expect(store.state).toEqual({
       cursor: "5-0",
+      cursorKey: null,
       entriesAdded: 3,
       syncToken: "token",
       nextRow: 8,
@@ -78,12 +79,12 @@ describe("the relay's state", () => {
     for (const [n, key] of keys.entries()) {
       current.append([], [], { cursor: `${n + 10}-0` }, [key]);
       expect(JSON.stringify(storage.kv.get("state")).length).toBeLessThan(2000);
-      if (n === 150) current.trimmed({});
+      if (n === 150) current.trimmed("10000-0", {});
       if (n % 40 === 0) current = new RelayStore(storage.asStorage);
     }
     const remembered = ["1-0=x.1", "2-0=x.1", ...keys].map((key) => current.memory.has(key));
     expect(remembered).toEqual([false, ...keys.map(() => true), true]);
-    current.trimmed({});
+    current.trimmed("10000-0", {});
     const next = new RelayStore(storage.asStorage);
     expect([keys[150], keys[151]].map((key) => next.memory.has(String(key)))).toEqual([false, true]);
   });
