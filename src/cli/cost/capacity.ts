@@ -11,18 +11,13 @@ import { ratesOf } from "./rates.ts";
 /** Requests/s of an object when each parses JSON and writes: the lower end of 500 to 750. */
 const MAX_OBJECT_REQUESTS = 500;
 const MAX_CALLS_PER_KEY = RATE_LIMITS.PUBLISHES_PER_KEY.limit / RATE_LIMITS.PUBLISHES_PER_KEY.periodSeconds;
-/** Each waits for its answer. Beyond that, pushes are fewer and larger. */
+/** The root waits for the answer to each push. At this limit its pushes become fewer and larger. */
 const MAX_ANSWERED_PUSHES = MAX_CONCURRENT_CALLS / COUNTS.secondsPerCall;
 
-interface Capacity {
-  what: string;
-  needed: number;
-  limit: number;
-  remedy: string;
-}
+type Capacity = [what: string, needed: number, limit: number, remedy: string];
 
-/** Returns how much of each limit a load needs, and how to raise it. The limit that growth meets first comes first. */
-export function capacitiesFor(load: Load): Capacity[] {
+/** Returns how much of each limit a load needs and how to raise it, the nearest limit first. */
+export function capacitiesFor(load: Load) {
   const rates = ratesOf(load);
   const { publishes, connects, deliveries, acks, shards, pushes, joins, countReports } = rates;
   const serving = Math.max(shards, 1);
@@ -31,7 +26,7 @@ export function capacitiesFor(load: Load): Capacity[] {
   // `auto` adds shards for sockets and sends, but not for the bytes of plain listeners.
   const moreShards = load.shards === "auto" && shards > 0 ? "" : "more shards (PRODUCTS_SHARDS), ";
 
-  const rows: [what: string, needed: number, limit: number, remedy: string][] = [
+  const rows: Capacity[] = [
     socketsOf(load),
     [
       "sends/s of an object",
@@ -61,7 +56,7 @@ export function capacitiesFor(load: Load): Capacity[] {
 }
 
 /** The sockets of the root, or of all shards that a region may have. */
-function socketsOf({ listeners, shards, regions }: Load): [string, number, number, string] {
+function socketsOf({ listeners, shards, regions }: Load): Capacity {
   if (shards === 0) return ["sockets of the root", listeners, DEFAULT_CONNECTIONS_PER_CHANNEL, "PRODUCTS_SHARDS=auto"];
   const perRegion = shards === "auto" ? MAX_SHARDS_PER_REGION : shards;
   const remedy =

@@ -5,12 +5,9 @@ import { MAX_SHARDS_PER_REGION, REGIONS } from "../../protocol/shards.ts";
 import { decimalNumber, wholeNumber, withCommonOptions } from "../shared/options.ts";
 import type { CommonOptions } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
-import { billFor } from "./bill.ts";
-import { capacitiesFor } from "./capacity.ts";
+import { estimateFor } from "./estimate.ts";
 import { costInWords } from "./in-words.ts";
 import type { Load } from "./load.ts";
-import { peersFor } from "./peers.ts";
-import { ratesOf } from "./rates.ts";
 
 const EXAMPLES = `# A small shop
 npx tidings cost
@@ -42,13 +39,10 @@ export function addCost(program: Command, terminal: Terminal): void {
     )
     .option("--regions <number>", "regions that have listeners, as many in each", wholeNumber(1, REGIONS.length), 4)
     .action((options: CommonOptions & Load) => {
-      terminal.out(options.json ? JSON.stringify(estimateOf(options)) : costInWords(options));
+      const estimate = estimateFor(options);
+      terminal.out(options.json ? JSON.stringify(estimate) : costInWords(options, estimate));
     });
   withCommonOptions(command, EXAMPLES);
-}
-
-function estimateOf(load: Load) {
-  return { rates: ratesOf(load), bill: billFor(load), peers: peersFor(load), limits: capacitiesFor(load) };
 }
 
 function shardsOption(text: string): Load["shards"] {

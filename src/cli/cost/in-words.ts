@@ -1,9 +1,9 @@
 import { countOf } from "../shared/count-of.ts";
-import { billFor, PRICES_DATE } from "./bill.ts";
-import { capacitiesFor } from "./capacity.ts";
+import { PRICES_DATE } from "./bill.ts";
+import type { Estimate } from "./estimate.ts";
 import type { Load } from "./load.ts";
-import { peersFor } from "./peers.ts";
-import { ratesOf } from "./rates.ts";
+
+type Rates = Estimate["rates"];
 
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 const amount = (value: number) => compact.format(value);
@@ -13,14 +13,12 @@ const percent = (share: number) => `${(100 * share).toLocaleString("en", { maxim
 const row = (name: string, usd: number | null, note: string) =>
   `  ${name.padEnd(19)}${(usd === null ? "on request" : dollars.format(usd)).padStart(12)}  ${note}`;
 
-/** Returns what `tidings cost` prints: a load's bill, its price elsewhere, and its share of each limit. */
-export function costInWords(load: Load): string {
-  const bill = billFor(load);
-  const limits = capacitiesFor(load);
+/** Formats an estimate as `tidings cost` prints it. */
+export function costInWords(load: Load, { rates, bill, peers, limits }: Estimate): string {
   const isTooMuch = limits.some(({ needed, limit }) => needed > limit);
   return [
-    loadInWords(load),
-    ratesInWords(load),
+    loadInWords(load, rates),
+    ratesInWords(load, rates),
     "",
     `Cloudflare, $ a month (Workers pricing and Durable Objects pricing of ${PRICES_DATE})`,
     row("Paid plan", bill.plan_usd, "buys the included amounts"),
@@ -32,7 +30,7 @@ export function costInWords(load: Load): string {
     "  Extra: order channels (the same counts; each is awake while it works), Redis (Upstash: $0.20 per 100,000 commands)",
     "",
     `Elsewhere, $ a month (list prices of ${PRICES_DATE})`,
-    ...peersFor(load).map(({ name, usd, basis }) => row(name, usd, basis)),
+    ...peers.map(({ name, usd, basis }) => row(name, usd, basis)),
     "",
     `Limits, the first to be met on top, and how to raise each${isTooMuch ? " (one is exceeded, which the bill ignores)" : ""}`,
     ...limits.map(
@@ -47,9 +45,8 @@ export function costInWords(load: Load): string {
   ].join("\n");
 }
 
-function loadInWords(load: Load): string {
+function loadInWords(load: Load, { shards: serving }: Rates): string {
   const { listeners, events, session, batch, filtered, plain, shards, regions } = load;
-  const serving = ratesOf(load).shards;
   return [
     `${listeners.toLocaleString("en")} ${plain ? "plain " : ""}listeners, ${session} minutes each`,
     filtered ? `${filtered.products} of ${filtered.of} products` : "all products",
@@ -58,13 +55,13 @@ function loadInWords(load: Load): string {
   ].join("; ");
 }
 
-function ratesInWords(load: Load): string {
-  const { publishes, connects, joins, sends, shards, pushes, reports, acks, registries, awake } = ratesOf(load);
+function ratesInWords({ events }: Load, rates: Rates): string {
+  const { publishes, connects, joins, sends, shards, pushes, reports, acks, registries, awake } = rates;
   const perSecond = [
     `publish calls ${amount(publishes)}`,
     `connections ${amount(connects)}${shards > 0 ? ` (${amount(joins)} ask the root)` : ""}`,
     `messages to listeners ${amount(sends)}`,
-    ...(shards > 0 ? [`pushes ${amount(pushes)} (${amount(pushes / load.events)} per event)`] : []),
+    ...(shards > 0 ? [`pushes ${amount(pushes)} (${amount(pushes / events)} per event)`] : []),
     `reports ${amount(reports)}`,
     `acknowledgements ${amount(acks)}`,
   ];

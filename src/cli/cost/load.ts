@@ -18,7 +18,7 @@ export interface Load {
   regions: number;
 }
 
-/** The cost of events, connections and time. Tests count the first group, and those of the second marked as tested. */
+/** What events, connections and time cost. Tests check the first group, and what is marked as tested in the second. */
 export const COUNTS = {
   /** At the root; shards write none. Includes trimming, deduplication and the version. */
   rowsPerEvent: 2,
@@ -35,7 +35,7 @@ export const COUNTS = {
   /** Written by all registries together under steady traffic. */
   registryRowsPerDay: 20_000,
 
-  /** Between two reports to a registry, or of a shard to the root (tested). A pending one keeps all but shards awake. */
+  /** Between two reports to a registry, or by a shard to the root (tested). A pending report keeps its object awake, unless it is a shard. */
   reportIntervalSeconds: 2,
   /** How long a registry stays awake to combine reports into one save (tested). */
   registrySaveSeconds: 60,

@@ -26,7 +26,7 @@ export function ratesOf(load: Load, counts: Counts = COUNTS) {
   const pushes = shards * pushesEach;
   const joins = connects * interest.joins;
 
-  // What each object reports to its registry. The root counts what the shards' answers to its pushes say.
+  // Changes that each object reports to its registry. At the root, a shard's answer to a push is one.
   const rootChanges = publishes + (shards > 0 ? pushes : changes);
   const shardChanges = shards > 0 ? changes / shards : 0;
   const reported = (rate: number) => Math.min(rate, 1 / counts.reportIntervalSeconds);
