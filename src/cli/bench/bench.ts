@@ -12,7 +12,7 @@ interface BenchOptions extends CommonOptions {
   batch: number;
 }
 
-/** Beyond what one process can hold. */
+/** These bounds catch mistakes; one process holds fewer sockets. */
 const MAX_SOCKETS = 100_000;
 const MAX_EVENTS = 10_000_000;
 

@@ -4,7 +4,7 @@ import { Condition } from "../shared/condition.ts";
 
 const TIMEOUT_MS = 30_000;
 
-/** A listener that counts events, on the SDK that pages use. */
+/** Listens to an order with the SDK, and counts its events. */
 export class BenchListener {
   readonly #connection: Connection;
   readonly #changed = new Condition();

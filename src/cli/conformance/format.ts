@@ -48,7 +48,7 @@ export type CallStep = z.infer<typeof callStep>;
 const ruleSchema = z.strictObject({
   rule: z.string(),
   steps: z.array(ruleStep).min(1),
-  /** The rest of the file makes no sense when this rule is broken. */
+  /** Breaking this rule ends the file, because the later rules depend on it. */
   is_essential: z.boolean().default(false),
   /** The credential that is probably wrong when this rule is broken. */
   depends_on: z.enum(["key", "token"]).optional(),

@@ -6,8 +6,8 @@ import { BrokenRule } from "./broken-rule.ts";
 import { show } from "./match.ts";
 
 /**
- * How many times as long to wait for a close as for a message: Node reports it when the TCP connection ends, which on
- * Cloudflare's runtime may be ten seconds after the close frame.
+ * Multiplies the timeout for a close: Node reports one when the TCP connection ends, which on Cloudflare's runtime may be
+ * ten seconds after the close frame.
  */
 const CLOSE_PATIENCE = 3;
 

@@ -13,7 +13,7 @@ interface Target extends RunCredentials {
   timeoutMs: number;
   /** Breaks the current rule. */
   signal?: AbortSignal;
-  /** Receives each call of `finally` that failed because of the service. */
+  /** Called with each call of `finally` that the service failed to answer, or answered with a 5xx. */
   onCleanUpFailed?: (call: string) => void;
 }
 

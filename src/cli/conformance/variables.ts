@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Setting } from "../shared/settings.ts";
 import type { User } from "./format.ts";
-import type { KnownUser, UserSource } from "./users.ts";
+import type { UserSource } from "./users.ts";
 
 const VARIABLE = /\{([a-z][a-z0-9_]*)(?:\.([a-z][a-z0-9_]*))?\}/g;
 
@@ -10,7 +10,7 @@ export interface RunCredentials {
   userOf: UserSource;
 }
 
-/** The values that the steps of one file name in braces. */
+/** The variables of one file, which its steps write in braces. A value is made when it is first used. */
 export class Variables {
   readonly #saved = new Map<string, unknown>();
   readonly #users: Record<string, User>;
@@ -73,11 +73,7 @@ export class Variables {
     if (kind === "uuid") return randomUUID();
     const user = this.#users[name ?? ""];
     if (!user) throw new Error(`{${kind}${name ? `.${name}` : ""}} is not defined`);
-    const known = await this.#known(name ?? "", user);
+    const known = this.#credentials.userOf(name ?? "", { ...user, subject: await this.text(user.subject) });
     return kind === "user" ? known.id : known.token();
-  }
-
-  async #known(name: string, user: User): Promise<KnownUser> {
-    return this.#credentials.userOf(name, { ...user, subject: await this.text(user.subject) });
   }
 }

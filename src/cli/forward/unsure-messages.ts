@@ -1,7 +1,7 @@
 import { memoryOf } from "./forwarder.ts";
 import type { ForwardReport } from "./report.ts";
 
-/** The total size of messages that wait for the lock, as while Redis is slow. Further ones are dropped. */
+/** The total size of messages that wait for the lock, for example while Redis is slow. Further ones are dropped. */
 export const MAX_UNSURE_BYTES = 16 * 1024 * 1024;
 
 interface Message {

@@ -50,7 +50,7 @@ function isRunning({ pid, started_at }: z.infer<typeof devServer>): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    // A process of another user is there as well.
+    // EPERM: the process exists, but belongs to another user.
     return error instanceof Error && "code" in error && error.code === "EPERM";
   }
 }

@@ -9,7 +9,7 @@ import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
 import type { Terminal } from "./terminal.ts";
 import { type TokenForm, tokenForm } from "./token-form.ts";
 
-/** The service's address, from `--url`, and its credentials: from options, else the environment, else `.dev.vars`. */
+/** How to reach the service and its Redis: from options, else from the environment, else from `.dev.vars`. */
 
 export const DEFAULT_URL = "http://localhost:8000";
 

@@ -5,7 +5,7 @@ import { usageError } from "./command-error.ts";
 /** Reads a text file; null if it does not exist. @throws {CommandError} when it cannot be read, or is not text. */
 export function readTextFile(folder: string, name: string): string | null {
   const text = orUsageError(name, () => readFileSync(join(folder, name), "utf8"));
-  // As PowerShell writes it with `>`.
+  // UTF-16, as written by `>` in PowerShell.
   if (text?.includes("\0")) throw usageError(`${name} is not UTF-8 text. Save it in the encoding UTF-8.`);
   return text;
 }
