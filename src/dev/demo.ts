@@ -5,7 +5,6 @@ import { mintToken } from "../cli/shared/mint.ts";
 import { ServiceClient } from "../cli/shared/service.ts";
 import { jwtSecret, publishKey, redisStream } from "../cli/shared/settings.ts";
 import { HEALTH_PATH, orderPath } from "../protocol/paths.ts";
-import type { Demo } from "./welcome.ts";
 import type { Wrangler } from "./wrangler.ts";
 
 /** The order id in the original service's examples, so that pages written after them work unchanged. */
@@ -22,11 +21,7 @@ const HEALTH_RETRY_MS = 100;
  * @param cwd The folder with the service's `.dev.vars`.
  * @returns Null when wrangler ended first.
  */
-export async function prepareDemo(
-  url: string,
-  wrangler: Wrangler,
-  cwd: string,
-): Promise<Omit<Demo, "addedSettings" | "redis" | "needsUrl"> | null> {
+export async function prepareDemo(url: string, wrangler: Wrangler, cwd: string) {
   // Only the file counts, because wrangler does not pass environment variables to the service.
   const sources = { env: {}, cwd };
   const key = publishKey({}, sources);
@@ -40,12 +35,7 @@ export async function prepareDemo(
   if (hasExited) return null;
   const owner = `${secret.form.idPrefix}${OWNER}`;
   // The order survives restarts. Because of its version, registering it again changes nothing.
-  const order = {
-    user_id: owner,
-    status: "pending",
-    payment_status: "pending",
-    version: 0,
-  };
+  const order = { user_id: owner, status: "pending", payment_status: "pending", version: 0 };
   await service.call("PUT", orderPath(ORDER_ID), order);
   const mint = async (subject: string, role?: string) =>
     (await mintToken({ subject, role, ttlSeconds: TOKEN_SECONDS }, secret)).token;
@@ -54,13 +44,18 @@ export async function prepareDemo(
     publishKey: key.value,
     orderId: ORDER_ID,
     owner,
+    /** Whether the demo page is served; a build may leave it out. */
     hasPage: existsSync(join(cwd, "dist/site/index.html")),
     customerToken: await mint(OWNER),
     adminToken: await mint("admin", secret.form.adminRole),
+    /** Whether the service accepts these tokens, which are signed with `JWT_SECRET`. */
     areTokensAccepted: secret.form.isAccepted,
+    /** The Redis stream that the service reads. */
     stream: redisStream(sources),
   };
 }
+
+export type Demo = NonNullable<Awaited<ReturnType<typeof prepareDemo>>>;
 
 async function untilHealthy(service: ServiceClient, hasExited: () => boolean): Promise<void> {
   const deadline = Date.now() + HEALTH_TIMEOUT_MS;

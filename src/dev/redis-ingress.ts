@@ -3,7 +3,7 @@ import { openConnection, REDIS_TIMEOUT_MS } from "../cli/redis/connection.ts";
 import { DEFAULT_REDIS_URL, redisUrlOf, shownRedisUrl } from "../cli/redis/url.ts";
 import { connectionFailure } from "../cli/shared/connection-failure.ts";
 import { DEV_VARS_FILE, readDevVars } from "../cli/shared/dev-vars.ts";
-import type { Terminal } from "../cli/shared/terminal.ts";
+import type { Sources } from "../cli/shared/settings.ts";
 import { startBridge } from "./bridge/bridge.ts";
 
 const TOKEN_BYTES = 32;
@@ -26,7 +26,7 @@ export interface RedisIngress {
  * Starts a bridge in front of the local Redis, so that the service can use it like Upstash. If `.dev.vars` names an
  * Upstash database, the service uses that one and there is no bridge.
  */
-export async function openRedisIngress({ env, cwd }: Pick<Terminal, "env" | "cwd">): Promise<RedisIngress> {
+export async function openRedisIngress({ env, cwd }: Sources): Promise<RedisIngress> {
   const { UPSTASH_REDIS_REST_URL: upstashUrl } = readDevVars(cwd);
   const withoutBridge = { redisCli: null, tidings: "npx tidings", wranglerArguments: [], close: async () => {} };
   if (upstashUrl) {

@@ -2,27 +2,15 @@ import { LOGIN_SERVICE_ONLY } from "../cli/shared/settings.ts";
 import { orderChannelName } from "../protocol/names.ts";
 import { publishPath, socketPath } from "../protocol/paths.ts";
 import { DOORBELL } from "../protocol/stream.ts";
+import type { Demo } from "./demo.ts";
 import type { RedisIngress } from "./redis-ingress.ts";
 
-/** What the welcome shows. */
-export interface Demo {
-  url: string;
+interface Welcome extends Demo {
   /** Whether the command line would use another service unless it is given this URL. */
   needsUrl: boolean;
-  publishKey: string;
-  orderId: string;
-  owner: string;
-  /** Whether the demo page is served; a build may leave it out. */
-  hasPage: boolean;
-  customerToken: string;
-  adminToken: string;
-  /** Whether the service accepts these tokens, which are signed with `JWT_SECRET`. */
-  areTokensAccepted: boolean;
   /** Names that this start added to `.dev.vars`. */
   addedSettings: string[];
   redis: RedisIngress;
-  /** The Redis stream that the service reads. */
-  stream: string;
 }
 
 /**
@@ -35,7 +23,7 @@ function demoAddress({ url, orderId, customerToken, adminToken, publishKey }: De
 }
 
 /** Returns the text that greets the developer: everything needed to try the service, ready to paste. */
-export function welcome(demo: Demo): string {
+export function welcome(demo: Welcome): string {
   const { url, publishKey, orderId, owner, customerToken, adminToken, addedSettings, redis } = demo;
   const channel = orderChannelName(orderId);
   const socketUrl = `${url.replace(/^http/, "ws")}${socketPath(channel)}?token=${customerToken}`;
@@ -76,7 +64,7 @@ Try everything:
 }
 
 /** How to publish through Redis; empty without a Redis. */
-function throughRedis({ redis, stream }: Demo): string {
+function throughRedis({ redis, stream }: Welcome): string {
   if (!redis.isOn) return "";
   const { redisCli, tidings } = redis;
   const lines = [`${tidings} publish products inventory_updated --via redis`];

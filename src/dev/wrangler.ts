@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createRequire } from "node:module";
 import { constants } from "node:os";
 import * as z from "zod";
+import { parseJson } from "../protocol/json.ts";
 
 /** How long wrangler may take to end after SIGTERM. */
 const GRACE_MS = 5000;
@@ -38,7 +39,7 @@ export function startWrangler(cwd: string, args: string[]): Wrangler {
   let isStopping = false;
 
   child.on("message", (message) => {
-    const address = typeof message === "string" ? readyMessage.safeParse(JSON.parse(message)).data : undefined;
+    const address = readyMessage.safeParse(parseJson(String(message))).data;
     if (address) setReady({ host: address.ip, port: address.port });
   });
   child.on("exit", (code, signal) => {

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { ErrorReply } from "@redis/client";
 import { RedisUnavailable } from "../../cli/redis/connection.ts";
+import { parseJson } from "../../protocol/json.ts";
 import { MAX_UPSTASH_MESSAGE_BYTES } from "../../protocol/platform-limits.ts";
 import { TOKEN_PARAMETER } from "./command.ts";
 
@@ -45,11 +46,9 @@ export const tooLargeError = (bytes: number, maxBytes: number) =>
 
 /** @throws {BridgeRefusal} for a body that is not JSON. */
 export function readJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString());
-  } catch {
-    throw new BridgeRefusal(400, "ERR failed to parse command: the body is not JSON");
-  }
+  const json = parseJson(body.toString());
+  if (json === undefined) throw new BridgeRefusal(400, "ERR failed to parse command: the body is not JSON");
+  return json;
 }
 
 /** Maps an error to the status and message that the client receives. */
