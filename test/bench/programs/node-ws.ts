@@ -11,22 +11,23 @@ import { type WebSocket as Listener, WebSocketServer } from "ws";
 const [url = ""] = process.argv.slice(2);
 const redis = createClient({ url });
 await redis.connect();
-const channels = new Map<string, Set<Listener>>();
+/** The listeners of each channel, once Redis has confirmed its subscription. */
+const channels = new Map<string, Promise<Set<Listener>>>();
 
-function listenersOf(channel: string): Set<Listener> {
-  const known = channels.get(channel);
-  if (known) return known;
+async function subscribe(channel: string): Promise<Set<Listener>> {
   const listeners = new Set<Listener>();
-  channels.set(channel, listeners);
-  void redis.subscribe(channel, (text) => {
+  await redis.subscribe(channel, (text) => {
     for (const listener of listeners) listener.send(text);
   });
   return listeners;
 }
 
 const server = createServer();
-new WebSocketServer({ server }).on("connection", (socket, { url = "/" }) => {
-  const listeners = listenersOf(url);
+new WebSocketServer({ server }).on("connection", async (socket, { url = "/" }) => {
+  const subscribed = channels.get(url) ?? subscribe(url);
+  channels.set(url, subscribed);
+  const listeners = await subscribed;
+  if (socket.readyState !== socket.OPEN) return;
   listeners.add(socket);
   socket.on("close", () => listeners.delete(socket));
   socket.send('{"type":"connection_established"}');
