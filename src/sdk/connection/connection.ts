@@ -1,7 +1,7 @@
 import { type ChannelName, orderChannelName, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { socketPath } from "../../protocol/paths.ts";
 import { openLink } from "./driver.ts";
-import type { Link, OpenLink, Output } from "./link.ts";
+import type { ChannelEvent, ChannelSnapshot, Link, OpenLink, Output } from "./link.ts";
 import type { Connection, OrderOptions, ProductsConnection, ProductsOptions } from "./options.ts";
 import { platform } from "./page.ts";
 import { loadPosition, savePosition } from "./position.ts";
@@ -47,8 +47,8 @@ export function connectProducts(options: ProductsOptions): ProductsConnection {
 /** The options of either channel. */
 type ChannelOptions = Omit<OrderOptions, "onEvent" | "onSnapshot"> & {
   conflate?: boolean;
-  onEvent?: (event: Extract<Output, { type: "event" }>["event"]) => void;
-  onSnapshot?: (snapshot: Extract<Output, { type: "snapshot" }>["snapshot"]) => void;
+  onEvent?: (event: ChannelEvent) => void;
+  onSnapshot?: (snapshot: ChannelSnapshot) => void;
 };
 
 function connectChannel(

@@ -1,10 +1,10 @@
 import { type Draft, emit, sendMessage } from "./draft.ts";
+import type { ChannelEvent, ChannelSnapshot } from "./link.ts";
 import type { Input } from "./machine-state.ts";
 import { isInteger, isObject, isPosition } from "./position.ts";
 import { passes } from "./product-filter.ts";
 import { backOff } from "./retry.ts";
 import { scheduleRefresh } from "./token-refresh.ts";
-import type { OrderEvent, OrderSnapshot, ProductEvent, ProductsSnapshot } from "./types.ts";
 
 /**
  * What frames do to a connection: each event is delivered once, in order, and moves the position. A malformed frame
@@ -52,7 +52,7 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   // Every event has an id, even of a type new to this SDK. Earlier services sent `position` frames, without ids.
   if (passes(filter, data.product_id) && typeof frame.id === "string")
     // The service validated the event.
-    emit(draft, { type: "event", event: frame as unknown as OrderEvent | ProductEvent });
+    emit(draft, { type: "event", event: frame as unknown as ChannelEvent });
 }
 
 /**
@@ -80,7 +80,7 @@ const ageOf = (draft: Draft, { ts }: { ts?: unknown }) => draft.now - Date.parse
 
 interface Established {
   ts?: unknown;
-  data: OrderSnapshot | ProductsSnapshot;
+  data: ChannelSnapshot;
 }
 
 /** Checks only what the SDK needs. The rest of `data` is for the page. */

@@ -14,10 +14,13 @@ import type {
 
 /** The seam between the page's `Connection` and its socket, which may be in another tab. */
 
+export type ChannelEvent = OrderEvent | ProductEvent;
+export type ChannelSnapshot = OrderSnapshot | ProductsSnapshot;
+
 /** What a link reports. */
 export type Output =
-  | { type: "event"; event: OrderEvent | ProductEvent }
-  | { type: "snapshot"; snapshot: OrderSnapshot | ProductsSnapshot }
+  | { type: "event"; event: ChannelEvent }
+  | { type: "snapshot"; snapshot: ChannelSnapshot }
   | { type: "gap"; gap: Gap }
   | { type: "status"; status: Status };
 

@@ -1,14 +1,6 @@
 import { statusChangeOf } from "../../protocol/status-change.ts";
-import type { Output } from "../connection/link.ts";
-import type {
-  Gap,
-  OrderEvent,
-  OrderSnapshot,
-  Position,
-  ProductEvent,
-  ProductsSnapshot,
-  Status,
-} from "../connection/types.ts";
+import type { ChannelEvent, ChannelSnapshot, Output } from "../connection/link.ts";
+import type { Gap, Position, Status } from "../connection/types.ts";
 
 /**
  * Limits of the events a tab keeps for other tabs: their number, the same as the service's for an order, and their
@@ -17,16 +9,13 @@ import type {
 const MAX_KEPT_EVENTS = 1000;
 const MAX_KEPT_CHARACTERS = 1024 * 1024;
 
-type Event = OrderEvent | ProductEvent;
-type Snapshot = OrderSnapshot | ProductsSnapshot;
-
 /** What a tab needs to catch up with another tab. */
 export interface CatchUp {
   /** The state after `events`, as in a first frame. */
-  snapshot: Snapshot;
+  snapshot: ChannelSnapshot;
   /** Every event after `start`. */
   start: Position;
-  events: Event[];
+  events: ChannelEvent[];
   status: Status;
 }
 
@@ -39,9 +28,9 @@ export class ChannelReplica {
   status: Status = { state: "connecting", isStale: false };
   readonly #report: (output: Output) => void;
   /** The last snapshot, updated by later events. */
-  #snapshot: Snapshot | null = null;
+  #snapshot: ChannelSnapshot | null = null;
   /** The events received after `#start`. */
-  #events: Event[] = [];
+  #events: ChannelEvent[] = [];
   #start: Position | null;
   /** The length of the events as JSON. */
   #characters = 0;
@@ -130,7 +119,7 @@ export class ChannelReplica {
     this.#characters = 0;
   }
 
-  #applySnapshot(snapshot: Snapshot): void {
+  #applySnapshot(snapshot: ChannelSnapshot): void {
     const { epoch, seq } = snapshot;
     if (this.#former) this.#report({ type: "gap", gap: { from: this.#former, to: { epoch, seq } } });
     this.#former = null;
@@ -149,7 +138,7 @@ export class ChannelReplica {
     this.#report({ type: "gap", gap: { from, to } });
   }
 
-  #applyEvent(event: Event): void {
+  #applyEvent(event: ChannelEvent): void {
     const { position } = this;
     if (!position || event.seq <= position.seq) return;
     this.position = { ...position, seq: event.seq };
@@ -166,13 +155,13 @@ export class ChannelReplica {
   }
 }
 
-const sizeOf = (event: Event) => JSON.stringify(event).length;
+const sizeOf = (event: ChannelEvent) => JSON.stringify(event).length;
 
 const isAtOrAfter = (position: Position, other: Position) =>
   position.epoch === other.epoch && position.seq >= other.seq;
 
 /** The snapshot after an event. */
-function withEvent(snapshot: Snapshot, event: Event): Snapshot {
+function withEvent(snapshot: ChannelSnapshot, event: ChannelEvent): ChannelSnapshot {
   const { seq } = event;
   if (seq <= snapshot.seq) return snapshot;
   if (!("order_id" in snapshot)) return { ...snapshot, seq };
