@@ -128,15 +128,7 @@ class Tidings:
     ) -> None:
         url = url or os.environ.get("TIDINGS_URL") or ""
         key = key or os.environ.get("TIDINGS_KEY") or ""
-        parts = urllib.parse.urlsplit(url)
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or parts.username
-            or parts.query
-            or re.search(r"[\x00-\x20\x7f]", url)
-            or not _has_valid_port(parts)
-        ):
+        if not _is_service_url(url):
             raise ValueError("Set TIDINGS_URL, or pass url: the service's http:// or https:// address")
         for name, limit in (("timeout", timeout), ("deadline", deadline), ("max_tries", max_tries)):
             if not limit >= 0:
@@ -395,7 +387,7 @@ class AsyncTidings:
         url, deadline = self._tidings._url, self._tidings._deadline_from_now()
         context = contextvars.copy_context()
         try:
-            call = _threads_for(url).submit(lambda: context.run(prepared.send, deadline), deadline)
+            call = _threads.setdefault(url, _Threads()).submit(lambda: context.run(prepared.send, deadline), deadline)
         except RuntimeError as error:
             message = f"There is no thread to send it: {error}"
             raise PublishError(message, is_retryable=True, ids=prepared.ids) from None
@@ -497,10 +489,6 @@ _threads: Dict[str, _Threads] = {}
 _deadlines: Dict[_Call, float] = {}
 
 
-def _threads_for(url: str) -> _Threads:
-    return _threads.setdefault(url, _Threads())
-
-
 @atexit.register
 def _wait_for_calls() -> None:
     deadlines = dict(_deadlines)
@@ -561,10 +549,16 @@ def _chunks(texts: List[str]) -> Iterator[List[str]]:
         yield chunk
 
 
-def _has_valid_port(parts: urllib.parse.SplitResult) -> bool:
+def _is_service_url(url: str) -> bool:
+    # Blanks and control characters, because ``urlsplit`` removes some of them. Paths are appended to the URL, so it may
+    # have neither a query nor a fragment.
+    if re.search(r"[\x00-\x20\x7f?#]", url):
+        return False
     try:
-        return parts.port != 0
+        parts = urllib.parse.urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and parts.port != 0
     except ValueError:
+        # Not a host, or not a port.
         return False
 
 

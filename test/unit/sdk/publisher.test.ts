@@ -222,7 +222,14 @@ describe("a refusal is thrown immediately, with the service's explanation", () =
     expect(() => service.publisher({ key })).toThrow(/^key must be a publish key/);
     expect(() => service.publisher({ key })).not.toThrow(PUBLISH_KEY);
     expect(() => service.publisher({ key: undefined })).toThrow(/^key must be/);
-    for (const url of [undefined, "", "tidings.example", "ftp://tidings.example", "https://u:p@tidings.example"]) {
+    const urls = [
+      "",
+      "tidings.example",
+      "ftp://tidings.example",
+      "https://u:p@tidings.example",
+      "https://tidings.example?",
+    ];
+    for (const url of [undefined, ...urls, "https://tidings.example#"]) {
       expect(() => service.publisher({ url })).toThrow(/^url must be/);
     }
   });
