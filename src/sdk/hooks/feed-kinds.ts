@@ -2,7 +2,7 @@ import { isFilterWithinLimits } from "../../protocol/product-filter.ts";
 import { connectOrder, connectProducts } from "../connection/connection.ts";
 import { readToken } from "../connection/token.ts";
 import type { OrderEvent, ProductEvent } from "../connection/types.ts";
-import { type Connect, Feed, type FeedOptions, type Subscriber } from "./feed.ts";
+import { Feed, type FeedOptions, type FeedRules, type Subscriber } from "./feed.ts";
 import type { OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates, Updates } from "./updates.ts";
 import { type ProductMap, withOrderEvent, withProductEvents, withSnapshot } from "./views.ts";
 
@@ -68,18 +68,8 @@ export interface FeedKind<E, V> {
   reconnect(key: string | null): void;
 }
 
-/** What distinguishes the two kinds of feed. */
-interface FeedRules<E, V> {
-  /** The view without a connection. */
-  idle: V;
-  connect(id: string): Connect<E, V>;
-  applyEvents(view: V, events: readonly E[]): V;
-  /** Returns a new feed's view with what another feed of the same base knows. */
-  inherit(view: V, from: V): V;
-}
-
 function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, V> {
-  const { idle, connect, applyEvents, inherit } = rules;
+  const { idle, inherit } = rules;
   const connecting: V = { ...idle, state: "connecting" };
   const feeds = new Map<string, Feed<E, V>>();
   /** Views of feeds that cannot be opened with their options, such as for too many products. */
@@ -107,7 +97,7 @@ function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, 
 
   function create(key: string, id: string, options: FeedOptions<E>): Feed<E, V> | undefined {
     try {
-      const feed = new Feed(connecting, options, connect(id), applyEvents, forget);
+      const feed = new Feed(rules, id, connecting, options, forget);
       for (const [other, { view }] of feeds) if (haveSameBase(other, key)) feed.update((own) => inherit(own, view));
       return feed;
     } catch (error) {
@@ -140,27 +130,22 @@ function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, 
 
 export const orderKind = feedKind<OrderEvent, OrderUpdates>({
   idle: { ...IDLE, order: null },
-  connect: (id) => (options, feed) =>
+  connect: (id, options, update) =>
     connectOrder(id, {
       ...options,
-      onSnapshot: (snapshot) => feed.update((view) => ({ ...view, order: withSnapshot(view.order, snapshot) })),
+      onSnapshot: (snapshot) => update((view) => ({ ...view, order: withSnapshot(view.order, snapshot) })),
     }),
   applyEvents: (view, events) => ({ ...view, order: view.order && events.reduce(withOrderEvent, view.order) }),
+  afterGap: {},
   inherit: (view) => view,
 });
 
 export const productsKind = feedKind<ProductEvent, ProductUpdates>({
   idle: { ...IDLE, products: NO_PRODUCTS },
-  connect: () => (options, feed) =>
-    connectProducts({
-      ...options,
-      onGap(gap) {
-        // Lost events may have changed any product: the page reloads them.
-        feed.update((view) => ({ ...view, products: NO_PRODUCTS }));
-        options.onGap(gap);
-      },
-    }),
+  connect: (_id, options) => connectProducts(options),
   applyEvents: (view, events) => ({ ...view, products: withProductEvents(view.products, events) }),
+  // The page reloads them.
+  afterGap: { products: NO_PRODUCTS },
   // A component's list changed while other components still use the old one.
   inherit: (view, from) => ({ ...view, products: new Map([...from.products, ...view.products]) }),
 });

@@ -1,6 +1,6 @@
 import type { Connection, ProductsConnection, ProductsOptions } from "../connection/options.ts";
 import { guard } from "../connection/runner.ts";
-import type { Gap, Status } from "../connection/types.ts";
+import type { Status } from "../connection/types.ts";
 import type { ProductsHookOptions, Updates } from "./updates.ts";
 
 /** The connection behind the hooks, shared by all components that need the same channel. */
@@ -14,12 +14,6 @@ const LINGER_MS = 1000;
 /** The options of either hook. */
 export type FeedOptions<E> = Omit<ProductsHookOptions, "onEvent"> & { onEvent?: ((event: E) => void) | undefined };
 
-/** What a feed connects with. */
-type FeedConnectOptions<E> = Omit<ProductsOptions, "onEvent" | "onGap"> & {
-  onEvent(event: E): void;
-  onGap(gap: Gap): void;
-};
-
 /** A component that uses a feed. */
 export interface Subscriber<E> {
   /** Returns the component's latest options. */
@@ -31,16 +25,27 @@ export interface Subscriber<E> {
 /** The connection of a feed. An order's has no filter to change. */
 type FeedConnection = Connection & Partial<Pick<ProductsConnection, "subscribe" | "unsubscribe">>;
 
-/** Opens a feed's connection. */
-export type Connect<E, V> = (
-  options: FeedConnectOptions<E>,
-  feed: { update(change: (view: V) => V): void },
-) => FeedConnection;
+/** What distinguishes the feeds of orders from those of products. */
+export interface FeedRules<E, V> {
+  /** The view without a connection. */
+  idle: V;
+  /** Opens a feed's connection. @param update Changes the feed's view. */
+  connect(
+    id: string,
+    options: Omit<ProductsOptions, "onEvent"> & { onEvent(event: E): void },
+    update: (change: (view: V) => V) => void,
+  ): FeedConnection;
+  applyEvents(view: V, events: readonly E[]): V;
+  /** What is unknown after a gap, because lost events may have changed it. */
+  afterGap: Partial<V>;
+  /** Returns a new feed's view with what another feed of the same base knows. */
+  inherit(view: V, from: V): V;
+}
 
 /** One connection, the view built from its events, and the components that show it. */
 export class Feed<E, V extends Updates<E>> {
   view: V;
-  readonly #applyEvents: (view: V, events: readonly E[]) => V;
+  readonly #rules: FeedRules<E, V>;
   readonly #subscribers = new Set<Subscriber<E>>();
   readonly #connection: FeedConnection;
   readonly #onUnused: (feed: Feed<E, V>) => void;
@@ -57,17 +62,18 @@ export class Feed<E, V extends Updates<E>> {
    * @param onUnused Called before the connection closes.
    */
   constructor(
+    rules: FeedRules<E, V>,
+    id: string,
     initial: V,
     options: FeedOptions<E>,
-    connect: Connect<E, V>,
-    applyEvents: (view: V, events: readonly E[]) => V,
     onUnused: (feed: Feed<E, V>) => void,
   ) {
     this.view = initial;
-    this.#applyEvents = applyEvents;
+    this.#rules = rules;
     this.#onUnused = onUnused;
     this.#token = options.token ?? undefined;
-    this.#connection = connect(
+    this.#connection = rules.connect(
+      id,
       {
         ...options,
         token: undefined,
@@ -78,7 +84,7 @@ export class Feed<E, V extends Updates<E>> {
           this.#notify(({ onEvent }) => onEvent?.(event));
         },
         onGap: (gap) => {
-          this.update((view) => ({ ...view, gap }));
+          this.update((view) => ({ ...view, ...rules.afterGap, gap }));
           this.#notify(({ onGap }) => onGap?.(gap));
         },
         onStatus: (status) => {
@@ -95,7 +101,7 @@ export class Feed<E, V extends Updates<E>> {
           this.#notify(({ onStatus }) => onStatus?.(status));
         },
       },
-      this,
+      (change) => this.update(change),
     );
   }
 
@@ -159,7 +165,7 @@ export class Feed<E, V extends Updates<E>> {
   #applyPendingEvents(): void {
     const lastEvent = this.#events.at(-1);
     if (lastEvent === undefined) return;
-    this.view = { ...this.#applyEvents(this.view, this.#events), lastEvent, lagMs: this.#connection.lagMs };
+    this.view = { ...this.#rules.applyEvents(this.view, this.#events), lastEvent, lagMs: this.#connection.lagMs };
     this.#events = [];
   }
 
