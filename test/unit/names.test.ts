@@ -34,7 +34,7 @@ const SHARED: Shared[] = [
   {
     reason: "The entry of the browser's storage that the file owns",
     names: ["STORAGE_KEY"],
-    within: ["sdk/tabs/once.ts", "site/demo/page/"],
+    within: ["site/demo/page/"],
     mayExport: false,
   },
   {
