@@ -1,24 +1,11 @@
 import { DISCONNECTED_REASON, UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import type { Output } from "../connection/link.ts";
-import type { Runner } from "../connection/runner.ts";
-import type { TabGroup } from "./tab-group.ts";
-import type { TabInput, TabState } from "./tab-machine-state.ts";
-import type { TabSocket } from "./tab-socket.ts";
-import type { TabTokens } from "./tab-tokens.ts";
+import type { Tab } from "./tab.ts";
 
 /** Lets another tab lead when this tab has no usable token. */
 
 /** After this many failed token requests in a row, another tab takes over. */
 const MAX_TOKEN_FAILURES = 3;
-
-/** A running tab. */
-export interface Tab {
-  readonly machine: Runner<TabState, TabInput>;
-  readonly tokens: TabTokens;
-  readonly socket: TabSocket;
-  /** The tabs that it shares a socket with; null while it shares none. */
-  group: TabGroup | null;
-}
 
 /** Returns a token of the group's user. While that takes too long or keeps failing, another tab may lead. */
 export async function tokenOfUser(tab: Tab): Promise<string> {
