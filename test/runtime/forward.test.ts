@@ -121,6 +121,19 @@ describe.skipIf(!hasRedis("tidings forward"))("tidings forward", () => {
     listener.close();
   });
 
+  test("waits while its Redis is a read-only replica, as during a failover", async () => {
+    // Nothing listens on port 9 (discard), so this replica has no primary.
+    await redis.cli("REPLICAOF", "127.0.0.1", "9");
+    try {
+      const forward = await start([], "no connection to Redis: READONLY");
+      await redis.cli("REPLICAOF", "NO", "ONE");
+      await forward.until("forwarding ");
+      expect(await forward.stop()).toBe(0);
+    } finally {
+      await redis.cli("REPLICAOF", "NO", "ONE");
+    }
+  });
+
   test("a wrong key ends it with 1 and names the key's source; a wrong password as well", async () => {
     const wrongKey = ForwardProcess.start(redis.url, service.url, ["--key", "wrong-key-of-the-tests-0123456789abcdef"]);
     await expect(wrongKey).rejects.toThrow("The key came from --key");

@@ -1,10 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { hostname } from "node:os";
-import type { RedisCommand, RedisConnection } from "../redis/connection.ts";
+import { type RedisCommand, type RedisConnection, RedisUnavailable } from "../redis/connection.ts";
 import { refusedByRedis } from "../redis/session.ts";
 
 /** How long the lock lasts without renewal. Its holder renews it far more often. */
 export const LOCK_MS = 10_000;
+
+/** Errors of a Redis that fails over or is busy. They pass without a change to the settings. */
+const TRANSIENT_ERRORS = /^(READONLY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY)\b/;
 
 /** Takes or renews the lock, and returns its holder. */
 const ACQUIRE = `
@@ -54,7 +57,9 @@ export class ForwardLock {
 
   async #run(connection: RedisConnection, command: RedisCommand): Promise<string> {
     const [reply] = await connection.run([command]);
-    if (reply instanceof Error) throw refusedByRedis(reply.message, "REDIS_URL");
-    return String(reply);
+    if (!(reply instanceof Error)) return String(reply);
+    throw TRANSIENT_ERRORS.test(reply.message)
+      ? new RedisUnavailable(reply)
+      : refusedByRedis(reply.message, "REDIS_URL");
   }
 }
