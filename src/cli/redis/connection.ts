@@ -36,6 +36,7 @@ export interface RedisConnection {
   close(): void;
 }
 
+/** Opens a connection in the background; calls wait until it is ready. */
 export function openConnection(redisUrl: string): RedisConnection {
   const client = createClient({
     url: redisUrl,

@@ -49,20 +49,36 @@ export async function follow(target: FollowTarget, report: Report, signal: Abort
   const interrupt = () => end({ type: "interrupted" });
   signal.addEventListener("abort", interrupt, { once: true });
   if (signal.aborted) interrupt();
-  let events = 0;
-  let connections = 0;
+
+  const { url, orderId, productIds, conflate, position, getToken } = target;
+  const { counts, callbacks } = reportingCallbacks(report, productIds !== null, () => connection.position, end);
+  const options = { url, position, getToken, tuning: TUNING, ...callbacks };
+  const connection =
+    orderId === null
+      ? connectProducts({ ...options, conflate, ...(productIds && { productIds }) })
+      : connectOrder(orderId, options);
+  try {
+    return { end: await ended, position: connection.position, ...counts };
+  } finally {
+    connection.close();
+  }
+}
+
+/** Returns callbacks for the SDK that report what happens, and their counts so far. */
+function reportingCallbacks(
+  report: Report,
+  hasFilter: boolean,
+  currentPosition: () => Position | null,
+  end: (how: FollowEnd) => void,
+) {
+  const counts = { events: 0, connections: 0 };
   let isLive = false;
   /** Events that are replayed after a reconnect. */
   let replay: { since: Position; count: number } | null = null;
   /** Not reported until the snapshot or event right after it, which shows what kind of gap it is. */
   let gap: Gap | null = null;
 
-  const { url, orderId, productIds, conflate, position, getToken } = target;
-  const options = {
-    url,
-    position,
-    getToken,
-    tuning: TUNING,
+  const callbacks = {
     onGap(found: Gap) {
       gap = found;
     },
@@ -70,12 +86,13 @@ export async function follow(target: FollowTarget, report: Report, signal: Abort
       report.connected(snapshot);
       if (gap) report.notRecovered(gap);
       gap = null;
-      replay = snapshot.resumed && connection.position ? { since: connection.position, count: 0 } : null;
+      const since = currentPosition();
+      replay = snapshot.resumed && since ? { since, count: 0 } : null;
     },
     onEvent(event: OrderEvent | ProductEvent) {
       if (gap) report.missing(gap);
       gap = null;
-      events++;
+      counts.events++;
       if (replay) replay.count++;
       report.event(event);
     },
@@ -86,18 +103,10 @@ export async function follow(target: FollowTarget, report: Report, signal: Abort
       else if (status.state === "connecting" && status.isStale) end({ type: "no_connection" });
       else if (wasLive && !isLive) report.reconnecting();
       if (!isLive) return;
-      if (!wasLive) connections++;
-      if (replay) report.recovered(productIds ? null : replay.count, replay.since);
+      if (!wasLive) counts.connections++;
+      if (replay) report.recovered(hasFilter ? null : replay.count, replay.since);
       replay = null;
     },
   };
-  const connection =
-    orderId === null
-      ? connectProducts({ ...options, conflate, ...(productIds && { productIds }) })
-      : connectOrder(orderId, options);
-  try {
-    return { end: await ended, position: connection.position, events, connections };
-  } finally {
-    connection.close();
-  }
+  return { counts, callbacks };
 }
