@@ -61,13 +61,9 @@ function urlSetting({ url }: CommonOptions, { env, cwd }: Sources): Setting {
 
 /** Returns the publish key. @throws {CommandError} when there is none, listing the ways to provide it, or it is no key. */
 export function publishKey(options: CommonOptions, sources: Sources): Setting {
-  const devVars = readDevVars(sources.cwd);
-  const found = firstNonEmpty(
-    [options.key, "--key"],
-    [sources.env.TIDINGS_KEY, "TIDINGS_KEY in the environment"],
-    [bestKeyIn(sources.env.PUBLISH_KEYS), "PUBLISH_KEYS in the environment"],
-    [bestKeyIn(devVars.PUBLISH_KEYS), `PUBLISH_KEYS in ${DEV_VARS_FILE}`],
-  );
+  const found =
+    firstNonEmpty([options.key, "--key"], [sources.env.TIDINGS_KEY, "TIDINGS_KEY in the environment"]) ??
+    setting("PUBLISH_KEYS", sources, bestKeyIn);
   if (found && !/^[\x21-\x7e]+$/.test(found.value)) {
     throw usageError(`${found.source} is not a publish key: keys consist of visible ASCII characters.`);
   }
@@ -82,11 +78,8 @@ export function publishKey(options: CommonOptions, sources: Sources): Setting {
  * @throws {CommandError} when there is none, or it is too short for any service.
  */
 export function jwtSecret(options: CommonOptions, sources: Sources): SigningSecret {
-  const found = firstNonEmpty(
-    [firstSecretIn(options.secret), "--secret"],
-    [firstSecretIn(sources.env.JWT_SECRET), "JWT_SECRET in the environment"],
-    [firstSecretIn(readDevVars(sources.cwd).JWT_SECRET), `JWT_SECRET in ${DEV_VARS_FILE}`],
-  );
+  const found =
+    firstNonEmpty([firstSecretIn(options.secret), "--secret"]) ?? setting("JWT_SECRET", sources, firstSecretIn);
   if (!found) {
     throw usageError(
       `No secret to sign tokens with. Give it with --secret, set JWT_SECRET in the environment, or run this where \`npm run dev\` has written ${DEV_VARS_FILE}.`,
@@ -137,10 +130,15 @@ export function redisStream(sources: Sources): string {
   return setting("REDIS_STREAM", sources)?.value ?? DEFAULT_STREAM;
 }
 
-function setting(name: string, { env, cwd }: Sources): Setting | null {
+/** Finds a setting in the environment, else in `.dev.vars`. @param pick Takes the part of its text that is needed. */
+function setting(
+  name: string,
+  { env, cwd }: Sources,
+  pick = (text: string | undefined): string | undefined => text,
+): Setting | null {
   return firstNonEmpty(
-    [env[name], `${name} in the environment`],
-    [readDevVars(cwd)[name], `${name} in ${DEV_VARS_FILE}`],
+    [pick(env[name]), `${name} in the environment`],
+    [pick(readDevVars(cwd)[name]), `${name} in ${DEV_VARS_FILE}`],
   );
 }
 
