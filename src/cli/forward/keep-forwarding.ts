@@ -17,7 +17,7 @@ const MAX_BACKOFF_MS = 5000;
 /** Errors of Redis that retrying cannot fix. */
 const BAD_CREDENTIALS = /^(NOAUTH|WRONGPASS|NOPERM)\b/;
 
-export interface Forwarding {
+interface Forwarding {
   redisUrl: string;
   topics: Topics;
   lockKey: string;
@@ -40,10 +40,6 @@ export async function keepForwarding(forwarding: Forwarding): Promise<void> {
   const lock = new ForwardLock(forwarding.lockKey);
   let failures = 0;
   let hasForwarded = false;
-  const beforeForwarding = async (connection: RedisConnection) => {
-    if (!hasForwarded) forwarding.onFirstForward(await subscribedChannels(connection));
-    hasForwarded = true;
-  };
   const onConnected = () => {
     failures = 0;
   };
@@ -51,7 +47,18 @@ export async function keepForwarding(forwarding: Forwarding): Promise<void> {
     // All databases of a Redis share its pub/sub channels, so they share the lock.
     const connection = openConnection(new URL("/", redisUrl).href);
     try {
-      await takeTurns(lock, connection, forwarding, onConnected, beforeForwarding);
+      while (!signal.aborted) {
+        const holder = await lock.acquire(connection);
+        if (holder === null) {
+          if (!hasForwarded) forwarding.onFirstForward(await subscribedChannels(connection));
+          hasForwarded = true;
+          await forwardWithLock(lock, connection, forwarding, onConnected);
+        } else {
+          onConnected();
+          report.onStandby(holder);
+          await pause(STANDBY_POLL_MS, signal);
+        }
+      }
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
       const reason = connectionFailure(error, REDIS_TIMEOUT_MS);
@@ -60,28 +67,6 @@ export async function keepForwarding(forwarding: Forwarding): Promise<void> {
       await pause(fullJitter(failures++, BASE_BACKOFF_MS, MAX_BACKOFF_MS), signal);
     } finally {
       connection.close();
-    }
-  }
-}
-
-/** Forwards while this instance has the lock and waits for it otherwise, until stopped. @throws {RedisUnavailable} */
-async function takeTurns(
-  lock: ForwardLock,
-  connection: RedisConnection,
-  forwarding: Forwarding,
-  onConnected: () => void,
-  beforeForwarding: (connection: RedisConnection) => Promise<void>,
-): Promise<void> {
-  const { report, signal } = forwarding;
-  while (!signal.aborted) {
-    const holder = await lock.acquire(connection);
-    if (holder === null) {
-      await beforeForwarding(connection);
-      await forwardWithLock(lock, connection, forwarding, onConnected);
-    } else {
-      onConnected();
-      report.onStandby(holder);
-      await pause(STANDBY_POLL_MS, signal);
     }
   }
 }
