@@ -1,4 +1,4 @@
-import * as z from "zod";
+import { isProblem } from "../../sdk/publisher/wire.ts";
 import { CommandError, EXIT, notTidings } from "./command-error.ts";
 import { connectionFailure } from "./connection-failure.ts";
 import {
@@ -17,14 +17,6 @@ export interface Answer {
   /** Parsed JSON; null for an empty body. */
   body: unknown;
 }
-
-/** An error in the service's own words (RFC 9457). */
-const problemBody = z.object({
-  type: z.string().optional(),
-  title: z.string(),
-  detail: z.string().optional(),
-  errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
-});
 
 /** A client of the service's HTTP interface. */
 export class ServiceClient {
@@ -91,9 +83,8 @@ export function serviceWithKey(options: CommonOptions, sources: Sources): Servic
 
 /** Formats a refusal: the title, then one line for every bad field. */
 function describeProblem({ status, body }: Answer): string {
-  const problem = problemBody.safeParse(body).data;
-  if (!problem) return `The service answered with status ${status}: ${JSON.stringify(body)}`;
-  const { title, detail, errors = [] } = problem;
+  if (!isProblem(body)) return `The service answered with status ${status}: ${JSON.stringify(body)}`;
+  const { title, detail, errors = [] } = body;
   const fields = errors.map(({ field, message }) => `\n  ${field}: ${message}`).join("");
   return `Refused (${status}): ${title}.${detail === undefined ? "" : ` ${detail}`}${fields}`;
 }
