@@ -39,10 +39,12 @@ npx tidings publish $ORDER order_delivered --id delivery-7 --version 12
 # Through the Redis stream that the service reads
 npx tidings publish products inventory_updated --via redis`;
 
-const TYPES_HELP = `
-Types:
+const TYPES_BY_CHANNEL = `
   on an order  ${eventTypesOf("order").join(" ")}
-  on products  ${eventTypesOf("products").join(" ")}
+  on products  ${eventTypesOf("products").join(" ")}`;
+
+const TYPES_HELP = `
+Types:${TYPES_BY_CHANNEL}
   and those that the service declares in EXTRA_EVENTS: give their data`;
 
 const REDIS_HELP = `
@@ -102,16 +104,14 @@ async function publishViaRedis(event: OutgoingEvent, isJson: boolean, terminal: 
 function exampleOf(type: string, { orderId }: ChannelRef): unknown {
   if (!isEventType(type)) {
     throw usageError(
-      `"${type}" is not in the catalogue, so there is no example of it. Give its data, or use${types()}`,
+      `"${type}" is not in the catalogue, so there is no example of it. Give its data, or use:${TYPES_BY_CHANNEL}`,
     );
   }
   const kind = orderId === null ? "products" : "order";
-  if (EVENTS[type].channel !== kind) throw usageError(`"${type}" does not go to this channel. The types are${types()}`);
+  if (EVENTS[type].channel !== kind)
+    throw usageError(`"${type}" does not go to this channel. The types are:${TYPES_BY_CHANNEL}`);
   return orderId === null ? EVENTS[type].example : { ...EVENTS[type].example, order_id: orderId };
 }
-
-const types = () =>
-  `:\n  on an order: ${eventTypesOf("order").join(", ")}\n  on products: ${eventTypesOf("products").join(", ")}`;
 
 /** Reads JSON, which the service will validate. @throws {CommandError} when it is not JSON. */
 async function readData(text: string, terminal: Terminal): Promise<unknown> {

@@ -13,7 +13,6 @@ export type Reply = null | number | string | Buffer | ErrorReply | Reply[];
 
 /** Redis is unreachable or too slow. It may nevertheless have run the commands. */
 export class RedisUnavailable extends Error {
-  /** @param cause The reason. */
   constructor(cause: unknown) {
     super("Redis is not available", { cause });
   }

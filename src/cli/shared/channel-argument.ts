@@ -1,17 +1,8 @@
-import {
-  type ChannelName,
-  orderChannelName,
-  PRODUCTS_CHANNEL,
-  parseChannelName,
-  parseOrderId,
-} from "../../protocol/names.ts";
+import { orderChannelName, PRODUCTS_CHANNEL, parseChannelName, parseOrderId } from "../../protocol/names.ts";
 import { usageError } from "./command-error.ts";
 
-export interface ChannelRef {
-  name: ChannelName;
-  /** Null for the products channel. */
-  orderId: string | null;
-}
+/** A channel's name and its order id, which is null for the products channel. */
+export type ChannelRef = NonNullable<ReturnType<typeof parseChannelName>>;
 
 /** Parses a channel's name, or a bare order id. @throws {CommandError} for anything else. */
 export function channelArgument(text: string): ChannelRef {
