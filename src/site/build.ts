@@ -11,7 +11,7 @@ import { buildSdk, releasedVersions, sdkHeaders } from "./sdk/build-sdk.ts";
 
 const SITE = resolve(import.meta.dirname, "../../dist/site");
 
-/** Cloudflare serves these files without calling the Worker, which sets the same headers itself (`src/edge/headers.ts`). */
+/** Cloudflare serves these files without calling the Worker, which sets headers for its own responses (`src/edge/headers.ts`). */
 const HEADERS_FILE = `/*
   X-Content-Type-Options: nosniff
   X-Frame-Options: DENY
@@ -20,8 +20,8 @@ const HEADERS_FILE = `/*
   Content-Security-Policy: default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
 `;
 
-/** Builds the site. @param site The output folder, default `dist/site`; its previous contents are deleted. */
-export async function buildSite(site = SITE, { hasDemo = true } = {}): Promise<void> {
+/** Builds the site. @param site The output folder; its previous contents are deleted. */
+export async function buildSite(site: string, { hasDemo = true } = {}): Promise<void> {
   await rm(site, { recursive: true, force: true });
   await mkdir(site, { recursive: true });
   await writeFile(join(site, "_headers"), HEADERS_FILE + sdkHeaders(releasedVersions()));

@@ -1,3 +1,4 @@
+import { orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
 import { Store } from "./store.ts";
 
 /**
@@ -70,11 +71,8 @@ export function goOnline(): void {
 
 function channelOf({ pathname }: URL): string {
   const orderId = /\/orders\/([^/]+)$/.exec(pathname)?.[1];
-  return orderId === undefined ? "products" : orderChannel(orderId);
+  return orderId === undefined ? PRODUCTS_CHANNEL : orderChannelName(orderId);
 }
-
-/** Channel names hold order ids in lower case. */
-export const orderChannel = (orderId: string) => `order_${orderId.toLowerCase()}`;
 
 function update(channel: string, change: (stats: SocketStats) => Partial<SocketStats>): void {
   const stats = statsOf(socketStats.get(), channel);

@@ -1,3 +1,4 @@
+import { orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
 import type { Controls, OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
 import { CloseCodeText, ConnectionProblem, NoTokenNote, StatusPill } from "../components/connection-status.tsx";
 import { formatTime } from "../components/event-text.ts";
@@ -7,13 +8,15 @@ import { useConnections } from "../state/connections.tsx";
 import { activeToken, useCredentials } from "../state/credentials.ts";
 import type { DeliveryCounts } from "../state/delivery-counter.ts";
 import { durationText } from "../state/round-trips.ts";
-import { dropSockets, orderChannel, type SocketStats, socketStats, statsOf } from "../state/sockets.ts";
+import { dropSockets, type SocketStats, socketStats, statsOf } from "../state/sockets.ts";
 import { useStore } from "../state/store.ts";
 
 /** The state of both connections, and buttons that break them. */
 export function ConnectionsView() {
   const { order, products, orderLog, productsLog } = useConnections();
   const credentials = useCredentials();
+  // In lower case, as in the address of the SDK's socket.
+  const orderId = credentials.order.toLowerCase();
   return (
     <>
       <h1>Connections</h1>
@@ -23,10 +26,8 @@ export function ConnectionsView() {
       </p>
       {!activeToken(credentials) && <NoTokenNote />}
       <div className="connections">
-        <ConnectionCard name="Products" channel="products" updates={products} log={productsLog} />
-        {credentials.order && (
-          <ConnectionCard name="Order" channel={orderChannel(credentials.order)} updates={order} log={orderLog} />
-        )}
+        <ConnectionCard name="Products" channel={PRODUCTS_CHANNEL} updates={products} log={productsLog} />
+        {orderId && <ConnectionCard name="Order" channel={orderChannelName(orderId)} updates={order} log={orderLog} />}
       </div>
     </>
   );
