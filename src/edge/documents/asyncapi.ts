@@ -5,7 +5,7 @@ import { CHANNEL_KINDS, type ChannelKind, MAX_PRODUCT_ID_LENGTH } from "../../pr
 import { SOCKET_SCHEMES } from "./access.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
 import { type DocumentedMessage, messagesOf, sharedSchemas } from "./messages.ts";
-import { ABOUT_SOCKETS, API_VERSION, CONTACT, LICENSE, LICENSE_URL, TITLE } from "./prose.ts";
+import { ABOUT_SOCKETS, API_VERSION, CONTACT, LICENSE, LICENSE_URL, sizeText, TITLE } from "./prose.ts";
 import { withSchemaIds } from "./schema-ids.ts";
 
 const CHANNELS = {
@@ -132,7 +132,7 @@ function describeOperations(kind: ChannelKind, messages: Messages): [string, Jso
   const sentBy = (sender: "service" | "client") =>
     namesOf(messages, kind, sender).map((name) => ({ $ref: `#/channels/${kind}/messages/${name}` }));
   const fromService = "The first frame is `connection_established`; events follow in order.";
-  const fromClients = `At most ${MAX_CLIENT_MESSAGE_BYTES} bytes. Anything else closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`;
+  const fromClients = `At most ${sizeText(MAX_CLIENT_MESSAGE_BYTES)}. Anything else closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`;
   const described = (direction: string, description: string, sender: "service" | "client") => ({
     channel,
     title: `${title}: messages ${direction} clients`,

@@ -5,7 +5,7 @@ import { type BodyName, bodiesOf, problemExample } from "./bodies.ts";
 import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-schema.ts";
 import { sharedSchemas } from "./messages.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
-import { ABOUT_HTTP, API_VERSION, CONTACT, LICENSE, TITLE } from "./prose.ts";
+import { ABOUT_HTTP, API_VERSION, CONTACT, LICENSE, sizeText, TITLE } from "./prose.ts";
 import { usedComponents } from "./used-components.ts";
 
 const PROBLEM_TYPE = "application/problem+json";
@@ -72,7 +72,7 @@ function operationObject(operation: Operation, path: string, bodies: Bodies): Js
     ...(body && {
       requestBody: {
         required: true,
-        description: `At most ${body.maxBytes} bytes.`,
+        description: `At most ${sizeText(body.maxBytes)}.`,
         content: { "application/json": content(body.name, bodies) },
       },
     }),

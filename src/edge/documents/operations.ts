@@ -4,6 +4,7 @@ import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES } from "../../protoc
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import type { Access } from "./access.ts";
 import type { BodyName } from "./bodies.ts";
+import { sizeText } from "./prose.ts";
 
 /**
  * Every HTTP call by method and path. `openapi.ts` adds what these imply: path parameters, and the refusals of bodies
@@ -68,7 +69,7 @@ const ORDER = { tag: "Orders", access: "service", refusals: ["order_not_found"] 
 const REPEATABLE =
   "With an `id` (or `Idempotency-Key`) the call is safe to repeat: a repeated event is answered with `duplicate`.";
 
-const MEASURED = `An event has at most ${MAX_EVENT_BYTES} bytes, measured as the frame that is sent.`;
+const MEASURED = `An event has at most ${sizeText(MAX_EVENT_BYTES)}, measured as the frame that is sent.`;
 
 export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}`, Operation> = {
   "POST /api/v1/publish/orders/{order_id}": {
@@ -89,7 +90,7 @@ export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}
     ...PUBLISH,
     id: "publishBatch",
     summary: "Publish many events",
-    description: `1 to ${MAX_BATCH_EVENTS} events. ${MEASURED} A rejected event does not affect the others.`,
+    description: `1 to ${MAX_BATCH_EVENTS.toLocaleString("en")} events. ${MEASURED} A rejected event does not affect the others.`,
     body: { name: "publish_batch", maxBytes: MAX_BATCH_BYTES },
     answers: { 200: ["The outcome of each event.", "batch_results"] },
   },

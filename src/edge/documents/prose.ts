@@ -16,6 +16,13 @@ export const CONTACT = {
   email: "operator@tidings.example",
 };
 
+/** Returns a size such as `64 KB (65,536 bytes)`. @param bytes A whole number of KB. */
+export function sizeText(bytes: number): string {
+  const kilobytes = bytes / 1024;
+  const rounded = kilobytes < 1024 ? `${kilobytes} KB` : `${kilobytes / 1024} MB`;
+  return `${rounded} (${bytes.toLocaleString("en")} bytes)`;
+}
+
 const RETRY = { never: "no", backoff: "after a back-off", now: "immediately, with jitter" };
 
 /** Every close code: what happened and what to do. */
