@@ -1,10 +1,10 @@
 import { asyncApiDocument } from "../../edge/documents/asyncapi.ts";
 import { catalogueWith } from "../../protocol/catalogue.ts";
 import { authenticationTable, type SecurityScheme } from "./authentication.ts";
-import { fieldTable, linkTo, type Schema, typeOf } from "./schema.ts";
+import { fieldRows, fieldTable, linkTo, type Schema, tableOf, typeOf } from "./schema.ts";
 import { codeBlock, joinBlocks, jsonBlock, nameIn, splitDescription, table } from "./text.ts";
 
-/** The page `/docs/events`, as Markdown: the channels of `/asyncapi.json`, then its messages. */
+/** The page `/docs/events`, as Markdown: the channels of `/asyncapi.json`, the events, then the other messages. */
 
 interface ChannelObject {
   address: string;
@@ -38,13 +38,19 @@ interface AsyncApi {
   };
 }
 
+const STANDARD_CATALOGUE = catalogueWith([]);
 // The document is plain JSON of this shape; tests validate it against AsyncAPI's own schema.
-const ASYNC_API = asyncApiDocument(catalogueWith([])) as unknown as AsyncApi;
+const ASYNC_API = asyncApiDocument(STANDARD_CATALOGUE) as unknown as AsyncApi;
+
+const EVENT_SECTIONS = [
+  { channel: "order", title: "Order events" },
+  { channel: "products", title: "Product events" },
+] as const;
 
 /** From the service's side: it sends to clients. */
 const DIRECTIONS = [
-  { action: "send", title: "Messages to clients" },
-  { action: "receive", title: "Messages from clients" },
+  { action: "send", title: "Messages to clients", besidesEvents: "Other messages to clients" },
+  { action: "receive", title: "Messages from clients", besidesEvents: "Messages from clients" },
 ] as const;
 
 export function eventsPage(): string {
@@ -56,7 +62,13 @@ export function eventsPage(): string {
     "## Channels",
     "Messages have the names of `/asyncapi.json`. Those with a dot, such as `order.established`, are never sent: a message's fields say what its `type` is.",
     ...Object.entries(ASYNC_API.channels).map(channelSection),
-    ...DIRECTIONS.flatMap(({ action, title }) => [`## ${title}`, ...messageNames(action).map(messageSection)]),
+    ...EVENT_SECTIONS.flatMap(eventSections),
+    ...DIRECTIONS.flatMap(({ action, besidesEvents }) => [
+      `## ${besidesEvents}`,
+      ...messageNames(action)
+        .filter((name) => !STANDARD_CATALOGUE.has(name))
+        .map(messageSection),
+    ]),
     sections,
     "## Authentication",
     authenticationTable(ASYNC_API.components.securitySchemes),
@@ -95,6 +107,28 @@ function channelSection([name, { address, title, description, parameters = {}, b
   );
 }
 
+/** Returns a channel's events: first the fields that all have, then what is each event's own. */
+function eventSections({ channel, title }: (typeof EVENT_SECTIONS)[number]): string[] {
+  const events = [...STANDARD_CATALOGUE].flatMap(([type, event]) =>
+    event.channel === channel ? [{ ...event, type, rows: fieldRows(inlined(schemaOf(type))) }] : [],
+  );
+  const isShared = (row: string[]) => events.every(({ rows }) => rows.some((other) => other.join() === row.join()));
+  return [
+    `## ${title}`,
+    "Each is a frame with these fields. Its `data` also has the fields of the event's own section, and any others that were published.",
+    tableOf([["`type`", "string", "The event's name."], ...(events[0]?.rows.filter(isShared) ?? [])]),
+    ...events.map(({ type, summary, example, rows }) => {
+      const own = rows.filter((row) => row[0] !== "`type`" && !isShared(row));
+      return joinBlocks(
+        `### \`${type}\``,
+        summary,
+        own.length === 0 ? "" : tableOf(own),
+        jsonBlock({ type, data: example }),
+      );
+    }),
+  ];
+}
+
 /** Returns the names of the messages in one direction, without those of a second channel that the first one has, too. */
 function messageNames(action: DirectionObject["action"]): string[] {
   const ofAction = Object.values(ASYNC_API.operations).filter((operation) => operation.action === action);
@@ -103,15 +137,21 @@ function messageNames(action: DirectionObject["action"]): string[] {
 
 function messageSection(name: string): string {
   const message = ASYNC_API.components.messages[name];
-  const schema = ASYNC_API.components.schemas[name];
-  if (message === undefined || schema === undefined) throw new Error(`asyncapi.json has no message ${name}`);
+  if (message === undefined) throw new Error(`asyncapi.json has no message ${name}`);
   const [{ payload }] = message.examples;
   return joinBlocks(
     `### \`${name}\``,
     message.summary,
-    fieldTable(inlined(schema)),
+    fieldTable(inlined(schemaOf(name))),
     typeof payload === "string" ? codeBlock("", payload) : jsonBlock(payload),
   );
+}
+
+/** Messages are named like their schemas. */
+function schemaOf(name: string): Schema {
+  const schema = ASYNC_API.components.schemas[name];
+  if (schema === undefined) throw new Error(`asyncapi.json has no schema ${name}`);
+  return schema;
 }
 
 /** Returns a schema that refers to nothing but messages, which have sections on the page. */
@@ -119,5 +159,5 @@ const inlined = (schema: Schema): Schema =>
   JSON.parse(JSON.stringify(schema), (_, part: Schema) => {
     const name = part?.$ref === undefined ? undefined : nameIn(part.$ref);
     if (name === undefined || name in ASYNC_API.components.messages) return part;
-    return inlined(ASYNC_API.components.schemas[name] ?? {});
+    return inlined(schemaOf(name));
   });

@@ -65,18 +65,23 @@ function rangeOf(min: number | undefined, max: number | undefined, unit: string)
   // The bounds of JavaScript's integers say nothing about the field.
   const least = min === Number.MIN_SAFE_INTEGER ? undefined : min;
   const most = max === Number.MAX_SAFE_INTEGER ? undefined : max;
-  if (least !== undefined && most !== undefined) return [`${least} to ${most}${unit}`];
-  if (least !== undefined) return [`at least ${least}${unit}`];
-  return most === undefined ? [] : [`at most ${most}${unit}`];
+  const count = (n: number) => `${n.toLocaleString("en")}${n === 1 ? unit.replace(/s$/, "") : unit}`;
+  if (least !== undefined && most !== undefined) return [`${least} to ${count(most)}`];
+  if (least !== undefined) return [`at least ${count(least)}`];
+  return most === undefined ? [] : [`at most ${count(most)}`];
 }
 
 /** Returns a schema as a table of its fields, those of inner objects included; without fields, its type. */
 export function fieldTable(schema: Schema): string {
-  const rows = fieldRows(schema, "");
-  return rows.length === 0 ? `Type: ${typeOf(schema)}.` : table(["field", "type", "meaning"], rows);
+  const rows = fieldRows(schema);
+  return rows.length === 0 ? `Type: ${typeOf(schema)}.` : tableOf(rows);
 }
 
-function fieldRows(schema: Schema, prefix: string): string[][] {
+/** Returns rows of fields as a table. */
+export const tableOf = (rows: string[][]): string => table(["field", "type", "meaning"], rows);
+
+/** Returns a row for each field: its path, its type, and what it means. */
+export function fieldRows(schema: Schema, prefix = ""): string[][] {
   const { properties = {}, required = [] } = objectIn(schema) ?? {};
   return Object.entries(properties).flatMap(([name, field]) => {
     const path = prefix + name;

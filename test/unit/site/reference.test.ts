@@ -85,8 +85,10 @@ describe("the events reference", () => {
       const text = section(events, `\`${name}\``);
       expect(text, name).toContain(summary);
       const payload = examples[0]?.payload;
+      const event = catalogue.get(name);
+      const shown = event === undefined ? payload : { type: name, data: event.example };
       if (typeof payload === "string") expect(codeIn(text, "")).toEqual([payload]);
-      else expect(codeIn(text, "json").map((code) => JSON.parse(code))).toEqual([payload]);
+      else expect(codeIn(text, "json").map((code) => JSON.parse(code))).toEqual([shown]);
     }
     for (const { address, messages } of Object.values(channels)) {
       const [, channel = ""] = events.split(`\n\`${address}\`\n`);
@@ -105,11 +107,23 @@ describe("the events reference", () => {
       "| `data.carrier` | string (at most 256 characters) or null, optional |",
     );
   });
+
+  test.each([
+    ["Order events", "data.order_id"],
+    ["Product events", "data.product_id"],
+  ])("states the fields that all %s have once", (heading, id) => {
+    const [, text = ""] = events.split(`\n## ${heading}\n`);
+    for (const field of [id, "data.timestamp", "id", "seq", "ts"]) {
+      expect(text.split(/\n## /)[0]?.split(`| \`${field}\` |`), field).toHaveLength(2);
+    }
+  });
 });
 
 describe("a schema's type", () => {
   test.each([
     [{ type: "string", minLength: 1, maxLength: 64 }, "string (1 to 64 characters)"],
+    [{ type: "array", minItems: 1, maxItems: 1000 }, "array (1 to 1,000 items)"],
+    [{ type: "array", minItems: 1 }, "array (at least 1 item)"],
     [{ type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, "integer (at least 0)"],
     [{ type: ["string", "null"] }, "string or null"],
     [
