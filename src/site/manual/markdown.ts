@@ -55,10 +55,11 @@ const NAME = /^"?\w[\w.]{0,31}"?$/;
 /** A longer cell is a sentence. */
 const MAX_VALUE_LENGTH = 40;
 
-/** Whether a table has sentences beside other columns; phones show each of its rows as a paragraph. */
-const isProse = (rows: Tokens.TableCell[][]): boolean =>
+/** Whether a table has four columns, or sentences in one of three: phones show each of its rows as a paragraph. */
+const isWide = (rows: Tokens.TableCell[][]): boolean =>
   rows.some(
-    (cells) => cells.length > 2 && cells.slice(1).some(({ tokens }) => plainText(tokens).length > MAX_VALUE_LENGTH),
+    ([, ...cells]) =>
+      cells.length > 2 || (cells.length > 1 && cells.some(({ tokens }) => plainText(tokens).length > MAX_VALUE_LENGTH)),
   );
 
 function rendererWith(toAddress: (target: string) => string | null): NonNullable<MarkedExtension["renderer"]> {
@@ -70,11 +71,15 @@ function rendererWith(toAddress: (target: string) => string | null): NonNullable
       const title = plainText(tokens);
       const anchor = anchorOf(title);
       const label = `Link to “${escapeHtml(title)}”`;
-      return `<h${depth} id="${anchor}">${inner} <a class="anchor" href="#${anchor}" aria-label="${label}">#</a></h${depth}>\n`;
+      // A no-break space: the sign never stands alone on a second line.
+      return `<h${depth} id="${anchor}">${inner}&nbsp;<a class="anchor" href="#${anchor}" aria-label="${label}">#</a></h${depth}>\n`;
     },
-    // Wide blocks scroll by themselves; `tabindex` lets the keyboard scroll them.
-    code: ({ text, lang }) =>
-      `<div class="code"><pre tabindex="0"><code>${hljs.highlight(text, { language: lang || "plaintext" }).value}</code></pre></div>\n`,
+    // Wide blocks scroll by themselves, and `tabindex` lets the keyboard scroll them; on phones, commands and JSON wrap.
+    code({ text, lang = "" }) {
+      const wraps = /^(sh|json)$/.test(lang) ? ' class="wraps"' : "";
+      const inner = hljs.highlight(text, { language: lang || "plaintext" }).value;
+      return `<div class="code"><pre${wraps} tabindex="0"><code>${inner}</code></pre></div>\n`;
+    },
     table({ header, rows }) {
       const labels = header.map(({ tokens }) => escapeHtml(plainText(tokens).replace(/[^?]$/, "$&:")));
       const inner = (cell: Tokens.TableCell) => this.parser.parseInline(cell.tokens);
@@ -82,7 +87,7 @@ function rendererWith(toAddress: (target: string) => string | null): NonNullable
       const body = rows.map(
         (cells) => `<tr>${cells.map((cell, i) => `<td data-label="${labels[i]}">${inner(cell)}</td>`).join("")}</tr>\n`,
       );
-      const start = isProse(rows) ? '<table class="prose">' : "<table>";
+      const start = isWide(rows) ? '<table class="wide">' : "<table>";
       return `<div class="table" tabindex="0">${start}\n<thead><tr>${head}</tr></thead>\n<tbody>${body.join("")}</tbody>\n</table></div>\n`;
     },
     codespan({ text }) {
