@@ -38,7 +38,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   "dev/": ["protocol/", "config/", "cli/", "sdk/publisher/"],
   "site/": ["protocol/", "edge/documents/", "sdk/package/"],
   "site/demo/page/": ["protocol/", "sdk/", "telemetry/metrics.ts"],
-  "site/manual/page/": [],
+  "site/manual/page/": ["site/demo/page/state/theme.ts"],
   // The Worker's entry and the types of its bindings.
   "index.ts": ["channels/", "edge/", "ingress/", "registry/"],
   "cloudflare.d.ts": ["config/env.ts", "index.ts"],

@@ -5,6 +5,7 @@ import { apiPage } from "../reference/api.ts";
 import { eventsPage } from "../reference/events.ts";
 import { CHAPTERS, chapterText, PAGES, type PageName } from "./chapters.ts";
 import { type RenderedPage, renderMarkdown } from "./markdown.ts";
+import type { IndexedSection } from "./page/ranking.ts";
 import { chapterPage, contentsPage, type Pages, pageAddress, type SiteParts } from "./page-html.ts";
 
 const MANUAL = import.meta.dirname;
@@ -80,8 +81,8 @@ export function addressOnSite(target: string, repository?: string): string | nul
   return repository === undefined ? null : `${repository}/${posix.join(FOLDER, path)}`;
 }
 
-/** Every section, for the search: its address, its chapter's title, its own, and its text. */
-function searchIndex(pages: Pages): { address: string; chapter: string; title: string; text: string }[] {
+/** Returns every section, for the search. */
+function searchIndex(pages: Pages): IndexedSection[] {
   return PAGES.flatMap((page) => {
     const { title: chapterTitle, sections } = pages[page];
     return sections.map(({ level, title, anchor, text }) => ({

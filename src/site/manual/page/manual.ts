@@ -1,6 +1,7 @@
+import { applyTheme, storedTheme } from "../../demo/page/state/theme.ts";
 import { addCopyButtons } from "./copy.ts";
 import { addSearch } from "./search.ts";
-import { addThemeButton, applyTheme } from "./theme.ts";
+import { addThemeButton } from "./theme.ts";
 
 /** What a script adds to the manual's pages. Without it, they are complete but for the search. */
 
@@ -12,7 +13,7 @@ function showPlaceInContents(): void {
 }
 
 // Before the first paint: the script is in the page's head.
-applyTheme();
+applyTheme(storedTheme());
 document.addEventListener("DOMContentLoaded", () => {
   showPlaceInContents();
   addThemeButton();

@@ -19,7 +19,7 @@ const PATHS = {
   box: "M4 8h16v12H4zM4 8l2-4h12l2 4M10 12h4",
 } as const;
 
-export type IconName = keyof typeof PATHS;
+type IconName = keyof typeof PATHS;
 export const isIconName = (name: string): name is IconName => Object.hasOwn(PATHS, name);
 
 export function Icon({ name }: { name: IconName }) {
