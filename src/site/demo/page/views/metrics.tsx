@@ -15,7 +15,8 @@ export function MetricsView() {
   const { key } = useCredentials();
   const metrics = useServiceMetrics(key);
   const { points, problem } = metrics;
-  const noEvents = points.length === 0 ? NO_FIGURES : "No events in this time. Simulate shoppers to see some.";
+  // Rates need two points.
+  const noEvents = points.length < 2 ? NO_FIGURES : "No events in this time. Simulate shoppers to see some.";
   const charts = useMemo(
     () => ({
       times: points.map(({ at }) => at),
