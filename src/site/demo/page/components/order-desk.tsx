@@ -1,5 +1,4 @@
 import { useState } from "react";
-import { hashOf } from "../router.ts";
 import { isOrderEvent } from "../service/event-path.ts";
 import { ORDER_ACTIONS, type OrderAction } from "../service/order-steps.ts";
 import { resetOrder, type ServiceResponse } from "../service/publish.ts";
@@ -7,10 +6,8 @@ import { useConnections } from "../state/connections.tsx";
 import { decodeToken, useCredentials } from "../state/credentials.ts";
 import { publishCalls, usePublish } from "../state/publisher.ts";
 import { useStore } from "../state/store.ts";
-import { CodeTabs } from "./code-tabs.tsx";
-import { LastCall } from "./last-call.tsx";
 import { isAccepted } from "./publish-result.tsx";
-import { RefusalNote } from "./refusal-note.tsx";
+import { ShopPane } from "./shop-pane.tsx";
 
 // `Object.keys` returns `string[]`; the keys are those of ORDER_ACTIONS.
 const ACTIONS = Object.keys(ORDER_ACTIONS) as OrderAction[];
@@ -28,16 +25,13 @@ export function OrderDesk() {
     setRefusal(isAccepted(received) ? null : received);
   };
   return (
-    <section className="card pane" aria-labelledby="order-desk">
-      <div className="view-head">
-        <h2 id="order-desk">Shop floor</h2>
-        <span className="pane-role">over HTTP</span>
-      </div>
-      {!(key && id) && (
-        <p className="note" data-tone="warn">
-          Publishing needs an order id and a publish key. <a href={hashOf("access")}>Add them</a>
-        </p>
-      )}
+    <ShopPane
+      missing={key && id ? null : "an order id and a publish key"}
+      lastCall={call}
+      refusal={refusal}
+      draft={call?.draft ?? ORDER_ACTIONS.Ship.draft(order)}
+      orderId={id}
+    >
       <ul className="actions">
         {ACTIONS.map((action) => {
           const { draft, obstacle } = ORDER_ACTIONS[action];
@@ -68,12 +62,6 @@ export function OrderDesk() {
           </span>
         </li>
       </ul>
-      <LastCall call={call} />
-      {refusal && <RefusalNote response={refusal} />}
-      <details className="code">
-        <summary>The call behind a button</summary>
-        <CodeTabs draft={call?.draft ?? ORDER_ACTIONS.Ship.draft(order)} orderId={id} />
-      </details>
-    </section>
+    </ShopPane>
   );
 }

@@ -3,6 +3,7 @@ import { parseJson } from "../../../../protocol/json.ts";
 import type { EventType } from "../../../../sdk/index.ts";
 import { hashOf } from "../router.ts";
 import { catalogue, EVENT_TYPES } from "../service/catalogue.ts";
+import { isOrderEvent } from "../service/event-path.ts";
 import type { EventDraft, ServiceResponse } from "../service/publish.ts";
 import { useCredentials } from "../state/credentials.ts";
 import { usePublish } from "../state/publisher.ts";
@@ -20,7 +21,7 @@ export function PublishForm() {
   const [response, setResponse] = useState<ServiceResponse | null>(null);
   const [isBusy, setBusy] = useState(false);
 
-  const isForOrder = catalogue[type].channel === "order";
+  const isForOrder = isOrderEvent(type);
   const data = parseJson(text);
   const draft: EventDraft = { type, data, ...(id && { id }), ...(version && { version: Number(version) }) };
   const choose = (next: EventType) => {

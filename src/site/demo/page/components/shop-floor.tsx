@@ -1,4 +1,3 @@
-import { hashOf } from "../router.ts";
 import { isOrderEvent } from "../service/event-path.ts";
 import type { EventDraft } from "../service/publish.ts";
 import { activeToken, useCredentials } from "../state/credentials.ts";
@@ -6,10 +5,8 @@ import { formatPrice, type Product } from "../state/products.ts";
 import { publishCalls } from "../state/publisher.ts";
 import { type ProductChange, priceChange, sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { useStore } from "../state/store.ts";
-import { CodeTabs } from "./code-tabs.tsx";
-import { LastCall } from "./last-call.tsx";
 import { isAccepted } from "./publish-result.tsx";
-import { RefusalNote } from "./refusal-note.tsx";
+import { ShopPane } from "./shop-pane.tsx";
 
 const EXAMPLE: EventDraft = {
   type: "inventory_updated",
@@ -22,19 +19,16 @@ export function ShopFloor() {
   const credentials = useCredentials();
   const { key } = credentials;
   const change = useChangeProduct();
-  const calls = useStore(publishCalls);
-  const last = calls[0];
+  const call = useStore(publishCalls).find(({ draft }) => !isOrderEvent(draft.type));
   return (
-    <section className="card pane" aria-labelledby="shop-floor">
-      <div className="view-head">
-        <h2 id="shop-floor">Shop floor</h2>
-        <span className="pane-role">over HTTP</span>
-      </div>
-      {!key && activeToken(credentials) && (
-        <p className="note" data-tone="warn">
-          Publishing needs a publish key. <a href={hashOf("access")}>Add a key</a>
-        </p>
-      )}
+    <ShopPane
+      // Without a token, the view itself asks for credentials.
+      missing={!key && activeToken(credentials) ? "a publish key" : null}
+      lastCall={call}
+      refusal={call && !isAccepted(call.response) ? call.response : null}
+      draft={call?.draft ?? EXAMPLE}
+      orderId=""
+    >
       <ul className="stock-list">
         {products.map((product) => (
           <StockRow
@@ -44,13 +38,7 @@ export function ShopFloor() {
           />
         ))}
       </ul>
-      <LastCall call={last} />
-      {last && !isAccepted(last.response) && <RefusalNote response={last.response} />}
-      <details className="code">
-        <summary>The call behind a button</summary>
-        <CodeTabs draft={calls.find(({ draft }) => !isOrderEvent(draft.type))?.draft ?? EXAMPLE} orderId="" />
-      </details>
-    </section>
+    </ShopPane>
   );
 }
 
