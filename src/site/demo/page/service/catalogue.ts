@@ -1,10 +1,11 @@
+import type { ChannelKind } from "../../../../protocol/names.ts";
 import type { EventType } from "../../../../sdk/index.ts";
 
 /** The event catalogue's channels, summaries and examples. The build inserts them, without the validation library. */
 declare const CATALOGUE: Record<EventType, CatalogueEntry>;
 
 interface CatalogueEntry {
-  channel: "order" | "products";
+  channel: ChannelKind;
   /** One sentence. */
   summary: string;
   example: Record<string, unknown>;

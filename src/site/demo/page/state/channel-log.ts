@@ -1,6 +1,7 @@
+import type { ChannelKind } from "../../../../protocol/names.ts";
 import type { Gap, OrderEvent, Position, PositionStorage, ProductEvent, Status } from "../../../../sdk/index.ts";
 import { DeliveryCounter, type DeliveryCounts } from "./delivery-counter.ts";
-import { type RoundTrip, roundTrips } from "./round-trips.ts";
+import { roundTrips } from "./round-trips.ts";
 import { positionIn } from "./starting-position.ts";
 import { Store } from "./store.ts";
 
@@ -32,10 +33,9 @@ export interface ChannelLogView {
 /** Records what one connection delivers, through the callbacks of the SDK. */
 export class ChannelLog extends Store<ChannelLogView> {
   readonly #counter: DeliveryCounter;
+  readonly #channel: ChannelKind;
 
-  readonly #channel: RoundTrip["channel"];
-
-  constructor(channel: RoundTrip["channel"]) {
+  constructor(channel: ChannelKind) {
     const counter = new DeliveryCounter();
     const flags = { hasBeenLive: false, wasInterrupted: false, isLastEventLive: false };
     super({ position: null, counts: counter.counts(), ...flags, events: [], statusChanges: [] });

@@ -1,3 +1,4 @@
+import type { ChannelKind } from "../../../../protocol/names.ts";
 import type { OrderEvent, ProductEvent } from "../../../../sdk/index.ts";
 import { Store } from "./store.ts";
 
@@ -11,7 +12,7 @@ const MAX_TRIPS = 80;
 export interface RoundTrip {
   /** The event's id. */
   id: string;
-  channel: "order" | "products";
+  channel: ChannelKind;
   /** When this page called the service, in milliseconds since 1970; null for events of other publishers. */
   publishedAt: number | null;
   /** When the event arrived on the socket; null until then. */
@@ -27,7 +28,7 @@ export const pageTime = () => performance.timeOrigin + performance.now();
 
 class RoundTrips extends Store<readonly RoundTrip[]> {
   /** Records that the page publishes an event. */
-  publish(id: string, channel: RoundTrip["channel"]): void {
+  publish(id: string, channel: ChannelKind): void {
     const trip = { id, channel, publishedAt: pageTime(), receivedAt: null, isRecovered: false, seq: null };
     this.#keep([...this.get().filter((other) => other.id !== id), trip]);
   }
@@ -43,7 +44,7 @@ class RoundTrips extends Store<readonly RoundTrip[]> {
   }
 
   /** Records an event from the socket. */
-  receive({ id, seq }: OrderEvent | ProductEvent, channel: RoundTrip["channel"], isRecovered: boolean): void {
+  receive({ id, seq }: OrderEvent | ProductEvent, channel: ChannelKind, isRecovered: boolean): void {
     const arrival = { receivedAt: pageTime(), isRecovered, seq };
     if (this.get().some((trip) => trip.id === id)) this.#change(id, arrival);
     else this.#keep([...this.get(), { id, channel, publishedAt: null, ...arrival }]);

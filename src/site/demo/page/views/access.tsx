@@ -1,6 +1,6 @@
 import { useId } from "react";
 import { hashOf } from "../router.ts";
-import { decodeToken, NONE, saveCredentials, useCredentials } from "../state/credentials.ts";
+import { type Credentials, decodeToken, NONE, saveCredentials, useCredentials } from "../state/credentials.ts";
 
 /** A form for the visitor's credentials. */
 export function AccessView() {
@@ -46,7 +46,7 @@ export function AccessView() {
 }
 
 interface FieldProps {
-  name: "order" | "customer" | "admin" | "key";
+  name: Exclude<keyof Credentials, "as">;
   label: string;
   value: string;
   note: string;
