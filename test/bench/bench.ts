@@ -3,7 +3,7 @@ import { parseArgs } from "node:util";
 import { comparisons } from "./comparisons.ts";
 import { curves } from "./curves.ts";
 import { growthChart } from "./report/chart.ts";
-import { describeMachine, describeVersions } from "./report/machine.ts";
+import { describeCommit, describeMachine, describeVersions } from "./report/machine.ts";
 import { GROWTH, RESULTS } from "./report/manual.ts";
 import type { Results } from "./report/results.ts";
 import { inWords } from "./report/table.ts";
@@ -66,6 +66,7 @@ async function main(): Promise<boolean> {
   if (chosen.length === 0) throw new Error(`--only takes one of ${names}`);
   const results: Results = {
     date: new Date().toISOString(),
+    commit: describeCommit(),
     machine: describeMachine(),
     versions: describeVersions(),
     comparisons: [],

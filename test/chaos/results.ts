@@ -1,15 +1,16 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
-import { describeMachine } from "../bench/report/machine.ts";
+import { describeCommit, describeMachine } from "../bench/report/machine.ts";
 
 /** What runs leave for the manual, in `results`. */
 
 export const RESULTS = join(import.meta.dirname, "results");
 
-/** When a run began, and where. */
+/** When a run began, of which commit (see `describeCommit`), and where. */
 export const origin = z.object({
   date: z.iso.date(),
+  commit: z.string().nullish(),
   machine: z.object({
     cpu: z.string(),
     cores: z.int(),
@@ -20,6 +21,7 @@ export const origin = z.object({
 });
 export const originNow = (): z.infer<typeof origin> => ({
   date: new Date().toISOString().slice(0, 10),
+  commit: describeCommit(),
   machine: describeMachine(),
 });
 

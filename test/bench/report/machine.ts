@@ -26,6 +26,18 @@ export function describeMachine(): Machine {
   };
 }
 
+/** Returns the commit that was measured, with a `+` if files differ from it; null outside of a Git checkout. */
+export function describeCommit(): string | null {
+  const git = (...args: string[]) =>
+    execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  try {
+    const isChanged = git("status", "--porcelain", "--untracked-files=no") !== "";
+    return `${git("rev-parse", "--short=12", "HEAD").trim()}${isChanged ? "+" : ""}`;
+  } catch {
+    return null;
+  }
+}
+
 const LIBRARIES = [
   "workerd",
   "hono",

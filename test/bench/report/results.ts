@@ -31,6 +31,8 @@ export interface CurveResult {
 export interface Results {
   /** ISO 8601, UTC. */
   date: string;
+  /** See `describeCommit`. */
+  commit: string | null;
   machine: Machine;
   versions: Record<string, string>;
   comparisons: ComparisonResult[];
