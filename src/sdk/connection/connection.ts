@@ -61,8 +61,10 @@ function connectChannel(
   const origin = options.url ?? platform.location?.origin;
   if (!getToken || !origin) throw new TypeError("Tidings needs getToken and url");
   const base = `${origin.replace(/^http/, "ws").replace(/\/+$/, "")}${socketPath(channel)}`;
-  const urlOf = (since: Position | null, products: ProductFilter) =>
-    `${base}?${since ? `since=${since.seq}&epoch=${encodeURIComponent(since.epoch)}` : ""}${filterQuery(products)}${conflate ? "&conflate=1" : ""}`;
+  const urlOf = (since: Position | null, products: ProductFilter) => {
+    const resume = since ? `since=${since.seq}&epoch=${encodeURIComponent(since.epoch)}` : "";
+    return `${base}?${resume}${filterQuery(products)}${conflate ? "&conflate=1" : ""}`;
+  };
   // Includes the filter: a position reached with one filter may lie beyond events that another filter lets through.
   const name = urlOf(null, initialFilter);
   const storageKey = `tidings:${name}`;

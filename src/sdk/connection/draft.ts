@@ -4,13 +4,9 @@ import type { DraftOf } from "./runner.ts";
 
 export type Draft = DraftOf<State, Effect>;
 
-export function emit(draft: Draft, effect: Effect): void {
-  draft.effects.push(effect);
-}
-
 /** The same as in `protocol/client-messages.ts`, which pages do not load because it needs the validation library. */
 type ClientMessage = FilterMessage | { type: "authenticate"; token: string } | { type: "ack" };
 
 export function sendMessage(draft: Draft, message: ClientMessage): void {
-  emit(draft, { type: "send", text: JSON.stringify(message) });
+  draft.effects.push({ type: "send", text: JSON.stringify(message) });
 }

@@ -1,4 +1,4 @@
-import { type Draft, emit, sendMessage } from "./draft.ts";
+import { type Draft, sendMessage } from "./draft.ts";
 import type { ChannelEvent, ChannelSnapshot } from "./link.ts";
 import type { Input } from "./machine-state.ts";
 import { isInteger, isObject, isPosition } from "./position.ts";
@@ -43,7 +43,7 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
       return;
     }
     // Reconnecting did not bring the missing events.
-    emit(draft, { type: "gap", gap: { from: position, to: { ...position, seq: seq - 1 } } });
+    draft.effects.push({ type: "gap", gap: { from: position, to: { ...position, seq: seq - 1 } } });
   }
   draft.position = { ...position, seq };
   const age = ageOf(draft, frame);
@@ -52,7 +52,7 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   // Every event has an id, even of a type new to this SDK. Earlier services sent `position` frames, without ids.
   if (passes(filter, data.product_id) && typeof frame.id === "string")
     // The service validated the event.
-    emit(draft, { type: "event", event: frame as unknown as ChannelEvent });
+    draft.effects.push({ type: "event", event: frame as unknown as ChannelEvent });
 }
 
 /**
@@ -70,9 +70,9 @@ export function takeSnapshot(draft: Draft, frame: Established, isReplaying: bool
   draft.replayUntil = draft.isRecovered && !draft.filter ? seq : 0;
   if (!draft.isRecovered) {
     draft.position = to;
-    if (from) emit(draft, { type: "gap", gap: { from, to } });
+    if (from) draft.effects.push({ type: "gap", gap: { from, to } });
   }
-  emit(draft, { type: "snapshot", snapshot: frame.data });
+  draft.effects.push({ type: "snapshot", snapshot: frame.data });
 }
 
 /** Our clock minus the frame's timestamp, in milliseconds; 0 without a readable timestamp. */

@@ -1,6 +1,6 @@
 import { PING } from "../../protocol/frames.ts";
 import { timeOut } from "./closing.ts";
-import { type Draft, emit } from "./draft.ts";
+import type { Draft } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
 
 /** Detects dead sockets: pings, and how long the socket may stay silent afterwards. */
@@ -13,7 +13,7 @@ function ping(draft: Draft, usualTimeoutMs: number): void {
   draft.pendingPings++;
   draft.pongTimeoutMs = usualTimeoutMs * draft.patience;
   draft.pongBy = Math.min(draft.pongBy, draft.now + draft.pongTimeoutMs);
-  emit(draft, { type: "send", text: PING });
+  draft.effects.push({ type: "send", text: PING });
 }
 
 /** Asks a socket that may have died unnoticed, such as during sleep, for a quick sign of life. */

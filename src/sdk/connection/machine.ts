@@ -1,6 +1,6 @@
 import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import { close, end, handleClose, timeOut } from "./closing.ts";
-import { type Draft, emit, sendMessage } from "./draft.ts";
+import { type Draft, sendMessage } from "./draft.ts";
 import { closeOf, isEstablished, receiveFrame, takeSnapshot } from "./frames.ts";
 import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
 import { type Effect, type Input, NEVER, type Phase, type State, type Token } from "./machine-state.ts";
@@ -61,7 +61,7 @@ export function step(state: State, taken: Input, now: number, random: () => numb
   (TRANSITIONS[state.phase][input.type] as ((draft: Draft, input: Input) => void) | undefined)?.(draft, input);
   const status = statusOf(draft);
   draft.status = status;
-  if (JSON.stringify(status) !== JSON.stringify(state.status)) emit(draft, { type: "status", status });
+  if (JSON.stringify(status) !== JSON.stringify(state.status)) draft.effects.push({ type: "status", status });
   const { effects, now: _now, random: _random, ...next } = draft;
   return [next, effects];
 }
@@ -147,7 +147,7 @@ function openSocket(draft: Draft, input: Token): void {
   keepToken(draft, input);
   // Another user starts without a position, and the page receives a gap and a snapshot.
   const position = (positionUser ?? input.user) === input.user ? draft.position : null;
-  emit(draft, { type: "open", token, position, filter });
+  draft.effects.push({ type: "open", token, position, filter });
 }
 
 function goLive(draft: Draft, { frame }: { frame: unknown }): void {

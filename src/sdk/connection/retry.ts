@@ -1,5 +1,5 @@
 import { fullJitter } from "../../protocol/backoff.ts";
-import { type Draft, emit } from "./draft.ts";
+import type { Draft } from "./draft.ts";
 import { NO_DEADLINES } from "./machine-state.ts";
 
 /** When the next attempt begins. */
@@ -49,7 +49,7 @@ export function retryAt(draft: Draft, at: number, minRetryMs = draft.tuning.minR
 
 /** Leaves the phase: closes its socket, if there is one, and clears its deadlines. */
 export function leavePhase(draft: Draft): void {
-  emit(draft, { type: "drop" });
+  draft.effects.push({ type: "drop" });
   draft.pendingPings = 0;
   Object.assign(draft, NO_DEADLINES);
 }

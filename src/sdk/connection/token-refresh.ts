@@ -1,4 +1,4 @@
-import { type Draft, emit, sendMessage } from "./draft.ts";
+import { type Draft, sendMessage } from "./draft.ts";
 import { NEVER, type Token } from "./machine-state.ts";
 
 /** Tokens: requesting one, and replacing it on a live connection before it expires. */
@@ -8,7 +8,7 @@ const MIN_REFRESH_MS = 1000;
 
 /** Fetches a token; on a live connection, one to replace the current token. */
 export function requestToken(draft: Draft): void {
-  emit(draft, { type: "get_token" });
+  draft.effects.push({ type: "get_token" });
   draft.refreshAt = NEVER;
   draft.phaseEndsAt = draft.now + draft.tuning.connectTimeoutMs;
 }
