@@ -1,5 +1,6 @@
 import { useState } from "react";
 import { parseJson } from "../../../../protocol/json.ts";
+import { CHANNEL_KINDS } from "../../../../protocol/names.ts";
 import type { EventType } from "../../../../sdk/index.ts";
 import { hashOf } from "../router.ts";
 import { catalogue, EVENT_TYPES } from "../service/catalogue.ts";
@@ -50,22 +51,7 @@ export function PublishForm() {
           Publishing needs a publish key. <a href={hashOf("access")}>Add a key</a>
         </p>
       )}
-      <label>
-        Event type
-        <select
-          name="type"
-          value={type}
-          onChange={({ target }) => choose(EVENT_TYPES.find((one) => one === target.value) ?? type)}
-        >
-          {(["order", "products"] as const).map((channel) => (
-            <optgroup key={channel} label={channel === "order" ? "Order events" : "Product events"}>
-              {EVENT_TYPES.filter((one) => catalogue[one].channel === channel).map((one) => (
-                <option key={one}>{one}</option>
-              ))}
-            </optgroup>
-          ))}
-        </select>
-      </label>
+      <TypeSelect type={type} onChoose={choose} />
       <p className="hint">{catalogue[type].summary.replaceAll("`", "")}</p>
       <label>
         <code>data</code>
@@ -119,6 +105,27 @@ export function PublishForm() {
       </div>
       <CodeTabs draft={draft} orderId={order} />
     </form>
+  );
+}
+
+function TypeSelect({ type, onChoose }: { type: EventType; onChoose: (type: EventType) => void }) {
+  return (
+    <label>
+      Event type
+      <select
+        name="type"
+        value={type}
+        onChange={({ target }) => onChoose(EVENT_TYPES.find((one) => one === target.value) ?? type)}
+      >
+        {CHANNEL_KINDS.map((channel) => (
+          <optgroup key={channel} label={channel === "order" ? "Order events" : "Product events"}>
+            {EVENT_TYPES.filter((one) => catalogue[one].channel === channel).map((one) => (
+              <option key={one}>{one}</option>
+            ))}
+          </optgroup>
+        ))}
+      </select>
+    </label>
   );
 }
 
