@@ -76,7 +76,7 @@ function bodyBlocks({ requestBody }: Call): string[] {
   ];
 }
 
-/** Returns a table of the answers, with a row for each problem, and examples of those that are no problem. */
+/** Returns a table of the answers with a row for each problem, then examples of the successful answers. */
 function answerBlocks({ responses }: Call): string[] {
   const examples: string[] = [];
   const rows = Object.entries(responses).flatMap(([status, response]) => {

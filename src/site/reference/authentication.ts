@@ -4,8 +4,9 @@ import { table } from "./text.ts";
 
 export interface SecurityScheme {
   type: string;
-  /** Of a key: the header or parameter, and which of the two it is. */
+  /** The name of the header or parameter that holds an API key. */
   name?: string;
+  /** `header` or `query`. */
   in?: string;
   description: string;
 }

@@ -129,7 +129,7 @@ function eventSections({ channel, title }: (typeof EVENT_SECTIONS)[number]): str
   ];
 }
 
-/** Returns the names of the messages in one direction, without those of a second channel that the first one has, too. */
+/** Returns the names of the messages in one direction, each once: the channels share some. */
 function messageNames(action: DirectionObject["action"]): string[] {
   const ofAction = Object.values(ASYNC_API.operations).filter((operation) => operation.action === action);
   return [...new Set(ofAction.flatMap(({ messages }) => messages.map(({ $ref }) => nameIn($ref))))];

@@ -1,4 +1,4 @@
-/** Markdown's blocks. */
+/** Blocks of Markdown. */
 
 export function table(headings: string[], rows: string[][]): string {
   // A column that would be empty is left out.

@@ -3,7 +3,7 @@ import { addCopyButtons } from "./copy.ts";
 import { addSearch } from "./search.ts";
 import { addThemeButton } from "./theme.ts";
 
-/** What a script adds to the manual's pages. Without it, they are complete but for the search. */
+/** What a script adds to the manual's pages: search, copy buttons, and the theme. Without it, they are complete. */
 
 /** Scrolls the list of contents, where it has its own scroll bar, to the current page. */
 function showPlaceInContents(): void {

@@ -100,7 +100,7 @@ function Trip({ trip: { publishedAt, receivedAt, isRecovered }, x }: { trip: Rou
   );
 }
 
-/** The way's duration below its arrival, where there is room; for recovered events their number. */
+/** Durations below the arrivals, where there is room; recovered events show their number instead. */
 function Labels({ trips, x }: { trips: readonly RoundTrip[]; x: Scale }) {
   const labels: { key: string; at: number; text: string; count: number; kind: string }[] = [];
   for (const trip of trips) {

@@ -1,7 +1,7 @@
 import { durationText, roundTrips, tripMs } from "../state/round-trips.ts";
 import { useStore } from "../state/store.ts";
 
-/** How long an event took from this page's publish call to its arrival on the socket. Nothing for the history. */
+/** How long an event took from this page's publish call to its arrival on the socket. Renders nothing for the history. */
 export function TripTime({ id }: { id: string }) {
   const trip = useStore(roundTrips).find((one) => one.id === id);
   if (!trip) return null;

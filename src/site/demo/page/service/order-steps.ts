@@ -1,7 +1,7 @@
 import type { OrderView } from "../../../../sdk/hooks/react.ts";
 import type { EventDraft } from "./publish.ts";
 
-/** An order's way in the demo, and the events that take it further. */
+/** An order's steps in the demo, and the events that advance it. */
 
 export const STEPS = ["Placed", "Paid", "Shipped", "Delivered"] as const;
 

@@ -1,7 +1,7 @@
 import type { HttpRefusal } from "../../../../protocol/refusals.ts";
 import type { ServiceResponse } from "./publish.ts";
 
-/** How to fix a refusal; backticks mark code. Every reason has a sentence, so that none leaves the visitor alone. */
+/** How to fix each refusal; backticks mark code. */
 const FIXES: Record<HttpRefusal, string> = {
   unauthenticated: "Paste a token in Access.",
   token_invalid: "Paste a token that this service's `JWT_SECRET` or login service signed.",

@@ -23,7 +23,7 @@ export const publishCalls = new Store<readonly MeasuredCall[]>([]);
 
 const newId = () => `demo-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
 
-/** Returns the one way in which this page publishes: with an id of its own, and measured. */
+/** Returns the function through which the whole page publishes: it adds an id and measures the call. */
 export function usePublish(): (draft: EventDraft) => Promise<ServiceResponse> {
   const { order, key } = useCredentials();
   const { orderLog, productsLog } = useConnections();

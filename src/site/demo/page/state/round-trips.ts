@@ -3,8 +3,8 @@ import type { OrderEvent, ProductEvent } from "../../../../sdk/index.ts";
 import { Store } from "./store.ts";
 
 /**
- * Measures each event's way from the publish call to the page, by the page's own clock. Timestamps of the service would
- * depend on how well two clocks agree.
+ * Measures how long each event takes from the publish call to the page, by the page's own clock. Timestamps of the
+ * service would be off by as much as the two clocks differ.
  */
 
 const MAX_TRIPS = 80;

@@ -102,7 +102,7 @@ function Field({ name, label, value, note, command }: FieldProps) {
         {command && (
           <>
             {" "}
-            Create one with <code>{command}</code>.
+            Create {value ? "another" : "one"} with <code>{command}</code>.
           </>
         )}
       </p>
