@@ -1,4 +1,8 @@
 import { expect, test } from "vitest";
+import { runBench } from "../../../src/cli/bench/run.ts";
+import { ServiceClient } from "../../../src/cli/shared/service.ts";
+import { jwtSecret, publishKey } from "../../../src/cli/shared/settings.ts";
+import { BATCH_PATH } from "../../../src/protocol/paths.ts";
 import { eventually } from "../../support/eventually.ts";
 import { callService } from "../../support/node-client.ts";
 import { PUBLISH_KEY, TEST_ENV } from "../../support/test-env.ts";
@@ -29,6 +33,23 @@ test("bench measures a running service and leaves nothing behind", async () => {
     expect(await health.json()).toMatchObject({ total_connections: 0 });
   });
   await service.stop();
+});
+
+test("bench ends with the reason when a batch is refused, and with no other error", async () => {
+  class Refusing extends ServiceClient {
+    override async call(method: string, path: string, body?: unknown) {
+      if (path === BATCH_PATH) throw new Error("refused for the test");
+      return super.call(method, path, body);
+    }
+  }
+  const running = await startTidings();
+  const options = { key: PUBLISH_KEY, secret: TEST_ENV.JWT_SECRET };
+  const terminal = new TestTerminal();
+  const service = new Refusing(running.url, publishKey(options, terminal));
+  const setup = { service, secret: jwtSecret(options, terminal), sockets: 2, events: 20, batch: 10 };
+  // The run of the tests fails for a rejection that nobody awaits.
+  await expect(runBench(setup, () => {})).rejects.toThrow("refused for the test");
+  await running.stop();
 });
 
 test("bench explains why a listener was refused", async () => {
