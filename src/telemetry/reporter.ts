@@ -15,7 +15,7 @@ export interface Pace {
   /** How many reports may follow each other at once. */
   burst?: number;
   /**
-   * Whether to wait for the time of the next report. Without it, no timer runs: what comes too early is left for the next
+   * Whether a timer waits until the next report is due. Otherwise a change that comes too early is left for the next
    * `schedule`, and `onLeft` is called.
    */
   waits?: boolean;

@@ -59,7 +59,7 @@ const ruleFile = z.strictObject({
   title: z.string(),
   users: z.record(name, userSchema).default({}),
   rules: z.array(ruleSchema).min(1),
-  /** Played at the end, whatever happened before, and not judged. */
+  /** Made at the end, whatever happened before. Their answers break no rule. */
   finally: z.array(callStep).default([]),
 });
 export type RuleFile = z.infer<typeof ruleFile>;

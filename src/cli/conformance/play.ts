@@ -11,7 +11,7 @@ interface Target extends RunCredentials {
   url: string;
   /** How long to wait for each message. */
   timeoutMs: number;
-  /** Breaks the current rule. */
+  /** Aborting it breaks the current rule. */
   signal?: AbortSignal;
   /** Called with each call of `finally` that the service failed to answer, or answered with a 5xx. */
   onCleanUpFailed?: (call: string) => void;

@@ -15,7 +15,7 @@ export interface TokenForm {
   /** The names of the claims with the user's id and role. */
   userIdClaim: string;
   roleClaim: string;
-  /** A role that makes an admin. */
+  /** A role that makes its user an admin. */
   adminRole: string;
   /** Precedes the user's id wherever a service names the user. */
   idPrefix: string;
