@@ -41,8 +41,7 @@ export function exposition(counted: CounterSnapshot, gauges: Gauge[], known: Ser
   return metricNames
     .map((name) => {
       const { type, help, labels }: Metric = METRICS[name];
-      const initial = type === "counter" && labels.length === 0 ? [{ values: [], numbers: [0] }] : [];
-      const lines = [...(samples.get(name)?.values() ?? initial)].flatMap((sample: Sample) =>
+      const lines = [...(samples.get(name)?.values() ?? [])].flatMap((sample) =>
         type === "histogram" ? histogram(name, labels, sample) : [line(name, labels, sample.values, sample.numbers[0])],
       );
       return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
