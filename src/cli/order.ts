@@ -4,7 +4,7 @@ import * as z from "zod";
 import { orderPath } from "../protocol/paths.ts";
 import type { OrderRegistration } from "../protocol/publish.ts";
 import { orderIdArgument } from "./shared/channel-argument.ts";
-import { usageError } from "./shared/command-error.ts";
+import { CommandError, usageError } from "./shared/command-error.ts";
 import { withCommonOptions } from "./shared/options.ts";
 import { type Answer, type ServiceClient, serviceWithKey } from "./shared/service.ts";
 import type { CommonOptions } from "./shared/settings.ts";
@@ -33,6 +33,8 @@ const snapshot = z.looseObject({
   payment_status: z.string().nullable(),
 });
 
+type KnownOrder = z.infer<typeof snapshot>;
+
 /** `tidings order`: shows, registers, corrects or deletes an order. */
 export function addOrder(program: Command, terminal: Terminal): void {
   const command = program
@@ -57,8 +59,9 @@ export function addOrder(program: Command, terminal: Terminal): void {
         terminal.out(options.json ? JSON.stringify({ order_id: orderId, deleted: true }) : `Deleted order ${orderId}.`);
         return;
       }
+      const known = changes && !isNew ? await knownOrder(service, orderId) : null;
       const answer = changes
-        ? await service.call("PUT", orderPath(orderId), await completeRegistration(service, orderId, options))
+        ? await service.call("PUT", orderPath(orderId), completeRegistration(options, known))
         : await service.call("GET", orderPath(orderId));
       if (options.json) terminal.out(JSON.stringify(answer.body));
       // The id alone, so that it can be used in $( ).
@@ -68,15 +71,19 @@ export function addOrder(program: Command, terminal: Terminal): void {
   withCommonOptions(command, EXAMPLES);
 }
 
+/** Returns an order's current state; null for an unknown order. @throws {CommandError} when the service refuses. */
+async function knownOrder(service: ServiceClient, orderId: string): Promise<KnownOrder | null> {
+  try {
+    return snapshot.parse((await service.call("GET", orderPath(orderId))).body);
+  } catch (error) {
+    if (error instanceof CommandError && error.details.status === 404) return null;
+    throw error;
+  }
+}
+
 /** Completes the options with the order's current state, because a `PUT` replaces all of it. */
-async function completeRegistration(
-  service: ServiceClient,
-  orderId: string,
-  options: OrderCommandOptions,
-): Promise<OrderRegistration> {
+function completeRegistration(options: OrderCommandOptions, known: KnownOrder | null): OrderRegistration {
   const { user, status, paymentStatus } = options;
-  const answer = await service.request("GET", orderPath(orderId));
-  const known = answer.status === 200 ? snapshot.parse(answer.body) : null;
   const owner = user ?? known?.user_id;
   if (!owner) throw usageError("This order has no owner yet: add --user ID.");
   return {

@@ -213,6 +213,12 @@ describe("with a service that answers", () => {
     expect(requests).toEqual([{ method: "POST", path, key: `Bearer ${KEY}`, body: { ttl_seconds: 60 } }]);
   });
 
+  it("corrects nothing when it cannot read the order's current state", async () => {
+    const { exitCode } = await run({ status: 503, body: problem("unavailable") }, "order", ORDER, "--user", "bob");
+    expect(exitCode).toBe(1);
+    expect(requests.map(({ method }) => method)).toEqual(["GET"]);
+  });
+
   it("gives a new order a random id and prints the id alone", async () => {
     const { terminal } = await run({ status: 201, body: {} }, "order", "new", "--user", "alice");
     expect(terminal.output).toMatch(/^[0-9a-f-]{36}$/);
