@@ -12,6 +12,8 @@ export interface Terminal {
   readInput(): Promise<string>;
   /** Calls back on Ctrl-C, SIGTERM and SIGHUP. @returns A function that removes the handler. */
   onInterrupt(stop: () => void): () => void;
+  /** Calls back when a result cannot be printed because its reader has ended, as in `| head`. */
+  onOutputClosed(stop: () => void): void;
 }
 
 export const processTerminal: Terminal = {
@@ -27,4 +29,5 @@ export const processTerminal: Terminal = {
       for (const signal of signals) process.off(signal, stop);
     };
   },
+  onOutputClosed: (stop) => void process.stdout.on("error", stop),
 };

@@ -87,6 +87,7 @@ async function followUntilInterrupted(
 ): Promise<Followed> {
   const interruption = new AbortController();
   const removeHandler = terminal.onInterrupt(() => interruption.abort());
+  terminal.onOutputClosed(() => interruption.abort());
   // The SDK retries forever; a URL without a service is a reason to stop immediately.
   let unreachable: CommandError | undefined;
   void service.request("GET", HEALTH_PATH).catch((error: unknown) => {

@@ -48,6 +48,8 @@ export class TestTerminal implements Terminal {
     return () => {};
   }
 
+  onOutputClosed(): void {}
+
   get output(): string {
     return this.outLines.join("\n");
   }

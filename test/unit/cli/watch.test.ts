@@ -1,11 +1,16 @@
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
 import { eventLine } from "../../../src/cli/watch/event-line.ts";
 import { CLOSE_CODES } from "../../../src/protocol/close-codes.ts";
 import { PING, PONG } from "../../../src/protocol/frames.ts";
+import { endWithThisProcess } from "../../support/processes.ts";
 import { SECRET, TestTerminal } from "./test-terminal.ts";
+
+const TIDINGS = join(import.meta.dirname, "../../../src/cli/tidings.ts");
 
 const TS = "2026-11-22T10:15:30.123Z";
 const event = (seq: number) =>
@@ -51,6 +56,22 @@ describe("tidings watch", () => {
     (socket: WebSocket) => {
       for (const message of messages) socket.send(message);
     };
+
+  it("ends when the reader of its output does, as in `| head`", async () => {
+    plays = [say(established(0, null), event(1))];
+    const args = ["watch", "products", "--url", url, "--secret", SECRET];
+    const child = spawn(process.execPath, [TIDINGS, ...args], { stdio: ["ignore", "pipe", "ignore"] });
+    endWithThisProcess(child);
+    await once(child.stdout, "data");
+    child.stdout.destroy();
+    let seq = 1;
+    const sending = setInterval(() => {
+      seq++;
+      for (const socket of server.clients) socket.send(event(seq));
+    }, 50);
+    onTestFinished(() => clearInterval(sending));
+    expect(await once(child, "exit")).toEqual([0, null]);
+  });
 
   it("resumes after a disconnect at the last event, with a fresh token, and reports what it recovered", async () => {
     plays = [
