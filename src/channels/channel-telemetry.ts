@@ -15,20 +15,23 @@ import {
   recordResume,
 } from "../telemetry/record.ts";
 import { type Pace, Reporter } from "../telemetry/reporter.ts";
+import type { Alarm } from "./alarm.ts";
 import type { Listener } from "./listeners/listener.ts";
 import type { ListenersObserver } from "./listeners/listeners.ts";
 
 /** The limits that a channel enforces itself, as the metrics name them. */
 export type ConnectionLimit = "connections_per_user" | "connections_per_channel";
 
-/** The delay before what is left is reported. Until then, the registry's count for this channel is stale. */
-export const REPORT_RETRY_MS = 60_000;
+/** The delay of the alarm for what is left to report. Until then, the registry's count for this channel is stale. */
+const REPORT_RETRY_MS = 60_000;
 
 interface ObservedChannel {
   ctx: DurableObjectState;
   env: Env;
   name: ChannelName | ShardName;
   kind: ChannelKind;
+  /** Set when something is left to report. Its maintenance calls `reportPending`. */
+  alarm: Alarm;
 }
 
 interface Callbacks {
@@ -38,8 +41,6 @@ interface Callbacks {
   onGap(gapAt: number): Promise<void>;
   /** Called with the number of listeners when it is reported. */
   onReport?(count: number): void;
-  /** Called when something is left to report (`Reporter`). `reportPending` tries again. */
-  onReportLeft(): void;
 }
 
 /** Counts and logs what happens in a channel, and reports it to the registry together with the number of listeners. */
@@ -53,8 +54,8 @@ export class ChannelTelemetry implements ListenersObserver {
   #hasReportedListeners: boolean | undefined;
 
   constructor(
-    { ctx, env, name, kind }: ObservedChannel,
-    { listeners, onGap, onReport, onReportLeft }: Callbacks,
+    { ctx, env, name, kind, alarm }: ObservedChannel,
+    { listeners, onGap, onReport }: Callbacks,
     pace?: Pace,
   ) {
     this.#ctx = ctx;
@@ -69,7 +70,7 @@ export class ChannelTelemetry implements ListenersObserver {
         this.#hasReportedListeners = count > 0;
         if (gapAt > 0) await onGap(gapAt);
       },
-      onReportLeft,
+      () => alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
       pace,
     );
   }

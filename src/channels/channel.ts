@@ -3,7 +3,7 @@ import type { Env } from "../config/env.ts";
 import type { ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, Source } from "../protocol/publish.ts";
 import { Alarm } from "./alarm.ts";
-import { ChannelTelemetry, REPORT_RETRY_MS } from "./channel-telemetry.ts";
+import { ChannelTelemetry } from "./channel-telemetry.ts";
 import { connect } from "./connect.ts";
 import type { ChannelRpc, OutcomesText, Usage } from "./contract.ts";
 import type { Core, Topic } from "./core.ts";
@@ -67,11 +67,10 @@ function createCore<T extends Topic>(
   log.epochs.repair(Date.now());
   const alarm = new Alarm(ctx);
   const telemetry = new ChannelTelemetry(
-    { ctx, env, name, kind: topic.kind },
+    { ctx, env, name, kind: topic.kind, alarm },
     {
       listeners: () => listeners.count,
       onGap: async (gapAt) => startEpochAfterGap(core, gapAt, Date.now()),
-      onReportLeft: () => alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
     },
   );
   const listeners = new Listeners(ctx, telemetry, config);

@@ -8,7 +8,7 @@ import {
   type ShardName,
 } from "../../../protocol/shards.ts";
 import { Alarm } from "../../alarm.ts";
-import { ChannelTelemetry, REPORT_RETRY_MS } from "../../channel-telemetry.ts";
+import { ChannelTelemetry } from "../../channel-telemetry.ts";
 import type { SocketCore } from "../../core.ts";
 import { productsStub } from "../../directory.ts";
 import { Listeners } from "../../listeners/listeners.ts";
@@ -87,13 +87,12 @@ export class Shard implements SocketCore {
     this.cover = (socket, products) => cover(this, socket, products);
     this.alarm = new Alarm(ctx);
     this.telemetry = new ChannelTelemetry(
-      { ctx, env, name, kind: this.topic.kind },
+      { ctx, env, name, kind: this.topic.kind, alarm: this.alarm },
       {
         listeners: () => this.listeners.count,
         // The root declares gaps; they arrive as a new epoch.
         onGap: async () => {},
         onReport: (count) => report(this, count),
-        onReportLeft: () => this.alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
       },
       // A timer would keep this object awake each time that a listener comes or goes.
       { burst: REPORT_BURST, waits: false },
