@@ -1,3 +1,8 @@
+import { logFault } from "../telemetry/log.ts";
+
+/** The delay before failed maintenance is repeated. */
+const MAINTENANCE_RETRY_MS = 60_000;
+
 /** The alarm is moved forward at once only if that gains this much, because every `setAlarm` writes a billed row. */
 export const MIN_GAIN_MS = 60_000;
 
@@ -61,5 +66,19 @@ export class Alarm {
     this.#setAt = now;
     this.#timesSet++;
     await this.#ctx.storage.setAlarm(time);
+  }
+}
+
+/** Runs an object's maintenance when its alarm fires. A fault is logged and leaves an alarm for the next attempt. */
+export async function onAlarm(
+  { alarm, name }: { alarm: Alarm; name: string },
+  now: number,
+  maintain: () => Promise<void>,
+): Promise<void> {
+  try {
+    await maintain();
+  } catch (error) {
+    logFault("maintenance", error, { channel: name });
+    await alarm.fired(now + MAINTENANCE_RETRY_MS, now);
   }
 }

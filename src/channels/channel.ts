@@ -2,7 +2,7 @@ import { type Config, configOf } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
 import type { ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, Source } from "../protocol/publish.ts";
-import { Alarm } from "./alarm.ts";
+import { Alarm, onAlarm } from "./alarm.ts";
 import { ChannelTelemetry } from "./channel-telemetry.ts";
 import { connect } from "./connect.ts";
 import type { ChannelRpc, OutcomesText, Usage } from "./contract.ts";
@@ -13,7 +13,7 @@ import { readConnectRequest } from "./handshake.ts";
 import type { Migrations } from "./layout.ts";
 import { Listeners } from "./listeners/listeners.ts";
 import { EventLog } from "./log/event-log.ts";
-import { onAlarm } from "./maintenance.ts";
+import { maintain } from "./maintenance.ts";
 import { SocketObject } from "./socket-object.ts";
 import { Storage } from "./storage.ts";
 
@@ -50,7 +50,8 @@ export abstract class Channel<T extends Topic> extends SocketObject<Core<T>> imp
   }
 
   override alarm(): Promise<void> {
-    return onAlarm(this.core, Date.now());
+    const now = Date.now();
+    return onAlarm(this.core, now, () => maintain(this.core, now));
   }
 }
 

@@ -4,9 +4,6 @@ import type { SocketCore } from "./core.ts";
 import { dueAction } from "./listeners/due-actions.ts";
 import type { Listener } from "./listeners/listener.ts";
 
-/** The delay before failed maintenance is repeated. */
-export const MAINTENANCE_RETRY_MS = 60_000;
-
 /**
  * Finds out what is due for the listeners: to close idle ones and those whose token has expired, to warn clients whose
  * token is about to expire, and to send keep-alives.

@@ -1,24 +1,13 @@
-import { logFault } from "../telemetry/log.ts";
 import type { Core } from "./core.ts";
-import { dueForListeners, MAINTENANCE_RETRY_MS } from "./listener-maintenance.ts";
-
-/** Runs maintenance when the alarm fires. A fault is logged and leaves an alarm for the next attempt. */
-export async function onAlarm(core: Core, now: number): Promise<void> {
-  try {
-    if (core.storage.hasData()) await maintain(core, now);
-    else await dropTombstone(core, now);
-  } catch (error) {
-    logFault("maintenance", error, { channel: core.name });
-    await core.alarm.fired(now + MAINTENANCE_RETRY_MS, now);
-  }
-}
+import { dueForListeners } from "./listener-maintenance.ts";
 
 /**
- * Performs what is due for a channel: empties an expired log, and maintains its listeners. Sets the next alarm first, so
- * that no failure leaves the channel without one.
+ * Performs what is due for a channel: empties an expired log, and maintains its listeners; or deletes a tombstone. Sets
+ * the next alarm first, so that no failure leaves the channel without one.
  */
-async function maintain(core: Core, now: number): Promise<void> {
+export async function maintain(core: Core, now: number): Promise<void> {
   const { log, topic, config } = core;
+  if (!core.storage.hasData()) return dropTombstone(core, now);
   if (topic.maintain(now) === "erase") {
     await core.alarm.fired(now + config.historyTtlMs, now);
     erase(core, now);

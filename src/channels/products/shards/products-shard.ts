@@ -1,8 +1,8 @@
 import type { Env } from "../../../config/env.ts";
-import { logFault } from "../../../telemetry/log.ts";
+import { onAlarm } from "../../alarm.ts";
 import type { Usage } from "../../contract.ts";
 import { readConnectRequest } from "../../handshake.ts";
-import { dueForListeners, MAINTENANCE_RETRY_MS } from "../../listener-maintenance.ts";
+import { dueForListeners } from "../../listener-maintenance.ts";
 import { SocketObject } from "../../socket-object.ts";
 import { connectToShard } from "./connect-to-shard.ts";
 import { type ProductsShardRpc, type TakeAnswer, type TakeRequest, takeRequest } from "./contract.ts";
@@ -38,17 +38,13 @@ export class ProductsShard extends SocketObject<Shard> implements ProductsShardR
   }
 
   /** Maintains the listeners. */
-  override async alarm(): Promise<void> {
-    const { alarm, telemetry, name } = this.core;
+  override alarm(): Promise<void> {
     const now = Date.now();
-    try {
+    return onAlarm(this.core, now, async () => {
       const due = dueForListeners(this.core, now);
-      await alarm.fired(due.next, now);
+      await this.core.alarm.fired(due.next, now);
       due.perform();
-      telemetry.reportPending();
-    } catch (error) {
-      logFault("maintenance", error, { channel: name });
-      await alarm.fired(now + MAINTENANCE_RETRY_MS, now);
-    }
+      this.core.telemetry.reportPending();
+    });
   }
 }
