@@ -1,5 +1,5 @@
 import type { Position } from "../protocol/frames.ts";
-import type { ConnectionLimit } from "./channel-telemetry.ts";
+import type { LimitName } from "../telemetry/labels.ts";
 import type { SocketCore } from "./core.ts";
 import { firstFrame } from "./first-frame.ts";
 import { type ConnectRequest, refuseConnect } from "./handshake.ts";
@@ -49,7 +49,7 @@ export function admit(
 }
 
 /** Returns the limit that one more listener would exceed, or null. */
-function reachedLimit({ config, listeners }: SocketCore, user: string, now: number): ConnectionLimit | null {
+function reachedLimit({ config, listeners }: SocketCore, user: string, now: number): LimitName | null {
   const { perUser, perChannel } = config.connections;
   if (listeners.sockets >= perChannel) return "connections_per_channel";
   return listeners.makeRoomFor(user, perUser, now) ? null : "connections_per_user";

@@ -3,7 +3,7 @@ import type { ChannelKind, ChannelName } from "../protocol/names.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import type { ShardName } from "../protocol/shards.ts";
 import { registryStub } from "../registry/directory.ts";
-import type { AuthFailure } from "../telemetry/labels.ts";
+import type { AuthFailure, LimitName } from "../telemetry/labels.ts";
 import { logConnectionEnd } from "../telemetry/log.ts";
 import {
   recordAuthFailure,
@@ -18,9 +18,6 @@ import { type Pace, Reporter } from "../telemetry/reporter.ts";
 import type { Alarm } from "./alarm.ts";
 import type { Listener } from "./listeners/listener.ts";
 import type { ListenersObserver } from "./listeners/listeners.ts";
-
-/** The limits that a channel enforces itself, as the metrics name them. */
-export type ConnectionLimit = "connections_per_user" | "connections_per_channel";
 
 /** The delay of the alarm for what is left to report. Until then, the registry's count for this channel is stale. */
 const REPORT_RETRY_MS = 60_000;
@@ -124,7 +121,7 @@ export class ChannelTelemetry implements ListenersObserver {
     this.#report();
   }
 
-  limited(limit: ConnectionLimit | "client_messages"): void {
+  limited(limit: LimitName): void {
     recordRateLimited(this.#reporter.counts, limit);
     this.#report();
   }

@@ -18,7 +18,7 @@ import { SocketObject } from "./socket-object.ts";
 import { Storage } from "./storage.ts";
 
 /** What distinguishes one kind of channel from another. */
-export interface Blueprint<T extends Topic> {
+interface Blueprint<T extends Topic> {
   name: ChannelName;
   /** Create the tables that only this kind of channel has. */
   migrations: Migrations;

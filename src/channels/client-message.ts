@@ -40,7 +40,7 @@ async function handle(core: SocketCore, socket: WebSocket, text: string | ArrayB
   const message = typeof text === "string" ? parseClientMessage(text) : ({ type: "unknown" } as const);
   const isRefused = message.type === "malformed" || (message.type === "unknown" && listener.speaksV1);
   if (isRefused) return listeners.close(socket, "protocol_error");
-  if (message.type === "ack" && listener.speaksV1) return acknowledge(core, socket, message, now);
+  if (message.type === "ack" && listener.speaksV1) return acknowledge(core, socket, listener, message, now);
   if (!isWithinRate(core, socket, listener, now)) return;
   switch (message.type) {
     case "ping":
@@ -59,13 +59,18 @@ function answerPing({ listeners }: SocketCore, socket: WebSocket, now: number): 
   listeners.outgoing.sendControl(socket, JSON_PONG, now);
 }
 
-function acknowledge(core: SocketCore, socket: WebSocket, { seq, nonce }: MessageOf<"ack">, now: number): void {
+function acknowledge(
+  core: SocketCore,
+  socket: WebSocket,
+  listener: Listener,
+  { seq, nonce }: MessageOf<"ack">,
+  now: number,
+): void {
   const { listeners } = core;
   // A frame that was never sent cannot have been read.
-  if (seq > Math.max(core.position().seq, listeners.get(socket)?.from ?? 0)) listeners.close(socket, "protocol_error");
-  const listener = listeners.get(socket);
+  if (seq > Math.max(core.position().seq, listener.from)) listeners.close(socket, "protocol_error");
   // The answer to the service's own request does not count against the rate limit.
-  if (listener && !listeners.sender.acknowledged(socket, seq, nonce)) isWithinRate(core, socket, listener, now);
+  else if (!listeners.sender.acknowledged(socket, seq, nonce)) isWithinRate(core, socket, listener, now);
 }
 
 /** Changes the filter at once. A `tidings.v1` client learns when later events of the added products will arrive. */

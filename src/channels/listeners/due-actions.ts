@@ -4,7 +4,7 @@ import { endsAt, type Listener } from "./listener.ts";
 /** How long before its token expires a `tidings.v1` client is warned. */
 const TOKEN_WARNING_MS = 30_000;
 
-export type DueAction = "close_expired" | "close_idle" | "warn" | "keep_alive";
+type DueAction = "close_expired" | "close_idle" | "warn" | "keep_alive";
 
 /**
  * Returns when a client was last heard from, in milliseconds since 1970; null for a plain client that has never pinged,

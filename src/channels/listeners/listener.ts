@@ -36,7 +36,7 @@ export interface Listener extends Identity {
 }
 
 /** A shard's position. It outlives hibernation with the sockets that it describes. */
-export interface CarriedHead extends Position {
+interface CarriedHead extends Position {
   /** A higher turn was written later. */
   turn: number;
 }

@@ -10,7 +10,7 @@ import { chainedRows, type ProductChains } from "./product-chains.ts";
 import { type Replay, readReplay, rowsSince } from "./replay.ts";
 import { isSameEvent } from "./same-event.ts";
 
-export interface LogOptions {
+interface LogOptions {
   maxEvents: number;
   ttlMs: number;
   /** Part of every epoch's name. Raising it, such as after restoring a backup, starts a new epoch in every channel. */

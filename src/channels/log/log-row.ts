@@ -5,7 +5,7 @@ import type { Storage } from "../storage.ts";
 const MAX_TIME_MS = 8.64e15;
 
 /** The columns of a log row that every reader needs. */
-export interface LogRow {
+interface LogRow {
   seq: number;
   /** When the event was accepted, in milliseconds since 1970. */
   ts: number;

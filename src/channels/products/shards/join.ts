@@ -12,7 +12,7 @@ type Joined = Extract<JoinAnswer, { status: "joined" }>;
 
 /**
  * Registers this shard at the root for the events of some products.
- * @param resume The position that a client resumes from; null for none.
+ * @param resume The position that a client resumes from; `invalid` or null for none.
  * @param use Called in the turn in which the answer arrives, so that no push comes in between. Returns null to ask again.
  * @returns What `use` returned; `refused` when the root does not want this object to serve anyone.
  * @throws when the root cannot be reached.
@@ -20,7 +20,7 @@ type Joined = Extract<JoinAnswer, { status: "joined" }>;
 export async function askToJoin<T>(
   shard: Shard,
   products: ProductFilter,
-  resume: NonNullable<ConnectRequest["resume"]> | null,
+  resume: ConnectRequest["resume"],
   use: (answer: Joined) => T | null,
 ): Promise<T | "refused"> {
   for (let attempt = 0; attempt < MAX_JOIN_ATTEMPTS; attempt++) {

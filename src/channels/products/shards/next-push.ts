@@ -1,5 +1,6 @@
 import type { Position } from "../../../protocol/frames.ts";
 import type { LoggedFrame } from "../../log/log-event.ts";
+import type { RootHistory } from "./root-history.ts";
 
 /** The longest push, in characters of its frames. A longer single frame is a push of its own. */
 const MAX_PUSH_CHARACTERS = 256 * 1024;
@@ -27,14 +28,8 @@ export interface ShardState {
   wants: (product: string | null) => boolean;
 }
 
-/** The root's events, see `RootHistory`. */
-export interface History {
-  readonly epoch: string;
-  readonly head: number;
-  readonly epochStart: number;
-  endOf(epoch: string): number | null;
-  since(seq: number): { frames: Iterable<LoggedFrame>; upTo: number } | null;
-}
+/** The root's events. */
+export type History = Pick<RootHistory, "epoch" | "head" | "epochStart" | "endOf" | "since">;
 
 /**
  * Decides what a shard is sent next, as a pure function of what the root knows. Each push continues where the shard's
