@@ -1,7 +1,7 @@
 import type { Env } from "../config/env.ts";
 import { inJurisdiction } from "../config/jurisdiction.ts";
 import { orderChannelName, PRODUCTS_CHANNEL, parseChannelName } from "../protocol/names.ts";
-import { parseShardName, type Region, shardName } from "../protocol/shards.ts";
+import { parseShardName, placeOf, type ShardName } from "../protocol/shards.ts";
 
 /** The addresses of channel objects: no other module turns a channel's name into a stub. */
 
@@ -14,15 +14,14 @@ export function productsStub(env: Env) {
 }
 
 /** Returns a shard of the products channel. Its region is part of its name, so it is placed there when it is created. */
-export function shardStub(env: Env, region: Region, index: number) {
-  const name = shardName(region, index);
-  return inJurisdiction(env, env.PRODUCTS_SHARD).getByName(name, { locationHint: region });
+export function shardStub(env: Env, name: ShardName) {
+  return inJurisdiction(env, env.PRODUCTS_SHARD).getByName(name, { locationHint: placeOf(name).region });
 }
 
 /** Returns the object with sockets of that name: a channel or a shard; null for any other name. */
 export function socketObjectStub(env: Env, name: string) {
   const shard = parseShardName(name);
-  return shard ? shardStub(env, shard.region, shard.index) : channelStub(env, name);
+  return shard ? shardStub(env, shard.name) : channelStub(env, name);
 }
 
 /** Returns the object of a channel, or null when `name` is not a channel name. */

@@ -9,6 +9,7 @@ import {
 import { laterPlan, NO_SHARDS, type ShardPlan } from "../channels/products/shards/plan.ts";
 import type { Env } from "../config/env.ts";
 import { jurisdictionOf } from "../config/jurisdiction.ts";
+import { shardName } from "../protocol/shards.ts";
 import { logFault } from "../telemetry/log.ts";
 import { type HonoEnv, requestIdOf } from "./context.ts";
 import { regionOf, shardOrder } from "./placement.ts";
@@ -45,7 +46,7 @@ export async function connectToProducts(
       if (index === undefined) return null;
       tried.add(index);
       try {
-        const answer = await ask(shardStub(env, region, index), null);
+        const answer = await ask(shardStub(env, shardName(region, index)), null);
         if (typeof answer !== "string") return answer;
       } catch (error) {
         logFault("shard", error, { request_id: requestIdOf(c) });

@@ -47,6 +47,13 @@ export function parseShardName(text: string): { name: ShardName; region: Region;
   return region && index < MAX_SHARDS_PER_REGION ? { name: shardName(region, index), region, index } : null;
 }
 
+/** Returns a shard's region, and its index there. */
+export function placeOf(name: ShardName): { region: Region; index: number } {
+  const place = parseShardName(name);
+  if (!place) throw new Error("not the name of a shard");
+  return place;
+}
+
 /** Returns the channel that an object with sockets belongs to: shards belong to `products`, other objects are channels. */
 export function channelOfObject(name: string): string {
   return name.startsWith(`${PRODUCTS_CHANNEL}/`) ? PRODUCTS_CHANNEL : name;

@@ -2,7 +2,7 @@ import type { Env } from "../../config/env.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import { Channel } from "../channel.ts";
 import { connect } from "../connect.ts";
-import { socketObjectStub } from "../directory.ts";
+import { shardStub } from "../directory.ts";
 import { readConnectRequest, sendElsewhere, withPlan } from "../handshake.ts";
 import { PRODUCT_MIGRATIONS } from "./product-table.ts";
 import { Products } from "./products.ts";
@@ -61,12 +61,6 @@ export class ProductsChannel extends Channel<Products> implements ProductsChanne
   /** Closes sockets here and at every shard. Returns how many. @throws when a shard cannot be reached. */
   override async disconnect(userId: string | null): Promise<number> {
     const own = await super.disconnect(userId);
-    return own + (await disconnectAll(this.#shards.names, (name) => disconnectAt(this.env, name, userId)));
+    return own + (await disconnectAll(this.#shards.names, (name) => shardStub(this.env, name).disconnect(userId)));
   }
-}
-
-function disconnectAt(env: Env, name: string, userId: string | null): Promise<number> {
-  const shard = socketObjectStub(env, name);
-  if (!shard) throw new Error("not the name of a shard");
-  return shard.disconnect(userId);
 }

@@ -16,7 +16,7 @@ const SRC = join(import.meta.dirname, "../../../src");
 const STUBS: Record<string, (env: Env) => unknown> = {
   order: (env) => orderStub(env, crypto.randomUUID()),
   products: productsStub,
-  shard: (env) => shardStub(env, "weur", 0),
+  shard: (env) => shardStub(env, "products/weur/0"),
   registry: (env) => registryStub(env, "products"),
   "all registries": (env) => registryStubs(env)[0],
   relay: relayStub,

@@ -11,17 +11,17 @@ const DISCONNECT_TIMEOUT_MS = 20_000;
  * @returns How many were closed.
  * @throws when a shard did not answer. Repeating the call is safe.
  */
-export async function disconnectAll(
-  shards: readonly string[],
-  disconnect: (shard: string) => Promise<unknown>,
+export async function disconnectAll<Name extends string>(
+  shards: readonly Name[],
+  disconnect: (shard: Name) => Promise<number>,
 ): Promise<number> {
   const slots = new Slots({ calls: MAX_CONCURRENT_CALLS });
   const unreachable = new Set(shards);
   let isOver = false;
   let closed = 0;
-  const call = async (shard: string) => {
+  const call = async (shard: Name) => {
     if (isOver) return;
-    const count = Number(await withinTimeLimit(disconnect(shard)));
+    const count = await withinTimeLimit(disconnect(shard));
     unreachable.delete(shard);
     closed += count;
   };

@@ -1,7 +1,7 @@
 import type { Env } from "../../../config/env.ts";
 import type { Position } from "../../../protocol/frames.ts";
 import { MAX_CONCURRENT_CALLS } from "../../../protocol/platform-limits.ts";
-import { parseShardName, type Region, type ShardName } from "../../../protocol/shards.ts";
+import { placeOf, type Region, type ShardName } from "../../../protocol/shards.ts";
 import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import type { Core } from "../../core.ts";
 import { shardStub } from "../../directory.ts";
@@ -127,14 +127,13 @@ export class Peers {
 
   #connect(name: ShardName, link: ShardLink): ShardLink {
     const { env, core, history, onAnswer } = this.#options;
-    const { region, index } = placeOf(name);
     const pusher = new Pusher({
       name,
       link,
       history,
       slots: this.#slots,
       // A stub that has thrown stays broken, so each call uses a new one.
-      call: (push, interestVersion) => shardStub(env, region, index).take(this.#requestOf(push, interestVersion)),
+      call: (push, interestVersion) => shardStub(env, name).take(this.#requestOf(push, interestVersion)),
       waitUntil: (promise) => core.ctx.waitUntil(promise),
       onAnswer: (sent) => {
         if (sent > 0) core.telemetry.sent(sent);
@@ -161,11 +160,4 @@ export class Peers {
     for (const peer of this.#peers.values()) if (matches(peer)) return true;
     return false;
   }
-}
-
-/** Returns a shard's region, and its index there. */
-export function placeOf(name: ShardName): { region: Region; index: number } {
-  const place = parseShardName(name);
-  if (!place) throw new Error("not the name of a shard");
-  return place;
 }

@@ -1,10 +1,10 @@
 import type { Env } from "../../../config/env.ts";
-import type { ShardName } from "../../../protocol/shards.ts";
+import { placeOf, type ShardName } from "../../../protocol/shards.ts";
 import { missedSince } from "../../connect.ts";
 import type { Core, FanOut } from "../../core.ts";
 import type { LoggedFrame } from "../../log/log-event.ts";
 import type { JoinAnswer, JoinRequest, ReportAnswer, ReportRequest } from "./contract.ts";
-import { Peers, placeOf } from "./peers.ts";
+import { Peers } from "./peers.ts";
 import { nextPlan, type Placement, type ShardPlan } from "./plan.ts";
 import { Registrations } from "./registrations.ts";
 import { RootHistory } from "./root-history.ts";
