@@ -79,7 +79,7 @@ export class Presence {
   /** Returns whether any object has listeners, and confirms first when all counts are old. */
   async hasListeners(): Promise<boolean> {
     const trustedSince = this.#trustedSince();
-    if ([...this.#counts.values()].every(({ confirmedAt }) => confirmedAt < trustedSince)) await this.#confirm();
+    if (this.#counts.values().every(({ confirmedAt }) => confirmedAt < trustedSince)) await this.#confirm();
     return !this.isEmpty;
   }
 

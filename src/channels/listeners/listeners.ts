@@ -74,9 +74,10 @@ export class Listeners {
   makeRoomFor(user: string, limit: number, now: number): boolean {
     const room = this.#users.roomFor(user, limit);
     if (room !== "if_silent_closes") return room === "yes";
-    const [silent] = [...this.all()]
+    const [silent] = this.all()
       .filter(({ listener }) => listener.subject === user)
       .map(({ socket, listener, pingedAt }) => ({ socket, since: silentSince(listener, pingedAt) ?? now }))
+      .toArray()
       .sort((a, b) => a.since - b.since);
     if (!silent || now - silent.since < PING_OVERDUE_MS) return false;
     this.close(silent.socket, "idle_timeout");

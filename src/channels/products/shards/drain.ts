@@ -28,11 +28,11 @@ export class Drain {
 
   /** Closes all sockets, because events may be missing. */
   abandonAll(): void {
-    this.abandon([...this.#listeners.all()].map(({ socket }) => socket));
+    this.abandon(this.#listeners.all().map(({ socket }) => socket));
   }
 
   /** Closes sockets that have missed events: from now on, none of them receives anything. */
-  abandon(sockets: readonly WebSocket[]): void {
+  abandon(sockets: Iterable<WebSocket>): void {
     for (const socket of sockets) this.#listeners.update(socket, { from: NOTHING_MORE });
     this.start();
   }
@@ -59,11 +59,11 @@ export class Drain {
   /** Returns the sockets of the next wave. */
   #next(): WebSocket[] {
     const closesAll = this.#closesAll();
-    const sockets: WebSocket[] = [];
-    for (const { socket, listener } of this.#listeners.all()) {
-      if (closesAll || isAbandoned(listener)) sockets.push(socket);
-      if (sockets.length === WAVE) break;
-    }
-    return sockets;
+    return this.#listeners
+      .all()
+      .filter(({ listener }) => closesAll || isAbandoned(listener))
+      .map(({ socket }) => socket)
+      .take(WAVE)
+      .toArray();
   }
 }

@@ -77,14 +77,13 @@ export class Head {
   /** Returns the new carriers. */
   #replaceCarriers(): WebSocket[] {
     for (const socket of this.#carriers) if (!this.#listeners.get(socket)) this.#carriers.delete(socket);
-    const added: WebSocket[] = [];
-    if (this.#carriers.size === CARRIERS) return added;
-    for (const { socket } of this.#listeners.all()) {
-      if (this.#carriers.has(socket)) continue;
-      this.#carriers.add(socket);
-      added.push(socket);
-      if (this.#carriers.size === CARRIERS) break;
-    }
+    const added = this.#listeners
+      .all()
+      .map(({ socket }) => socket)
+      .filter((socket) => !this.#carriers.has(socket))
+      .take(CARRIERS - this.#carriers.size)
+      .toArray();
+    for (const socket of added) this.#carriers.add(socket);
     return added;
   }
 

@@ -59,12 +59,12 @@ export class Peers {
 
   /** Whether a shard lacks an event that is for it, or may lack one. */
   get isPending(): boolean {
-    return this.#some(({ pusher }) => pusher.isPending);
+    return this.#peers.values().some(({ pusher }) => pusher.isPending);
   }
 
   /** Whether a shard may be without listeners, and is to be asked. */
   get isAnyWithoutListeners(): boolean {
-    return this.#some(({ link }) => link.isWithoutListeners);
+    return this.#peers.values().some(({ link }) => link.isWithoutListeners);
   }
 
   linkOf(name: ShardName): ShardLink | undefined {
@@ -96,18 +96,18 @@ export class Peers {
    */
   async settle(): Promise<void> {
     for (const { link } of this.#peers.values()) if (!link.isAckedKnown || link.isWithoutListeners) link.requestProbe();
-    const pending = [...this.#peers.values()].filter(({ pusher }) => pusher.isPending);
-    for (const { pusher } of pending) pusher.start();
-    await withinTimeLimit(Promise.all(pending.map(({ pusher }) => pusher.settle()))).catch(() => {
+    this.push();
+    await withinTimeLimit(Promise.all(this.#peers.values().map(({ pusher }) => pusher.settle()))).catch(() => {
       // What is still pending is retried in memory, and by the next alarm.
     });
   }
 
   /** Returns how many listeners of shards an event is for, as far as known. */
   receiversOf(product: string | null): number {
-    let count = 0;
-    for (const { link } of this.#peers.values()) if (link.wants(product)) count += link.count ?? 0;
-    return count;
+    return this.#peers
+      .values()
+      .filter(({ link }) => link.wants(product))
+      .reduce((sum, { link }) => sum + (link.count ?? 0), 0);
   }
 
   /** Returns each region's number of listeners, and whether every shard has told its own since the root woke. */
@@ -117,7 +117,7 @@ export class Peers {
       const { region } = placeOf(name);
       shards[region] = (shards[region] ?? 0) + (link.count ?? 0);
     }
-    return { shards, isComplete: !this.#some(({ link }) => link.count === null) };
+    return { shards, isComplete: this.#peers.values().every(({ link }) => link.count !== null) };
   }
 
   /** Says which epoch a message is about. */
@@ -154,10 +154,5 @@ export class Peers {
   #requestOf(push: Push, interestVersion: number | null): TakeRequest {
     const { plan } = this.#options.registrations.planState;
     return { version: SHARD_PROTOCOL_VERSION, stamp: this.stampOf(push.epoch), ...push, plan, interestVersion };
-  }
-
-  #some(matches: (peer: Peer) => boolean): boolean {
-    for (const peer of this.#peers.values()) if (matches(peer)) return true;
-    return false;
   }
 }

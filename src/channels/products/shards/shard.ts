@@ -173,7 +173,6 @@ export class Shard implements SocketCore {
   }
 
   #hasListener(): boolean {
-    for (const { listener } of this.listeners.all()) if (!isAbandoned(listener)) return true;
-    return false;
+    return this.listeners.all().some(({ listener }) => !isAbandoned(listener));
   }
 }
