@@ -6,7 +6,7 @@ import type { RecentFrames } from "./recent-frames.ts";
 
 /** How a shard admits clients, as pure functions of what it knows. */
 
-/** A shard's head, and its last frames. */
+/** A shard's head, and its latest frames. */
 interface Known {
   head: Position;
   recent: Pick<RecentFrames, "since">;
@@ -14,7 +14,7 @@ interface Known {
 
 /**
  * Admits a client without asking the root.
- * @param coveredFrom Every event of the client's products after this `seq` arrives here; null when that is not so.
+ * @param coveredFrom Every event of the client's products after this `seq` arrives here; null if some may not.
  * @returns null when only the root can admit it, for example because it comes from a shard that is ahead.
  */
 export function admitLocally(

@@ -2,24 +2,24 @@ import type { ProductFilter } from "../../listeners/product-filter.ts";
 import { MAX_INTEREST_PRODUCTS } from "./contract.ts";
 
 /**
- * How often products that no listener wants are looked for. One that is found twice is removed: clients that lost their
- * connections and return within a minute are admitted without asking the root.
+ * How often to look for products that no listener wants. One found twice in a row is removed: clients that lose their
+ * connections and reconnect within a minute are admitted without asking the root.
  */
 const SWEEP_INTERVAL_MS = 60_000;
 
-/** What the shard tells the root about its interest. */
+/** A shard's whole interest, as it reports it to the root. */
 interface Replacement {
   version: number;
   products: ProductFilter;
 }
 
 /**
- * The products whose events the root sends to this shard, each with the position since when it does. The root confirms
- * every addition; removals ride on acknowledgements.
+ * The products whose events the root sends to this shard, each with the position from which it does. The root confirms
+ * every addition; removals are reported with acknowledgements.
  */
 export class CoveredInterest {
   readonly #wanted: () => ProductFilter;
-  /** By product; under null, since when events of all products arrive. */
+  /** The `seq` after which a product's events arrive; under null, those of all products. */
   readonly #since = new Map<string | null, number>();
   /** Additions that the root has not confirmed. */
   readonly #pending = new Set<{ products: ProductFilter }>();
@@ -51,8 +51,8 @@ export class CoveredInterest {
   }
 
   /**
-   * Adds products, for which the root is asked. They count as wanted until `end` is called.
-   * @returns `confirm` notes that the root sends every event after a `seq`.
+   * Adds products that the root is being asked for. They count as wanted until `end` is called.
+   * @returns `confirm` notes that the root sends every event of them after a `seq`.
    */
   add(products: ProductFilter): { version: number; confirm: (seq: number) => void; end: () => void } {
     const addition = { products };
@@ -82,7 +82,7 @@ export class CoveredInterest {
     this.#maxProducts = Math.max(MAX_INTEREST_PRODUCTS, 2 * this.#since.size);
   }
 
-  /** Notes that what is covered is covered only after a `seq`: there an epoch begins, or the first since the wake. */
+  /** Moves the start of all coverage to a `seq`, where the current epoch begins for this shard. */
   restart(seq: number): void {
     for (const product of this.#since.keys()) this.#since.set(product, seq);
   }
@@ -113,7 +113,7 @@ export class CoveredInterest {
 
   #remove(products: (string | null)[]): void {
     if (products.length === 0) return;
-    // What was covered together with all others stays covered.
+    // Products that were covered only as part of all products stay covered.
     if (products.includes(null)) for (const product of this.#needed() ?? []) this.#keep(product);
     for (const product of products) this.#since.delete(product);
     this.#replacedVersion = null;
@@ -124,7 +124,7 @@ export class CoveredInterest {
     if (from !== null) this.#since.set(product, from);
   }
 
-  /** Returns what is covered although no listener needs it, or although all products are covered. */
+  /** Returns what need not be covered: products that no listener needs, or single ones when a listener needs all. */
   #unneeded(): (string | null)[] {
     const needed = new Set<string | null>(this.#needed() ?? [null]);
     return [...this.#since.keys()].filter((product) => !needed.has(product));

@@ -37,7 +37,7 @@ export class Drain {
     this.start();
   }
 
-  /** Closes what is to be closed. Runs once, however often it is called. */
+  /** Starts to close sockets, unless that is under way already. */
   start(): void {
     if (this.#isRunning) return;
     this.#isRunning = true;

@@ -11,7 +11,7 @@ export class KnownPlan {
     this.#place = place;
   }
 
-  /** The plan before any decision, as long as none is known. */
+  /** The latest plan learned; `NO_SHARDS` until there is one. */
   get current(): ShardPlan {
     return this.#plan ?? NO_SHARDS;
   }

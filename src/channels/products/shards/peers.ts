@@ -13,8 +13,9 @@ import type { RootHistory } from "./root-history.ts";
 import { ShardLink } from "./shard-link.ts";
 import { Slots } from "./slots.ts";
 
-/** Pushes at the same time: whether calls to objects count among an invocation's connections is not documented. */
+/** Of the pushes at the same time, how many may repeat failed ones. */
 const MAX_REPEATED_PUSHES = 2;
+/** Pushes at the same time. Calls to objects may count among an invocation's connections; the platform does not say. */
 const PUSH_SLOTS = { first: MAX_CONCURRENT_CALLS - MAX_REPEATED_PUSHES, repeated: MAX_REPEATED_PUSHES };
 
 interface Peer {
@@ -62,7 +63,7 @@ export class Peers {
     return this.#peers.values().some(({ pusher }) => pusher.isPending);
   }
 
-  /** Whether a shard may be without listeners, and is to be asked. */
+  /** Whether a shard may be without listeners, and must be asked. */
   get isAnyWithoutListeners(): boolean {
     return this.#peers.values().some(({ link }) => link.isWithoutListeners);
   }
@@ -84,15 +85,15 @@ export class Peers {
     for (const { pusher } of this.#peers.values()) pusher.start();
   }
 
-  /** Pushes to every shard, also where there is no event for it. */
+  /** Pushes to every shard, even if there is no event for it. */
   pushToAll(): void {
     for (const { link } of this.#peers.values()) link.requestProbe();
     this.push();
   }
 
   /**
-   * Pushes what is pending, and asks the shards whose position is not known or that may be without listeners. Waits for the
-   * answers, but not for long.
+   * Pushes what is pending, and asks the shards whose position is unknown or that may be without listeners. Waits for the
+   * answers, up to the time limit of a call.
    */
   async settle(): Promise<void> {
     for (const { link } of this.#peers.values()) if (!link.isAckedKnown || link.isWithoutListeners) link.requestProbe();
@@ -110,7 +111,7 @@ export class Peers {
       .reduce((sum, { link }) => sum + (link.count ?? 0), 0);
   }
 
-  /** Returns each region's number of listeners, and whether every shard has told its own since the root woke. */
+  /** Returns each region's number of listeners, and whether every shard has reported its own since the root woke. */
   audience(): { shards: Partial<Record<Region, number>>; isComplete: boolean } {
     const shards: Partial<Record<Region, number>> = {};
     for (const [name, { link }] of this.#peers) {

@@ -9,7 +9,8 @@ import {
 
 /**
  * `auto` returns to the root alone after ten minutes with few listeners in all: fewer than 2,000 at the beginning and at
- * the end, and always fewer than 2,500. The difference keeps a number around 2,000 from changing the stored state often.
+ * the end, and always fewer than 2,500. The difference keeps an audience of around 2,000 from rewriting the stored state
+ * again and again.
  */
 const FEW_LISTENERS = 2000;
 const ENOUGH_LISTENERS = 2500;
@@ -34,7 +35,7 @@ export function laterPlan(one: ShardPlan, other: ShardPlan): ShardPlan {
   return other.decidedAt > one.decidedAt ? other : one;
 }
 
-/** Where a client is that asks for a socket. */
+/** Where a client that asks for a socket is. */
 export interface Placement {
   region: Region;
   /**
@@ -50,7 +51,7 @@ export interface Audience {
   shards: Partial<Record<Region, number>>;
   /** The listeners of the root itself. */
   root: number;
-  /** Whether every shard has told its number since the root woke. Until then, `shards` has too few. */
+  /** Whether every shard has reported its number since the root woke. Until then, `shards` is too low. */
   isComplete: boolean;
 }
 

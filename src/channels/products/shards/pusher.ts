@@ -10,7 +10,7 @@ import type { Slots } from "./slots.ts";
 
 const BASE_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
-/** Failures in a row, after which the root's alarm tries again: about a minute. */
+/** Failures in a row after which the next attempt is left to the root's alarm: about a minute. */
 const MAX_PUSH_FAILURES = 14;
 
 interface PusherOptions {
@@ -24,7 +24,7 @@ interface PusherOptions {
   waitUntil: (promise: Promise<unknown>) => void;
   /** Called after an answer: the count may have changed. @param sent How many events the shard sent, over all listeners. */
   onAnswer: (sent: number) => void;
-  /** Called when the shard has no listeners and no join followed. */
+  /** Called when the shard has no listeners and has not joined again meanwhile. */
   onEmpty: () => void;
 }
 
@@ -38,7 +38,7 @@ export class Pusher {
   #isStopped = false;
   #failures = 0;
   #pushedAt = Number.NEGATIVE_INFINITY;
-  /** Whether the last push was too small for all that there was. */
+  /** Whether the last push could not hold everything there was to push. */
   #isBehind = false;
 
   constructor(options: PusherOptions) {
@@ -98,7 +98,7 @@ export class Pusher {
 
   async #push(): Promise<void> {
     const { name, link, history, call } = this.#options;
-    // Built only now, so that it has what was published meanwhile.
+    // Built only now, so that it includes what was published during the wait.
     const push = this.#isStopped ? null : this.#next();
     if (!push) return;
     const { heard, interestVersion } = link;
@@ -111,7 +111,7 @@ export class Pusher {
       this.#failures = this.#note(answer, push, heard) ? 0 : this.#failures + 1;
     } catch (error) {
       this.#failures++;
-      // One line for each time that a shard cannot be reached.
+      // Logged once per outage, not once per attempt.
       if (this.#failures === 1) logFault("shard", error, { channel: name });
     }
   }

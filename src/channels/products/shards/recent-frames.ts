@@ -1,10 +1,10 @@
 import type { LoggedFrame } from "../../log/log-event.ts";
 
-/** The last frames, in memory: all that there were after `start`, up to a number of characters. */
+/** The latest frames, in memory: all those after `start`. The oldest are dropped beyond a total length. */
 export class RecentFrames {
   readonly #maxCharacters: number;
   #frames: LoggedFrame[] = [];
-  /** How many of `#frames` were dropped. They are removed when they are many. */
+  /** How many of `#frames` count as dropped. Removing one moves all others, so many are removed at once. */
   #dropped = 0;
   #characters = 0;
   #start = 0;

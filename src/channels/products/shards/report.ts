@@ -2,7 +2,7 @@ import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import { reportAnswer, SHARD_PROTOCOL_VERSION } from "./contract.ts";
 import type { Shard } from "./shard.ts";
 
-/** Tells the root the number of listeners, if it has changed. */
+/** Reports the number of listeners to the root, if it has changed. */
 export function report(shard: Shard, count: number): void {
   if (count === shard.reportedCount || (count > 0 && !shard.isRegistered)) return;
   shard.reportedCount = count;

@@ -4,7 +4,7 @@ import { RecentFrames } from "./recent-frames.ts";
 
 /** Frames that the root keeps in memory for its shards, in characters. */
 const MAX_HISTORY_CHARACTERS = 8 * 1024 * 1024;
-/** Epochs that ended since the root woke and that it remembers. */
+/** How many of the epochs that have ended since the root woke it remembers. */
 const MAX_ENDED_EPOCHS = 16;
 
 /** The events that shards may still need: recent ones from memory, older ones from the log. */
@@ -13,14 +13,14 @@ export class RootHistory {
   readonly #recent = new RecentFrames(MAX_HISTORY_CHARACTERS);
   /** The epochs that ended since the root woke, each with its last `seq` and its number. */
   readonly #ended = new Map<string, { seq: number; number: number }>();
-  /** How many epochs there were since the root woke. */
+  /** How many epochs there have been since the root woke. */
   #epochs = 1;
 
   constructor(log: EventLog) {
     this.#log = log;
   }
 
-  /** Starts to keep frames. @param seq The last one before. */
+  /** Starts to keep frames. @param seq That of the last event before. */
   start(seq: number): void {
     this.#recent.reset(seq);
   }
@@ -49,7 +49,7 @@ export class RootHistory {
     return this.#ended.get(epoch)?.seq ?? null;
   }
 
-  /** Returns which one an epoch is of those since the root woke: 1, 2, 3 … */
+  /** Returns an epoch's number among those since the root woke: 1, 2, 3 … */
   numberOf(epoch: string): number {
     return this.#ended.get(epoch)?.number ?? this.#epochs;
   }

@@ -10,11 +10,11 @@ import { Registrations } from "./registrations.ts";
 import { RootHistory } from "./root-history.ts";
 import type { ShardLink } from "./shard-link.ts";
 
-/** When pending events are looked for after a crash: with the alarm's own delay, well within two minutes. */
+/** The delay of the alarm that pushes pending events after a crash: with the alarm's own, well within two minutes. */
 const CRASH_COVER_MS = 60_000;
-/** When a shard without listeners is asked whether it is still without. It has forgotten its interest by then. */
+/** When a shard without listeners is asked whether it still has none. It has forgotten its interest by then. */
 const EMPTY_CHECK_MS = 60_000;
-/** When the plan is reconsidered while there are few listeners. */
+/** How often the plan is reconsidered while there are few listeners. */
 const RECONSIDER_MS = 10 * 60_000;
 
 /** The root's side of the shards: when it pushes to them, what it answers them, and the plan. Costs nothing without any. */
@@ -52,7 +52,7 @@ export class ShardFanOut implements FanOut {
     const { plan, fewSince } = nextPlan(before, config.productsShards, audience, client, now);
     this.#registrations.setPlan({ plan, fewSince });
     if (fewSince !== null) alarm.ensure(fewSince + RECONSIDER_MS, now);
-    // Those outside the plan learn of it at once.
+    // Shards that the plan no longer has learn of it at once.
     if (plan !== before.plan) this.#peers.pushToAll();
     return plan;
   }

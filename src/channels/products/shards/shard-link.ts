@@ -7,7 +7,7 @@ const MAX_FENCED = 32;
 
 type Acknowledgement = Extract<TakeAnswer, { status: "taken" | "want" }>;
 
-/** What had arrived from a shard when a push was sent. Its answer may be older than what arrives meanwhile. */
+/** What had arrived from a shard when a push was sent. The answer to the push may be older than what arrives before it. */
 export interface Heard {
   joins: number;
   reports: number;
@@ -21,9 +21,9 @@ export class ShardLink {
   /** Whether `acked` is what the shard acknowledged. */
   isAckedKnown: boolean;
   scanned: number;
-  /** The number of listeners; null before the shard has told it. */
+  /** The number of listeners; null until the shard reports it. */
   count: number | null = null;
-  /** Whether the shard had no listeners when it was last heard: it is to be asked whether it needs events any more. */
+  /** Whether the shard had no listeners when last heard from. The root then asks whether it still needs events. */
   isWithoutListeners = false;
   #joins = 0;
   #reports = 0;
@@ -79,7 +79,7 @@ export class ShardLink {
     if (this.#fenced.has(incarnation)) return false;
     this.#trust(incarnation);
     this.#version = Math.max(this.#version, interest.version);
-    // It arrives late: the shard may have given it up, and have said so already.
+    // An addition that arrives late: the shard may have given it up and reported that already.
     if (this.#replacedVersion !== null && interest.version < this.#replacedVersion) this.#replacedVersion = null;
     if (interest.products === null) this.#products = null;
     for (const product of interest.products ?? []) this.#products?.add(product);

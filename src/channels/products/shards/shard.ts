@@ -25,7 +25,7 @@ import { SendRate } from "./send-rate.ts";
 /** Recent frames in memory, in characters: clients that reconnect soon are admitted without asking the root. */
 const MAX_RECENT_CHARACTERS = 2 * 1024 * 1024;
 
-/** Reports of the number of listeners that may follow each other at once; those after it go with what happens next. */
+/** How many reports of the number of listeners may be sent in a burst. Later ones wait for the next thing to report. */
 const REPORT_BURST = 10;
 /** How long events are still received after the last listener has left: it may return. Less than `EMPTY_CHECK_MS`. */
 const KEEP_INTEREST_MS = 50_000;
@@ -157,7 +157,7 @@ export class Shard implements SocketCore {
     this.interest.clear();
   }
 
-  /** Restores what the sockets' attachments tell. */
+  /** Restores what is known from the sockets' attachments. Closes those that may have missed events. */
   #wake(): void {
     const { position } = this.head;
     const lost: WebSocket[] = [];
