@@ -1,4 +1,7 @@
-/** Returns 31 bits of an id's FNV-1a hash, over its UTF-16 units: as many as V8 keeps in a `Map` without allocating. */
+/**
+ * Returns 31 bits of an id's FNV-1a hash: as many as V8 keeps in a `Map` without allocating. Over UTF-16 units, which is
+ * five times as fast as over code points (`fnv1a`). Stored chunks contain it, so it must never change.
+ */
 export function hashId(id: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
