@@ -1,4 +1,4 @@
-import { applyTheme, storedTheme } from "../../demo/page/state/theme.ts";
+import { chooseTheme, storedTheme } from "../../demo/page/state/theme.ts";
 import { addCopyButtons } from "./copy.ts";
 import { addSearch } from "./search.ts";
 import { addThemeButton } from "./theme.ts";
@@ -13,7 +13,7 @@ function showPlaceInContents(): void {
 }
 
 // Before the first paint: the script is in the page's head.
-applyTheme(storedTheme());
+chooseTheme(storedTheme());
 document.addEventListener("DOMContentLoaded", () => {
   showPlaceInContents();
   addThemeButton();

@@ -1,4 +1,4 @@
-import { applyTheme, nextTheme, storedTheme, storeTheme, type Theme, themeLabel } from "../../demo/page/state/theme.ts";
+import { chooseTheme, nextTheme, storedTheme, type Theme, themeLabel } from "../../demo/page/state/theme.ts";
 
 const SIGNS = { auto: "◐", light: "☀", dark: "☾" };
 
@@ -11,8 +11,7 @@ export function addThemeButton(): void {
     button.setAttribute("aria-label", themeLabel(theme));
     button.onclick = () => {
       const next = nextTheme(theme);
-      applyTheme(next);
-      storeTheme(next);
+      chooseTheme(next);
       show(next);
     };
   };

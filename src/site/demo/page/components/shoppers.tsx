@@ -5,6 +5,7 @@ import { drill } from "../state/drill.ts";
 import type { Product } from "../state/products.ts";
 import { type ProductChange, priceChange, sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { Store, useStore } from "../state/store.ts";
+import { storedText, storeText } from "../state/stored-text.ts";
 import { isAccepted } from "./publish-result.tsx";
 
 const INTERVAL_MS = 1500;
@@ -16,9 +17,10 @@ const MAX_PURCHASES = 400;
 const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 const STORAGE_KEY = "tidings-demo:shoppers";
+const storedChoice = storedText("sessionStorage", STORAGE_KEY);
 
 /** Kept outside the views, so that shoppers keep buying while the visitor looks at the charts. */
-const isEnabled = new Store(readChoice() ?? isLocal);
+const isEnabled = new Store(storedChoice === null ? isLocal : storedChoice === "on");
 
 /** Whether the page publishes by itself. */
 export function useAreShoppersOn(): boolean {
@@ -70,20 +72,7 @@ export function SimulatedShoppers() {
 /** Lasts as long as the tab, like the credentials. */
 function choose(isOn: boolean): void {
   isEnabled.set(isOn);
-  try {
-    sessionStorage.setItem(STORAGE_KEY, isOn ? "on" : "off");
-  } catch {
-    // Storage is blocked: the choice lasts until the page is reloaded.
-  }
-}
-
-function readChoice(): boolean | null {
-  try {
-    const choice = sessionStorage.getItem(STORAGE_KEY);
-    return choice === null ? null : choice === "on";
-  } catch {
-    return null;
-  }
+  storeText("sessionStorage", STORAGE_KEY, isOn ? "on" : "off");
 }
 
 function randomChange(product: Product): ProductChange {

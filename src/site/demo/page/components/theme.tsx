@@ -1,15 +1,12 @@
 import { useEffect, useState } from "react";
-import { applyTheme, nextTheme, storedTheme, storeTheme, themeLabel } from "../state/theme.ts";
+import { chooseTheme, nextTheme, storedTheme, themeLabel } from "../state/theme.ts";
 import { Icon } from "./icon.tsx";
 
 const ICONS = { auto: "auto", light: "sun", dark: "moon" } as const;
 
 export function ThemeToggle() {
   const [theme, setTheme] = useState(storedTheme);
-  useEffect(() => {
-    applyTheme(theme);
-    storeTheme(theme);
-  }, [theme]);
+  useEffect(() => chooseTheme(theme), [theme]);
   return (
     <button
       type="button"

@@ -1,6 +1,7 @@
 import { isRecord, parseJson } from "../../../../protocol/json.ts";
 import { claimsOf } from "../../../../sdk/connection/token.ts";
 import { Store, useStore } from "./store.ts";
+import { storedText, storeText } from "./stored-text.ts";
 
 /**
  * The visitor's credentials. The page itself contains no secret: they come from the fragment (`#…`, which browsers never
@@ -34,11 +35,7 @@ export const activeToken = (credentials: Credentials): string =>
 /** Changes some of the credentials and stores them. */
 export function saveCredentials(changes: Partial<Credentials>): void {
   const next = { ...store.get(), ...changes };
-  try {
-    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(next));
-  } catch {
-    // Storage is blocked or full: the credentials last until the page is reloaded.
-  }
+  storeText("sessionStorage", STORAGE_KEY, JSON.stringify(next));
   store.set(next);
 }
 
@@ -61,18 +58,9 @@ export function decodeToken(token: string): { subject: string; expiresAt: Date |
 }
 
 function readStored(): Credentials {
-  const stored = parseJson(storedText());
+  const stored = parseJson(storedText("sessionStorage", STORAGE_KEY) ?? "");
   if (!isRecord(stored)) return NONE;
   const credentials: Credentials = { ...NONE, as: stored.as === "admin" ? "admin" : "customer" };
   for (const name of NAMES) credentials[name] = String(stored[name] ?? "");
   return credentials;
-}
-
-function storedText(): string {
-  try {
-    return sessionStorage.getItem(STORAGE_KEY) ?? "";
-  } catch {
-    // Storage is blocked.
-    return "";
-  }
 }

@@ -1,3 +1,5 @@
+import { storedText, storeText } from "./stored-text.ts";
+
 /** Light, dark, or as the system: chosen for the demo and the manual together. */
 
 const THEMES = ["auto", "light", "dark"] as const;
@@ -12,21 +14,12 @@ export const nextTheme = (theme: Theme): Theme => THEMES[(THEMES.indexOf(theme) 
 export const themeLabel = (theme: Theme) => `Theme: ${theme}. Switch to ${nextTheme(theme)}`;
 
 export function storedTheme(): Theme {
-  try {
-    return THEMES.find((theme) => theme === localStorage.getItem(THEME_ENTRY)) ?? "auto";
-  } catch {
-    return "auto";
-  }
+  const stored = storedText("localStorage", THEME_ENTRY);
+  return THEMES.find((theme) => theme === stored) ?? "auto";
 }
 
-export function storeTheme(theme: Theme): void {
-  try {
-    localStorage.setItem(THEME_ENTRY, theme);
-  } catch {
-    // Storage is blocked: the choice lasts until the next page.
-  }
-}
-
-export function applyTheme(theme: Theme): void {
+/** Applies a theme to this page, and stores it for the next ones. */
+export function chooseTheme(theme: Theme): void {
   document.documentElement.dataset.theme = theme;
+  storeText("localStorage", THEME_ENTRY, theme);
 }
