@@ -1,5 +1,16 @@
 import { durationText, roundTrips, tripMs } from "../state/round-trips.ts";
 import { useStore } from "../state/store.ts";
+import { formatTime } from "./event-text.ts";
+
+/** When an event was accepted, after its trip time. */
+export function EventTime({ event: { id, ts } }: { event: { id: string; ts: string } }) {
+  return (
+    <span className="when">
+      <TripTime id={id} />
+      <time dateTime={ts}>{formatTime(ts)}</time>
+    </span>
+  );
+}
 
 /** How long an event took from this page's publish call to its arrival on the socket. Renders nothing for the history. */
 export function TripTime({ id }: { id: string }) {

@@ -1,10 +1,10 @@
 import type { OrderEvent } from "../../../../sdk/index.ts";
 import { ConnectionProblem, NoTokenNote } from "../components/connection-status.tsx";
 import { CustomerPane } from "../components/customer-pane.tsx";
-import { eventText, formatTime } from "../components/event-text.ts";
+import { eventText } from "../components/event-text.ts";
 import { Fact } from "../components/fact.tsx";
 import { OrderDesk } from "../components/order-desk.tsx";
-import { TripTime } from "../components/trip-time.tsx";
+import { EventTime } from "../components/trip-time.tsx";
 import { hashOf } from "../router.ts";
 import { isCancelled, STEPS, stepsTaken } from "../service/order-steps.ts";
 import { formatPosition } from "../state/channel-log.ts";
@@ -102,10 +102,7 @@ function Timetable({ timeline, empty }: { timeline: readonly OrderEvent[]; empty
             <span>
               {eventText(event)} <code className="muted">{event.type}</code>
             </span>
-            <span className="when">
-              <TripTime id={event.id} />
-              <time dateTime={event.ts}>{formatTime(event.ts)}</time>
-            </span>
+            <EventTime event={event} />
           </li>
         ))}
       </ol>

@@ -1,6 +1,6 @@
-import { eventText, formatTime } from "../components/event-text.ts";
+import { eventText } from "../components/event-text.ts";
 import { PublishForm } from "../components/publish-form.tsx";
-import { TripTime } from "../components/trip-time.tsx";
+import { EventTime } from "../components/trip-time.tsx";
 import { useConnections } from "../state/connections.tsx";
 import { useStore } from "../state/store.ts";
 
@@ -41,10 +41,7 @@ function ReceivedEvents() {
                     <code>{event.type}</code>
                     <span className="muted"> {eventText(event)}</span>
                   </span>
-                  <span className="when">
-                    <TripTime id={event.id} />
-                    <time dateTime={event.ts}>{formatTime(event.ts)}</time>
-                  </span>
+                  <EventTime event={event} />
                 </summary>
                 <pre>{JSON.stringify(event, null, 2)}</pre>
               </details>
