@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { isOrderEvent } from "../service/event-path.ts";
+import { isOrderEvent } from "../service/catalogue.ts";
 import { ORDER_ACTIONS, type OrderAction } from "../service/order-steps.ts";
 import { resetOrder, type ServiceResponse } from "../service/publish.ts";
 import { useConnections } from "../state/connections.tsx";

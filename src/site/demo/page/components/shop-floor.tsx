@@ -1,4 +1,4 @@
-import { isOrderEvent } from "../service/event-path.ts";
+import { isOrderEvent } from "../service/catalogue.ts";
 import type { EventDraft } from "../service/publish.ts";
 import { activeToken, useCredentials } from "../state/credentials.ts";
 import { formatPrice, type Product } from "../state/products.ts";

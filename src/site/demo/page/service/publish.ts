@@ -1,7 +1,8 @@
 import { isRecord, parseJson } from "../../../../protocol/json.ts";
-import { orderPath } from "../../../../protocol/paths.ts";
+import { orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
+import { orderPath, publishPath } from "../../../../protocol/paths.ts";
 import type { EventType } from "../../../../sdk/index.ts";
-import { eventPath } from "./event-path.ts";
+import { isOrderEvent } from "./catalogue.ts";
 
 /** Publishes as any backend does: one HTTP call with the publish key. */
 
@@ -17,6 +18,11 @@ export interface ServiceResponse {
   status: number;
   /** A publish result, or a problem (RFC 9457), unchecked; empty if the response was not a JSON object. */
   body: Record<string, unknown>;
+}
+
+/** Returns the path that publishes events of a type. @param orderId For order events. */
+export function eventPath(type: EventType, orderId: string): string {
+  return publishPath(isOrderEvent(type) ? orderChannelName(orderId) : PRODUCTS_CHANNEL);
 }
 
 export function publishEvent(draft: EventDraft, orderId: string, key: string): Promise<ServiceResponse> {

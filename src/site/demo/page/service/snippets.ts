@@ -1,5 +1,5 @@
-import { eventPath, isOrderEvent } from "./event-path.ts";
-import type { EventDraft } from "./publish.ts";
+import { isOrderEvent } from "./catalogue.ts";
+import { type EventDraft, eventPath } from "./publish.ts";
 
 /** A publish call as source text. The key comes from the environment, so that the text is safe to share. */
 
