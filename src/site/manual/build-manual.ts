@@ -6,7 +6,7 @@ import { eventsPage } from "../reference/events.ts";
 import { CHAPTERS, chapterText, PAGES, type PageName } from "./chapters.ts";
 import { type RenderedPage, renderMarkdown } from "./markdown.ts";
 import type { IndexedSection } from "./page/ranking.ts";
-import { chapterPage, contentsPage, type Pages, pageAddress, type SiteParts } from "./page-html.ts";
+import { chapterPage, contentsPage, type Pages, pageAddress } from "./page-html.ts";
 
 const MANUAL = import.meta.dirname;
 /** The folder's path in the repository, from which chapters link to other files. */
@@ -17,13 +17,16 @@ const PICTURE = /\.(svg|png|webp)$/;
 /** Pages and documents of the service, which chapters name by their path. */
 const SERVED = /^\/(docs(\/\w+)?|openapi\.json|asyncapi\.json)(#.*)?$/;
 
-/** Builds the manual: `docs.html` and `docs/`, which Cloudflare serves at `/docs` and `/docs/<chapter>`. */
-export async function buildManual(site: string, parts: SiteParts): Promise<void> {
+/**
+ * Builds the manual: `docs.html` and `docs/`, which Cloudflare serves at `/docs` and `/docs/<chapter>`.
+ * @param hasDemo Whether the pages link to the demo.
+ */
+export async function buildManual(site: string, { hasDemo }: { hasDemo: boolean }): Promise<void> {
   const folder = join(site, "docs");
   await mkdir(folder, { recursive: true });
   const { pages, pictures } = await renderChapters();
-  await writeFile(join(site, "docs.html"), contentsPage(pages, parts));
-  for (const page of PAGES) await writeFile(join(folder, `${page}.html`), chapterPage(page, pages, parts));
+  await writeFile(join(site, "docs.html"), contentsPage(pages, hasDemo));
+  for (const page of PAGES) await writeFile(join(folder, `${page}.html`), chapterPage(page, pages, hasDemo));
   await writeFile(join(folder, "search.json"), JSON.stringify(searchIndex(pages)));
   for (const picture of pictures) await cp(join(MANUAL, picture), join(folder, posix.basename(picture)));
   await build({

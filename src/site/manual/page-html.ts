@@ -11,11 +11,6 @@ const CONTENTS: readonly { title: string; chapters: readonly PageName[] }[] = [
   { title: "Reference", chapters: REFERENCES },
 ];
 
-export interface SiteParts {
-  /** Whether the site has the demo, at `/`. */
-  hasDemo: boolean;
-}
-
 /** Returns the address of a page. */
 export const pageAddress = (chapter: PageName): string => `/docs/${chapter}`;
 
@@ -23,19 +18,19 @@ const ICON =
   "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 24 24'%3E%3Crect width='24' height='24' rx='6' fill='%230a6c8f'/%3E%3Cpath d='M4 10q4-4 8 0t8 0M4 15q4-4 8 0t8 0' fill='none' stroke='%23fff' stroke-width='2' stroke-linecap='round'/%3E%3C/svg%3E";
 
 /** The page of one chapter or reference. */
-export function chapterPage(chapter: PageName, pages: Pages, parts: SiteParts): string {
+export function chapterPage(chapter: PageName, pages: Pages, hasDemo: boolean): string {
   const { title, summary, html } = pages[chapter];
   return layout({
     title: `${title} · Tidings manual`,
     description: summary,
     main: `<article>\n${html}</article>\n${neighbours(chapter, pages)}`,
     contents: contents(pages, chapter),
-    parts,
+    hasDemo,
   });
 }
 
 /** The page at `/docs`: every chapter with its summary. */
-export function contentsPage(pages: Pages, parts: SiteParts): string {
+export function contentsPage(pages: Pages, hasDemo: boolean): string {
   const lists = CONTENTS.map(({ title, chapters }) => {
     const items = chapters.map((chapter) => {
       const page = pages[chapter];
@@ -51,7 +46,7 @@ export function contentsPage(pages: Pages, parts: SiteParts): string {
 ${lists.join("\n")}
 </article>\n`,
     contents: contents(pages),
-    parts,
+    hasDemo,
   });
 }
 
@@ -60,10 +55,11 @@ interface Layout {
   description: string;
   main: string;
   contents: string;
-  parts: SiteParts;
+  /** Whether the site has the demo, at `/`. */
+  hasDemo: boolean;
 }
 
-function layout({ title, description, main, contents, parts }: Layout): string {
+function layout({ title, description, main, contents, hasDemo }: Layout): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -84,7 +80,7 @@ function layout({ title, description, main, contents, parts }: Layout): string {
 <input type="search" aria-label="Search the manual" placeholder="Search" autocomplete="off">
 <div class="results" hidden><p role="status"></p><ul></ul></div>
 </div>
-<div class="links"><a class="to-contents" href="#contents">Contents</a>${parts.hasDemo ? '<a href="/">Demo</a>' : ""}<a href="/docs/api">API</a><a href="/docs/events">Events</a></div>
+<div class="links"><a class="to-contents" href="#contents">Contents</a>${hasDemo ? '<a href="/">Demo</a>' : ""}<a href="/docs/api">API</a><a href="/docs/events">Events</a></div>
 <button type="button" class="theme" hidden></button>
 </header>
 <div class="layout">
