@@ -1,6 +1,6 @@
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import type { EventDraft } from "../service/publish.ts";
-import { LANGUAGES, type Language, snippet } from "../service/snippets.ts";
+import { LANGUAGES, type Language } from "../service/snippets.ts";
 import { Store, useStore } from "../state/store.ts";
 
 // `Object.keys` returns `string[]`; the keys are those of LANGUAGES.
@@ -15,7 +15,7 @@ export function CodeTabs({ draft, orderId }: { draft: EventDraft; orderId: strin
   const language = useStore(chosenLanguage);
   const id = useId();
   const tabs = useRef<HTMLDivElement>(null);
-  const text = snippet(language, draft, orderId || "ORDER_ID");
+  const text = LANGUAGES[language].write(draft, orderId || "ORDER_ID");
   const onKeyDown = ({ key }: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
     if (step === undefined) return;
@@ -38,7 +38,7 @@ export function CodeTabs({ draft, orderId }: { draft: EventDraft; orderId: strin
               tabIndex={name === language ? 0 : -1}
               onClick={() => chosenLanguage.set(name)}
             >
-              {LANGUAGES[name]}
+              {LANGUAGES[name].label}
             </button>
           ))}
         </div>

@@ -3,15 +3,13 @@ import { type EventDraft, eventPath } from "./publish.ts";
 
 /** A publish call as source text. The key comes from the environment, so that the text is safe to share. */
 
-export const LANGUAGES = { curl: "curl", typescript: "TypeScript", python: "Python" } as const;
+/** Each writes a draft; the order id is for order events. */
+export const LANGUAGES = {
+  curl: { label: "curl", write: curl },
+  typescript: { label: "TypeScript", write: typescript },
+  python: { label: "Python", write: python },
+};
 export type Language = keyof typeof LANGUAGES;
-
-/** @param orderId For order events. */
-export function snippet(language: Language, draft: EventDraft, orderId: string): string {
-  return WRITERS[language](draft, orderId);
-}
-
-const WRITERS: Record<Language, (draft: EventDraft, orderId: string) => string> = { curl, typescript, python };
 
 function curl(draft: EventDraft, orderId: string): string {
   const body = JSON.stringify(draft).replaceAll("'", "'\\''");
