@@ -99,6 +99,8 @@ function toConfig(settings: Settings) {
     },
     /** False with `RATE_LIMITS=off`. */
     areRatesLimited,
+    /** Where the API's documents send questions; null for nowhere. */
+    contactUrl: settings.CONTACT_URL ?? null,
     /** Whether the health response lists order ids for everyone. */
     healthIsPublic: settings.HEALTH_DETAILS === "public",
     publishKeys: settings.PUBLISH_KEYS,

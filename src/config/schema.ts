@@ -61,6 +61,8 @@ const baseUrl = z
   }, "must be an http(s) URL without query or fragment")
   .transform((text) => text.replace(/\/+$/, ""));
 
+const contactUrl = z.url({ protocol: /^(https|mailto)$/, error: "must be an https or mailto URL" });
+
 /** Headers that tracing tools add to a page's requests: W3C, Sentry, Application Insights, Zipkin, Datadog, New Relic. */
 const DEFAULT_CORS_HEADERS =
   "traceparent,tracestate,baggage,sentry-trace,x-request-id,x-correlation-id,request-id,request-context,b3,x-b3-traceid," +
@@ -112,6 +114,7 @@ const settings = z.object({
   MAX_CONNECTIONS_PER_USER: integer(DEFAULT_CONNECTIONS_PER_USER, 1, MAX_SOCKETS_PER_OBJECT),
   MAX_CONNECTIONS_PER_CHANNEL: integer(DEFAULT_CONNECTIONS_PER_CHANNEL, 1, MAX_SOCKETS_PER_OBJECT),
   RATE_LIMITS: z.enum(["on", "off"], "must be on or off").default("on").meta({ example: "on" }),
+  CONTACT_URL: contactUrl.optional().meta({ example: "https://shop.example/support" }),
   HEALTH_DETAILS: z.literal("public", "must be public or empty").optional().meta({ example: "" }),
   GHOST_SECONDS: renamed(RENAMED.GHOST_SECONDS),
 });

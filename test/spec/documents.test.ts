@@ -26,6 +26,14 @@ for (const path of DOCUMENTS) {
       expect((await request(path, { headers: { "If-None-Match": '"another"' } })).status).toBe(200);
     });
 
+    test("names the contact of CONTACT_URL, or none", async () => {
+      for (const CONTACT_URL of ["", "https://shop.example/support", "mailto:api@shop.example"]) {
+        const response = await app.fetch(new Request(`${ORIGIN}${path}`), { ...env, CONTACT_URL });
+        const { info } = await response.json<{ info: { contact?: unknown } }>();
+        expect(info.contact).toEqual(CONTACT_URL === "" ? undefined : { url: CONTACT_URL });
+      }
+    });
+
     test("works on a misconfigured service", async () => {
       const response = await app.fetch(new Request(`${ORIGIN}${path}`), { ...env, JWT_SECRET: "" });
       expect(response.status).toBe(200);

@@ -5,7 +5,7 @@ import { CHANNEL_KINDS, type ChannelKind, MAX_PRODUCT_ID_LENGTH } from "../../pr
 import { SOCKET_SCHEMES } from "./access.ts";
 import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
 import { type DocumentedMessage, messagesOf, sharedSchemas } from "./messages.ts";
-import { ABOUT_SOCKETS, API_VERSION, CONTACT, LICENSE, LICENSE_URL, sizeText, TITLE } from "./prose.ts";
+import { ABOUT_SOCKETS, infoOf, sizeText } from "./prose.ts";
 import { withSchemaIds } from "./schema-ids.ts";
 
 const CHANNELS = {
@@ -60,17 +60,13 @@ const PROTOCOL_HEADER = { type: "string", description: SOCKET_SCHEMES.token_in_s
 
 type Messages = ReturnType<typeof messagesOf>;
 
-/** Returns the WebSocket API as AsyncAPI 3.0. */
-export function asyncApiDocument(catalogue: Catalogue): JsonObject {
+/** Returns the WebSocket API as AsyncAPI 3.0. @param contactUrl As in `infoOf`. */
+export function asyncApiDocument(catalogue: Catalogue, contactUrl: string | null = null): JsonObject {
   const messages = messagesOf(catalogue);
   return {
     asyncapi: "3.0.0",
     info: {
-      title: TITLE,
-      version: API_VERSION,
-      description: ABOUT_SOCKETS,
-      contact: CONTACT,
-      license: { name: LICENSE.name, url: LICENSE_URL },
+      ...infoOf(ABOUT_SOCKETS, contactUrl),
       tags: [
         { name: "orders", description: "What happens to one order." },
         { name: "products", description: "What happens to any product." },

@@ -5,7 +5,7 @@ import { type BodyName, bodiesOf, problemExample } from "./bodies.ts";
 import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-schema.ts";
 import { sharedSchemas } from "./messages.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
-import { ABOUT_HTTP, API_VERSION, CONTACT, LICENSE, sizeText, TITLE } from "./prose.ts";
+import { ABOUT_HTTP, infoOf, sizeText } from "./prose.ts";
 import { usedComponents } from "./used-components.ts";
 
 const PROBLEM_TYPE = "application/problem+json";
@@ -35,8 +35,8 @@ const RESPONSE_HEADERS = Object.entries({
 
 type Bodies = ReturnType<typeof bodiesOf>;
 
-/** Returns the HTTP API as OpenAPI 3.1. */
-export function openApiDocument(catalogue: Catalogue): JsonObject {
+/** Returns the HTTP API as OpenAPI 3.1. @param contactUrl As in `infoOf`. */
+export function openApiDocument(catalogue: Catalogue, contactUrl: string | null = null): JsonObject {
   const bodies = bodiesOf(catalogue);
   const paths: Record<string, JsonObject> = {};
   for (const [call, operation] of Object.entries(OPERATIONS)) {
@@ -45,7 +45,7 @@ export function openApiDocument(catalogue: Catalogue): JsonObject {
   }
   return {
     openapi: "3.1.0",
-    info: { title: TITLE, version: API_VERSION, description: ABOUT_HTTP, contact: CONTACT, license: LICENSE },
+    info: infoOf(ABOUT_HTTP, contactUrl),
     servers: [{ url: "/", description: "This service" }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,

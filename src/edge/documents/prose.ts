@@ -3,18 +3,18 @@ import { PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
 
 /** The text of both documents (CommonMark). */
 
-export const TITLE = "Tidings";
-/** The version of the API and wire protocol (`/api/v1`, `tidings.v1`), not of the code. */
-export const API_VERSION = "1.0.0";
-export const LICENSE = { name: "MIT", identifier: "MIT" };
-/** The license's text. OpenAPI takes the identifier above instead. */
-export const LICENSE_URL = "https://spdx.org/licenses/MIT.html";
-/** Replace it with your own: only the operator of a deployment can help. Linters require all three fields. */
-export const CONTACT = {
-  name: "Placeholder: the operator of this service has named no contact",
-  url: "https://tidings.example",
-  email: "operator@tidings.example",
-};
+/**
+ * Returns a document's `info`.
+ * @param contactUrl `CONTACT_URL`, or null: only the operator of a deployment can help its clients.
+ */
+export const infoOf = (description: string, contactUrl: string | null) => ({
+  title: "Tidings",
+  // Of the API and wire protocol (`/api/v1`, `tidings.v1`), not of the code.
+  version: "1.0.0",
+  description,
+  ...(contactUrl !== null && { contact: { url: contactUrl } }),
+  license: { name: "MIT", url: "https://spdx.org/licenses/MIT.html" },
+});
 
 /** Returns a size such as `64 KB (65,536 bytes)`. @param bytes A whole number of KB. */
 export function sizeText(bytes: number): string {

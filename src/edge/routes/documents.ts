@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { etag } from "hono/etag";
 import { readConfig } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
-import { type Catalogue, catalogueWith } from "../../protocol/catalogue.ts";
+import { catalogueWith } from "../../protocol/catalogue.ts";
 import type { HonoEnv } from "../context.ts";
 import { asyncApiDocument } from "../documents/asyncapi.ts";
 import type { JsonObject } from "../documents/json-schema.ts";
@@ -26,17 +26,17 @@ export const openApi = json(openApiDocument);
 export const asyncApi = json(asyncApiDocument);
 
 /** Builds a document on its first request and caches it: most isolates never serve one. */
-function json(build: (catalogue: Catalogue) => JsonObject): (c: Context<HonoEnv>) => Response {
+function json(build: typeof openApiDocument): (c: Context<HonoEnv>) => Response {
   const texts = new WeakMap<Env, string>();
   return (c) => {
-    const text = texts.get(c.env) ?? JSON.stringify(build(catalogueOf(c.env)));
+    const text = texts.get(c.env) ?? JSON.stringify(documentFor(c.env, build));
     texts.set(c.env, text);
     return c.body(text, 200, { "Content-Type": "application/json", ...PUBLIC_HEADERS });
   };
 }
 
-/** Returns the catalogue; without the shop's own events while the service is misconfigured. */
-function catalogueOf(env: Env): Catalogue {
+/** Returns a document; without what the settings add to it while the service is misconfigured. */
+function documentFor(env: Env, build: typeof openApiDocument): JsonObject {
   const result = readConfig(env);
-  return result.ok ? result.config.catalogue : catalogueWith([]);
+  return result.ok ? build(result.config.catalogue, result.config.contactUrl) : build(catalogueWith([]));
 }
