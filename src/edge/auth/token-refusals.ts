@@ -1,3 +1,4 @@
+import type { HttpRefusal } from "../../protocol/refusals.ts";
 import { Refusal } from "../errors.ts";
 
 export interface RefusedToken {
@@ -9,24 +10,29 @@ export interface RefusedToken {
   retryAfterSeconds?: number;
 }
 
-/** Why a token was refused, in detail: for the log and the metrics. Clients receive `refusalOf(reason)`. */
-export type TokenReason =
-  | "missing"
-  | "too_long"
-  | "malformed"
-  | "algorithm"
+/**
+ * Why a token was refused, in detail: for the log and the metrics. Clients receive the public refusal beside it, and so
+ * learn no more than: missing, expired, too long, invalid, or unavailable.
+ */
+export const TOKEN_REFUSAL_BY_REASON = {
+  missing: "unauthenticated",
+  too_long: "token_too_long",
+  malformed: "token_invalid",
+  algorithm: "token_invalid",
   /** The key set has no key that matches the token. */
-  | "unknown_key"
+  unknown_key: "token_invalid",
   /** The cached key set has no matching key, and may not be fetched again yet. */
-  | "key_not_known_yet"
+  key_not_known_yet: "unavailable",
   /** The key set cannot be fetched now, so the token may be valid. */
-  | "keys_unavailable"
-  | "signature"
-  | "expired"
+  keys_unavailable: "unavailable",
+  signature: "token_invalid",
+  expired: "token_expired",
   /** Its `nbf` is at most `MAX_NBF_AHEAD_SECONDS` ahead: the issuer's clock is fast. */
-  | "valid_soon"
-  | "not_yet_valid"
-  | "claim";
+  valid_soon: "unavailable",
+  not_yet_valid: "token_invalid",
+  claim: "token_invalid",
+} as const satisfies Record<string, HttpRefusal>;
+export type TokenReason = keyof typeof TOKEN_REFUSAL_BY_REASON;
 
 /** Thrown during verification; `verifyToken` returns the refusal it holds. */
 export class TokenRejected extends Error {
@@ -37,35 +43,9 @@ export class TokenRejected extends Error {
   }
 }
 
-/**
- * Returns the public refusal for a reason. Clients learn no more than: missing, expired, too long, invalid, or
- * unavailable.
- */
-export function refusalOf(reason: TokenReason) {
-  switch (reason) {
-    case "missing":
-      return "unauthenticated";
-    case "expired":
-      return "token_expired";
-    case "too_long":
-      return "token_too_long";
-    case "key_not_known_yet":
-    case "keys_unavailable":
-    case "valid_soon":
-      return "unavailable";
-    case "malformed":
-    case "algorithm":
-    case "unknown_key":
-    case "signature":
-    case "not_yet_valid":
-    case "claim":
-      return "token_invalid";
-  }
-}
-
 /** Returns the HTTP refusal of a token. */
 export function tokenRefusal(refused: RefusedToken): Refusal {
   const { reason, retryAfterSeconds } = refused;
   const headers = retryAfterSeconds === undefined ? {} : { "Retry-After": String(retryAfterSeconds) };
-  return new Refusal(refusalOf(reason), { credential: refused, headers });
+  return new Refusal(TOKEN_REFUSAL_BY_REASON[reason], { credential: refused, headers });
 }

@@ -4,7 +4,7 @@ import { configOf } from "../../config/config.ts";
 import type { Env } from "../../config/env.ts";
 import { REFUSALS, type SocketRefusal } from "../../protocol/refusals.ts";
 import { logRefusal } from "../../telemetry/log.ts";
-import { refusalOf, type TokenReason } from "./token-refusals.ts";
+import { TOKEN_REFUSAL_BY_REASON, type TokenReason } from "./token-refusals.ts";
 import { verifyToken } from "./verify.ts";
 
 /** Verifies the token of an `authenticate` message for a channel, which calls it as `ctx.exports.TokenVerifier`. */
@@ -17,7 +17,7 @@ export class TokenVerifier extends WorkerEntrypoint<Env> {
     const verified = await verifyToken(token, configOf(this.env), requestId);
     if (verified.ok) return verified;
     const { reason, claim } = verified;
-    const publicReason = refusalOf(reason);
+    const publicReason = TOKEN_REFUSAL_BY_REASON[reason];
     // The keys cannot be fetched now, or the token is valid in a moment: let the client reconnect.
     const refusal = publicReason === "unavailable" ? "going_away" : publicReason;
     logRefusal({

@@ -7,7 +7,7 @@ import { parseOrderId } from "../../protocol/names.ts";
 import { parseProductFilter } from "../../protocol/product-filter.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
 import { isHandshakeAllowed } from "../auth/origins.ts";
-import { refusalOf, tokenRefusal } from "../auth/token-refusals.ts";
+import { TOKEN_REFUSAL_BY_REASON, tokenRefusal } from "../auth/token-refusals.ts";
 import { verifyToken } from "../auth/verify.ts";
 import { connectToProducts } from "../connect-products.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
@@ -56,7 +56,7 @@ async function identifyClient(c: Context<HonoEnv>, config: Config): Promise<Iden
   if (isFlood) return refuseSocket(c, "rate_limited");
   const verified = await verifyToken(findToken(c.req), config, requestIdOf(c));
   if (!verified.ok) {
-    const refusal = refusalOf(verified.reason);
+    const refusal = TOKEN_REFUSAL_BY_REASON[verified.reason];
     if (refusal === "unavailable") throw tokenRefusal(verified);
     return refuseSocket(c, refusal, verified);
   }
