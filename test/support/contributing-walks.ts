@@ -36,9 +36,8 @@ export const WALKS: Record<string, Edit[]> = {
     { file: "src/protocol/close-rules.ts", after: '  4110: "too_many_connections",', insert: '  4111: "too_curious",' },
     {
       file: "src/protocol/close-codes.ts",
-      after: "export const CLOSE_CODES = {",
+      after: "export const CLOSE_CODES: Record<CloseCode, CloseCodeRow> = {",
       insert: `  4111: {
-    ...ruleOf(4111),
     meaning: "The client asked for too much.",
     remedy: "Ask for less.",
   },`,

@@ -1,5 +1,5 @@
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
-import { ABNORMAL_CLOSURE, isCloseCode } from "../../protocol/close-rules.ts";
+import { ABNORMAL_CLOSURE, CLOSE_NAMES, isCloseCode } from "../../protocol/close-rules.ts";
 
 /** How a socket was closed. */
 export interface Closing {
@@ -9,7 +9,7 @@ export interface Closing {
 
 /** Describes a close code in a sentence. */
 export function describeClosing({ code, reason }: Closing): string {
-  if (isCloseCode(code)) return `${code} (${CLOSE_CODES[code].name}): ${CLOSE_CODES[code].meaning}`;
+  if (isCloseCode(code)) return `${code} (${CLOSE_NAMES[code]}): ${CLOSE_CODES[code].meaning}`;
   if (reason !== "") return `${code}: ${reason}`;
   return code === ABNORMAL_CLOSURE ? `${code}: the connection was lost` : String(code);
 }

@@ -1,7 +1,7 @@
 import * as z from "zod";
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { clientMessage } from "../../protocol/client-messages.ts";
-import { CLOSE_NAMES, type CloseCode } from "../../protocol/close-rules.ts";
+import { ALL_CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { EVENTS, type EventDefinition, timestamp } from "../../protocol/events.ts";
 import {
   type AckRequestFrame,
@@ -131,7 +131,7 @@ const MESSAGES = {
     z.object({
       type: z.literal("closing"),
       data: z.object({
-        code: z.literal(Object.keys(CLOSE_NAMES).map(Number) as CloseCode[]).describe("The close code that follows."),
+        code: z.literal(ALL_CLOSE_CODES).describe("The close code that follows."),
         reason: z.string().describe("The close reason that follows."),
         retry_after_ms: z
           .int()

@@ -1,4 +1,5 @@
-import { CLOSE_CODES } from "../../protocol/close-codes.ts";
+import { ALL_CLOSE_CODES, CLOSE_CODES } from "../../protocol/close-codes.ts";
+import { CLOSE_NAMES, retryOf } from "../../protocol/close-rules.ts";
 import { PING, PONG, SUBPROTOCOL } from "../../protocol/frames.ts";
 
 /** The text of both documents (CommonMark). */
@@ -28,12 +29,10 @@ const RETRY = { never: "no", backoff: "after a back-off", now: "immediately, wit
 /** Every close code: what happened and what to do. */
 export const CLOSE_CODE_TABLE = `| code | name | cause | retry automatically? | what to do |
 | --- | --- | --- | --- | --- |
-${Object.entries(CLOSE_CODES)
-  .map(
-    ([code, { name, meaning, retry, remedy }]) =>
-      `| ${code} | \`${name}\` | ${meaning} | ${RETRY[retry]} | ${remedy} |`,
-  )
-  .join("\n")}`;
+${ALL_CLOSE_CODES.map((code) => {
+  const { meaning, remedy } = CLOSE_CODES[code];
+  return `| ${code} | \`${CLOSE_NAMES[code]}\` | ${meaning} | ${RETRY[retryOf(code)]} | ${remedy} |`;
+}).join("\n")}`;
 
 export const ABOUT_HTTP = `Real-time order and product updates for browsers. Services publish events over HTTP; pages receive them on two WebSockets,
 one per order and one for products. This reference covers the HTTP calls;

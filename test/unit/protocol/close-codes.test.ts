@@ -1,12 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { CLOSE_CODES } from "../../../src/protocol/close-codes.ts";
+import { ALL_CLOSE_CODES, CLOSE_CODES } from "../../../src/protocol/close-codes.ts";
+import { retryOf } from "../../../src/protocol/close-rules.ts";
 import { REFUSALS } from "../../../src/protocol/refusals.ts";
 
 describe("close codes", () => {
   const decades = { 40: "never", 41: "backoff", 42: "now" };
-  for (const [code, { retry }] of Object.entries(CLOSE_CODES)) {
-    test(`${code} follows the rule of its decade: ${retry}`, () => {
-      expect(decades[code.slice(0, 2) as unknown as keyof typeof decades]).toBe(retry);
+  for (const code of ALL_CLOSE_CODES) {
+    test(`${code} follows the rule of its decade: ${retryOf(code)}`, () => {
+      expect(decades[String(code).slice(0, 2) as unknown as keyof typeof decades]).toBe(retryOf(code));
     });
   }
 

@@ -1,12 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { CLOSE_CODES } from "../../../src/protocol/close-codes.ts";
 import { retryOf } from "../../../src/protocol/close-rules.ts";
 
 describe("whether a client reconnects", () => {
-  it("follows the table of close codes", () => {
-    for (const [code, { retry }] of Object.entries(CLOSE_CODES)) expect(retryOf(Number(code))).toBe(retry);
-  });
-
   it("follows the decade of an unknown code; any code below 4000 means a back-off", () => {
     expect([4042, 4142, 4242, 1006, 1012].map(retryOf)).toEqual(["never", "backoff", "now", "backoff", "backoff"]);
   });
