@@ -1,6 +1,5 @@
 import { jwtVerify, SignJWT } from "jose";
 import * as z from "zod";
-import type { Config } from "../../config/config.ts";
 import { safeLength } from "../../protocol/safe-length.ts";
 import { perConfig } from "./per-config.ts";
 
@@ -41,17 +40,15 @@ export const isTicket = (token: string) => token.startsWith(TICKET_START);
 export const isTicketType = (typ: unknown) => typeof typ === "string" && typ.toLowerCase() === TICKET_TYPE;
 
 /**
- * Issues a ticket, signed with the first secret.
+ * Issues a ticket.
+ * @param key The first of the `ticketKeys`.
  * @param expiresAt In seconds since 1970.
- * @returns null without a `JWT_SECRET`.
  */
 export async function issueTicket(
-  config: Config,
+  key: CryptoKey,
   { orderId, generation }: Grant,
   expiresAt: number,
-): Promise<{ token: string; subject: string } | null> {
-  const [key] = await ticketKeys(config);
-  if (!key) return null;
+): Promise<{ token: string; subject: string }> {
   const subject = `ticket:${crypto.randomUUID()}`;
   const claims = { sub: subject, aud: TICKET_AUDIENCE, order: orderId, series: generation, exp: expiresAt };
   const token = await new SignJWT(claims).setProtectedHeader(TICKET_HEADER).sign(key);

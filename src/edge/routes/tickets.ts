@@ -3,7 +3,7 @@ import { orderStub } from "../../channels/directory.ts";
 import { configOf } from "../../config/config.ts";
 import { ticketRequest } from "../../protocol/ticket.ts";
 import { requireService } from "../auth/require.ts";
-import { issueTicket } from "../auth/ticket.ts";
+import { issueTicket, ticketKeys } from "../auth/ticket.ts";
 import { readValid } from "../body.ts";
 import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
@@ -13,8 +13,8 @@ import { orderIdParam } from "./orders.ts";
 export async function createTicket(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "orders");
   const orderId = orderIdParam(c);
-  const config = configOf(c.env);
-  if (config.jwt.secrets.length === 0) {
+  const [key] = await ticketKeys(configOf(c.env));
+  if (!key) {
     const message = "must be set because it signs tickets: wrangler secret put JWT_SECRET";
     throw new Refusal("misconfigured", { errors: [{ field: "JWT_SECRET", message }] });
   }
@@ -23,6 +23,6 @@ export async function createTicket(c: Context<HonoEnv>): Promise<Response> {
   const generation = await orderStub(c.env, orderId).ensureTicketGeneration();
   if (generation === null) throw new Refusal("order_not_found");
   const expiresAt = Math.floor(Date.now() / 1000) + ttl_seconds;
-  const ticket = await issueTicket(config, { orderId, generation }, expiresAt);
+  const ticket = await issueTicket(key, { orderId, generation }, expiresAt);
   return c.json({ ...ticket, expires_at: new Date(expiresAt * 1000).toISOString() }, 201);
 }
