@@ -15,7 +15,8 @@ const TOLERANCE_SECONDS = 5 * 60;
 /** A sender that rotates its key sends one signature per key. */
 const MAX_SIGNATURES = 8;
 const SIGNATURE_VERSION = "v1";
-const SHA256_BYTES = 32;
+/** 32 bytes: 43 characters and the padding. */
+const SHA256_IN_BASE64 = /^[A-Za-z0-9+/]{43}=$/;
 
 /** The parsed headers, not yet verified. */
 export interface SignatureHeaders {
@@ -68,9 +69,8 @@ export async function findSigner(
 /** Decodes `v1,<base64>`. Returns null for anything else, other versions included. */
 function decodeSignature(text: string): Uint8Array<ArrayBuffer> | null {
   const [version, base64 = "", ...more] = text.split(",");
-  if (version !== SIGNATURE_VERSION || more.length > 0 || !/^[A-Za-z0-9+/]{43}=$/.test(base64)) return null;
-  const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  return bytes.length === SHA256_BYTES ? bytes : null;
+  if (version !== SIGNATURE_VERSION || more.length > 0 || !SHA256_IN_BASE64.test(base64)) return null;
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
 }
 
 const signingKeys = perConfig(({ publishKeys }) =>

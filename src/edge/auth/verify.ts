@@ -28,12 +28,8 @@ const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
  * leeway, and `iat` may lie in the future. With several keys that may have signed it, each is tried in turn.
  * @param requestId The request that the token belongs to, for the log.
  */
-export async function verifyToken(
-  token: string | null,
-  config: Config,
-  requestId: string,
-  now = new Date(),
-): Promise<Verified> {
+export async function verifyToken(token: string | null, config: Config, requestId: string): Promise<Verified> {
+  const now = new Date();
   if (!token) return { ok: false, reason: "missing" };
   if (token.length > MAX_TOKEN_LENGTH) return { ok: false, reason: "too_long" };
   if (!COMPACT_JWS.test(token)) return { ok: false, reason: "malformed" };

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { Identity } from "../../channels/contract.ts";
 import { orderStub } from "../../channels/directory.ts";
 import { type ConnectRequest, requestSocket } from "../../channels/handshake.ts";
-import { type Config, configOf } from "../../config/config.ts";
+import { configOf } from "../../config/config.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import { parseProductFilter } from "../../protocol/product-filter.ts";
 import { findToken, speaksSubprotocol } from "../auth/credentials.ts";
@@ -18,7 +18,7 @@ import { answerConnect, refuseSocket, requireUpgrade } from "../upgrade.ts";
 /** `GET /api/v1/ws/orders/{order_id}`: the order's owner, an admin or a guest with a ticket listens to one order. */
 export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
-  const identity = await identifyClient(c, configOf(c.env));
+  const identity = await identifyClient(c);
   if (identity instanceof Response) return identity;
   const orderId = parseOrderId(c.req.param("order_id") ?? "");
   if (orderId === null) return refuseSocket(c, "invalid_order_id");
@@ -33,7 +33,7 @@ export async function orderSocket(c: Context<HonoEnv>): Promise<Response> {
 /** `GET /api/v1/ws/products`: any user listens to all products, or to those of `?product_id=`. */
 export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
   requireUpgrade(c);
-  const identity = await identifyClient(c, configOf(c.env));
+  const identity = await identifyClient(c);
   if (identity instanceof Response) return identity;
   if (identity.orderId !== null) return refuseSocket(c, "access_denied");
   const products = parseProductFilter(new URL(c.req.url).search);
@@ -49,7 +49,8 @@ export async function productsSocket(c: Context<HonoEnv>): Promise<Response> {
  * @returns The client's identity, or the response that refuses it.
  * @throws {Refusal} 503 while the token cannot be verified.
  */
-async function identifyClient(c: Context<HonoEnv>, config: Config): Promise<Identity | Response> {
+async function identifyClient(c: Context<HonoEnv>): Promise<Identity | Response> {
+  const config = configOf(c.env);
   if (!isHandshakeAllowed(c.req.raw, config)) return refuseSocket(c, "origin_not_allowed");
   const address = addressOf(c);
   const isFlood = address !== null && !(await isWithinLimit(c, "CONNECTS_PER_ADDRESS", address));
