@@ -8,6 +8,7 @@ import { logFault } from "../telemetry/log.ts";
 import { findToken } from "./auth/credentials.ts";
 import { type HonoEnv, requestIdOf } from "./context.ts";
 import { Refusal } from "./errors.ts";
+import { readJsonResponse } from "./fetch-json.ts";
 
 const TIMEOUT_MS = 5000;
 
@@ -50,7 +51,9 @@ export async function confirmRefusal<R extends string>(
     const refusal = REFUSALS_BY_STATUS[response.status];
     return refusal ?? fail(c, new Error(`status ${response.status}`));
   }
-  const order = backendOrder.safeParse(await response.json().catch(() => null));
+  const order = backendOrder.safeParse(
+    await readJsonResponse(response, "the response").catch((error: unknown) => fail(c, error)),
+  );
   if (!order.success) return fail(c, new Error("the response lacks user_id, status or payment_status"));
   return orderStub(c.env, orderId).adopt(order.data, requester);
 }

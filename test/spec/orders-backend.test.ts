@@ -112,6 +112,24 @@ describe("an unregistered order", () => {
   }
 });
 
+const unending = (text: string) => {
+  const chunk = new TextEncoder().encode(text);
+  return new ReadableStream({ pull: (stream) => stream.enqueue(chunk) });
+};
+const failing = () => new ReadableStream({ pull: (stream) => stream.error(new Error("cut off")) });
+
+test.each([
+  ["is cut off", failing, "cut off"],
+  ["has no end", () => unending(`[${"0,".repeat(1024)}`), "the response is larger than 262144 bytes"],
+  ["is not JSON", () => new Response("<html>").body, "the response lacks user_id, status or payment_status"],
+])("a backend's answer that %s is refused with 503, and the log says so", async (_, body, reason) => {
+  const logged = silence();
+  backend = () => new Response(body());
+  expect((await connectThere(crypto.randomUUID(), await mintToken())).status).toBe(503);
+  const faults = logged.mock.calls.map(([line]) => JSON.parse(String(line))).filter(({ event }) => event === "fault");
+  expect(faults).toMatchObject([{ where: "orders_api", error: `Error: ${reason}` }]);
+});
+
 describe("the snapshot of an unregistered order", () => {
   const readThere = (id: string, credential: string) =>
     app.fetch(new Request(`${ORIGIN}/api/v1/orders/${id}`, { headers: { Authorization: `Bearer ${credential}` } }), {

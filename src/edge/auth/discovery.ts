@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { jwksUrl } from "../../config/credentials.ts";
-import { fetchJson } from "./fetch-json.ts";
+import { fetchJson } from "../fetch-json.ts";
 
 /** The required fields of an issuer's metadata (OpenID Connect Discovery 1.0, section 3). */
 const metadata = z.object({ issuer: z.string(), jwks_uri: z.string() });

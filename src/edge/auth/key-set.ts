@@ -1,7 +1,7 @@
 import { importJWK } from "jose";
 import * as z from "zod";
 import { isHmac } from "../../config/credentials.ts";
-import { fetchJson } from "./fetch-json.ts";
+import { fetchJson } from "../fetch-json.ts";
 
 /** Reading a key set (RFC 7517). */
 

@@ -1,5 +1,5 @@
-import { parseJson } from "../../protocol/json.ts";
-import { readAtMost } from "../body.ts";
+import { parseJson } from "../protocol/json.ts";
+import { readAtMost } from "./body.ts";
 
 /** A key with its certificate chain may take several KB. */
 const MAX_BYTES = 256 * 1024;
@@ -20,6 +20,16 @@ export async function fetchJson(url: string, what: string, signal: AbortSignal):
     await response.body?.cancel();
     throw new Error(`${what} was answered with status ${response.status}`);
   }
+  return readJsonResponse(response, what);
+}
+
+/**
+ * Reads a response as JSON.
+ * @param what Names the response in errors.
+ * @returns undefined when it is not JSON.
+ * @throws for more than `MAX_BYTES`, and when the response ends early.
+ */
+export async function readJsonResponse(response: Response, what: string): Promise<unknown> {
   const bytes = await readAtMost(response.body, MAX_BYTES);
   if (bytes === null) throw new Error(`${what} is larger than ${MAX_BYTES} bytes`);
   return parseJson(new TextDecoder().decode(bytes));
