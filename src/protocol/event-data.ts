@@ -3,25 +3,24 @@
  * matches its type here.
  */
 
-interface AnyOrderData {
-  /** Filled in by the service if missing. */
-  order_id?: string | null | undefined;
-  /** As in RFC 3339, or a form close to it: the offset and seconds may be missing, and `T` may be a blank. */
+interface AnyEventData {
+  /** As in RFC 3339, or a form close to it: the offset and seconds may be missing, and a space may stand for `T`. */
   timestamp?: string | null | undefined;
   /** Other fields pass through unchanged. */
   [field: string]: unknown;
 }
 
+interface AnyOrderData extends AnyEventData {
+  /** Filled in by the service if missing. */
+  order_id?: string | null | undefined;
+}
+
 /** Text of 1 to 128 characters, or a safe integer: 42 is the same id as "42". */
 export type ProductId = string | number;
 
-interface AnyProductData {
+interface AnyProductData extends AnyEventData {
   product_id: ProductId;
   sku?: string | null | undefined;
-  /** As in RFC 3339, or a form close to it: the offset and seconds may be missing, and `T` may be a blank. */
-  timestamp?: string | null | undefined;
-  /** Other fields pass through unchanged. */
-  [field: string]: unknown;
 }
 
 interface OrderStatusData extends AnyOrderData {
