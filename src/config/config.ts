@@ -6,14 +6,8 @@ import { DEFAULT_HISTORY_LIMIT, fixOf, SETTING_NAMES, type Settings, settingsSch
 /** The validated configuration. */
 export type Config = ReturnType<typeof toConfig>;
 
-/** Upstash Redis, over REST. */
-export interface RedisConfig {
-  /** Without a trailing slash. */
-  url: string;
-  token: string;
-  /** The name of the stream to read. */
-  stream: string;
-}
+/** Upstash Redis, over REST. `url` has no trailing slash; `stream` is the name of the stream to read. */
+export type RedisConfig = NonNullable<Config["redis"]>;
 
 /** One invalid setting. Names the setting and its fix, never its value. */
 export interface ConfigFault {

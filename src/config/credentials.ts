@@ -3,15 +3,16 @@ import { listOf } from "./lists.ts";
 
 /** Schemas of the settings that control access; each parses the setting's text. */
 
-/** The scopes of publish keys, and what each allows. */
-const SCOPES = {
-  orders: "publish to orders, register and delete them, issue tickets, disconnect their listeners",
-  products: "publish to products, disconnect their listeners",
-  read: "read any order's snapshot, order ids on the health page, and metrics",
-} as const;
-export type Scope = keyof typeof SCOPES;
-
-const ALL_SCOPES = Object.keys(SCOPES) as Scope[];
+/** The scopes of publish keys. */
+const SCOPES = [
+  /** Publish to orders, register and delete them, issue tickets, disconnect their listeners. */
+  "orders",
+  /** Publish to products, disconnect their listeners. */
+  "products",
+  /** Read any order's snapshot, order ids on the health page, and metrics. */
+  "read",
+] as const;
+export type Scope = (typeof SCOPES)[number];
 
 /** A service's publish key. */
 export interface PublishKey {
@@ -65,7 +66,7 @@ export const jwksUrl = z
 const scopes = z
   .string()
   .transform((text) => text.split("+"))
-  .pipe(z.array(z.enum(ALL_SCOPES, `must list scopes as name:key:scope+scope, of ${ALL_SCOPES.join(", ")}`)));
+  .pipe(z.array(z.enum(SCOPES, `must list scopes as name:key:scope+scope, of ${SCOPES.join(", ")}`)));
 
 // Messages never contain a key.
 const publishKeyMessage =
@@ -88,7 +89,7 @@ const publishKeyEntry = z
       publishKeyMessage,
     ),
   )
-  .transform(([name, key, scopes = ALL_SCOPES]): PublishKey => ({ name, key, scopes: new Set(scopes) }));
+  .transform(([name, key, scopes = SCOPES]): PublishKey => ({ name, key, scopes: new Set(scopes) }));
 
 /** At least one key; names and keys are unique. A key without scopes has all of them. */
 export const publishKeys = listOf(publishKeyEntry)

@@ -29,8 +29,6 @@ const MAX_HISTORY_LIMIT = 100_000;
 export const DEFAULT_HISTORY_LIMIT = { order: 1000, products: 60_000 };
 const DAY_SECONDS = 86_400;
 
-const text = (fallback: string) => z.string().default(fallback);
-
 const boundedInteger = (min: number, max: number) => {
   const message = `must be a whole number from ${min} to ${max}`;
   return z
@@ -98,7 +96,7 @@ const settings = z.object({
   PUBLISH_KEYS: publishKeys.prefault("").meta({ isSecret: true }),
   UPSTASH_REDIS_REST_URL: baseUrl.optional().meta({ isSecret: true }),
   UPSTASH_REDIS_REST_TOKEN: z.string().optional().meta({ isSecret: true }),
-  REDIS_STREAM: text(DEFAULT_STREAM),
+  REDIS_STREAM: z.string().default(DEFAULT_STREAM),
   HISTORY_LIMIT: boundedInteger(1, MAX_HISTORY_LIMIT).optional().meta({ example: "1000" }),
   HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
