@@ -26,7 +26,7 @@ function parseOrigin(text: string): ParsedOrigin {
   const origin = text.toLowerCase().replace(/\/$/, "");
   if (origin === "*") return origin;
   if (origin === "null") return { problem: "must not include null: any sandboxed page has that origin" };
-  if (/^wss?:/.test(origin)) return { problem: "must have http or https for ws or wss, as in a page's address" };
+  if (/^wss?:/.test(origin)) return { problem: "must start with http or https, not with ws or wss" };
   if (origin.includes("*")) return parseWildcard(origin);
   if (!/^https?:/.test(origin)) {
     // Apps and extensions. The URL standard gives other schemes no origin; browsers send the text as it is.

@@ -28,7 +28,7 @@ const HOSTING_BY_REGION = ["amazonaws.com", "elasticbeanstalk.com", "run.app", "
 
 /** Returns whether a domain is a known one where strangers can have names directly below it. */
 export function isSharedDomain(hostname: string): boolean {
-  // A final dot makes a name absolute, and another origin, but no other domain.
+  // A trailing dot makes a name absolute: a different origin, but the same domain.
   const domain = hostname.replace(/\.$/, "");
   const labels = domain.split(".");
   const [secondLevel = "", topLevel = ""] = labels.slice(-2);

@@ -59,11 +59,11 @@ function nearestRegion(cf: unknown): Region {
  * @param key What clients have in common: the first product that they filter by, or the user.
  */
 export function shardOrder({ shards }: ShardPlan, region: Region, key: string): number[] {
-  const weighed = Array.from({ length: shards[region] ?? 0 }, (_, index) => ({ index, weight: weightOf(index, key) }));
-  return weighed.sort((a, b) => b.weight - a.weight || a.index - b.index).map(({ index }) => index);
+  const weighted = Array.from({ length: shards[region] ?? 0 }, (_, index) => ({ index, weight: weightOf(index, key) }));
+  return weighted.sort((a, b) => b.weight - a.weight || a.index - b.index).map(({ index }) => index);
 }
 
-/** FNV-1a, then the finalizer of MurmurHash3: without it, shards would weigh alike for all keys of similar text. */
+/** FNV-1a, then the finalizer of MurmurHash3: without it, similar keys would order the shards alike. */
 function weightOf(index: number, key: string): number {
   let hash = fnv1a(`${index}/${key}`);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -7,8 +7,8 @@ import { type HonoEnv, record, requestIdOf } from "./context.ts";
 import { Refusal } from "./errors.ts";
 
 /**
- * Returns whether a caller is within a rate limit. The platform counts approximately and per location, so a limit stops
- * loops and floods but is no quota (Workers, rate limiting binding).
+ * Counts a call towards a rate limit, and returns whether the caller is still within it. The platform counts approximately
+ * and per location, so a limit stops loops and floods but is no quota (Workers, rate limiting binding).
  * @param key What is counted: an address, a user, or a publish key's name.
  */
 export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<boolean> {

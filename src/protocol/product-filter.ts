@@ -29,7 +29,7 @@ export function encodeProductFilter(ids: readonly string[]): string {
  */
 export function parseProductFilter(search: string): string[] | null | "invalid" {
   const lists: string[] = [];
-  // Forms and `URLSearchParams` write a blank as `+`.
+  // Forms and `URLSearchParams` write a space as `+`.
   for (const parameter of search.replace(/^\?/, "").replaceAll("+", " ").split("&")) {
     const [encodedName = "", ...value] = parameter.split("=");
     const name = decode(encodedName) ?? encodedName;
