@@ -1,6 +1,9 @@
 import * as z from "zod";
+import { valueAt } from "../protocol/json.ts";
 
-/** Schemas of the settings that name a token's claims. */
+/** The settings that name a token's claims: their schema, and what they refer to. */
+
+export type Claims = Record<string, unknown>;
 
 /** Claims that login services let users edit themselves, wherever they are nested (Supabase, Auth0, Clerk). */
 const USER_EDITABLE_OBJECTS = ["usermetadata", "rawusermetadata", "unsafemetadata"];
@@ -23,3 +26,11 @@ export const claimPath = (fallback: string) =>
     .refine((path) => !isUserEditable(path), "must not be a claim that users can edit themselves")
     .prefault(fallback)
     .meta({ example: fallback });
+
+/**
+ * Returns the claim with exactly this name, else the one at this dotted path. Namespaced claims contain dots
+ * (`https://shop.example/roles`).
+ */
+export function claimAt(claims: Claims, path: string): unknown {
+  return Object.hasOwn(claims, path) ? claims[path] : valueAt(claims, path.split("."));
+}

@@ -1,7 +1,7 @@
+import { claimAt } from "../../config/claims.ts";
 import { HMAC_ALGORITHMS, isHmac } from "../../config/credentials.ts";
 import { toIssuers } from "../../config/issuers.ts";
 import { splitList } from "../../config/lists.ts";
-import { valueAt } from "../../protocol/json.ts";
 import { parseDevVars, readDevVars } from "./dev-vars.ts";
 import { readTextFile } from "./text-file.ts";
 
@@ -45,7 +45,7 @@ export function tokenForm(folder: string): TokenForm {
 export function userIdIn(claims: Record<string, unknown>, folder: string): { id: string | null; claim: string } {
   const { settings, issuers } = readTokenSettings(folder);
   const claim = userIdClaimIn(settings);
-  const value = Object.hasOwn(claims, claim) ? claims[claim] : valueAt(claims, claim.split("."));
+  const value = claimAt(claims, claim);
   const prefix = issuers.find(({ name }) => name === claims.iss)?.idPrefix ?? "";
   return { id: typeof value === "string" || Number.isSafeInteger(value) ? `${prefix}${value}` : null, claim };
 }

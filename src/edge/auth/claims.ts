@@ -1,10 +1,8 @@
+import { type Claims, claimAt } from "../../config/claims.ts";
 import { idText } from "../../protocol/ids.ts";
-import { valueAt } from "../../protocol/json.ts";
 import { MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 
 /** Reads a token's claims. */
-
-type Claims = Record<string, unknown>;
 
 /** Claims whose value is a space-separated list (RFC 8693, section 4.2; Entra ID). */
 const SPACE_SEPARATED = ["scope", "scp"];
@@ -40,12 +38,4 @@ export function userIdAt(claims: Claims, path: string): string | null {
   const verified = claimAt(claims, `${path}_verified`);
   if (verified === false || verified === "false") return null;
   return userId.safeParse(claimAt(claims, path)).data ?? null;
-}
-
-/**
- * Returns the claim with exactly this name, else the one at this dotted path. Namespaced claims contain dots
- * (`https://shop.example/roles`).
- */
-function claimAt(claims: Claims, path: string): unknown {
-  return Object.hasOwn(claims, path) ? claims[path] : valueAt(claims, path.split("."));
 }
