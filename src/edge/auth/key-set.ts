@@ -1,6 +1,7 @@
 import { importJWK } from "jose";
 import * as z from "zod";
 import { isHmac } from "../../config/credentials.ts";
+import { valueAt } from "../../protocol/json.ts";
 import { fetchJson } from "../fetch-json.ts";
 
 /** Reading a key set (RFC 7517). */
@@ -72,8 +73,8 @@ async function readMember(value: unknown, algorithms: readonly string[]): Promis
 
 /** Returns a member's `kid` for the log, in quotes, if it has one. */
 function kidOf(value: unknown): string {
-  const { data } = z.looseObject({ kid: z.string() }).safeParse(value);
-  return data ? ` ${JSON.stringify(data.kid.slice(0, MAX_LOGGED_KID_LENGTH))}` : "";
+  const kid = valueAt(value, ["kid"]);
+  return typeof kid === "string" ? ` ${JSON.stringify(kid.slice(0, MAX_LOGGED_KID_LENGTH))}` : "";
 }
 
 function materialOf(jwk: Member): string {
