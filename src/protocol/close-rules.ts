@@ -43,10 +43,13 @@ export function retryOf(code: number): CloseRetry {
 /** The shortest and longest wait before a closed client reconnects, in milliseconds. */
 const RETRY_AFTER_MS = { now: [0, 2000], backoff: [1000, 10_000] } as const;
 
-/** Advises a closed client when to reconnect, in milliseconds from now; null for never. @param random From 0 up to 1. */
-export function retryAfterMs(code: CloseCode, random: number): number | null {
+/**
+ * Advises a closed client when to reconnect: in milliseconds from now, at random so that clients that are closed together
+ * spread out; null for never.
+ */
+export function retryAfterMs(code: CloseCode): number | null {
   const retry = retryOf(code);
   if (retry === "never") return null;
   const [least, most] = RETRY_AFTER_MS[retry];
-  return Math.round(least + random * (most - least));
+  return Math.round(least + Math.random() * (most - least));
 }

@@ -110,9 +110,8 @@ export interface ClosingFrame {
   data: { code: CloseCode; reason: string; retry_after_ms: number | null };
 }
 
-/** @param random From 0 up to 1: spreads out clients that are closed together. */
-export function encodeClosingFrame(code: CloseCode, reason: string, random = Math.random()): string {
-  const data = { code, reason, retry_after_ms: retryAfterMs(code, random) };
+export function encodeClosingFrame(code: CloseCode, reason: string): string {
+  const data = { code, reason, retry_after_ms: retryAfterMs(code) };
   return JSON.stringify({ type: "closing", data } satisfies ClosingFrame);
 }
 
