@@ -6,7 +6,6 @@ import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-
 import { sharedSchemas } from "./messages.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
 import { ABOUT_HTTP, infoOf, sizeText } from "./prose.ts";
-import { usedComponents } from "./used-components.ts";
 
 const PROBLEM_TYPE = "application/problem+json";
 
@@ -27,7 +26,6 @@ const header = (statuses: number[] | null, description: string, type = "string")
 });
 const RESPONSE_HEADERS = Object.entries({
   "WWW-Authenticate": header([401], "`Bearer`"),
-  Allow: header([405], "The methods that the path supports."),
   "Accept-Encoding": header([415], "`identity`, when the body had a content coding."),
   "Retry-After": header([429, 503], "How long to wait before repeating the call, in seconds.", "integer"),
   "X-Request-Id": header(null, "The id of the call in the service's log."),
@@ -49,13 +47,12 @@ export function openApiDocument(catalogue: Catalogue, contactUrl: string | null 
     servers: [{ url: "/", description: "This service" }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
-    components: usedComponents(paths, {
+    components: {
       schemas: componentSchemas({ ...bodies, ...sharedSchemas(catalogue) }, "draft-2020-12"),
       parameters: PARAMETERS,
-      responses: problemResponses(),
       headers: Object.fromEntries(RESPONSE_HEADERS.map(([name, { object }]) => [name, object])),
       securitySchemes: CALL_SCHEMES,
-    }),
+    },
   };
 }
 
@@ -110,23 +107,12 @@ function refusalsOf({ access, body, refusals = [] }: Operation, hasOrderId: bool
 /** Returns the refusals by status. Reasons that share a status become its examples. */
 function refusals(reasons: HttpRefusal[]): JsonObject {
   const byStatus = Map.groupBy(reasons, (reason) => REFUSALS[reason].status);
-  return Object.fromEntries(
-    [...byStatus].map(([status, [reason, ...more]]) => {
-      if (reason === undefined || more.length === 0) return [String(status), ref("responses", String(reason))];
-      return [String(status), problemResponse([reason, ...more])];
-    }),
-  );
-}
-
-function problemResponses(): JsonObject {
-  const reasons = (Object.keys(REFUSALS) as HttpRefusal[]).filter((reason) => REFUSALS[reason].status !== null);
-  return Object.fromEntries(reasons.map((reason) => [reason, problemResponse([reason])]));
+  return Object.fromEntries([...byStatus].map(([status, reasons]) => [status, problemResponse(status, reasons)]));
 }
 
 /** Returns a response that is one of the problems. */
-function problemResponse(reasons: [HttpRefusal, ...HttpRefusal[]]): JsonObject {
+function problemResponse(status: number, reasons: HttpRefusal[]): JsonObject {
   const types = reasons.map((reason) => problem(reason).type);
-  const { status } = REFUSALS[reasons[0]];
   return {
     description: reasons.map((reason) => REFUSALS[reason].title).join("; "),
     ...withHeaders(status),
@@ -146,6 +132,6 @@ function withHeaders(status: number): JsonObject {
   return { headers: Object.fromEntries(carried.map(([name]) => [name, ref("headers", name)])) };
 }
 
-const ref = (kind: "parameters" | "responses" | "headers", name: string): { [key: string]: Json } => ({
+const ref = (kind: "parameters" | "headers", name: string): { [key: string]: Json } => ({
   $ref: `#/components/${kind}/${name}`,
 });

@@ -79,15 +79,14 @@ function bodyBlocks({ requestBody }: Call): string[] {
 /** Returns a table of the answers with a row for each problem, then examples of the successful answers. */
 function answerBlocks({ responses }: Call): string[] {
   const examples: string[] = [];
-  const rows = Object.entries(responses).flatMap(([status, response]) => {
-    const [answer] = "$ref" in response ? resolved([response], OPEN_API.components.responses) : [response];
-    const [[mediaType = "", content = {}] = []] = Object.entries(answer?.content ?? {});
+  const rows = Object.entries(responses).flatMap(([status, { description, content: contents = {} }]) => {
+    const [[mediaType = "", content = {}] = []] = Object.entries(contents);
     if (mediaType === "application/problem+json") return problemRows(status, content);
     examples.push(
       ...Object.values(content.examples ?? {}).flatMap(({ value }) => [`Example of a ${status}:`, jsonBlock(value)]),
     );
     const body = content.schema?.$ref === undefined ? mediaType : linkTo(nameIn(content.schema.$ref));
-    return [[status, body, answer?.description ?? ""]];
+    return [[status, body, description]];
   });
   return ["#### Answers", table(["status", "body or problem", "meaning"], rows), ...examples];
 }

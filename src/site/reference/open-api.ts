@@ -18,7 +18,7 @@ interface OperationObject {
   requestBody?: { description: string; content: Record<string, MediaTypeObject> };
   /** Alternatives, each a set of schemes required together. */
   security: Record<string, unknown>[];
-  responses: Record<string, ResponseObject | Reference>;
+  responses: Record<string, ResponseObject>;
 }
 
 /** An operation with its method and path. */
@@ -36,7 +36,7 @@ export interface ParameterObject {
   example?: string;
 }
 
-export interface ResponseObject {
+interface ResponseObject {
   description: string;
   content?: Record<string, MediaTypeObject>;
 }
@@ -53,7 +53,6 @@ interface OpenApi {
   components: {
     schemas: Record<string, Schema>;
     parameters: Record<string, ParameterObject>;
-    responses: Record<string, ResponseObject>;
     securitySchemes: Record<string, SecurityScheme>;
   };
 }

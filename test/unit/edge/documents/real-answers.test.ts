@@ -8,17 +8,12 @@ import { startTidings, type Workerd } from "../../../support/workerd.ts";
 /** Compares a running service with its own documents. */
 
 let service: Workerd;
-let openApi: {
-  paths: Record<string, Record<string, { responses: Record<number, { $ref?: string }> }>>;
-};
 let check: Record<"http" | "sockets", ReturnType<typeof schemaChecker>>;
 beforeAll(async () => {
   service = await startTidings();
   const read = async (name: string) => (await fetch(`${service.url}/${name}.json`)).json();
-  // Another test checks its shape.
-  openApi = (await read("openapi")) as typeof openApi;
   check = {
-    http: schemaChecker(openApi, "draft-2020-12"),
+    http: schemaChecker(await read("openapi"), "draft-2020-12"),
     sockets: schemaChecker(await read("asyncapi"), "draft-7"),
   };
 });
@@ -62,11 +57,8 @@ describe("responses match openapi.json", () => {
       const answer = await callService(service.url, method, path, body);
       expect(answer.status).toBe(status);
       const mediaType = answer.headers.get("Content-Type") ?? "";
-      const operation = openApi.paths[`/api/v1/${template}`]?.[method.toLowerCase()];
-      const { $ref } = operation?.responses[status] ?? {};
       const place = `/paths${step(`/api/v1/${template}`)}/${method.toLowerCase()}/responses/${status}`;
-      const schema = `${$ref?.slice("#".length) ?? place}/content${step(mediaType)}/schema`;
-      expect(check.http(schema, await answer.json())).toEqual([]);
+      expect(check.http(`${place}/content${step(mediaType)}/schema`, await answer.json())).toEqual([]);
     });
   }
 });
