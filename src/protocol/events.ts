@@ -22,7 +22,7 @@ export const timestamp = z.string().refine(isTimestamp, TIMESTAMP_RULE).meta({
 const quantity = z.int().min(0);
 const price = z.number().min(0);
 
-/** Optional fields may be null: serialisers in Java and .NET write an unset field so. */
+/** Optional fields may be null: serialisers in Java and .NET write unset fields that way. */
 export const orderData = { order_id: z.string().nullish(), timestamp: timestamp.nullish() };
 export const productData = {
   product_id: sentId(MAX_PRODUCT_ID_LENGTH),

@@ -1,4 +1,4 @@
-/** Limits of the platforms that the code runs on, Cloudflare's first: each number stands here once, with its source. */
+/** Limits of the platforms that the code runs on, Cloudflare's first: each number appears here once, with its source. */
 
 /** Connections that one invocation may have waiting for response headers (Workers platform limits). */
 export const MAX_CONCURRENT_CALLS = 6;

@@ -39,7 +39,7 @@ export const orderPut = orderRegistration.extend({
 
 /**
  * The body of a publish. The catalogue (`events.ts`) defines `data` for each type. `id` and `version` may be absent but
- * not null: a publisher that has lost one would lose what it protects from, and not notice.
+ * not null: a publisher that has lost one would silently lose its protection.
  */
 export const publishRequest = z.strictObject({
   type: z.string(),

@@ -2,7 +2,7 @@ import type { Config } from "../../config/config.ts";
 
 /**
  * Returns whether a handshake's origin is allowed. Browsers always send `Origin` with a WebSocket handshake (RFC 6455,
- * section 10.2). Other clients need not, and only their token decides.
+ * section 10.2). Other clients need not send one; only their token decides.
  */
 export function isHandshakeAllowed(request: Request, config: Config): boolean {
   const origin = request.headers.get("Origin");
