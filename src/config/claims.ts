@@ -24,8 +24,7 @@ export const claimPath = (fallback: string) =>
   z
     .string()
     .refine((path) => !isUserEditable(path), "must not be a claim that users can edit themselves")
-    .prefault(fallback)
-    .meta({ example: fallback });
+    .prefault(fallback);
 
 /**
  * Returns the claim with exactly this name, else the one at this dotted path. Namespaced claims contain dots

@@ -16,8 +16,8 @@ import { listOf } from "./lists.ts";
 import { origins } from "./origins.ts";
 
 /**
- * Every setting with its default, bounds and validation. A setting without a default is optional. `meta` has a variable's
- * example, or marks a secret with `isSecret`.
+ * Every setting with its default, bounds and validation. A setting without a default is optional. `meta` has an example
+ * where the default does not serve as one, or marks a secret with `isSecret`.
  */
 
 /** This many events of the largest size take two thirds of an object's storage limit. */
@@ -38,10 +38,7 @@ const boundedInteger = (min: number, max: number) => {
     .refine((value) => value >= min && value <= max, message);
 };
 
-const integer = (fallback: number, min: number, max: number) =>
-  boundedInteger(min, max)
-    .prefault(String(fallback))
-    .meta({ example: String(fallback) });
+const integer = (fallback: number, min: number, max: number) => boundedInteger(min, max).prefault(String(fallback));
 
 const shardsMessage = `must be auto, 0 or a whole number from 1 to ${MAX_SHARDS_PER_REGION}`;
 const shards = z
@@ -82,12 +79,12 @@ const renamed = (successor: string) => z.undefined(`must be renamed to ${success
 
 const settings = z.object({
   BACKEND_CORS_ORIGINS: origins.prefault("").meta({ example: "https://shop.example,https://*.shop.example" }),
-  CORS_ALLOW_HEADERS: listOf(headerName).prefault(DEFAULT_CORS_HEADERS).meta({ example: DEFAULT_CORS_HEADERS }),
+  CORS_ALLOW_HEADERS: listOf(headerName).prefault(DEFAULT_CORS_HEADERS),
   JWKS_URL: listOf(jwksUrl).prefault("").meta({ example: "https://login.shop.example/jwks.json" }),
   JWT_ALGORITHMS: algorithms.prefault("HS256").meta({ example: "RS256" }),
   JWT_SECRET: secrets.prefault("").meta({ isSecret: true }),
   JWT_ISSUER: issuers.prefault("").meta({ example: "https://login.shop.example" }),
-  JWT_AUDIENCE: listOf(z.string()).prefault(""),
+  JWT_AUDIENCE: listOf(z.string()).prefault("").meta({ example: "https://api.shop.example" }),
   ROLE_CLAIM: claimPath("role"),
   USER_ID_CLAIM: claimPath("sub"),
   ADMIN_ROLES: listOf(z.string()).prefault("admin"),
@@ -101,19 +98,19 @@ const settings = z.object({
   HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
   PLAIN_KEEPALIVE_SECONDS: integer(0, 0, 3600),
-  TOKEN_END: z.enum(["close", "keep"], "must be close or keep").default("close").meta({ example: "close" }),
+  TOKEN_END: z.enum(["close", "keep"], "must be close or keep").default("close"),
   ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
-  TERMINAL_STATUSES: terminalStatuses.prefault(DEFAULT_TERMINAL_STATUSES).meta({ example: DEFAULT_TERMINAL_STATUSES }),
+  TERMINAL_STATUSES: terminalStatuses.prefault(DEFAULT_TERMINAL_STATUSES),
   STORAGE_GENERATION: integer(0, 0, 999_999),
-  PRODUCTS_SHARDS: shards.prefault("auto").meta({ example: "auto" }),
+  PRODUCTS_SHARDS: shards.prefault("auto"),
   JURISDICTION: jurisdiction.meta({ example: "eu" }),
   MAX_PLAIN_BYTES_PER_MINUTE: integer(DEFAULT_PLAIN_BYTES_PER_MINUTE, 64 * 1024, 1024 ** 3),
   MAX_CONNECTIONS_PER_USER: integer(DEFAULT_CONNECTIONS_PER_USER, 1, MAX_SOCKETS_PER_OBJECT),
   MAX_CONNECTIONS_PER_CHANNEL: integer(DEFAULT_CONNECTIONS_PER_CHANNEL, 1, MAX_SOCKETS_PER_OBJECT),
-  RATE_LIMITS: z.enum(["on", "off"], "must be on or off").default("on").meta({ example: "on" }),
+  RATE_LIMITS: z.enum(["on", "off"], "must be on or off").default("on"),
   CONTACT_URL: contactUrl.optional().meta({ example: "https://shop.example/support" }),
-  HEALTH_DETAILS: z.literal("public", "must be public or empty").optional().meta({ example: "" }),
+  HEALTH_DETAILS: z.literal("public", "must be public or empty").optional(),
   GHOST_SECONDS: renamed(RENAMED.GHOST_SECONDS),
 });
 
@@ -163,11 +160,13 @@ export const SETTING_NAMES = Object.keys(settings.shape) as SettingName[];
 
 /**
  * Returns how to fix a setting, as one line for an operator.
- * @param example A valid value to suggest instead of the setting's usual example.
+ * @param example A valid value to suggest instead of the setting's usual example, which is its default if it has none.
  */
 export function fixOf(setting: SettingName, example?: unknown): string {
   if (setting in RENAMED) return `rename ${setting} to ${RENAMED[setting as keyof typeof RENAMED]} in wrangler.toml`;
-  const meta = settings.shape[setting].meta() ?? {};
+  const schema = settings.shape[setting];
+  const meta = schema.meta() ?? {};
   if (meta.isSecret) return `wrangler secret put ${setting}`;
-  return `set ${setting} = "${example ?? meta.example}" under [vars] in wrangler.toml`;
+  const usual = meta.example ?? ("defaultValue" in schema.def ? schema.def.defaultValue : "");
+  return `set ${setting} = "${example ?? usual}" under [vars] in wrangler.toml`;
 }

@@ -309,7 +309,15 @@ describe("a configuration is refused for", () => {
     ["ORDERS_API_URL with a query", { ORDERS_API_URL: "https://api.example/orders?x=1" }],
   ];
   for (const [name, env] of bad) {
-    test(name, () => expect(faultsOf(env)).toEqual([Object.keys(env)[0]]));
+    const [setting = ""] = Object.keys(env);
+    test(name, () => expect(faultsOf(env)).toEqual([setting]));
+
+    test(`${name}: the suggested value is valid`, () => {
+      const result = readConfig({ ...GOOD, ...env });
+      const [, value] = /^set \w+ = "(.*)" under/.exec(result.ok ? "" : (result.faults[0]?.fix ?? "")) ?? [];
+      expect(value).not.toBe("undefined");
+      if (value !== undefined) expect(faultsOf({ ...env, [setting]: value })).toEqual([]);
+    });
   }
 
   test("all its faults at once, without repeating a value", () => {
