@@ -112,7 +112,7 @@ class Tidings:
 
     url        the service; default: TIDINGS_URL in the environment
     key        one of its publish keys, without its name; default: TIDINGS_KEY in the environment
-    timeout    the longest wait for the service within one attempt, in seconds: to connect, to send, or for more of its answer
+    timeout    the longest wait within one attempt, in seconds: to connect, to send, or for more of the answer
     max_tries  the maximum number of attempts per event
     deadline   how long to keep trying, in seconds from the call
     """
