@@ -1,6 +1,6 @@
 import { ErrorReply } from "@redis/client";
+import { Redis } from "@upstash/redis";
 import * as z from "zod";
-import { parseJson } from "../../protocol/json.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { connectionFailure } from "../shared/connection-failure.ts";
 import type { RedisTarget } from "../shared/settings.ts";
@@ -48,37 +48,52 @@ function replyText(reply: Reply): unknown {
 }
 
 const TIMEOUT_MS = 10_000;
-const upstashReplies = z.array(z.object({ result: z.unknown().optional(), error: z.string().optional() }));
-const upstashError = z.object({ error: z.string() });
+const upstashReplies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
 
-/** Never retries, unlike Upstash's library: a command such as XADD could run twice. */
+/** The library, with pipelines of any commands. */
+class UpstashLibrary extends Redis {
+  async pipelined(commands: RedisCommand[]): Promise<unknown> {
+    return this.client.request({ path: ["pipeline"], body: commands });
+  }
+}
+
 function upstashSession({ url, token }: Extract<RedisTarget, { kind: "upstash" }>): RedisSession {
+  const redis = new UpstashLibrary({
+    url: url.value,
+    token: token.value,
+    automaticDeserialization: false,
+    enableTelemetry: false,
+    // `retry: false` would still try twice.
+    retry: { retries: 0 },
+    // Given an AbortSignal itself instead of a function, the library would return "Aborted" as a result.
+    signal: () => AbortSignal.timeout(TIMEOUT_MS),
+  });
   const settings = `${url.source} and ${token.source}`;
-  const unreachable = (reason: string) => redisUnreachable(url.value, reason, `Check ${settings}`);
   return {
     async run(commands) {
-      let text: string;
       try {
-        const response = await fetch(`${url.value.replace(/\/+$/, "")}/pipeline`, {
-          method: "POST",
-          headers: { Authorization: `Bearer ${token.value}`, "Content-Type": "application/json" },
-          body: JSON.stringify(commands),
-          signal: AbortSignal.timeout(TIMEOUT_MS),
-        });
-        text = await response.text();
+        const replies = upstashReplies.parse(await redis.pipelined(commands));
+        return replies.map(({ result, error }) => (error === undefined ? result : new Error(error)));
       } catch (error) {
-        throw unreachable(connectionFailure(error, TIMEOUT_MS));
+        throw upstashFailure(error, url.value, settings);
       }
-      const answer = parseJson(text);
-      const replies = upstashReplies.safeParse(answer).data;
-      if (replies) return replies.map(({ result, error }) => (error === undefined ? result : new Error(error)));
-      const { error } = upstashError.safeParse(answer).data ?? { error: "the answer is not Upstash's" };
-      if (/unauthorized|WRONGPASS|NOPERM/i.test(error)) throw refusedByRedis(error, settings);
-      // Redis' own errors begin with a word in capitals.
-      throw /^[A-Z]{3,}\b/.test(error) ? refusedByRedis(error) : unreachable(error);
     },
     close: () => {},
   };
+}
+
+/** Maps the library's errors. Their messages may contain the whole command, or an HTML page in place of an answer. */
+function upstashFailure(error: unknown, url: string, settings: string): CommandError {
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  if (name !== "UpstashError") {
+    const isForeign = error instanceof z.ZodError || name === "UpstashJSONParseError";
+    const reason = isForeign ? "the answer is not Upstash's" : connectionFailure(error, TIMEOUT_MS);
+    return redisUnreachable(url, reason, `Check ${settings}`);
+  }
+  const reply = message.split(", command was:")[0] ?? "";
+  if (/unauthorized|WRONGPASS|NOPERM/i.test(reply)) return refusedByRedis(reply, settings);
+  // Redis' own errors begin with a word in capitals.
+  return /^[A-Z]{3,}\b/.test(reply) ? refusedByRedis(reply) : redisUnreachable(url, reply, `Check ${settings}`);
 }
 
 function redisUnreachable(url: string, reason: string, remedy: string): CommandError {
