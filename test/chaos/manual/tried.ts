@@ -44,6 +44,11 @@ export const TRIED: Tried[] = [
         file: FAILOVERS,
         test: "removes nothing from a stream that a failover has set back since the read",
       },
+      {
+        text: "a failover between two commands of one read made the relay miscount what was lost",
+        file: FAILOVERS,
+        test: "counts what is missing in one moment, whatever happens to the stream between two commands",
+      },
     ],
   },
   {
