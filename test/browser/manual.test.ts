@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import * as z from "zod";
 import { PAGES, REFERENCES } from "../../src/site/manual/chapters.ts";
 import { seriousViolations } from "./support/accessibility.ts";
 import { hasChromium, startChromium } from "./support/chromium.ts";
@@ -14,6 +15,19 @@ const SCREENSHOTS = join(import.meta.dirname, "artefacts");
 const PATHS = ["/docs", ...PAGES.map((page) => `/docs/${page}`)];
 const NARROW = { viewport: { width: 320, height: 640 } };
 const WIDE = { viewport: { width: 1440, height: 900 } };
+
+/** Runs in the page. Returns the text of commands and JSON that scroll, and of headings whose link has its own line. */
+const CUT_OR_ALONE = `(() => {
+  const cut = [...document.querySelectorAll(".code pre")].filter((block) => block.scrollWidth > block.clientWidth);
+  const alone = [...document.querySelectorAll(".anchor")].filter((anchor) => {
+    const before = document.createRange();
+    before.setStart(anchor.parentElement, 0);
+    before.setEndBefore(anchor);
+    const text = [...before.getClientRects()].filter(({ width }) => width > 8).at(-1);
+    return anchor.getBoundingClientRect().top > text.bottom;
+  });
+  return [...cut, ...alone.map(({ parentElement }) => parentElement)].map((element) => element.textContent);
+})()`;
 
 describe.skipIf(!hasChromium("the manual"))("the manual", () => {
   let service: DevService;
@@ -78,6 +92,20 @@ describe.skipIf(!hasChromium("the manual"))("the manual", () => {
         }
       }
       expect(tooWide).toEqual([]);
+    });
+  });
+
+  test("its references cut no command on a phone, and leave no heading's link alone on a line", async () => {
+    await withPage(NARROW, async (page) => {
+      const findings: unknown[] = [];
+      for (const reference of REFERENCES) {
+        await page.goto(`${service.url}/docs/${reference}`);
+        for (let width = NARROW.viewport.width; width <= 440; width += 10) {
+          await page.setViewportSize({ width, height: 800 });
+          findings.push(...z.array(z.string()).parse(await page.evaluate(CUT_OR_ALONE)));
+        }
+      }
+      expect(findings).toEqual([]);
     });
   });
 
