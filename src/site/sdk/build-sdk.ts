@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -19,7 +19,7 @@ export const RELEASES = join(import.meta.dirname, "releases");
 const PAGE_MODULES = { client: "index", tabs: "tabs/tabs" };
 
 /** The released versions. */
-export const releasedVersions = (releases = RELEASES): string[] => (existsSync(releases) ? readdirSync(releases) : []);
+export const releasedVersions = (releases = RELEASES): string[] => readdirSync(releases);
 
 /**
  * Copies every release to `sdk/<version>/`, and builds the source's own files in `sdk/`: a deployment's SDK is the one
