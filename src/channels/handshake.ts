@@ -1,9 +1,8 @@
 import * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
 import { isSocketRefusal, type SocketRefusal } from "../protocol/refusals.ts";
-import { REGIONS } from "../protocol/shards.ts";
 import type { Identity } from "./contract.ts";
-import { type Placement, type ShardPlan, shardPlan } from "./products/shards/plan.ts";
+import { placement, type ShardPlan, shardPlan } from "./products/shards/plan.ts";
 
 /**
  * How the Worker asks a channel object for a socket. The client's own request is not forwarded, so no token or URL
@@ -29,10 +28,7 @@ const connectRequest = z.object({
   /** The id of the request that opens the socket, for the log. */
   requestId: z.string(),
   /** Where the client is, for the plan of shards; null for a channel without shards, or when that is not known. */
-  placement: z
-    .object({ region: z.enum(REGIONS), fullOf: z.int().min(0).nullable() })
-    .nullable()
-    .default(null) satisfies z.ZodType<Placement | null>,
+  placement: placement.nullable().default(null),
 });
 export type ConnectRequest = z.input<typeof connectRequest>;
 

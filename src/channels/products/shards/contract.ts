@@ -96,12 +96,7 @@ export const joinAnswer = z.discriminatedUnion("status", [
 export type JoinAnswer = z.infer<typeof joinAnswer>;
 
 /** A shard's number of listeners has changed. */
-export const reportRequest = z.object({
-  version: protocolVersion,
-  shard,
-  incarnation,
-  count: z.int().min(0),
-});
+export const reportRequest = joinRequest.pick({ version: true, shard: true, incarnation: true, count: true });
 export type ReportRequest = z.infer<typeof reportRequest>;
 
 export const reportAnswer = z.discriminatedUnion("status", [

@@ -36,14 +36,15 @@ export function laterPlan(one: ShardPlan, other: ShardPlan): ShardPlan {
 }
 
 /** Where a client that asks for a socket is. */
-export interface Placement {
-  region: Region;
+export const placement = z.object({
+  region: z.enum(REGIONS),
   /**
    * How many shards of the region the Worker knew when all that it tried were full; null when it tried none. The root
    * serves a client that has tried shards, and sends others to those of its plan.
    */
-  fullOf: number | null;
-}
+  fullOf: z.int().min(0).nullable(),
+});
+export type Placement = z.infer<typeof placement>;
 
 /** What the root knows about its listeners. */
 export interface Audience {

@@ -17,7 +17,10 @@ const EMPTY_CHECK_MS = 60_000;
 /** How often the plan is reconsidered while there are few listeners. */
 const RECONSIDER_MS = 10 * 60_000;
 
-/** The root's side of the shards: when it pushes to them, what it answers them, and the plan. Costs nothing without any. */
+/**
+ * The root's side of the shards: when it pushes to them, what it answers them (`ProductsChannelRpc`), and the plan. Costs
+ * nothing without any.
+ */
 export class ShardFanOut implements FanOut {
   readonly #core: Core;
   readonly #history: RootHistory;
@@ -83,7 +86,6 @@ export class ShardFanOut implements FanOut {
     return fewSince === null ? Number.POSITIVE_INFINITY : Math.max(fewSince + RECONSIDER_MS, now + CRASH_COVER_MS);
   }
 
-  /** Registers a shard if it is new, adds to its interest, and reads the head and what a client missed, in this turn. */
   join(request: JoinRequest, now: number): JoinAnswer {
     const { shard: name, interest, resume } = request;
     const { products } = interest;
@@ -103,7 +105,6 @@ export class ShardFanOut implements FanOut {
     return { status: "joined", stamp: this.#peers.stampOf(position.epoch), ...position, frames, plan };
   }
 
-  /** Notes a shard's number of listeners. */
   report({ shard: name, incarnation, count }: ReportRequest, now: number): ReportAnswer {
     const link = this.#peers.linkOf(name);
     if (!link && count > 0) return { status: "unregistered" };
