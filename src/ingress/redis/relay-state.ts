@@ -67,7 +67,8 @@ export function relayStateFromStored(
 ): RelayState {
   return {
     cursor: id,
-    cursorKey: key,
+    // An earlier version, after a rollback, moves the cursor and leaves the key.
+    cursorKey: key?.startsWith(`${id}=`) ? key : null,
     entriesAdded: added,
     syncToken: same.syncToken,
     nextRow: same.nextRow ?? unusedRow(),

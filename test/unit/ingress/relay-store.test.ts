@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import * as z from "zod";
 import { toDeadLetter } from "../../../src/ingress/redis/dead-letter.ts";
 import { RelayStore } from "../../../src/ingress/redis/relay-store.ts";
 import type { AcceptedEvent } from "../../../src/protocol/publish.ts";
@@ -70,6 +71,15 @@ describe("the relay's state", () => {
     expect(storage.sql.exec("SELECT row FROM outbox").toArray()).toEqual([{ row: 8 }]);
     expect(new RelayStore(storage.asStorage).memory.has("6-0=x.1")).toBe(true);
     expect(faults).toEqual([]);
+  });
+
+  test("ignores the key of another entry than the last one, which a rollback leaves behind", () => {
+    const { storage, store } = storeWith(STORED);
+    store.append([], [], { cursor: "6-0", cursorKey: "6-0=x.1" }, ["6-0=x.1"]);
+    const stored = z.record(z.string(), z.unknown()).parse(storage.kv.get("state"));
+    expect(new RelayStore(storage.asStorage).state.cursorKey).toBe("6-0=x.1");
+    storage.kv.put("state", { ...stored, id: "7-0" });
+    expect(new RelayStore(storage.asStorage).state).toMatchObject({ cursor: "7-0", cursorKey: null });
   });
 
   test("remembers every entry read since the trim before last, and a read rewrites only the recent ones", () => {
