@@ -140,6 +140,12 @@ describe("a token that becomes valid by waiting is never refused for good", () =
 });
 
 describe("a key set with members that the service cannot use", async () => {
+  /** A public key of 1024 bits. */
+  const weak = {
+    kty: "RSA",
+    n: "0KVTj0pvoMoNQoWSvm8f9WoKpJ2WuuePUZhfjcfJyAisMJ83arBlyJaWjJHWZcEd6WxOJwF9GBHKqqa1KKQkBGRvV9ok002XoN5frD-2L1TyEC-LoBJp0zDI2IQFZzQJXjG0XEOMtdkLYc6DdKew3qD0-GSTv7tJIPNa_n7E2Sc",
+    e: "AQAB",
+  };
   const [rsa, ec] = [await makeKey("RS256", "login-rsa"), await makeKey("ES256", "login-ec")];
   const good = [rsa.publicJwk, ec.publicJwk];
 
@@ -169,6 +175,8 @@ describe("a key set with members that the service cannot use", async () => {
     ["an alg that is null", { ...rsa.publicJwk, kid: "a", alg: null }, 'keys[1] "a" alg is not a string'],
     ["another algorithm", { ...rsa.publicJwk, kid: "o", alg: "RSA-OAEP" }, 'keys[1] "o" is not a public key'],
     ["a point that is not on the curve", { ...ec.publicJwk, kid: "p", x: "AAAA" }, 'keys[1] "p" is not a public key'],
+    ["an RSA key of 1024 bits", { ...weak, kid: "w" }, 'keys[1] "w" is not a public key for an algorithm of'],
+    ["a key without operations", { ...rsa.publicJwk, kid: "k", key_ops: [] }, 'keys[1] "k" is not a public key'],
     [
       "a secret",
       { kty: "oct", kid: "s", k: "c2VjcmV0LXRoYXQtc2hvdWxkLW5vdC1iZS1oZXJl" },
@@ -200,6 +208,13 @@ describe("a key set with members that the service cannot use", async () => {
       }
     });
   }
+
+  test("a token without a kid is verified with the key that signed it, after one that is too small", async () => {
+    silence("warn");
+    const { kid: _, ...nameless } = rsa.publicJwk;
+    const outcome = withKeys(weak, nameless);
+    expect(await outcome(await signWith({ ...rsa, kid: undefined }))).toBe("connection_established");
+  });
 
   test("the same key listed twice is one key, with and without a kid", async () => {
     const logged = silence("warn");

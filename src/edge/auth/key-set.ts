@@ -9,6 +9,8 @@ import { fetchJson } from "../fetch-json.ts";
 /** Bounds the keys that one fetch imports. */
 const MAX_KEYS = 50;
 const MAX_LOGGED_KID_LENGTH = 64;
+/** Smaller keys must not be used (RFC 7518, section 3.3), and jose refuses to verify with them. */
+const MIN_RSA_BITS = 2048;
 
 export interface PublicKey {
   kid: string | undefined;
@@ -68,7 +70,8 @@ async function readMember(value: unknown, algorithms: readonly string[]): Promis
     const key = isHmac(alg) || (jwk.alg ?? alg) !== alg ? null : await importPublicKey(jwk, alg);
     if (key) keys.push({ kid: jwk.kid, alg, key, material: materialOf(jwk) });
   }
-  return keys.length > 0 ? keys : "is not a public key for an algorithm of JWT_ALGORITHMS";
+  if (keys.length > 0) return keys;
+  return `is not a public key for an algorithm of JWT_ALGORITHMS (RSA: at least ${MIN_RSA_BITS} bits)`;
 }
 
 /** Returns a member's `kid` for the log, in quotes, if it has one. */
@@ -81,12 +84,18 @@ function materialOf(jwk: Member): string {
   return JSON.stringify(PUBLIC_PARAMETERS.map((name) => jwk[name]));
 }
 
-/** Returns null when the key is for another algorithm, is not public, or cannot be imported. */
+/** Returns null when the key is for another algorithm, is not public, cannot be imported, or cannot verify. */
 async function importPublicKey(jwk: Member, alg: string): Promise<CryptoKey | null> {
   try {
     const key = await importJWK(jwk, alg);
-    return key instanceof CryptoKey && key.type === "public" ? key : null;
+    return key instanceof CryptoKey && canVerify(key) ? key : null;
   } catch {
     return null;
   }
+}
+
+/** Returns whether jose verifies with a key. Otherwise it throws for every token, and other keys are not tried. */
+function canVerify({ type, usages, algorithm }: CryptoKey): boolean {
+  const isWeak = "modulusLength" in algorithm && algorithm.modulusLength < MIN_RSA_BITS;
+  return type === "public" && usages.includes("verify") && !isWeak;
 }
