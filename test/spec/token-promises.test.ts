@@ -139,6 +139,21 @@ describe("a token that becomes valid by waiting is never refused for good", () =
   });
 });
 
+test("a fault while a token is verified is logged and answered 500, never a final refusal", async () => {
+  const logged = silence();
+  // Secrets are imported once for each environment.
+  const settings = { ...env };
+  const url = `${ORIGIN}/api/v1/ws/products?token=${await mintToken()}`;
+  const outcome = async () =>
+    outcomeOf(await app.fetch(new Request(url, { headers: { Upgrade: "websocket" } }), settings));
+  vi.spyOn(crypto.subtle, "importKey").mockRejectedValueOnce(new TypeError("it fails for the test"));
+  expect(await outcome()).toBe(500);
+  expect(logged.mock.calls.map(([line]) => JSON.parse(String(line)))).toEqual([
+    expect.objectContaining({ event: "fault", where: "request", error: expect.stringContaining("fails for the test") }),
+  ]);
+  expect(await outcome()).toBe("connection_established");
+});
+
 describe("a key set with members that the service cannot use", async () => {
   /** A public key of 1024 bits. */
   const weak = {

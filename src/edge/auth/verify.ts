@@ -1,4 +1,12 @@
-import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from "jose";
+import {
+  decodeJwt,
+  decodeProtectedHeader,
+  errors,
+  type JWTPayload,
+  jwtVerify,
+  type ProtectedHeaderParameters,
+} from "jose";
+import * as z from "zod";
 import type { Identity } from "../../channels/contract.ts";
 import type { Config } from "../../config/config.ts";
 import type { Issuer } from "../../config/issuers.ts";
@@ -27,6 +35,7 @@ const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/;
  * configured issuer and audience (RFC 7519; RFC 8725 for the algorithm list). There is no clock tolerance: `exp` has no
  * leeway, and `iat` may lie in the future. With several keys that may have signed it, each is tried in turn.
  * @param requestId The request that the token belongs to, for the log.
+ * @throws any error that the token did not cause.
  */
 export async function verifyToken(token: string | null, config: Config, requestId: string): Promise<Verified> {
   const now = new Date();
@@ -56,12 +65,21 @@ async function verifyUser(token: string, config: Config, now: Date, requestId: s
   const issuer = config.jwt.issuers.find(({ name }) => name === null || name === claims.iss);
   if (!issuer) throw new TokenRejected("claim", "iss");
   if (!isAddressedTo(claims, audiences)) throw new TokenRejected("claim", "aud");
-  const header = decodeProtectedHeader(token);
+  const header = headerOf(token);
   if (isTicketType(header.typ)) throw new TokenRejected("claim", "typ");
   const keys = await keysFor(header, issuer, config, requestId);
   const options = { algorithms, requiredClaims: ["exp"], currentDate: now };
   const { payload } = await withEachKey(keys, (key) => jwtVerify(token, key, options));
   return identityOf(payload, issuer, config);
+}
+
+/** @throws {TokenRejected} for a malformed header. jose throws a plain TypeError, which might as well be a fault. */
+function headerOf(token: string): ProtectedHeaderParameters {
+  try {
+    return decodeProtectedHeader(token);
+  } catch {
+    throw new TokenRejected("malformed");
+  }
 }
 
 /** Tries keys in turn; only a wrong signature leads to the next one. @throws The last attempt's error. */
@@ -122,9 +140,11 @@ function notYetValid({ nbf = 0, exp = 0 }: JWTPayload, now: Date): RefusedToken 
   return { ok: false, reason: "valid_soon", retryAfterSeconds: Math.ceil(secondsAhead) };
 }
 
+/** @throws the error itself unless the token caused it: a final refusal would hide a fault, and end a valid session. */
 function reasonOf(error: unknown): TokenReason {
   if (error instanceof errors.JWTExpired) return "expired";
   if (error instanceof errors.JOSEAlgNotAllowed) return "algorithm";
   if (error instanceof errors.JWSSignatureVerificationFailed) return "signature";
-  return "malformed";
+  if (error instanceof errors.JOSEError || error instanceof z.ZodError) return "malformed";
+  throw error;
 }
