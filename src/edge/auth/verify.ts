@@ -114,13 +114,15 @@ function identityOf(payload: JWTPayload, { idPrefix }: Issuer, config: Config): 
   };
 }
 
-/** Configurations whose first token has been checked for roles. */
-const hasCheckedRoles = new WeakSet<Config>();
+const configsWithCheckedRoles = new WeakSet<Config>();
 
-/** Logs a first token without roles: a misspelt path finds none in any token. A later one may be a customer's. */
+/**
+ * Logs when the first token of a configuration has no role claim, because the claim's path is probably misspelt. Later
+ * tokens are not checked: customers' tokens often have no roles.
+ */
 function checkFirstRoles(roles: string[] | null, config: Config): void {
-  if (roles === null && !hasCheckedRoles.has(config)) logRolesMissing({ claim: config.roleClaim });
-  hasCheckedRoles.add(config);
+  if (roles === null && !configsWithCheckedRoles.has(config)) logRolesMissing({ claim: config.roleClaim });
+  configsWithCheckedRoles.add(config);
 }
 
 function refusedBy(error: unknown, now: Date): RefusedToken {
