@@ -29,7 +29,7 @@ const isHttps = (issuer: string) => issuer.startsWith("https://");
 /** An https issuer has no query, fragment or credentials (OpenID Connect Discovery, section 2). */
 const issuer = z.string().refine((text) => {
   const url = URL.parse(text);
-  const isPlain = url !== null && !url.search && !url.username && !url.password;
+  const isPlain = url !== null && !text.includes("?") && !url.username && !url.password;
   return !text.includes(ID_SEPARATOR) && (!isHttps(text) || isPlain);
 }, "must be issuers exactly as in `iss`, separated by commas; https URLs without query, fragment and credentials");
 export const issuers = listOf(issuer).transform((names) => [...new Set(names)]);

@@ -51,8 +51,8 @@ const shards = z
 const baseUrl = z
   .string()
   .refine((text) => {
-    const url = URL.parse(text);
-    return /^https?:$/.test(url?.protocol ?? "") && !url?.search && !url?.hash;
+    // Of the text, because a URL's `search` and `hash` are empty for `?` and `#` alone.
+    return /^https?:$/.test(URL.parse(text)?.protocol ?? "") && !/[?#]/.test(text);
   }, "must be an http(s) URL without query or fragment")
   .transform((text) => text.replace(/\/+$/, ""));
 

@@ -226,6 +226,7 @@ describe("several issuers", () => {
     ["two key sets for any issuer", several(), ["JWKS_URL"]],
     ["a # in an issuer", several(A, `${B}#c`), ["JWT_ISSUER"]],
     ["a query in an https issuer", several(A, `${B}?c`), ["JWT_ISSUER"]],
+    ["an empty query in an https issuer", several(A, `${B}?`), ["JWT_ISSUER"]],
     ["a password in an https issuer", several(A, "https://a:b@c.example"), ["JWT_ISSUER"]],
   ];
   for (const [name, env, faults] of ambiguous) {
@@ -307,6 +308,8 @@ describe("a configuration is refused for", () => {
     ["UPSTASH_REDIS_REST_TOKEN without its URL", { UPSTASH_REDIS_REST_URL: "", UPSTASH_REDIS_REST_TOKEN: "t" }],
     ["ORDERS_API_URL of another scheme", { ORDERS_API_URL: "ftp://api.example/orders" }],
     ["ORDERS_API_URL with a query", { ORDERS_API_URL: "https://api.example/orders?x=1" }],
+    ["ORDERS_API_URL with an empty query", { ORDERS_API_URL: "https://api.example/orders?" }],
+    ["ORDERS_API_URL with an empty fragment", { ORDERS_API_URL: "https://api.example/orders#" }],
   ];
   for (const [name, env] of bad) {
     const [setting = ""] = Object.keys(env);
