@@ -106,7 +106,8 @@ export const ISSUER_RULES: SettingsRule<IssuerSettings>[] = [
   },
   {
     setting: "JWT_ISSUER",
-    message: "must be https URLs with a key set each, except for one whose tokens JWT_SECRET verifies",
+    message:
+      "must be https URLs with a key set each; one other issuer is possible if JWT_ALGORITHMS includes an HS algorithm, so that JWT_SECRET verifies its tokens",
     example: "https://login.shop.example,https://staff.shop.example",
     isKept(settings) {
       const mostOthers = settings.JWT_ALGORITHMS.some(isHmac) ? 1 : 0;

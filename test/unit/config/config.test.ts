@@ -232,6 +232,12 @@ describe("several issuers", () => {
   for (const [name, env, faults] of ambiguous) {
     test(`are refused: ${name}`, () => expect(faultsOf(env)).toEqual(faults));
   }
+
+  test("one without a key set is refused with the setting that makes it possible", () => {
+    const result = readConfig({ ...GOOD, ...several(A, SHOP), JWKS_URL: A_KEYS });
+    const message = expect.stringContaining("one other issuer is possible if JWT_ALGORITHMS includes an HS algorithm");
+    expect(result).toMatchObject({ faults: [{ setting: "JWT_ISSUER", message }] });
+  });
 });
 
 describe("ROLE_CLAIM and USER_ID_CLAIM", () => {
