@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { HMAC_ALGORITHMS, isAsymmetric, isHmac } from "./credentials.ts";
 import { listOf } from "./lists.ts";
+import type { SettingsRule } from "./settings-rule.ts";
 
 /** The issuers of tokens, and the keys that verify them. */
 
@@ -66,16 +67,6 @@ function keySourceOf(
 ): KeySource | null {
   if (jwksUrl !== undefined) return { kind: "jwks", url: jwksUrl };
   return issuer !== null && isHttps(issuer) && !JWT_ALGORITHMS.every(isHmac) ? { kind: "issuer", url: issuer } : null;
-}
-
-/** A rule that spans several settings. */
-export interface SettingsRule<T> {
-  /** The setting to blame. */
-  setting: keyof T;
-  message: string;
-  /** A valid value to suggest instead of the setting's usual example. */
-  example?: string;
-  isKept: (settings: T) => boolean;
 }
 
 const areSeveral = ({ JWT_ISSUER }: IssuerSettings) => JWT_ISSUER.length > 1;

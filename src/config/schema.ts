@@ -10,10 +10,11 @@ import { DEFAULT_STREAM } from "../protocol/stream.ts";
 import { claimPath } from "./claims.ts";
 import { algorithms, isAsymmetric, jwksUrl, publishKeys, secrets } from "./credentials.ts";
 import { extraEvents } from "./extra-events.ts";
-import { ISSUER_RULES, issuers, type SettingsRule } from "./issuers.ts";
+import { ISSUER_RULES, issuers } from "./issuers.ts";
 import { jurisdiction } from "./jurisdiction.ts";
 import { listOf } from "./lists.ts";
 import { origins } from "./origins.ts";
+import type { SettingsRule } from "./settings-rule.ts";
 
 /**
  * Every setting with its default, bounds and validation. A setting without a default is optional. `meta` has an example
