@@ -6,7 +6,9 @@
 
 /** Second levels of countries' registries, such as `co.uk` and `com.br`. */
 const SECOND_LEVELS = new Set(
-  "ac asso co com coop ed edu go gob gouv gov gv id ind int k12 ltd mil ne net nhs nom or org plc priv sch".split(" "),
+  "ac asso co com coop ed edu go gob gouv gov gv id ind int k12 ltd me mil ne net nhs nom or org plc priv sch".split(
+    " ",
+  ),
 );
 
 /** Domains of services whose customers have names directly below them. */

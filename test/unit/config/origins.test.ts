@@ -61,7 +61,10 @@ describe("BACKEND_CORS_ORIGINS, as browsers send them:", () => {
     ["a wildcard for another scheme", ["http://*.shop.example", "chrome-extension://*", "*://shop.example"]],
     ["a wildcard for addresses", ["https://*.0.0.1", "https://*.[::1]"]],
     ["a wildcard below a top level", ["https://*.com", "https://*.example", "https://*.localhost"]],
-    ["a wildcard below a registry's second level", ["https://*.co.uk", "https://*.com.br", "https://*.org.au"]],
+    [
+      "a wildcard below a registry's second level",
+      ["https://*.co.uk", "https://*.me.uk", "https://*.com.br", "https://*.org.au"],
+    ],
     ["a wildcard below a hosting service", ["https://*.pages.dev", "https://*.vercel.app", "https://*.GitHub.io:8443"]],
     [
       "… whose name ends with a dot",
