@@ -235,8 +235,8 @@ describe("POST /api/v1/publish/batch", () => {
     const events = [{ channel: "products", type: "product_deleted", data: { product_id: "p" } }];
     const send = (length: number) =>
       serviceRequest("POST", "/api/v1/publish/batch", { events }, { "Idempotency-Key": "k".repeat(length) });
-    expect((await send(124)).status).toBe(422);
-    expect((await send(123)).status).toBe(200);
+    expect((await send(125)).status).toBe(422);
+    expect((await send(124)).status).toBe(200);
   });
 
   test("refuses __proto__ as a key, like a single publish", async () => {

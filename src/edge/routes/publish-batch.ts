@@ -16,6 +16,9 @@ import { failureOf, idempotencyKey, publish } from "./publish.ts";
 
 const batchRequest = z.strictObject({ events: safeLength(z.array(z.unknown()).min(1).max(MAX_BATCH_EVENTS)) });
 
+/** The index of the last event of a full batch. */
+const MAX_INDEX = MAX_BATCH_EVENTS - 1;
+
 interface RejectedEvent {
   status: "rejected";
   error: Problem;
@@ -30,9 +33,7 @@ export async function publishBatch(c: Context<HonoEnv>): Promise<Response> {
 
   // Each event's key derives from the call's.
   const idOf = (index: number) => (key === null ? crypto.randomUUID() : `${key}/${index}`);
-  if (!isEventId(idOf(MAX_BATCH_EVENTS))) {
-    throw invalid({ field: header, message: `must leave room for /${MAX_BATCH_EVENTS}` });
-  }
+  if (!isEventId(idOf(MAX_INDEX))) throw invalid({ field: header, message: `must leave room for /${MAX_INDEX}` });
   const { catalogue } = configOf(c.env);
   const items = events.map((item, i) => checkItem(catalogue, item, idOf(i), call.service, startedAt));
   const accepted = items.flatMap((item) => ("error" in item ? [] : [item]));
