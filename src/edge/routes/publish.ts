@@ -9,7 +9,13 @@ import {
   orderChannelName,
   PRODUCTS_CHANNEL,
 } from "../../protocol/names.ts";
-import { type AcceptedEvent, checkEvent, type PublishOutcome, type Source } from "../../protocol/publish.ts";
+import {
+  type AcceptedEvent,
+  type CheckedEvent,
+  checkEvent,
+  type PublishOutcome,
+  type Source,
+} from "../../protocol/publish.ts";
 import { logPublish, outcomesOf } from "../../telemetry/log.ts";
 import { recordRejected, recordUndelivered } from "../../telemetry/record.ts";
 import { KeyRefusal } from "../auth/keys.ts";
@@ -35,20 +41,24 @@ export async function publishProducts(c: Context<HonoEnv>): Promise<Response> {
 
 async function publishOne(c: Context<HonoEnv>, channel: ChannelName, call: PublishCall): Promise<Response> {
   const startedAt = Date.now();
-  const { key, header } = idempotencyKey(c, call);
-  const { catalogue } = configOf(c.env);
-  const checked = checkEvent(catalogue, call.body, channel, key ?? crypto.randomUUID(), startedAt);
+  const checked = checkOne(c, channel, call, startedAt);
   if (!checked.ok) {
     record(c, (counters) => recordRejected(counters, sourceOf(call)));
     throw new Refusal(checked.reason, { errors: checked.errors });
   }
-  const event = checked.value;
-  if (key !== null && event.id !== key) throw invalid({ field: "id", message: `differs from ${header}` });
-
-  const [outcome] = await publish(c, call, [event], 0, startedAt);
+  const [outcome] = await publish(c, call, [checked.value], 0, startedAt);
   const failure = failureOf(outcome);
   if (failure) throw new Refusal(failure);
   return c.json(outcome, outcome?.status === "queued" ? 202 : 200);
+}
+
+/** Checks a call's event, whose `id` must be the call's idempotency key if it has both. */
+function checkOne(c: Context<HonoEnv>, channel: ChannelName, call: PublishCall, startedAt: number): CheckedEvent {
+  const { key, header } = idempotencyKey(c, call);
+  const { catalogue } = configOf(c.env);
+  const checked = checkEvent(catalogue, call.body, channel, key ?? crypto.randomUUID(), startedAt);
+  if (!checked.ok || key === null || checked.value.id === key) return checked;
+  return { ok: false, reason: "validation_failed", errors: [{ field: "id", message: `differs from ${header}` }] };
 }
 
 /** Returns why an event was not published, or null if it was. */
