@@ -100,7 +100,8 @@ export async function publish(
 const sourceOf = ({ service }: PublishCall): Source => ({ via: "http", key: service.name });
 
 /**
- * Returns a call's idempotency key, which becomes the id of an event without one, and the header that carried it.
+ * Returns a call's idempotency key, or null, and the header that carries it. An event without an `id` takes the key as
+ * its id.
  * @throws {Refusal} 422.
  */
 export function idempotencyKey(c: Context<HonoEnv>, { signedId }: PublishCall): { key: string | null; header: string } {
