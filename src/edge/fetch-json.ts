@@ -1,7 +1,7 @@
 import { parseJson } from "../protocol/json.ts";
 import { readAtMost } from "./body.ts";
 
-/** A key with its certificate chain may take several KB. */
+/** Bounds memory. The largest answer is a key set: up to 50 keys of several KB each, with their certificate chains. */
 const MAX_BYTES = 256 * 1024;
 
 /**
