@@ -18,7 +18,7 @@ export async function fetchJson(url: string, what: string, signal: AbortSignal):
   });
   if (response.status !== 200) {
     await response.body?.cancel();
-    throw new Error(`${what} was answered with status ${response.status}`);
+    throw new Error(`fetching ${what} failed with status ${response.status}`);
   }
   return readJsonResponse(response, what);
 }

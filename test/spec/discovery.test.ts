@@ -116,7 +116,7 @@ describe("a document that is wrong causes 503 with Retry-After, never a final re
     ["a jwks_uri with a password", () => document({ jwks_uri: "https://a:b@keys.example/" }), "is not an https URL"],
     ["a relative jwks_uri", () => document({ jwks_uri: "/jwks" }), "is not an https URL"],
     ["a redirect", () => Response.redirect("https://evil.example/", 302), "status 302"],
-    ["404", () => new Response(null, { status: 404 }), "the discovery document was answered with status 404"],
+    ["404", () => new Response(null, { status: 404 }), "fetching the discovery document failed with status 404"],
     ["HTML", () => new Response("<html>"), "has no issuer and jwks_uri"],
     ["a megabyte", () => document({ more: "x".repeat(2 ** 20) }), "is larger than 262144 bytes"],
   ];
