@@ -35,8 +35,6 @@ const DETAILS = {
   unsignable: `A signature does not cover the method and path, so only publish calls accept one. ${SEND_KEY}`,
   /** Signed, and the body does not name the order in the path. */
   unbound: "A signature does not cover the path, so a signed body must name its order in `data.order_id`.",
-  /** A valid key without the required scope. */
-  scope: "This publish key lacks the required scope.",
   /** `X-API-Key` beside another credential. */
   several: `Send one credential: Authorization, ${API_KEY_HEADER}, or a signature.`,
   /** `X-API-Key` from a browser. */
@@ -48,21 +46,25 @@ export const scopeDetail = (scope: Scope) => `This publish key lacks the scope \
 
 /** The refusals that are not 401. */
 const OTHER_REFUSALS: Partial<Record<KeyReason, HttpRefusal>> = {
-  scope: "access_denied",
   page: "access_denied",
   several: "credentials_ambiguous",
 };
 
-/** Every refusal of a service's credential. */
+/** Refuses a service's credential, with the `detail` of the reason. */
 export class KeyRefusal extends Refusal {
-  constructor(reason: KeyReason, detail: string = DETAILS[reason]) {
+  constructor(reason: KeyReason) {
+    const detail = DETAILS[reason];
     super(OTHER_REFUSALS[reason] ?? "key_invalid", { detail, credential: { reason: `key_${reason}` } });
   }
 }
 
-/** @throws {KeyRefusal} 403 when the service's key lacks the scope. */
+/** Returns the refusal of a service whose key is valid and lacks a scope: 403. */
+const scopeRefusal = (scope: Scope) =>
+  new Refusal("access_denied", { detail: scopeDetail(scope), credential: { reason: "key_scope" } });
+
+/** @throws {Refusal} 403 when the service's key lacks the scope. */
 export function requireScope(service: Service, scope: Scope): void {
-  if (!service.scopes.has(scope)) throw new KeyRefusal("scope", scopeDetail(scope));
+  if (!service.scopes.has(scope)) throw scopeRefusal(scope);
 }
 
 /**

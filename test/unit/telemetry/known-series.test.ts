@@ -70,7 +70,7 @@ describe("from the start", () => {
 describe("the lists of label values are complete:", () => {
   test("why credentials are refused", () => {
     // Does not compile when a reason is missing here, or is none.
-    const reasons: Record<TokenReason | `key_${KeyReason}`, true> = {
+    const reasons: Record<TokenReason | `key_${KeyReason}` | "key_scope", true> = {
       missing: true,
       too_long: true,
       malformed: true,
