@@ -11,7 +11,7 @@ interface StatusEvent {
   type: string;
   /** Validated. */
   data: Record<string, unknown>;
-  /** The status set by an event of a declared type; null or absent if it sets none. */
+  /** The status that an `EXTRA_EVENTS` type with `+status` sets; null or absent if it sets none. */
   status?: string | null | undefined;
 }
 

@@ -5,7 +5,7 @@ export interface LogEvent {
   /** JSON text. */
   data: string;
   productId: string | null;
-  /** The order status set by an event of a declared type, which is part of its frame; null for any other event. */
+  /** The order status that an `EXTRA_EVENTS` type with `+status` sets; sent in the frame. Null for any other event. */
   status: string | null;
   /** The publish's `version` and `order` as JSON text; null without either. */
   request: string | null;
