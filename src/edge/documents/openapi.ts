@@ -19,7 +19,7 @@ const ANY_BODY: HttpRefusal[] = [
   "validation_failed",
 ];
 
-/** @param statuses Those that carry it; null for every answer of HTTP. */
+/** @param statuses The statuses whose responses carry the header; null for all responses. */
 const header = (statuses: number[] | null, description: string, type = "string") => ({
   statuses,
   object: { description, schema: { type } },
