@@ -18,14 +18,20 @@ export const REGIONS = [
 ] as const;
 export type Region = (typeof REGIONS)[number];
 
-/** Also the largest value of `PRODUCTS_SHARDS`. */
+/**
+ * Also the largest value of `PRODUCTS_SHARDS`. These shards have room for 256,000 sockets in one region, more than the
+ * 100,000 listeners that one root is designed to push to. At most 100, because `parseShardName` reads two digits.
+ */
 export const MAX_SHARDS_PER_REGION = 64;
 
-/** Up to this many listeners, `PRODUCTS_SHARDS=auto` uses no shards. */
+/** Up to this many listeners, `PRODUCTS_SHARDS=auto` uses no shards: the root can serve as many as a shard. */
 export const MAX_LISTENERS_OF_ROOT = 4000;
-/** How many listeners `auto` plans for each shard. A shard takes more before it is full. */
+/**
+ * How many listeners `auto` plans for each shard. A shard takes more before it is full, because clients are spread by a
+ * hash of their product or user: unevenly.
+ */
 export const LISTENERS_PER_SHARD = 2500;
-/** A shard with this many sockets is full. */
+/** A shard with this many sockets is full: a message to each at every push, four a second, takes half of its time. */
 export const MAX_SHARD_SOCKETS = 4000;
 /** A shard that sends this many messages is full as well: each takes about 30 µs, so these take half of its time. */
 export const MAX_SHARD_MESSAGES_PER_SECOND = 16_667;
@@ -47,7 +53,7 @@ export function parseShardName(text: string): { name: ShardName; region: Region;
   return region && index < MAX_SHARDS_PER_REGION ? { name: shardName(region, index), region, index } : null;
 }
 
-/** Returns a shard's region, and its index there. */
+/** Returns a shard's region, and its index there. @throws if the text is not the name of a shard. */
 export function placeOf(name: ShardName): { region: Region; index: number } {
   const place = parseShardName(name);
   if (!place) throw new Error("not the name of a shard");
