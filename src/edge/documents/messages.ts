@@ -105,7 +105,8 @@ const ONLY_V1 = `Only with \`${SUBPROTOCOL}\`.`;
 
 /** The messages besides events and arrays of frames. */
 const MESSAGES = {
-  // Event types have no dot, so no event can replace one of these.
+  // No event can replace one of these: event types have no dot, and the names without a dot are reserved (`RESERVED` in
+  // the catalogue).
   "order.established": fromService("The first frame: the order's state at exactly `seq`.", orderEstablished, ["order"]),
   "products.established": fromService("The first frame: the channel's current position.", productsEstablished, [
     "products",
@@ -195,8 +196,8 @@ export function messagesOf(catalogue: Catalogue): Record<string, DocumentedMessa
 }
 
 /**
- * Returns the schemas that are parts of others, by name: each event's `data`, and the texts of times. Types contain no
- * dot, so no other schema has the former's names.
+ * Returns the schemas that are parts of others, by name: each event's `data`, and the timestamp format. Event types
+ * contain no dot, so `<type>.data` never clashes with another schema's name.
  */
 export const sharedSchemas = (catalogue: Catalogue): Record<string, { schema: z.ZodType }> => ({
   ...Object.fromEntries([...catalogue].map(([type, { data }]) => [`${type}.data`, { schema: data }])),
