@@ -38,9 +38,9 @@ export const position = {
   seq: z.int().min(0).describe("The last event's `seq`; 0 if there was none."),
 };
 
-/** What the last `order_shipped` said. */
+/** From the last `order_shipped` event that had them. */
 export const shipment = {
-  tracking_number: z.string().nullable().describe("As the last `order_shipped` said."),
+  tracking_number: z.string().nullable().describe("From the last `order_shipped` event that had one."),
   carrier: z.string().nullable(),
 };
 
@@ -159,7 +159,7 @@ const MESSAGES = {
     authenticateSchema,
   ),
   ack: fromClient(
-    "Answers `ack_request` with its fields. A client that never answers is closed with 4108 once too much is unacknowledged. Without the `nonce`, which only a client that reads can know, it may be sent as much as a client without the subprotocol.",
+    "Answers `ack_request` with its fields. A client that never answers is closed with 4108 once too much is unacknowledged. An `ack` without the `nonce` does not prove that the client reads, so the byte limits of clients without the subprotocol apply to it.",
     ackSchema,
   ),
   ping: fromClient("Keep-alive. The service answers it without waking the channel.", z.literal(PING)),
