@@ -60,7 +60,7 @@ export function eventsPage(): string {
     intro,
     "Event types of your own (`EXTRA_EVENTS`) are in your deployment's `/asyncapi.json`, not on this page.",
     "## Channels",
-    "Messages have the names of `/asyncapi.json`. Those with a dot, such as `order.established`, are never sent: a message's fields say what its `type` is.",
+    "Messages are listed under their names in `/asyncapi.json`. Names with a dot, such as `order.established`, do not appear on the wire; the `type` field has the name that is sent.",
     ...Object.entries(ASYNC_API.channels).map(channelSection),
     ...EVENT_SECTIONS.flatMap(eventSections),
     ...DIRECTIONS.flatMap(({ action, besidesEvents }) => [
