@@ -65,8 +65,9 @@ function rangeOf(min: number | undefined, max: number | undefined, unit: string)
   // The bounds of JavaScript's integers say nothing about the field.
   const least = min === Number.MIN_SAFE_INTEGER ? undefined : min;
   const most = max === Number.MAX_SAFE_INTEGER ? undefined : max;
-  const count = (n: number) => `${n.toLocaleString("en")}${n === 1 ? unit.replace(/s$/, "") : unit}`;
-  if (least !== undefined && most !== undefined) return [`${least} to ${count(most)}`];
+  const inDigits = (n: number) => n.toLocaleString("en");
+  const count = (n: number) => `${inDigits(n)}${n === 1 ? unit.replace(/s$/, "") : unit}`;
+  if (least !== undefined && most !== undefined) return [`${inDigits(least)} to ${count(most)}`];
   if (least !== undefined) return [`at least ${count(least)}`];
   return most === undefined ? [] : [`at most ${count(most)}`];
 }

@@ -124,6 +124,7 @@ describe("the events reference", () => {
 describe("a schema's type", () => {
   test.each([
     [{ type: "string", minLength: 1, maxLength: 64 }, "string (1 to 64 characters)"],
+    [{ type: "string", minLength: 1000, maxLength: 30_000 }, "string (1,000 to 30,000 characters)"],
     [{ type: "array", minItems: 1, maxItems: 1000 }, "array (1 to 1,000 items)"],
     [{ type: "array", minItems: 1 }, "array (at least 1 item)"],
     [{ type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER }, "integer (at least 0)"],
