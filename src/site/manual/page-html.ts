@@ -121,5 +121,5 @@ function neighbours(chapter: PageName, pages: Pages): string {
     other === undefined
       ? ""
       : `<a href="${pageAddress(other)}"><span class="muted">${label}</span> ${escapeHtml(pages[other].title)}</a>`;
-  return `<nav class="neighbours" aria-label="Next chapter">\n${link("Previous", PAGES[at - 1])}\n${link("Next", PAGES[at + 1])}\n</nav>\n`;
+  return `<nav class="neighbours" aria-label="Previous and next chapters">\n${link("Previous", PAGES[at - 1])}\n${link("Next", PAGES[at + 1])}\n</nav>\n`;
 }
