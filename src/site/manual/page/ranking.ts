@@ -8,6 +8,10 @@ export interface IndexedSection {
 }
 
 const MAX_RESULTS = 12;
+/** What a word in the title counts. */
+const TITLE_RANK = 100;
+/** Occurrences in the text count one each, up to this number. */
+const MAX_TEXT_RANK = 20;
 
 /** Returns the sections that have every word of a query, those with the words in their title first. */
 export function search(entries: IndexedSection[], query: string): IndexedSection[] {
@@ -19,12 +23,15 @@ export function search(entries: IndexedSection[], query: string): IndexedSection
     .map(({ entry }) => entry);
 }
 
-/** Returns 0 if a word is missing; a word in the title counts more than any number in the text. Chapters win ties. */
+/**
+ * Returns 0 if a word is missing. A word in the title outranks any number of occurrences in the text. Ties keep the
+ * order of the index, which has the chapters before the references.
+ */
 function rankOf({ chapter, title, text }: IndexedSection, words: string[]): number {
   const inTitle = title.toLowerCase();
   const inText = `${chapter} ${text}`.toLowerCase();
   const ranks = words.map((word) => {
-    return inTitle.includes(word) ? 100 : Math.min(inText.split(word).length - 1, 20);
+    return inTitle.includes(word) ? TITLE_RANK : Math.min(inText.split(word).length - 1, MAX_TEXT_RANK);
   });
   return ranks.includes(0) ? 0 : ranks.reduce((sum, rank) => sum + rank, 0);
 }
