@@ -14,7 +14,9 @@ export interface Section {
   text: string;
 }
 
-/** Headings from this level on repeat within a page, as "Parameters" of each call does: they have no anchor. */
+/**
+ * Headings at this level and below repeat within a page (each call has a "Parameters" heading), so they get no anchor.
+ */
 const REPEATED_DEPTH = 4;
 
 export interface RenderedPage {
