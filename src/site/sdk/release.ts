@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildSdkFiles, npm, PROJECT, RELEASES } from "./build-sdk.ts";
 
@@ -34,6 +34,22 @@ function obstacle(version: string | undefined): string | null {
   return null;
 }
 
+/** Builds a release's files and their hashes. The folder appears complete or, if the build fails, not at all. */
+async function buildRelease(folder: string): Promise<void> {
+  // Not within the releases, where a killed build would leave a version to deploy, but on the same file system.
+  const dist = join(PROJECT, "dist");
+  await mkdir(dist, { recursive: true });
+  const temporary = await mkdtemp(join(dist, "release-"));
+  try {
+    const files = join(temporary, "files");
+    await buildSdkFiles(files);
+    await writeFile(join(files, INTEGRITY_FILE), `${JSON.stringify(integrityOf(files), null, 2)}\n`);
+    await rename(files, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+}
+
 const setVersion = (...args: string[]) =>
   npm(["version", "--no-git-tag-version", "--allow-same-version", ...args], PROJECT);
 
@@ -46,8 +62,7 @@ if (import.meta.main) {
   } else {
     const folder = join(RELEASES, String(version));
     await setVersion(String(version));
-    await buildSdkFiles(folder);
-    await writeFile(join(folder, INTEGRITY_FILE), `${JSON.stringify(integrityOf(folder), null, 2)}\n`);
+    await buildRelease(folder);
     const next = (await setVersion("prepatch", "--preid", "dev")).trim();
     console.log(`Commit ${folder}: later deployments serve it at /sdk/${version}/. Work continues as ${next}.`);
   }

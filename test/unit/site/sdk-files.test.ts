@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -109,6 +109,18 @@ describe("npm run release:sdk", () => {
     const manifest = execFileSync("tar", ["-xzOf", join(kept, "tidings.tgz"), "package/package.json"]);
     expect(JSON.parse(manifest.toString()).version).toBe("9.9.9");
     expect([versionIn("package.json"), versionIn("package-lock.json")]).toEqual(["9.9.10-dev.0", "9.9.10-dev.0"]);
+  });
+
+  test("leaves nothing behind when the build fails, and then succeeds for the same version", () => {
+    writeFileSync(join(project, "CHANGELOG.md"), "# Changelog\n\n## 9.9.11\n");
+    const source = join(project, "src/sdk/python/publisher.py");
+    const text = readFileSync(source);
+    rmSync(source);
+    expect(release("9.9.11")).toMatchObject({ status: 1, text: expect.stringContaining("publisher.py") });
+    expect(existsSync(join(project, "src/site/sdk/releases/9.9.11"))).toBe(false);
+    writeFileSync(source, text);
+    expect(release("9.9.11").status).toBe(0);
+    expect(readdirSync(join(project, "dist"))).toEqual([]);
   });
 
   test.each([
