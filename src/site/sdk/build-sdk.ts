@@ -22,8 +22,8 @@ const PAGE_MODULES = { client: "index", tabs: "tabs/tabs" };
 export const releasedVersions = (releases = RELEASES): string[] => readdirSync(releases);
 
 /**
- * Copies every release to `sdk/<version>/`, and builds the source's own files in `sdk/`: a deployment's SDK is the one
- * that was tested with it, released or not.
+ * Copies every release to `sdk/<version>/`, and builds the SDK of this checkout in `sdk/`, so that a deployment serves
+ * the SDK it was tested with, released or not.
  * @param site The folder that Cloudflare serves.
  */
 export async function buildSdk(site: string, releases = RELEASES): Promise<void> {
@@ -34,7 +34,7 @@ export async function buildSdk(site: string, releases = RELEASES): Promise<void>
   await buildSdkFiles(folder);
 }
 
-/** Builds the source's files: `tidings.tgz`, the page modules with source maps, `tidings.py`. */
+/** Builds the SDK of this checkout: `tidings.tgz`, the page modules with source maps, `tidings.py`. */
 export async function buildSdkFiles(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await pack(join(folder, "tidings.tgz"));
