@@ -292,6 +292,7 @@ describe("a log row that cannot be read", () => {
     ["a frame that is not JSON", "UPDATE log SET frame = 'secret street 1' WHERE seq = 1"],
     ["a position beyond 2^53", "UPDATE log SET seq = 9007199254740993 WHERE seq = 2"],
     ["a negative position", "UPDATE log SET seq = -7 WHERE seq = 1"],
+    ["no row at all", "DELETE FROM log WHERE seq = 1"],
   ];
   for (const [name, damage] of damages) {
     test(`${name}: the channel goes on in a new epoch, and no fault quotes it`, async () => {

@@ -34,8 +34,15 @@ export function readReplay(rows: Iterable<ReplayRow>, keepAfter: number): Replay
   return frames.sort((a, b) => a.seq - b.seq);
 }
 
-/** Reads the rows after `since` up to `head`, in order. */
+/** Reads the rows after `since`, in order, at least up to `head`. Ends with `damaged` when one is missing. */
 export function* rowsSince(storage: Storage, since: number, head: number): Generator<ReplayRow> {
-  const query = "SELECT seq, ts, product, frame FROM log WHERE seq > ? ORDER BY seq LIMIT ?";
-  for (let from = since; from < head; from += REPLAY_ROWS) yield* storage.read(query, from, REPLAY_ROWS);
+  const query = "SELECT seq, ts, product, frame FROM log WHERE seq >= ? ORDER BY seq LIMIT ?";
+  for (let next = since + 1; next <= head; ) {
+    const rows = storage.read(query, next, REPLAY_ROWS);
+    if (rows.length === 0) return yield "damaged";
+    for (const row of rows) {
+      if (row.seq !== next++) return yield "damaged";
+      yield row;
+    }
+  }
 }
