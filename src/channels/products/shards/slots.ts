@@ -24,8 +24,9 @@ export class Slots<Lane extends string> {
     if (state.free > 0) state.free--;
     else await new Promise<void>((resolve) => state.waiting.push(resolve));
     let isOverdue = false;
-    const timer = setTimeout(() => {
+    const timer = setInterval(() => {
       if (this.#overdue === MAX_OVERDUE) return;
+      clearInterval(timer);
       isOverdue = true;
       this.#overdue++;
       release(state);
@@ -33,7 +34,7 @@ export class Slots<Lane extends string> {
     try {
       return await task();
     } finally {
-      clearTimeout(timer);
+      clearInterval(timer);
       if (isOverdue) this.#overdue--;
       else release(state);
     }

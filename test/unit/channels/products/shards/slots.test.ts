@@ -54,6 +54,19 @@ test("at most 64 tasks of all lanes are under way, however many hang", async () 
   expect(ends).toHaveLength(64);
 });
 
+test("tasks that hang give up their slots once others that hung have ended", async () => {
+  const { start, ends } = tasksOf();
+  for (let n = 0; n < 74; n++) start();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(ends).toHaveLength(64);
+  // Ten that gave up their slots; the six that hold one still hang.
+  for (const end of ends.slice(0, 10)) end();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(ends).toHaveLength(70);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(ends).toHaveLength(74);
+});
+
 test("a task that fails gives its slot back", async () => {
   const slots = new Slots({ only: 1 });
   await expect(slots.run("only", () => Promise.reject(new Error("it fails for the test")))).rejects.toThrow("fails");
