@@ -123,6 +123,14 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
       expect(all.store.state).toMatchObject({ cursor: "1-4", gaps: 0, entriesAdded: 4 });
     });
 
+    test("may be so only together: after one refusal, they are read one by one", async () => {
+      const all = open();
+      for (let n = 1; n <= 6; n++) await large(`1-${n}`, 0.9 * MB);
+      const command = vi.spyOn(all.client, "command");
+      expect(await readAll(all)).toBe(6);
+      expect(command.mock.settledResults.filter(({ type }) => type === "rejected")).toHaveLength(1);
+    });
+
     test("make one dead letter each, also when their deletion failed at first", async () => {
       await large("1-1", 4 * MB);
       const first = open();

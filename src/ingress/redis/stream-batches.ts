@@ -7,6 +7,7 @@ import type { StreamCommands } from "./stream-commands.ts";
 const MIN_BATCH = 10;
 const MAX_BATCH = 1000;
 const BATCH_GROWTH = 4;
+/** After a longer reply, the next read asks for few entries again: ten times as much would exceed Upstash's limit. */
 const LARGE_REPLY_CHARACTERS = 1024 * 1024;
 
 export interface StreamBatch {
@@ -38,11 +39,12 @@ export class StreamBatches {
     const limit = this.#limit;
     const notUtf8 = await this.#commands.notUtf8(entries);
     const size = entries.reduce((sum, { fields }) => sum + entryLength(fields), 0);
-    this.#limit = size > LARGE_REPLY_CHARACTERS ? MIN_BATCH : Math.min(limit * BATCH_GROWTH, MAX_BATCH);
+    this.#limit =
+      size > LARGE_REPLY_CHARACTERS ? Math.min(limit, MIN_BATCH) : Math.min(limit * BATCH_GROWTH, MAX_BATCH);
     return { entries, notUtf8, limit, ...described };
   }
 
-  /** Reads only one entry if the reply is too large for Upstash or a proxy. */
+  /** Reads again, with a single entry, after a failure: the reply may be too large for Upstash, a proxy or the time limit. */
   async #range(cursor: string, isDescribed: boolean): Promise<Pick<StreamBatch, "entries" | "description">> {
     const range = async () => {
       const count = this.#limit + 1;
