@@ -14,7 +14,7 @@ import {
   recordRateLimited,
   recordResume,
 } from "../telemetry/record.ts";
-import { type Pace, Reporter } from "../telemetry/reporter.ts";
+import { Reporter, type ReportLimits } from "../telemetry/reporter.ts";
 import type { Alarm } from "./alarm.ts";
 import type { Listener } from "./listeners/listener.ts";
 import type { ListenersObserver } from "./listeners/listeners.ts";
@@ -53,7 +53,7 @@ export class ChannelTelemetry implements ListenersObserver {
   constructor(
     { ctx, env, name, kind, alarm }: ObservedChannel,
     { listeners, onGap, onReport }: Callbacks,
-    pace?: Pace,
+    limits?: ReportLimits,
   ) {
     this.#ctx = ctx;
     this.#name = name;
@@ -68,7 +68,7 @@ export class ChannelTelemetry implements ListenersObserver {
         if (gapAt > 0) await onGap(gapAt);
       },
       () => alarm.ensure(Date.now() + REPORT_RETRY_MS, Date.now()),
-      pace,
+      limits,
     );
   }
 

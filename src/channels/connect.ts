@@ -1,10 +1,8 @@
-import type { Position } from "../protocol/frames.ts";
 import { admit, refusalOfClient } from "./admit.ts";
 import type { Core } from "./core.ts";
-import { startEpoch } from "./gap.ts";
+import { recoverMissed } from "./gap.ts";
 import type { ConnectRequest } from "./handshake.ts";
 import { newListener } from "./listeners/listener.ts";
-import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
  * Admits a client as a listener, or refuses it. Nothing is awaited between reading the log and joining the listeners,
@@ -16,23 +14,6 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
   // The client keeps this epoch, so it must survive a wake. The first products listener may connect before any event.
   core.log.epochs.store(now);
   const { resume, products } = request;
-  const missed = resume && resume !== "invalid" ? missedSince(core, resume, products, now) : null;
+  const missed = resume && resume !== "invalid" ? recoverMissed(core, resume, products, now) : null;
   return admit(core, newListener(request, now), request, { position: core.log.position(), missed }, now);
-}
-
-/**
- * Returns the events after a position, at least those that pass a filter; null when they cannot be replayed. A damaged
- * event starts a new epoch, so that every client learns of the gap.
- * @param products The filter; null for all.
- */
-export function missedSince(
-  core: Core,
-  position: Position,
-  products: string[] | null,
-  now: number,
-): LoggedFrame[] | null {
-  const replay = core.log.readSince(position, products, now);
-  if (replay !== "damaged") return replay;
-  startEpoch(core, now);
-  return null;
 }

@@ -3,7 +3,7 @@ import type { SocketCore } from "./core.ts";
 
 /**
  * Returns a `connection_established` frame: the channel's state now.
- * @param position The position from which the client hears everything.
+ * @param position The client receives every event after this position.
  * @param resumed Whether everything since the client's position follows; null when it gave none.
  */
 export function firstFrame({ topic }: SocketCore, position: Position, resumed: boolean | null, now: number): string {

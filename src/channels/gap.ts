@@ -1,5 +1,7 @@
+import type { Position } from "../protocol/frames.ts";
 import type { Core, SocketCore } from "./core.ts";
 import { firstFrame } from "./first-frame.ts";
+import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
  * Starts a new epoch because events may have been lost on their way to this channel. Connected listeners receive the
@@ -28,4 +30,21 @@ export function startEpoch({ log, fanOut }: Core, now: number): void {
 export function sendGap(core: SocketCore, now: number): void {
   const rest = core.listeners.outgoing.broadcastControl(firstFrame(core, core.position(), false, now), now);
   if (rest) core.ctx.waitUntil(rest);
+}
+
+/**
+ * Returns the events after a position, or null when they cannot be replayed. With a filter, other products' events may be
+ * among them. A damaged event starts a new epoch, so that every client learns of the gap.
+ * @param products The filter; null for all.
+ */
+export function recoverMissed(
+  core: Core,
+  position: Position,
+  products: string[] | null,
+  now: number,
+): LoggedFrame[] | null {
+  const replay = core.log.readSince(position, products, now);
+  if (replay !== "damaged") return replay;
+  startEpoch(core, now);
+  return null;
 }

@@ -74,7 +74,7 @@ export function requireValid<T>(checked: Checked<T>): T {
 const RETRY_AFTER_SECONDS = 5;
 
 const STORAGE_FAILED =
-  "The channel cannot write its storage. Repeating the call is safe. If it keeps failing, see whether the storage is full: /docs/operate#capacity.";
+  "The channel could not store the change. Repeating the call is safe. If it keeps failing, see whether the storage is full: /docs/operate#capacity.";
 
 /** Answers anything that a route throws as `application/problem+json` (RFC 9457). */
 export function answerError(error: unknown, c: Context<HonoEnv>): Response {

@@ -62,7 +62,7 @@ export async function attemptDelivery(
   }
 }
 
-/** Returns what a channel's object of this version wrote, or of the version before, which answers with the outcomes. */
+/** Reads a channel's answer: JSON text, or, from an object that still runs the previous version, the outcomes themselves. */
 function readOutcomes(answer: OutcomesText | PublishOutcome[]): PublishOutcome[] {
   return typeof answer === "string" ? JSON.parse(answer) : answer;
 }

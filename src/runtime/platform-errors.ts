@@ -18,8 +18,8 @@ export function callFailureOf(error: unknown): CallFailure {
 }
 
 /**
- * Returns whether a call failed because its object could not write its storage, which is full or broken. Nothing was
- * changed then. SQLite reports a statement that finds no room; of a failed commit, callers see an internal error.
+ * Returns whether a call may have failed because its object could not write its storage. SQLite reports a statement that
+ * finds no room; for a failed commit, callers only see the platform's internal error, which has other causes as well.
  */
 export function isStorageFailure(error: unknown): boolean {
   return error instanceof Error && /SQLITE_FULL|^internal error; reference = /.test(error.message);

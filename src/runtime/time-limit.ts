@@ -2,8 +2,8 @@
 export const OBJECT_CALL_TIMEOUT_MS = 10_000;
 
 /**
- * Waits for work, but no longer than a time limit; the work itself goes on. The timer ends with the work, which that of
- * `AbortSignal.timeout` does not, because a pending timer keeps an object awake.
+ * Waits for work, but no longer than a time limit; the work itself goes on. Clears its timer as soon as the work ends,
+ * because a pending timer keeps an object awake; `AbortSignal.timeout` would leave it running.
  * @param atLimit What to return at the limit. Default: throws `no answer within … ms`.
  */
 export async function withinTimeLimit<T, L = never>(

@@ -5,7 +5,7 @@ import { recordFault } from "./record.ts";
 
 /**
  * Structured log lines, one JSON object each. This file decides on every field: no token, key, payload or user name is
- * logged. `request_id` is the response's `X-Request-Id`.
+ * logged. Faults must have messages that quote nothing of a request. `request_id` is the response's `X-Request-Id`.
  */
 
 /** A listener's socket closed. */
@@ -95,17 +95,21 @@ export function logKeysSkipped(line: KeysSkipped): void {
   print("warn", "keys_skipped", line);
 }
 
+/** What identifies a fault. */
+interface FaultFields {
+  channel?: string;
+  request_id?: string | undefined;
+  events?: number;
+  lost?: number;
+}
+
 /**
  * Logs and counts a fault: something unexpected that an operator may have to investigate.
  * @param where The operation that failed.
- * @param fields What identifies the case, such as the channel. A fault in a request has its `request_id`, which the
- * response carries in `X-Request-Id`. Undefined fields are left out.
+ * @param fields A fault in a request has its `request_id`, which the response carries in `X-Request-Id`. Undefined fields
+ * are left out.
  */
-export function logFault(
-  where: FaultPlace,
-  error: unknown,
-  fields: Record<string, string | number | undefined> = {},
-): void {
+export function logFault(where: FaultPlace, error: unknown, fields: FaultFields = {}): void {
   recordFault(unreportedFaults, where);
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   print("error", "fault", { where, error: `${name}: ${message}`, ...fields });

@@ -43,7 +43,7 @@ export const METRICS = {
   tidings_events_published_total: {
     type: "counter",
     labels: ["type", "via", "key", "outcome"],
-    help: "Published events by what their channel did (applied, duplicate, stale, conflict), or that they did not reach it (queued, unavailable).",
+    help: "Published events by outcome: applied, duplicate, stale or conflict when their channel answered; queued or unavailable when they did not reach it.",
   },
   tidings_events_rejected_total: {
     type: "counter",

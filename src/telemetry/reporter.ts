@@ -11,12 +11,12 @@ const BASE_BACKOFF_MS = 250;
 const MAX_BACKOFF_MS = 8000;
 
 /** When a reporter may report. */
-export interface Pace {
+export interface ReportLimits {
   /** How many reports may follow each other at once. */
   burst?: number;
   /**
    * Whether a timer waits until the next report is due. Otherwise a change that comes too early is left for the next
-   * `schedule`, and `onLeft` is called.
+   * `schedule`, and `onUnsent` is called.
    */
   waits?: boolean;
   /** How long one `waitUntil` may keep sending reports; later counts wait for the next `schedule`. */
@@ -31,8 +31,8 @@ export class Reporter {
   /** The counts of the next report. Call `schedule` after counting. */
   readonly counts = new Counters();
   readonly #send: (counted: CounterSnapshot) => Promise<void>;
-  readonly #onLeft: () => void;
-  readonly #pace: Required<Pace>;
+  readonly #onUnsent: () => void;
+  readonly #limits: Required<ReportLimits>;
   #hasNews = false;
   /** How many reports may follow at once, as of `#lastReportAt`. One more after each interval. */
   #tokens = 0;
@@ -42,16 +42,17 @@ export class Reporter {
 
   /**
    * @param send Sends a report; when it throws, the report is retried.
-   * @param onLeft Called when something is left to report: after the last retry failed, or without waiting.
+   * @param onUnsent Called when counts remain unsent: after the last retry, when a report is not due yet and `waits` is
+   * false, or after `maxLoopMs`.
    */
   constructor(
     send: (counted: CounterSnapshot) => Promise<void>,
-    onLeft: () => void = () => {},
-    { burst = 1, waits = true, maxLoopMs = Number.POSITIVE_INFINITY }: Pace = {},
+    onUnsent: () => void = () => {},
+    { burst = 1, waits = true, maxLoopMs = Number.POSITIVE_INFINITY }: ReportLimits = {},
   ) {
     this.#send = send;
-    this.#onLeft = onLeft;
-    this.#pace = { burst, waits, maxLoopMs };
+    this.#onUnsent = onUnsent;
+    this.#limits = { burst, waits, maxLoopMs };
   }
 
   /** Whether there is something to report. */
@@ -75,7 +76,7 @@ export class Reporter {
   }
 
   async #report(): Promise<void> {
-    const endsAt = Date.now() + this.#pace.maxLoopMs;
+    const endsAt = Date.now() + this.#limits.maxLoopMs;
     let failures = 0;
     try {
       while (this.#hasNews && failures < MAX_FAILURES && Date.now() < endsAt) {
@@ -97,7 +98,7 @@ export class Reporter {
       }
     } finally {
       this.#reportingSince = null;
-      if (this.#hasNews) this.#onLeft();
+      if (this.#hasNews) this.#onUnsent();
     }
   }
 
@@ -107,7 +108,7 @@ export class Reporter {
     const wait = Math.max(backoff, (1 - this.#tokensAt(Date.now())) * REPORT_INTERVAL_MS);
     // The signal may already be aborted, by an urgent change during the previous report.
     if (wait > 0 && !this.#hurry.signal.aborted) {
-      if (!this.#pace.waits) return false;
+      if (!this.#limits.waits) return false;
       await scheduler.wait(wait, { signal: this.#hurry.signal }).catch(() => {});
     }
     this.#hurry = new AbortController();
@@ -117,7 +118,7 @@ export class Reporter {
   #tokensAt(now: number): number {
     const elapsed = now - this.#lastReportAt;
     // The clock was set back.
-    if (elapsed < 0) return this.#pace.burst;
-    return Math.min(this.#tokens + elapsed / REPORT_INTERVAL_MS, this.#pace.burst);
+    if (elapsed < 0) return this.#limits.burst;
+    return Math.min(this.#tokens + elapsed / REPORT_INTERVAL_MS, this.#limits.burst);
   }
 }

@@ -36,12 +36,12 @@ export class Listeners {
   readonly sender: Sender;
   readonly outgoing: Outgoing;
 
-  /** @param coalesces Whether clients of `tidings.v1` may have to wait for events that arrive in quick succession. */
+  /** @param options.coalesces Whether clients of `tidings.v1` receive events in quick succession together. */
   constructor(
     ctx: DurableObjectState,
     observer: ListenersObserver,
     config: Pick<Config, "plainBytesPerMinute" | "plainGraceMs">,
-    coalesces = true,
+    { coalesces = true }: { coalesces?: boolean } = {},
   ) {
     this.#ctx = ctx;
     this.#observer = observer;

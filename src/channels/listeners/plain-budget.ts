@@ -36,7 +36,7 @@ export class PlainBudget<Socket extends object> {
     return true;
   }
 
-  /** Returns whether a new socket may be sent this many bytes. */
+  /** Returns whether a new socket's replay fits. Replays may use half of the total, so that the rest is left for events. */
   hasRoomFor(bytes: number, now: number): boolean {
     this.#beginMinute(now);
     return bytes <= this.#maxPerSocket && this.#total + bytes <= this.#maxInAll / 2;

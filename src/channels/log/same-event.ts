@@ -5,10 +5,12 @@ import { parseStored, type StoredRow } from "./log-row.ts";
 /** The parts of a stored frame that are compared. */
 const storedEvent = z.object({ type: z.string(), data: z.looseObject({}) });
 
-/** Returns whether a stored row and an event came from the same request; the order of JSON keys does not matter. */
+/**
+ * Returns whether a stored row and an event came from the same request, regardless of the order of JSON keys. A missing or
+ * damaged row counts as the same, so that its event is not applied again.
+ */
 export function isSameEvent(row: StoredRow | undefined, event: LogEvent): boolean {
   const stored = storedEvent.safeParse(parseStored(row?.frame)).data;
-  // A damaged row is no reason to apply its event again.
   if (!stored) return true;
   return (
     stored.type === event.type &&

@@ -14,7 +14,7 @@ export interface OrderChange {
   state: OrderState;
   /** Events that announce changes which the event itself does not. */
   corrections: AcceptedEvent[];
-  /** Whether another user owns the order now: listeners may have lost access, and may not replay what came before. */
+  /** Whether the owner changed, or there is a first one: listeners may have lost access. */
   hasNewOwner: boolean;
 }
 
@@ -77,8 +77,8 @@ const isStale = (state: OrderState, version: number | null) =>
   version !== null && state.version !== null && version <= state.version;
 
 /**
- * Completes a state of version 0.1.0, which recorded neither when an order last changed nor an end in today's sense: its
- * retention begins now. Returns null for a complete state.
+ * Completes a state stored by version 0.1.0, which did not record `changedAt` and used another definition of the end:
+ * retention counts from now. Returns null if the state is already complete.
  */
 export function completeState(
   state: OrderState,

@@ -24,7 +24,7 @@ export class Order implements Topic {
   /** Read from storage when first needed. */
   #state: OrderState | undefined;
   /** The states within a delivery, before `commit`: the last one, and each that followed a change of owner. */
-  #draft: { state: OrderState; owned: OrderState[] } | null = null;
+  #draft: { state: OrderState; afterOwnerChanges: OrderState[] } | null = null;
 
   constructor(storage: Storage, orderId: string, config: Config) {
     this.#storage = storage;
@@ -88,11 +88,14 @@ export class Order implements Topic {
 
   apply(event: AcceptedEvent, now: number): Applied | "stale" {
     if (this.isDeleted()) return "stale";
-    const before = this.#draft ?? { state: this.state(), owned: [] };
+    const before = this.#draft ?? { state: this.state(), afterOwnerChanges: [] };
     const change = applyOrderEvent(before.state, event, this.#context(now));
     if (change === "stale") return change;
     const { state, corrections, hasNewOwner } = change;
-    this.#draft = { state, owned: hasNewOwner ? [...before.owned, state] : before.owned };
+    this.#draft = {
+      state,
+      afterOwnerChanges: hasNewOwner ? [...before.afterOwnerChanges, state] : before.afterOwnerChanges,
+    };
     return { corrections, endsReplay: hasNewOwner && before.state.user_id !== null };
   }
 
@@ -110,12 +113,12 @@ export class Order implements Topic {
     this.#draft = null;
     if (!draft) return null;
     this.#state = draft.state;
-    if (draft.owned.length === 0) return null;
+    if (draft.afterOwnerChanges.length === 0) return null;
     return (listener) => {
       if (!this.admits(listener)) return "access_denied";
       // A user who lost and regained the order within this delivery must not receive the other owner's events; after
       // reconnecting, the first frame has the current state.
-      return draft.owned.every((state) => this.admits(listener, state)) ? null : "going_away";
+      return draft.afterOwnerChanges.every((state) => this.admits(listener, state)) ? null : "going_away";
     };
   }
 

@@ -31,7 +31,7 @@ const PRUNING = "pruning";
 const pruningState = z.object({
   /** The highest `seq` of their events. */
   prunedThrough: z.int().min(0),
-  /** As `goneSince` of the table. */
+  /** See `ProductTable.goneSince`. */
   goneSince: z.number(),
 });
 type Pruning = z.infer<typeof pruningState>;
@@ -56,10 +56,15 @@ export class ProductTable implements ProductChains {
     this.#storage = storage;
   }
 
+  /**
+   * Returns a product's row, with the changes of the current delivery. An unknown or forgotten product has no version, and
+   * the `seq` of the last event that was forgotten.
+   */
   get(product: string): ProductRow {
     return this.#draft.get(product) ?? this.#read(product);
   }
 
+  /** Sets a product's state within the current delivery; `save` stores it. */
   set(product: string, state: ProductState): void {
     this.#draft.set(product, { ...this.get(product), ...state });
   }

@@ -53,6 +53,6 @@ const storedEvents = z.array(
 export function parseStoredEvents(text: string, now: number): AcceptedEvent[] | null {
   const parsed = storedEvents.safeParse(parseJson(text)).data;
   if (!parsed?.length) return null;
-  // A channel validated these events before they were stored; the schema above only checks that they are whole.
+  // The relay validated these events before it stored them. The schema above only tells whole rows from damaged ones.
   return parsed.map((event) => ({ ...event, acceptedAt: event.acceptedAt ?? now })) as AcceptedEvent[];
 }

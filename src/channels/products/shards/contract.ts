@@ -36,6 +36,9 @@ import { shardPlan } from "./plan.ts";
 export const SHARD_PROTOCOL_VERSION = 1;
 const protocolVersion = z.literal(SHARD_PROTOCOL_VERSION);
 
+/** When a shard without listeners is asked whether it still has none. It has forgotten its interest by then. */
+export const EMPTY_CHECK_MS = 60_000;
+
 const seq = z.int().min(0);
 const channelPosition = z.object({ epoch: z.string(), seq }) satisfies z.ZodType<Position>;
 const frame = z.object({ seq, productId: z.string().nullable(), text: z.string() }) satisfies z.ZodType<LoggedFrame>;

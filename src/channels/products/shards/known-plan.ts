@@ -20,7 +20,7 @@ export class KnownPlan {
     return this.#plan !== null;
   }
 
-  /** Whether the plan does not have this shard. */
+  /** Whether the known plan excludes this shard; false until a plan is known. */
   get isOutside(): boolean {
     const { region, index } = this.#place;
     return this.#plan !== null && index >= (this.#plan.shards[region] ?? 0);

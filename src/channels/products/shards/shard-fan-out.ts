@@ -1,9 +1,15 @@
 import type { Env } from "../../../config/env.ts";
 import { placeOf, type ShardName } from "../../../protocol/shards.ts";
-import { missedSince } from "../../connect.ts";
 import type { Core, FanOut } from "../../core.ts";
+import { recoverMissed } from "../../gap.ts";
 import type { LoggedFrame } from "../../log/log-event.ts";
-import type { JoinAnswer, JoinRequest, ReportAnswer, ReportRequest } from "./contract.ts";
+import {
+  EMPTY_CHECK_MS,
+  type JoinAnswer,
+  type JoinRequest,
+  type ReportAnswer,
+  type ReportRequest,
+} from "./contract.ts";
 import { Peers } from "./peers.ts";
 import { nextPlan, type Placement, type ShardPlan } from "./plan.ts";
 import { Registrations } from "./registrations.ts";
@@ -12,8 +18,6 @@ import type { ShardLink } from "./shard-link.ts";
 
 /** The delay of the alarm that pushes pending events after a crash: with the alarm's own, well within two minutes. */
 const CRASH_COVER_MS = 60_000;
-/** When a shard without listeners is asked whether it still has none. It has forgotten its interest by then. */
-const EMPTY_CHECK_MS = 60_000;
 /** How often the plan is reconsidered while there are few listeners. */
 const RECONSIDER_MS = 10 * 60_000;
 
@@ -94,7 +98,7 @@ export class ShardFanOut implements FanOut {
     if (index >= (plan.shards[region] ?? 0)) return { status: "outside_plan", plan };
     const { log } = this.#core;
     log.epochs.store(now);
-    const missed = resume && resume !== "invalid" ? missedSince(this.#core, resume, products, now) : null;
+    const missed = resume && resume !== "invalid" ? recoverMissed(this.#core, resume, products, now) : null;
     const position = log.position();
     const link = this.#peers.linkOf(name) ?? this.#peers.register(name, position);
     if (!link.join(request)) return { status: "fenced" };

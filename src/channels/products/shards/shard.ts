@@ -13,6 +13,7 @@ import type { SocketCore } from "../../core.ts";
 import { productsStub } from "../../directory.ts";
 import { Listeners } from "../../listeners/listeners.ts";
 import { ProductListeners } from "../product-listeners.ts";
+import { EMPTY_CHECK_MS } from "./contract.ts";
 import { CoveredInterest } from "./covered-interest.ts";
 import { Drain, isAbandoned } from "./drain.ts";
 import { Head } from "./head.ts";
@@ -25,10 +26,10 @@ import { SendRate } from "./send-rate.ts";
 /** Recent frames in memory, in characters: clients that reconnect soon are admitted without asking the root. */
 const MAX_RECENT_CHARACTERS = 2 * 1024 * 1024;
 
-/** How many reports of the number of listeners may be sent in a burst. Later ones wait for the next thing to report. */
+/** Listener-count reports that may follow one another at once. Later changes go with the next report, or by the alarm. */
 const REPORT_BURST = 10;
-/** How long events are still received after the last listener has left: it may return. Less than `EMPTY_CHECK_MS`. */
-const KEEP_INTEREST_MS = 50_000;
+/** How long events are still received after the last listener has left: it may return. Forgotten before the root asks. */
+const KEEP_INTEREST_MS = EMPTY_CHECK_MS - 10_000;
 
 /** A client that waits for the root's answer. */
 export interface JoiningClient {
@@ -78,7 +79,7 @@ export class Shard implements SocketCore {
 
   constructor(ctx: DurableObjectState, env: Env, { cover, report }: Verbs) {
     const { name, region, index } = parseShardName(ctx.id.name ?? "") ?? {};
-    if (!name || !region || index === undefined) throw new Error("a shard's object has the name of a shard");
+    if (!name || !region || index === undefined) throw new Error(`not a shard's name: ${ctx.id.name}`);
     this.ctx = ctx;
     this.config = configOf(env);
     this.name = name;
@@ -108,8 +109,8 @@ export class Shard implements SocketCore {
         },
       },
       this.config,
-      // The root pushes what has happened within such a time together.
-      false,
+      // The root has already grouped the events of one push.
+      { coalesces: false },
     );
     this.head = new Head(this.listeners);
     this.drain = new Drain(ctx, this.listeners, () => this.plan.isOutside);
