@@ -13,7 +13,7 @@ export interface LoggedStatus {
   at: Date;
   number: number;
   /** Whether an interrupted connection is live again. */
-  isComeback: boolean;
+  isReconnect: boolean;
 }
 
 export interface ChannelLogView {
@@ -60,7 +60,7 @@ export class ChannelLog extends Store<ChannelLogView> {
   readonly onStatus = (status: Status): void => {
     const { statusChanges, hasBeenLive, wasInterrupted } = this.get();
     const number = (statusChanges[0]?.number ?? 0) + 1;
-    const change = { status, at: new Date(), number, isComeback: wasInterrupted && status.state === "live" };
+    const change = { status, at: new Date(), number, isReconnect: wasInterrupted && status.state === "live" };
     this.#update({
       wasInterrupted: wasInterrupted || (hasBeenLive && status.state !== "live"),
       hasBeenLive: hasBeenLive || status.state === "live",

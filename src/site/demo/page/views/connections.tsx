@@ -107,11 +107,11 @@ function StatusHistory({ changes }: { changes: ChannelLogView["statusChanges"] }
     <details>
       <summary>Status history</summary>
       <ol className="feed">
-        {changes.map(({ status, at, number, isComeback }) => (
+        {changes.map(({ status, at, number, isReconnect }) => (
           <li key={number}>
             <span>
               {status.state}
-              {isComeback && status.state === "live" && status.recovered && ", missed events recovered"}
+              {isReconnect && status.state === "live" && status.recovered && ", missed events recovered"}
               {status.isStale && ", stale"}
             </span>
             <time dateTime={at.toISOString()}>{formatTime(at)}</time>
