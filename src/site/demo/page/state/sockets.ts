@@ -7,7 +7,7 @@ import { Store } from "./store.ts";
  */
 
 export interface SocketStats {
-  /** Sockets opened so far. */
+  /** Connection attempts so far. */
   attempts: number;
   openedAt: Date | null;
   lastClose: { code: number; reason: string; at: Date; wasDropped: boolean } | null;
@@ -30,14 +30,14 @@ class ObservedWebSocket extends WebSocket {
     const channel = channelOf(new URL(url));
     const socket = { channel, wasDropped: false };
     openSockets.set(this, socket);
-    const count = (change: (stats: SocketStats) => Partial<SocketStats>) => {
+    const record = (change: (stats: SocketStats) => Partial<SocketStats>) => {
       if (openSockets.has(this)) update(channel, change);
     };
-    count(({ attempts }) => ({ attempts: attempts + 1, messages: 0 }));
-    this.addEventListener("open", () => count(() => ({ openedAt: new Date() })));
-    this.addEventListener("message", () => count(({ messages }) => ({ messages: messages + 1 })));
+    record(({ attempts }) => ({ attempts: attempts + 1, messages: 0 }));
+    this.addEventListener("open", () => record(() => ({ openedAt: new Date() })));
+    this.addEventListener("message", () => record(({ messages }) => ({ messages: messages + 1 })));
     this.addEventListener("close", ({ code, reason }) => {
-      count(() => ({ lastClose: { code, reason, at: new Date(), wasDropped: socket.wasDropped } }));
+      record(() => ({ lastClose: { code, reason, at: new Date(), wasDropped: socket.wasDropped } }));
       openSockets.delete(this);
     });
   }
@@ -50,7 +50,7 @@ export function forgetSockets(channel: string): void {
   socketStats.set(new Map([...socketStats.get()].filter(([name]) => name !== channel)));
 }
 
-/** Closes sockets behind the SDK's back. @param channel Only this channel's sockets; default: all. */
+/** Closes sockets behind the SDK's back. @param channel Only this channel's sockets. Default: all. */
 export function dropSockets(channel?: string): void {
   for (const [webSocket, socket] of openSockets) {
     if (channel !== undefined && socket.channel !== channel) continue;
