@@ -38,8 +38,8 @@ export function ConnectionsProvider({ children }: { children: ReactNode }) {
   );
 
   // Null keeps a hook idle until its starting position is known.
-  const orderStart = useStartingPosition(orderId && token ? `${orderId} ${user}` : null, () =>
-    orderStartingPosition(orderId, token),
+  const orderStart = useStartingPosition(orderId && token ? `${orderId} ${user}` : null, (signal) =>
+    orderStartingPosition(orderId, token, signal),
   );
   const order = useOrderUpdates(orderStart && orderId, {
     token: token || null,
@@ -48,7 +48,9 @@ export function ConnectionsProvider({ children }: { children: ReactNode }) {
     onGap: logs.order.onGap,
     onStatus: logs.order.onStatus,
   });
-  const productsStart = useStartingPosition(token ? user : null, () => productsStartingPosition(token));
+  const productsStart = useStartingPosition(token ? user : null, (signal) =>
+    productsStartingPosition(token, signal),
+  );
   const products = useProductUpdates(
     productsStart && {
       token,

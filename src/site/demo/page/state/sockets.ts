@@ -2,7 +2,7 @@ import { orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.t
 import { Store } from "./store.ts";
 
 /**
- * Observes every WebSocket of the page from outside the SDK: attempts, messages, the last close. It can also break
+ * Observes the page's WebSockets from outside the SDK: attempts, messages, the last close. It can also break
  * connections, as a network does. Must be imported before anything connects.
  */
 
@@ -22,17 +22,18 @@ export const socketStats = new Store<ReadonlyMap<string, SocketStats>>(new Map()
 export const statsOf = (stats: ReadonlyMap<string, SocketStats>, channel: string) => stats.get(channel) ?? NO_STATS;
 
 const openSockets = new Map<WebSocket, { channel: string; wasDropped: boolean }>();
+/** One entry per caller of `hideNewSockets`. */
+const hiddenChannels = new Set<{ channel: string }>();
 
 class ObservedWebSocket extends WebSocket {
   constructor(url: string | URL, protocols?: string | string[]) {
     // The protocols carry the token, so nothing here reads them.
     super(url, protocols);
     const channel = channelOf(new URL(url));
+    if ([...hiddenChannels].some((hidden) => hidden.channel === channel)) return;
     const socket = { channel, wasDropped: false };
     openSockets.set(this, socket);
-    const record = (change: (stats: SocketStats) => Partial<SocketStats>) => {
-      if (openSockets.has(this)) update(channel, change);
-    };
+    const record = (change: (stats: SocketStats) => Partial<SocketStats>) => update(channel, change);
     record(({ attempts }) => ({ attempts: attempts + 1, messages: 0 }));
     this.addEventListener("open", () => record(() => ({ openedAt: new Date() })));
     this.addEventListener("message", () => record(({ messages }) => ({ messages: messages + 1 })));
@@ -44,10 +45,14 @@ class ObservedWebSocket extends WebSocket {
 }
 globalThis.WebSocket = ObservedWebSocket;
 
-/** Drops a channel's statistics, and stops observing its sockets. */
-export function forgetSockets(channel: string): void {
-  for (const [webSocket, socket] of openSockets) if (socket.channel === channel) openSockets.delete(webSocket);
-  socketStats.set(new Map([...socketStats.get()].filter(([name]) => name !== channel)));
+/**
+ * Leaves a channel's new sockets unobserved: the statistics do not count them, and `dropSockets` does not close them.
+ * @returns A function that observes new sockets again.
+ */
+export function hideNewSockets(channel: string): () => void {
+  const hidden = { channel };
+  hiddenChannels.add(hidden);
+  return () => void hiddenChannels.delete(hidden);
 }
 
 /** Closes sockets behind the SDK's back. @param channel Only this channel's sockets. Default: all. */

@@ -1,8 +1,9 @@
 import { useEffect, useState } from "react";
 import { isRecord, parseJson } from "../../../../protocol/json.ts";
+import { PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
 import { orderPath } from "../../../../protocol/paths.ts";
 import { connectProducts, type Position } from "../../../../sdk/index.ts";
-import { forgetSockets } from "./sockets.ts";
+import { hideNewSockets } from "./sockets.ts";
 
 /**
  * Finds the position to start from. Most pages connect without a position and see only new events. The demo also shows
@@ -15,9 +16,13 @@ export const EARLIER_EVENTS = 900;
 const earlier = ({ epoch, seq }: Position): Position => ({ epoch, seq: Math.max(0, seq - EARLIER_EVENTS) });
 
 /** Reads the order's position from its snapshot. Returns null if there is none; the connection then reports why. */
-export async function orderStartingPosition(orderId: string, token: string): Promise<Position | null> {
+export async function orderStartingPosition(
+  orderId: string,
+  token: string,
+  signal: AbortSignal,
+): Promise<Position | null> {
   const headers = { Authorization: `Bearer ${token}` };
-  const response = await fetch(orderPath(orderId), { headers });
+  const response = await fetch(orderPath(orderId), { headers, signal });
   const position = response.ok ? positionIn(await response.text()) : null;
   return position && earlier(position);
 }
@@ -29,42 +34,47 @@ export function positionIn(text: string): Position | null {
   return { epoch: value.epoch, seq: value.seq };
 }
 
-/** Reads the products' position from a first frame. A real shop would get it from there when it loads its products. */
-export function productsStartingPosition(token: string): Promise<Position | null> {
+/**
+ * Reads the products' position from the first frame of a short connection, which retries while the service is
+ * unreachable.
+ * @returns Null if the service refuses the connection, or after `signal` has aborted it.
+ */
+export function productsStartingPosition(token: string, signal: AbortSignal): Promise<Position | null> {
   const { promise, resolve } = Promise.withResolvers<Position | null>();
+  // The page shows the connection that follows, which starts from this position.
+  const observeNewSockets = hideNewSockets(PRODUCTS_CHANNEL);
   const connection = connectProducts({
     token,
     onSnapshot: (snapshot) => resolve(earlier(snapshot)),
     onStatus: ({ state }) => state === "closed" && resolve(null),
   });
+  // Closing sets the status, which resolves the promise.
+  signal.addEventListener("abort", () => connection.close());
   return promise.finally(() => {
     connection.close();
-    // The page shows the connection that follows, which starts from this position.
-    forgetSockets("products");
+    observeNewSockets();
   });
 }
 
 /**
- * Loads a starting position once per key.
+ * Loads a starting position once per key. Aborts when the key changes.
  * @param key Identifies the channel and the user; null loads nothing.
  * @returns Null while loading. `position` is null if loading failed.
  */
 export function useStartingPosition(
   key: string | null,
-  load: () => Promise<Position | null>,
+  load: (signal: AbortSignal) => Promise<Position | null>,
 ): { position: Position | null } | null {
   const [loaded, setLoaded] = useState<{ key: string; position: Position | null } | null>(null);
   const isLoaded = loaded !== null && loaded.key === key;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the key identifies what `load` returns
   useEffect(() => {
     if (key === null || isLoaded) return;
-    let isCurrent = true;
-    load()
+    const aborter = new AbortController();
+    load(aborter.signal)
       .catch(() => null)
-      .then((position) => isCurrent && setLoaded({ key, position }));
-    return () => {
-      isCurrent = false;
-    };
+      .then((position) => aborter.signal.aborted || setLoaded({ key, position }));
+    return () => aborter.abort();
   }, [key, isLoaded]);
   return isLoaded ? loaded : null;
 }
