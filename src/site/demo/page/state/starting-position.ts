@@ -10,7 +10,7 @@ import { hideNewSockets } from "./sockets.ts";
  * earlier events, so it starts from an earlier position and lets the SDK resume from there.
  */
 
-/** Below the service's default `HISTORY_LIMIT` of 1,000, so that the history still holds all of them. */
+/** Below the default history of an order (1,000 events), so the history still holds all of them. Products keep more. */
 export const EARLIER_EVENTS = 900;
 
 const earlier = ({ epoch, seq }: Position): Position => ({ epoch, seq: Math.max(0, seq - EARLIER_EVENTS) });
