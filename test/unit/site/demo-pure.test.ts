@@ -60,8 +60,17 @@ test("the board tells values that events reported from those of the opening cata
   expect(mug(seen(stock))).toMatchObject({ quantity: 9, price: 12.5, isOpening: true });
   const reported = mug(seen(stock, price));
   expect(reported).toMatchObject({ quantity: 9, price: 9.99, isOpening: false, openingPrice: 12.5 });
-  expect(reported?.lastChange).toEqual({ seq: 2, field: "price", isUp: false });
+  expect(reported?.lastChange).toEqual({ seq: 2, field: "price", direction: "down" });
   expect(mug(seen({ type: "product_deleted", ...event(3, {}) }))).toBeUndefined();
+});
+
+test("a value goes up or down only if the event reports the old value", () => {
+  const directions = [2, 3, 4, null, undefined].map((old_quantity) => {
+    const data = { product_id: "p-42", old_quantity, new_quantity: 3 };
+    const products = withProductEvents(new Map(), [{ type: "inventory_updated", seq: 1, data } as ProductEvent]);
+    return currentProducts(products).find(({ id }) => id === "p-42")?.lastChange?.direction;
+  });
+  expect(directions).toEqual(["up", null, "down", null, null]);
 });
 
 test("a round trip is measured from the publish call to the arrival, in whichever order the answers come", () => {

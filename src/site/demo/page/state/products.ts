@@ -24,8 +24,11 @@ export interface Product {
   isOpening: boolean;
   status: string;
   /** The last event's change of stock or price; null if it changed neither. */
-  lastChange: { seq: number; field: "quantity" | "price"; isUp: boolean } | null;
+  lastChange: { seq: number; field: "quantity" | "price"; direction: Direction } | null;
 }
+
+/** Null if the value stayed the same, or the event does not report the old one. */
+type Direction = "up" | "down" | null;
 
 /** Returns the initial products as updated by events; new products come last, deleted ones are left out. */
 export function currentProducts(updates: ProductMap): Product[] {
@@ -54,13 +57,22 @@ type LastEvent = NonNullable<ReturnType<ProductMap["get"]>>["lastEvent"];
 
 function changeBy(event: LastEvent | undefined): Product["lastChange"] {
   switch (event?.type) {
-    case "inventory_updated":
-      return { seq: event.seq, field: "quantity", isUp: event.data.new_quantity > (event.data.old_quantity ?? 0) };
-    case "price_updated":
-      return { seq: event.seq, field: "price", isUp: event.data.new_price > (event.data.old_price ?? 0) };
+    case "inventory_updated": {
+      const { old_quantity, new_quantity } = event.data;
+      return { seq: event.seq, field: "quantity", direction: directionOf(old_quantity, new_quantity) };
+    }
+    case "price_updated": {
+      const { old_price, new_price } = event.data;
+      return { seq: event.seq, field: "price", direction: directionOf(old_price, new_price) };
+    }
     default:
       return null;
   }
+}
+
+function directionOf(before: number | null | undefined, after: number): Direction {
+  if (before === null || before === undefined || before === after) return null;
+  return after > before ? "up" : "down";
 }
 
 const euros = new Intl.NumberFormat("en", { style: "currency", currency: "EUR" });

@@ -109,10 +109,9 @@ interface LiveValueProps {
 
 /** A value that flashes when an event changes it. A new `key` for each change restarts the animation. */
 function LiveValue({ field, change, newSince, children }: LiveValueProps) {
-  const direction = change?.isUp ? "went-up" : "went-down";
-  const newness = change && change.seq > newSince ? "is-new" : "";
+  const classes = change && [change.direction && `went-${change.direction}`, change.seq > newSince && "is-new"];
   return (
-    <strong key={change?.seq ?? 0} data-value={field} className={change ? `${direction} ${newness}` : undefined}>
+    <strong key={change?.seq ?? 0} data-value={field} className={classes?.filter(Boolean).join(" ")}>
       {children}
     </strong>
   );
