@@ -131,6 +131,15 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     await eventually(async () => expect(await demo.page.textContent('[data-fact="Status"]')).toBe("pending"));
   });
 
+  test("an order starts over only if the page knows its owner", async () => {
+    const { order, admin, key } = fixture.service.credentials;
+    const demo = await open({ order, admin, key });
+    await demo.waitUntilLive("order");
+    await demo.show("order");
+    expect(await demo.page.getByRole("button", { name: "Start over", exact: true }).isDisabled()).toBe(true);
+    expect(await demo.page.locator(".actions li").last().textContent()).toContain("needs the customer's token");
+  });
+
   test("reports a duplicate, names an invalid field, and shows the curl command without the key", async () => {
     const demo = await open();
     await demo.waitUntilLive("products");

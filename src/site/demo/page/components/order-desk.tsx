@@ -16,6 +16,7 @@ const NEW_ORDER = { status: "pending", payment_status: "pending" };
 /** The shop's side of an order: each button publishes one event. */
 export function OrderDesk() {
   const { order: id, key, customer } = useCredentials();
+  const owner = decodeToken(customer)?.subject ?? null;
   const order = useConnections().order.order ?? NEW_ORDER;
   const publish = usePublish();
   const [refusal, setRefusal] = useState<ServiceResponse | null>(null);
@@ -52,13 +53,13 @@ export function OrderDesk() {
         <li>
           <button
             type="button"
-            disabled={!key || !id}
-            onClick={() => void run(resetOrder(id, decodeToken(customer)?.subject ?? "alice", key))}
+            disabled={!key || !id || owner === null}
+            onClick={() => owner !== null && void run(resetOrder(id, owner, key))}
           >
             Start over
           </button>
           <span className="muted">
-            <code>PUT /api/v1/orders/…</code>
+            {owner === null ? "needs the customer's token" : <code>PUT /api/v1/orders/…</code>}
           </span>
         </li>
       </ul>
