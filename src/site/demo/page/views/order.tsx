@@ -12,7 +12,10 @@ import { useConnections } from "../state/connections.tsx";
 import { activeToken, decodeToken, saveCredentials, useCredentials } from "../state/credentials.ts";
 import { useStore } from "../state/store.ts";
 
-/** One order: the shop moves it, its customer follows. `useOrderUpdates`, with the order's earlier events. */
+/**
+ * One order, from the shop's side and the customer's. Uses `useOrderUpdates`, started at an earlier position to show
+ * earlier events.
+ */
 export function OrderDetailsView() {
   const credentials = useCredentials();
   return (
@@ -56,7 +59,7 @@ function CustomerOrder() {
       <h3>Timeline</h3>
       <Timetable
         timeline={order?.timeline ?? []}
-        empty={isConnected ? "No events yet. Pay the order to see one arrive." : "Not connected, so no events arrive."}
+        empty={isConnected ? "No events yet. Press Pay to see one arrive." : "Not connected, so no events arrive."}
       />
       <p className="hint">Position {formatPosition(position) ?? "unknown"}</p>
     </CustomerPane>

@@ -55,7 +55,7 @@ function CustomerProducts() {
   );
 }
 
-/** Says which values may be old, if the history no longer reaches back to the first event. */
+/** Names the products whose values may be old, because the page loads only the last `EARLIER_EVENTS` events. */
 function OpeningNote({ products }: { products: readonly Product[] }) {
   const { position } = useStore(useConnections().productsLog);
   const unknown = products.filter(({ isOpening }) => isOpening);
@@ -64,7 +64,7 @@ function OpeningNote({ products }: { products: readonly Product[] }) {
     <p className="hint">
       This page reads the last {EARLIER_EVENTS} events, which do not report both stock and price of{" "}
       {unknown.length <= MAX_NAMED_PRODUCTS ? unknown.map(({ name }) => name).join(", ") : `${unknown.length} products`}
-      . What they leave out is the opening catalogue's; a real shop reads it from its own database.
+      . Values that they do not report come from the opening catalogue; a real shop loads them from its own database.
     </p>
   );
 }
