@@ -62,6 +62,8 @@ test("the board tells values that events reported from those of the opening cata
   expect(reported).toMatchObject({ quantity: 9, price: 9.99, isOpening: false, openingPrice: 12.5 });
   expect(reported?.lastChange).toEqual({ seq: 2, field: "price", direction: "down" });
   expect(mug(seen({ type: "product_deleted", ...event(3, {}) }))).toBeUndefined();
+  const added = { type: "product_created", seq: 4, data: { product_id: "p-99" } };
+  expect(currentProducts(seen(added)).at(-1)).toMatchObject({ id: "p-99", quantity: null, isOpening: false });
 });
 
 test("a value goes up or down only if the event reports the old value", () => {

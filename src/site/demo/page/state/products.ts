@@ -45,7 +45,7 @@ export function currentProducts(updates: ProductMap): Product[] {
         quantity: updated?.new_quantity ?? initial?.quantity ?? null,
         price: updated?.new_price ?? initial?.price ?? null,
         openingPrice: initial?.price ?? null,
-        isOpening: updated?.new_quantity === undefined || updated.new_price === undefined,
+        isOpening: initial !== undefined && (updated?.new_quantity === undefined || updated.new_price === undefined),
         status: updated?.new_status ?? "active",
         lastChange: changeBy(updated?.lastEvent),
       },
