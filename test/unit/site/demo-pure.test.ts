@@ -5,7 +5,8 @@ import type { ProductEvent } from "../../../src/sdk/index.ts";
 import { axisTicks, axisTop, linePath, timeRange } from "../../../src/site/demo/page/components/chart-scale.ts";
 import { ORDER_ACTIONS, type OrderAction, stepsTaken } from "../../../src/site/demo/page/service/order-steps.ts";
 import { refusalText } from "../../../src/site/demo/page/service/refusal-fix.ts";
-import { currentProducts } from "../../../src/site/demo/page/state/products.ts";
+import { priceChange, sale } from "../../../src/site/demo/page/state/product-change.ts";
+import { currentProducts, type Product } from "../../../src/site/demo/page/state/products.ts";
 import { durationText, roundTrips, tripMs } from "../../../src/site/demo/page/state/round-trips.ts";
 
 /** The demo page's rules. */
@@ -73,6 +74,17 @@ test("a value goes up or down only if the event reports the old value", () => {
     return currentProducts(products).find(({ id }) => id === "p-42")?.lastChange?.direction;
   });
   expect(directions).toEqual(["up", null, "down", null, null]);
+});
+
+test("the shop floor sells and restocks, reduces and restores, and leaves an unknown price alone", () => {
+  const changes = (product: Partial<Product>) => {
+    const whole = { quantity: 3, price: 12.5, openingPrice: 12.5, ...product } as Product;
+    return { ...sale(whole), ...priceChange(whole) };
+  };
+  expect(changes({})).toEqual({ quantity: 2, price: 11.25 });
+  expect(changes({ quantity: 0, price: 11.25 })).toEqual({ quantity: 25, price: 12.5 });
+  expect(changes({ openingPrice: null })).toEqual({ quantity: 2, price: 11.25 });
+  expect(changes({ quantity: null, price: null, openingPrice: null })).toEqual({ quantity: 25 });
 });
 
 test("a round trip is measured from the publish call to the arrival, in whichever order the answers come", () => {

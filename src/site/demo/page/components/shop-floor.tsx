@@ -1,9 +1,10 @@
 import { isOrderEvent } from "../service/catalogue.ts";
 import type { EventDraft } from "../service/publish.ts";
 import { activeToken, useCredentials } from "../state/credentials.ts";
+import { DISCOUNT_PERCENT, type ProductChange, priceChange, sale } from "../state/product-change.ts";
 import { formatPrice, type Product } from "../state/products.ts";
 import { publishCalls } from "../state/publisher.ts";
-import { type ProductChange, priceChange, sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
+import { useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { useStore } from "../state/store.ts";
 import { isAccepted } from "./publish-result.tsx";
 import { ShopPane } from "./shop-pane.tsx";
@@ -51,8 +52,9 @@ function StockRow({
 }) {
   const { id, name, quantity, price, openingPrice } = product;
   const isReduced = price !== null && openingPrice !== null && price < openingPrice;
-  const sell = quantity === 0 ? "Restock" : "Sell one";
-  const discount = isReduced ? "End sale" : "−10 %";
+  const sell = quantity ? "Sell one" : "Restock";
+  const discount = isReduced ? "End sale" : `−${DISCOUNT_PERCENT} %`;
+  const newPrice = priceChange(product);
   return (
     <li data-floor={id}>
       <span className="stock-name">{name}</span>
@@ -69,8 +71,8 @@ function StockRow({
       </button>
       <button
         type="button"
-        disabled={!onChange}
-        onClick={() => onChange?.(priceChange(product))}
+        disabled={!onChange || !newPrice}
+        onClick={() => newPrice && onChange?.(newPrice)}
         aria-label={`${discount}: ${name}`}
       >
         {discount}

@@ -2,8 +2,9 @@ import { useEffect, useRef } from "react";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
 import { drill } from "../state/drill.ts";
+import { type ProductChange, priceChange, sale } from "../state/product-change.ts";
 import type { Product } from "../state/products.ts";
-import { type ProductChange, priceChange, sale, useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
+import { useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { Store, useStore } from "../state/store.ts";
 import { storedText, storeText } from "../state/stored-text.ts";
 import { isAccepted } from "./publish-result.tsx";
@@ -76,5 +77,5 @@ function choose(isOn: boolean): void {
 }
 
 function randomChange(product: Product): ProductChange {
-  return Math.random() < PRICE_CHANGE_SHARE ? priceChange(product) : sale(product);
+  return (Math.random() < PRICE_CHANGE_SHARE && priceChange(product)) || sale(product);
 }

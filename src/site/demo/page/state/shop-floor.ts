@@ -2,6 +2,7 @@ import { useCallback } from "react";
 import type { ProductMap } from "../../../../sdk/hooks/react.ts";
 import type { EventDraft, ServiceResponse } from "../service/publish.ts";
 import { useConnections } from "./connections.tsx";
+import type { ProductChange } from "./product-change.ts";
 import { currentProducts, type Product } from "./products.ts";
 import { usePublish } from "./publisher.ts";
 import { Store, useStore } from "./store.ts";
@@ -34,9 +35,6 @@ function onShopFloor(updates: ProductMap, entries: ReadonlyMap<string, StockEntr
   });
 }
 
-/** A change of the stock or the price of a product. */
-export type ProductChange = { quantity: number } | { price: number };
-
 /** Returns a function that changes a product and publishes the change. */
 export function useChangeProduct(): (product: Product, change: ProductChange) => Promise<ServiceResponse> {
   const publish = usePublish();
@@ -64,19 +62,4 @@ function draftOf({ id, sku, name, quantity, price }: Product, change: ProductCha
   return "quantity" in change
     ? { type: "inventory_updated", data: { ...about, old_quantity: quantity, new_quantity: change.quantity } }
     : { type: "price_updated", data: { ...about, old_price: price, new_price: change.price } };
-}
-
-const RESTOCK_QUANTITY = 25;
-const PRICE_STEP = 0.1;
-
-/** Sells one item; restocks the product if it is sold out. */
-export const sale = ({ quantity }: Product): ProductChange => ({
-  quantity: quantity ? quantity - 1 : RESTOCK_QUANTITY,
-});
-
-/** Takes a tenth off the price, or puts it back to the opening price if it was reduced. */
-export function priceChange({ price, openingPrice }: Product): ProductChange {
-  const opening = openingPrice ?? price ?? 0;
-  const isReduced = price !== null && price < opening;
-  return { price: isReduced ? opening : Math.round((price ?? 0) * (1 - PRICE_STEP) * 100) / 100 };
 }

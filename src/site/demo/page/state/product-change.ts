@@ -1,0 +1,22 @@
+import type { Product } from "./products.ts";
+
+/** The changes that the shop floor makes. Pure. */
+
+/** A change of the stock or the price of a product. */
+export type ProductChange = { quantity: number } | { price: number };
+
+export const DISCOUNT_PERCENT = 10;
+const RESTOCK_QUANTITY = 25;
+
+/** Sells one item; restocks the product if it is sold out or its stock is unknown. */
+export const sale = ({ quantity }: Product): ProductChange => ({
+  quantity: quantity ? quantity - 1 : RESTOCK_QUANTITY,
+});
+
+/** Reduces the price, or restores the opening price if it was reduced. Returns null while the price is unknown. */
+export function priceChange({ price, openingPrice }: Product): ProductChange | null {
+  if (price === null) return null;
+  if (openingPrice !== null && price < openingPrice) return { price: openingPrice };
+  // To the cent.
+  return { price: Math.round(price * (100 - DISCOUNT_PERCENT)) / 100 };
+}
