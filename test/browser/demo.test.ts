@@ -196,6 +196,45 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     expect(demo.errors).toEqual([]);
   });
 
+  test("another order or user starts over with a connection of its own", async () => {
+    const demo = await open();
+    await demo.waitUntilLive("products", "order");
+    await demo.show("connections");
+    const before = await demo.counts("Products");
+
+    // Another way to write the same id.
+    await demo.show("access");
+    await demo.page.getByLabel("Order id").fill(fixture.service.credentials.order.toUpperCase());
+    await demo.page.click("text=Save and connect");
+    await demo.waitUntilLive("products", "order");
+    await demo.publish("inventory_updated");
+    await demo.publish("order_shipped");
+    await demo.show("connections");
+    const expected = Number(before.expected) + 1;
+    await eventually(async () => {
+      expect(await demo.counts("Products")).toEqual({ received: expected, expected, missed: 0, duplicates: 0 });
+      expect(await demo.counts("Order")).toMatchObject({ missed: 0, duplicates: 0 });
+    });
+
+    // Back at the former user while its connection has not closed yet.
+    await demo.show("order");
+    await demo.page.selectOption(".inline select", "admin");
+    await demo.page.selectOption(".inline select", "customer");
+    await demo.waitUntilLive("products", "order");
+    await demo.publish("inventory_updated");
+    await demo.publish("order_shipped");
+    await demo.show("connections");
+    await eventually(async () => {
+      for (const name of ["Products", "Order"] as const) {
+        expect(await demo.counts(name)).toMatchObject({ missed: 0, duplicates: 0 });
+        const card = demo.page.locator(`[data-connection="${name}"]`);
+        expect(await card.locator('[data-fact="Position"]').textContent()).toContain(" : ");
+      }
+    });
+    // The abandoned user's first connection was still opening.
+    expect(demo.errors.filter((error) => !error.includes("closed before the connection"))).toEqual([]);
+  });
+
   test("moves as soon as it opens, and measures the round trip of each event", async () => {
     const demo = await open(fixture.service.credentials, { areShoppersOn: true });
     await demo.page.waitForSelector(".latest .trip-time >> nth=2");

@@ -32,6 +32,9 @@ export interface ChannelLogView {
 
 /** Records what one connection delivers, through the callbacks of the SDK. */
 export class ChannelLog extends Store<ChannelLogView> {
+  static #created = 0;
+  /** Unique within the page. */
+  readonly id = `log-${++ChannelLog.#created}`;
   readonly #counter: DeliveryCounter;
   readonly #channel: ChannelKind;
 

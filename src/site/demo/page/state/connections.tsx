@@ -31,39 +31,40 @@ export function ConnectionsProvider({ children }: { children: ReactNode }) {
   const token = activeToken(credentials);
   const orderId = credentials.order;
   const user = decodeToken(token)?.subject ?? token;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the logs start over for another order or user
-  const logs = useMemo(
-    () => ({ order: new ChannelLog("order"), products: new ChannelLog("products") }),
-    [orderId, user],
-  );
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the log starts over for another order or user
+  const orderLog = useMemo(() => new ChannelLog("order"), [orderId, user]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the log starts over for another user
+  const productsLog = useMemo(() => new ChannelLog("products"), [user]);
 
+  // Each log identifies itself as the user, so that it gets a connection of its own: for the same user, the hooks would
+  // reuse a connection that ended less than a second ago, and reports to the log before.
   // Null keeps a hook idle until its starting position is known.
   const orderStart = useStartingPosition(orderId && token ? `${orderId} ${user}` : null, (signal) =>
     orderStartingPosition(orderId, token, signal),
   );
   const order = useOrderUpdates(orderStart && orderId, {
     token: token || null,
-    storage: logs.order.storage(() => orderStart?.position ?? null),
-    onEvent: logs.order.onEvent,
-    onGap: logs.order.onGap,
-    onStatus: logs.order.onStatus,
+    user: orderLog.id,
+    storage: orderLog.storage(() => orderStart?.position ?? null),
+    onEvent: orderLog.onEvent,
+    onGap: orderLog.onGap,
+    onStatus: orderLog.onStatus,
   });
-  const productsStart = useStartingPosition(token ? user : null, (signal) =>
-    productsStartingPosition(token, signal),
-  );
+  const productsStart = useStartingPosition(token ? user : null, (signal) => productsStartingPosition(token, signal));
   const products = useProductUpdates(
     productsStart && {
       token,
-      storage: logs.products.storage(() => productsStart.position),
-      onEvent: logs.products.onEvent,
-      onGap: logs.products.onGap,
-      onStatus: logs.products.onStatus,
+      user: productsLog.id,
+      storage: productsLog.storage(() => productsStart.position),
+      onEvent: productsLog.onEvent,
+      onGap: productsLog.onGap,
+      onStatus: productsLog.onStatus,
     },
   );
 
   const connections = useMemo(
-    () => ({ order, products, orderLog: logs.order, productsLog: logs.products }),
-    [order, products, logs],
+    () => ({ order, products, orderLog, productsLog }),
+    [order, products, orderLog, productsLog],
   );
   return <ConnectionsContext value={connections}>{children}</ConnectionsContext>;
 }
