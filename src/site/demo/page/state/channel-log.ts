@@ -62,11 +62,13 @@ export class ChannelLog extends Store<ChannelLogView> {
 
   readonly onStatus = (status: Status): void => {
     const { statusChanges, hasBeenLive, wasInterrupted } = this.get();
-    const number = (statusChanges[0]?.number ?? 0) + 1;
-    const change = { status, at: new Date(), number, isReconnect: wasInterrupted && status.state === "live" };
+    const [last] = statusChanges;
+    const isLive = status.state === "live";
+    const isReconnect = isLive && hasBeenLive && last?.status.state !== "live";
+    const change = { status, at: new Date(), number: (last?.number ?? 0) + 1, isReconnect };
     this.#update({
-      wasInterrupted: wasInterrupted || (hasBeenLive && status.state !== "live"),
-      hasBeenLive: hasBeenLive || status.state === "live",
+      wasInterrupted: wasInterrupted || (hasBeenLive && !isLive),
+      hasBeenLive: hasBeenLive || isLive,
       statusChanges: [change, ...statusChanges].slice(0, MAX_STATUS_CHANGES),
     });
   };

@@ -20,11 +20,12 @@ class ScriptedSocket extends EventTarget {
 vi.stubGlobal("WebSocket", ScriptedSocket);
 vi.stubGlobal("location", { origin: "https://tidings.example" });
 const { dropSockets, socketStats, statsOf } = await import("../../../src/site/demo/page/state/sockets.ts");
+const { ChannelLog } = await import("../../../src/site/demo/page/state/channel-log.ts");
 const { EARLIER_EVENTS, productsStartingPosition } = await import(
   "../../../src/site/demo/page/state/starting-position.ts"
 );
 
-/** The demo's first connection to the products channel, from which it learns where to start. */
+/** What the demo page knows of its connections. */
 
 const TOKEN = "header.claims.signature";
 const MINUTE_MS = 60_000;
@@ -36,7 +37,7 @@ beforeEach(() => {
 });
 afterAll(() => void vi.unstubAllGlobals());
 
-test("an abort ends the retries", async () => {
+test("an abort ends the retries of the connection that finds the starting position", async () => {
   const aborter = new AbortController();
   const position = productsStartingPosition(TOKEN, aborter.signal);
   await vi.advanceTimersByTimeAsync(0);
@@ -53,7 +54,7 @@ test("an abort ends the retries", async () => {
   expect(ScriptedSocket.all.at(-1)?.isClosed).toBe(true);
 });
 
-test("the page observes its other connections all along, and not this one", async () => {
+test("the page observes its other connections all along, and not that one", async () => {
   const address = "wss://tidings.example/api/v1/ws/products";
   const attempts = () => statsOf(socketStats.get(), "products").attempts;
   const shown = new WebSocket(address);
@@ -70,4 +71,12 @@ test("the page observes its other connections all along, and not this one", asyn
   expect(shown).toHaveProperty("isClosed", true);
   void new WebSocket(address);
   expect(attempts()).toBe(2);
+});
+
+test("a live connection reconnected only if it was down before", () => {
+  const log = new ChannelLog("products");
+  const live = { state: "live", isStale: false, recovered: true } as const;
+  for (const status of [live, { state: "recovering", isStale: false }, live, live] as const) log.onStatus(status);
+  const newestFirst = log.get().statusChanges.map(({ isReconnect }) => isReconnect);
+  expect(newestFirst).toEqual([false, true, false, false]);
 });
