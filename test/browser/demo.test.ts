@@ -196,6 +196,16 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     expect(demo.errors).toEqual([]);
   });
 
+  test("a connection without a network is open since no time", async () => {
+    const demo = await open();
+    await demo.waitUntilLive("products");
+    await demo.show("connections");
+    const openSince = demo.page.locator('[data-connection="Products"] [data-fact="Open since"]');
+    expect(await openSince.textContent()).toMatch(/^\d\d:\d\d:\d\d$/);
+    await demo.page.context().setOffline(true);
+    await eventually(async () => expect(await openSince.textContent()).toBe("—"));
+  });
+
   test("another order or user starts over with a connection of its own", async () => {
     const demo = await open();
     await demo.waitUntilLive("products", "order");

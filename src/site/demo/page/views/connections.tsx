@@ -58,7 +58,7 @@ function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
         <Fact name="Lag" value={lagMs === null || !isLastEventLive ? null : durationText(Math.max(0, lagMs))} />
         <Fact name="Attempts" value={stats.attempts} />
         <Fact name="Messages" value={stats.messages} />
-        <Fact name="Open since" value={stats.openedAt && formatTime(stats.openedAt)} />
+        <Fact name="Open since" value={isConnected && stats.openedAt ? formatTime(stats.openedAt) : null} />
       </dl>
       <LastClose lastClose={stats.lastClose} isExplained={updates.error === null} />
       <ConnectionProblem updates={updates} />
