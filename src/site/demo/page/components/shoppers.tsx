@@ -11,7 +11,7 @@ import { isAccepted } from "./publish-result.tsx";
 
 const INTERVAL_MS = 1500;
 const PRICE_CHANGE_SHARE = 0.2;
-/** The page stops by itself, so that a forgotten tab does not publish for ever. */
+/** The shoppers stop by themselves, so that a forgotten tab does not publish forever. */
 const MAX_PURCHASES = 400;
 
 /** A page that the developer's own computer serves may publish at once; elsewhere real customers may be listening. */
@@ -46,7 +46,8 @@ export function SimulatedShoppers() {
   const { isConnected } = useConnections().products;
   const floor = useShopFloor();
   const change = useChangeProduct();
-  const isOn = useAreShoppersOn() && isConnected;
+  const areShoppersOn = useAreShoppersOn();
+  const isOn = areShoppersOn && isConnected;
   const purchases = useRef(0);
   const buy = useRef(() => {});
   useEffect(() => {
@@ -61,7 +62,10 @@ export function SimulatedShoppers() {
     };
   });
   useEffect(() => {
-    purchases.current = 0;
+    // Not at a reconnect, which would allow a forgotten tab as many again.
+    if (!areShoppersOn) purchases.current = 0;
+  }, [areShoppersOn]);
+  useEffect(() => {
     if (!isOn) return;
     buy.current();
     const timer = setInterval(() => buy.current(), INTERVAL_MS);
