@@ -6,14 +6,12 @@ import { useCredentials } from "./credentials.ts";
 import { pageTime, roundTrips } from "./round-trips.ts";
 import { Store } from "./store.ts";
 
-/** A publish call of this page and what came of it. */
+/** A publish call of this page and its response. */
 export interface MeasuredCall {
   draft: EventDraft;
   response: ServiceResponse;
-  /** Milliseconds until the service acknowledged the event. */
+  /** Milliseconds until the service responded. */
   tookMs: number;
-  /** Counts the calls of this page from 1. */
-  number: number;
 }
 
 const MAX_CALLS = 20;
@@ -42,10 +40,7 @@ export function usePublish(): (draft: EventDraft) => Promise<ServiceResponse> {
       } else {
         roundTrips.forget(sent.id);
       }
-      const calls = publishCalls.get();
-      publishCalls.set(
-        [{ draft, response, tookMs, number: (calls[0]?.number ?? 0) + 1 }, ...calls].slice(0, MAX_CALLS),
-      );
+      publishCalls.set([{ draft, response, tookMs }, ...publishCalls.get()].slice(0, MAX_CALLS));
       return response;
     },
     [order, key, orderLog, productsLog],
