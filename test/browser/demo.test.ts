@@ -196,7 +196,7 @@ describe.skipIf(!hasChromium("the demo page"))("the demo page", () => {
     expect(demo.errors).toEqual([]);
   });
 
-  test("a connection without a network is open since no time", async () => {
+  test("shows since when a connection is open only while it is", async () => {
     const demo = await open();
     await demo.waitUntilLive("products");
     await demo.show("connections");

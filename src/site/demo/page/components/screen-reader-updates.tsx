@@ -3,10 +3,10 @@ import { useConnections } from "../state/connections.tsx";
 import { eventText } from "./event-text.ts";
 import { useAreShoppersOn } from "./shoppers.tsx";
 
-/** How long to wait for further events: of a burst, only the last one is read out. */
+/** How long to wait for further events, so that only the last one of a burst is read out. */
 const QUIET_MS = 800;
 
-/** Announces the latest event to screen readers; of products, only while the page does not publish by itself. */
+/** Announces the latest event to screen readers. Leaves out products while the simulated shoppers change them. */
 export function ScreenReaderUpdates() {
   const { order, products } = useConnections();
   const [text, setText] = useState("");

@@ -14,7 +14,7 @@ const PRICE_CHANGE_SHARE = 0.2;
 /** The shoppers stop by themselves, so that a forgotten tab does not publish forever. */
 const MAX_PURCHASES = 400;
 
-/** A page that the developer's own computer serves may publish at once; elsewhere real customers may be listening. */
+/** A page served by the developer's own computer may publish at once; elsewhere, real customers may be listening. */
 const isLocal = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
 
 const STORAGE_KEY = "tidings-demo:shoppers";

@@ -4,20 +4,26 @@ import { durationText, pageTime, type RoundTrip, tripMs } from "../state/round-t
 import { useWidth } from "./use-width.ts";
 
 /**
- * Time runs to the left. A dot above is an event that the shop floor published, a dot below is its arrival; the line
- * between them leans by the time it took. The bar in the middle is the connection.
+ * A timeline that moves to the left; its right edge is now. A dot above is an event that the shop floor published, and
+ * a dot below its arrival: the slower the delivery, the more the line between them leans. The bar in the middle is the
+ * connection.
  */
 
 const LANES_HEIGHT_PX = 196;
 const LANE = { shop: 44, connection: 88, customer: 132 };
 const BAR_PX = 6;
 const MIN_PX_PER_SECOND = 28;
+const MIN_SECONDS = 8;
 const MAX_SECONDS = 24;
+/** How long events stay beyond the left edge, until their lines and labels are out of sight, too. */
+const MARGIN_SECONDS = 2;
+/** Far beyond the right edge: the current state of the connection has no end yet. */
+const BEYOND_EDGE_PX = 1e6;
 /** The right edge is "now"; a dot must not be cut in half there. */
 const NOW_INSET_PX = 14;
-/** Below this distance from the label before, a label is left out. */
+/** Labels closer than this to the one before are left out. */
 const LABEL_PX = 52;
-/** How often it moves for visitors who prefer reduced motion. */
+/** How often the timeline moves for visitors who prefer reduced motion. */
 const CALM_INTERVAL_MS = 1000;
 
 interface TimelineProps {
@@ -30,12 +36,12 @@ export function Timeline({ trips, statusChanges }: TimelineProps) {
   const moving = useRef<SVGGElement>(null);
   const [start] = useState(pageTime);
   const width = useWidth(frame);
-  const seconds = Math.min(MAX_SECONDS, Math.max(8, Math.floor(width / MIN_PX_PER_SECOND)));
+  const seconds = Math.min(MAX_SECONDS, Math.max(MIN_SECONDS, Math.floor(width / MIN_PX_PER_SECOND)));
   const pxPerMs = width / seconds / 1000;
   const x = (time: number) => (time - start) * pxPerMs;
   useMovement(moving, (now) => width - NOW_INSET_PX - x(now));
 
-  const oldest = pageTime() - (seconds + 2) * 1000;
+  const oldest = pageTime() - (seconds + MARGIN_SECONDS) * 1000;
   const shown = trips.filter(({ publishedAt, receivedAt }) => (receivedAt ?? publishedAt ?? 0) > oldest);
   return (
     <figure className="timeline">
@@ -100,7 +106,7 @@ function Trip({ trip: { publishedAt, receivedAt, isRecovered }, x }: { trip: Rou
   );
 }
 
-/** Durations below the arrivals, where there is room; recovered events show their number instead. */
+/** Labels arrivals with their durations where there is room, and each group of recovered events with its count. */
 function Labels({ trips, x }: { trips: readonly RoundTrip[]; x: Scale }) {
   const labels: { key: string; at: number; text: string; count: number; kind: string }[] = [];
   for (const trip of trips) {
@@ -126,8 +132,7 @@ function ConnectionBar({ changes, x }: { changes: TimelineProps["statusChanges"]
   return changes.map(({ status, at, number }, i) => {
     const from = x(at.getTime());
     const next = changes[i - 1];
-    // The current state lasts beyond the right edge.
-    const to = next ? x(next.at.getTime()) : from + 1e6;
+    const to = next ? x(next.at.getTime()) : from + BEYOND_EDGE_PX;
     return (
       <rect
         key={number}

@@ -2,7 +2,7 @@ import { durationText, roundTrips, tripMs } from "../state/round-trips.ts";
 import { useStore } from "../state/store.ts";
 import { formatTime } from "./event-text.ts";
 
-/** When an event was accepted, after its trip time. */
+/** An event's trip time, followed by the time at which the service accepted it. */
 export function EventTime({ event: { id, ts } }: { event: { id: string; ts: string } }) {
   return (
     <span className="when">
@@ -12,7 +12,7 @@ export function EventTime({ event: { id, ts } }: { event: { id: string; ts: stri
   );
 }
 
-/** How long an event took from this page's publish call to its arrival on the socket. Renders nothing for the history. */
+/** How long an event took from this page's publish call to its arrival on the socket. Nothing for earlier events. */
 export function TripTime({ id }: { id: string }) {
   const trip = useStore(roundTrips).find((one) => one.id === id);
   if (!trip) return null;

@@ -5,9 +5,9 @@ import { type Buckets, bucketsOf, parseMetrics, quantile, type Scrape, total } f
 
 export const POLL_MS = 3000;
 /** Ten minutes of points. */
-const MAX_POINTS = 200;
-/** One minute of points, which quantiles cover. */
-const QUANTILE_POINTS = 20;
+const MAX_POINTS = (10 * 60_000) / POLL_MS;
+/** Quantiles cover one minute of points. */
+const QUANTILE_POINTS = 60_000 / POLL_MS;
 
 interface MetricsPoint {
   /** Seconds since 1970. */

@@ -24,7 +24,7 @@ export type OrderAction = "Pay" | "Ship" | "Deliver" | "Cancel";
 
 interface ActionRule {
   draft: (order: OrderStatuses) => EventDraft;
-  /** Says why the action makes no sense now; null if it does. */
+  /** Says why the action is not possible now; null if it is. */
   obstacle: (order: OrderStatuses) => string | null;
 }
 

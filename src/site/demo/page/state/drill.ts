@@ -5,10 +5,11 @@ import { Store } from "./store.ts";
 /** The reliability drill: the connection breaks, events happen, the connection resumes. */
 
 export const EVENTS_PER_DRILL = 5;
-/** Long enough to see that the events do not arrive. */
-const BREAK_MS = 900;
+/** After the break: long enough to see that the connection is down. */
+const BEFORE_EVENTS_MS = 900;
 const EVENT_INTERVAL_MS = 750;
-const RESUME_MS = 900;
+/** Before the resume: long enough to see that no event has arrived. */
+const AFTER_EVENTS_MS = 900;
 
 export interface Drill {
   stage: "ready" | "broken" | "resumed";
@@ -25,7 +26,7 @@ export const drill = new Store<Drill>(READY);
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * Runs the drill. The page publishes over HTTP, which the broken socket does not affect, as another computer would.
+ * Runs the drill. The page publishes over HTTP, so the broken socket does not stop its events.
  * @param publishOne Publishes the nth event, from 0.
  */
 export async function runDrill(publishOne: (n: number) => Promise<ServiceResponse>): Promise<void> {
@@ -33,7 +34,7 @@ export async function runDrill(publishOne: (n: number) => Promise<ServiceRespons
   drill.set({ ...READY, stage: "broken" });
   goOffline();
   try {
-    await wait(BREAK_MS);
+    await wait(BEFORE_EVENTS_MS);
     for (let n = 0; n < EVENTS_PER_DRILL; n++) {
       const response = await publishOne(n);
       const { id, seq } = response.body;
@@ -45,7 +46,7 @@ export async function runDrill(publishOne: (n: number) => Promise<ServiceRespons
       drill.set({ ...drill.get(), events: [...events, { id: String(id), seq }] });
       await wait(EVENT_INTERVAL_MS);
     }
-    await wait(RESUME_MS);
+    await wait(AFTER_EVENTS_MS);
   } finally {
     goOnline();
     drill.set({ ...drill.get(), stage: "resumed" });

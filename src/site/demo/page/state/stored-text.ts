@@ -1,4 +1,4 @@
-/** Texts in the browser's storage. Blocked storage is like an empty one: what is written lasts until the next page. */
+/** Texts in the browser's storage. Blocked storage reads as empty, and what is written to it is lost. */
 
 type StorageArea = "localStorage" | "sessionStorage";
 

@@ -1,6 +1,6 @@
 import { storedText, storeText } from "./stored-text.ts";
 
-/** Light, dark, or as the system: chosen for the demo and the manual together. */
+/** The theme: light, dark, or the system's. The demo and the manual share the visitor's choice. */
 
 const THEMES = ["auto", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
@@ -18,7 +18,7 @@ export function storedTheme(): Theme {
   return THEMES.find((theme) => theme === stored) ?? "auto";
 }
 
-/** Applies a theme to this page, and stores it for the next ones. */
+/** Applies a theme to this page and stores it for the pages that follow. */
 export function chooseTheme(theme: Theme): void {
   document.documentElement.dataset.theme = theme;
   storeText("localStorage", THEME_ENTRY, theme);

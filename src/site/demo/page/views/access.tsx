@@ -50,7 +50,7 @@ interface FieldProps {
   label: string;
   value: string;
   note: string;
-  /** Shell command that creates a value. Without one, the service's settings have it. */
+  /** Shell command that creates a value; absent if the value comes from the service's settings. */
   command?: string;
 }
 

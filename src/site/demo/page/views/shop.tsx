@@ -15,7 +15,7 @@ import { useStore } from "../state/store.ts";
 const LOW_STOCK = 5;
 const MAX_NAMED_PRODUCTS = 3;
 
-/** The shop floor publishes, the customer sees, and the drill shows what happens in between. */
+/** The shop floor publishes, the customer's page shows it, and the drill breaks the connection between them. */
 export function ShopView() {
   const credentials = useCredentials();
   return (
