@@ -54,7 +54,7 @@ function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
       <DeliveryCountsRow counts={counts} />
       <dl className="facts">
         <Fact name="Position" value={formatPosition(position)} />
-        <Fact name="Recovered" value={isConnected ? (wasInterrupted && recovered ? "yes" : "not needed") : null} />
+        <Fact name="Recovered" value={isConnected ? recoveryText(wasInterrupted, recovered) : null} />
         <Fact name="Lag" value={lagMs === null || !isLastEventLive ? null : durationText(Math.max(0, lagMs))} />
         <Fact name="Attempts" value={stats.attempts} />
         <Fact name="Messages" value={stats.messages} />
@@ -73,6 +73,11 @@ function ConnectionCard({ name, channel, updates, log }: ConnectionCardProps) {
       <StatusHistory changes={statusChanges} />
     </section>
   );
+}
+
+function recoveryText(wasInterrupted: boolean, recovered: boolean): string {
+  if (!wasInterrupted) return "not needed";
+  return recovered ? "yes" : "no";
 }
 
 /** Received and expected events: shows whether any is missing or arrived twice. */
