@@ -6,7 +6,7 @@ import type { OrderRegistration } from "../protocol/publish.ts";
 import { orderIdArgument } from "./shared/channel-argument.ts";
 import { CommandError, usageError } from "./shared/command-error.ts";
 import { withCommonOptions } from "./shared/options.ts";
-import { type Answer, type ServiceClient, serviceWithKey } from "./shared/service.ts";
+import { type Answer, parseAnswer, type ServiceClient, serviceWithKey } from "./shared/service.ts";
 import type { CommonOptions } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
@@ -74,7 +74,7 @@ export function addOrder(program: Command, terminal: Terminal): void {
 /** Returns an order's current state; null for an unknown order. @throws {CommandError} when the service refuses. */
 async function knownOrder(service: ServiceClient, orderId: string): Promise<KnownOrder | null> {
   try {
-    return snapshot.parse((await service.call("GET", orderPath(orderId))).body);
+    return parseAnswer(snapshot, await service.call("GET", orderPath(orderId)));
   } catch (error) {
     if (error instanceof CommandError && error.details.status === 404) return null;
     throw error;
@@ -93,9 +93,9 @@ function completeRegistration(options: OrderCommandOptions, known: KnownOrder | 
   };
 }
 
-function describeOrder({ status, body }: Answer, orderId: string): string {
-  const rows = Object.entries(z.looseObject({}).parse(body)).filter(([name]) => name !== "order_id");
+function describeOrder(answer: Answer, orderId: string): string {
+  const rows = Object.entries(parseAnswer(z.looseObject({}), answer)).filter(([name]) => name !== "order_id");
   const width = Math.max(...rows.map(([name]) => name.length));
-  const title = status === 201 ? `Registered order ${orderId}` : `Order ${orderId}`;
+  const title = answer.status === 201 ? `Registered order ${orderId}` : `Order ${orderId}`;
   return [title, ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value ?? "unknown"}`)].join("\n");
 }

@@ -11,7 +11,7 @@ import { usageError } from "./shared/command-error.ts";
 import { countOf } from "./shared/count-of.ts";
 import { parseJsonInput } from "./shared/json-input.ts";
 import { wholeNumber, withCommonOptions } from "./shared/options.ts";
-import { serviceWithKey } from "./shared/service.ts";
+import { type Answer, parseAnswer, serviceWithKey } from "./shared/service.ts";
 import { type CommonOptions, redisStream, redisTarget } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
@@ -80,8 +80,8 @@ export function addPublish(program: Command, terminal: Terminal): void {
         return publishViaRedis({ ...event, id: id ?? randomUUID(), version: version ?? null }, json, terminal);
       }
       const service = serviceWithKey(options, terminal);
-      const { body } = await service.call("POST", publishPath(channel.name), { type, data, id, version });
-      terminal.out(json ? JSON.stringify(body) : describeResult(type, body));
+      const answer = await service.call("POST", publishPath(channel.name), { type, data, id, version });
+      terminal.out(json ? JSON.stringify(answer.body) : describeResult(type, answer));
     });
   withCommonOptions(command, EXAMPLES);
 }
@@ -125,8 +125,8 @@ async function readData(text: string, terminal: Terminal): Promise<unknown> {
   }
 }
 
-function describeResult(type: string, body: unknown): string {
-  const { id, channel, seq, status, receivers } = publishResult.parse(body);
+function describeResult(type: string, answer: Answer): string {
+  const { id, channel, seq, status, receivers } = parseAnswer(publishResult, answer);
   const known: Partial<Record<string, string>> = {
     applied: `sent to ${countOf(receivers ?? 0, "listener")} as seq ${seq}`,
     duplicate: `this id was already applied, as seq ${seq}; nothing was sent`,

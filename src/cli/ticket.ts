@@ -4,7 +4,7 @@ import { orderPath } from "../protocol/paths.ts";
 import { TICKET_TTL_SECONDS } from "../protocol/ticket.ts";
 import { orderIdArgument } from "./shared/channel-argument.ts";
 import { wholeNumber, withCommonOptions } from "./shared/options.ts";
-import { serviceWithKey } from "./shared/service.ts";
+import { parseAnswer, serviceWithKey } from "./shared/service.ts";
 import type { CommonOptions } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
 
@@ -31,7 +31,7 @@ export function addTicket(program: Command, terminal: Terminal): void {
     .action(async (argument: string, options: TicketOptions) => {
       const path = `${orderPath(orderIdArgument(argument))}/tickets`;
       const answer = await serviceWithKey(options, terminal).call("POST", path, { ttl_seconds: options.ttl });
-      terminal.out(options.json ? JSON.stringify(answer.body) : ticket.parse(answer.body).token);
+      terminal.out(options.json ? JSON.stringify(answer.body) : parseAnswer(ticket, answer).token);
     });
   withCommonOptions(command, EXAMPLES);
 }

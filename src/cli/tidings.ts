@@ -1,13 +1,12 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from "commander";
-import * as z from "zod";
 import { addBench } from "./bench/bench.ts";
 import { addCost } from "./cost/cost.ts";
 import { addDead } from "./dead/dead.ts";
 import { addForward } from "./forward/forward.ts";
 import { addOrder } from "./order.ts";
 import { addPublish } from "./publish.ts";
-import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode, notTidings } from "./shared/command-error.ts";
+import { CommandError, EXIT, EXIT_CODES_HELP, type ExitCode } from "./shared/command-error.ts";
 import { processTerminal, type Terminal } from "./shared/terminal.ts";
 import { packageVersion } from "./shared/version.ts";
 import { addSmoke } from "./smoke/smoke.ts";
@@ -54,18 +53,12 @@ export async function run(args: string[], terminal: Terminal): Promise<ExitCode>
   } catch (error) {
     // Commander has already printed the error, or the requested help.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    const { message, details, exitCode } = toCommandError(error);
+    // Anything else is a fault of this program.
+    if (!(error instanceof CommandError)) throw error;
+    const { message, details, exitCode } = error;
     terminal.note(args.includes("--json") ? JSON.stringify({ error: message, ...details }) : message);
     return exitCode;
   }
-}
-
-/** @throws the error itself if it is a fault of this program. */
-function toCommandError(error: unknown): CommandError {
-  if (error instanceof CommandError) return error;
-  // Only answers of the service are parsed with schemas that throw.
-  if (error instanceof z.ZodError) return notTidings("The answer is not one that Tidings gives");
-  throw error;
 }
 
 if (import.meta.main) {

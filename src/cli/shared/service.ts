@@ -1,3 +1,4 @@
+import type * as z from "zod";
 import { isProblem } from "../../sdk/publisher/wire.ts";
 import { CommandError, EXIT, notTidings } from "./command-error.ts";
 import { connectionFailure } from "./connection-failure.ts";
@@ -79,6 +80,13 @@ export class ServiceClient {
 /** Returns a client with the publish key. @throws {CommandError} for a missing key or an invalid URL. */
 export function serviceWithKey(options: CommonOptions, sources: Sources): ServiceClient {
   return new ServiceClient(serviceUrl(options, sources), publishKey(options, sources));
+}
+
+/** Parses the body of a successful answer. @throws {CommandError} when something other than Tidings must have answered. */
+export function parseAnswer<T>(schema: z.ZodType<T>, { body }: Answer): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw notTidings("The answer is not one that Tidings gives");
 }
 
 /** Formats a refusal: the title, then one line for every bad field. */

@@ -1,7 +1,8 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { RULE_FILES, readRules, SMOKE_FILE } from "../../../src/cli/conformance/format.ts";
 import { mismatchOf, show } from "../../../src/cli/conformance/match.ts";
 import { EVENTS } from "../../../src/protocol/events.ts";
+import { KEY, SECRET, TestTerminal } from "./test-terminal.ts";
 
 describe("the files of rules", () => {
   const files = RULE_FILES.map(readRules);
@@ -23,6 +24,15 @@ describe("the files of rules", () => {
     );
     expect([...new Set(codes)].sort()).toEqual([4000, 4001, 4003, 4004, 4005]);
   });
+});
+
+test("a mistake in a file of rules is a fault of the program, not of the service", async () => {
+  const parse = JSON.parse;
+  const misreading = vi.spyOn(JSON, "parse").mockImplementation((text) => parse(text.replace('"rules":', '"ruels":')));
+  onTestFinished(() => misreading.mockRestore());
+  const terminal = new TestTerminal();
+  await expect(terminal.run("smoke", "--key", KEY, "--secret", SECRET)).rejects.toThrow("ruels");
+  expect(terminal.notes).toBe("");
 });
 
 describe("a value", () => {

@@ -167,6 +167,7 @@ describe("with a service that answers", () => {
     for (const args of [
       ["publish", "products", "inventory_updated", "{}"],
       ["ticket", ORDER],
+      ["order", ORDER, "--status", "paid"],
     ]) {
       const { exitCode, terminal } = await run({ status: 200, body: { hello: "there" } }, ...args);
       expect(exitCode).toBe(1);
