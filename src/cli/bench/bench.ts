@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { MAX_BATCH_EVENTS } from "../../protocol/publish-call.ts";
+import { CommandError, EXIT } from "../shared/command-error.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
 import { serviceWithKey } from "../shared/service.ts";
 import { type CommonOptions, jwtSecret } from "../shared/settings.ts";
@@ -43,8 +44,17 @@ export function addBench(program: Command, terminal: Terminal): void {
       const service = serviceWithKey(options, terminal);
       const { sockets, events, batch } = options;
       const secret = jwtSecret(options, terminal);
-      const result = await runBench({ service, secret, sockets, events, batch }, (step) => terminal.note(step));
-      terminal.out(options.json ? JSON.stringify(result) : inWords(result));
+      const interruption = new AbortController();
+      const removeHandler = terminal.onInterrupt(() =>
+        interruption.abort(new CommandError(EXIT.failed, "Interrupted.")),
+      );
+      const setup = { service, secret, sockets, events, batch, signal: interruption.signal };
+      try {
+        const result = await runBench(setup, (line) => terminal.note(line));
+        terminal.out(options.json ? JSON.stringify(result) : inWords(result));
+      } finally {
+        removeHandler();
+      }
     });
   withCommonOptions(command, EXAMPLES);
 }

@@ -18,6 +18,8 @@ interface BenchSetup {
   events: number;
   /** Events per batch call. */
   batch: number;
+  /** Aborting it ends the measurement with the signal's reason, once the order is deleted. */
+  signal: AbortSignal;
 }
 
 export interface BenchResult {
@@ -30,20 +32,30 @@ export interface BenchResult {
 
 /**
  * Measures a service with a temporary order, which it deletes afterwards.
- * @param report Called as each step begins.
+ * @param report Called as each step begins, and when the order could not be deleted.
  */
 export async function runBench(setup: BenchSetup, report: (step: string) => void): Promise<BenchResult> {
-  const { service, sockets, events, batch } = setup;
+  const { service, sockets, events, batch, signal } = setup;
   const orderId = randomUUID();
   const listeners: BenchListener[] = [];
   const order = { user_id: `bench-${orderId}`, status: "pending", payment_status: "pending" };
   await service.call("PUT", orderPath(orderId), order);
+  const closeListeners = () => {
+    for (const listener of listeners) listener.close();
+  };
+  // Whatever waits for a closed listener fails.
+  signal.addEventListener("abort", closeListeners);
   try {
     report(`Opening ${sockets} sockets …`);
     const connectMs = await timed(async () => {
-      await pMap(Array(sockets).keys(), async (n) => listeners.push(await listen(setup, orderId, n)), {
-        concurrency: CONCURRENT_CONNECTS,
-      });
+      const listen = async (n: number) => {
+        const token = await listenerToken(setup, orderId, n);
+        signal.throwIfAborted();
+        const listener = new BenchListener(service.url, orderId, token);
+        listeners.push(listener);
+        await listener.live();
+      };
+      await pMap(Array(sockets).keys(), listen, { concurrency: CONCURRENT_CONNECTS });
     });
 
     const single = Math.ceil(events / 10);
@@ -51,6 +63,7 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
     const path = publishPath(orderChannelName(orderId));
     const times: number[] = [];
     for (let n = 1; n <= single; n++) {
+      signal.throwIfAborted();
       const all = Promise.all(listeners.map((listener) => listener.received(n)));
       times.push(await timed(() => Promise.all([service.call("POST", path, eventOf(n)), all])));
     }
@@ -67,25 +80,29 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
       latency: { events: single, p50_ms: percentile(0.5), p95_ms: percentile(0.95), p99_ms: percentile(0.99) },
       burst: { events, deliveries_per_second: ((events * sockets) / burstMs) * 1000 },
     };
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
   } finally {
-    for (const listener of listeners) listener.close();
-    await service.request("DELETE", orderPath(orderId)).catch(() => {});
+    signal.removeEventListener("abort", closeListeners);
+    closeListeners();
+    await service.call("DELETE", orderPath(orderId)).catch((error: unknown) => {
+      report(`Could not delete the temporary order ${orderId}: ${error instanceof Error ? error.message : error}`);
+    });
   }
 }
 
-/** Connects as a different admin each time, because connections per user are limited. */
-async function listen({ service, secret }: BenchSetup, orderId: string, n: number): Promise<BenchListener> {
-  const { token } = await mintToken({ subject: `bench-${orderId}-${n}`, role: secret.form.adminRole }, secret);
-  const listener = new BenchListener(service.url, orderId, token);
-  await listener.live();
-  return listener;
+/** Mints a token of a different admin for each listener, because connections per user are limited. */
+async function listenerToken({ secret }: BenchSetup, orderId: string, n: number): Promise<string> {
+  return (await mintToken({ subject: `bench-${orderId}-${n}`, role: secret.form.adminRole }, secret)).token;
 }
 
 const eventOf = (n: number) => ({ type: "order_status_changed", data: { new_status: `step-${n}` } });
 
-async function sendInBatches({ service, events, batch }: BenchSetup, orderId: string): Promise<void> {
+async function sendInBatches({ service, events, batch, signal }: BenchSetup, orderId: string): Promise<void> {
   const channel = orderChannelName(orderId);
   for (let sent = 0; sent < events; sent += batch) {
+    signal.throwIfAborted();
     const length = Math.min(batch, events - sent);
     await service.call("POST", BATCH_PATH, { events: Array.from({ length }, (_, n) => ({ channel, ...eventOf(n) })) });
   }

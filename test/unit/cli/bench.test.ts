@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { runBench } from "../../../src/cli/bench/run.ts";
 import { ServiceClient } from "../../../src/cli/shared/service.ts";
 import { jwtSecret, publishKey } from "../../../src/cli/shared/settings.ts";
@@ -46,10 +46,51 @@ test("bench ends with the reason when a batch is refused, and with no other erro
   const options = { key: PUBLISH_KEY, secret: TEST_ENV.JWT_SECRET };
   const terminal = new TestTerminal();
   const service = new Refusing(running.url, publishKey(options, terminal));
-  const setup = { service, secret: jwtSecret(options, terminal), sockets: 2, events: 20, batch: 10 };
+  const load = { sockets: 2, events: 20, batch: 10, signal: new AbortController().signal };
+  const setup = { service, secret: jwtSecret(options, terminal), ...load };
   // The run of the tests fails for a rejection that nobody awaits.
   await expect(runBench(setup, () => {})).rejects.toThrow("refused for the test");
   await running.stop();
+});
+
+test.each([
+  ["connects", "Opening 20 sockets", 1000],
+  ["publishes one by one", "Publishing 1000000 events one by one", 10_000_000],
+  ["publishes in batches", "in batches of 1 ", 1000],
+])("a bench that is interrupted while it %s deletes its order", async (_, step, events) => {
+  const service = await startTidings();
+  onTestFinished(() => service.stop());
+  const terminal = new TestTerminal();
+  const credentials = ["--url", service.url, "--key", PUBLISH_KEY, "--secret", TEST_ENV.JWT_SECRET];
+  const running = terminal.run("bench", "--sockets", "20", "--events", String(events), "--batch", "1", ...credentials);
+  await terminal.until(step);
+  const call = vi.spyOn(ServiceClient.prototype, "call");
+  onTestFinished(() => call.mockRestore());
+  terminal.interrupt();
+  expect(await running).toBe(1);
+  expect(call).toHaveBeenLastCalledWith("DELETE", expect.stringMatching(/^\/api\/v1\/orders\//));
+  expect(terminal.notes).not.toContain("Could not delete");
+  expect(terminal.noteLines.at(-1)).toBe("Interrupted.");
+});
+
+test.each([
+  ["does not answer", () => Promise.reject(new Error("no answer")), "no answer"],
+  ["answers with 503", async () => ({ status: 503, body: null }), "status 503"],
+])("bench says that its order is left when the service %s", async (_, answer, reason) => {
+  class Failing extends ServiceClient {
+    override request(method: string, path: string, body?: unknown) {
+      return method === "DELETE" ? answer() : super.request(method, path, body);
+    }
+  }
+  const running = await startTidings();
+  onTestFinished(() => running.stop());
+  const options = { key: PUBLISH_KEY, secret: TEST_ENV.JWT_SECRET };
+  const terminal = new TestTerminal();
+  const service = new Failing(running.url, publishKey(options, terminal));
+  const load = { sockets: 1, events: 10, batch: 10, signal: new AbortController().signal };
+  await runBench({ service, secret: jwtSecret(options, terminal), ...load }, (line) => terminal.note(line));
+  expect(terminal.noteLines.at(-1)).toMatch(/^Could not delete the temporary order [0-9a-f-]{36}: /);
+  expect(terminal.noteLines.at(-1)).toContain(reason);
 });
 
 test("bench explains why a listener was refused", async () => {
