@@ -73,6 +73,12 @@ const WRONG: [name: string, file: string, rule: RegExp, wrong: Wrong][] = [
     { message: (text) => [isEvent(text) ? text.replace('"carrier":"UPS"', '"carrier":"ups"') : text] },
   ],
   [
+    "sends arrays to plain clients",
+    "publishing",
+    /an event is answered with/,
+    { message: (text) => [isEvent(text) ? `[${text}]` : text] },
+  ],
+  [
     "applies what it has seen",
     "publishing",
     /the same event again is a duplicate/,

@@ -19,13 +19,18 @@ export class PlainSocket {
   /** Received and not expected yet: JSON values, and texts that are not JSON. */
   readonly #messages: unknown[] = [];
   readonly #changed = new Condition();
+  /** The selected subprotocol, empty for none; undefined until the handshake has succeeded. */
+  #selected: string | undefined;
   #closing: Closing | undefined;
 
   constructor(name: string, url: string, subprotocols: string[], timeoutMs: number) {
     this.#name = name;
     this.#timeoutMs = timeoutMs;
     this.#socket = new WebSocket(url, subprotocols);
-    this.#socket.addEventListener("open", this.#changed.notify);
+    this.#socket.addEventListener("open", () => {
+      this.#selected = this.#socket.protocol;
+      this.#changed.notify();
+    });
     this.#socket.addEventListener("message", ({ data }) => this.#receive(String(data)));
     this.#socket.addEventListener("close", ({ code, reason }) => {
       this.#closing = { code, reason };
@@ -33,11 +38,13 @@ export class PlainSocket {
     });
   }
 
-  /** Waits for the handshake. @returns The selected subprotocol; empty for none. */
-  async selected(): Promise<string> {
-    const isDone = () => this.#socket.readyState !== WebSocket.CONNECTING || undefined;
-    await this.#until(isDone, "no connection: does the service accept WebSockets at this URL?");
-    return this.#socket.protocol;
+  /**
+   * Waits for the handshake, after which the socket may be closed again.
+   * @returns The selected subprotocol; empty for none.
+   * @throws {BrokenRule} when the handshake fails.
+   */
+  selected(): Promise<string> {
+    return this.#until(() => this.#selected, "no connection: does the service accept WebSockets at this URL?");
   }
 
   /** Returns the next frame, or text that is not JSON. @param expected Names it when it does not arrive. */
@@ -55,6 +62,7 @@ export class PlainSocket {
     if (message !== PONG) throw new BrokenRule(`${this.#name}: expected no message, got ${show(message)}`);
   }
 
+  /** Sends a text, unless the socket was closed after the handshake. @throws {BrokenRule} when the handshake fails. */
   async send(text: string): Promise<void> {
     await this.selected();
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(text);
@@ -74,8 +82,10 @@ export class PlainSocket {
 
   #receive(text: string): void {
     if (text === KEEPALIVE) return;
-    // With `tidings.v1`, a message may be an array of frames.
-    this.#messages.push(...[parseJson(text) ?? text].flat());
+    const message = parseJson(text) ?? text;
+    // Only with a subprotocol may a message be an array of frames.
+    if (this.#selected && Array.isArray(message)) this.#messages.push(...message);
+    else this.#messages.push(message);
     this.#changed.notify();
   }
 
