@@ -123,7 +123,8 @@ class Player {
 
   async #connect({ connect, url, subprotocols, selects }: Extract<Step, { connect: string }>): Promise<void> {
     const address = this.#target.url.replace(/^http/, "ws") + (await this.#variables.text(url));
-    const offered = await Promise.all(subprotocols.map((text) => this.#variables.text(text)));
+    const offered: string[] = [];
+    for (const text of subprotocols) offered.push(await this.#variables.text(text));
     this.#connections.get(connect)?.close();
     const connection = new PlainSocket(connect, address, offered, this.#target.timeoutMs);
     this.#connections.set(connect, connection);

@@ -27,19 +27,29 @@ export class Variables {
     this.#saved.set(name, value);
   }
 
-  /** Returns a value with every variable in its texts replaced. A text that is one variable becomes its value. */
+  /**
+   * Returns a value with every variable in its texts replaced. A text that is one variable becomes its value. Fills
+   * one text after another, because the first use of a variable decides its value.
+   */
   async fill(value: unknown): Promise<unknown> {
     if (typeof value === "string") return this.#fillText(value);
-    if (Array.isArray(value)) return Promise.all(value.map((item) => this.fill(item)));
+    if (Array.isArray(value)) return this.#fillList(value);
     if (typeof value !== "object" || value === null) return value;
     if ("$repeat" in value && "text" in value) return String(value.text).repeat(Number(value.$repeat));
     if ("$repeat" in value && "item" in value) return this.#repeat(Number(value.$repeat), value.item);
-    const entries = Object.entries(value).map(async ([name, field]) => [await this.text(name), await this.fill(field)]);
-    return Object.fromEntries(await Promise.all(entries));
+    const filled: [string, unknown][] = [];
+    for (const [name, field] of Object.entries(value)) filled.push([await this.text(name), await this.fill(field)]);
+    return Object.fromEntries(filled);
   }
 
   async text(value: string): Promise<string> {
     return String(await this.#fillText(value));
+  }
+
+  async #fillList(list: unknown[]): Promise<unknown[]> {
+    const filled: unknown[] = [];
+    for (const item of list) filled.push(await this.fill(item));
+    return filled;
   }
 
   /** Returns `count` copies of an item, in which `{n}` is 1, 2, 3 … */
@@ -71,7 +81,7 @@ export class Variables {
 
   async #make(kind: string, name: string | undefined): Promise<unknown> {
     if (kind === "uuid") return randomUUID();
-    const user = this.#users[name ?? ""];
+    const user = kind === "user" || kind === "token" ? this.#users[name ?? ""] : undefined;
     if (!user) throw new Error(`{${kind}${name ? `.${name}` : ""}} is not defined`);
     const known = this.#credentials.userOf(name ?? "", { ...user, subject: await this.text(user.subject) });
     return kind === "user" ? known.id : known.token();

@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { Variables } from "../../../src/cli/conformance/variables.ts";
+
+const USERS = { alice: { subject: "alice-{run}", is_admin: false, expires_in: 60, is_forged: false } };
+
+/** The variables of a file with one user. Each of her tokens is another. */
+function variables(): Variables {
+  let tokens = 0;
+  const key = { value: "the key", source: "the test" };
+  return new Variables(USERS, {
+    key,
+    userOf: (_, { subject }) => ({ id: subject, token: async () => `token ${++tokens}` }),
+  });
+}
+
+test("a variable has one value, wherever it is first used", async () => {
+  const filled = await variables().fill({
+    ids: ["{uuid.a}", "{uuid.a}"],
+    tokens: { first: "{token.alice}", "of {uuid.a}": "{token.alice}" },
+    user: "{user.alice} in {run}",
+  });
+  const { ids, tokens, user } = filled as { ids: string[]; tokens: Record<string, string>; user: string };
+  expect(ids[1]).toBe(ids[0]);
+  expect(tokens).toEqual({ first: "token 1", [`of ${ids[0]}`]: "token 1" });
+  expect(user).toMatch(/^alice-(\w+) in \1$/);
+});
+
+test("each repetition counts for itself", async () => {
+  const list = { $repeat: 2, item: { n: "{n}", id: "{uuid.x}" } };
+  const filled = (await variables().fill([list, list])) as { n: number }[][];
+  expect(filled.map((items) => items.map(({ n }) => n))).toEqual([
+    [1, 2],
+    [1, 2],
+  ]);
+});
+
+test.each(["{tokne.alice}", "{alice}", "{token}", "{token.bob}", "{uuidd.a}", "{key.alice}"])(
+  "%s is not defined",
+  async (text) => {
+    await expect(variables().fill(text)).rejects.toThrow(`${text} is not defined`);
+  },
+);
