@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { chunksBy } from "../../protocol/chunks.ts";
-import { DEAD_LETTER_REASONS, type DeadLetterCode, isDeadLetterCode } from "../../protocol/dead-letters.ts";
 import { parseJson } from "../../protocol/json.ts";
 import { DEAD_LETTERS, DOORBELL } from "../../protocol/stream.ts";
 import type { RedisCommand } from "../redis/connection.ts";
 import { openSession, type RedisSession, refusedByRedis } from "../redis/session.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import type { RedisTarget } from "../shared/settings.ts";
+import { explainCode } from "./reason.ts";
 
 /** Letters per read. A letter has little more than 512 KB at most, and a reply of Upstash 10 MB. */
 const LETTERS_PER_READ = 16;
@@ -17,7 +17,8 @@ const MAX_RETRY_REQUEST_LENGTH = 512 * 1024;
 export interface DeadLetterEntry {
   /** Its id in the dead-letter stream. */
   id: string;
-  code: DeadLetterCode;
+  /** A `DeadLetterCode`, or one of a newer version. */
+  code: string;
   /** What exactly was wrong. */
   detail: string;
   /** The id of the stream entry, or of the event when the entry was read before. */
@@ -100,15 +101,14 @@ function parseLetter([id, words]: [string, string[]]): DeadLetterEntry {
   const fields = letterFields.safeParse(parseJson(values.get("entry") ?? "")).data;
   // Letters of the first version have no code.
   const code = values.get("code") ?? "not_an_event";
-  const known = isDeadLetterCode(code) ? code : "not_an_event";
   return {
     id,
-    code: known,
+    code,
     detail: values.get("reason") ?? "",
     entryId: values.get("entry_id") ?? "",
     channel: fields?.channel ?? "",
     at: Number(id.split("-")[0]),
     fields: fields ?? {},
-    canRetry: DEAD_LETTER_REASONS[known].canRetry && !values.has("cut") && fields !== undefined,
+    canRetry: explainCode(code).canRetry && !values.has("cut") && fields !== undefined,
   };
 }

@@ -8,6 +8,7 @@ import { printable } from "../shared/printable.ts";
 import { type CommonOptions, redisStream, redisTarget } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import type { DeadLetterEntry, DeadLetterStream } from "./dead-letter-stream.ts";
+import { explainCode } from "./reason.ts";
 
 interface Selection {
   reason?: DeadLetterCode;
@@ -162,6 +163,6 @@ const asJson = ({ id, at, channel, code, detail, entryId, fields, canRetry }: De
 function adviceFor(letters: DeadLetterEntry[]): string {
   const codes = new Set(letters.map(({ code }) => code));
   return [...codes]
-    .map((code) => `${code}: ${DEAD_LETTER_REASONS[code].meaning} ${DEAD_LETTER_REASONS[code].remedy}`)
+    .map((code) => `${printable(code)}: ${explainCode(code).meaning} ${explainCode(code).remedy}`)
     .join("\n");
 }

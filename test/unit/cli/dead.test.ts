@@ -159,6 +159,17 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
       expect((await run("list")).terminal.output).toContain("not_an_event: lacks channel");
     });
 
+    it("shows a code of a newer version as it is, and does not retry what it cannot judge", async () => {
+      await die("1-0", "of_\u009bthe_future", shipped);
+      const { terminal } = await run("list");
+      expect(terminal.output).toContain(`${CHANNEL}  of_\\u009bthe_future: it is of_`);
+      expect(terminal.notes).toBe(
+        "of_\\u009bthe_future: This version of the command line does not know the reason. Use the command line of the deployed version.",
+      );
+      expect((await run("retry", "1-0")).exitCode).toBe(1);
+      expect(await entries()).toEqual([]);
+    });
+
     it("exits with 1 and Redis's own error when Redis refuses", async () => {
       await fixture.redis.cli("SET", DEAD, "in use for something else");
       const { exitCode, terminal } = await run("list");
