@@ -82,6 +82,8 @@ function addRetry(dead: Command, terminal: Terminal): void {
     .action(async (ids: string[], options: DeadRetryOptions) => {
       const hasIds = ids.length > 0;
       if (hasIds === (options.all ?? false)) throw usageError("Give the ids of dead letters, or --all.");
+      const isNarrowed = options.reason !== undefined || options.channel !== undefined;
+      if (hasIds && isNarrowed) throw usageError("--reason and --channel go with --all.");
       const bad = ids.find((id) => !/^\d{1,20}-\d{1,20}$/.test(id));
       if (bad !== undefined) throw usageError(`"${bad}" is not a dead letter's id, such as 1763800000000-0.`);
       const { retried, refused, refusedCount } = await retry(terminal, ids, isSelected(options));

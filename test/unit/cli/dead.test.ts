@@ -13,6 +13,8 @@ const DEAD = "tidings:dead";
 it.each([
   [["retry"], "Give the ids of dead letters, or --all"],
   [["retry", "--all", "1-1"], "Give the ids of dead letters, or --all"],
+  [["retry", "1-1", "--reason", "channel_failed"], "--reason and --channel go with --all."],
+  [["retry", "1-1", "--channel", "products"], "--reason and --channel go with --all."],
   [["retry", "soon"], "is not a dead letter's id"],
   [["list", "--reason", "bad_luck"], "Allowed choices are"],
   [["list", "--limit", "0"], "whole number"],
