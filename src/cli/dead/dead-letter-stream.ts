@@ -21,7 +21,7 @@ export interface DeadLetterEntry {
   code: string;
   /** What exactly was wrong. */
   detail: string;
-  /** The id of the stream entry, or of the event when the entry was read before. */
+  /** The stream entry's id; for an event that had already been read into the outbox, the event's id. */
   entryId: string;
   /** The channel's name; empty without one. */
   channel: string;
@@ -45,13 +45,8 @@ export class DeadLetterStream {
 
   /** Yields the letters in pages, oldest first. @param ids Only these; all of them when empty. */
   async *pages(ids: string[]): AsyncGenerator<DeadLetterEntry[]> {
-    if (ids.length > 0) {
-      const found = await this.#run(ids.map((id) => ["XRANGE", DEAD_LETTERS, id, id]));
-      const missing = ids.filter((_, i) => letterRange.parse(found[i]).length === 0);
-      if (missing.length > 0) throw new CommandError(EXIT.failed, `No dead letter has the id ${missing.join(" or ")}.`);
-      return yield found.flatMap((reply) => letterRange.parse(reply).map(parseLetter));
-    }
-    // Stops at the newest letter of now: retried events that fail again meanwhile are added after it.
+    if (ids.length > 0) return yield* this.#pagesOf([...new Set(ids)]);
+    // Stops at the letter that is newest when the pass begins: retried events that fail again are added after it.
     const [newest] = await this.#run([["XREVRANGE", DEAD_LETTERS, "+", "-", "COUNT", "1"]]);
     const last = letterRange.parse(newest)[0]?.[0];
     if (last === undefined) return;
@@ -62,6 +57,27 @@ export class DeadLetterStream {
       if (letters.length < LETTERS_PER_READ) return;
       from = `(${letters.at(-1)?.id}`;
     }
+  }
+
+  /** Yields these letters in pages. Looks for all of them first, so that a mistyped id changes nothing. */
+  async *#pagesOf(ids: string[]): AsyncGenerator<DeadLetterEntry[]> {
+    const runs = Array.from({ length: Math.ceil(ids.length / LETTERS_PER_READ) }, (_, i) =>
+      ids.slice(i * LETTERS_PER_READ, (i + 1) * LETTERS_PER_READ),
+    );
+    const missing: string[] = [];
+    for (const run of runs) {
+      const replies = await this.#readEach(run);
+      missing.push(...run.filter((_, i) => replies[i]?.length === 0));
+    }
+    if (missing.length > 0) throw new CommandError(EXIT.failed, `No dead letter has the id ${missing.join(" or ")}.`);
+    // Reads them a second time: kept, they could take half a megabyte each.
+    for (const run of runs) yield (await this.#readEach(run)).flat();
+  }
+
+  /** Reads one letter for each id: a list without one where there is none. */
+  async #readEach(ids: string[]): Promise<DeadLetterEntry[][]> {
+    const replies = await this.#run(ids.map((id) => ["XRANGE", DEAD_LETTERS, id, id]));
+    return replies.map((reply) => letterRange.parse(reply).map(parseLetter));
   }
 
   /**
@@ -76,7 +92,17 @@ export class DeadLetterStream {
       await this.#run(chunk.map(addition));
       await this.#run([["XDEL", DEAD_LETTERS, ...chunk.map(({ id }) => id)]]);
     }
-    await this.#session.run([["PUBLISH", DOORBELL, "1"]]);
+  }
+
+  /** Has the service read the stream immediately. Returns false when the message failed; it then reads a little later. */
+  async ringDoorbell(): Promise<boolean> {
+    try {
+      const [reply] = await this.#session.run([["PUBLISH", DOORBELL, "1"]]);
+      return !(reply instanceof Error);
+    } catch (error) {
+      if (error instanceof CommandError) return false;
+      throw error;
+    }
   }
 
   close(): void {

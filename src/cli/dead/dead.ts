@@ -86,10 +86,15 @@ function addRetry(dead: Command, terminal: Terminal): void {
       if (hasIds && isNarrowed) throw usageError("--reason and --channel go with --all.");
       const bad = ids.find((id) => !/^\d{1,20}-\d{1,20}$/.test(id));
       if (bad !== undefined) throw usageError(`"${bad}" is not a dead letter's id, such as 1763800000000-0.`);
-      const { retried, refused, refusedCount } = await retry(terminal, ids, isSelected(options));
+      const { retried, refused, refusedCount, isDoorbellRung } = await retry(terminal, ids, isSelected(options));
       const hasMore = refusedCount > refused.length;
       if (options.json) terminal.out(JSON.stringify({ retried, refused: refused.map(asJson), has_more: hasMore }));
       else terminal.out(`retried: ${countOf(retried, "dead letter")}`);
+      if (!isDoorbellRung && !options.json) {
+        terminal.note(
+          "The doorbell message failed. The events are safe in the stream; the service reads them a little later.",
+        );
+      }
       if (refusedCount === 0) return;
       const title = `${refusedCount} cannot be retried${hasMore ? `; the first ${refused.length}` : ""}`;
       const message = `${title}:\n${refused.map(describe).join("\n")}\n${adviceFor(refused)}`;
@@ -106,6 +111,7 @@ const MAX_LISTED = 20;
 async function retry(terminal: Terminal, ids: string[], isWanted: (letter: DeadLetterEntry) => boolean) {
   let retried = 0;
   let refusedCount = 0;
+  let isDoorbellRung = true;
   const refused: DeadLetterEntry[] = [];
   await withDeadLetters(terminal, async (stream) => {
     const pass = async (isDue: (letter: DeadLetterEntry) => boolean) => {
@@ -122,8 +128,9 @@ async function retry(terminal: Terminal, ids: string[], isWanted: (letter: DeadL
     // Events of a full channel go last: they are newer than those that waited for it.
     await pass(({ code }) => ids.length > 0 || code !== "channel_full");
     if (ids.length === 0) await pass(({ code }) => code === "channel_full");
+    if (retried > 0) isDoorbellRung = await stream.ringDoorbell();
   });
-  return { retried, refused, refusedCount };
+  return { retried, refused, refusedCount, isDoorbellRung };
 }
 
 async function withDeadLetters(terminal: Terminal, use: (stream: DeadLetterStream) => Promise<void>): Promise<void> {

@@ -1,5 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { createServer } from "node:http";
+import { text } from "node:stream/consumers";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { DEAD_LETTER_REASONS } from "../../../src/protocol/dead-letters.ts";
+import { listenOnLoopback } from "../../support/loopback.ts";
 import { hasRedis } from "../../support/redis.ts";
 import { setUpRedisWithBridge } from "./redis-with-bridge.ts";
 import { TestTerminal } from "./test-terminal.ts";
@@ -9,6 +12,29 @@ const CHANNEL = `order_${ORDER}`;
 const TOKEN = "a-token-of-the-tests-0123456789";
 const STREAM = "tidings:events";
 const DEAD = "tidings:dead";
+
+/**
+ * Starts a proxy of the bridge that keeps the names of each request's commands.
+ * @param broken The name of a command that it does not answer.
+ */
+async function startProxy(bridgeUrl: string, broken?: string): Promise<{ url: string; requests: string[][] }> {
+  const requests: string[][] = [];
+  const server = createServer(async (request, response) => {
+    const body = await text(request);
+    const names = (JSON.parse(body) as string[][]).map(([name = ""]) => name);
+    requests.push(names);
+    if (broken !== undefined && names.includes(broken)) return void request.destroy();
+    const headers = { Authorization: String(request.headers.authorization) };
+    const answer = await fetch(`${bridgeUrl}${request.url}`, { method: "POST", headers, body });
+    response.writeHead(answer.status, { "Content-Type": "application/json" }).end(await answer.text());
+  });
+  const url = await listenOnLoopback(server);
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url, requests };
+}
 
 it.each([
   [["retry"], "Give the ids of dead letters, or --all"],
@@ -178,6 +204,39 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
       expect(exitCode).toBe(1);
       expect(terminal.notes).toMatch(/^Redis refused it: WRONGTYPE/);
     });
+  });
+
+  it("retries many by their ids, each once, in requests whose replies Upstash allows, and rings once", async () => {
+    const ids = Array.from({ length: 40 }, (_, n) => `${n + 1}-0`);
+    for (const id of ids) await die(id, "channel_failed", { ...shipped, id });
+    const proxy = await startProxy(fixture.bridge.url);
+    const terminal = new TestTerminal({ env: { ...envOf("upstash"), UPSTASH_REDIS_REST_URL: proxy.url } });
+    expect(await terminal.run("dead", "retry", ...ids, "1-0", "40-0"), terminal.notes).toBe(0);
+    expect([terminal.output, terminal.notes]).toEqual(["retried: 40 dead letters", ""]);
+    expect((await entries()).map(([, words]) => words.at(-1))).toEqual(ids);
+    // A letter may have half a megabyte, and a reply ten.
+    const reads = proxy.requests.map((commands) => commands.filter((name) => name === "XRANGE").length);
+    expect(Math.max(...reads)).toBeLessThanOrEqual(16);
+    expect(proxy.requests.flat().filter((name) => name === "PUBLISH")).toHaveLength(1);
+  });
+
+  it("retries nothing when one of many ids does not exist", async () => {
+    const ids = Array.from({ length: 20 }, (_, n) => `${n + 1}-0`);
+    for (const id of ids) await die(id, "channel_failed", shipped);
+    const terminal = new TestTerminal({ env: envOf("redis") });
+    expect(await terminal.run("dead", "retry", ...ids, "99-0")).toBe(1);
+    expect(terminal.notes).toBe("No dead letter has the id 99-0.");
+    expect(await fixture.redis.cli("XLEN", DEAD)).toBe("20");
+  });
+
+  it("succeeds, with a note, when Redis fails only at the doorbell", async () => {
+    await die("1-0", "channel_failed", shipped);
+    const proxy = await startProxy(fixture.bridge.url, "PUBLISH");
+    const terminal = new TestTerminal({ env: { ...envOf("upstash"), UPSTASH_REDIS_REST_URL: proxy.url } });
+    expect(await terminal.run("dead", "retry", "--all"), terminal.notes).toBe(0);
+    expect(terminal.output).toBe("retried: 1 dead letter");
+    expect(terminal.notes).toMatch(/^The doorbell message failed\. The events are safe/);
+    expect(await fixture.redis.cli("XLEN", STREAM)).toBe("1");
   });
 
   it("retries thousands", async () => {
