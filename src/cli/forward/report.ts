@@ -57,7 +57,8 @@ export class ForwardReport {
     this.count(name);
     if (++this.#lines > MAX_LINES_PER_MINUTE) return;
     const what = name === "failed" ? "failed to publish" : name;
-    this.#terminal.note(`${what} a message on ${printable(JSON.stringify(short(channel)))}: ${short(reason)}`);
+    const where = printable(JSON.stringify(short(channel)));
+    this.#terminal.note(`${what} a message on ${where}: ${printable(short(reason))}`);
   }
 
   /** Counts a message for which there is no room, and prints that once a minute. */

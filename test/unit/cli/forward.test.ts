@@ -196,6 +196,13 @@ describe("the report", () => {
     expect(terminal.noteLines.at(-1)).toBe("50 more lines about single messages were left out");
   });
 
+  test("escapes control characters, which publishers may put into names", () => {
+    start();
+    const message = Buffer.from('{"type":"t","data":{"\\u001b[2Jx":9007199254740993}}');
+    new Forwarder(ORIGINAL, { add: vi.fn(), sendNow: vi.fn() }, report, () => {}).receive("products", message);
+    expect(terminal.noteLines).toEqual([expect.stringContaining("data.\\u001b[2Jx is an integer beyond 2^53")]);
+  });
+
   test("says once a minute that messages are dropped", () => {
     start();
     for (let n = 0; n < 3; n++) report.dropped();
