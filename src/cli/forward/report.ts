@@ -8,12 +8,14 @@ const FORWARD_COUNTS = {
   skipped: "Messages that are not events.",
   failed: "Messages whose publish call the service refused.",
   dropped: "Messages dropped because too many waited for the service or the lock.",
-  disconnects: "Lost connections to Redis. Messages published until it reconnected are lost.",
+  disconnects: "Lost connections to Redis. Messages published while disconnected are lost.",
 } as const;
 
 type CountName = keyof typeof FORWARD_COUNTS;
 const COUNT_NAMES = Object.keys(FORWARD_COUNTS) as CountName[];
 const noCounts = () => Object.fromEntries(COUNT_NAMES.map((name) => [name, 0])) as Record<CountName, number>;
+
+type AwaitedByMessages = "service" | "lock";
 
 const LINE_INTERVAL_MS = 60_000;
 /** Bounds the lines about single messages. */
@@ -33,6 +35,8 @@ export class ForwardReport {
   readonly #timer: ReturnType<typeof setInterval>;
   #lastMinute = noCounts();
   #lines = 0;
+  /** What messages were dropped for in this minute. */
+  readonly #droppedFor = new Set<AwaitedByMessages>();
   #state: "disconnected" | "standby" | "forwarding" = "disconnected";
 
   /**
@@ -61,11 +65,12 @@ export class ForwardReport {
     this.#terminal.note(`${what} a message on ${where}: ${printable(short(reason))}`);
   }
 
-  /** Counts a message for which there is no room, and prints that once a minute. */
-  dropped(awaited: "service" | "lock" = "service"): void {
+  /** Counts a message for which there is no room, and prints once a minute what the others wait for. */
+  dropped(awaited: AwaitedByMessages = "service"): void {
     this.count("dropped");
-    if (this.#lastMinute.dropped === 1)
-      this.#terminal.note(`too many messages wait for the ${awaited}: new ones are dropped`);
+    if (this.#droppedFor.has(awaited)) return;
+    this.#droppedFor.add(awaited);
+    this.#terminal.note(`too many messages wait for the ${awaited}: new ones are dropped`);
   }
 
   forwarding(): void {
@@ -120,6 +125,7 @@ export class ForwardReport {
     const left = this.#lines - MAX_LINES_PER_MINUTE;
     if (left > 0) this.#terminal.note(`${left} more lines about single messages were left out`);
     this.#lines = 0;
+    this.#droppedFor.clear();
     this.#lastMinute = noCounts();
   }
 

@@ -211,6 +211,16 @@ describe("the report", () => {
     expect(terminal.noteLines).toEqual(Array(2).fill("too many messages wait for the service: new ones are dropped"));
   });
 
+  test("says so for each of the two things that messages wait for", () => {
+    start();
+    report.dropped("service");
+    report.dropped("lock");
+    report.dropped("lock");
+    expect(terminal.noteLines).toEqual(
+      ["service", "lock"].map((awaited) => `too many messages wait for the ${awaited}: new ones are dropped`),
+    );
+  });
+
   test.skipIf(!hasPromtool("the metrics of tidings forward"))("is also metrics, which satisfy promtool", async () => {
     start();
     report.count("received");
