@@ -4,10 +4,10 @@ import { openConnection, REDIS_TIMEOUT_MS, type RedisConnection, RedisUnavailabl
 import { refusedByRedis } from "../redis/session.ts";
 import { subscribe, type Topics } from "../redis/subscribe.ts";
 import { connectionFailure } from "../shared/connection-failure.ts";
+import { HeldMessages } from "./held-messages.ts";
 import { ForwardLock, LOCK_MS } from "./lock.ts";
 import type { ForwardReport } from "./report.ts";
 import { subscribedChannels } from "./spelling.ts";
-import { UnsureMessages } from "./unsure-messages.ts";
 
 /** How often the lock is renewed and the connection checked. */
 const RENEW_MS = 2000;
@@ -79,14 +79,14 @@ async function forwardWithLock(
   onConnected: () => void,
 ): Promise<void> {
   // After a long pause of this process, another instance may have received the same messages, so they wait for the lock.
-  const unsure = new UnsureMessages(report);
-  const receiveUnsure = () => {
-    for (const { channel, message } of lock.isHeld ? unsure.take() : []) receive(channel, message);
+  const held = new HeldMessages(report);
+  const receiveHeld = () => {
+    for (const { channel, message } of lock.isHeld ? held.take() : []) receive(channel, message);
   };
   const subscription = await subscribe(redisUrl, topics, (message, channel) => {
-    receiveUnsure();
+    receiveHeld();
     if (lock.isHeld) receive(channel.toString(), message);
-    else unsure.add(channel.toString(), message);
+    else held.add(channel.toString(), message);
   });
   onConnected();
   report.forwarding();
@@ -106,7 +106,7 @@ async function forwardWithLock(
       try {
         const [holder] = await Promise.all([lock.acquire(connection), subscription.ping()]);
         if (holder !== null) return;
-        receiveUnsure();
+        receiveHeld();
         checkedAt = Date.now();
       } catch (error) {
         // A slow Redis keeps the messages meanwhile, and the lock holds for LOCK_MS.
@@ -114,7 +114,7 @@ async function forwardWithLock(
       }
     }
   } finally {
-    unsure.take();
+    held.take();
     subscription.close();
   }
 }

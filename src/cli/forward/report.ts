@@ -25,8 +25,8 @@ const MAX_TEXT_LENGTH = 300;
 
 /** Counts messages by outcome. Prints a line per minute, per change of state, and per message that is not published. */
 export class ForwardReport {
-  /** How many messages wait until it is certain which instance has the lock. */
-  unsure = 0;
+  /** How many messages are held until it is certain which instance has the lock. */
+  held = 0;
   readonly #terminal: Pick<Terminal, "out" | "note">;
   readonly #isJson: boolean;
   readonly #route: string;
@@ -110,7 +110,13 @@ export class ForwardReport {
         metricText(`tidings_forward_${name}_total`, "counter", FORWARD_COUNTS[name], this.#total[name]),
       ),
       metricText("tidings_forward_waiting", "gauge", "Messages that wait for the service.", this.#waiting()),
-      metricText("tidings_forward_unsure", "gauge", "Messages that wait for the lock to be certain.", this.unsure),
+      // Published in 0.2.0, so its name stays.
+      metricText(
+        "tidings_forward_unsure",
+        "gauge",
+        "Messages held until it is certain which instance has the lock.",
+        this.held,
+      ),
       metricText(
         "tidings_forward_active",
         "gauge",

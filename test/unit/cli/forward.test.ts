@@ -1,9 +1,9 @@
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Forwarder, MAX_WAITING_BYTES } from "../../../src/cli/forward/forwarder.ts";
+import { HeldMessages, MAX_HELD_BYTES } from "../../../src/cli/forward/held-messages.ts";
 import { type Mapping, readMessage } from "../../../src/cli/forward/message.ts";
 import { ForwardReport } from "../../../src/cli/forward/report.ts";
 import { doubtsAbout } from "../../../src/cli/forward/spelling.ts";
-import { MAX_UNSURE_BYTES, UnsureMessages } from "../../../src/cli/forward/unsure-messages.ts";
 import { PublishError } from "../../../src/sdk/publisher/publish-error.ts";
 import { hasPromtool, promtool } from "../../support/promtool.ts";
 import { KEY, TestTerminal } from "./test-terminal.ts";
@@ -256,17 +256,17 @@ test("what waits for the lock is bounded: further messages are dropped and count
   const terminal = new TestTerminal();
   const report = new ForwardReport(terminal, false, "", () => 0);
   onTestFinished(() => report.end());
-  const unsure = new UnsureMessages(report);
+  const held = new HeldMessages(report);
   const message = Buffer.alloc(1_000_000);
-  const room = Math.floor(MAX_UNSURE_BYTES / (message.length + 1024));
-  for (let n = 0; n < room + 5; n++) unsure.add(`order_${n}`, message);
+  const room = Math.floor(MAX_HELD_BYTES / (message.length + 1024));
+  for (let n = 0; n < room + 5; n++) held.add(`order_${n}`, message);
   expect(report.metrics).toContain(`\ntidings_forward_unsure ${room}\n`);
   expect(report.metrics).toContain("\ntidings_forward_dropped_total 5\n");
   expect(terminal.noteLines).toEqual(["too many messages wait for the lock: new ones are dropped"]);
-  expect(unsure.take().map(({ channel }) => channel)).toEqual(Array.from({ length: room }, (_, n) => `order_${n}`));
+  expect(held.take().map(({ channel }) => channel)).toEqual(Array.from({ length: room }, (_, n) => `order_${n}`));
   expect(report.metrics).toContain("\ntidings_forward_unsure 0\n");
-  unsure.add("products", message);
-  expect(unsure.take()).toHaveLength(1);
+  held.add("products", message);
+  expect(held.take()).toHaveLength(1);
 });
 
 test.each([

@@ -2,7 +2,7 @@ import { memoryOf } from "./forwarder.ts";
 import type { ForwardReport } from "./report.ts";
 
 /** The total size of messages that wait for the lock, for example while Redis is slow. Further ones are dropped. */
-export const MAX_UNSURE_BYTES = 16 * 1024 * 1024;
+export const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 interface Message {
   channel: string;
@@ -10,7 +10,7 @@ interface Message {
 }
 
 /** Messages that another instance may have received as well, until it is certain which one has the lock. */
-export class UnsureMessages {
+export class HeldMessages {
   readonly #report: ForwardReport;
   #messages: Message[] = [];
   #bytes = 0;
@@ -21,13 +21,13 @@ export class UnsureMessages {
 
   add(channel: string, message: Uint8Array): void {
     const bytes = memoryOf(message);
-    if (this.#bytes + bytes > MAX_UNSURE_BYTES) {
+    if (this.#bytes + bytes > MAX_HELD_BYTES) {
       this.#report.dropped("lock");
       return;
     }
     this.#bytes += bytes;
     this.#messages.push({ channel, message });
-    this.#report.unsure = this.#messages.length;
+    this.#report.held = this.#messages.length;
   }
 
   /** Removes and returns all of them, in order of arrival. */
@@ -35,7 +35,7 @@ export class UnsureMessages {
     const messages = this.#messages;
     this.#messages = [];
     this.#bytes = 0;
-    this.#report.unsure = 0;
+    this.#report.held = 0;
     return messages;
   }
 }
