@@ -52,7 +52,7 @@ export function openConnection(redisUrl: string): RedisConnection {
   client.connect().catch(() => {});
 
   const ready = async () => {
-    // Rejects at the next failed attempt, at most RETRY_MS away: `once` rejects on "error".
+    // Rejects when an attempt fails, because `once` rejects on "error". The next one starts within RETRY_MS.
     if (!client.isReady) await once(client, "ready");
   };
   const send = (command: RedisCommand, options?: { chainId: symbol }) =>

@@ -47,7 +47,8 @@ function replyText(reply: Reply): unknown {
   return Buffer.isBuffer(reply) ? reply.toString() : reply;
 }
 
-const TIMEOUT_MS = 10_000;
+/** Longer than for Redis itself: the database may be far away, and a reply of up to 10 MB takes its time. */
+const UPSTASH_TIMEOUT_MS = 10_000;
 const upstashReplies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
 
 /** The library, with pipelines of any commands. */
@@ -66,7 +67,7 @@ function upstashSession({ url, token }: Extract<RedisTarget, { kind: "upstash" }
     // `retry: false` would still try twice.
     retry: { retries: 0 },
     // Given an AbortSignal itself instead of a function, the library would return "Aborted" as a result.
-    signal: () => AbortSignal.timeout(TIMEOUT_MS),
+    signal: () => AbortSignal.timeout(UPSTASH_TIMEOUT_MS),
   });
   const settings = `${url.source} and ${token.source}`;
   return {
@@ -87,7 +88,7 @@ function upstashFailure(error: unknown, url: string, settings: string): CommandE
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   if (name !== "UpstashError") {
     const isForeign = error instanceof z.ZodError || name === "UpstashJSONParseError";
-    const reason = isForeign ? "the answer is not Upstash's" : connectionFailure(error, TIMEOUT_MS);
+    const reason = isForeign ? "the answer is not Upstash's" : connectionFailure(error, UPSTASH_TIMEOUT_MS);
     return redisUnreachable(url, reason, `Check ${settings}`);
   }
   const reply = message.split(", command was:")[0] ?? "";
