@@ -22,7 +22,7 @@ export interface Load {
 export const COUNTS = {
   /** At the root; shards write none. Includes trimming, deduplication and the version. */
   rowsPerEvent: 2,
-  /** Each costs one row more. */
+  /** The log stores this many events as one chunk; each chunk costs one more row. */
   eventsPerChunk: 256,
   rowsPerConnection: 0,
   /** To the root. A batch is one call. */

@@ -31,8 +31,8 @@ export function interestOf({ listeners, filtered, regions }: Load, shards: numbe
   // Listeners are at the shard of their first product, one in each region, and take their other products there.
   const first = listeners / of / regions;
   const others = (listeners * (products - 1)) / of / shards;
-  const isWantedThere = 1 - Math.exp(-first - others);
-  const isWantedElsewhere = 1 - Math.exp(-others);
-  const wanting = regions * isWantedThere + (shards - regions) * isWantedElsewhere;
-  return { shards: wanting, joins: 1 - isWantedThere * (wanting / shards) ** (products - 1) };
+  const chanceAtFirstShard = 1 - Math.exp(-first - others);
+  const chanceElsewhere = 1 - Math.exp(-others);
+  const wanting = regions * chanceAtFirstShard + (shards - regions) * chanceElsewhere;
+  return { shards: wanting, joins: 1 - chanceAtFirstShard * (wanting / shards) ** (products - 1) };
 }

@@ -6,7 +6,7 @@ import { usageError } from "./command-error.ts";
 export function readTextFile(folder: string, name: string): string | null {
   const text = orUsageError(name, () => readFileSync(join(folder, name), "utf8"));
   // UTF-16, as written by `>` in PowerShell.
-  if (text?.includes("\0")) throw usageError(`${name} is not UTF-8 text. Save it in the encoding UTF-8.`);
+  if (text?.includes("\0")) throw usageError(`${name} is not UTF-8 text. Save it as UTF-8.`);
   return text;
 }
 

@@ -21,7 +21,7 @@ export interface FollowTarget {
   orderId: string | null;
   /** Null for all products. */
   productIds: string[] | null;
-  /** Whether to skip events of products that are out of date. */
+  /** Whether to receive only the newest stock level and price of each product among those sent together. */
   conflate: boolean;
   /** Where to resume; null to start with what happens from now on. */
   position: Position | null;

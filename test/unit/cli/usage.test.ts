@@ -72,7 +72,11 @@ describe("a .dev.vars that cannot be read exits with 2 and says what to do", () 
   it.each<[string, (path: string) => void, string]>([
     ["a folder", (path) => mkdirSync(path), ".dev.vars is a folder, but must be a file. Move the folder away"],
     ["a link to itself", (path) => symlinkSync(path, path), ".dev.vars cannot be read or written (ELOOP)."],
-    ["UTF-16", (path) => writeFileSync(path, "JWT_SECRET=a", "utf16le"), ".dev.vars is not UTF-8 text. Save it in"],
+    [
+      "UTF-16",
+      (path) => writeFileSync(path, "JWT_SECRET=a", "utf16le"),
+      ".dev.vars is not UTF-8 text. Save it as UTF-8.",
+    ],
   ])("%s", async (_, make, message) => {
     const terminal = new TestTerminal();
     make(join(terminal.cwd, ".dev.vars"));
