@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { openConnection } from "../../cli/redis/connection.ts";
 import { MAX_UPSTASH_MESSAGE_BYTES } from "../../protocol/platform-limits.ts";
 import { answer } from "./answer.ts";
-import { BridgeRefusal, httpErrorOf, sendJson, tokenCheck } from "./http.ts";
+import { BridgeRefusal, httpErrorOf, printFault, sendJson, tokenCheck } from "./http.ts";
 
 /**
  * Keeps idle connections open for longer than clients do. A client that reuses a connection at the moment when the
@@ -53,6 +53,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       if (!isAllowed(request, url)) throw new BridgeRefusal(401, "Unauthorized");
       await answer({ request, response, url, redisUrl, connection, maxReplyBytes, count });
     } catch (error) {
+      // A client that disconnects makes reading its request fail.
+      if (!response.destroyed) printFault(error);
       if (response.headersSent) return response.destroy();
       const [status, message] = httpErrorOf(error);
       sendJson(response, status, { error: message });

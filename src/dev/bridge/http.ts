@@ -59,6 +59,13 @@ export function httpErrorOf(error: unknown): [status: number, message: string] {
   return [500, error instanceof RedisUnavailable ? error.message : "Internal error"];
 }
 
+/** Prints a fault of the bridge itself; ordinary failures of a request or of Redis are only answered. */
+export function printFault(error: unknown): void {
+  if (error instanceof BridgeRefusal || error instanceof ErrorReply || error instanceof RedisUnavailable) return;
+  // The stack alone: other properties of an error may have the request's URL, and with it the token.
+  console.error("The Redis bridge failed:", error instanceof Error ? error.stack : error);
+}
+
 export function sendJson(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { "Content-Type": "application/json" }).end(JSON.stringify(body));
 }

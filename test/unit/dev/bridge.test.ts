@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { Redis } from "@upstash/redis";
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { type Bridge, startBridge } from "../../../src/dev/bridge/bridge.ts";
 import { hasRedis, type RedisServer, startRedis } from "../../support/redis.ts";
 
@@ -341,7 +341,26 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
     await other.close();
   });
 
+  /** Keeps what is printed as an error. */
+  const printedErrors = () => {
+    const printed = vi.spyOn(console, "error").mockImplementation(() => {});
+    onTestFinished(() => printed.mockRestore());
+    return printed.mock.calls;
+  };
+
+  it("prints a fault of its own, without the token", async () => {
+    const printed = printedErrors();
+    const status = await new Promise((resolve) => {
+      // `fetch` would not send this path, which is no URL.
+      request(bridge.url, { path: `//?_token=${TOKEN}` }, (response) => resolve(response.resume().statusCode)).end();
+    });
+    expect(status).toBe(500);
+    expect(printed).toEqual([["The Redis bridge failed:", expect.stringMatching(/^TypeError.*: Invalid URL\n +at /)]]);
+    expect(printed.join()).not.toContain(TOKEN);
+  });
+
   it("survives a client that disconnects in the middle of a request", async () => {
+    const printed = printedErrors();
     await new Promise<void>((resolve) => {
       const half = request(bridge.url, {
         method: "POST",
@@ -351,5 +370,6 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       half.write('["SET"', () => half.destroy());
     });
     expect((await post("/", ["ECHO", "a"])).status).toBe(200);
+    expect(printed).toEqual([]);
   });
 });
