@@ -39,7 +39,7 @@ async function dev(args: string[], terminal: Terminal): Promise<number> {
 
   const redis = await openRedisIngress(terminal);
   try {
-    return await serve([...redis.wranglerArguments, ...args], addedSettings, redis, terminal);
+    return await serve(args, addedSettings, redis, terminal);
   } finally {
     await redis.close();
   }
@@ -66,7 +66,7 @@ async function serve(
   redis: RedisIngress,
   terminal: Terminal,
 ): Promise<number> {
-  const wrangler = startWrangler(terminal.cwd, args);
+  const wrangler = startWrangler(terminal.cwd, args, redis.variables);
   const removeHandlers = [terminal.onInterrupt(wrangler.stop), onNpmExit(wrangler.stop)];
   let withdraw = () => {};
   try {

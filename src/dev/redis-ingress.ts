@@ -17,8 +17,8 @@ export interface RedisIngress {
   redisCli: string | null;
   /** The command line with the address of this Redis, ready to paste. */
   tidings: string;
-  /** Arguments for `wrangler dev`. */
-  wranglerArguments: string[];
+  /** Variables for the service, the bridge's token among them. */
+  variables: Record<string, string>;
   close(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ export interface RedisIngress {
  */
 export async function openRedisIngress({ env, cwd }: Sources): Promise<RedisIngress> {
   const { UPSTASH_REDIS_REST_URL: upstashUrl } = readDevVars(cwd);
-  const withoutBridge = { redisCli: null, tidings: "npx tidings", wranglerArguments: [], close: async () => {} };
+  const withoutBridge = { redisCli: null, tidings: "npx tidings", variables: {}, close: async () => {} };
   if (upstashUrl) {
     return { ...withoutBridge, isOn: true, description: `on: UPSTASH_REDIS_REST_URL of ${DEV_VARS_FILE}` };
   }
@@ -45,12 +45,7 @@ export async function openRedisIngress({ env, cwd }: Sources): Promise<RedisIngr
     isOn: true,
     description: `on: ${shownUrl}, through a bridge at ${bridge.url}`,
     ...commandsFor(redisUrl),
-    // Other users of this machine can read arguments, and with them use this Redis while the service runs. Acceptable:
-    // a Redis without a password is open to them in any case, and the token expires with the launcher.
-    wranglerArguments: [
-      ...["--var", `UPSTASH_REDIS_REST_URL:${bridge.url}`],
-      ...["--var", `UPSTASH_REDIS_REST_TOKEN:${bridge.token}`],
-    ],
+    variables: { UPSTASH_REDIS_REST_URL: bridge.url, UPSTASH_REDIS_REST_TOKEN: bridge.token },
     close: bridge.close,
   };
 }

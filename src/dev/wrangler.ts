@@ -3,6 +3,7 @@ import { createRequire } from "node:module";
 import { constants } from "node:os";
 import * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
+import { withHiddenVariables } from "./hidden-variables.ts";
 
 /** How long wrangler may take to end after SIGTERM. */
 const GRACE_MS = 5000;
@@ -21,14 +22,17 @@ export interface Wrangler {
   stop(): void;
 }
 
-/** @param args Passed on to `wrangler dev`. */
-export function startWrangler(cwd: string, args: string[]): Wrangler {
+/**
+ * @param args Passed on to `wrangler dev`.
+ * @param variables Set for the service, and not shown to other users of this machine.
+ */
+export function startWrangler(cwd: string, args: string[], variables: Record<string, string>): Wrangler {
   // The program itself, because its launcher in bin/ does not forward signals.
   const program = createRequire(import.meta.url).resolve("wrangler");
-  const guard = new URL("./parent-guard.ts", import.meta.url).href;
-  const child = spawn(process.execPath, ["--no-warnings", "--import", guard, program, "dev", ...quietly(args)], {
+  const preload = new URL("./wrangler-preload.ts", import.meta.url).href;
+  const child = spawn(process.execPath, ["--no-warnings", "--import", preload, program, "dev", ...quietly(args)], {
     cwd,
-    env: { ...process.env, ...QUIET_ENVIRONMENT },
+    env: withHiddenVariables({ ...process.env, ...QUIET_ENVIRONMENT }, variables),
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     // Its own process group: Ctrl-C reaches only the launcher, and the whole group can be killed.
     detached: HAS_PROCESS_GROUPS,

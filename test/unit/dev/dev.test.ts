@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -165,6 +165,13 @@ it.skipIf(!withRedis)("delivers events from Redis", { timeout: SLOW }, async () 
   await watch.until("inventory_updated");
   watch.process.kill("SIGINT");
   await watch.exitCode();
+});
+
+it.skipIf(!withRedis)("shows the token of its Redis to no other user of the machine", () => {
+  const processes = execFileSync("ps", ["-A", "-ww", "-o", "ppid=,args="], { encoding: "utf8" }).split("\n");
+  const wrangler = processes.filter((line) => Number.parseInt(line, 10) === dev.process.pid);
+  expect(wrangler).toEqual([expect.stringMatching(/wrangler\S* dev /)]);
+  expect(wrangler.join()).not.toContain("UPSTASH");
 });
 
 it("says how to choose another port when its port is taken", { timeout: SLOW }, async () => {

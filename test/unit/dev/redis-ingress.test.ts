@@ -9,7 +9,7 @@ const NO_REDIS = "redis://someone:password-of-the-tests@127.0.0.1:9";
 
 it("without a Redis, the ingress is off and says why and what to do", async () => {
   const ingress = await openRedisIngress(new TestTerminal({ env: { REDIS_URL: NO_REDIS } }));
-  expect(ingress).toMatchObject({ isOn: false, wranglerArguments: [], redisCli: null });
+  expect(ingress).toMatchObject({ isOn: false, variables: {}, redisCli: null });
   expect(ingress.description).toMatch(/^off: no Redis at redis:\/\/127\.0\.0\.1:9 \(.*ECONNREFUSED.*set REDIS_URL/);
   expect(ingress.description).not.toContain("password-of-the-tests");
 });
@@ -17,7 +17,7 @@ it("without a Redis, the ingress is off and says why and what to do", async () =
 it("an Upstash database in .dev.vars takes precedence over the bridge", async () => {
   const devVars = "UPSTASH_REDIS_REST_URL=https://x.upstash.io\nUPSTASH_REDIS_REST_TOKEN=t\n";
   const ingress = await openRedisIngress(new TestTerminal({ env: { REDIS_URL: NO_REDIS }, devVars }));
-  expect(ingress).toMatchObject({ isOn: true, wranglerArguments: [], redisCli: null });
+  expect(ingress).toMatchObject({ isOn: true, variables: {}, redisCli: null });
   expect(ingress.description).toContain("of .dev.vars");
 });
 
@@ -33,9 +33,9 @@ describe.skipIf(!hasRedis("the launcher's bridge"))("with a Redis", () => {
     const ingress = await openRedisIngress(new TestTerminal({ env: { REDIS_URL: redis.url } }));
     onTestFinished(() => ingress.close());
     expect(ingress).toMatchObject({ isOn: true, redisCli: `redis-cli -u ${redis.url}` });
-    const wranglerArguments = ingress.wranglerArguments.join(" ");
-    const [, url, token] =
-      /^--var UPSTASH_REDIS_REST_URL:(\S+) --var UPSTASH_REDIS_REST_TOKEN:([\w-]{43})$/.exec(wranglerArguments) ?? [];
+    const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token, ...others } = ingress.variables;
+    expect(token).toMatch(/^[\w-]{43}$/);
+    expect(others).toEqual({});
     const client = new Redis({ url: String(url), token: String(token), retry: { retries: 0 } });
     expect(await client.ping()).toBe("PONG");
     expect(ingress.description).not.toContain(token);
