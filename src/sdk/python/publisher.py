@@ -14,8 +14,8 @@ Synchronous code uses ``Tidings``:
 
 ``data`` may contain Decimal, datetime, UUID, Enum, dataclasses and pydantic models (1 and 2). What JSON and its readers
 in JavaScript cannot carry without change raises a ``PublishError`` that names the field, before anything is sent: NaN,
-Infinity, integers beyond 2^53, half of a surrogate pair, and a Decimal with more digits than a double keeps. Round such
-a Decimal (``price.quantize(Decimal("0.01"))``), or publish ``str(value)``.
+Infinity, integers beyond 2^53, half of a surrogate pair, sets, and a Decimal with more digits than a double keeps.
+Round such a Decimal (``price.quantize(Decimal("0.01"))``), or publish ``str(value)``; sort a set into a list.
 
 Every event gets its id before the first try, and the service applies an id once, so retries are safe: network errors,
 5xx and 429 are retried with growing, random waits, never before the time in ``Retry-After``. Any other refusal raises a
@@ -622,7 +622,8 @@ def _plain(value: Any, field: str, parents: Tuple[int, ...]) -> Any:
         if len(plain) < len(members):
             raise _NotJson(field, "has two keys that are the same text")
         return plain
-    if isinstance(value, (list, tuple, set, frozenset)):
+    # Not sets: their order differs per process, so publishing again with the same id would send another body.
+    if isinstance(value, (list, tuple)):
         return [_plain(item, f"{field}[{i}]", parents) for i, item in enumerate(value)]
     raise _NotJson(field, f"is not JSON ({type(value).__name__}): use a number, text, list or dict")
 

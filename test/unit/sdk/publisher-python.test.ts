@@ -96,7 +96,7 @@ json.dumps(tidings.Tidings().publish_product_update("price_updated", {
     "whole": decimal.Decimal("12.00"), "small": decimal.Decimal("1E-7"), "large": decimal.Decimal("123456789012.34"),
     "timestamp": datetime.datetime(2026, 11, 22, 10, 15, 30, 123456),
     "aware": datetime.datetime(2026, 11, 22, 10, 15, 30, tzinfo=utc), "day": datetime.date(2026, 11, 22),
-    "status": Status.ACTIVE, "text": Text.NEW, "tags": {"one"}, "pair": (1, 2),
+    "status": Status.ACTIVE, "text": Text.NEW, "tags": ["one"], "pair": (1, 2),
     "size": Size(decimal.Decimal("2.5"), datetime.date(2026, 1, 2)),
 }))
 print("null")`,
@@ -167,7 +167,7 @@ class Model:
 
 refused = []
 for value in (float("nan"), D("-Infinity"), D("sNaN"), [1, 2**53], 1e16, D("9007199254740993"), 10**5000, D("1E+999999"),
-              D("0.1234567890123456789"), D(1) / D(3), D("1E-999"), b"bytes", {"a": object()}, fractions.Fraction(1, 3), int,
+              D("0.1234567890123456789"), D(1) / D(3), D("1E-999"), b"bytes", {"a": object()}, fractions.Fraction(1, 3), int, {"a", "b"}, frozenset(),
               "a\\ud83d", {"\\ud83d": 1}, {None: 1}, {1: "a", "1": "b"}, circular, deep, Model()):
     try:
         tidings.Tidings().publish_product_update("product_updated", {"product_id": "a", "x": value}, id="mine")
@@ -187,6 +187,7 @@ print(json.dumps(refused))`,
       ...[digits, digits, digits],
       ...[`data.x: is not JSON (bytes): ${types}`, `data.x.a: is not JSON (object): ${types}`],
       ...[`data.x: is not JSON (Fraction): ${types}`, `data.x: is not JSON (type): ${types}`],
+      ...[`data.x: is not JSON (set): ${types}`, `data.x: is not JSON (frozenset): ${types}`],
       ...["data.x: is not JSON (half of a surrogate pair)", "data.x.\\ud83d: is not JSON (half of a surrogate pair)"],
       ...["data.x: has a key that is not text (NoneType)", "data.x: has two keys that are the same text"],
       ...["data.x.parent[0]: is not JSON (contains itself)"],
