@@ -322,8 +322,8 @@ class Tidings:
             raise self._http_error(error) from None
         except (OSError, http.client.HTTPException, ValueError) as error:
             # A ValueError is a host name that cannot be looked up; trying again does not help.
-            cause = getattr(error, "reason", None) or error or type(error).__name__
-            reason = str(cause).replace(self._key, "[key]")
+            cause = getattr(error, "reason", None) or error
+            reason = (str(cause) or type(cause).__name__).replace(self._key, "[key]")
             is_retryable = not isinstance(error, ValueError)
             raise PublishError(f"Cannot reach {self._url}: {reason}", is_retryable=is_retryable) from None
         answer = _parse(text)

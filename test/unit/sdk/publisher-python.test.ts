@@ -376,6 +376,27 @@ except tidings.PublishError as error:
     expect(message).toMatch(/^Cannot reach http:\/\/127\.0\.0\.1:\d+: .*refused/);
   });
 
+  test("an error without a text is named by its type, and the key in a text is replaced", async () => {
+    const messages = await python.run(
+      `
+import json, os, tidings, urllib.error
+messages = []
+for error in (ConnectionResetError(), urllib.error.URLError(TimeoutError()), OSError(f"refused: {os.environ['TIDINGS_KEY']}")):
+    client = tidings.Tidings("http://shop.example", max_tries=1)
+    def fail(*_, error=error, **__):
+        raise error
+    client._opener.open = fail
+    try:
+        client.publish_product_update("product_deleted", {"product_id": "a"})
+    except tidings.PublishError as failure:
+        messages.append(str(failure))
+print(json.dumps(messages))`,
+      env,
+    );
+    const reasons = ["ConnectionResetError", "TimeoutError", "refused: [key]"];
+    expect(messages).toEqual(reasons.map((reason) => `Cannot reach http://shop.example: ${reason}`));
+  });
+
   test("a host name that cannot be looked up is an error that no retry repeats", async () => {
     const [status, , , isRetryable, ids] = (await python.run(FAILING, {
       ...env,
