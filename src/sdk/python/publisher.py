@@ -51,7 +51,8 @@ from typing import Any, Callable, Dict, Generic, Iterator, List, Mapping, Option
 
 __all__ = ["AsyncTidings", "PublishError", "Tidings", "publish_batch", "publish_order_update", "publish_product_update"]
 
-#: The answer to a publish: ``id``, ``channel``, ``seq``, ``status`` and ``receivers``.
+#: The answer to a publish: ``id``, ``channel`` and ``status``: ``applied``, ``duplicate``, ``stale``, or ``queued``
+#: (stored, delivered later). ``seq`` is None when stale; ``seq`` and ``receivers`` are missing when queued.
 Result = Dict[str, Any]
 
 _T = TypeVar("_T")
@@ -108,7 +109,8 @@ class PublishError(Exception):
 
 
 class Tidings:
-    """Publishes over HTTP. Each call returns once the event is applied. Threads may share an instance.
+    """Publishes over HTTP. Each call returns once the service has applied or queued the event, or found that it is a
+    duplicate or stale. Threads may share an instance.
 
     url        the service; default: TIDINGS_URL in the environment
     key        one of its publish keys, without its name; default: TIDINGS_KEY in the environment
@@ -153,7 +155,8 @@ class Tidings:
         version: Optional[int] = None,
         order: Optional[Any] = None,
     ) -> Result:
-        """Publishes an event to an order's listeners.
+        """Publishes an event to an order's listeners. Returns ``id``, ``channel``, ``status`` and, unless the event is
+        ``queued``, ``seq`` and ``receivers``.
 
         order_id    the order's UUID
         event_type  ``order_created``, ``order_status_changed``, ``payment_status_changed``, ``order_shipped``,
@@ -174,10 +177,13 @@ class Tidings:
         id: Optional[str] = None,
         version: Optional[int] = None,
     ) -> Result:
-        """Publishes an event to the products' listeners. ``data`` needs a ``product_id``.
+        """Publishes an event to the products' listeners. Returns the same as ``publish_order_update``.
 
         event_type  ``product_created``, ``product_updated``, ``product_deleted``, ``inventory_updated``,
                     ``price_updated``, ``product_status_changed``, or a type of the service's EXTRA_EVENTS
+        data        needs a ``product_id``
+        id          the event's id; the service applies each id once; default: a new UUID
+        version     an integer that grows per product; unless it exceeds the last one applied, the event is ``stale``
         Raises PublishError when the event is refused, or cannot be published in time.
         """
         return self._prepare(None, event_type, data, id=id, version=version).send(self._deadline_from_now())
@@ -185,8 +191,8 @@ class Tidings:
     def publish_batch(self, events: Sequence[Mapping[str, Any]]) -> List[Result]:
         """Publishes many events, in order per channel: ``{"channel": "order_<id>" or "products", "type", "data", …}``.
 
-        Returns one result per event, in the same order. A refused event does not affect the others; its result is
-        ``{"id", "status": "rejected", "error"}``.
+        Returns one result per event, in the same order: as ``publish_order_update`` returns it, or for a refused event,
+        ``{"id", "status": "rejected", "error"}``. A refused event does not affect the others.
         Raises PublishError before anything is sent, when an event cannot be encoded: ``errors`` names every such event,
         and ``ids`` has those of all events. Also when a whole call fails; ``ids`` then has those of its events and of
         the later ones, which have not been sent.
