@@ -116,6 +116,26 @@ describe("a tab that identifies its user", () => {
     expect(tab.take({ type: "live" })).toEqual([]);
   });
 
+  test("does the same after the page closed the connection and reconnected", () => {
+    const tab = follower();
+    for (let connection = 0; connection < 2; connection++) {
+      tab.take({ type: "close" });
+      tab.take({ type: "connect" });
+      tab.tick();
+      expect(tab.state.role).toBe("fallback");
+      expect(tab.take({ type: "live" })).toContain("identify");
+      tab.tick();
+      expect(tab.take({ type: "live" })).toEqual([]);
+    }
+  });
+
+  test("keeps its own socket when the browser forbids sharing", () => {
+    const tab = follower();
+    tab.take({ type: "sharing_forbidden" });
+    expect(tab.take({ type: "live" })).toEqual([]);
+    expect(tab.state.role).toBe("fallback");
+  });
+
   test("keeps its own socket when the token names no user", () => {
     const tab = identifying();
     expect(tab.identified(null)).toContain("open_socket");

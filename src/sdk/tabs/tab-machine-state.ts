@@ -36,7 +36,10 @@ export interface TabState extends Readonly<typeof NO_DEADLINES> {
   readonly role: Role;
   /** The current identification. The result of an earlier one arrives late and is ignored. */
   readonly identification: number;
-  /** Whether `fallback` identifies again once it is live, because by then there is a token. */
+  /**
+   * Whether `fallback` identifies again once it is live, because by then there is a token. True from the start until
+   * that has been tried or the user is known.
+   */
   readonly shouldIdentifyAgain: boolean;
   readonly user: string;
   readonly isVisible: boolean;

@@ -37,7 +37,7 @@ import {
  *      |    | user unknown
  *      |    v
  *      +-- fallback <--- sharing forbidden, from follower or catching_up
- *     live, once, if no token came in time
+ *     live, if no token came in time; once until close()
  *
  *     A leader without a usable token resigns once, so that another tab tries with its token. A visible follower takes
  *     the lock from a hidden leader, whose timers the browser slows down. A token of another user leads from any role
@@ -89,16 +89,19 @@ const FOLLOWING: Transitions<TabDraft, TabInput> = {
 /** Each role's transition for each input. A role ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [R in Role]: Transitions<TabDraft, TabInput> } = {
   closed: {
-    connect: identify,
+    connect(draft) {
+      draft.shouldIdentifyAgain = true;
+      identify(draft);
+    },
   },
   identifying: {
     identified: takeUser,
-    token_failed: fallBackForNow,
-    tick: (draft) => draft.now >= draft.identifyBy && fallBackForNow(draft),
+    token_failed: fallBack,
+    tick: (draft) => draft.now >= draft.identifyBy && fallBack(draft),
     close,
   },
   fallback: {
-    live: (draft) => draft.shouldIdentifyAgain && identify(draft),
+    live: identifyAgain,
     connect: reconnectSocket,
     refresh: refreshSocket,
     close,
@@ -133,27 +136,25 @@ const TRANSITIONS: { readonly [R in Role]: Transitions<TabDraft, TabInput> } = {
 function identify(draft: TabDraft): void {
   leave(draft);
   draft.role = "identifying";
-  draft.shouldIdentifyAgain = false;
   draft.identifyBy = draft.now + draft.identifyTimeoutMs;
   draft.effects.push({ type: "identify", identification: ++draft.identification });
 }
 
+/** Tries to share again. No token arrived in time, or getting one failed, but the live socket shows that there is one. */
+function identifyAgain(draft: TabDraft): void {
+  if (!draft.shouldIdentifyAgain) return;
+  draft.shouldIdentifyAgain = false;
+  identify(draft);
+}
+
 function takeUser(draft: TabDraft, { user }: { user: string | null }): void {
+  draft.shouldIdentifyAgain = false;
   // Only tabs of the same user share a socket, so that no user receives another's events.
   if (user === null) fallBack(draft);
   else {
     draft.user = user;
     join(draft, true);
   }
-}
-
-/**
- * No token arrived in time. Opens a separate socket; once it is live, the user is known, and the tab tries to share
- * again.
- */
-function fallBackForNow(draft: TabDraft): void {
-  fallBack(draft);
-  draft.shouldIdentifyAgain = draft.identification === 1;
 }
 
 function fallBack(draft: TabDraft): void {
