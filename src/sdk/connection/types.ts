@@ -48,7 +48,10 @@ export type OrderSnapshot = OrderEstablishedFrame["data"];
 /** The position of the products channel. It carries no product data; load products from your own API. */
 export type ProductsSnapshot = ProductsEstablishedFrame["data"];
 
-/** Events after `from` and up to `to` were lost, because the history no longer has them. Reload the state. */
+/**
+ * Delivery does not continue from `from`: events before `to` may be lost, because the history no longer has them, the
+ * channel began a new epoch, or the token is another user's. Reload the state.
+ */
 export interface Gap {
   /** The position of the last event delivered before the gap, or null when unknown. */
   from: Position | null;

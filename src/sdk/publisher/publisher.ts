@@ -62,6 +62,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { maxTries = DEFAULT_MAX_TRIES, deadlineMs = DEFAULT_DEADLINE_MS, batch } = options;
   refuseBadLimits({ maxTries, deadlineMs, timeoutMs: options.timeoutMs, ...batch });
   const service = new ServiceCall(options);
+  // Without `batch`, only `publishBatch` uses the queue, whose calls are as large as the service allows.
   const queue = new BatchQueue(service, { maxTries, deadlineMs }, batch ?? { maxEvents: Number.POSITIVE_INFINITY });
 
   async function publishAlone(event: OutgoingEvent): Promise<PublishAnswer> {

@@ -3,8 +3,8 @@ import type { ChannelEvent, ChannelSnapshot, Output } from "../connection/link.t
 import type { Gap, Position, Status } from "../connection/types.ts";
 
 /**
- * Limits of the events a tab keeps for other tabs: their number, the same as the service's for an order, and their
- * JSON.
+ * Limits of the events a tab keeps for other tabs: their number (the service's default for an order) and their total
+ * length as JSON.
  */
 const MAX_KEPT_EVENTS = 1000;
 const MAX_KEPT_CHARACTERS = 1024 * 1024;

@@ -43,7 +43,10 @@ export interface TabState extends Readonly<typeof NO_DEADLINES> {
   readonly shouldIdentifyAgain: boolean;
   readonly user: string;
   readonly isVisible: boolean;
-  /** Whether this tab has led without a usable token since a leader was last live. Then another one has to fail first. */
+  /**
+   * Whether this tab resigned for lack of a usable token, and since then no leader has been live and the page has asked
+   * for neither a reconnect nor a new token. While set, it does not resign again.
+   */
   readonly hasFailed: boolean;
 }
 
@@ -52,7 +55,7 @@ export type TabInput =
   | { type: "connect" }
   | { type: "refresh" }
   | { type: "close" }
-  /** A token arrived. @param user Its subject, or null if it names none. */
+  /** A token arrived. @param user The token's issuer and subject (`Token.user`), or null if it has no subject. */
   | { type: "identified"; identification: number; user: string | null }
   | { type: "token_failed"; identification: number }
   /** The browser lacks Web Locks or BroadcastChannel, or forbids this page to use them. */
