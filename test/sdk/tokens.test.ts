@@ -111,11 +111,11 @@ test("a token provider that fails is called again, and the status has its last e
   expect(causes.map(({ message }) => message)).toEqual([
     "the login service is down",
     "still down",
-    'No JWT: string with ["\\""]',
-    'No JWT: string with [" "]',
-    'No JWT: string with ["\\n"]',
-    'No JWT: string with ["<"]',
-    "No JWT: undefined with null",
+    'getToken must return a JWT, not text with "\\""',
+    'getToken must return a JWT, not text with " "',
+    'getToken must return a JWT, not text with "\\n"',
+    'getToken must return a JWT, not text with "<"',
+    "getToken must return a JWT, not undefined",
   ]);
 });
 

@@ -11,9 +11,14 @@ const NOT_IN_A_JWT = /[^\w.-]|^$/;
  * it for good; the next call may return a token.
  */
 export function parseToken(token: unknown): Token {
-  const odd = NOT_IN_A_JWT.exec(String(token));
-  if (typeof token !== "string" || odd) throw new TypeError(`No JWT: ${typeof token} with ${JSON.stringify(odd)}`);
-  return readToken(token);
+  // A type, the match of a character that no JWT has, or null for what looks like a JWT.
+  const odd = typeof token === "string" ? NOT_IN_A_JWT.exec(token) : typeof token;
+  if (odd)
+    throw new TypeError(
+      `getToken must return a JWT, not ${typeof odd === "string" ? odd : `text with ${JSON.stringify(odd[0])}`}`,
+    );
+  // Without a match, it is text.
+  return readToken(token as string);
 }
 
 /**
