@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { copyFile, glob, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, glob, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
 
@@ -7,6 +7,9 @@ import { promisify } from "node:util";
  * Builds the npm package `tidings`: the SDK and the publishers, without the service and without dependencies.
  *
  *     node src/sdk/package/build.ts [directory]
+ *
+ * The directory, by default `dist/package`, is created. If it exists, it must be empty or hold an earlier build, which is
+ * removed first.
  *
  * Modules are compiled one by one and not bundled, so that a page's bundler includes only the modules that it needs.
  */
@@ -27,14 +30,39 @@ const ENTRIES = Object.entries({
 /** Files of the package that are copied as they are. */
 const COPIED = ["LICENSE", "src/sdk/package/README.md", "src/sdk/python/publisher.py"];
 
-/** Builds the package and returns the names of its entries. */
+/** What a build writes into its directory: `tsconfig.json` until the compiler has run, and `dist` for its output. */
+const WRITTEN = new Set(["package.json", "tsconfig.json", "dist", ...COPIED.map((file) => basename(file))]);
+/** `npm pack` writes its archive there as well. */
+const ARCHIVE = /^tidings-.*\.tgz$/;
+
+/**
+ * Builds the package and returns the names of its entries.
+ * @param directory Created, or emptied if it holds an earlier build.
+ * @throws if the directory holds anything else.
+ */
 export async function buildPackage(directory: string): Promise<string[]> {
-  await rm(directory, { recursive: true, force: true });
+  await removeEarlierBuild(directory);
   await mkdir(directory, { recursive: true });
-  await compile(directory);
+  // First, so that a build that fails can be recognized and removed, too.
   await writeFile(join(directory, "package.json"), `${JSON.stringify(await manifest(), null, 2)}\n`);
+  await compile(directory);
   for (const file of COPIED) await copyFile(join(ROOT, file), join(directory, basename(file)));
   return ENTRIES.map(([name]) => name);
+}
+
+async function removeEarlierBuild(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
+  if (names.length > 0) {
+    const areBuilt = names.every((name) => WRITTEN.has(name) || ARCHIVE.test(name));
+    const text = areBuilt ? await readFile(join(directory, "package.json"), "utf8").catch(() => "") : "";
+    if (!/^\{\s*"name": ?"tidings"/.test(text)) {
+      throw new Error(`${directory} is not empty and not an earlier build of the package: choose another directory`);
+    }
+  }
+  await rm(directory, { recursive: true, force: true });
 }
 
 /** Compiles JavaScript and declarations with a browser's types alone: neither Node's nor the Workers platform's. */

@@ -220,6 +220,29 @@ describe("the package", () => {
     else await expect(listing).rejects.toThrow(`invalid: ${invalid} `);
   });
 
+  test("replaces an earlier build, even one that failed, but no other files", async () => {
+    const built = join(directory, "rebuilt");
+    await mkdir(join(built, "dist"), { recursive: true });
+    for (const name of ["package.json", "tsconfig.json", "tidings-0.1.0.tgz", "dist/old.js"]) {
+      await writeFile(join(built, name), '{"name":"tidings"}');
+    }
+    await buildPackage(built);
+    expect((await readdir(built)).sort()).toEqual(["LICENSE", "README.md", "dist", "package.json", "publisher.py"]);
+    expect(await readdir(join(built, "dist"))).not.toContain("old.js");
+
+    const others = [
+      { "package.json": '{"name":"tidings"}', "notes.txt": "" },
+      { "package.json": '{"name":"shop"}', "README.md": "" },
+      { "publisher.py": "" },
+    ];
+    for (const files of others) {
+      const own = await mkdtemp(join(directory, "own-"));
+      for (const [name, text] of Object.entries(files)) await writeFile(join(own, name), text);
+      await expect(buildPackage(own)).rejects.toThrow("not an earlier build of the package");
+      expect((await readdir(own)).sort()).toEqual(Object.keys(files).sort());
+    }
+  });
+
   test("contains the Python module, the licence, and no unexpected file", async () => {
     const files = await readdir(join(project, "node_modules/tidings"));
     expect(files.sort()).toEqual(["LICENSE", "README.md", "dist", "package.json", "publisher.py"]);
