@@ -11,7 +11,7 @@ import { type KnownCount, StoredCounts } from "./stored-counts.ts";
  * costs a request and a few milliseconds of the channel: the idle time after that is not billed (Durable Objects pricing).
  */
 const CONFIRM_AFTER_MS = 15 * 60_000;
-/** Bounds the cost of one confirmation round; the oldest counts go first. */
+/** Bounds the cost of one confirmation round. */
 const MAX_CONFIRMED_PER_ROUND = 200;
 /** How long a reader waits for a confirmation round. Prometheus gives a scrape ten seconds. */
 const MAX_CONFIRM_WAIT_MS = 5000;
@@ -117,22 +117,24 @@ export class Presence {
 
   /** Confirms old counts. Simultaneous readers share one round, because asking wakes the objects. */
   #confirm(): Promise<void> {
-    this.#confirmation ??= this.#confirmOldest().finally(() => {
+    this.#confirmation ??= this.#confirmSome().finally(() => {
       this.#confirmation = null;
     });
     return this.#confirmation;
   }
 
-  async #confirmOldest(): Promise<void> {
+  async #confirmSome(): Promise<void> {
     const trustedSince = this.#trustedSince();
-    const oldest = [...this.#counts]
-      .filter(([, { confirmedAt }]) => confirmedAt < trustedSince)
-      .sort(([, a], [, b]) => a.confirmedAt - b.confirmedAt)
+    const old = [...this.#counts].filter(([, { confirmedAt }]) => confirmedAt < trustedSince);
+    if (old.length === 0) return;
+    // In random order, also across hibernation: objects that always fail stay the oldest, and would fill every round.
+    const asked = old
+      .map((entry) => ({ entry, order: Math.random() }))
+      .sort((a, b) => a.order - b.order)
       .slice(0, MAX_CONFIRMED_PER_ROUND);
-    if (oldest.length === 0) return;
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), MAX_CONFIRM_WAIT_MS);
-    await pMap(oldest, ([name, known]) => this.#confirmOne(name, known), {
+    await pMap(asked, ({ entry: [name, known] }) => this.#confirmOne(name, known), {
       concurrency: MAX_CONCURRENT_CALLS,
       stopOnError: false,
       signal: deadline.signal,

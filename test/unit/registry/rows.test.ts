@@ -144,6 +144,22 @@ test("counts that were stored by the version before are read, and one that it ca
   expect(channels).toEqual({ products: 2, order_1: 2 });
 });
 
+test("[promise 5] objects that always fail do not keep the counts of others from being confirmed", async () => {
+  const { kv } = registry();
+  for (let i = 0; i < 200; i++) kv.put(`count:order_failing_${i}`, { count: 1, confirmedAt: 0 });
+  for (let i = 0; i < 3; i++) kv.put(`count:order_other_${i}`, { count: 1, confirmedAt: 1 });
+  const askObject = async (name: string) => {
+    if (name.includes("failing")) throw new Error("it fails for the test");
+    return 0;
+  };
+  // The registry may hibernate between two readers, so each round begins without memory.
+  for (let round = 0; round < 10; round++) {
+    await new Presence({ kv, versionId: "1", askObject, saveSoon: () => {}, onLost: () => {} }).overview(0);
+  }
+  const { channels } = new Presence({ kv, versionId: "1", askObject, saveSoon: () => {}, onLost: () => {} });
+  expect(channels.filter((name) => !name.includes("failing"))).toEqual([]);
+});
+
 describe("the listeners of shards", () => {
   test("are added to those of the products, which are one channel and listed before any order", async () => {
     const { presence, report } = registry();
