@@ -3,6 +3,7 @@ import * as z from "zod";
 import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 import { channelOfObject } from "../protocol/shards.ts";
+import { logFault } from "../telemetry/log.ts";
 import type { ChannelCounts, Overview, Totals } from "./contract.ts";
 import { type KnownCount, StoredCounts } from "./stored-counts.ts";
 
@@ -132,16 +133,26 @@ export class Presence {
       .map((entry) => ({ entry, order: Math.random() }))
       .sort((a, b) => a.order - b.order)
       .slice(0, MAX_CONFIRMED_PER_ROUND);
+    const failures: { name: string; error: unknown }[] = [];
+    const confirm = async (name: string, known: KnownCount) => {
+      try {
+        await this.#confirmOne(name, known);
+      } catch (error) {
+        failures.push({ name, error });
+      }
+    };
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), MAX_CONFIRM_WAIT_MS);
-    await pMap(asked, ({ entry: [name, known] }) => this.#confirmOne(name, known), {
+    await pMap(asked, ({ entry }) => confirm(...entry), {
       concurrency: MAX_CONCURRENT_CALLS,
-      stopOnError: false,
       signal: deadline.signal,
     }).catch(() => {
-      // Objects that did not answer are asked again in the next round.
+      // The deadline has passed. A later round asks the objects that did not answer.
     });
     clearTimeout(timer);
+    // One line per round, however many objects fail.
+    const [first] = failures;
+    if (first) logFault("listener_counts", first.error, { channel: channelOfObject(first.name) });
   }
 
   async #confirmOne(name: string, known: KnownCount): Promise<void> {

@@ -13,6 +13,7 @@ export const FAULT_PLACES = [
   "gap",
   "health",
   "jwks",
+  "listener_counts",
   "maintenance",
   "message",
   "metrics",

@@ -5,6 +5,7 @@ import { DeferredSave } from "../../../src/registry/deferred-save.ts";
 import { Presence } from "../../../src/registry/presence.ts";
 import { Counters } from "../../../src/telemetry/counters.ts";
 import { fakeTimers } from "../../support/clock.ts";
+import { silence } from "../../support/leak-guard/console.ts";
 import { MemoryStorage } from "../../support/object-storage.ts";
 
 /** The rows that registries write, counted over an hour of a fake clock. */
@@ -16,6 +17,7 @@ const HOUR = 3600 * SECOND;
 beforeEach(fakeTimers);
 afterEach(() => {
   vi.useRealTimers();
+  vi.restoreAllMocks();
   vi.unstubAllGlobals();
 });
 
@@ -145,6 +147,7 @@ test("counts that were stored by the version before are read, and one that it ca
 });
 
 test("[promise 5] objects that always fail do not keep the counts of others from being confirmed", async () => {
+  silence();
   const { kv } = registry();
   for (let i = 0; i < 200; i++) kv.put(`count:order_failing_${i}`, { count: 1, confirmedAt: 0 });
   for (let i = 0; i < 3; i++) kv.put(`count:order_other_${i}`, { count: 1, confirmedAt: 1 });
@@ -158,6 +161,25 @@ test("[promise 5] objects that always fail do not keep the counts of others from
   }
   const { channels } = new Presence({ kv, versionId: "1", askObject, saveSoon: () => {}, onLost: () => {} });
   expect(channels.filter((name) => !name.includes("failing"))).toEqual([]);
+});
+
+test("objects that fail are logged once a round, those that do not answer in time are not", async () => {
+  const logged = silence();
+  const { kv } = registry();
+  for (const name of ["order_1", "order_2", "order_3"]) kv.put(`count:${name}`, { count: 1, confirmedAt: 0 });
+  const askObject = async (name: string) => {
+    if (name === "order_3") return new Promise<never>(() => {});
+    throw new Error("it fails for the test");
+  };
+  const round = new Presence({ kv, versionId: "1", askObject, saveSoon: () => {}, onLost: () => {} }).overview(0);
+  await vi.advanceTimersByTimeAsync(5 * SECOND);
+  expect((await round).kinds.order.channels).toBe(3);
+  expect(logged.mock.calls.map(([line]) => JSON.parse(String(line)))).toEqual([
+    {
+      ...{ level: "error", event: "fault", where: "listener_counts", error: "Error: it fails for the test" },
+      channel: expect.stringMatching(/^order_[12]$/),
+    },
+  ]);
 });
 
 describe("the listeners of shards", () => {
@@ -186,6 +208,7 @@ describe("the listeners of shards", () => {
   });
 
   test("are confirmed by the shard itself: one that has vanished counts nothing, one that cannot be reached as before", async () => {
+    silence();
     const { kv } = registry();
     const asked: string[] = [];
     const lost: [string, number][] = [];
