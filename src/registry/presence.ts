@@ -104,7 +104,7 @@ export class Presence {
     return { kinds, channels };
   }
 
-  /** Writes what has changed, in one row. */
+  /** Writes what has changed since the last save: one row, as a rule. */
   save(): void {
     this.#stored.save();
     if (!this.#isDeploymentSaved) this.#options.kv.put(VERSION, this.#deployment);
