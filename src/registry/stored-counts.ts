@@ -36,6 +36,8 @@ export class StoredCounts {
       const recent = this.#recent.get(name);
       counts.set(name, recent && recent.confirmedAt >= own.confirmedAt ? recent : own);
     }
+    // Ignored entries are outdated. `save` must not move them to rows of their own.
+    for (const [name, recent] of this.#recent) if (counts.get(name) !== recent) this.#recent.delete(name);
     return counts;
   }
 
