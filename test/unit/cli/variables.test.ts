@@ -26,11 +26,10 @@ test("a variable has one value, wherever it is first used", async () => {
 });
 
 test("each repetition counts for itself", async () => {
-  const list = { $repeat: 2, item: { n: "{n}", id: "{uuid.x}" } };
-  const filled = (await variables().fill([list, list])) as { n: number }[][];
-  expect(filled.map((items) => items.map(({ n }) => n))).toEqual([
-    [1, 2],
-    [1, 2],
+  const lists = ["{n}", "{key}{key}{n}"].map((item) => ({ $repeat: 3, item }));
+  expect(await variables().fill(lists)).toEqual([
+    [1, 2, 3],
+    ["the keythe key1", "the keythe key2", "the keythe key3"],
   ]);
 });
 
