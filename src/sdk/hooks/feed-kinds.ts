@@ -24,26 +24,27 @@ const NO_PRODUCTS: ProductMap = new Map();
 /** Returns the key of the feed that a hook needs; null if it needs none. Hooks with the same key share a feed. */
 export function feedKey(
   channel: string | null | undefined,
-  { url, token, getToken, productIds, user }: FeedOptions<never>,
+  { url, token, getToken, productIds, user, conflate, shared }: FeedOptions<never>,
 ): string | null {
   if (!channel || !(token || getToken) || productIds?.length === 0) return null;
   // A new token of the same user keeps the connection.
   const owner = user ?? (token ? (readToken(token).user ?? token) : "");
   return JSON.stringify({
-    base: [channel.toLowerCase(), url ?? "", owner],
+    base: [channel.toLowerCase(), url ?? "", owner, conflate === true, shared !== undefined],
     products: productIds ? [...new Set(productIds.map(String))].sort() : null,
   } satisfies FeedKey);
 }
 
 /** A parsed key. Feeds with the same base differ in their products only. */
 interface FeedKey {
-  base: [channel: string, url: string, owner: string];
+  base: [channel: string, url: string, owner: string, conflates: boolean, isShared: boolean];
   products: string[] | null;
 }
 
 /** Reads a key that `feedKey` wrote. */
 const readKey = (key: string): FeedKey => JSON.parse(key);
-const haveSameBase = (one: string, other: string) => String(readKey(one).base) === String(readKey(other).base);
+const haveSameBase = (one: string, other: string) =>
+  JSON.stringify(readKey(one).base) === JSON.stringify(readKey(other).base);
 
 /** Returns the options of a hook that was called with options, or with only a token like the original service's. */
 export function hookOptions<O extends OrderHookOptions | ProductsHookOptions>(
@@ -82,9 +83,10 @@ function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, 
 
   /** Reuses the feed of a component that has just changed its list of products. */
   function adopt(key: string): Feed<E, V> | undefined {
-    const to = readKey(key).products;
-    // `create` reports an invalid filter.
-    if (!to || !isFilterWithinLimits(to)) return undefined;
+    const { products: to, base } = readKey(key);
+    const isShared = base[4];
+    // The filter of a connection shared between tabs cannot change. `create` reports an invalid filter.
+    if (!to || isShared || !isFilterWithinLimits(to)) return undefined;
     for (const [former, feed] of feeds) {
       const from = readKey(former).products;
       if (!from || !feed.isUnused || !haveSameBase(former, key)) continue;
