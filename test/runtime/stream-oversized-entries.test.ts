@@ -158,16 +158,21 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
       expect(all.store.state).toMatchObject({ cursor: "1-2", gaps: 0 });
     });
 
-    test("need no other permissions than the manual names", async () => {
+    /** Opens the stream as a user with the permissions that the manual names. @param more Further rules. */
+    async function openRestricted(...more: string[]) {
       const manual = chapterText("redis");
       const [, rules = ""] = /^ACL SETUSER tidings on ><password> (.+)$/m.exec(manual) ?? [];
-      await redis.cli("ACL", "SETUSER", "tidings", "on", ">password", ...rules.split(" "));
+      await redis.cli("ACL", "SETUSER", "tidings", "reset", "on", ">password", ...rules.split(" "), ...more);
       const redisUrl = redis.url.replace("://", "://tidings:password@");
       const restricted = await startBridge({ redisUrl, token: bridge.token, maxReplyBytes: MAX_REPLY_BYTES });
       onTestFinished(() => restricted.close());
+      return open(restricted.url);
+    }
+
+    test("need no other permissions than the manual names", async () => {
       await large("1-1", 4 * MB);
       await small("1-2");
-      const all = open(restricted.url);
+      const all = await openRestricted();
       await readAll(all);
       vi.useFakeTimers({ now: Date.now() + 2 * MINUTE, toFake: ["Date"] });
       expect(await all.reader.trim()).toBeNull();
@@ -179,6 +184,12 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
       const all = open();
       fail(all, "EVAL", new RedisError("refused", "NOPERM this user may not run 'eval'"));
       await expect(all.reader.read()).rejects.toThrow("NOPERM this user may not run 'eval'");
+    });
+
+    test("say so when a permission is missing that only a script needs", async () => {
+      await small("1-1");
+      const all = await openRestricted("-xinfo");
+      await expect(all.reader.read()).rejects.toThrow(/can't run this command|NOPERM/);
     });
   },
 );

@@ -57,13 +57,13 @@ export function parseEntrySizes(reply: unknown): Map<string, number> | null {
 const encodedEntries = z.array(z.tuple([z.base64(), z.array(z.base64())]));
 
 /**
- * Returns the ids of the entries that are UTF-8 throughout.
+ * Returns the ids of the entries that are not UTF-8 throughout.
  * @param reply The reply to `XRANGE`, with its strings in base64. Null when it has another shape.
  */
-export function utf8EntryIds(reply: unknown): Set<string> | null {
+export function notUtf8EntryIds(reply: unknown): Set<string> | null {
   const parsed = encodedEntries.safeParse(reply).data;
   if (!parsed) return null;
-  return new Set(parsed.flatMap(([id, words]) => (words.every(isUtf8) ? [atob(id)] : [])));
+  return new Set(parsed.flatMap(([id, words]) => (words.every(isUtf8) ? [] : [atob(id)])));
 }
 
 function isUtf8(base64: string): boolean {

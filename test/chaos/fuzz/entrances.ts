@@ -13,10 +13,10 @@ import { fetchKeys } from "../../../src/edge/auth/key-set.ts";
 import { verifyToken } from "../../../src/edge/auth/verify.ts";
 import { readEntry } from "../../../src/ingress/redis/entry.ts";
 import {
+  notUtf8EntryIds,
   parseEntries,
   parseEntrySizes,
   parseStreamDescription,
-  utf8EntryIds,
 } from "../../../src/ingress/redis/replies.ts";
 import { parseStoredEvents, parseStoredLetter } from "../../../src/ingress/redis/stored-rows.ts";
 import { catalogueWith } from "../../../src/protocol/catalogue.ts";
@@ -165,7 +165,7 @@ export const ENTRANCES: Entrance[] = [
       parseStreamDescription(reply);
       parseEntries(reply);
       parseEntrySizes(reply);
-      utf8EntryIds(reply);
+      notUtf8EntryIds(reply);
     },
   ),
   entrance(
