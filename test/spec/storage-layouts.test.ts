@@ -284,6 +284,23 @@ describe("[promise 3] a product's row that cannot be read lets no listener resum
   });
 });
 
+test("[promise 1] an event is stored even if the row that it would overwrite is missing from a full log", async () => {
+  const id = await registerOrder();
+  const event = { channel: `order_${id}`, type: "order_shipped", data: {} };
+  await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(1000).fill(event) });
+  const { epoch } = await (await serviceRequest("GET", `/api/v1/orders/${id}`)).json<{ epoch: string }>();
+  await runInDurableObject(order(id), (_, { storage }) => {
+    storage.sql.exec("DELETE FROM log WHERE seq = 2");
+  });
+  await evictDurableObject(order(id));
+  for (const seq of [1001, 1002]) {
+    expect(await publish(`orders/${id}`, { type: "order_delivered", data: {} })).toMatchObject({ seq });
+  }
+  const socket = await connect(`orders/${id}`, { token: await mintToken(), query: { since: "1001", epoch } });
+  expect((await socket.frame()).data.resumed).toBe(true);
+  expect((await socket.frame()).seq).toBe(1002);
+});
+
 describe("a log row that cannot be read", () => {
   const damages: [string, string][] = [
     ["a time beyond all dates", "UPDATE log SET ts = 9000000000000000 WHERE seq = 2"],

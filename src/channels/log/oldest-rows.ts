@@ -33,6 +33,7 @@ export class OldestRows {
 
   #at(oldest: number): { row: OldRow | undefined; next: OldRow | undefined } {
     const [row, next] = this.#rows.filter(({ seq }) => seq >= oldest);
-    return { row, next };
+    // Without its row, the log is damaged: nothing can be written in its place.
+    return row?.seq === oldest ? { row, next } : { row: undefined, next: undefined };
   }
 }
