@@ -6,6 +6,7 @@ import type { OrderRegistration } from "../protocol/publish.ts";
 import { orderIdArgument } from "./shared/channel-argument.ts";
 import { CommandError, usageError } from "./shared/command-error.ts";
 import { withCommonOptions } from "./shared/options.ts";
+import { printable } from "./shared/printable.ts";
 import { type Answer, parseAnswer, type ServiceClient, serviceWithKey } from "./shared/service.ts";
 import type { CommonOptions } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
@@ -93,9 +94,13 @@ function completeRegistration(options: OrderCommandOptions, known: KnownOrder | 
   };
 }
 
+/** Publishers choose the texts. */
+const shown = (value: unknown) =>
+  value === null ? "unknown" : printable(typeof value === "string" ? value : JSON.stringify(value));
+
 function describeOrder(answer: Answer, orderId: string): string {
   const rows = Object.entries(parseAnswer(z.looseObject({}), answer)).filter(([name]) => name !== "order_id");
   const width = Math.max(...rows.map(([name]) => name.length));
   const title = answer.status === 201 ? `Registered order ${orderId}` : `Order ${orderId}`;
-  return [title, ...rows.map(([name, value]) => `  ${name.padEnd(width)}  ${value ?? "unknown"}`)].join("\n");
+  return [title, ...rows.map(([name, value]) => `  ${printable(name.padEnd(width))}  ${shown(value)}`)].join("\n");
 }

@@ -12,8 +12,8 @@ export interface AddedEntry {
 }
 
 /**
- * Adds an event to a stream and rings the doorbell. Never retries, because a retry could write the entry twice. Such a
- * duplicate would be harmless: the service recognises it by the event's id.
+ * Adds an event to a stream and rings the doorbell. Does not retry: when the outcome is unknown, the error names the
+ * event's id, and publishing again with that id is safe.
  * @throws {CommandError} when Redis refuses the entry or cannot be reached.
  */
 export async function addEntry(target: RedisTarget, stream: string, event: OutgoingEvent): Promise<AddedEntry> {

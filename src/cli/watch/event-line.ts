@@ -17,7 +17,7 @@ export function eventLine({
 }: Pick<OrderEvent | ProductEvent, "seq" | "ts" | "type" | "data">): string {
   const fields = Object.entries(data)
     .filter(([name]) => !REDUNDANT_FIELDS.includes(name))
-    .map(([name, value]) => `${name}=${shortValue(value)}`)
+    .map(([name, value]) => `${printable(name)}=${shortValue(value)}`)
     .join(" ");
   const short = fields.length > MAX_DATA_LENGTH ? `${fields.slice(0, MAX_DATA_LENGTH)}…` : fields;
   return `${String(seq).padStart(5)}  ${ts}  ${type.padEnd(LONGEST_TYPE)}  ${short}`.trimEnd();

@@ -112,6 +112,8 @@ describe("tidings forward", () => {
     [["--orders", "products"], "--orders must be a channel"],
     [["--order-field", "order"], "--order-field is for one channel"],
     [["--redis", "localhost"], "--redis must be a redis://"],
+    [["--redis", "redis:prod.example:6379"], "--redis must be a redis://"],
+    [["--redis", "redis://localhost/shop"], "at most a database number"],
     [["--metrics-port", "70000"], "whole number, 0 to 65535"],
   ])("%j exits with 2 and says how to correct it", async (args, message) => {
     const terminal = new TestTerminal({ env: { TIDINGS_KEY: KEY } });

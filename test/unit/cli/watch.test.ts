@@ -180,9 +180,9 @@ describe("tidings watch", () => {
 });
 
 it("a line shows the event's data, and no control sequence that a terminal would obey", () => {
-  const data = { order_id: "left out", carrier: "UPS", note: "\u001b[2Jgone\u009b2J", lines: [1, null] };
+  const data = { order_id: "left out", carrier: "UPS", "no\u001b[2Jte": "\u001b[2Jgone\u009b2J", lines: [1, null] };
   const line = eventLine({ seq: 7, ts: TS, type: "order_shipped", data });
   expect(line).toMatch(
-    /^ {4}7 {2}2026-11-22T10:15:30.123Z {2}order_shipped +carrier=UPS note="\\u001b\[2Jgone\\u009b2J" lines=\[1,null\]$/,
+    /^ {4}7 {2}2026-11-22T10:15:30.123Z {2}order_shipped +carrier=UPS no\\u001b\[2Jte="\\u001b\[2Jgone\\u009b2J" lines=\[1,null\]$/,
   );
 });
