@@ -39,8 +39,16 @@ export class ServiceCall {
   /** @throws {TypeError} for an invalid URL or key. */
   constructor({ url, key, timeoutMs, headers, fetch: send }: ServiceOptions) {
     const parsed = url !== undefined && URL.canParse(url) ? new URL(url) : null;
-    if (!parsed || !/^https?:$/.test(parsed.protocol) || parsed.username || /[?#]/.test(parsed.href)) {
-      throw new TypeError("url must be the service's http:// or https:// address, without user, query and fragment");
+    if (
+      !parsed ||
+      !/^https?:$/.test(parsed.protocol) ||
+      parsed.username ||
+      parsed.password ||
+      /[?#]/.test(parsed.href)
+    ) {
+      throw new TypeError(
+        "url must be the service's http:// or https:// address, without user, password, query and fragment",
+      );
     }
     // Checked here because the runtime's own error about an invalid header value would contain the key.
     if (key === undefined || !/^[!-~]+$/.test(key)) {

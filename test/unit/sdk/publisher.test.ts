@@ -227,6 +227,7 @@ describe("a refusal is thrown immediately, with the service's explanation", () =
       "tidings.example",
       "ftp://tidings.example",
       "https://u:p@tidings.example",
+      "https://:p@tidings.example",
       "https://tidings.example?",
     ];
     for (const url of [undefined, ...urls, "https://tidings.example#"]) {
