@@ -6,7 +6,7 @@ import { callService, listenAt, type NodeListener } from "../support/node-client
 import { hasRedis } from "../support/redis.ts";
 import { deadLetters, type RedisService, STREAM, startRedisService } from "../support/redis-service.ts";
 
-const ENTRIES = 20_000;
+const ENTRIES = 10_000;
 const CHANNELS = 500;
 const FAILING = 5;
 const FAIL_FOR_MS = 30_000;
