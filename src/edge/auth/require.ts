@@ -60,7 +60,7 @@ export function rememberCaller(c: Context<HonoEnv>, service: Service): Service {
 /**
  * Requires a publish key with the scope `read`, or a user's token in `Authorization: Bearer`. A user's requests share the
  * limit on connection attempts, because both wake an object for any order id.
- * @throws {Refusal} 401, 403, 429, or 503 while the token cannot be verified.
+ * @throws {Refusal} 400, 401, 403, 429, or 503 while the token cannot be verified.
  */
 export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> {
   const config = configOf(c.env);

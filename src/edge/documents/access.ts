@@ -57,7 +57,7 @@ export const SOCKET_SCHEMES = {
 interface AccessRule {
   /** Alternatives, each a set of schemes required together; `[]` requires none. */
   security: (keyof typeof CALL_SCHEMES)[][];
-  /** Refusals for callers without valid credentials. */
+  /** The refusals that a check of the credentials, their scope and the caller's rate limit can cause. */
   refusals: HttpRefusal[];
 }
 

@@ -36,7 +36,7 @@ ${ALL_CLOSE_CODES.map((code) => {
 
 export const ABOUT_HTTP = `Real-time order and product updates for browsers. Services publish events over HTTP; pages receive them on two WebSockets,
 one per order and one for products. This reference covers the HTTP calls;
-[openapi.json](/openapi.json) has the same for programs. The sockets, and the [codes](/docs/events#close-codes) that close them,
+[openapi.json](/openapi.json) is its machine-readable form. The sockets, and the [codes](/docs/events#close-codes) that close them,
 are in the [events reference](/docs/events) and in [asyncapi.json](/asyncapi.json).
 
 ## Errors
@@ -48,14 +48,14 @@ An unknown path is a 404 (\`urn:tidings:problem:not_found\`); a method that a pa
 
 ## Overload
 
-Every 429 and 503 has \`Retry-After\`, in seconds. A 429 is a rate limit: wait for its period. A 503 means that the channel, the
-relay or the keys that verify a token cannot be reached now, that the channel has too much to send or no room to store more,
-or that a token becomes valid within a minute. Repeating the call is safe; a publish needs an \`id\` or an
+Every 429 and 503 has \`Retry-After\`, in seconds. A 429 is a rate limit: wait that long before you call again. A 503 means
+that the channel, the relay or the keys that verify a token cannot be reached now, that the channel has too much to send or
+no room to store more, or that a token becomes valid within a minute. Repeating the call is safe; a publish needs an \`id\` or an
 \`Idempotency-Key\` for that. A batch is answered with 200, and its undelivered events have a result with status 503: repeat
 those.`;
 
 export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. This reference covers the two WebSockets;
-[asyncapi.json](/asyncapi.json) has the same for programs. The HTTP calls that services publish with are in the
+[asyncapi.json](/asyncapi.json) is its machine-readable form. The HTTP calls that services publish with are in the
 [API reference](/docs/api) and in [openapi.json](/openapi.json).
 
 - **Token**: a JWT, sent as \`Authorization: Bearer <jwt>\`, as \`Sec-WebSocket-Protocol: ${SUBPROTOCOL}, bearer.<jwt>\`, or as
@@ -72,8 +72,8 @@ export const ABOUT_SOCKETS = `Real-time order and product updates for browsers. 
 
 Browsers report a failed handshake only as code 1006. The service therefore accepts the handshake of a refused client, then
 closes the socket at once with one of these codes. Checks run in this order: origin (4003), connects per address (4129), token
-(4001), connects per user (4129), order id (4000), existence (4004), access (4003), number of connections (4110). Only failures
-outside the client's control are HTTP errors: 503 with \`Retry-After\`. \`${SUBPROTOCOL}\` clients receive \`retry_after_ms\`
-in the frame \`closing\` before the close.
+(4001), connects per user (4129), order id (4000), existence (4004), access (4003), filter and \`conflate\` of the products
+socket (4005), number of connections (4110). Only failures outside the client's control are HTTP errors: 503 with
+\`Retry-After\`. \`${SUBPROTOCOL}\` clients receive \`retry_after_ms\` in the frame \`closing\` before the close.
 
 ${CLOSE_CODE_TABLE}`;

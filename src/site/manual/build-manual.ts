@@ -63,10 +63,10 @@ async function markdownOf(page: PageName): Promise<string> {
   return chapterText(page) + (page === "changelog" ? await changes() : "");
 }
 
-/** CHANGELOG.md below the version policy, its headings one level deeper. */
+/** CHANGELOG.md below the version policy: its headings one level deeper, its links relative to the chapters. */
 async function changes(): Promise<string> {
   const changelog = await readFile(join(REPOSITORY, "CHANGELOG.md"), "utf8");
-  return `\n${changelog.replaceAll(/^#/gm, "##")}`;
+  return `\n${changelog.replaceAll(/^#/gm, "##").replaceAll("](src/site/manual/", "](")}`;
 }
 
 /**

@@ -31,7 +31,14 @@ export function AccessView() {
           <button type="submit" className="primary">
             Save and connect
           </button>
-          <button type="button" onClick={() => saveCredentials(NONE)}>
+          <button
+            type="button"
+            onClick={({ currentTarget }) => {
+              // What was typed and not saved, too.
+              currentTarget.form?.reset();
+              saveCredentials(NONE);
+            }}
+          >
             Clear all
           </button>
         </p>
