@@ -11,7 +11,7 @@ const CHANNELS = 500;
 const FAILING = 5;
 const FAIL_FOR_MS = 30_000;
 
-describe.skipIf(!hasRedis("20,000 entries of a Redis stream"))("the Redis stream", () => {
+describe.skipIf(!hasRedis("10,000 entries of a Redis stream"))("the Redis stream", () => {
   let all: RedisService;
   let failUntil: number;
   beforeAll(async () => {
@@ -23,7 +23,7 @@ describe.skipIf(!hasRedis("20,000 entries of a Redis stream"))("the Redis stream
   });
   afterAll(() => all.stop());
 
-  test("[promise 5] 20,000 entries for 500 channels, 1 in 100 malformed and 5 channels failing for 30 s: each good entry is delivered once, in order", {
+  test("[promise 5] 10,000 entries for 500 channels, 1 in 100 malformed and 5 channels failing for 30 s: each good entry is delivered once, in order", {
     timeout: 240_000,
   }, async () => {
     const orders = Array.from({ length: CHANNELS }, (_, i) =>
