@@ -1,13 +1,12 @@
 import { evictAllDurableObjects, runInDurableObject } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { socketObjectStub } from "../../src/channels/directory.ts";
 import type { OrderRegistration, PublishResult } from "../../src/protocol/publish.ts";
 import { channelOfObject } from "../../src/protocol/shards.ts";
 import type { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { registryStubs } from "../../src/registry/directory.ts";
 import { StoredCounts } from "../../src/registry/stored-counts.ts";
-import { eventually } from "./eventually.ts";
 import { rememberPayload } from "./leak-guard/rules.ts";
 import { PUBLISH_KEY } from "./test-env.ts";
 import { TestSocket } from "./test-socket.ts";
@@ -85,7 +84,9 @@ export async function listen(path: string, options: ConnectOptions = {}): Promis
 
 /** Hibernates every object, as the runtime does when nothing happens; sockets stay open. */
 export async function hibernateAll(): Promise<void> {
-  for (const registry of registryStubs(env)) await eventually(() => expectSaved(registry));
+  // Seldom, because each look costs a slow machine time that the registry needs to save.
+  const patience = { timeout: 60_000, interval: 1000 };
+  for (const registry of registryStubs(env)) await vi.waitFor(() => expectSaved(registry), patience);
   await evictAllDurableObjects();
 }
 
