@@ -28,12 +28,11 @@ describe.skipIf(!hasChromium("the demo page's layout"))("the demo page", () => {
 
   beforeAll(() => mkdirSync(SCREENSHOTS, { recursive: true }));
 
-  // Colours do not depend on the device.
   describe.each([
-    ["phone", PHONE, "dark"],
-    ["desktop", DESKTOP, "light"],
-  ] as const)("on a %s", (device, size, scheme) => {
-    test(`every view is accessible with every panel open, ${scheme}`, async () => {
+    ["phone", PHONE],
+    ["desktop", DESKTOP],
+  ] as const)("on a %s", (device, size) => {
+    test.each(["light", "dark"] as const)("every view is accessible with every panel open, %s", async (scheme) => {
       const demo = await open({ ...size, colorScheme: scheme, areShoppersOn: true });
       const { page } = demo;
       await demo.waitUntilLive("products", "order");
