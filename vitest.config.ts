@@ -4,7 +4,7 @@ import { LOW_LIMITS } from "./test/support/low-limits.ts";
 import { TEST_ENV } from "./test/support/test-env.ts";
 
 /** Generous, because no test measures time with these: they only end tests that hang. */
-const TIMEOUTS = { testTimeout: 180_000, hookTimeout: 180_000 };
+const TIMEOUTS = { testTimeout: 60_000, hookTimeout: 60_000 };
 /**
  * For files that share modules and, inside workerd, a runtime whose storage is emptied between them: a runtime for each
  * would take longer to start than most of them run.

@@ -9,7 +9,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test(`health is right soon after ${SOCKETS} sockets over ${CHANNELS} channels connected and disconnected at random, with evictions and a deploy`, {
+test(`health is right 5 s after ${SOCKETS} sockets over ${CHANNELS} channels connected and disconnected at random, with evictions and a deploy`, {
   timeout: 180_000,
 }, async () => {
   useRealPauses();
