@@ -6,7 +6,7 @@ test.skipIf(!hasRedis("random failovers of Redis"))(
   "[promise 3] [promise 4] [promise 8] each listener receives every event once, or learns of a gap, for a while",
   { timeout: 120_000 },
   async () => {
-    const verdict = await tryRandomFailovers(45_000);
+    const verdict = await tryRandomFailovers(60_000);
     expect(verdict.failure).toBeNull();
     console.log(summaryOf(verdict));
     // A property that never meets its cases proves nothing.

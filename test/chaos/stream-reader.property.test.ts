@@ -51,7 +51,7 @@ describe.skipIf(!hasRedis("random losses of a Redis stream"))("[promise 4] [prom
   test("receives every entry once, or notices a gap, whatever happens between its commands", {
     timeout: 120_000,
   }, async () => {
-    const { sequences, failure } = await tryRandomly(15_000);
+    const { sequences, failure } = await tryRandomly(20_000);
     expect(failure).toBeNull();
     console.log(`${sequences} random sequences of losses, with ${gaps} gaps`);
     expect(gaps).toBeGreaterThan(10);
