@@ -562,7 +562,8 @@ def _is_service_url(url: str) -> bool:
         return False
     try:
         parts = urllib.parse.urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and parts.port != 0
+        has_user = parts.username or parts.password
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not has_user and parts.port != 0
     except ValueError:
         # Not a host, or not a port.
         return False

@@ -451,7 +451,7 @@ print(json.dumps(outcomes))`,
 import json, tidings
 messages = []
 for arguments in (("", "k"), ("tidings.example", "k"), ("http://x:99999", "k"), ("http://x\\n", "k"), ("http://[x", "k"),
-                  ("http://x?", "k"), ("http://x#a", "k"), ("http://x", ""), ("http://x", "two words")):
+                  ("http://x?", "k"), ("http://x#a", "k"), ("http://:p@x", "k"), ("http://x", ""), ("http://x", "two words")):
     try:
         tidings.Tidings(*arguments)
     except ValueError as error:
@@ -462,7 +462,7 @@ for limit in ({"timeout": float("nan")}, {"deadline": -1}):
     except ValueError as error:
         messages.append(str(error))
 print(json.dumps(messages))`);
-    const named = [...new Array(7).fill("TIDINGS_URL"), "TIDINGS_KEY", "TIDINGS_KEY", "timeout", "deadline"];
+    const named = [...new Array(8).fill("TIDINGS_URL"), "TIDINGS_KEY", "TIDINGS_KEY", "timeout", "deadline"];
     expect(result).toEqual(named.map((name) => expect.stringContaining(name)));
     expect(JSON.stringify(result)).not.toContain("two words");
   });
