@@ -30,14 +30,20 @@ export function feedKey(
   // A new token of the same user keeps the connection.
   const owner = user ?? (token ? (readToken(token).user ?? token) : "");
   return JSON.stringify({
-    base: [channel.toLowerCase(), url ?? "", owner, conflate === true, shared !== undefined],
+    base: {
+      channel: channel.toLowerCase(),
+      url: url ?? "",
+      owner,
+      conflates: conflate === true,
+      isShared: shared !== undefined,
+    },
     products: productIds ? [...new Set(productIds.map(String))].sort() : null,
   } satisfies FeedKey);
 }
 
 /** A parsed key. Feeds with the same base differ in their products only. */
 interface FeedKey {
-  base: [channel: string, url: string, owner: string, conflates: boolean, isShared: boolean];
+  base: { channel: string; url: string; owner: string; conflates: boolean; isShared: boolean };
   products: string[] | null;
 }
 
@@ -84,9 +90,8 @@ function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, 
   /** Reuses the feed of a component that has just changed its list of products. */
   function adopt(key: string): Feed<E, V> | undefined {
     const { products: to, base } = readKey(key);
-    const isShared = base[4];
     // The filter of a connection shared between tabs cannot change. `create` reports an invalid filter.
-    if (!to || isShared || !isFilterWithinLimits(to)) return undefined;
+    if (!to || base.isShared || !isFilterWithinLimits(to)) return undefined;
     for (const [former, feed] of feeds) {
       const from = readKey(former).products;
       if (!from || !feed.isUnused || !haveSameBase(former, key)) continue;
