@@ -14,6 +14,6 @@ export function connect(core: Core, request: ConnectRequest, now: number): Respo
   // The client keeps this epoch, so it must survive a wake. The first products listener may connect before any event.
   core.log.epochs.store(now);
   const { resume, products } = request;
-  const missed = resume && resume !== "invalid" ? recoverMissed(core, resume, products, now) : null;
+  const missed = recoverMissed(core, resume, products, now);
   return admit(core, newListener(request, now), request, { position: core.log.position(), missed }, now);
 }

@@ -1,6 +1,6 @@
-import type { Position } from "../protocol/frames.ts";
 import type { Core, SocketCore } from "./core.ts";
 import { firstFrame } from "./first-frame.ts";
+import type { ConnectRequest } from "./handshake.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
@@ -33,17 +33,19 @@ export function sendGap(core: SocketCore, now: number): void {
 }
 
 /**
- * Returns the events after a position, or null when they cannot be replayed. With a filter, other products' events may be
- * among them. A damaged event starts a new epoch, so that every client learns of the gap.
+ * Returns the events that a client missed, or null when they cannot be replayed. With a filter, other products' events may
+ * be among them. A damaged event starts a new epoch, so that every client learns of the gap.
+ * @param resume The position that the client resumes from, if it gave a valid one.
  * @param products The filter; null for all.
  */
 export function recoverMissed(
   core: Core,
-  position: Position,
+  resume: ConnectRequest["resume"],
   products: string[] | null,
   now: number,
 ): LoggedFrame[] | null {
-  const replay = core.log.readSince(position, products, now);
+  if (!resume || resume === "invalid") return null;
+  const replay = core.log.readSince(resume, products, now);
   if (replay !== "damaged") return replay;
   startEpoch(core, now);
   return null;

@@ -98,7 +98,7 @@ export class ShardFanOut implements FanOut {
     if (index >= (plan.shards[region] ?? 0)) return { status: "outside_plan", plan };
     const { log } = this.#core;
     log.epochs.store(now);
-    const missed = resume && resume !== "invalid" ? recoverMissed(this.#core, resume, products, now) : null;
+    const missed = recoverMissed(this.#core, resume, products, now);
     const position = log.position();
     const link = this.#peers.linkOf(name) ?? this.#peers.register(name, position);
     if (!link.join(request)) return { status: "fenced" };
