@@ -1,25 +1,20 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
 import { FallibleStream } from "../support/failovers/fallible-stream.ts";
 import { type ReaderStep, ReaderWorld, readerStep } from "../support/failovers/reader-world.ts";
-import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { hasRedis } from "../support/redis.ts";
+import { setUpRedisWithBridge } from "../support/redis-with-bridge.ts";
 
 describe.skipIf(!hasRedis("random losses of a Redis stream"))("[promise 4] [promise 8] the relay's reader", () => {
-  let redis: RedisServer;
-  let bridge: Bridge;
+  const servers = setUpRedisWithBridge();
   let stream: FallibleStream;
   beforeAll(async () => {
-    redis = await startRedis();
-    bridge = await startBridge({ redisUrl: redis.url, token: "test-redis-token" });
-    stream = await FallibleStream.connect(redis.url);
+    stream = await FallibleStream.connect(servers.redis.url);
     vi.useFakeTimers({ toFake: ["Date"] });
   });
-  afterAll(async () => {
+  afterAll(() => {
     vi.useRealTimers();
     stream?.close();
-    await bridge?.close();
-    await redis?.stop();
   });
 
   let gaps = 0;
@@ -40,7 +35,7 @@ describe.skipIf(!hasRedis("random losses of a Redis stream"))("[promise 4] [prom
   const runSteps = async (steps: ReaderStep[], isForgetful: boolean) => {
     await stream.flush();
     await stream.begin();
-    const world = new ReaderWorld(stream, bridge, isForgetful);
+    const world = new ReaderWorld(stream, servers.bridge, isForgetful);
     // Entries lost before the first read were never promised.
     await world.settle();
     for (const step of steps) await world.run(step);

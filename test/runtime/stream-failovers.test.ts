@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
 import { RedisClient } from "../../src/ingress/redis/client.ts";
 import { RelayStore } from "../../src/ingress/redis/relay-store.ts";
 import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";
 import { catalogueWith } from "../../src/protocol/catalogue.ts";
 import { listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
-import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { hasRedis, type RedisServer } from "../support/redis.ts";
 import { deadLetters, type FaultyRedisService, STREAM, startFaultyRedisService } from "../support/redis-service.ts";
+import { setUpRedisWithBridge } from "../support/redis-with-bridge.ts";
 
 /** Promise 4 across failovers: what was delivered is not applied again, and what is new is, whatever its entry's id. */
 
@@ -191,24 +191,26 @@ describe.skipIf(!hasRedis("failovers of Redis"))("[promise 4] after a failover t
 });
 
 describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
-  let redis: RedisServer;
-  let bridge: Bridge;
-  beforeAll(async () => {
-    redis = await startRedis();
-    bridge = await startBridge({ redisUrl: redis.url, token: "test-redis-token" });
-  });
-  afterAll(async () => {
+  const servers = setUpRedisWithBridge();
+  afterAll(() => {
     vi.useRealTimers();
-    await bridge?.close();
-    await redis?.stop();
   });
-  beforeEach(() => redis.cli("FLUSHALL"));
 
   const add = (id: string) =>
-    redis.cli("XADD", STREAM, id, "channel", "products", "type", "product_deleted", "data", '{"product_id":"p"}');
+    servers.redis.cli(
+      "XADD",
+      STREAM,
+      id,
+      "channel",
+      "products",
+      "type",
+      "product_deleted",
+      "data",
+      '{"product_id":"p"}',
+    );
   const newReader = () => {
     const store = new RelayStore(new MemoryStorage().asStorage);
-    const client = new RedisClient({ url: bridge.url, token: bridge.token, stream: STREAM });
+    const client = new RedisClient({ url: servers.bridge.url, token: servers.bridge.token, stream: STREAM });
     return { store, client, reader: new StreamReader(client, store, STREAM, catalogueWith([])) };
   };
   /** The ids of the events that were read, in the order of reading. */
@@ -224,7 +226,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
 
   test("trims within a minute, however little was read, and at once after 1,000 entries", async () => {
     const { reader } = newReader();
-    const length = async () => Number(await redis.cli("XLEN", STREAM));
+    const length = async () => Number(await servers.redis.cli("XLEN", STREAM));
     for (const id of ["1-1", "1-2"]) await add(id);
     await reader.read();
     await reader.trim();
@@ -236,7 +238,12 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     later(61_000);
     await reader.trim();
     expect(await length()).toBe(1);
-    await redis.cli("EVAL", "for n = 4, 1500 do redis.call('XADD', KEYS[1], '1-' .. n, 'a', 'b') end", "1", STREAM);
+    await servers.redis.cli(
+      "EVAL",
+      "for n = 4, 1500 do redis.call('XADD', KEYS[1], '1-' .. n, 'a', 'b') end",
+      "1",
+      STREAM,
+    );
     while ((await reader.read()).hasMore);
     await reader.trim();
     expect(await length()).toBe(1);
@@ -244,17 +251,17 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
 
   test("removes nothing from a stream that a failover has set back since the read", async () => {
     const { reader } = newReader();
-    const readIds = async () => (await redis.cli("XRANGE", STREAM, "-", "+")).match(/^1-\d+$/gm);
+    const readIds = async () => (await servers.redis.cli("XRANGE", STREAM, "-", "+")).match(/^1-\d+$/gm);
     await add("1-1");
-    await save(redis);
+    await save(servers.redis);
     for (const id of ["1-3", "1-4"]) await add(id);
     await reader.read();
-    await setBack(redis);
+    await setBack(servers.redis);
     await add("1-2");
     expect(await reader.trim()).toBeNull();
     expect(await readIds()).toEqual(["1-1", "1-2"]);
     // Nor if another entry has the id of the last one that was read.
-    await redis.cli("XADD", STREAM, "1-4", "another", "entry");
+    await servers.redis.cli("XADD", STREAM, "1-4", "another", "entry");
     expect(await reader.trim()).toBeNull();
     expect(await readIds()).toEqual(["1-1", "1-2", "1-4"]);
     expect((await reader.read()).gap).toEqual({ kind: "recreated" });
@@ -280,19 +287,19 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     await add("1-1");
     await reader.read();
     await reader.trim();
-    await save(redis);
+    await save(servers.redis);
     await add("1-2");
     await reader.read();
     later(61_000);
     await reader.trim();
     for (const id of ["1-2", "1-3"]) {
-      await setBack(redis);
+      await setBack(servers.redis);
       await add(id);
       while ((await reader.read()).hasMore);
     }
     later(61_000);
     await reader.trim();
-    await setBack(redis);
+    await setBack(servers.redis);
     while ((await reader.read()).hasMore);
     expect(idsIn(store)).toEqual(["1-1", "1-2", "1-3"]);
   });
@@ -301,11 +308,11 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     const { reader, store } = newReader();
     for (const id of ["1-1", "1-2", "1-3"]) await add(id);
     await reader.read();
-    await save(redis);
-    await redis.cli("DEL", STREAM);
-    await redis.cli("XADD", STREAM, "1-3", "another", "entry");
+    await save(servers.redis);
+    await servers.redis.cli("DEL", STREAM);
+    await servers.redis.cli("XADD", STREAM, "1-3", "another", "entry");
     while ((await reader.read()).hasMore);
-    await setBack(redis);
+    await setBack(servers.redis);
     // The entry 1-3 that comes back was read, but not last: the reader has counted one entry up to the other one.
     expect((await reader.read()).gap).toEqual({ kind: "recreated" });
     while ((await reader.read()).hasMore);
@@ -314,23 +321,23 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
 
   test("counts what is missing in one moment, whatever happens to the stream between two commands", async () => {
     for (let commands = 0; commands < 4; commands++) {
-      await redis.cli("FLUSHALL");
+      await servers.redis.cli("FLUSHALL");
       const { reader, client } = newReader();
       await add("1-1");
       await reader.read();
-      await redis.cli("DEL", STREAM);
+      await servers.redis.cli("DEL", STREAM);
       for (const id of ["2-1", "2-2", "2-3"]) await add(id);
       const command = vi.spyOn(client, "command");
       // The publisher trims the stream before the reader's next command, or one of the three after it.
       let left = commands;
       command.mockImplementation(async (...words) => {
-        if (left-- === 0) await redis.cli("XTRIM", STREAM, "MAXLEN", "1");
+        if (left-- === 0) await servers.redis.cli("XTRIM", STREAM, "MAXLEN", "1");
         return RedisClient.prototype.command.apply(client, words);
       });
       while ((await reader.read()).hasMore);
       command.mockRestore();
       for (const id of ["2-4", "2-5", "2-6"]) await add(id);
-      await redis.cli("XTRIM", STREAM, "MAXLEN", "1");
+      await servers.redis.cli("XTRIM", STREAM, "MAXLEN", "1");
       expect((await reader.read()).gap, `trimmed before command ${commands + 1}`).toEqual({ kind: "trimmed", lost: 2 });
     }
   });
@@ -352,7 +359,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     await reader.read();
     expect(await reader.trim()).toBeNull();
     for (const id of ["1-5", "1-6", "1-7"]) await add(id);
-    await redis.cli("XDEL", STREAM, "1-5", "1-6");
+    await servers.redis.cli("XDEL", STREAM, "1-5", "1-6");
     expect((await reader.read()).gap).toBeNull();
     later(61_000);
     expect(await reader.trim()).toEqual({ kind: "trimmed", lost: 2 });
@@ -362,7 +369,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     later(61_000);
     expect(await reader.trim()).toBeNull();
     // The count is right again: deleting the last one, which was read, is no gap.
-    await redis.cli("XDEL", STREAM, "1-8");
+    await servers.redis.cli("XDEL", STREAM, "1-8");
     await add("1-9");
     expect((await reader.read()).gap).toBeNull();
   });
@@ -371,10 +378,10 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     const { reader } = newReader();
     await add("1-1");
     await reader.read();
-    await redis.cli("FLUSHALL");
+    await servers.redis.cli("FLUSHALL");
     expect((await reader.read()).gap).toEqual({ kind: "flushed" });
     for (const id of ["2-1", "2-2", "2-3"]) await add(id);
-    await redis.cli("XTRIM", STREAM, "MAXLEN", "1");
+    await servers.redis.cli("XTRIM", STREAM, "MAXLEN", "1");
     expect((await reader.read()).gap).toEqual({ kind: "trimmed", lost: 2 });
     await add("2-4");
     expect((await reader.read()).gap).toBeNull();
@@ -382,7 +389,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
 
   test("keeps its row small: 1,000 entries between two trims take less than 100 KB of it", async () => {
     const { reader, store } = newReader();
-    await redis.cli(
+    await servers.redis.cli(
       "EVAL",
       "for n = 1, 999 do redis.call('XADD', KEYS[1], '1763800000000-' .. n, 'a', 'b') end",
       "1",

@@ -1,13 +1,14 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { type Bridge, startBridge } from "../../src/dev/bridge/bridge.ts";
+import { beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import { startBridge } from "../../src/dev/bridge/bridge.ts";
 import { RedisClient, RedisError } from "../../src/ingress/redis/client.ts";
 import { RelayStore } from "../../src/ingress/redis/relay-store.ts";
 import { StreamReader } from "../../src/ingress/redis/stream-reader.ts";
 import { catalogueWith } from "../../src/protocol/catalogue.ts";
 import { chapterText } from "../../src/site/manual/chapters.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
-import { hasRedis, type RedisServer, startRedis } from "../support/redis.ts";
+import { hasRedis } from "../support/redis.ts";
 import { STREAM } from "../support/redis-service.ts";
+import { setUpRedisWithBridge } from "../support/redis-with-bridge.ts";
 
 const MB = 1024 * 1024;
 /** Lower than Upstash's, to save time. */
@@ -17,27 +18,27 @@ const MINUTE = 60_000;
 describe.skipIf(!hasRedis("entries too large for a reply"))(
   "[promise 5] entries too large for a reply of Redis",
   () => {
-    let redis: RedisServer;
-    let bridge: Bridge;
+    const servers = setUpRedisWithBridge({ maxReplyBytes: MAX_REPLY_BYTES });
     let storage: MemoryStorage;
-    beforeAll(async () => {
-      redis = await startRedis();
-      bridge = await startBridge({ redisUrl: redis.url, token: "test-redis-token", maxReplyBytes: MAX_REPLY_BYTES });
-    });
-    afterAll(async () => {
-      await bridge?.close();
-      await redis?.stop();
-    });
     beforeEach(async () => {
       vi.useRealTimers();
-      await redis.cli("FLUSHALL");
       storage = new MemoryStorage();
     });
 
     const small = (id: string) =>
-      redis.cli("XADD", STREAM, id, "channel", "products", "type", "product_deleted", "data", '{"product_id":"p"}');
+      servers.redis.cli(
+        "XADD",
+        STREAM,
+        id,
+        "channel",
+        "products",
+        "type",
+        "product_deleted",
+        "data",
+        '{"product_id":"p"}',
+      );
     const large = (id: string, bytes: number) =>
-      redis.cli(
+      servers.redis.cli(
         "EVAL",
         "redis.call('XADD', KEYS[1], ARGV[1], 'd', string.rep('x', ARGV[2]))",
         "1",
@@ -46,9 +47,9 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
         `${bytes}`,
       );
     /** As after an eviction: with what was stored. */
-    function open(url = bridge.url) {
+    function open(url = servers.bridge.url) {
       const store = new RelayStore(storage.asStorage);
-      const client = new RedisClient({ url, token: bridge.token, stream: STREAM });
+      const client = new RedisClient({ url, token: servers.bridge.token, stream: STREAM });
       return { store, client, reader: new StreamReader(client, store, STREAM, catalogueWith([])) };
     }
     /** Makes every use of a command fail. */
@@ -100,14 +101,19 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
       const all = open();
       await small("1-1");
       await readAll(all);
-      await redis.cli("EVAL", "for n = 2, 1500 do redis.call('XADD', KEYS[1], '1-' .. n, 'a', 'b') end", "1", STREAM);
+      await servers.redis.cli(
+        "EVAL",
+        "for n = 2, 1500 do redis.call('XADD', KEYS[1], '1-' .. n, 'a', 'b') end",
+        "1",
+        STREAM,
+      );
       await large("1-1501", 4 * MB);
       let rejected = 0;
       while (all.store.state.untrimmed < 1000) rejected += (await all.reader.read()).rejected;
       expect(await all.reader.trim()).toBeNull();
       rejected += await readAll(all);
       expect(rejected).toBe(1500);
-      expect(await redis.cli("XLEN", STREAM)).not.toBe("0");
+      expect(await servers.redis.cli("XLEN", STREAM)).not.toBe("0");
       expect(all.store.state).toMatchObject({ cursor: "1-1500", gaps: 0, entriesAdded: 1501 });
     });
 
@@ -162,9 +168,9 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
     async function openRestricted(...more: string[]) {
       const manual = chapterText("redis");
       const [, rules = ""] = /^ACL SETUSER tidings on ><password> (.+)$/m.exec(manual) ?? [];
-      await redis.cli("ACL", "SETUSER", "tidings", "reset", "on", ">password", ...rules.split(" "), ...more);
-      const redisUrl = redis.url.replace("://", "://tidings:password@");
-      const restricted = await startBridge({ redisUrl, token: bridge.token, maxReplyBytes: MAX_REPLY_BYTES });
+      await servers.redis.cli("ACL", "SETUSER", "tidings", "reset", "on", ">password", ...rules.split(" "), ...more);
+      const redisUrl = servers.redis.url.replace("://", "://tidings:password@");
+      const restricted = await startBridge({ redisUrl, token: servers.bridge.token, maxReplyBytes: MAX_REPLY_BYTES });
       onTestFinished(() => restricted.close());
       return open(restricted.url);
     }

@@ -4,7 +4,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { DEAD_LETTER_REASONS } from "../../../src/protocol/dead-letters.ts";
 import { listenOnLoopback } from "../../support/loopback.ts";
 import { hasRedis } from "../../support/redis.ts";
-import { setUpRedisWithBridge } from "./redis-with-bridge.ts";
+import { setUpRedisWithBridge } from "../../support/redis-with-bridge.ts";
 import { TestTerminal } from "./test-terminal.ts";
 
 const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
@@ -70,7 +70,7 @@ it("each reason says what it means and what to do, in sentences", () => {
 });
 
 describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", () => {
-  const fixture = setUpRedisWithBridge(TOKEN);
+  const fixture = setUpRedisWithBridge({ token: TOKEN });
 
   const envOf = (way: string): Record<string, string> =>
     way === "redis"

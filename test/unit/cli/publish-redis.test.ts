@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { hasRedis } from "../../support/redis.ts";
-import { setUpRedisWithBridge } from "./redis-with-bridge.ts";
+import { setUpRedisWithBridge } from "../../support/redis-with-bridge.ts";
 import { TestTerminal } from "./test-terminal.ts";
 
 const ORDER = "0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c001";
@@ -49,7 +49,7 @@ describe("an unreachable Redis exits with 3 and says what to do", () => {
 });
 
 describe.skipIf(!hasRedis("publishing through Redis"))("with a Redis", () => {
-  const fixture = setUpRedisWithBridge(TOKEN);
+  const fixture = setUpRedisWithBridge({ token: TOKEN });
 
   /** Two ways to the same database. */
   const ways = (): [name: string, env: Record<string, string>][] => [
