@@ -1,4 +1,6 @@
 import { type CloseCode, retryAfterMs } from "./close-rules.ts";
+import { MAX_EVENT_BYTES } from "./publish-call.ts";
+import { utf8Length } from "./utf8.ts";
 
 /**
  * The server's frames, and the constants of the wire protocol. Browsers load this module, so clients' messages, whose
@@ -147,4 +149,12 @@ export function encodeEventFrame(event: SentEvent): string {
   const { id, seq, ts, status } = event;
   const rest = JSON.stringify({ id, seq, ts: new Date(ts).toISOString(), ...(status && { status }) });
   return `{"type":"${event.type}","data":${event.data},${rest.slice(1)}`;
+}
+
+/** Returns whether an event's frame exceeds the limit, whatever its position: the largest one has 16 digits. */
+export function isFrameTooLarge(event: Omit<SentEvent, "seq" | "ts">): boolean {
+  const { data } = event;
+  const rest = utf8Length(encodeEventFrame({ ...event, data: "", seq: Number.MAX_SAFE_INTEGER, ts: 0 }));
+  // A UTF-16 unit takes at most three bytes, so few texts need counting.
+  return rest + 3 * data.length > MAX_EVENT_BYTES && rest + utf8Length(data) > MAX_EVENT_BYTES;
 }

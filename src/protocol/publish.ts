@@ -1,7 +1,7 @@
 import * as z from "zod";
 import { type Catalogue, typesOf } from "./catalogue.ts";
 import { type EventDefinition, status, timestamp } from "./events.ts";
-import { encodeEventFrame } from "./frames.ts";
+import { isFrameTooLarge } from "./frames.ts";
 import { idText } from "./ids.ts";
 import { isRecord } from "./json.ts";
 import {
@@ -16,7 +16,6 @@ import {
 import { MAX_EVENT_BYTES, type OrderRegistration } from "./publish-call.ts";
 import type { FieldError } from "./refusals.ts";
 import { type StatusChange, statusChangeOf } from "./status-change.ts";
-import { utf8Length } from "./utf8.ts";
 import { check, findUnsafeValue } from "./validation.ts";
 
 /** The publish request, and the validation of every event, whether it arrives over HTTP or Redis. */
@@ -138,7 +137,7 @@ export function checkEvent(
   if (!parsed.ok || errors.length > 0) return invalidEvent(errors);
 
   const event = acceptedEvent(parsed.value, { channel, orderId, fallbackId, acceptedAt }, definition);
-  if (!isTooLarge(event)) return { ok: true, value: event };
+  if (!isFrameTooLarge(event)) return { ok: true, value: event };
   const message = `makes an event of more than ${MAX_EVENT_BYTES} bytes as it is sent`;
   return { ok: false, reason: "body_too_large", errors: [{ field: "data", message }] };
 }
@@ -179,11 +178,3 @@ function acceptedEvent(
 }
 
 const invalidEvent = (errors: FieldError[]): CheckedEvent => ({ ok: false, reason: "validation_failed", errors });
-
-/** Returns whether an event's frame exceeds the limit, whatever its position: the largest one has 16 digits. */
-function isTooLarge(event: Pick<AcceptedEvent, "type" | "data" | "id" | "status">): boolean {
-  const { data } = event;
-  const rest = utf8Length(encodeEventFrame({ ...event, data: "", seq: Number.MAX_SAFE_INTEGER, ts: 0 }));
-  // A UTF-16 unit takes at most three bytes, so few texts need counting.
-  return rest + 3 * data.length > MAX_EVENT_BYTES && rest + utf8Length(data) > MAX_EVENT_BYTES;
-}

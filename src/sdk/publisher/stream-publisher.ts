@@ -1,5 +1,6 @@
+import { isFrameTooLarge } from "../../protocol/frames.ts";
 import { MAX_EVENT_BYTES, type OutgoingEvent } from "../../protocol/publish-call.ts";
-import { DEFAULT_STREAM, DOORBELL, entryFields, entryLength } from "../../protocol/stream.ts";
+import { DEFAULT_STREAM, DOORBELL, entryFields } from "../../protocol/stream.ts";
 import { BasePublisher } from "./base-publisher.ts";
 import type { Publisher, Queued, Rejected } from "./events.ts";
 import { PublishError } from "./publish-error.ts";
@@ -8,6 +9,9 @@ import { untilDeadline } from "./until-deadline.ts";
 
 /** The status of an event that is too large (RFC 9110, section 15.5.14). */
 const CONTENT_TOO_LARGE = 413;
+
+/** How long a publisher waits for Redis to confirm the doorbell. */
+const DOORBELL_WAIT_MS = 1000;
 
 /** A Redis client: `@upstash/redis`, or a function that sends one command. */
 export type StreamRedis =
@@ -40,10 +44,11 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
   refuseBadLimits({ maxTries, deadlineMs });
 
   async function add(event: OutgoingEvent, deadline: number): Promise<Queued> {
-    const fields = entryFields(event);
-    if (entryLength(fields) > MAX_EVENT_BYTES) {
+    // The service may still add an order's id and the time; an event that is too large only then becomes a dead letter.
+    if (isFrameTooLarge(event)) {
       throw new PublishError(`The event is larger than ${MAX_EVENT_BYTES} bytes`, { status: CONTENT_TOO_LARGE });
     }
+    const fields = entryFields(event);
     // A try whose answer is lost may have written the entry. Both entries have the event's id, which is applied once.
     await withRetries(maxTries, deadline, () => untilDeadline(deadline, () => xadd(fields)).catch(throwPublishError));
     return { id: event.id, channel: event.channel, status: "queued" };
@@ -54,17 +59,17 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
       ? redis.command("XADD", stream, "*", ...fields.flat())
       : redis.xadd(stream, "*", Object.fromEntries(fields));
 
-  /** Wakes the service. Ignores failures, because the service finds the entry a little later anyway. */
-  async function ringDoorbell(deadline: number): Promise<void> {
+  /** Wakes the service. Ignores failures and delay, because the service finds the entry a little later anyway. */
+  async function ringDoorbell(): Promise<void> {
     const call = () => ("command" in redis ? redis.command("PUBLISH", DOORBELL, "1") : redis.publish(DOORBELL, "1"));
-    await untilDeadline(deadline, call).catch(() => {});
+    await untilDeadline(Date.now() + DOORBELL_WAIT_MS, call).catch(() => {});
   }
 
   return new BasePublisher<Queued>({
     async one(event) {
       const deadline = Date.now() + deadlineMs;
       const queued = await add(event, deadline);
-      await ringDoorbell(deadline);
+      await ringDoorbell();
       return queued;
     },
     many(events) {
@@ -80,7 +85,7 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
         previous = result;
         return result;
       });
-      const doorbell = Promise.allSettled(added).then(() => ringDoorbell(deadline));
+      const doorbell = Promise.allSettled(added).then(() => ringDoorbell());
       return added.map((queued) => queued.then((result) => doorbell.then(() => result)));
     },
     sendNow() {},

@@ -125,9 +125,21 @@ describe.skipIf(!hasRedis("publishing through the stream"))("through the stream"
     expect(queued.status).toBe("queued");
   });
 
-  test("an event that is too large for the service is not written", async () => {
+  test("a doorbell that Redis does not confirm is not waited for until the deadline", async () => {
+    const publisher = createStreamPublisher({
+      redis: { command: async (name) => (name === "PUBLISH" ? new Promise(() => {}) : "1-0") },
+      deadlineMs: Number.POSITIVE_INFINITY,
+    });
+    const queued = await publisher.publishProductUpdate("product_deleted", { product_id: "a" });
+    expect(queued.status).toBe("queued");
+  });
+
+  test.each([
+    ["bytes", "x".repeat(70_000)],
+    ["bytes of characters that take three each", "緑".repeat(25_000)],
+  ])("an event of too many %s for the service is not written", async (_, note) => {
     const before = await all.redis.cli("XLEN", STREAM);
-    const data = { product_id: "a", note: "x".repeat(70_000) };
+    const data = { product_id: "a", note };
     await expect(publisherWith("redis").publishProductUpdate("product_deleted", data)).rejects.toThrow(/larger than/);
     expect(await all.redis.cli("XLEN", STREAM)).toBe(before);
   });
