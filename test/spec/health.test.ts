@@ -1,7 +1,8 @@
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { app } from "../../src/edge/app.ts";
 import type { Health } from "../../src/protocol/health.ts";
+import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   connect,
@@ -84,5 +85,11 @@ describe("GET /api/v1/ws/health", () => {
       const response = await app.fetch(new Request(`${ORIGIN}/api/v1/ws/health`), open);
       expect((await response.json<Health>()).channel_details).toEqual({ [`order_${id}`]: 1 });
     });
+  });
+
+  test("is degraded when a registry does not answer in time", async () => {
+    vi.spyOn(ChannelRegistry.prototype, "overview").mockReturnValueOnce(new Promise(() => {}));
+    expect((await health()).status).toBe("degraded");
+    expect((await health()).status).toBe("healthy");
   });
 });

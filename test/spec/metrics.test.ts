@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test, vi } from "vitest";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { MAX_BATCH_EVENTS } from "../../src/protocol/publish.ts";
+import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
 import { eventually } from "../support/eventually.ts";
 import { metricValue, parseMetrics, type Sample } from "../support/metrics.ts";
@@ -231,8 +232,7 @@ describe("GET /metrics", () => {
     const labels = { type: "order_delivered", outcome: "applied" };
     const before = metricValue(await scrape(), "tidings_events_published_total", labels);
     const event = { channel: `order_${id}`, type: "order_delivered", data: {} };
-    const registry = await import("../../src/registry/channel-registry.ts");
-    const report = vi.spyOn(registry.ChannelRegistry.prototype, "report");
+    const report = vi.spyOn(ChannelRegistry.prototype, "report");
     await serviceRequest("POST", "/api/v1/publish/batch", { events: Array(MAX_BATCH_EVENTS).fill(event) });
     await eventually(async () => {
       expect(metricValue(await scrape(), "tidings_events_published_total", labels)).toBe(before + MAX_BATCH_EVENTS);
@@ -249,13 +249,13 @@ describe("GET /metrics", () => {
     expect(response.headers.get("Cache-Control")).toBe("no-store");
   });
 
-  test("a registry that fails makes the answer 503, because counters must never decrease", async () => {
-    const { ChannelRegistry } = await import("../../src/registry/channel-registry.ts");
-    const failing = vi
-      .spyOn(ChannelRegistry.prototype, "metrics")
-      .mockRejectedValue(new Error("it fails for the test"));
+  test.each([
+    ["fails", () => Promise.reject(new Error("it fails for the test"))],
+    ["does not answer in time", () => new Promise<never>(() => {})],
+  ])("a registry that %s makes the answer 503, because counters must never decrease", async (_, answer) => {
+    const metrics = vi.spyOn(ChannelRegistry.prototype, "metrics").mockImplementation(answer);
     const response = await serviceRequest("GET", "/metrics");
-    failing.mockRestore();
+    metrics.mockRestore();
     expect(response.status).toBe(503);
     expect(response.headers.get("Retry-After")).toBe("5");
   });

@@ -6,6 +6,7 @@ import { type Health, MAX_LISTED_CHANNELS } from "../../protocol/health.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { Overview } from "../../registry/contract.ts";
 import { registryStubs } from "../../registry/directory.ts";
+import { withinTimeLimit } from "../../runtime/time-limit.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { presentedKey } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";
@@ -30,7 +31,7 @@ export async function health(c: Context<HonoEnv>): Promise<Response> {
 function overviewsOf(c: Context<HonoEnv>, maxOrders: number): Promise<(Overview | null)[]> {
   return Promise.all(
     registryStubs(c.env).map((registry) =>
-      registry.overview(maxOrders).catch((error: unknown) => {
+      withinTimeLimit(registry.overview(maxOrders)).catch((error: unknown) => {
         logFault("health", error, { request_id: requestIdOf(c) });
         return null;
       }),
@@ -41,7 +42,7 @@ function overviewsOf(c: Context<HonoEnv>, maxOrders: number): Promise<(Overview 
 async function relayHealthOf(c: Context<HonoEnv>): Promise<RelayHealth> {
   if (!configOf(c.env).redis) return { redis: "disabled", problems: [] };
   try {
-    return await relayStub(c.env).status();
+    return await withinTimeLimit(relayStub(c.env).status());
   } catch (error) {
     logFault("health", error, { request_id: requestIdOf(c) });
     return { redis: "unavailable", problems: [] };

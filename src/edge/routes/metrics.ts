@@ -5,6 +5,7 @@ import { relayStub } from "../../ingress/redis/directory.ts";
 import { RELAY_PROBLEMS } from "../../protocol/health.ts";
 import { CHANNEL_KINDS } from "../../protocol/names.ts";
 import { registryStubs } from "../../registry/directory.ts";
+import { withinTimeLimit } from "../../runtime/time-limit.ts";
 import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { knownSeries } from "../../telemetry/known-series.ts";
@@ -24,7 +25,7 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
   const counts = new Counters();
   const gauges: Gauge[] = [];
   const [registries] = await Promise.all([
-    Promise.all(registryStubs(c.env).map((registry) => registry.metrics())),
+    Promise.all(registryStubs(c.env).map((registry) => withinTimeLimit(registry.metrics()))),
     addRelay(c.env, counts, gauges),
   ]).catch((error: unknown) => {
     logFault("metrics", error, { request_id: requestIdOf(c) });
@@ -46,8 +47,9 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
 
 async function addRelay(env: Env, counts: Counters, gauges: Gauge[]): Promise<void> {
   if (!configOf(env).redis) return;
-  const { redis, lagEntries, lagSeconds, gaps, deadLetters, problems, failingChannels } =
-    await relayStub(env).metrics();
+  const { redis, lagEntries, lagSeconds, gaps, deadLetters, problems, failingChannels } = await withinTimeLimit(
+    relayStub(env).metrics(),
+  );
   recordRelayTotals(counts, { gaps, deadLetters });
   gauges.push({ name: "tidings_redis_up", labels: {}, value: redis === "healthy" ? 1 : 0 });
   gauges.push({ name: "tidings_relay_failing_channels", labels: {}, value: failingChannels });
