@@ -52,9 +52,11 @@ const shards = z
 const baseUrl = z
   .string()
   .refine((text) => {
-    // Of the text, because a URL's `search` and `hash` are empty for `?` and `#` alone.
-    return /^https?:$/.test(URL.parse(text)?.protocol ?? "") && !/[?#]/.test(text);
-  }, "must be an http(s) URL without query or fragment")
+    const url = URL.parse(text);
+    const isHttp = url !== null && /^https?:$/.test(url.protocol);
+    // In the text, because a URL's `search` and `hash` are empty for `?` and `#` alone.
+    return isHttp && !url.username && !url.password && !/[?#]/.test(text);
+  }, "must be an http(s) URL without credentials, query or fragment")
   .transform((text) => text.replace(/\/+$/, ""));
 
 const contactUrl = z.url({ protocol: /^(https|mailto)$/, error: "must be an https or mailto URL" });

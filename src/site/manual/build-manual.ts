@@ -9,8 +9,6 @@ import type { IndexedSection } from "./page/ranking.ts";
 import { chapterPage, contentsPage, type Pages, pageAddress } from "./page-html.ts";
 
 const MANUAL = import.meta.dirname;
-/** The folder's path in the repository, from which chapters link to other files. */
-const FOLDER = "src/site/manual";
 const REPOSITORY = join(MANUAL, "../../..");
 /** Relative to this folder; the site has them beside the chapters. */
 const PICTURE = /\.(svg|png|webp)$/;
@@ -43,10 +41,9 @@ export async function buildManual(site: string, { hasDemo }: { hasDemo: boolean 
 /** Renders every page, and collects the pictures that they show, as paths from this folder. */
 async function renderChapters(): Promise<{ pages: Pages; pictures: Set<string> }> {
   const pictures = new Set<string>();
-  const { repository } = JSON.parse(await readFile(join(REPOSITORY, "package.json"), "utf8"));
   const toAddress = (target: string) => {
     if (PICTURE.test(target)) pictures.add(target);
-    return addressOnSite(target, repository);
+    return addressOnSite(target);
   };
   const render = async (page: PageName): Promise<[PageName, RenderedPage]> => [
     page,
@@ -70,18 +67,17 @@ async function changes(): Promise<string> {
 }
 
 /**
- * Returns the address that a link of a chapter has on the site.
- * @param repository Where the source can be browsed, such as `https://git.example/shop/tidings/blob/main`.
- * @returns null for a file of the repository, unless its address is known, and for other paths of the service.
+ * Returns the address that a link of a chapter has on the site; null for a file of the repository, and for a path that
+ * the service does not have.
  */
-export function addressOnSite(target: string, repository?: string): string | null {
+export function addressOnSite(target: string): string | null {
   if (/^(https?:|mailto:|#)/.test(target)) return target;
   if (target.startsWith("/")) return SERVED.test(target) ? target : null;
   const [path = "", anchor] = target.split("#");
   const chapter = CHAPTERS.find((one) => path === `${one}.md`);
   if (chapter !== undefined) return pageAddress(chapter) + (anchor === undefined ? "" : `#${anchor}`);
   if (PICTURE.test(path)) return `/docs/${posix.basename(path)}`;
-  return repository === undefined ? null : `${repository}/${posix.join(FOLDER, path)}`;
+  return null;
 }
 
 /** Returns every section, for the search. */

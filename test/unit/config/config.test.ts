@@ -313,6 +313,7 @@ describe("a configuration is refused for", () => {
     ["TOKEN_END other than close or keep", { TOKEN_END: "never" }],
     ["UPSTASH_REDIS_REST_TOKEN without its URL", { UPSTASH_REDIS_REST_URL: "", UPSTASH_REDIS_REST_TOKEN: "t" }],
     ["ORDERS_API_URL of another scheme", { ORDERS_API_URL: "ftp://api.example/orders" }],
+    ["ORDERS_API_URL with credentials", { ORDERS_API_URL: "https://shop:secret@api.example/orders" }],
     ["ORDERS_API_URL with a query", { ORDERS_API_URL: "https://api.example/orders?x=1" }],
     ["ORDERS_API_URL with an empty query", { ORDERS_API_URL: "https://api.example/orders?" }],
     ["ORDERS_API_URL with an empty fragment", { ORDERS_API_URL: "https://api.example/orders#" }],
