@@ -37,17 +37,17 @@ export class Sender {
   }
 
   /**
-   * Sends picked frames, at least one; without those that a later one replaces, if the listener wants that.
+   * Sends the frames that a listener wants, at least one; of those that replace each other, only the last if it conflates.
    * @returns `too_slow` when they are not sent, because too much may be unread; `gone` when the socket has closed.
    */
   send(
     socket: WebSocket,
     { speaksV1, conflates }: Listener,
     batch: FrameBatch,
-    all: readonly number[],
+    wanted: readonly number[],
     now: number,
   ): "sent" | "too_slow" | "gone" {
-    const picked = conflates ? batch.newest(all) : all;
+    const picked = conflates ? batch.newest(wanted) : wanted;
     const flowControl = speaksV1 ? this.#flowControlOf(socket) : null;
     const isOverBudget = !flowControl?.provesToRead && !this.#plainBudget.take(socket, batch.bytes(picked), now);
     const due = flowControl?.take(batch.characters(picked), batch.lastSeq(picked));

@@ -12,14 +12,17 @@ export interface ProductChains {
   adopt(): void;
 }
 
-/** A product's rows after a position, newest first, beginning with its row at a given `seq`. */
+/**
+ * A product's rows after a position, newest first, beginning with its row at a given `seq`. `CROSS JOIN` makes SQLite follow
+ * the chain, and look each row up in the log (SQLite query planner, section 7.4).
+ */
 const CHAIN = `
   WITH RECURSIVE chain (seq) AS (
     SELECT ?1
     UNION ALL
     SELECT log.prev FROM chain JOIN log ON log.seq = chain.seq WHERE log.prev > ?2
   )
-  SELECT seq, ts, product, prev, frame FROM chain JOIN log USING (seq) LIMIT ?3`;
+  SELECT seq, ts, product, prev, frame FROM chain CROSS JOIN log USING (seq) LIMIT ?3`;
 
 /**
  * Reads the rows of some products after a position, however many events of other products lie between them: each
