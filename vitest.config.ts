@@ -5,6 +5,8 @@ import { TEST_ENV } from "./test/support/test-env.ts";
 
 /** Generous, because no test measures time with these: they only end tests that hang. */
 const TIMEOUTS = { testTimeout: 60_000, hookTimeout: 60_000 };
+/** For tests that run for minutes on a slow machine. */
+const LONG_TIMEOUTS = { testTimeout: 900_000, hookTimeout: 240_000 };
 /**
  * For files that share modules and, inside workerd, a runtime whose storage is emptied between them: a runtime for each
  * would take longer to start than most of them run.
@@ -92,13 +94,13 @@ export default defineConfig({
       // `npm run test:chaos`
       {
         // Long runs: the bare runtime and Redis fail, are killed and restarted.
-        test: { ...TIMEOUTS, name: "chaos", include: ["test/chaos/**/*.test.ts", ...LONG_SDK_TESTS] },
+        test: { ...LONG_TIMEOUTS, name: "chaos", include: ["test/chaos/**/*.test.ts", ...LONG_SDK_TESTS] },
       },
       {
         // Many sockets inside workerd, whose counts must be right after some seconds: alone, after the others.
         plugins: [workers()],
         test: {
-          ...TIMEOUTS,
+          ...LONG_TIMEOUTS,
           name: "load",
           include: ["test/load/**/*.test.ts"],
           setupFiles: WORKER_SETUP,
@@ -110,11 +112,11 @@ export default defineConfig({
       // `npm run test:browser`
       {
         // The SDK in a real Chromium and Firefox, and the demo in Chromium.
-        test: { ...TIMEOUTS, name: "browser", include: ["test/browser/**/*.test.ts"] },
+        test: { ...LONG_TIMEOUTS, name: "browser", include: ["test/browser/**/*.test.ts"] },
       },
       {
         // The service that Tidings replaces beside Tidings, with its pages in Chromium.
-        test: { ...TIMEOUTS, name: "original", include: ["test/original/**/*.test.ts"] },
+        test: { ...LONG_TIMEOUTS, name: "original", include: ["test/original/**/*.test.ts"] },
       },
     ],
   },

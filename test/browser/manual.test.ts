@@ -16,9 +16,6 @@ const PATHS = ["/docs", ...PAGES.map((page) => `/docs/${page}`)];
 const NARROW = { viewport: { width: 320, height: 640 } };
 const WIDE = { viewport: { width: 1440, height: 900 } };
 
-/** For a test that looks at every page, on a slow machine. */
-const EVERY_PAGE_MS = 180_000;
-
 /** Runs in the page. Returns the text of commands and JSON that scroll, and of headings whose link has its own line. */
 const CUT_OR_ALONE = `(() => {
   const cut = [...document.querySelectorAll(".code pre")].filter((block) => block.scrollWidth > block.clientWidth);
@@ -60,32 +57,28 @@ describe.skipIf(!hasChromium("the manual"))("the manual", () => {
     { width: "narrow", scheme: "dark" },
     { width: "wide", scheme: "light" },
     { width: "wide", scheme: "dark" },
-  ] as const)(
-    "every page is accessible and fits a $width screen, $scheme",
-    { timeout: EVERY_PAGE_MS },
-    async ({ width, scheme }) => {
-      await withPage({ ...(width === "narrow" ? NARROW : WIDE), colorScheme: scheme }, async (page) => {
-        const findings: string[] = [];
-        const check = async (what: string) => {
-          for (const violation of await seriousViolations(page)) findings.push(`${what}: ${violation}`);
-          const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-          if (overflow !== 0) findings.push(`${what}: ${overflow} px too wide`);
-        };
-        for (const path of PATHS) {
-          await page.goto(service.url + path);
-          await check(path);
-          const name = path.slice(1).replace("/", "-");
-          if (/docs$|tokens|api|events/.test(path)) {
-            await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}-${scheme}.png`) });
-          }
+  ] as const)("every page is accessible and fits a $width screen, $scheme", async ({ width, scheme }) => {
+    await withPage({ ...(width === "narrow" ? NARROW : WIDE), colorScheme: scheme }, async (page) => {
+      const findings: string[] = [];
+      const check = async (what: string) => {
+        for (const violation of await seriousViolations(page)) findings.push(`${what}: ${violation}`);
+        const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+        if (overflow !== 0) findings.push(`${what}: ${overflow} px too wide`);
+      };
+      for (const path of PATHS) {
+        await page.goto(service.url + path);
+        await check(path);
+        const name = path.slice(1).replace("/", "-");
+        if (/docs$|tokens|api|events/.test(path)) {
+          await page.screenshot({ path: join(SCREENSHOTS, `${name}-${width}-${scheme}.png`) });
         }
-        await page.fill("input[type=search]", "token");
-        await page.waitForSelector(".results a");
-        await check("search");
-        expect(findings).toEqual([]);
-      });
-    },
-  );
+      }
+      await page.fill("input[type=search]", "token");
+      await page.waitForSelector(".results a");
+      await check("search");
+      expect(findings).toEqual([]);
+    });
+  });
 
   test("its references fit every width between", async () => {
     await withPage(NARROW, async (page) => {

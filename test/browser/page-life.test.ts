@@ -62,7 +62,7 @@ test("a frozen tab holds no socket and recovers when it resumes", async () => {
   expect((await recordOf(page)).attempts).toHaveLength(2);
 });
 
-test("a laptop that sleeps and wakes to a network without its connection", { timeout: 120_000 }, async () => {
+test("a laptop that sleeps and wakes to a network without its connection", async () => {
   await fixture.open();
   const { environment, publisher } = fixture;
   environment.browser.signal("SIGSTOP");

@@ -165,29 +165,25 @@ class Tabs {
   }
 }
 
-test.each(SEEDS)(
-  "[promise 3] six tabs keep their promises, whatever happens: SEED=%i",
-  { timeout: 180_000 },
-  async (seed) => {
-    const { url } = fixture.environment;
-    const tokens = {
-      alice: await mintToken({ subject: "alice" }),
-      admin: await mintToken({ subject: "boss", role: "admin" }),
-      stranger: await mintToken({ subject: "carol" }),
-    };
-    const settings = { url, order: fixture.order, tuning: JSON.stringify(TUNING), tokens: JSON.stringify(tokens) };
-    const tabs = new Tabs(randomFrom(seed), settings);
-    for (let i = 0; i < TABS; i++) await tabs.open();
-    const steps: string[] = [];
-    for (let i = 0; i < STEPS; i++) steps.push(await tabs.step());
-    console.log(`SEED=${seed}: ${steps.join(", ")}`);
-    const logs = await tabs.settle();
-    for (const log of logs) expect(followLog(log, STRANGER).brokenPromise, JSON.stringify(log)).toBeNull();
-    await eventually(async () => expect(await tabs.countOpenSockets()).toBe(1));
-    const counts = logs.map((log) => log.filter(({ type }) => type === "event").length);
-    console.log(`${tabs.lastSeq} events; the tabs received ${counts.join(", ")} of them`);
-  },
-);
+test.each(SEEDS)("[promise 3] six tabs keep their promises, whatever happens: SEED=%i", async (seed) => {
+  const { url } = fixture.environment;
+  const tokens = {
+    alice: await mintToken({ subject: "alice" }),
+    admin: await mintToken({ subject: "boss", role: "admin" }),
+    stranger: await mintToken({ subject: "carol" }),
+  };
+  const settings = { url, order: fixture.order, tuning: JSON.stringify(TUNING), tokens: JSON.stringify(tokens) };
+  const tabs = new Tabs(randomFrom(seed), settings);
+  for (let i = 0; i < TABS; i++) await tabs.open();
+  const steps: string[] = [];
+  for (let i = 0; i < STEPS; i++) steps.push(await tabs.step());
+  console.log(`SEED=${seed}: ${steps.join(", ")}`);
+  const logs = await tabs.settle();
+  for (const log of logs) expect(followLog(log, STRANGER).brokenPromise, JSON.stringify(log)).toBeNull();
+  await eventually(async () => expect(await tabs.countOpenSockets()).toBe(1));
+  const counts = logs.map((log) => log.filter(({ type }) => type === "event").length);
+  console.log(`${tabs.lastSeq} events; the tabs received ${counts.join(", ")} of them`);
+});
 
 describe("the check", () => {
   const snapshot: LogEntry = { type: "snapshot", seq: 3, resumed: null };

@@ -9,7 +9,7 @@ import { expectSeqs, setUpTabs } from "./support/tabs-fixture.ts";
 const test = inNode.skipIf(!hasChromium("tabs that stop or crash"));
 const { fixture, registerOrder, ship, openShared, expectConnections } = setUpTabs(CHROMIUM);
 
-test("a tab that stopped responding loses the socket to another one", { timeout: 60_000 }, async () => {
+test("a tab that stopped responding loses the socket to another one", async () => {
   const order = await registerOrder();
   const first = await openShared(order);
   const second = await openShared(order);

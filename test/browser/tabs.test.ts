@@ -114,7 +114,7 @@ describe.each(BROWSERS)("in $name", (kind) => {
       expect(await follower.state()).toMatchObject({ status: "live", gaps: 0 });
     });
 
-    test("pass the socket on from a tab without a token to one that has one", { timeout: 90_000 }, async () => {
+    test("pass the socket on from a tab without a token to one that has one", async () => {
       const order = await registerOrder();
       const [leader, follower] = [await openShared(order), await openShared(order)];
       await leader.call("setToken(null)");

@@ -37,7 +37,7 @@ async function publish(n: number): Promise<void> {
   await (await callService(service.url, "POST", "publish/products", event)).text();
 }
 
-test("the messages that coalescing saves are printed", { timeout: 120_000 }, async () => {
+test("the messages that coalescing saves are printed", async () => {
   for (const [kind, dialect] of [
     ["plain", PLAIN],
     ["tidings.v1", TIDINGS_V1],
@@ -69,9 +69,7 @@ test("the messages that coalescing saves are printed", { timeout: 120_000 }, asy
   }
 });
 
-test("the latency of the first event after a quiet second is printed, plain and tidings.v1", {
-  timeout: 120_000,
-}, async () => {
+test("the latency of the first event after a quiet second is printed, plain and tidings.v1", async () => {
   const times = new Map<string, number[]>();
   for (let round = 0; round < 8; round++) {
     for (const [kind, dialect] of [

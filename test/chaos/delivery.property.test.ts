@@ -4,7 +4,6 @@ import { hasRedis } from "../support/redis.ts";
 
 test.skipIf(!hasRedis("random failovers of Redis"))(
   "[promise 3] [promise 4] [promise 8] each listener receives every event once, or learns of a gap, for a while",
-  { timeout: 120_000 },
   async () => {
     const verdict = await tryRandomFailovers(60_000);
     expect(verdict.failure).toBeNull();

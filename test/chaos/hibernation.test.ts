@@ -18,9 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-test("[promise 6] after 15 s without work a channel with 100 open sockets has hibernated, and its next event reaches all 100", {
-  timeout: 60_000,
-}, async () => {
+test("[promise 6] after 15 s without work a channel with 100 open sockets has hibernated, and its next event reaches all 100", async () => {
   const order = await registerOrderAt(service.url);
   const listeners = await Promise.all(
     Array.from({ length: SOCKETS }, () => listenAt(service.url, `orders/${order}`, { expiresIn: 3600 })),
@@ -51,9 +49,6 @@ test.each([
   { shards: 2, place: "two shards" },
 ])(
   `the products' first event after a wake, with ${PRODUCT_SOCKETS} sockets at $place and ${EVENTS} events of history, reaches all of them`,
-  {
-    timeout: 180_000,
-  },
   async ({ shards, place }) => {
     const vars = { HISTORY_LIMIT: String(EVENTS), PRODUCTS_SHARDS: String(shards) };
     const service = await startTidings(vars, "test/support/workers/logged-wakes.ts");

@@ -35,9 +35,7 @@ async function requestsAtRoot(): Promise<Record<string, number>> {
 }
 const sum = (counts: number[]) => counts.reduce((total, count) => total + count, 0);
 
-test(`[promise 3] ${LISTENERS} listeners over two shards lose their connections, then the service too: all receive what they missed`, {
-  timeout: 4 * PATIENCE_MS,
-}, async () => {
+test(`[promise 3] ${LISTENERS} listeners over two shards lose their connections, then the service too: all receive what they missed`, async () => {
   let attempts = 0;
   let isStarting = true;
   const tokens = await Promise.all(

@@ -9,9 +9,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-test(`[promise 1] after ${KILLS} kills with SIGKILL, every acknowledged event is in the history once, without a hole in seq`, {
-  timeout: 180_000,
-}, async () => {
+test(`[promise 1] after ${KILLS} kills with SIGKILL, every acknowledged event is in the history once, without a hole in seq`, async () => {
   await publishThroughKills(service, KILLS);
   expect.hasAssertions();
 });

@@ -24,9 +24,9 @@ const FAULT_NAMES: Record<Exclude<Fault, "none">, string> = {
   "lose reply": "replies are lost",
 };
 /** The relay retries after up to 30 s. */
-const MAX_WAIT_MS = 40_000;
+const MAX_WAIT_MS = 120_000;
 
-describe.skipIf(!hasRedis("failures of Redis"))("a failure of Redis", { timeout: 180_000 }, () => {
+describe.skipIf(!hasRedis("failures of Redis"))("a failure of Redis", () => {
   let all: FaultyRedisService;
   let order: string;
   let listener: NodeListener;

@@ -8,7 +8,7 @@ import { PUBLISH_KEY } from "../support/test-env.ts";
 
 /** A dead relay is revived by the watchdog, by a connection and by a health check. */
 
-describe.skipIf(!hasRedis("the revival of the relay"))("the Redis relay", { timeout: 60_000 }, () => {
+describe.skipIf(!hasRedis("the revival of the relay"))("the Redis relay", () => {
   let all: FaultyRedisService;
   let order: string;
 

@@ -9,7 +9,6 @@ const MAX_DELAY_MS = 120_000;
 
 test.concurrent.each(["committed", "pushed", "taken"])(
   "the last event before a quiet night arrives within two minutes, although the root dies with its push %s",
-  { timeout: 180_000 },
   async (point) => {
     const service = await startMortalShards(4);
     const audience = new Audience(service.url);

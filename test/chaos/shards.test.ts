@@ -59,9 +59,7 @@ describe.each(POINTS)("a push is %s, and then dies", (point) => {
   });
 });
 
-test("5,000 listeners over 4 shards receive 10,000 events in order, although a shard and the root die on the way", {
-  timeout: 180_000,
-}, async () => {
+test("5,000 listeners over 4 shards receive 10,000 events in order, although a shard and the root die on the way", async () => {
   const service = await startMortalShards(4);
   const audience = new Audience(service.url);
   await audience.seat(seatsOf(5000, 49, 50, ["EU"]));
@@ -88,9 +86,7 @@ test("5,000 listeners over 4 shards receive 10,000 events in order, although a s
   await service.stop();
 });
 
-test(`${LISTENERS} listeners of every kind over 16 shards receive everything, whatever dies, leaves or changes`, {
-  timeout: 600_000,
-}, async () => {
+test(`${LISTENERS} listeners of every kind over 16 shards receive everything, whatever dies, leaves or changes`, async () => {
   const service = await startMortalShards(4);
   const audience = new Audience(service.url);
   // As many listeners of everything, whatever the number of listeners.
@@ -126,9 +122,7 @@ test(`${LISTENERS} listeners of every kind over 16 shards receive everything, wh
   await service.stop();
 });
 
-test("`auto` adds shards for a growing audience and removes them again, and every listener receives everything", {
-  timeout: 180_000,
-}, async () => {
+test("`auto` adds shards for a growing audience and removes them again, and every listener receives everything", async () => {
   const service = await startMortalShards("auto");
   const audience = new Audience(service.url);
   const atRoot = async () => (await listenersAt(service, ["products"]))[0] ?? 0;

@@ -12,9 +12,7 @@ describe.skipIf(!hasRedis("a relay that is killed"))("the Redis stream", () => {
   });
   afterAll(() => all.stop());
 
-  test(`[promise 1] [promise 4] the service is killed ${KILLS} times while entries come in: each is delivered once, in order per channel`, {
-    timeout: 240_000,
-  }, async () => {
+  test(`[promise 1] [promise 4] the service is killed ${KILLS} times while entries come in: each is delivered once, in order per channel`, async () => {
     await streamThroughKills(all, KILLS);
     expect.hasAssertions();
   });

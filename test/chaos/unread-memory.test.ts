@@ -65,9 +65,6 @@ class Reader {
 
 test.skipIf(process.platform !== "linux")(
   "[promise 5] clients that do not read cost bounded memory, and the others miss nothing",
-  {
-    timeout: 600_000,
-  },
   async () => {
     const plain = await openMany(UNREAD, []);
     const blind = await openMany(UNREAD, ["tidings.v1"]);

@@ -9,9 +9,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test(`health is right 5 s after ${SOCKETS} sockets over ${CHANNELS} channels connected and disconnected at random, with evictions and a deploy`, {
-  timeout: 180_000,
-}, async () => {
+test(`health is right 5 s after ${SOCKETS} sockets over ${CHANNELS} channels connected and disconnected at random, with evictions and a deploy`, async () => {
   useRealPauses();
   await connectAndDisconnectAtRandom({ sockets: SOCKETS, channels: CHANNELS });
 });

@@ -18,9 +18,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test("[promise 2] [promise 3] over 0, 1, 4 and a changing number of shards, each listener receives its events once, for a while", {
-  timeout: 120_000,
-}, async () => {
+test("[promise 2] [promise 3] over 0, 1, 4 and a changing number of shards, each listener receives its events once, for a while", async () => {
   const verdict = await tryRandomShards(faults, { timeLimitMs: TIME_LIMIT_MS });
   expect(verdict.failure).toBeNull();
   console.log(inALine(verdict));
@@ -29,7 +27,7 @@ test("[promise 2] [promise 3] over 0, 1, 4 and a changing number of shards, each
 });
 
 describe("a seeded bug is found:", () => {
-  test.each(Object.entries(SEEDED_SHARD_BUGS))("%s", { timeout: 180_000 }, async (_, seed) => {
+  test.each(Object.entries(SEEDED_SHARD_BUGS))("%s", async (_, seed) => {
     seed();
     const verdict = await tryRandomShards(faults, { sequences: MAX_SEQUENCES_FOR_A_BUG });
     expect(verdict.failure).not.toBeNull();

@@ -14,9 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
-test(`${INTERRUPTIONS} interruptions, half of them kill -9, while events are published: none is missed or repeated`, {
-  timeout: 240_000,
-}, async () => {
+test(`${INTERRUPTIONS} interruptions, half of them kill -9, while events are published: none is missed or repeated`, async () => {
   const id = await registerOrderAt(service.url);
   let attempts = 0;
   const { connection, received } = listenToOrder(service.url, id, {

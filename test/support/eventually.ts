@@ -5,6 +5,6 @@ import { vi } from "vitest";
  * @param condition Throws while it does not hold, as `expect` does.
  * @param timeout In milliseconds; longer where the service itself needs longer.
  */
-export function eventually<T>(condition: () => T | Promise<T>, timeout = 15_000): Promise<T> {
+export function eventually<T>(condition: () => T | Promise<T>, timeout = 30_000): Promise<T> {
   return vi.waitFor(condition, { timeout, interval: 50 });
 }

@@ -1,7 +1,7 @@
 import { JSON_PONG, PING, PONG } from "../../src/protocol/frames.ts";
 
 /** How long a test waits for a message; generous for slow machines. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 30_000;
 
 export interface Frame {
   type: string;

@@ -45,7 +45,7 @@ export function describeRecovery(kind: BrowserKind): void {
     expect(attempts.length - attemptsBefore).toBeLessThanOrEqual(2 + Math.ceil(downMs / 1000));
   });
 
-  test("thirty seconds offline", { timeout: 90_000 }, async () => {
+  test("thirty seconds offline", async () => {
     await fixture.open();
     const { environment, page, publisher } = fixture;
     await environment.browser.profile.setOffline(true);
@@ -63,7 +63,7 @@ export function describeRecovery(kind: BrowserKind): void {
     expect(attempts.length).toBeLessThanOrEqual(3);
   });
 
-  test("a network that goes silent without closing the socket", { timeout: 2 * SILENCE_MS }, async () => {
+  test("a network that goes silent without closing the socket", async () => {
     await fixture.open();
     const { environment, page, publisher } = fixture;
     environment.network.isDead = true;
@@ -76,7 +76,7 @@ export function describeRecovery(kind: BrowserKind): void {
     expect(attempts.length).toBeLessThanOrEqual(3);
   });
 
-  test(`${BREAKS} broken connections in a row`, { timeout: 120_000 }, async () => {
+  test(`${BREAKS} broken connections in a row`, async () => {
     await fixture.open({ tuning: { firstBackoffMs: 200, maxBackoffMs: 200, minRetryMs: 50 } });
     const { environment, page } = fixture;
     for (let i = 0; i < BREAKS; i++) {
@@ -92,7 +92,7 @@ export function describeRecovery(kind: BrowserKind): void {
     expect(attempts.length).toBe(BREAKS + 1);
   });
 
-  test("a slow link delivers a long replay while the page is shown again and again", { timeout: 120_000 }, async () => {
+  test("a slow link delivers a long replay while the page is shown again and again", async () => {
     await fixture.open();
     const { environment, order, page, publisher } = fixture;
     const { length: attemptsBefore } = (await recordOf(page)).attempts;
@@ -118,7 +118,7 @@ export function describeRecovery(kind: BrowserKind): void {
     expect(attempts.length - attemptsBefore).toBeLessThanOrEqual(5);
   });
 
-  test("tokens that expire after four seconds are renewed on the same socket", { timeout: 60_000 }, async () => {
+  test("tokens that expire after four seconds are renewed on the same socket", async () => {
     const { environment } = fixture;
     const expiries: number[] = [];
     environment.site.token = () => {
@@ -134,7 +134,7 @@ export function describeRecovery(kind: BrowserKind): void {
     expect(attempts).toHaveLength(1);
   });
 
-  test("a token that expires while the shop cannot issue another one", { timeout: 60_000 }, async () => {
+  test("a token that expires while the shop cannot issue another one", async () => {
     const { environment } = fixture;
     environment.site.token = () => mintToken({ expiresIn: 3 });
     await fixture.open();
