@@ -17,6 +17,9 @@ export const setting = (name: string): string => {
   return value;
 };
 
+// Without `visible`, the browser hides all tabs but one, which takes the socket over from a hidden one.
+if (settings.visible !== undefined) Object.defineProperty(browser.document, "visibilityState", { value: "visible" });
+
 const sockets: WebSocket[] = [];
 browser.WebSocket = class extends browser.WebSocket {
   constructor(url: string, protocols?: string | string[]) {

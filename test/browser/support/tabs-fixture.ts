@@ -21,6 +21,7 @@ export function setUpTabs<T extends Tab, P extends Profile<T>>(kind: BrowserKind
       url: fixture.service.url,
       order,
       token: await mintToken({ subject }),
+      visible: "",
       ...settings,
     });
   return {
