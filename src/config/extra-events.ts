@@ -10,8 +10,9 @@ export const extraEvents = z.string().transform((text, context) => {
   const events = items.map(parseItem);
   const faults = events.filter((event) => typeof event === "string");
   const extra = events.filter((event) => typeof event !== "string");
-  const repeated = extra.map(({ type }) => type).find((type, i, types) => types.indexOf(type) < i);
-  if (repeated !== undefined) faults.push(`"${repeated}" is declared twice`);
+  const types = extra.map(({ type }) => type);
+  const repeated = new Set(types.filter((type, i) => types.indexOf(type) < i));
+  for (const type of repeated) faults.push(`"${type}" is declared more than once`);
   if (items.length > MAX_EXTRA_EVENTS) faults.push(`it has ${items.length} types`);
   if (faults.length > 0) {
     const rule = `must be at most ${MAX_EXTRA_EVENTS} of orders:<type>, orders:<type>+status and products:<type>, separated by commas`;

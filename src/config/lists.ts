@@ -14,6 +14,10 @@ export const splitList = (text: string) =>
 export const listOf = <T>(item: z.ZodType<T, string>) =>
   z
     .string()
-    .refine((text) => text === "" || splitList(text).length > 0, { error: "must not consist of commas", abort: true })
-    .transform(splitList)
+    .transform((text, context) => {
+      const items = splitList(text);
+      if (text !== "" && items.length === 0)
+        context.addIssue({ code: "custom", message: "must not consist of commas" });
+      return items;
+    })
     .pipe(z.array(item));

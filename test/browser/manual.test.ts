@@ -138,6 +138,9 @@ describe.skipIf(!hasChromium("the manual"))("the manual", () => {
       await page.keyboard.type("close codes");
       await page.click(".results a >> nth=0");
       await page.waitForURL("**/docs/protocol#close-codes");
+      await page.fill("input[type=search]", "event");
+      await page.waitForSelector(".results p:has-text('The best 12 of ')");
+      expect(await page.locator(".results li").count()).toBe(12);
       await page.fill("input[type=search]", "no-such-word");
       await page.waitForSelector("text=Nothing found for “no-such-word”. Try fewer or other words.");
     });

@@ -68,13 +68,15 @@ export class Forwarder {
     try {
       const result = await this.#queue.add(event);
       if (result.status !== "rejected") return this.#report.count("published");
-      const { title, detail = title, errors = [] } = result.error;
+      const { status, title, detail = title, errors = [] } = result.error;
+      // The service checks the scope for each event of a batch.
+      if (status === 403) throw new PublishError(detail, { status });
       const reasons = errors.map(({ field, message }) => `${field} ${message}`);
       this.#report.unpublished("skipped", channel, reasons.length > 0 ? reasons.join("; ") : detail);
     } catch (error) {
       if (!(error instanceof PublishError)) throw error;
       this.#report.unpublished("failed", channel, error.message);
-      // An invalid key, or one without the scope: every later message would fail as well.
+      // An invalid key, or one without a scope that the messages need: later ones would fail as well.
       if (error.status === 401 || error.status === 403) this.#fail(new CommandError(EXIT.failed, error.message));
     }
   }

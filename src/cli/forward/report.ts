@@ -5,7 +5,7 @@ import type { Terminal } from "../shared/terminal.ts";
 const FORWARD_COUNTS = {
   received: "Messages received.",
   published: "Messages that the service accepted.",
-  skipped: "Messages that are not events.",
+  skipped: "Messages that are not valid events.",
   failed: "Messages whose publish call the service refused.",
   dropped: "Messages dropped because too many waited for the service or the lock.",
   disconnects: "Lost connections to Redis. Messages published while disconnected are lost.",

@@ -4,7 +4,7 @@ import { printable } from "../shared/printable.ts";
 
 /** How much of an event's data a line shows, in characters. */
 const MAX_DATA_LENGTH = 160;
-/** Data fields that repeat what the line already shows: the channel and the time. */
+/** Data fields that say little: each line is about the order that is watched, and has a time. */
 const REDUNDANT_FIELDS = ["order_id", "timestamp"];
 const LONGEST_TYPE = Math.max(...Object.keys(EVENTS).map((type) => type.length));
 

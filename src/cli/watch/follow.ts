@@ -37,7 +37,7 @@ type FollowEnd =
 
 export interface Followed {
   end: FollowEnd;
-  /** The last event received; null when no connection was established. */
+  /** Where to continue; null when no connection was established. */
   position: Position | null;
   events: number;
   connections: number;

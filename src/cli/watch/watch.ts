@@ -72,7 +72,7 @@ export function addWatch(program: Command, terminal: Terminal): void {
         getToken: tokenSource(options, secret),
       };
       const followed = await followUntilInterrupted(target, service, terminal, options.json === true);
-      if (followed.position) terminal.note(summaryOf(followed, followed.position, channel));
+      if (followed.position) terminal.note(summaryOf(followed, followed.position));
       if (followed.end.type !== "interrupted") throw await endError(followed.end, service, secret);
     });
   withCommonOptions(command, EXAMPLES);
@@ -141,9 +141,9 @@ function startPosition({ since, epoch }: WatchOptions): Position | null {
   throw usageError("--since and --epoch go together: a position counts within its epoch.");
 }
 
-function summaryOf({ events, connections }: Followed, { seq, epoch }: Position, channel: ChannelRef): string {
-  const command = `npx tidings watch ${channel.name} --since ${seq} --epoch ${epoch}`;
-  return `${countOf(events, "event")} in ${countOf(connections, "connection")}. To continue from here: ${command}`;
+function summaryOf({ events, connections }: Followed, { seq, epoch }: Position): string {
+  const options = `--since ${seq} --epoch ${epoch}`;
+  return `${countOf(events, "event")} in ${countOf(connections, "connection")}. To continue from here, add ${options}`;
 }
 
 /** Explains why following ended, other than by Ctrl-C. */

@@ -12,9 +12,9 @@ Synchronous code uses ``Tidings``:
     tidings = Tidings("https://tidings.example.workers.dev", key)
     tidings.publish_order_update(order.id, "order_delivered", {})
 
-``data`` may contain Decimal, datetime, UUID, Enum, dataclasses and pydantic models (1 and 2). What JSON and its readers
-in JavaScript cannot carry without change raises a ``PublishError`` that names the field, before anything is sent: NaN,
-Infinity, integers beyond 2^53, half of a surrogate pair, sets, and a Decimal with more digits than a double keeps.
+``data`` may contain Decimal, datetime, UUID, Enum, dataclasses and pydantic models (1 and 2). A value that JSON and
+its readers in JavaScript cannot carry without change raises a ``PublishError`` that names the field, before anything is
+sent: NaN, Infinity, an integer beyond 2^53, half of a surrogate pair, a set, a Decimal with more digits than a double.
 Round such a Decimal (``price.quantize(Decimal("0.01"))``), or publish ``str(value)``; sort a set into a list.
 
 Every event gets its id before the first try, and the service applies an id once, so retries are safe: network errors,
@@ -386,7 +386,7 @@ class AsyncTidings:
         return await self._run(self._tidings._prepare_batch(events))
 
     async def _run(self, prepared: _Prepared[_T]) -> _T:
-        # Before the event is on its way, because nothing could wait for it.
+        # Checked before anything is sent: outside asyncio, nothing could await the answer.
         if not _is_in_asyncio():
             message = "AsyncTidings needs asyncio, so nothing was sent. Elsewhere, call a Tidings in a thread"
             raise PublishError(message, ids=prepared.ids)
@@ -468,8 +468,9 @@ class _Threads:
             # The system allows no more threads.
             with self._lock:
                 self._count -= 1
-            call.cancel()
-            raise
+            # False if another thread has taken the call.
+            if call.cancel():
+                raise
 
     def _work(self) -> None:
         while True:
@@ -485,8 +486,6 @@ class _Threads:
                 call.set_result(work())
             except BaseException as error:
                 call.set_exception(error)
-            # Keeps no finished call alive while waiting for the next one.
-            del call, work
 
 
 #: By URL, so that a service that does not respond uses no thread of another service.
@@ -601,14 +600,19 @@ def _invalid(
 
 def _encode(event: Mapping[str, Any]) -> str:
     """Encodes an event, without members that are None. Raises _NotJson for what cannot be carried."""
-    members = {name: value for name, value in event.items() if value is not None}
+    plain = {}
+    field = ""
     try:
-        return json.dumps(_plain(members, "", ()), allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        for name, value in event.items():
+            if value is not None:
+                field = f".{name}"
+                plain[_key(name, "")] = _plain(value, field, ())
+        return json.dumps(plain, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
     except _NotJson:
         raise
     except Exception as error:
         # A model's own conversion failed, or the nesting exhausts the stack. The error may contain the event.
-        raise _NotJson("data", f"is not JSON ({type(error).__name__} while it was converted)") from error
+        raise _NotJson(field, f"is not JSON ({type(error).__name__} while it was converted)") from error
 
 
 def _plain(value: Any, field: str, parents: Tuple[int, ...]) -> Any:

@@ -37,9 +37,10 @@ export class TabTokens {
    */
   async next(): Promise<Token> {
     try {
-      const text = this.handedIn ?? (await this.fetch());
+      const { handedIn } = this;
+      // Not after the call: a token that is handed in meanwhile is for the next request.
       this.handedIn = null;
-      const token = parseToken(text);
+      const token = parseToken(handedIn ?? (await this.fetch()));
       this.failures = 0;
       return token;
     } catch (error) {

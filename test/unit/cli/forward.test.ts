@@ -288,3 +288,18 @@ test.each([
   expect(report.metrics).toContain("\ntidings_forward_failed_total 1\n");
   expect(fail).toHaveBeenCalledTimes(ends ? 1 : 0);
 });
+
+test("a key without the scope of a message ends the command, although its batch is accepted", async () => {
+  const terminal = new TestTerminal();
+  const report = new ForwardReport(terminal, false, "", () => 0);
+  onTestFinished(() => report.end());
+  const error = { type: "urn:tidings:problem:access_denied", title: "Access denied", status: 403, detail: "No scope." };
+  const queue = { add: async ({ id }: { id: string }) => ({ id, status: "rejected" as const, error }), sendNow() {} };
+  const fail = vi.fn();
+  const forwarder = new Forwarder(ORIGINAL, queue, report, fail);
+  forwarder.receive("products", Buffer.from('{"type":"price_updated","data":{}}'));
+  await forwarder.drain(1000);
+  expect(terminal.noteLines).toEqual(['failed to publish a message on "products": No scope.']);
+  expect(report.metrics).toContain("\ntidings_forward_failed_total 1\n");
+  expect(fail).toHaveBeenCalledTimes(1);
+});

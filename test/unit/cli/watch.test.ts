@@ -92,7 +92,7 @@ describe("tidings watch", () => {
       ["4", "e1"],
     ]);
     expect(new Set(tokens).size).toBe(2);
-    expect(terminal.notes).toContain("4 events in 2 connections. To continue from here:");
+    expect(terminal.notes).toContain("4 events in 2 connections. To continue from here, add --since");
     expect(terminal.notes).toContain("--since 7 --epoch e1");
   });
 

@@ -112,6 +112,16 @@ describe("comma-separated lists, with or without blanks", () => {
   });
 });
 
+test("a list of commas does not hide the other faults", () => {
+  const faults = faultsOf({
+    JWT_AUDIENCE: ",",
+    JWT_SECRET: "",
+    UPSTASH_REDIS_REST_URL: "",
+    UPSTASH_REDIS_REST_TOKEN: "t",
+  });
+  expect(faults.sort()).toEqual(["JWT_AUDIENCE", "JWT_SECRET", "UPSTASH_REDIS_REST_URL"]);
+});
+
 describe("EXTRA_EVENTS", () => {
   test("adds types of orders and products to the catalogue", () => {
     const { catalogue } = configWith({
@@ -134,7 +144,8 @@ describe("EXTRA_EVENTS", () => {
     ["orders:subscribe+status", "is reserved"],
     ["products:price_updated", "already in the catalogue"],
     ["products:a+status", "only orders have +status"],
-    ["orders:a,products:a", '"a" is declared twice'],
+    ["orders:a,products:a", '"a" is declared more than once'],
+    ["orders:a,orders:a,orders:b,orders:b,orders:b", '"a" is declared more than once; "b" is declared more than once'],
     [Array.from({ length: 101 }, (_, i) => `orders:a${i}`).join(), "it has 101 types"],
   ])("refuses %s and says why", (EXTRA_EVENTS, why) => {
     const result = readConfig({ ...GOOD, EXTRA_EVENTS });

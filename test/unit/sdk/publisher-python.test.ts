@@ -175,6 +175,10 @@ for value in (float("nan"), D("-Infinity"), D("sNaN"), [1, 2**53], 1e16, D("9007
         assert [error.status, error.is_retryable, error.ids] == [None, False, ["mine"]]
         assert error.type == "urn:tidings:problem:validation_failed" and len(error.errors) == 1
         refused.append(str(error))
+try:
+    tidings.Tidings().publish_order_update("123e4567-e89b-12d3-a456-426614174000", "order_created", {}, order=Model())
+except tidings.PublishError as error:
+    refused.append(str(error))
 print(json.dumps(refused))`,
       env,
     );
@@ -193,6 +197,7 @@ print(json.dumps(refused))`,
       ...["data.x.parent[0]: is not JSON (contains itself)"],
       ...["data: is not JSON (RecursionError while it was converted)"],
       ...["data: is not JSON (RuntimeError while it was converted)"],
+      ...["order: is not JSON (RuntimeError while it was converted)"],
     ]);
     expect(service.bodies).toEqual([]);
   });

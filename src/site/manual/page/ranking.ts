@@ -7,7 +7,6 @@ export interface IndexedSection {
   text: string;
 }
 
-const MAX_RESULTS = 12;
 /** What a word in the title counts. */
 const TITLE_RANK = 100;
 /** Occurrences in the text count one each, up to this number. */
@@ -17,10 +16,7 @@ const MAX_TEXT_RANK = 20;
 export function search(entries: IndexedSection[], query: string): IndexedSection[] {
   const words = query.toLowerCase().split(/\s+/).filter(Boolean);
   const ranked = entries.map((entry) => ({ entry, rank: rankOf(entry, words) })).filter(({ rank }) => rank > 0);
-  return ranked
-    .sort((a, b) => b.rank - a.rank)
-    .slice(0, MAX_RESULTS)
-    .map(({ entry }) => entry);
+  return ranked.sort((a, b) => b.rank - a.rank).map(({ entry }) => entry);
 }
 
 /**

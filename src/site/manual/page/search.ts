@@ -1,5 +1,7 @@
 import { type IndexedSection, search } from "./ranking.ts";
 
+const MAX_RESULTS = 12;
+
 /** Shows the search field. The index is loaded when the field is used for the first time. */
 export function addSearch(): void {
   const form = document.querySelector<HTMLElement>(".search");
@@ -19,7 +21,7 @@ export function addSearch(): void {
     if (query !== input.value.trim()) return;
     const found = search(entries ?? [], query);
     status.textContent = entries === null ? LOADING_FAILED : resultCount(found.length, query);
-    list.replaceChildren(...found.map(itemOf));
+    list.replaceChildren(...found.slice(0, MAX_RESULTS).map(itemOf));
   };
   input.addEventListener("focus", () => void index());
   input.addEventListener("input", () => void update());
@@ -44,6 +46,7 @@ const LOADING_FAILED = "The search could not be loaded. Check your connection an
 
 function resultCount(count: number, query: string): string {
   if (count === 0) return `Nothing found for “${query}”. Try fewer or other words.`;
+  if (count > MAX_RESULTS) return `The best ${MAX_RESULTS} of ${count} sections`;
   return count === 1 ? "1 section" : `${count} sections`;
 }
 
