@@ -9,21 +9,21 @@ import type { Listener } from "./listeners/listener.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
- * Refuses a client that may not listen, or that would exceed a limit. Returns null for one that may join. Its token may
- * have expired while a shard waited for the root.
+ * Refuses a client that may not listen, or for which there is no room. Returns null for one that may join. A shard asks
+ * again after the root's answer, because the token may have expired meanwhile.
  */
 export function refusalOfClient(core: SocketCore, { identity }: ConnectRequest, now: number): Response | null {
   const { topic, telemetry } = core;
   const refusal = now >= identity.expiresAt ? "token_expired" : topic.refusalFor(identity);
   if (refusal)
     return refuseConnect({ reason: refusal, isFinal: refusal === "token_expired" || topic.isRefusalFinal() });
-  const limit = reachedLimit(core, identity.subject, now);
+  const limit = makeRoom(core, identity.subject, now);
   if (!limit) return null;
   telemetry.limited(limit);
   return refuseConnect({ reason: "too_many_connections", isFinal: true });
 }
 
-/** How a client joins: the position from which it hears everything, and what it missed before. */
+/** How a client joins: the position after which it receives every event, and what it missed before. */
 export interface Admission {
   position: Position;
   /** The events since the position that the client gave; null when they are not known or it gave none. */
@@ -48,8 +48,11 @@ export function admit(
   return response;
 }
 
-/** Returns the limit that one more listener would exceed, or null. */
-function reachedLimit({ config, listeners }: SocketCore, user: string, now: number): LimitName | null {
+/**
+ * Makes room for one more listener; the user's longest silent socket may be closed for it. Returns the limit that prevents
+ * it, or null.
+ */
+function makeRoom({ config, listeners }: SocketCore, user: string, now: number): LimitName | null {
   const { perUser, perChannel } = config.connections;
   if (listeners.sockets >= perChannel) return "connections_per_channel";
   return listeners.makeRoomFor(user, perUser, now) ? null : "connections_per_user";

@@ -16,7 +16,7 @@ export function startEpochAfterGap(core: Core, gapAt: number, now: number): void
   sendGap(core, now);
 }
 
-/** Starts a new epoch, of which resuming clients learn, and listeners at other objects at once. */
+/** Starts a new epoch, and announces it to listeners at other objects. Other clients learn of it when they resume. */
 export function startEpoch({ log, fanOut }: Core, now: number): void {
   const former = log.position().epoch;
   log.epochs.start(now);

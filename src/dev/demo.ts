@@ -7,7 +7,7 @@ import { jwtSecret, publishKey, redisStream } from "../cli/shared/settings.ts";
 import { HEALTH_PATH, orderPath } from "../protocol/paths.ts";
 import type { Wrangler } from "./wrangler.ts";
 
-/** The order id in the original service's examples, so that pages written after them work unchanged. */
+/** The order id in the original service's examples, so that pages based on them work unchanged. */
 const ORDER_ID = "123e4567-e89b-12d3-a456-426614174000";
 const OWNER = "alice";
 const TOKEN_SECONDS = 86_400;

@@ -2,7 +2,7 @@ import type { Context, Next } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { requestIdOf } from "./context.ts";
 
-/** No response may be executed, framed or sniffed. The documentation page sets its own policy. */
+/** No response may be executed, framed or sniffed. Static pages have headers of their own (`src/site/build.ts`). */
 const SECURITY_HEADERS = {
   contentSecurityPolicy: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] },
   xFrameOptions: "DENY",
@@ -15,8 +15,6 @@ const SECURITY_HEADERS = {
   xPermittedCrossDomainPolicies: false,
   xXssProtection: false,
   originAgentCluster: false,
-  // Keeps headers that a route has set.
-  overwrite: false,
 };
 
 const onHttps = secureHeaders(SECURITY_HEADERS);

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { configOf } from "../config/config.ts";
 import { RATE_LIMITS, type RateLimitBinding } from "../protocol/limits.ts";
+import { isLimitPerKey } from "../telemetry/labels.ts";
 import { logFault } from "../telemetry/log.ts";
 import { recordRateLimited } from "../telemetry/record.ts";
 import { type HonoEnv, record, requestIdOf } from "./context.ts";
@@ -20,8 +21,8 @@ export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBindi
     return { success: true };
   });
   if (success) return true;
-  const keyName = binding.endsWith("_PER_KEY") ? key : undefined;
-  record(c, (counters) => recordRateLimited(counters, RATE_LIMITS[binding].name, keyName));
+  const { name } = RATE_LIMITS[binding];
+  record(c, (counters) => recordRateLimited(counters, name, isLimitPerKey(name) ? key : undefined));
   return false;
 }
 

@@ -16,7 +16,7 @@ export type Delivery =
   /** `isOwnFailure`: the channel's own code failed, so the platform works. */
   | { isDelivered: false; isOwnFailure: boolean };
 
-/** Delivers as `attemptDelivery` does; the events of a channel that cannot be reached are `unavailable`. */
+/** Delivers as `attemptDelivery` does; events that could not be delivered are `unavailable`. */
 export async function deliverToChannel(
   env: Env,
   channel: string,

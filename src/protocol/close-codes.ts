@@ -29,8 +29,9 @@ export const CLOSE_CODES: Record<CloseCode, CloseCodeRow> = {
     remedy: "Fix the client.",
   },
   4108: {
-    meaning: "The client fell too far behind in acknowledging what it received.",
-    remedy: "Reconnect and resume from the last position.",
+    meaning:
+      "The client fell too far behind in acknowledging what it received, or, without `tidings.v1`, was sent too many bytes within a minute.",
+    remedy: "Reconnect and resume from the last position. A plain client should speak `tidings.v1`, as the SDK does.",
   },
   4110: {
     meaning: "The user or the channel has reached its connection limit.",

@@ -127,7 +127,7 @@ export const EVENTS = {
 export interface EventDefinition<Kind extends ChannelKind = ChannelKind, Data = unknown> {
   /** The kind of channel that carries it. */
   channel: Kind;
-  /** One sentence, Markdown. */
+  /** One or two sentences, Markdown. */
   summary: string;
   data: z.ZodObject & z.ZodType<Data>;
   /** A `data` object that the schema accepts. */

@@ -22,6 +22,9 @@ export function parseOrderId(text: string): string | null {
   return UUID.test(id) ? id : null;
 }
 
+/** What a channel's name must be. */
+export const CHANNEL_RULE = "must be order_<order id> or products";
+
 export function orderChannelName(orderId: string): ChannelName {
   return `order_${orderId}`;
 }

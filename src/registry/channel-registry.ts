@@ -16,7 +16,7 @@ import { Presence } from "./presence.ts";
 import { RelayWaker } from "./relay-waker.ts";
 
 /**
- * Keeps the number of listeners of each channel, and the counters, as reported by channels. The channels are spread
+ * Keeps the number of listeners that each channel reports, and the counters of the whole service. Channels are spread
  * over several registries (`registryStubs`), so that no single object has to know all of them.
  */
 export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {

@@ -1,8 +1,14 @@
 import { CLOSE_CODES } from "../protocol/close-codes.ts";
-import { RATE_LIMITS } from "../protocol/limits.ts";
 import { CHANNEL_KINDS } from "../protocol/names.ts";
 import { isSocketRefusal, REFUSALS } from "../protocol/refusals.ts";
-import { AUTH_FAILURES, CLIENT_CLOSE_CODES, FAULT_PLACES, LIMIT_NAMES, OTHER_CLOSE_CODE } from "./labels.ts";
+import {
+  AUTH_FAILURES,
+  CLIENT_CLOSE_CODES,
+  FAULT_PLACES,
+  isLimitPerKey,
+  LIMIT_NAMES,
+  OTHER_CLOSE_CODE,
+} from "./labels.ts";
 import type { CounterName, HistogramName } from "./metrics.ts";
 
 /**
@@ -14,7 +20,6 @@ import type { CounterName, HistogramName } from "./metrics.ts";
 const CHANNEL_OUTCOMES = ["applied", "duplicate", "stale", "conflict"];
 /** Further outcomes over HTTP: the event did not reach its channel. */
 const UNDELIVERED_OUTCOMES = ["queued", "unavailable"];
-const LIMITED_PER_KEY: readonly string[] = [RATE_LIMITS.PUBLISHES_PER_KEY.name, RATE_LIMITS.MANAGEMENT_PER_KEY.name];
 
 /**
  * Lists the label values of each known series, in the order of the metric's labels.
@@ -50,7 +55,7 @@ export function knownSeries(
     tidings_dead_letters_total: [[]],
     tidings_stream_gaps_total: [[]],
     tidings_rate_limited_total: LIMIT_NAMES.flatMap((limit) =>
-      LIMITED_PER_KEY.includes(limit) ? product([limit], keyNames) : [[limit, ""]],
+      isLimitPerKey(limit) ? product([limit], keyNames) : [[limit, ""]],
     ),
     tidings_auth_failures_total: AUTH_FAILURES.map((reason) => [reason]),
     tidings_errors_total: FAULT_PLACES.map((where) => [where]),

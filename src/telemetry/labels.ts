@@ -45,6 +45,9 @@ export const LIMIT_NAMES = [
 ] as const;
 export type LimitName = (typeof LIMIT_NAMES)[number];
 
+/** Whether a limit applies to each publish key, whose name is then the label `key`. */
+export const isLimitPerKey = (limit: LimitName) => limit.endsWith("_per_key");
+
 /** Why tokens, keys and signatures are refused: values of the label `reason`. */
 export const AUTH_FAILURES = [
   "missing",

@@ -95,7 +95,7 @@ export function logKeysSkipped(line: KeysSkipped): void {
   print("warn", "keys_skipped", line);
 }
 
-/** What identifies a fault. */
+/** What a fault concerns, and how much. */
 interface FaultFields {
   channel?: string;
   request_id?: string | undefined;

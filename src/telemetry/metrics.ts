@@ -109,7 +109,7 @@ export const METRICS = {
   tidings_rate_limited_total: {
     type: "counter",
     labels: ["limit", "key"],
-    help: "Refusals because of a limit. Only publishes_per_key has the publish key's name.",
+    help: "Refusals because of a limit. The limits per key have the publish key's name.",
   },
   tidings_auth_failures_total: {
     type: "counter",

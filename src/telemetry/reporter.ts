@@ -7,7 +7,7 @@ import { unreportedFaults } from "./log.ts";
 const REPORT_INTERVAL_MS = 2000;
 /** Failures in a row, after which the report waits for the next call of `schedule`. */
 const MAX_FAILURES = 6;
-const BASE_BACKOFF_MS = 250;
+const BASE_BACKOFF_MS = 500;
 const MAX_BACKOFF_MS = 8000;
 
 /** When a reporter may report. */
@@ -80,7 +80,7 @@ export class Reporter {
     let failures = 0;
     try {
       while (this.#hasNews && failures < MAX_FAILURES && Date.now() < endsAt) {
-        if (!(await this.#isDue(failures))) return;
+        if (!(await this.#waitUntilDue(failures))) return;
         this.#tokens = Math.max(this.#tokensAt(Date.now()) - 1, 0);
         this.#hasNews = false;
         this.counts.add(unreportedFaults.take());
@@ -102,9 +102,9 @@ export class Reporter {
     }
   }
 
-  /** Waits until the next report is due, if it may; otherwise returns whether it is. */
-  async #isDue(failures: number): Promise<boolean> {
-    const backoff = failures > 0 ? fullJitter(failures, BASE_BACKOFF_MS, MAX_BACKOFF_MS) : 0;
+  /** Waits until the next report is due. Returns false if it is not due and this reporter must not wait. */
+  async #waitUntilDue(failures: number): Promise<boolean> {
+    const backoff = failures > 0 ? fullJitter(failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS) : 0;
     const wait = Math.max(backoff, (1 - this.#tokensAt(Date.now())) * REPORT_INTERVAL_MS);
     // The signal may already be aborted, by an urgent change during the previous report.
     if (wait > 0 && !this.#hurry.signal.aborted) {

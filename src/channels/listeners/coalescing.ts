@@ -31,7 +31,7 @@ export class Coalescing<Socket extends object> {
   readonly #buckets = new WeakMap<Socket, Bucket>();
   /** Each waiting socket, and which of `#frames` are for it. */
   readonly #waiting = new Map<Socket, Range>();
-  /** The waiting events by `seq`. A large broadcast may add its own again, and after later ones. */
+  /** The waiting events by `seq`, unordered: a broadcast adds its events in each of its slices, and later ones may come between. */
   readonly #frames = new Map<number, LoggedFrame>();
   #characters = 0;
   #lastAdded: FrameBatch | null = null;

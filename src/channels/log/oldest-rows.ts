@@ -1,6 +1,6 @@
 import type { Storage } from "../storage.ts";
 
-/** Rows per query. More would save little, and cost the first event after a wake. */
+/** How many rows one query reads ahead. More would save little, and cost the first event after a wake. */
 const ROWS_AHEAD = 16;
 
 /** What is needed of a row before it is rewritten. */
@@ -33,7 +33,7 @@ export class OldestRows {
 
   #at(oldest: number): { row: OldRow | undefined; next: OldRow | undefined } {
     const [row, next] = this.#rows.filter(({ seq }) => seq >= oldest);
-    // Without its row, the log is damaged: nothing can be written in its place.
+    // Another row first: the log is damaged, and there is no row to rewrite.
     return row?.seq === oldest ? { row, next } : { row: undefined, next: undefined };
   }
 }

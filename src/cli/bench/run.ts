@@ -43,7 +43,7 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
   const closeListeners = () => {
     for (const listener of listeners) listener.close();
   };
-  // Whatever waits for a closed listener fails.
+  // This fails every wait for a listener, which ends the measurement.
   signal.addEventListener("abort", closeListeners);
   try {
     report(`Opening ${sockets} sockets …`);

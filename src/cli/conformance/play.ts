@@ -3,7 +3,7 @@ import { type Answer, ServiceClient } from "../shared/service.ts";
 import { BrokenRule } from "./broken-rule.ts";
 import type { CallStep, Rule, RuleFile, Step } from "./format.ts";
 import { mismatchOf, show } from "./match.ts";
-import { PlainSocket } from "./plain-socket.ts";
+import { QueueingSocket } from "./queueing-socket.ts";
 import { type RunCredentials, Variables } from "./variables.ts";
 
 interface Target extends RunCredentials {
@@ -42,7 +42,7 @@ export async function playRules(
 class Player {
   readonly #target: Target;
   readonly #variables: Variables;
-  readonly #connections = new Map<string, PlainSocket>();
+  readonly #connections = new Map<string, QueueingSocket>();
   #hasChangedAnything = false;
 
   constructor({ users }: RuleFile, target: Target) {
@@ -126,7 +126,7 @@ class Player {
     const offered: string[] = [];
     for (const text of subprotocols) offered.push(await this.#variables.text(text));
     this.#connections.get(connect)?.close();
-    const connection = new PlainSocket(connect, address, offered, this.#target.timeoutMs);
+    const connection = new QueueingSocket(connect, address, offered, this.#target.timeoutMs);
     this.#connections.set(connect, connection);
     if (selects === undefined) return;
     const selected = await connection.selected();
@@ -161,7 +161,7 @@ class Player {
 
   #save = (name: string, value: unknown): void => this.#variables.save(name, value);
 
-  #connection(name: string): PlainSocket {
+  #connection(name: string): QueueingSocket {
     const connection = this.#connections.get(name);
     if (connection) return connection;
     throw new BrokenRule(`${name} is not connected`);

@@ -8,7 +8,10 @@ import { MAX_SHARD_MESSAGES_PER_SECOND, MAX_SHARD_SOCKETS, MAX_SHARDS_PER_REGION
 import { COUNTS, type Load } from "./load.ts";
 import { ratesOf } from "./rates.ts";
 
-/** Requests/s of an object when each parses JSON and writes: the lower end of 500 to 750. */
+/**
+ * Requests/s of an object. Cloudflare gives 500 to 750 for requests that parse and validate, 200 to 500 for those that also
+ * write (Rules of Durable Objects).
+ */
 const MAX_OBJECT_REQUESTS = 500;
 const MAX_CALLS_PER_KEY = RATE_LIMITS.PUBLISHES_PER_KEY.limit / RATE_LIMITS.PUBLISHES_PER_KEY.periodSeconds;
 /** The root waits for the answer to each push. At this limit its pushes become fewer and larger. */

@@ -37,7 +37,12 @@ export function addCost(program: Command, terminal: Terminal): void {
       shardsOption,
       "auto",
     )
-    .option("--regions <number>", "regions that have listeners, as many in each", wholeNumber(1, REGIONS.length), 4)
+    .option(
+      "--regions <number>",
+      "regions that the listeners are spread over evenly",
+      wholeNumber(1, REGIONS.length),
+      4,
+    )
     .action((options: CommonOptions & Load) => {
       const estimate = estimateFor(options);
       terminal.out(options.json ? JSON.stringify(estimate) : costInWords(options, estimate));

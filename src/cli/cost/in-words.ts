@@ -8,7 +8,8 @@ type Rates = Estimate["rates"];
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 const amount = (value: number) => compact.format(value);
 const dollars = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const percent = (share: number) => `${(100 * share).toLocaleString("en", { maximumSignificantDigits: 2 })} %`;
+const percentage = new Intl.NumberFormat("en", { style: "percent", maximumSignificantDigits: 2 });
+const percent = (share: number) => percentage.format(share);
 
 const row = (name: string, usd: number | null, note: string) =>
   `  ${name.padEnd(19)}${(usd === null ? "on request" : dollars.format(usd)).padStart(12)}  ${note}`;
@@ -32,7 +33,7 @@ export function costInWords(load: Load, { rates, bill, peers, limits }: Estimate
     `Elsewhere, $ a month (list prices of ${PRICES_DATE})`,
     ...peers.map(({ name, usd, basis }) => row(name, usd, basis)),
     "",
-    `Limits, the first to be met on top, and how to raise each${isTooMuch ? " (one is exceeded, which the bill ignores)" : ""}`,
+    `Limits, nearest first, and how to raise each${isTooMuch ? " (one is exceeded, which the bill ignores)" : ""}`,
     ...limits.map(
       ({ what, needed, limit, remedy }) =>
         `  ${percent(needed / limit).padStart(8)}  ${what}: ${amount(needed)} of ${amount(limit)} → ${remedy}`,

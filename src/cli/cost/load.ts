@@ -14,7 +14,7 @@ export interface Load {
   plain?: boolean | undefined;
   /** `PRODUCTS_SHARDS`: a number is that many in each region, 0 the root alone. */
   shards: "auto" | number;
-  /** The regions that listeners are in, as many in each. */
+  /** How many regions the listeners are spread over evenly. */
   regions: number;
 }
 

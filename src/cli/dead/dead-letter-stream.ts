@@ -35,7 +35,7 @@ export interface DeadLetterEntry {
 const letterRange = z.array(z.tuple([z.string(), z.array(z.string())]));
 const letterFields = z.record(z.string(), z.string());
 
-/** The dead letters in a Redis. Every method throws a `CommandError` when Redis is unreachable or refuses. */
+/** The dead letters in a Redis. Methods throw a `CommandError` when Redis is unreachable or refuses. */
 export class DeadLetterStream {
   readonly #session: RedisSession;
 
@@ -43,7 +43,7 @@ export class DeadLetterStream {
     this.#session = openSession(target);
   }
 
-  /** Yields the letters in pages, oldest first. @param ids Only these; all of them when empty. */
+  /** Yields the letters in pages, oldest first. @param ids Only these, in this order; all of them when empty. */
   async *pages(ids: string[]): AsyncGenerator<DeadLetterEntry[]> {
     if (ids.length > 0) return yield* this.#pagesOf([...new Set(ids)]);
     // Stops at the letter that is newest when the pass begins: retried events that fail again are added after it.

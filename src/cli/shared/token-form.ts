@@ -8,7 +8,7 @@ import { readTextFile } from "./text-file.ts";
 /** What the service expects of a token that is signed with `JWT_SECRET`, besides the user. */
 export interface TokenForm {
   algorithm: string;
-  /** False when the settings accept none: every token then comes from a login service's key. */
+  /** False when the settings accept none: every token must then be signed with a login service's key. */
   isAccepted: boolean;
   /** `iss` and `aud`, as far as the service checks them. */
   claims: Record<string, string>;
@@ -38,7 +38,8 @@ export function tokenForm(folder: string): TokenForm {
 }
 
 /**
- * Returns the id of a token's user, as the service with this folder's settings names the user; null without one.
+ * Returns the id of a token's user, as the service with this folder's settings names the user (null without one), and the
+ * claim that it is read from.
  * @param claims Unverified.
  * @throws {CommandError} when the settings cannot be read.
  */

@@ -32,9 +32,9 @@ export function addSmoke(program: Command, terminal: Terminal): void {
     .command("smoke")
     .summary("test a running service end to end")
     .description(
-      "Registers temporary orders, connects as customer and as admin, publishes one event of every " +
-        "type, and checks who receives what. Safe in production: its orders and its product are its own, and it deletes " +
-        "them afterwards. Listeners without a product filter also receive the events of its product.",
+      "Registers temporary orders, connects as customer and as admin, publishes one event of every type, and checks " +
+        "who receives what. Safe in production: it uses only orders and a product of its own, and deletes them " +
+        "afterwards. Listeners without a product filter also receive the events of its product.",
     )
     .option("--token <token>", "a customer's token, instead of minting one")
     .option("--admin-token <token>", "an admin's token, instead of minting one")

@@ -18,7 +18,7 @@ interface BridgeOptions {
   token: string;
   /** On 127.0.0.1; default: a free port. */
   port?: number;
-  /** Larger replies are refused. Default: as by Upstash on most of its plans. */
+  /** Larger replies are refused. Default: Upstash's limit on most of its plans. */
   maxReplyBytes?: number;
 }
 
@@ -27,8 +27,8 @@ export interface Bridge {
   url: string;
   token: string;
   /**
-   * How many commands the bridge has sent to Redis, by name in capitals. Counts a subscription as one, and commands
-   * that failed because Redis was unavailable; does not count commands that the bridge refused.
+   * How many commands the bridge has sent to Redis, by name in capitals. Includes each subscription, and commands that
+   * failed because Redis was unavailable; excludes those that the bridge refused.
    */
   commands: Record<string, number>;
   /** Ends every open request and subscription. */

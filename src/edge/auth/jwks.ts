@@ -91,7 +91,7 @@ export async function findPublicKeys(
   }
   keys = pick(set, hint);
   if (keys.length > 0 && age() < STALE_MS) return { ok: true, keys };
-  const isCurrent = set.fetchedAt > 0 && set.failures === 0 && age() < FRESH_MS;
+  const isCurrent = set.failures === 0 && age() < FRESH_MS;
   if (!isCurrent) return { ok: false, reason: "keys_unavailable" };
   return { ok: false, reason: isConclusive(set, hint, startedAt) ? "unknown_key" : "key_not_known_yet" };
 }

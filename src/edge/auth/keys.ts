@@ -1,5 +1,6 @@
 import type { Config } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
+import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import { Refusal } from "../errors.ts";
 import { API_KEY_HEADER, presentedKey } from "./credentials.ts";
@@ -40,6 +41,9 @@ const DETAILS = {
   /** `X-API-Key` from a browser. */
   page: `${API_KEY_HEADER} is for services. A page must not hold a publish key.`,
 } as const;
+
+/** Returns the scope that publishing to a channel requires. */
+export const scopeOf = (channel: string): Scope => (channel === PRODUCTS_CHANNEL ? "products" : "orders");
 
 /** Returns the `detail` for a service whose key lacks a scope. */
 export const scopeDetail = (scope: Scope) => `This publish key lacks the scope \`${scope}\`.`;

@@ -13,7 +13,7 @@ const USER_TOKEN = {
     "A user's token: `sub` is the user id, `exp` the expiry, and `role` identifies admins, unless `USER_ID_CLAIM` and `ROLE_CLAIM` name other claims. Or a guest's ticket for one order.",
 } as const;
 
-/** Of the HTTP calls. */
+/** How HTTP calls authenticate. */
 export const CALL_SCHEMES = {
   publish_key: {
     type: "http",
@@ -25,7 +25,7 @@ export const CALL_SCHEMES = {
     in: "header",
     name: API_KEY_HEADER,
     description:
-      "The publish key, for services that cannot set `Authorization`. Refused beside another credential (400) and from a page (403).",
+      "The publish key, for services that cannot set `Authorization`. Refused together with another credential (400), and from a page (403).",
   },
   publish_signature: {
     type: "apiKey",
@@ -37,7 +37,7 @@ export const CALL_SCHEMES = {
   user_token: USER_TOKEN,
 } as const satisfies Record<string, JsonObject>;
 
-/** Of the sockets. AsyncAPI calls keys in headers and queries `httpApiKey`. */
+/** How sockets authenticate. AsyncAPI calls keys in headers and queries `httpApiKey`. */
 export const SOCKET_SCHEMES = {
   user_token: USER_TOKEN,
   token_in_subprotocol: {

@@ -2,9 +2,9 @@ import type { Context } from "hono";
 import * as z from "zod";
 import { channelStub } from "../../channels/directory.ts";
 import { idText } from "../../protocol/ids.ts";
-import { MAX_USER_ID_LENGTH, PRODUCTS_CHANNEL } from "../../protocol/names.ts";
+import { CHANNEL_RULE, MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
 import { logFault } from "../../telemetry/log.ts";
-import { requireScope } from "../auth/keys.ts";
+import { requireScope, scopeOf } from "../auth/keys.ts";
 import { requireAnyService } from "../auth/require.ts";
 import { readValid } from "../body.ts";
 import { flush, type HonoEnv, requestIdOf } from "../context.ts";
@@ -22,8 +22,8 @@ export async function disconnect(c: Context<HonoEnv>): Promise<Response> {
   const service = await requireAnyService(c);
   const { channel: name, user_id: userId = null } = await readValid(c.req.raw, disconnectRequest);
   const channel = channelStub(c.env, name);
-  if (!channel) throw invalid({ field: "channel", message: "must be order_<order id> or products" });
-  requireScope(service, name === PRODUCTS_CHANNEL ? "products" : "orders");
+  if (!channel) throw invalid({ field: "channel", message: CHANNEL_RULE });
+  requireScope(service, scopeOf(name));
   try {
     return c.json({ closed: await channel.disconnect(userId) });
   } catch (error) {

@@ -3,12 +3,12 @@ import * as z from "zod";
 import { configOf } from "../../config/config.ts";
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { isRecord } from "../../protocol/json.ts";
-import { isEventId, PRODUCTS_CHANNEL, parseChannelName } from "../../protocol/names.ts";
+import { CHANNEL_RULE, isEventId, parseChannelName } from "../../protocol/names.ts";
 import { type AcceptedEvent, checkEvent, MAX_BATCH_EVENTS, type PublishOutcome } from "../../protocol/publish.ts";
 import { type Problem, problem } from "../../protocol/refusals.ts";
 import { safeLength } from "../../protocol/safe-length.ts";
 import { check } from "../../protocol/validation.ts";
-import { type Service, scopeDetail } from "../auth/keys.ts";
+import { type Service, scopeDetail, scopeOf } from "../auth/keys.ts";
 import { requirePublishCall } from "../auth/require-publish.ts";
 import type { HonoEnv } from "../context.ts";
 import { invalid, requireValid } from "../errors.ts";
@@ -52,10 +52,10 @@ function checkItem(
   const { channel: name, ...body } = isRecord(item) ? item : {};
   const channel = typeof name === "string" ? parseChannelName(name) : null;
   if (!channel) {
-    const error = { field: "channel", message: "must be order_<order id> or products" };
+    const error = { field: "channel", message: CHANNEL_RULE };
     return rejected("validation_failed", { errors: [error] });
   }
-  const scope = channel.name === PRODUCTS_CHANNEL ? "products" : "orders";
+  const scope = scopeOf(channel.name);
   if (!service.scopes.has(scope)) return rejected("access_denied", { detail: scopeDetail(scope) });
   const event = checkEvent(catalogue, body, channel.name, fallbackId, acceptedAt);
   return event.ok ? event.value : rejected(event.reason, { errors: event.errors });

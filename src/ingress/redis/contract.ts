@@ -10,7 +10,7 @@ export interface RelayStatus {
   deadLetters: number;
   /** Empty while all is well. */
   problems: RelayProblem[];
-  /** How many channels have taken no events for a minute. */
+  /** How many channels have failed to take their events for a minute or longer. */
   failingChannels: number;
 }
 

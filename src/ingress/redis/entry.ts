@@ -1,7 +1,7 @@
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import type { DeadLetterCode } from "../../protocol/dead-letters.ts";
 import { parseExactJson } from "../../protocol/exact-json.ts";
-import { parseChannelName } from "../../protocol/names.ts";
+import { CHANNEL_RULE, parseChannelName } from "../../protocol/names.ts";
 import { type AcceptedEvent, checkEvent, MAX_BATCH_BYTES } from "../../protocol/publish.ts";
 import { entryLength } from "../../protocol/stream.ts";
 
@@ -34,7 +34,7 @@ export function readEntry(
   const missing = ["channel", "type", "data"].filter((name) => !values.has(name));
   if (missing.length > 0) return reject(`lacks ${missing.join(", ")}`);
   const channel = parseChannelName(values.get("channel") ?? "");
-  if (!channel) return reject("channel must be order_<order id> or products");
+  if (!channel) return reject(`channel ${CHANNEL_RULE}`);
 
   const body: Record<string, unknown> = { type: values.get("type") };
   for (const name of ["data", "order"]) {

@@ -1,4 +1,4 @@
-import { NOTHING_DELETED, type StreamInfo } from "./replies.ts";
+import type { StreamInfo } from "./replies.ts";
 
 /** Finds out what a stream has lost. Pure. */
 
@@ -17,8 +17,9 @@ export type StreamGap =
   /** This many entries were removed before they were read; reading continues at the cursor. */
   | { kind: "trimmed"; lost: number }
   /**
-   * How much is lost is unknown, and the stream has to be read from its start: it was deleted, created again or set back
-   * by a failover (`recreated`), or single entries were deleted with the cursor's own among them.
+   * How much is lost is unknown, and the stream has to be read from its start. `flushed`: the stream was deleted.
+   * `recreated`: it was created again, or set back by a failover. `deleted`: single entries were deleted, the cursor's own
+   * among them.
    */
   | { kind: "flushed" | "recreated" | "deleted" };
 
@@ -30,7 +31,7 @@ export function findGap({ cursor, entriesAdded }: ReadPosition, info: StreamInfo
   if (info.entriesAdded < entriesAdded || compareIds(info.lastId, cursor) < 0) return { kind: "recreated" };
   if (info.firstId !== null && compareIds(info.firstId, cursor) <= 0) {
     // Read entries remain, so nothing was trimmed beyond the cursor: its entry was deleted, or this is another stream.
-    const deleted = info.maxDeletedId === NOTHING_DELETED ? -1 : compareIds(info.maxDeletedId, cursor);
+    const deleted = compareIds(info.maxDeletedId, cursor);
     if (deleted === 0) return null;
     return { kind: deleted < 0 ? "recreated" : "deleted" };
   }

@@ -71,7 +71,7 @@ export class Pipeline {
     return RELAY_PROBLEMS.filter((problem) => problems[problem]);
   }
 
-  /** How many channels have taken no events for a minute. */
+  /** How many channels have failed to take their events for a minute or longer. */
   get failingChannels(): number {
     return this.#delivery.failing.count(Date.now());
   }

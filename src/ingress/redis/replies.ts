@@ -11,15 +11,12 @@ export interface StreamInfo {
   lastId: string;
   /** The id of the oldest entry; null when there is none. */
   firstId: string | null;
-  /** The highest id that XDEL has removed; `NOTHING_DELETED` when it has removed none. */
+  /** The highest id that XDEL has removed; 0-0, which precedes every entry, when it has removed none. */
   maxDeletedId: string;
 }
 
 /** Null when the stream does not exist; `unknown` when Redis does not say enough, as before version 7. */
 export type StreamDescription = StreamInfo | "unknown" | null;
-
-/** What Redis reports as the highest deleted id while nothing was deleted by id. */
-export const NOTHING_DELETED = "0-0";
 
 const streamId = z.string().regex(/^\d{1,20}-\d{1,20}$/);
 
@@ -34,7 +31,7 @@ export function parseStreamDescription(reply: unknown): StreamDescription {
   const parsed = description.safeParse(reply).data;
   if (!parsed) return "unknown";
   const [length, entriesAdded, lastId, maxDeletedId, firstId] = parsed;
-  return { length, entriesAdded, lastId, firstId, maxDeletedId: maxDeletedId ?? NOTHING_DELETED };
+  return { length, entriesAdded, lastId, firstId, maxDeletedId: maxDeletedId ?? "0-0" };
 }
 
 const entries = z.array(z.tuple([streamId, z.array(z.string())]));

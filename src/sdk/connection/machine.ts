@@ -30,7 +30,7 @@ import type { Status } from "./types.ts";
  *     connect:   in any phase but idle, abandons the current attempt and retries; so does refresh, except in live
  *     live:      a token of another user leads to connecting, without the position
  *     suspend:   the page is frozen; leads from any phase but idle and closed to a backoff that ends on resume
- *     closed:    close(), a final close code, or a token that was refused twice; from any phase
+ *     closed:    close(), a final close code, or a token that was refused twice; from any phase but idle
  */
 
 /** Filter changes within this time are sent together: pages add products one by one, and messages are rate limited. */

@@ -31,7 +31,7 @@ export interface OrderUpdates extends Updates<OrderEvent> {
 }
 
 export interface ProductUpdates extends Updates<ProductEvent> {
-  /** Every product that has had an event since the connection opened, by product id. */
+  /** The products that had an event since the connection opened or the last gap, by product id; at most 10,000. */
   readonly products: ProductMap;
 }
 

@@ -1,4 +1,5 @@
 import {
+  CHANNEL_RULE,
   type ChannelName,
   orderChannelName,
   PRODUCTS_CHANNEL,
@@ -147,7 +148,7 @@ function parseBatchEvent(event: BatchEvent, id: string): OutgoingEvent | Rejecte
     type: "urn:tidings:problem:validation_failed",
     title: "Some fields are not valid",
     status: 422,
-    errors: [{ field: "channel", message: "must be order_<order id> or products" }],
+    errors: [{ field: "channel", message: CHANNEL_RULE }],
   };
   return { id, status: "rejected", error };
 }

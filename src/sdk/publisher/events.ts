@@ -7,7 +7,7 @@ import type { Problem } from "../../protocol/refusals.ts";
 export interface PublishOptions {
   /** The event's id, 1 to 128 visible ASCII characters. The service applies each id once. Default: a new UUID. */
   id?: string | undefined;
-  /** An integer from 0 that grows per order or product. Unless it exceeds the last one applied, the event is `stale`. */
+  /** A non-negative integer that grows per order or product. Unless it exceeds the last one applied, the event is `stale`. */
   version?: number | undefined;
 }
 

@@ -16,7 +16,7 @@ const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 5_000;
 
 /**
- * Refuses limits that are not numbers from 0: `Number(process.env.UNSET)` is NaN, and a timer of NaN fires at once.
+ * Refuses limits that are negative or not numbers: `Number(process.env.UNSET)` is NaN, and a timer of NaN fires at once.
  * @throws {TypeError}
  */
 export function refuseBadLimits(limits: Record<string, unknown>): void {

@@ -13,7 +13,7 @@ const REPOSITORY = join(MANUAL, "../../..");
 /** Relative to this folder; the site has them beside the chapters. */
 const PICTURE = /\.(svg|png|webp)$/;
 /** Pages and documents of the service, which chapters name by their path. */
-const SERVED = /^\/(docs(\/\w+)?|openapi\.json|asyncapi\.json)(#.*)?$/;
+const SERVED = /^\/(docs(\/[\w-]+)?|openapi\.json|asyncapi\.json)(#.*)?$/;
 
 /**
  * Builds the manual: `docs.html` and `docs/`, which Cloudflare serves at `/docs` and `/docs/<chapter>`.

@@ -64,6 +64,6 @@ export const CALLS: Call[] = Object.entries(OPEN_API.paths).flatMap(([path, meth
   Object.entries(methods).map(([method, operation]) => ({ ...operation, method: method.toUpperCase(), path })),
 );
 
-/** Returns the components that references name. */
+/** Returns the components that the references point to. */
 export const resolved = <T>(references: Reference[], components: Record<string, T>): T[] =>
   references.flatMap(({ $ref }) => components[nameIn($ref)] ?? []);

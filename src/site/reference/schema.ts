@@ -95,7 +95,7 @@ export function fieldRows(schema: Schema, prefix = ""): string[][] {
   });
 }
 
-/** Returns the schema with fields: itself, or the only one among alternatives, the other being null. */
+/** Returns the schema with fields: this one, or the only alternative that has any, as in "object or null". */
 function objectIn(schema: Schema): Schema | undefined {
   const objects = [schema, ...(schema.anyOf ?? [])].filter(({ properties }) => properties !== undefined);
   return objects.length === 1 ? objects[0] : undefined;

@@ -14,6 +14,7 @@ export class Head {
   #position: Position | null = null;
   /** What the carriers carry. */
   #saved: Position | null = null;
+  /** Counts writes: after hibernation, the carrier with the highest one has the latest position. */
   #turn = 0;
 
   /** Restores the head that was written last. */
@@ -42,7 +43,7 @@ export class Head {
     this.#turn++;
   }
 
-  /** Moves on, in memory. */
+  /** Advances to `seq`, in memory only. */
   advance(seq: number): Position {
     if (!this.#position) throw new Error("there is no head");
     const { epoch } = this.#position;
@@ -51,21 +52,21 @@ export class Head {
   }
 
   /**
-   * Writes a position to the carriers, so that it outlives hibernation. Called in the turn in which the last frame up to
-   * it was sent. A broadcast may end after another epoch has begun; its position is of no use then.
+   * Writes a position to the carriers, so that it outlives hibernation. Called without a pause after the last frame up
+   * to it was sent. A broadcast may end after another epoch has begun; its position is of no use then.
    */
   save(position: Position): void {
     if (position.epoch !== this.#position?.epoch) return;
     this.#saved = position;
     this.#turn++;
-    this.#replaceCarriers();
+    this.#pickCarriers();
     for (const socket of this.#carriers) this.#write(socket, position);
   }
 
-  /** Lets other sockets carry the head: the first ones, and after a carrier has closed. */
+  /** Picks carriers in place of those that have closed, or the first ones, and writes the head to them. */
   replaceCarriers(): void {
     const saved = this.#saved;
-    if (saved) for (const socket of this.#replaceCarriers()) this.#write(socket, saved);
+    if (saved) for (const socket of this.#pickCarriers()) this.#write(socket, saved);
   }
 
   clear(): void {
@@ -75,7 +76,7 @@ export class Head {
   }
 
   /** Returns the new carriers. */
-  #replaceCarriers(): WebSocket[] {
+  #pickCarriers(): WebSocket[] {
     for (const socket of this.#carriers) if (!this.#listeners.get(socket)) this.#carriers.delete(socket);
     const added = this.#listeners
       .all()

@@ -11,7 +11,7 @@ import { report } from "./report.ts";
 import { Shard } from "./shard.ts";
 import { take } from "./take.ts";
 
-/** A part of the listeners of the products channel, near them. The root pushes the events. The name is a shard's. */
+/** Serves part of the products channel's listeners, near them. The root pushes the events. Its name is a `ShardName`. */
 export class ProductsShard extends SocketObject<Shard> implements ProductsShardRpc {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env, new Shard(ctx, env, { cover, report }));

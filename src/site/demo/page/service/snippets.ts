@@ -3,7 +3,7 @@ import { type EventDraft, eventPath } from "./publish.ts";
 
 /** A publish call as source text. The key comes from the environment, so that the text is safe to share. */
 
-/** Each writes a draft; the order id is for order events. */
+/** Each `write` returns the call that publishes a draft. Only order events use the order id. */
 export const LANGUAGES = {
   curl: { label: "curl", write: curl },
   typescript: { label: "TypeScript", write: typescript },

@@ -36,8 +36,8 @@ export function ConnectionsProvider({ children }: { children: ReactNode }) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the log starts over for another user
   const productsLog = useMemo(() => new ChannelLog("products"), [user]);
 
-  // Each log identifies itself as the user, so that it gets a connection of its own: for the same user, the hooks would
-  // reuse a connection that ended less than a second ago, and reports to the log before.
+  // Each log passes its own id as the user, to get a connection of its own. For the same user, the hooks would reuse a
+  // connection that they stopped using less than a second ago, and that reports to the former log.
   // Null keeps a hook idle until its starting position is known.
   const orderStart = useStartingPosition(orderId && token ? `${orderId} ${user}` : null, (signal) =>
     orderStartingPosition(orderId, token, signal),

@@ -34,7 +34,7 @@ export function AccessView() {
           <button
             type="button"
             onClick={({ currentTarget }) => {
-              // What was typed and not saved, too.
+              // Discards what was typed and not saved, too.
               currentTarget.form?.reset();
               saveCredentials(NONE);
             }}

@@ -1,19 +1,19 @@
 import { createServer, type Server } from "node:http";
 import { expect, onTestFinished, test } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { PlainSocket } from "../../../src/cli/conformance/plain-socket.ts";
+import { QueueingSocket } from "../../../src/cli/conformance/queueing-socket.ts";
 import { listenOnLoopback } from "../../support/loopback.ts";
 
 /** Connects to a server that does this with each socket. */
-async function connect(onSocket: (socket: WebSocket) => void, subprotocols: string[] = []): Promise<PlainSocket> {
+async function connect(onSocket: (socket: WebSocket) => void, subprotocols: string[] = []): Promise<QueueingSocket> {
   const server = createServer();
   new WebSocketServer({ server }).on("connection", onSocket);
   return connectTo(server, subprotocols);
 }
 
-async function connectTo(server: Server, subprotocols: string[] = []): Promise<PlainSocket> {
+async function connectTo(server: Server, subprotocols: string[] = []): Promise<QueueingSocket> {
   const url = await listenOnLoopback(server);
-  const socket = new PlainSocket("it", url.replace("http", "ws"), subprotocols, 5000);
+  const socket = new QueueingSocket("it", url.replace("http", "ws"), subprotocols, 5000);
   onTestFinished(() => {
     socket.close();
     server.closeAllConnections();

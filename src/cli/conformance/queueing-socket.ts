@@ -11,8 +11,8 @@ import { show } from "./match.ts";
  */
 const CLOSE_PATIENCE = 3;
 
-/** A plain WebSocket that keeps everything it receives until a step asks for it. */
-export class PlainSocket {
+/** A WebSocket, without the SDK, that queues everything it receives until a step asks for it. */
+export class QueueingSocket {
   readonly #name: string;
   readonly #socket: WebSocket;
   readonly #timeoutMs: number;
