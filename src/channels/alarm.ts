@@ -3,12 +3,12 @@ import { logFault } from "../telemetry/log.ts";
 /** The delay before failed maintenance is repeated. */
 const MAINTENANCE_RETRY_MS = 60_000;
 
-/** The alarm is moved forward at once only if that gains this much, because every `setAlarm` writes a billed row. */
+/** The alarm is moved to an earlier time at once only if that gains this much, because every `setAlarm` writes a billed row. */
 export const MIN_GAIN_MS = 60_000;
 
 /**
- * An object's only alarm, set while something needs it. It is moved forward at once when that gains a minute or more,
- * and otherwise at most once a minute.
+ * An object's only alarm, set while something needs it. It is moved to an earlier time at once when that gains a
+ * minute or more, and otherwise at most once a minute.
  */
 export class Alarm {
   readonly #ctx: DurableObjectState;
@@ -29,7 +29,7 @@ export class Alarm {
   /**
    * Sets the alarm to fire at `at` or shortly after. Not awaited: the output gate holds replies until it is durable.
    * @param at Milliseconds since 1970; Infinity needs no alarm.
-   * @param minGainMs An alarm that would fire no more than this after `at` may stay as it is.
+   * @param minGainMs An alarm that would fire less than this after `at` may stay as it is.
    */
   ensure(at: number, now: number, minGainMs = MIN_GAIN_MS): void {
     if (!this.#covers(at, now, minGainMs)) this.#ctx.waitUntil(this.#ensure(at, now, minGainMs));

@@ -5,7 +5,7 @@ import { FrameBatch } from "./listeners/frame-batch.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
- * How long a publisher waits until its events are sent: half as long as its call may take. They are durable before and
+ * How long a publisher waits for its events to be sent: half as long as its call may take. They are already durable, and
  * are sent in any case; the wait slows down publishers that are faster than their listeners.
  */
 export const MAX_WAIT_FOR_LISTENERS_MS = OBJECT_CALL_TIMEOUT_MS / 2;

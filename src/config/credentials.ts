@@ -44,7 +44,7 @@ export const algorithms = listOf(z.enum(JWT_ALGORITHMS, algorithmMessage)).refin
 export const secrets = listOf(
   z
     .string()
-    // Copied for its type: what `encode` returns is declared as possibly shared.
+    // Copied for its type: `encode` is declared to return an array whose memory may be shared.
     .transform((secret) => Uint8Array.from(new TextEncoder().encode(secret)))
     .refine(
       ({ length }) => length >= MIN_JWT_SECRET_BYTES,

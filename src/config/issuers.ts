@@ -10,7 +10,7 @@ export interface Issuer {
   name: string | null;
   /** Null when only `JWT_SECRET` verifies its tokens. */
   keySource: KeySource | null;
-  /** Whether `JWT_SECRET` verifies its tokens. */
+  /** Whether `JWT_SECRET` verifies its tokens, as far as `JWT_ALGORITHMS` allows. */
   usesSecret: boolean;
   /** Precedes its users' ids, so that equal ids of two issuers are two users; empty with a single issuer. */
   idPrefix: string;
@@ -43,7 +43,7 @@ interface IssuerSettings {
 
 /**
  * Pairs each issuer with the keys that verify its tokens. With several issuers, each has separate keys: an https issuer
- * has a key set; any other, at most one, has `JWT_SECRET`.
+ * has a key set, and at most one other issuer has `JWT_SECRET`.
  */
 export function toIssuers(settings: IssuerSettings): Issuer[] {
   const { JWT_ISSUER, JWKS_URL } = settings;
@@ -101,8 +101,8 @@ export const ISSUER_RULES: SettingsRule<IssuerSettings>[] = [
       "must be https URLs with a key set each; one other issuer is possible if JWT_ALGORITHMS includes an HS algorithm, so that JWT_SECRET verifies its tokens",
     example: "https://login.shop.example,https://staff.shop.example",
     isKept(settings) {
-      const mostOthers = settings.JWT_ALGORITHMS.some(isHmac) ? 1 : 0;
-      return areSeveral(settings) ? otherIssuers(settings) <= mostOthers : true;
+      const maxOthers = settings.JWT_ALGORITHMS.some(isHmac) ? 1 : 0;
+      return areSeveral(settings) ? otherIssuers(settings) <= maxOthers : true;
     },
   },
   {

@@ -6,7 +6,7 @@ export const jurisdiction = z.literal("eu", "must be eu or empty").optional();
 
 /** Returns the value of `JURISDICTION`. @throws when it is invalid. */
 export function jurisdictionOf(env: Env): z.infer<typeof jurisdiction> {
-  // Not `configOf`: faults in other settings are counted, and the registry that counts them must be found.
+  // Not `configOf`, which throws if any setting is invalid: the registry that counts such faults must stay reachable.
   return jurisdiction.parse(settingText(env.JURISDICTION));
 }
 

@@ -15,7 +15,7 @@ import { startWrangler } from "./wrangler.ts";
 
 /** `npm run dev`: settings, a bridge to the local Redis, `wrangler dev`, and a demo order. */
 
-const NPM_POLL_MS = 500;
+const PARENT_POLL_MS = 500;
 
 /** @param args Passed on to `wrangler dev`. @returns The exit code: wrangler's, once it has run. */
 async function dev(args: string[], terminal: Terminal): Promise<number> {
@@ -67,7 +67,7 @@ async function serve(
   terminal: Terminal,
 ): Promise<number> {
   const wrangler = startWrangler(terminal.cwd, args, redis.variables);
-  const removeHandlers = [terminal.onInterrupt(wrangler.stop), onNpmExit(wrangler.stop)];
+  const removeHandlers = [terminal.onInterrupt(wrangler.stop), onParentExit(wrangler.stop)];
   let withdraw = () => {};
   try {
     const address = await wrangler.ready;
@@ -91,17 +91,17 @@ async function serve(
 }
 
 /**
- * Calls back when npm, which started this process, has ended. npm does not pass on SIGTERM, so the service would keep
- * running and hold its port. @returns A function that removes the handler.
+ * Calls back when the parent process has ended: npm, or the shell that npm started. That shell does not pass SIGTERM on, so
+ * the service would keep running and hold its port. @returns A function that removes the handler.
  */
-function onNpmExit(stop: () => void): () => void {
+function onParentExit(stop: () => void): () => void {
   if (process.env.npm_lifecycle_event === undefined) return () => {};
-  const npm = process.ppid;
-  const timer = setInterval(() => process.ppid !== npm && stop(), NPM_POLL_MS);
+  const parent = process.ppid;
+  const timer = setInterval(() => process.ppid !== parent && stop(), PARENT_POLL_MS);
   return () => clearInterval(timer);
 }
 
-/** Prefers `localhost`, which browsers treat as secure, to the address of a server that listens everywhere. */
+/** Returns `localhost`, which browsers treat as secure, for a server that listens on loopback or everywhere. */
 function hostName(host: string): string {
   return ["*", "0.0.0.0", "::", "[::]", "127.0.0.1", "::1", "[::1]"].includes(host) ? "localhost" : host;
 }

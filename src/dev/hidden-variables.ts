@@ -2,9 +2,9 @@ import * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
 
 /**
- * Variables for the service that travel from the launcher to wrangler's process in its environment. Every user of the
- * machine can see a command line; an environment, only the user that runs the process. wrangler's own `--env-file` would
- * replace `.dev.vars` and expand each `$` in it.
+ * Variables for the service, passed from the launcher to wrangler's process in an environment variable. Every user of the
+ * machine can see a command line, but only the user who runs a process can see its environment. wrangler's own
+ * `--env-file` would replace `.dev.vars` and expand each `$` in it.
  */
 
 const CARRIER_VARIABLE = "TIDINGS_DEV_VARIABLES";

@@ -18,7 +18,7 @@ export interface Wrangler {
   ready: Promise<{ host: string; port: number } | null>;
   /** Its exit code, or 0 after `stop`. All of its processes have ended by then. */
   exited: Promise<number>;
-  /** Stops it with SIGTERM; a second call kills it. */
+  /** Stops it with SIGTERM, and kills it if that takes too long. Further calls change nothing. */
   stop(): void;
 }
 
@@ -55,7 +55,7 @@ export function startWrangler(cwd: string, args: string[], variables: Record<str
   });
 
   const stop = () => {
-    if (isStopping) return killAll(child);
+    if (isStopping) return;
     isStopping = true;
     child.kill("SIGTERM");
     setTimeout(() => killAll(child), GRACE_MS).unref();

@@ -1,4 +1,7 @@
-/** Splits texts into chunks, in order, of at most `maxLength` characters. A longer text is a chunk of its own. */
+/**
+ * Splits texts into chunks, in order, of at most `maxLength` characters when joined by a one-character separator. A longer
+ * text is a chunk of its own.
+ */
 export function chunksOf(texts: string[], maxLength: number): string[][] {
   return chunksBy(texts, maxLength, ({ length }) => length);
 }

@@ -31,8 +31,8 @@ const CONSEQUENTIAL: unknown[] = ["subscribe", "unsubscribe", "authenticate"] sa
 
 /**
  * Parses a client's message.
- * @returns `malformed` for one that is too long, or whose type changes which events the client receives; `unknown` for
- * any other text that is not part of the protocol.
+ * @returns `malformed` for one that is too long, or of a `CONSEQUENTIAL` type and invalid; `unknown` for any other text that
+ * is not part of the protocol.
  */
 export function parseClientMessage(text: string): ClientMessage | { type: "malformed" | "unknown" } {
   if (text.length > MAX_CLIENT_MESSAGE_BYTES || utf8Length(text) > MAX_CLIENT_MESSAGE_BYTES)

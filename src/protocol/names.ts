@@ -41,7 +41,7 @@ export function parseChannelName(text: string): { name: ChannelName; orderId: st
 export const EVENT_ID_RULE = `must be 1 to ${MAX_EVENT_ID_LENGTH} visible ASCII characters`;
 /** The same rule as a regular expression, for documents. */
 export const EVENT_ID_PATTERN = `^[!-~]{1,${MAX_EVENT_ID_LENGTH}}$`;
-// Marked as pure so that bundles without it drop it.
+// Marked as pure, so that bundlers drop it where it is unused.
 const EVENT_ID = /* @__PURE__ */ new RegExp(EVENT_ID_PATTERN);
 
 /** Returns whether a text is an event id (`EVENT_ID_RULE`). */

@@ -27,7 +27,7 @@ export class GapNotifier {
   }
 
   /**
-   * Notifies the given channels; any other learns of the gap from its next report. A repeat for the same gap ignores
+   * Notifies the given channels; any other learns of the gap from the answer to its next report. A repeat for the same gap ignores
    * `channels` and retries those that failed.
    * @throws when a channel could not be notified.
    */

@@ -15,7 +15,7 @@ const CONFIRM_AFTER_MS = 15 * 60_000;
 /** Bounds the cost of one confirmation round. */
 const MAX_CONFIRMED_PER_ROUND = 200;
 /** How long a reader waits for a confirmation round. Prometheus gives a scrape ten seconds. */
-const MAX_CONFIRM_WAIT_MS = 5000;
+export const MAX_CONFIRM_WAIT_MS = 5000;
 
 /** Stored key. */
 const VERSION = "version";

@@ -45,8 +45,8 @@ export class StoredCounts {
   put(name: string, count: KnownCount | undefined): void {
     if (count) this.#kv.put(`${COUNT_PREFIX}${name}`, count);
     else this.#kv.delete(`${COUNT_PREFIX}${name}`);
-    // The shared row is rewritten at the next save. Until then `load` ignores its entry, which is older than the object's
-    // own row or has none.
+    // The shared row is rewritten at the next save. Until then, `load` ignores its entry: the object's own row is newer, or
+    // deleted.
     if (this.#recent.delete(name)) this.#isRecentSaved = false;
   }
 

@@ -6,7 +6,7 @@ import { COALESCED_MESSAGES_PER_SECOND } from "../../src/protocol/limits.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
-import { holdPauses, shortenTimers } from "../support/pauses.ts";
+import { holdPauses, shortenTimeLimit } from "../support/pauses.ts";
 import { listen, productsObject, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { atRoot } from "../support/shards/sharded-channel.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
@@ -181,7 +181,7 @@ test("[promise 5] another channel's publish does not wait for it", async () => {
 });
 
 test("a publisher is answered after five seconds, with the receivers so far, and the others follow", async () => {
-  shortenTimers(MAX_WAIT_FOR_LISTENERS_MS);
+  shortenTimeLimit(MAX_WAIT_FOR_LISTENERS_MS);
   const [, last] = await listenMany("last");
   expect((await publishLarge()).map(({ status, receivers }) => [status, receivers])).toEqual(
     Array(EVENTS).fill(["applied", 2]),
@@ -192,7 +192,7 @@ test("a publisher is answered after five seconds, with the receivers so far, and
 });
 
 test("[promise 5] events beyond what may wait are refused with 503 and stored nowhere; later they are accepted", async () => {
-  shortenTimers(MAX_WAIT_FOR_LISTENERS_MS);
+  shortenTimeLimit(MAX_WAIT_FOR_LISTENERS_MS);
   await listenMany("last");
   const last = (await publishLarge()).at(-1);
   const text = "x".repeat(63_000);

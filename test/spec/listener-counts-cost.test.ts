@@ -4,10 +4,11 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { registryStub } from "../../src/registry/directory.ts";
+import { MAX_CONFIRM_WAIT_MS } from "../../src/registry/presence.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { serviceHealth } from "../support/listener-counts-scenario.ts";
-import { holdPauses, shortenTimers } from "../support/pauses.ts";
+import { holdPauses, shortenTimeLimit } from "../support/pauses.ts";
 import { hibernateAll, listen, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -78,7 +79,7 @@ test("[promise 5] a channel that does not answer delays neither health nor metri
   await listen(`orders/${await registerOrder()}`);
   await eventually(async () => expect((await serviceHealth()).total_connections).toBeGreaterThan(0));
   const asked = vi.spyOn(OrderChannel.prototype, "countListeners").mockReturnValue(new Promise(() => {}));
-  shortenTimers();
+  shortenTimeLimit(MAX_CONFIRM_WAIT_MS);
   stopClock();
   advanceClock(13 * 3_600_000);
   expect((await serviceHealth()).total_connections).toBeGreaterThan(0);

@@ -31,15 +31,9 @@ export function holdPauses(): () => void {
   return resolve;
 }
 
-/**
- * Makes the time limits of the service a thousand times shorter, until `vi.restoreAllMocks()`.
- * @param only The limit to shorten, in milliseconds. Default: all.
- */
-export function shortenTimers(only?: number): void {
+/** Makes one time limit of the service, in milliseconds, a thousand times shorter, until `vi.restoreAllMocks()`. */
+export function shortenTimeLimit(limitMs: number): void {
   const setRealTimeout = setTimeout;
   vi.spyOn(globalThis, "setTimeout").mockImplementation(((callback: () => void, milliseconds = 0) =>
-    setRealTimeout(
-      callback,
-      milliseconds / ((only ?? milliseconds) === milliseconds ? SPEED_UP : 1),
-    )) as typeof setTimeout);
+    setRealTimeout(callback, milliseconds / (milliseconds === limitMs ? SPEED_UP : 1))) as typeof setTimeout);
 }

@@ -29,7 +29,8 @@ export class PlainBudget<Socket extends object> {
     this.#beginMinute(now);
     const sent = (this.#bySocket.get(socket) ?? 0) + bytes;
     const total = this.#total + bytes;
-    const share = total > this.#maxInAll / 2 ? this.#maxInAll / this.#bySocket.size : this.#maxPerSocket;
+    const sharers = this.#bySocket.size + (this.#bySocket.has(socket) ? 0 : 1);
+    const share = total > this.#maxInAll / 2 ? this.#maxInAll / sharers : this.#maxPerSocket;
     if (total > this.#maxInAll || sent > Math.min(share, this.#maxPerSocket)) return false;
     this.#bySocket.set(socket, sent);
     this.#total = total;

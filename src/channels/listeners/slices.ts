@@ -1,10 +1,10 @@
 /**
- * What the object hands to the runtime in one turn, before it lets other calls run and the runtime write to the network.
- * Only a timer does that: after anything faster, such as a message or a storage call, the runtime reads no request. A
- * timer takes 1.1 ms, as long as sending 1 MB in messages of 16 KB.
+ * Characters handed to the runtime in one turn. Then the object waits for a timer, so that other calls run and the runtime
+ * writes to the network: after anything faster, such as a message or a storage call, the runtime reads no request. A timer
+ * takes 1.1 ms; with turns of 1 MB, that was half of a burst's time.
  */
 export const MAX_SLICE_CHARACTERS = 4 * 1024 * 1024;
-/** A message takes 23 µs to send and 0.2 µs more per KB, so their number bounds a turn's time: to about 25 ms. */
+/** Messages per turn. Each takes 23 µs and 0.2 µs more per KB, so this bounds a turn to about 25 ms. */
 export const MAX_SLICE_MESSAGES = 1100;
 
 /** What may wait for later turns, because events may arrive faster than they can be sent. The last broadcast may exceed it. */
@@ -25,7 +25,7 @@ interface Job<Target> {
 
 /**
  * Spreads large broadcasts over several turns. Each target's work is done in the order of the calls. A timer keeps the
- * object awake until the work is done; without any, no timer runs.
+ * object awake while work is waiting, and only then.
  */
 export class Slices<Target> {
   readonly #queue: Job<Target>[] = [];

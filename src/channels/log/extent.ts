@@ -79,7 +79,7 @@ export function emptyDamagedLog(storage: Storage, now: number): void {
   });
 }
 
-/** Returns a new epoch: 32 random bits, so a former one hardly recurs. */
+/** Returns a new epoch: 32 random bits, so a former one is unlikely to recur. */
 export function randomEpoch(): string {
   return crypto.randomUUID().slice(0, 8);
 }

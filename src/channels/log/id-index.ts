@@ -67,7 +67,7 @@ export class IdIndex {
 
   #readRows(from: number, to: number): void {
     if (from > to) return;
-    const query = "SELECT seq, id FROM log WHERE seq BETWEEN ? AND ?";
+    const query = "SELECT seq, id FROM log WHERE seq BETWEEN ? AND ? ORDER BY seq";
     for (const { seq, id } of this.#storage.read(query, from, to)) {
       const hash = hashId(String(id));
       this.#add(hash, Number(seq));

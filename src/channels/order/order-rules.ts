@@ -14,7 +14,7 @@ export interface OrderChange {
   state: OrderState;
   /** Events that announce changes which the event itself does not. */
   corrections: AcceptedEvent[];
-  /** Whether the owner changed, or there is a first one: listeners may have lost access. */
+  /** Whether there is a first owner or another one, so that listeners may have lost access. */
   hasNewOwner: boolean;
 }
 
@@ -77,8 +77,8 @@ const isStale = (state: OrderState, version: number | null) =>
   version !== null && state.version !== null && version <= state.version;
 
 /**
- * Completes a state stored by version 0.1.0, which did not record `changedAt` and used another definition of the end:
- * retention counts from now. Returns null if the state is already complete.
+ * Completes a state stored by version 0.1.0, which recorded no `changedAt`, and no `endedAt` for some statuses that end an
+ * order now: what is missing becomes `now`. Returns null if the state is already complete.
  */
 export function completeState(
   state: OrderState,

@@ -150,8 +150,9 @@ export class ProductTable implements ProductChains {
   #loadPruning(): Pruning {
     if (!this.#pruning) {
       const isStored = this.#storage.read("SELECT name FROM state WHERE name = ?", PRUNING).length > 0;
-      const nothing: Pruning = { prunedThrough: isStored ? UNREADABLE : 0, goneSince: 0 };
-      this.#pruning = this.#storage.readState(PRUNING, pruningState) ?? nothing;
+      // An unreadable row may have covered any product.
+      const fallback: Pruning = { prunedThrough: isStored ? UNREADABLE : 0, goneSince: 0 };
+      this.#pruning = this.#storage.readState(PRUNING, pruningState) ?? fallback;
     }
     return this.#pruning;
   }

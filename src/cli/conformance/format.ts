@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as z from "zod";
 
-/** The format of the files in `rules/`; the manual's chapter on conformance explains it. */
+/** The format of the files in `rules/`; "Test an implementation" in the manual's protocol reference explains it. */
 
 const name = z.string().regex(/^[a-z][a-z0-9_]*$/);
 

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { isTransientStatus } from "../../sdk/publisher/publish-error.ts";
 import { type Answer, ServiceClient } from "../shared/service.ts";
 import { BrokenRule } from "./broken-rule.ts";
 import type { CallStep, Rule, RuleFile, Step } from "./format.ts";
@@ -13,7 +14,7 @@ interface Target extends RunCredentials {
   timeoutMs: number;
   /** Aborting it breaks the current rule. */
   signal?: AbortSignal;
-  /** Called with each call of `finally` that the service failed to answer, or answered with a 5xx. */
+  /** Called with each call of `finally` that failed for now: without an answer, or with a 5xx or 429. */
   onCleanUpFailed?: (call: string) => void;
 }
 
@@ -55,7 +56,7 @@ class Player {
     for (const step of steps) await this.#step(step);
   }
 
-  /** Closes every socket, and makes the calls that leave nothing behind. */
+  /** Closes every socket, and makes the calls that clean up. */
   async end(calls: CallStep[]): Promise<void> {
     this.#closeAll();
     if (!this.#hasChangedAnything) return;
@@ -65,8 +66,8 @@ class Player {
         (answer) => answer.status,
         () => 503,
       );
-      // Smaller statuses mean that there is nothing to delete, or never was.
-      if (status >= 500) this.#target.onCleanUpFailed?.(`${method} ${path}`);
+      // Any other refusal, such as 404, means that the run left nothing to delete.
+      if (isTransientStatus(status)) this.#target.onCleanUpFailed?.(`${method} ${path}`);
     }
   }
 
@@ -100,7 +101,7 @@ class Player {
     const deadline = Date.now() + this.#target.timeoutMs;
     for (;;) {
       this.#expectNotStopped();
-      // Without an answer, it may have changed something.
+      // Before sending: a call without an answer may have changed something, too.
       this.#hasChangedAnything ||= method !== "GET";
       const { status, body: answer } = await send();
       const problem = mismatchOf(expected, { status, answer }, step.call, this.#save);

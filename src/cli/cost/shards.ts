@@ -21,14 +21,14 @@ export function shardsFor({ listeners, shards, regions }: Load, sends: number): 
 
 /**
  * Returns how many shards the root pushes an event to on average, and for what share of the connections a shard asks the
- * root first, because it does not receive their products yet. Listeners ask for all products equally often. The root has
- * been awake for long enough to know what each shard needs.
+ * root first, because it does not receive their products yet. Assumes that every product is requested equally often, and that
+ * the root has been awake for long enough to know what each shard needs.
  */
 export function interestOf({ listeners, filtered, regions }: Load, shards: number): { shards: number; joins: number } {
   if (shards === 0) return { shards: 0, joins: 0 };
   if (!filtered) return { shards, joins: 0 };
   const { products, of } = filtered;
-  // Listeners are at the shard of their first product, one in each region, and take their other products there.
+  // In each region, one shard serves the listeners whose first product this is. At other shards, it is a later product.
   const first = listeners / of / regions;
   const others = (listeners * (products - 1)) / of / shards;
   const chanceAtFirstShard = 1 - Math.exp(-first - others);

@@ -99,7 +99,7 @@ async function forwardWithLock(
       if (signal.aborted) {
         await subscription.finish();
         await drain();
-        // Without it, the lock expires.
+        // If this fails, the lock expires by itself.
         return await lock.release(connection).catch(() => {});
       }
       if (lost.signal.aborted) throw new RedisUnavailable(new Error("the connection was lost"));

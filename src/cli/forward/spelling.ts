@@ -21,7 +21,7 @@ export function doubtsAbout(mapping: Mapping, subscribed: readonly string[]): st
   const shown = names.slice(0, MAX_SHOWN).map((name) => printable(JSON.stringify(name)));
   const list = `${shown.join(", ")}${names.length > MAX_SHOWN ? " and others" : ""}`;
   const doubt = (option: string, name: string) =>
-    `nobody else subscribes to "${name}" now, but to ${list}: is ${option} spelt as the publishers spell it?`;
+    `no other client subscribes to "${name}" now, but some subscribe to ${list}: is ${option} spelt as the publishers spell it?`;
   return [
     ...(subscribed.some(isOrders) ? [] : [doubt("--orders", mapping.orders)]),
     ...(subscribed.includes(mapping.products) ? [] : [doubt("--products", mapping.products)]),

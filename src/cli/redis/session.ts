@@ -47,11 +47,11 @@ function replyText(reply: Reply): unknown {
   return Buffer.isBuffer(reply) ? reply.toString() : reply;
 }
 
-/** Longer than for Redis itself: the database may be far away, and a reply of up to 10 MB takes its time. */
+/** Longer than for Redis itself: the database may be far away, and a reply may have up to 10 MB. */
 const UPSTASH_TIMEOUT_MS = 10_000;
 const upstashReplies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
 
-/** The library, with pipelines of any commands. */
+/** `@upstash/redis`, with pipelines of arbitrary commands. */
 class UpstashLibrary extends Redis {
   async pipelined(commands: RedisCommand[]): Promise<unknown> {
     return this.client.request({ path: ["pipeline"], body: commands });

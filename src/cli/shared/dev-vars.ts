@@ -14,7 +14,7 @@ const ASSIGNMENT =
 
 /**
  * Parses the file as wrangler does, so that this process and the service have the same settings. Node's `parseEnv`
- * differs: it takes the next line for the value of a name with a single blank.
+ * differs: it takes the next line as the value where only spaces follow the `=`.
  */
 export function parseDevVars(text: string): Record<string, string | undefined> {
   const lines = text.replace(/\r\n?/g, "\n");

@@ -31,7 +31,8 @@ export function reportTo(terminal: Terminal, isJson: boolean) {
 
     /** The missed events are no longer available. */
     notRecovered({ from, to }: Gap) {
-      const why = from?.epoch === to.epoch ? "history no longer reaches back" : "the channel started a new epoch";
+      const why =
+        from?.epoch === to.epoch ? "the history no longer reaches back that far" : "the channel started a new epoch";
       terminal.note(
         `could not recover: ${why}; skipped from seq ${from?.seq} of ${from?.epoch} to seq ${to.seq} of ${to.epoch}`,
       );

@@ -20,8 +20,8 @@ export function readCommands(json: unknown): RedisCommand[] | null {
 }
 
 /**
- * Reads a command from a path such as `/SET/key/value`, whose segments may encode any bytes. A body becomes the last
- * argument; query parameters follow it as names and values.
+ * Reads a command from a path such as `/SET/key/value`, whose segments may encode any bytes. A body follows the
+ * path's arguments, then query parameters as names and values; `?NX`, without a value, is a name alone.
  */
 export function readPathCommand(segments: string[], query: URLSearchParams, body: Buffer): RedisCommand | null {
   const [name, ...args] = segments.map(percentDecoded);

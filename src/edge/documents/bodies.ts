@@ -54,7 +54,7 @@ const queuedSchema = z.object({
   status: z.literal("queued"),
 }) satisfies z.ZodType<WithTextChannel<Queued>>;
 
-/** The result of an event of a batch that was not accepted. */
+/** The result of a rejected event in a batch. */
 const rejectedSchema = z.object({ status: z.literal("rejected"), error: problemSchema });
 
 const registeredOrder = orderPut.extend({ order_id: z.uuid(), user_id: z.string() });

@@ -7,7 +7,7 @@ export interface FailingChannel {
   tries: number;
 }
 
-/** Stores which channels are failing, for when the object is next in memory. */
+/** Stores which channels are failing, so that the relay knows after its object has left memory. */
 export class FailingStore {
   readonly #sql: SqlStorage;
 

@@ -17,15 +17,13 @@ const storedLetter = z.object({
 
 /** Parses a stored dead letter. One that cannot be read becomes a dead letter with the stored text. */
 export function parseStoredLetter(text: string): DeadLetter {
-  return storedLetter.safeParse(parseJson(text)).data ?? unreadable("dead", text);
+  return storedLetter.safeParse(parseJson(text)).data ?? unreadable(null, text);
 }
 
-/** Makes a dead letter of stored text that cannot be read. */
-export function unreadable(channel: string, text: string): DeadLetter {
-  const fields: [string, string][] = [
-    ["channel", channel],
-    ["stored", text],
-  ];
+/** Makes a dead letter of stored text that cannot be read. @param channel null when only the text has it. */
+export function unreadable(channel: string | null, text: string): DeadLetter {
+  const fields: [string, string][] = [["stored", text]];
+  if (channel !== null) fields.unshift(["channel", channel]);
   return toDeadLetter({ id: "", fields }, "unreadable_row", "what the relay had stored cannot be read");
 }
 

@@ -7,7 +7,7 @@ const NOT_IN_A_JWT = /[^\w.-]|^$/;
 
 /**
  * Reads what `getToken` returned.
- * @throws {TypeError} for anything but a JWT, such as an error page, saying what it looks like. The service would reject
+ * @throws {TypeError} for what cannot be a JWT, such as an error page, saying what it looks like. The service would reject
  * it for good; the next call may return a token.
  */
 export function parseToken(token: unknown): Token {

@@ -86,7 +86,7 @@ export interface ClosedReason {
 /**
  * The status of a connection. `isStale` turns true once the connection has not been live for `tuning.staleMs` (10
  * seconds by default): tell the user that the page may be out of date. `cause` is what went wrong last; it is missing if
- * nothing has since the connection was last established.
+ * nothing has gone wrong since the connection was last established.
  */
 export type Status =
   /** Connecting for the first time. Retries automatically. */
@@ -106,7 +106,7 @@ export type Status =
 
 /**
  * Returns a token (a JWT). Called before every connection attempt, and again before the current token expires. If it
- * throws or rejects, or returns anything but a JWT, it is called again after a back-off. It is never called while
+ * throws or rejects, or returns what cannot be a JWT, it is called again after a back-off. It is never called while
  * an earlier call is in flight, so it should time out by itself; a late token is used. `status.cause` has the last error.
  *
  * If the token belongs to another user (`sub` or `iss`), the connection reopens as that user: `onGap` reports that

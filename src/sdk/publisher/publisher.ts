@@ -72,7 +72,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       service.post(publishPath(event.channel), body, deadline),
     );
     if (isAnswer(answer)) return answer;
-    throw new PublishError("The answer is not Tidings' own: is it the service's address?");
+    throw new PublishError("The answer does not come from Tidings: is the URL the service's address?");
   }
 
   async function publishInBatch(event: OutgoingEvent): Promise<PublishAnswer> {

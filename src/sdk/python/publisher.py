@@ -237,7 +237,7 @@ class Tidings:
                 error.ids = ids
                 raise
             if not _is_answer(answer):
-                raise PublishError("The answer is not Tidings' own: is it the service's address?", ids=ids)
+                raise PublishError("The answer does not come from Tidings: is the URL the service's address?", ids=ids)
             return answer
 
         return _Prepared(ids, send)

@@ -34,7 +34,7 @@ export class Relay {
     this.#outbox = [];
   }
 
-  /** Sends a tab what it missed, or the status before there is anything to miss. */
+  /** Sends a tab what it missed; before the first snapshot, only the status. */
   answer({ from, position }: Hello): void {
     const { status } = this.#replica;
     const catchUp = this.#replica.catchUpFor(position);

@@ -89,8 +89,8 @@ export class ChannelReplica {
 
   /**
    * Applies what is new in another tab's catch-up.
-   * @returns `missing` if the catch-up begins after this tab's position, or ends before it. Then nothing was applied,
-   * and only the service may still have the missing events.
+   * @returns `missing` if the catch-up begins after this tab's position or, before this tab's first snapshot, ends before
+   * it. Then nothing was applied, and only the service may still have the missing events.
    */
   catchUp({ snapshot, start, events, status }: CatchUp): "missing" | undefined {
     const from = this.position;
@@ -112,7 +112,7 @@ export class ChannelReplica {
     this.#keepEventsFrom(null);
   }
 
-  /** Drops the kept events. */
+  /** Drops the kept events, and keeps those after `start` from now on. */
   #keepEventsFrom(start: Position | null): void {
     this.#start = start;
     this.#events = [];

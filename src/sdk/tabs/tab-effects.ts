@@ -28,7 +28,7 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
   say_hello: ({ group, machine, replica }, { isNew }) =>
     group?.post({ type: "hello", from: machine.state.id, position: replica.position, isNew }),
   answer_hello(tab, { hello }) {
-    // A new tab may have a better token, so it leads first.
+    // The new tab may have a better token, so it is not told that all is over before the waiting tabs have tried.
     if (hello.isNew && tab.replica.status.state === "closed") void passOn(tab);
     else tab.relay.answer(hello);
   },

@@ -107,7 +107,7 @@ function channelSection([name, { address, title, description, parameters = {}, b
   );
 }
 
-/** Returns a channel's events: first the fields that all have, then what is each event's own. */
+/** Returns a channel's events: first the fields that all have, then each event with its own. */
 function eventSections({ channel, title }: (typeof EVENT_SECTIONS)[number]): string[] {
   const events = [...STANDARD_CATALOGUE].flatMap(([type, event]) =>
     event.channel === channel ? [{ ...event, type, rows: fieldRows(inlined(schemaOf(type))) }] : [],
@@ -154,7 +154,7 @@ function schemaOf(name: string): Schema {
   return schema;
 }
 
-/** Returns a schema that refers to nothing but messages, which have sections on the page. */
+/** Replaces references by what they refer to, except those to messages, which have sections on the page. */
 const inlined = (schema: Schema): Schema =>
   JSON.parse(JSON.stringify(schema), (_, part: Schema) => {
     const name = part?.$ref === undefined ? undefined : nameIn(part.$ref);

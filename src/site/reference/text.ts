@@ -22,7 +22,7 @@ export const jsonBlock = (value: unknown): string => codeBlock("json", JSON.stri
 /** Joins blocks; empty ones are left out. */
 export const joinBlocks = (...parts: string[]): string => parts.filter(Boolean).join("\n\n");
 
-/** Returns a description of a document: what comes before its first heading, and the sections after. */
+/** Splits a document's description into what comes before its first heading, and the sections after. */
 export function splitDescription(description: string): { intro: string; sections: string } {
   const [intro = "", ...sections] = description.split(/^(?=## )/m);
   return { intro: intro.trim(), sections: sections.join("") };

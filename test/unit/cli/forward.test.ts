@@ -90,10 +90,10 @@ describe("a misspelt channel is noticed at the start", () => {
 
   test("when others subscribe to similar ones, which it names", () => {
     expect(doubtsAbout({ ...ORIGINAL, orders: "order-*" }, subscribed)).toEqual([
-      'nobody else subscribes to "order-*" now, but to "order_*": is --orders spelt as the publishers spell it?',
+      'no other client subscribes to "order-*" now, but some subscribe to "order_*": is --orders spelt as the publishers spell it?',
     ]);
     expect(doubtsAbout({ ...ORIGINAL, products: "product" }, subscribed)).toEqual([
-      'nobody else subscribes to "product" now, but to "products": is --products spelt as the publishers spell it?',
+      'no other client subscribes to "product" now, but some subscribe to "products": is --products spelt as the publishers spell it?',
     ]);
   });
 

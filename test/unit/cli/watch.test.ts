@@ -105,7 +105,7 @@ describe("tidings watch", () => {
   });
 
   it.each([
-    ["e1", "history no longer reaches back"],
+    ["e1", "the history no longer reaches back that far"],
     ["e2", "the channel started a new epoch"],
   ])("reports that it could not recover, now in epoch %s, and goes on from there", async (epoch, why) => {
     plays = [say(established(40, false, epoch), event(41))];

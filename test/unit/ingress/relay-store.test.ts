@@ -156,7 +156,7 @@ describe("a stored row that cannot be read", () => {
     const first = { entry: { id: "1-1", fields: [["channel", "x"]] }, reason: "lacks type" };
     storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 2, JSON.stringify(first));
     expect(store.deadLetters.oldest()).toMatchObject([
-      { row: 1, code: "unreadable_row" },
+      { row: 1, code: "unreadable_row", entry: { fields: [["stored", "{broken"]] } },
       { row: 2, ...first, code: "not_an_event" },
     ]);
   });

@@ -2,7 +2,7 @@ import { MAX_CONCURRENT_CALLS } from "../../../protocol/platform-limits.ts";
 import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import { Slots } from "./slots.ts";
 
-/** How long it may take in all: enough to reach every other shard although a hundred hang. */
+/** How long it may take in all: enough to reach every other shard if a hundred hang. */
 const DISCONNECT_TIMEOUT_MS = 20_000;
 
 /**

@@ -13,9 +13,9 @@ import type { RootHistory } from "./root-history.ts";
 import { ShardLink } from "./shard-link.ts";
 import { Slots } from "./slots.ts";
 
-/** Of the pushes at the same time, how many may repeat failed ones. */
+/** How many of the concurrent pushes may be retries. */
 const MAX_REPEATED_PUSHES = 2;
-/** Pushes at the same time. Calls to objects may count among an invocation's connections; the platform does not say. */
+/** How many pushes are concurrent. Calls to objects may count among an invocation's connections; the platform does not say. */
 const PUSH_SLOTS = { first: MAX_CONCURRENT_CALLS - MAX_REPEATED_PUSHES, repeated: MAX_REPEATED_PUSHES };
 
 interface Peer {
@@ -72,7 +72,7 @@ export class Peers {
     return this.#peers.get(name)?.link;
   }
 
-  /** Registers a shard that is new, and will need what follows `position`. */
+  /** Registers a new shard, which needs the events after `position`. */
   register(name: ShardName, position: Position): ShardLink {
     const { history, registrations } = this.#options;
     if (this.#peers.size === 0) history.start(position.seq);

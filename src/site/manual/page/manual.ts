@@ -3,9 +3,9 @@ import { addCopyButtons } from "./copy.ts";
 import { addSearch } from "./search.ts";
 import { addThemeButton } from "./theme.ts";
 
-/** What a script adds to the manual's pages: search, copy buttons, and the theme. Without it, they are complete. */
+/** The script of the manual's pages: search, copy buttons, and the theme. The pages are complete without it. */
 
-/** Scrolls the list of contents, where it has its own scroll bar, to the current page. */
+/** Scrolls the table of contents to the current page, where it has a scroll bar of its own. */
 function showPlaceInContents(): void {
   const contents = document.querySelector("#contents");
   const current = contents?.querySelector<HTMLElement>("[aria-current]");

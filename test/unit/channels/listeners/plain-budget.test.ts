@@ -45,6 +45,13 @@ test("once half of what all may be sent is spent, only those with less than an e
   expect(budget.take(c, 1, 0)).toBe(false);
 });
 
+test("a socket that receives its first event in a minute counts among those that share", () => {
+  const budget = new PlainBudget(200, 300);
+  expect(budget.take(a, 140, 0)).toBe(true);
+  expect(budget.take(b, 151, 0)).toBe(false);
+  expect(budget.take(b, 150, 0)).toBe(true);
+});
+
 test("all together are never sent more within a minute, however sockets come and go", () => {
   const step = fc.record({ socket: fc.nat(20), bytes: fc.nat(120) });
   fc.assert(

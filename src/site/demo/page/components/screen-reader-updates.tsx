@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { useConnections } from "../state/connections.tsx";
 import { eventText } from "./event-text.ts";
 import { useAreShoppersOn } from "./shoppers.tsx";
@@ -12,9 +12,14 @@ export function ScreenReaderUpdates() {
   const [text, setText] = useState("");
   const areShoppersOn = useAreShoppersOn();
   const event = areShoppersOn ? order.lastEvent : newer(order.lastEvent, products.lastEvent);
+  const announcedAt = useRef("");
   useEffect(() => {
-    if (!event) return;
-    const timer = setTimeout(() => setText(eventText(event)), QUIET_MS);
+    // The order's last event may be older than the product's that was announced before the shoppers started.
+    if (!event || event.ts <= announcedAt.current) return;
+    const timer = setTimeout(() => {
+      announcedAt.current = event.ts;
+      setText(eventText(event));
+    }, QUIET_MS);
     return () => clearTimeout(timer);
   }, [event]);
   return (

@@ -13,7 +13,7 @@ interface CatalogueEntry {
 
 export const catalogue = CATALOGUE;
 /** All event types, in the catalogue's order. */
-// `Object.keys` returns `string[]`; the keys are the catalogue's, and so are those of `EventType`.
+// `Object.keys` returns `string[]`; the keys of the catalogue are exactly the event types.
 export const EVENT_TYPES = Object.keys(catalogue) as EventType[];
 
 export const isOrderEvent = (type: EventType) => catalogue[type].channel === "order";

@@ -44,7 +44,7 @@ function CustomerOrder() {
   const { order: updates, orderLog } = useConnections();
   const { position } = useStore(orderLog);
   const { order, isConnected } = updates;
-  // An order that starts over keeps the shipment of its former round.
+  // After "Start over", the order still has its earlier carrier and tracking number.
   const shipment = order && stepsTaken(order)[STEPS.indexOf("Shipped")] ? order : null;
   return (
     <CustomerPane updates={updates}>
@@ -59,7 +59,9 @@ function CustomerOrder() {
       <h3>Timeline</h3>
       <Timetable
         timeline={order?.timeline ?? []}
-        empty={isConnected ? "No events yet. Press Pay to see one arrive." : "Not connected, so no events arrive."}
+        empty={
+          isConnected ? "No events yet. Use the shop's buttons to publish one." : "Not connected, so no events arrive."
+        }
       />
       <p className="hint">Position {formatPosition(position) ?? "unknown"}</p>
     </CustomerPane>

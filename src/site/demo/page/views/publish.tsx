@@ -33,7 +33,7 @@ function ReceivedEvents() {
       ) : (
         <ol className="feed">
           {events.map((event) => (
-            <li key={event.id}>
+            <li key={`${event.type} ${event.id}`}>
               <details>
                 <summary>
                   <span className="seq">{event.seq}</span>
