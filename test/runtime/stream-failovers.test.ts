@@ -216,7 +216,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
   /** The ids of the events that were read, in the order of reading. */
   const idsIn = (store: RelayStore) => {
     const ids: string[] = [];
-    for (let row = store.nextRow("products"); row; row = store.nextRow("products")) {
+    for (let row = store.oldestRow("products"); row; row = store.oldestRow("products")) {
       ids.push(...row.events.map(({ id }) => id));
       store.removeRow("products", row.row, []);
     }

@@ -70,7 +70,7 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
       return rejected;
     }
     const delivered = ({ store }: ReturnType<typeof open>) =>
-      store.nextRow("products")?.events.map(({ id }) => id) ?? [];
+      store.oldestRow("products")?.events.map(({ id }) => id) ?? [];
     const dead = ({ store }: ReturnType<typeof open>) =>
       store.deadLetters.oldest().map(({ entry, code, isCut }) => ({ id: entry.id, code, isCut }));
     const tooLarge = (id: string) => ({ id, code: "too_large", isCut: true });

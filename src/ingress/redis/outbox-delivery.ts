@@ -62,7 +62,7 @@ export class OutboxDelivery {
     if (this.#busy.has(channel)) return;
     this.#busy.add(channel);
     try {
-      for (let next = this.#store.nextRow(channel); next; next = this.#store.nextRow(channel)) {
+      for (let next = this.#store.oldestRow(channel); next; next = this.#store.oldestRow(channel)) {
         if (!(await this.#deliverRow(channel, next))) return;
       }
       this.failing.recovered(channel);

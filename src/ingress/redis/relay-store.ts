@@ -131,7 +131,7 @@ export class RelayStore {
   }
 
   /** Returns a channel's oldest outbox row, or null. Rows that cannot be read become dead letters. */
-  nextRow(channel: string): OutboxRow | null {
+  oldestRow(channel: string): OutboxRow | null {
     const query = "SELECT row, events FROM outbox WHERE channel = ? ORDER BY row LIMIT 1";
     for (;;) {
       const found = this.#storage.sql.exec(query, channel).toArray()[0];

@@ -144,7 +144,7 @@ export class ReaderWorld {
   async #read(): Promise<boolean> {
     const { hasMore } = await this.#reader.read();
     if (this.#isForgetful) this.#store.update({ cursorKey: null });
-    for (let row = this.#store.nextRow("products"); row; row = this.#store.nextRow("products")) {
+    for (let row = this.#store.oldestRow("products"); row; row = this.#store.oldestRow("products")) {
       for (const { productId } of row.events) {
         expect(this.#received, "entries read before").not.toContain(Number(productId));
         this.#received.add(Number(productId));
