@@ -1,5 +1,6 @@
 import type { Env } from "../../config/env.ts";
 import { registryStubs } from "../../registry/directory.ts";
+import { withinTimeLimit } from "../../runtime/time-limit.ts";
 
 /** What the relay asks of all registries together. */
 export class Registries {
@@ -16,7 +17,8 @@ export class Registries {
     const registries = registryStubs(this.#env);
     const order = registries.map((_, i) => (this.#preferred + i) % registries.length);
     for (const index of order) {
-      if (!(await registries[index]?.hasListeners().catch(() => true))) continue;
+      const registry = registries[index];
+      if (!registry || !(await withinTimeLimit(registry.hasListeners()).catch(() => true))) continue;
       this.#preferred = index;
       return true;
     }
