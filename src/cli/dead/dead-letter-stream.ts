@@ -25,8 +25,8 @@ export interface DeadLetterEntry {
   entryId: string;
   /** The channel's name; empty without one. */
   channel: string;
-  /** When it was added, in milliseconds since 1970. */
-  at: number;
+  /** When it was added. Null when its id is beyond any date: earlier versions took over ids that publishers had chosen. */
+  at: Date | null;
   /** The entry's fields. */
   fields: Record<string, string>;
   canRetry: boolean;
@@ -127,13 +127,14 @@ function parseLetter([id, words]: [string, string[]]): DeadLetterEntry {
   const fields = letterFields.safeParse(parseJson(values.get("entry") ?? "")).data;
   // Letters of the first version have no code.
   const code = values.get("code") ?? "not_an_event";
+  const at = new Date(Number(id.split("-")[0]));
   return {
     id,
     code,
     detail: values.get("reason") ?? "",
     entryId: values.get("entry_id") ?? "",
     channel: fields?.channel ?? "",
-    at: Number(id.split("-")[0]),
+    at: Number.isNaN(at.getTime()) ? null : at,
     fields: fields ?? {},
     canRetry: explainCode(code).canRetry && !values.has("cut") && fields !== undefined,
   };

@@ -155,11 +155,11 @@ const isSelected =
     (reason === undefined || letter.code === reason) && (channel === undefined || letter.channel === channel);
 
 const describe = ({ id, at, channel, code, detail }: DeadLetterEntry) =>
-  printable(`${id}  ${new Date(at).toISOString()}  ${channel || "(no channel)"}  ${code}: ${detail}`);
+  printable(`${id}  ${at?.toISOString() ?? "(no time)"}  ${channel || "(no channel)"}  ${code}: ${detail}`);
 
 const asJson = ({ id, at, channel, code, detail, entryId, fields, canRetry }: DeadLetterEntry) => ({
   id,
-  time: new Date(at).toISOString(),
+  time: at?.toISOString() ?? null,
   channel,
   reason: code,
   detail,

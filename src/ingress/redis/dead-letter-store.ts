@@ -21,11 +21,11 @@ export class DeadLetterStore {
     this.#sql.exec("INSERT INTO dead VALUES (?, ?)", row, JSON.stringify(letter));
   }
 
-  /** Returns the oldest letters, as many as fit in memory; none when none is left. */
-  oldest(): (DeadLetter & { row: number })[] {
+  /** Returns the oldest letters, as many as fit in memory, but at most `maxLetters`; none when none is left. */
+  oldest(maxLetters: number): (DeadLetter & { row: number })[] {
     const letters: (DeadLetter & { row: number })[] = [];
     let length = 0;
-    for (const { row, letter } of this.#sql.exec("SELECT row, letter FROM dead ORDER BY row")) {
+    for (const { row, letter } of this.#sql.exec("SELECT row, letter FROM dead ORDER BY row LIMIT ?", maxLetters)) {
       const text = String(letter);
       letters.push({ row: Number(row), ...parseStoredLetter(text) });
       length += text.length;

@@ -3,6 +3,7 @@ import { DEAD_LETTERS } from "../../protocol/stream.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { type Command, type CommandReply, type RedisClient, RedisError } from "./client.ts";
 import type { DeadLetter } from "./dead-letter.ts";
+import { entryTime } from "./entry.ts";
 import type { RelayStore } from "./relay-store.ts";
 
 /** The approximate length of the dead-letter stream. */
@@ -11,6 +12,8 @@ const MAX_DEAD_LETTERS = 100_000;
 const MAX_PER_PASS = 5000;
 /** Characters in one request, far below what Upstash accepts in bytes. */
 const MAX_REQUEST_LENGTH = 512 * 1024;
+/** How far Redis' clock may be ahead of the relay's. */
+const MAX_CLOCK_SKEW_MS = 60_000;
 
 /** Writes the store's dead letters to the dead-letter stream, many in each request. */
 export class DeadLetterWriter {
@@ -49,7 +52,7 @@ export class DeadLetterWriter {
   /** Returns whether more are left. */
   async #writeSome(): Promise<boolean> {
     for (let written = 0; written < MAX_PER_PASS; ) {
-      const letters = this.#store.deadLetters.oldest();
+      const letters = this.#store.deadLetters.oldest(MAX_PER_PASS - written);
       if (letters.length === 0) return false;
       for (const chunk of chunksBy(letters, MAX_REQUEST_LENGTH, lengthOf)) {
         await write(this.#client, chunk);
@@ -68,12 +71,20 @@ const lengthOf = (letter: DeadLetter) => fieldsOf(letter).join().length;
  * increase in a stream, so one that is refused is there already, or gets an id from Redis.
  */
 async function write(client: RedisClient, letters: DeadLetter[]): Promise<void> {
-  const refused = await addAll(client, letters, ({ entry }) => (/^\d+-\d+$/.test(entry.id) ? entry.id : "*"));
+  const refused = await addAll(client, letters, ({ entry }) => (isRecent(entry.id) ? entry.id : "*"));
   if (refused.length === 0) return;
   const found = await client.pipeline(refused.map(({ entry }) => ["XRANGE", DEAD_LETTERS, entry.id, entry.id]));
   const missing = refused.filter((letter, i) => !isWritten(letter, found[i]));
   const [failed] = await addAll(client, missing, () => "*");
   if (failed) throw failed.error;
+}
+
+/**
+ * Whether an id is one that Redis gave to an entry lately. A publisher may have chosen it for its event; one from the
+ * future would raise the ids of all later letters.
+ */
+function isRecent(id: string): boolean {
+  return /^\d+-\d+$/.test(id) && entryTime(id, Date.now() + MAX_CLOCK_SKEW_MS) === Number.parseInt(id, 10);
 }
 
 /** Adds letters and returns those that Redis refused. */

@@ -110,6 +110,13 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
       expect(terminal.notes).toContain(DEAD_LETTER_REASONS.not_utf8.remedy);
     });
 
+    it("lists a letter whose id is beyond any date", async () => {
+      await die("8640000000000001-0", "channel_failed", shipped);
+      const { terminal } = await run("list");
+      expect(terminal.output).toBe(`8640000000000001-0  (no time)  ${CHANNEL}  channel_failed: it is channel_failed`);
+      expect(JSON.parse((await run("list", "--json")).terminal.output).dead_letters[0].time).toBeNull();
+    });
+
     it("lists by reason and channel, as JSON, and says when there are more", async () => {
       for (let n = 1; n <= 3; n++) await die(`${n}-0`, "channel_failed", shipped);
       await die("4-0", "channel_failed", { ...shipped, channel: "products" });

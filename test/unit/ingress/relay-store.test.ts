@@ -134,7 +134,7 @@ describe("a stored row that cannot be read", () => {
     }
     store.append([event("a")], [], {});
     expect(store.oldestRow(CHANNEL)?.events.map(({ id }) => id)).toEqual(["a"]);
-    const letters = store.deadLetters.oldest();
+    const letters = store.deadLetters.oldest(100);
     expect(letters.map(({ code }) => code)).toEqual(["unreadable_row", "unreadable_row", "unreadable_row"]);
     expect(letters[0]?.entry.fields).toEqual([
       ["channel", CHANNEL],
@@ -155,7 +155,7 @@ describe("a stored row that cannot be read", () => {
     storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 1, "{broken");
     const first = { entry: { id: "1-1", fields: [["channel", "x"]] }, reason: "lacks type" };
     storage.sql.exec("INSERT INTO dead VALUES (?, ?)", 2, JSON.stringify(first));
-    expect(store.deadLetters.oldest()).toMatchObject([
+    expect(store.deadLetters.oldest(100)).toMatchObject([
       { row: 1, code: "unreadable_row", entry: { fields: [["stored", "{broken"]] } },
       { row: 2, ...first, code: "not_an_event" },
     ]);
@@ -171,13 +171,20 @@ test("dead letters are loaded a few megabytes at a time, in order", () => {
   store.append([], letters, {});
   const loaded: string[] = [];
   while (!store.deadLetters.isEmpty()) {
-    const page = store.deadLetters.oldest();
+    const page = store.deadLetters.oldest(100);
     expect(page.length).toBeLessThan(10);
     loaded.push(...page.map(({ entry }) => entry.id));
     store.removeDeadLetters(page.map(({ row }) => row));
   }
   expect(loaded).toEqual(ids);
   expect(store.state.deadLetters).toBe(20);
+});
+
+test("no more dead letters are loaded than asked for, the oldest ones", () => {
+  const { store } = storeWith(undefined);
+  const letters = ["1-1", "2-1", "3-1"].map((id) => toDeadLetter({ id, fields: [] }, "not_an_event", "lacks type"));
+  store.append([], letters, {});
+  expect(store.deadLetters.oldest(2).map(({ entry }) => entry.id)).toEqual(["1-1", "2-1"]);
 });
 
 test("an event that the first version stored without its time counts from now", () => {
