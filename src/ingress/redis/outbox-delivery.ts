@@ -4,6 +4,7 @@ import type { DeadLetterCode } from "../../protocol/dead-letters.ts";
 import { MAX_CONCURRENT_CALLS } from "../../protocol/platform-limits.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../../protocol/publish.ts";
 import { entryFields } from "../../protocol/stream.ts";
+import { OBJECT_CALL_TIMEOUT_MS } from "../../runtime/time-limit.ts";
 import { logFault, logPublish, outcomesOf } from "../../telemetry/log.ts";
 import { attemptDelivery } from "../deliver.ts";
 import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
@@ -28,14 +29,17 @@ export class OutboxDelivery {
     this.failing = new FailingChannels(store);
   }
 
-  /** When the next failing channel is due, in milliseconds since 1970; Infinity when none is failing. */
+  /**
+   * When the next failing channel is due, in milliseconds since 1970; Infinity when none is failing. During a retry, the
+   * channels that are being tried are still due, so this is a later time, in case the retry does not end.
+   */
   get nextRetryAt(): number {
-    return this.failing.nextRetryAt;
+    return this.#isRetrying ? Date.now() + OBJECT_CALL_TIMEOUT_MS : this.failing.nextRetryAt;
   }
 
   /** Whether `retryDue` has something to do. */
   get isRetryDue(): boolean {
-    return !this.#isRetrying && this.nextRetryAt <= Date.now();
+    return this.nextRetryAt <= Date.now();
   }
 
   /** Delivers to the channels that are not failing. */

@@ -5,7 +5,7 @@ import { registryStub } from "../../registry/directory.ts";
 import { logFault } from "../../telemetry/log.ts";
 import { recordRejected } from "../../telemetry/record.ts";
 import { Reporter } from "../../telemetry/reporter.ts";
-import { RedisClient } from "./client.ts";
+import { RedisClient, RedisError } from "./client.ts";
 import { DeadLetterWriter } from "./dead-letter-writer.ts";
 import { Doorbell } from "./doorbell.ts";
 import { GapReports } from "./gap-reports.ts";
@@ -51,7 +51,7 @@ export class Pipeline {
     );
     this.#registries = new Registries(env);
     this.#gaps = new GapReports(this.store, this.#registries);
-    this.#doorbell = new Doorbell(client, () => this.#inBackground(() => this.#passes.run()));
+    this.#doorbell = new Doorbell(client, () => this.#inBackground(() => this.#answerDoorbell()));
     this.#schedule = new PollSchedule(ctx.storage);
     this.#reporter = new Reporter((counted) => registryStub(env, "relay").addCounts(counted));
   }
@@ -84,22 +84,31 @@ export class Pipeline {
     });
   }
 
+  /** Runs a pass. Plans only retries, because the next poll is planned already. */
+  async #answerDoorbell(): Promise<void> {
+    await this.#passes.run();
+    if (Number.isFinite(this.#delivery.nextRetryAt)) await this.#plan();
+  }
+
   /** Handles the alarm. Sets the next one first, so that a failure, which `work` logs, ends nothing. */
   async alarm(): Promise<void> {
     await this.#schedule.setNextPoll();
     await this.work().catch(() => {});
   }
 
-  /** Reads the stream. While Redis fails, still delivers the outbox. */
+  /** Reads the stream. While that fails, still delivers the outbox. */
   async #tryReading(): Promise<void> {
+    let isRedisHealthy = true;
     try {
       await this.#read();
-      this.#isRedisHealthy = true;
     } catch (error) {
-      if (this.#isRedisHealthy) logFault("redis", error);
+      // Other errors, such as a full storage, occur after Redis has answered.
+      isRedisHealthy = !(error instanceof RedisError);
+      if (isRedisHealthy) logFault("relay", error);
+      else if (this.#isRedisHealthy) logFault("redis", error);
       this.#scheduleReport();
-      this.#isRedisHealthy = false;
     }
+    this.#isRedisHealthy = isRedisHealthy;
     this.#redisCheckedAt = Date.now();
   }
 
