@@ -6,6 +6,7 @@ import { type ConnectRequest, refuseConnect } from "./handshake.ts";
 import { watchToken } from "./listener-maintenance.ts";
 import { FrameBatch } from "./listeners/frame-batch.ts";
 import type { Listener } from "./listeners/listener.ts";
+import { wantedOf } from "./listeners/sender.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
@@ -41,7 +42,7 @@ export function admit(
   const { listeners, telemetry } = core;
   const batch = admission.missed && new FrameBatch(admission.missed);
   const missed = batch && listeners.sender.mayReplay(listener, batch, now) ? batch : null;
-  if (resume) telemetry.resumed(missed?.frames.length ?? null);
+  if (resume) telemetry.resumed(missed && wantedOf(listener, missed).length);
   const first = firstFrame(core, admission.position, resume && missed !== null, now);
   const { socket, response } = listeners.accept(listener, first, missed ?? new FrameBatch([]), now);
   watchToken(core, socket, listener, now);

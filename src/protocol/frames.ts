@@ -53,7 +53,7 @@ export interface EventFrame {
   id: string;
   /** 1, 2, 3 … within the channel and epoch. */
   seq: number;
-  /** When the event was accepted: ISO 8601, UTC, milliseconds. */
+  /** When the channel stored the event: ISO 8601, UTC, milliseconds. */
   ts: string;
   /** The order's status after an event of a declared type that changes it. Clients cannot know which types do. */
   status?: string;

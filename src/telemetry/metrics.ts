@@ -64,7 +64,7 @@ export const METRICS = {
   tidings_resumes_total: {
     type: "counter",
     labels: ["kind", "outcome"],
-    help: "Reconnects with a position: recovered, or not_recovered when the history no longer reaches back that far.",
+    help: "Reconnects with a position: recovered, or not_recovered when the missed events could not be replayed.",
   },
   tidings_replayed_events_total: {
     type: "counter",

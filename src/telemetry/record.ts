@@ -34,7 +34,7 @@ export function recordConnectionRefused(counters: Counters, reason: string): voi
   counters.count("tidings_connections_refused_total", { reason });
 }
 
-/** @param replayed How many missed events were replayed; null when the history did not reach back. */
+/** @param replayed How many missed events the client was sent; null when they could not be replayed. */
 export function recordResume(counters: Counters, kind: ChannelKind, replayed: number | null): void {
   const outcome = replayed === null ? "not_recovered" : "recovered";
   counters.count("tidings_resumes_total", { kind, outcome });

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import * as z from "zod";
 import { chapterText } from "../../src/site/manual/chapters.ts";
 import { eventually } from "../support/eventually.ts";
@@ -75,29 +75,44 @@ print("ended", asyncio.run(follow(sys.argv[1], get_token, on_event)), flush=True
 }
 
 const hasWebsockets = hasPythonModules(["websockets"], "the manual's client in Python");
-test.each([
+describe.each([
   { language: "JavaScript", start: followInJavaScript, isInstalled: true },
   { language: "Python", start: followInPython, isInstalled: hasWebsockets },
-])(
-  "the manual's client in $language misses no event while its network is down, and stops when access ends",
-  async (context) => {
-    if (!context.isInstalled) return;
-    const order = await registerOrderAt(service.url, "alice");
-    const client = await context.start(`/api/v1/ws/orders/${order}`, () => mintToken({ subject: "alice" }));
-    onTestFinished(() => client.stop());
-    const publish = () =>
-      callService(service.url, "POST", `publish/orders/${order}`, { type: "order_delivered", data: {} });
-    await eventually(async () => {
-      await publish();
-      expect(client.seqs.length).toBeGreaterThan(0);
-    });
-    network.cut();
+])("the manual's client in $language", (client) => {
+  test.skipIf(!client.isInstalled)(
+    "misses no event of an order while its network is down, and stops when access ends",
+    async () => {
+      const order = await registerOrderAt(service.url, "alice");
+      const following = await client.start(`/api/v1/ws/orders/${order}`, () => mintToken({ subject: "alice" }));
+      await expectNoneMissed(following, () =>
+        callService(service.url, "POST", `publish/orders/${order}`, { type: "order_delivered", data: {} }),
+      );
+      await callService(service.url, "DELETE", `orders/${order}`);
+      expect(await following.ended).toBe(4004);
+    },
+  );
+
+  test.skipIf(!client.isInstalled)("keeps its product filter when it reconnects", async () => {
+    const [mine, other] = [crypto.randomUUID(), crypto.randomUUID()];
+    const following = await client.start(`/api/v1/ws/products?product_id=${mine},${other}`, mintToken);
+    await expectNoneMissed(following, () =>
+      callService(service.url, "POST", "publish/products", { type: "product_deleted", data: { product_id: other } }),
+    );
+    await callService(service.url, "POST", "disconnect", { channel: "products" });
+    expect(await following.ended).toBe(4001);
+  });
+});
+
+async function expectNoneMissed(client: Following, publish: () => Promise<unknown>): Promise<void> {
+  onTestFinished(() => client.stop());
+  await eventually(async () => {
     await publish();
-    await publish();
-    await publish();
-    await eventually(() => expect(client.seqs.at(-1)).toBeGreaterThan(Number(client.seqs[0]) + 2));
-    expect(client.seqs).toEqual(client.seqs.map((_, i) => Number(client.seqs[0]) + i));
-    await callService(service.url, "DELETE", `orders/${order}`);
-    expect(await client.ended).toBe(4004);
-  },
-);
+    expect(client.seqs.length).toBeGreaterThan(0);
+  });
+  network.cut();
+  await publish();
+  await publish();
+  await publish();
+  await eventually(() => expect(client.seqs.at(-1)).toBeGreaterThan(Number(client.seqs[0]) + 2));
+  expect(client.seqs).toEqual(client.seqs.map((_, i) => Number(client.seqs[0]) + i));
+}

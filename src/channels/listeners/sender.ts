@@ -70,7 +70,7 @@ export class Sender {
 }
 
 /** Returns the indexes of the missed events that a listener receives. */
-function wantedOf({ products, conflates }: Listener, missed: FrameBatch): readonly number[] {
+export function wantedOf({ products, conflates }: Listener, missed: FrameBatch): readonly number[] {
   const picked = missed.pick(products);
   return conflates ? missed.newest(picked) : picked;
 }
