@@ -187,6 +187,56 @@ describe("a token", () => {
     expect(m.state.refreshAt).toBeLessThan(NEVER);
   });
 
+  test("that is fresh is replaced before it expires, although no event shows how far the clock was set forward", () => {
+    const m = machine();
+    m.take({ type: "connect" });
+    const serverTime = m.now;
+    m.token("1", serverTime + 600_000);
+    m.frames(m.established(0, null, "e", serverTime));
+    m.after(7_200_000);
+    m.pong();
+    m.token("2", serverTime + 1_200_000);
+    const hint = { type: "token_expiring", data: { expires_at: new Date(serverTime + 1_200_000).toISOString() } };
+    m.frames(hint);
+    expect(m.state.refreshAt).toBe(m.now + 1000);
+    expect(kinds(m.after(1000))).toContain("get_token");
+    // A provider that caches the token is called again a little later: how much is left of the token is unknown.
+    m.token("2", serverTime + 1_200_000);
+    expect(m.state.refreshAt - m.now).toBeGreaterThanOrEqual(1000);
+    expect(m.state.refreshAt - m.now).toBeLessThan(10_000);
+    m.next();
+    expect(sent(m.token("3", serverTime + 1_800_000))).toEqual(['{"type":"authenticate","token":"3"}']);
+    expect(m.state.refreshAt).toBe(NEVER);
+  });
+
+  test("that is the same again, because the provider caches it, is not requested again until a refresh is due", () => {
+    const m = machine();
+    m.take({ type: "connect" });
+    const expiresAt = m.now + 3_600_000;
+    m.token("t", expiresAt);
+    m.frames(m.established());
+    m.take({ type: "refresh" });
+    expect(sent(m.token("t", expiresAt))).toEqual([]);
+    expect(m.state.refreshAt).toBe(expiresAt - DEFAULT_TUNING.refreshLeadMs);
+    // From then on it is requested a few times until it expires.
+    let requests = 0;
+    for (m.now = m.state.refreshAt; m.now < expiresAt; m.now = m.state.refreshAt) {
+      m.take({ type: "tick" });
+      m.pong();
+      m.token("t", expiresAt);
+      requests++;
+    }
+    expect(requests).toBeGreaterThan(3);
+    expect(requests).toBeLessThan(10);
+  });
+
+  test("that is the same again and never expires is not requested again", () => {
+    const m = machine().live();
+    m.take({ type: "refresh" });
+    expect(sent(m.token())).toEqual([]);
+    expect(m.state.refreshAt).toBe(NEVER);
+  });
+
   test("does not help a client that was disconnected by the service", () => {
     const m = machine().live();
     m.close(4001, DISCONNECTED_REASON);

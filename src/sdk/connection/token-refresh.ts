@@ -20,30 +20,31 @@ export function keepToken(draft: Draft, { token, expiresAt, user }: Token): void
   draft.tokenExpiresAt = expiresAt;
 }
 
-/** Sends a fresh token to the service. */
+/** Sends a fresh token to the service. A provider that caches its token is called again when a refresh is due. */
 export function sendToken(draft: Draft, input: Token): void {
   const { token } = input;
+  postponeRefresh(draft);
   draft.cause = undefined;
-  draft.phaseEndsAt = NEVER;
-  if (token === draft.token) postponeRefresh(draft);
-  else {
+  if (token !== draft.token) {
     sendMessage(draft, { type: "authenticate", token });
-    keepToken(draft, input);
-    scheduleRefresh(draft);
+    // Unless `scheduleRefresh` finds out when.
+    draft.refreshAt = NEVER;
   }
+  keepToken(draft, input);
+  scheduleRefresh(draft);
 }
 
 /** Schedules a refresh at `at`, by default shortly before the token expires; never in the first half of its lifetime. */
 export function scheduleRefresh(draft: Draft, at?: number): void {
-  const expiresAt = draft.tokenExpiresAt + draft.clockSkewMs;
-  if (at === undefined && expiresAt <= draft.now) {
-    // A brand-new token cannot have expired: our clock was set forward. The next frame corrects the skew, and the
-    // service announces the end of the token in time.
-    draft.clockSkewMs = NEVER;
-    return;
+  // While the skew is unknown, so is the lifetime.
+  const expiresAt = draft.clockSkewMs < NEVER ? draft.tokenExpiresAt + draft.clockSkewMs : 0;
+  // A brand-new token cannot have expired: our clock was set forward. The next frame corrects the skew, and the service
+  // announces the end of the token in time.
+  if (!at && expiresAt <= draft.now) draft.clockSkewMs = NEVER;
+  else {
+    const halfLife = (draft.tokenAt + expiresAt) / 2;
+    draft.refreshAt = Math.max(at ?? expiresAt - draft.tuning.refreshLeadMs, draft.now + MIN_REFRESH_MS, halfLife);
   }
-  const halfLife = draft.tokenAt + (expiresAt - draft.tokenAt) / 2;
-  draft.refreshAt = Math.max(at ?? expiresAt - draft.tuning.refreshLeadMs, draft.now + MIN_REFRESH_MS, halfLife);
 }
 
 /** Retries a failed refresh soon. The old token keeps the connection alive until it expires. */

@@ -32,8 +32,8 @@ export function readToken(token: string): Token {
  */
 export function claimsOf(token: string): Record<string, unknown> {
   try {
-    const payload = String(token.split(".")[1]).replace(/-/g, "+").replace(/_/g, "/");
-    return Object(JSON.parse(atob(payload)));
+    const [, payload = ""] = token.split(".");
+    return Object(JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/"))));
   } catch {
     return {};
   }
