@@ -4,7 +4,10 @@ import type { DraftOf } from "./runner.ts";
 
 export type Draft = DraftOf<State, Effect>;
 
-/** The same as in `protocol/client-messages.ts`, which pages do not load because it needs the validation library. */
+/**
+ * The messages that this SDK sends. `protocol/client-messages.ts` defines all of them, but needs the validation library.
+ * The fields of an `ack` come from the frame that asks for it.
+ */
 type ClientMessage = FilterMessage | { type: "authenticate"; token: string } | { type: "ack" };
 
 export function sendMessage(draft: Draft, message: ClientMessage): void {

@@ -44,8 +44,9 @@ interface CommonConnectOptions {
    * @example
    * connectOrder(orderId, { getToken, storage: () => sessionStorage });
    *
-   * Pass a function: with blocked cookies, `sessionStorage` itself throws. While a product of the initial `productIds`
-   * is unsubscribed, the stored position does not move: the next page receives some events again rather than too few.
+   * Pass a function: with blocked cookies, `sessionStorage` itself throws. The stored position does not move while a
+   * product of the initial `productIds` is unsubscribed, or once `subscribe` has narrowed a connection to all products:
+   * the next page receives some events again rather than too few.
    */
   storage?: PositionStorage | (() => PositionStorage) | undefined;
   /**

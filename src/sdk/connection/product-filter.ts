@@ -31,7 +31,7 @@ export function withoutProducts(filter: ProductFilter, productIds: ProductFilter
   return filter ? filter.filter((id) => !productIds?.includes(id)) : null;
 }
 
-/** A filter as the service knows it, which has no empty ones. */
+/** A filter as it is sent: the URL cannot carry an empty one. */
 const sentAs = (filter: ProductFilter) => (filter?.length === 0 ? [NO_PRODUCT] : filter);
 
 /** Returns a filter as a parameter to append to a URL's query. */

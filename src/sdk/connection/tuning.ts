@@ -16,7 +16,10 @@ export interface Tuning {
   slowBackoffMs: number;
   /** How long a connection must be live to count as a success, which resets the back-off. Default: 5 seconds. */
   stableMs: number;
-  /** How long to wait for a token, and then for the first frame. Default: 10 seconds. */
+  /**
+   * How long to wait for a token before reporting `no_token`, and then for the first frame before retrying; longer after
+   * failures. Default: 10 seconds.
+   */
   connectTimeoutMs: number;
   /** The time between two pings. The service closes sockets that stay silent for 10 minutes. Default: 25 seconds. */
   heartbeatMs: number;

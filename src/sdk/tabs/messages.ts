@@ -13,7 +13,7 @@ export type TabMessage =
   | { type: "outputs"; outputs: RelayedOutput[]; lagMs: number | null; isVisible: boolean }
   /** A page called `reconnect()` or `refreshToken()`; the leader does it, with the token of that page if it has one. */
   | { type: "reconnect" | "refresh"; token: string | null }
-  /** The page of a follower was shown, or its network returned. */
+  /** The page of a follower was shown, or its network was lost or returned. */
   | { type: "page"; input: PageInput };
 
 export type Hello = Extract<TabMessage, { type: "hello" }>;

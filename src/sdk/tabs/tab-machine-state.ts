@@ -45,7 +45,7 @@ export interface TabState extends Readonly<typeof NO_DEADLINES> {
   readonly isVisible: boolean;
   /**
    * Whether this tab resigned for lack of a usable token, and since then no leader has been live and the page has asked
-   * for neither a reconnect nor a new token. While set, it does not resign again.
+   * for neither a reconnect nor a new token. While set, it resigns only after a newly opened tab has said hello.
    */
   readonly hasFailed: boolean;
 }
@@ -95,7 +95,7 @@ export type TabEffect =
   /** Deliver what the leader relayed. */
   | { type: "apply_outputs"; message: Extract<TabMessage, { type: "outputs" }> }
   | { type: "apply_catch_up"; catchUp: CatchUp }
-  /** Open a socket for all tabs. */
+  /** Open the socket: for all tabs as the leader, for this tab alone in `fallback`. */
   | { type: "open_socket" }
   /** Open a socket for this tab alone, until it has caught up. */
   | { type: "fetch_missing"; until: Position }

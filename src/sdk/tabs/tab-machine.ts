@@ -40,8 +40,9 @@ import {
  *     live, if no token came in time; once until close()
  *
  *     A leader without a usable token resigns once, so that another tab tries with its token. A visible follower takes
- *     the lock from a hidden leader, whose timers the browser slows down. A token of another user makes a follower, a
- *     tab in catching_up or a leader a follower among that user's tabs; nothing received before is passed on to them.
+ *     the lock from a hidden leader, whose timers the browser slows down. In follower, catching_up and leader, a token
+ *     of another user leads to follower among that user's tabs, or to fallback if it has no subject; nothing received
+ *     before is passed on.
  *
  *     suspended: the page is frozen; from follower, catching_up and leader, and on resume back to follower
  *     closed:    before the start, and after close() from any role; reconnect() leads to identifying
