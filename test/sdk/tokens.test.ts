@@ -112,9 +112,7 @@ test("a token provider that fails is called again, and the status has its last e
   expect(causes.map(({ message }) => message)).toEqual([
     "the login service is down",
     "still down",
-    "getToken must return a JWT, not string",
-    "getToken must return a JWT, not string",
-    "getToken must return a JWT, not string",
+    // The same four times, and reported once.
     "getToken must return a JWT, not string",
     "getToken must return a JWT, not undefined",
   ]);
