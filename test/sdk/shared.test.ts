@@ -66,6 +66,25 @@ test("a connection that is closed and reopened before its token arrives has one 
   await eventually(async () => expect(await connections()).toBe(1));
 });
 
+test("a connection that waits for a token without a socket says so: neither live nor closed", async () => {
+  const id = await registerOrderAt(service.url);
+  const late = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+  let calls = 0;
+  const getToken = () => late[calls++]?.promise ?? mintToken();
+  const { connection, received } = tab(id, { getToken, tuning: { connectTimeoutMs: 300 } });
+  await eventually(() => expect(received.status).toMatchObject({ cause: { name: "no_token" } }));
+  late[0]?.resolve(await mintToken());
+  // The tab's own socket is closed as soon as it is live, to share one.
+  await eventually(() => expect(calls).toBe(2));
+  expect(connection.status).toEqual({ state: "recovering", isStale: false });
+  late[1]?.resolve(await mintToken());
+  await received.reaches("live");
+  connection.close();
+  connection.reconnect();
+  expect(connection.status).toEqual({ state: "recovering", isStale: false });
+  await received.reaches("live");
+});
+
 test("where the browser forbids BroadcastChannel, each tab has its own socket", async () => {
   vi.stubGlobal(
     "BroadcastChannel",

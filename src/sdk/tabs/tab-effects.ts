@@ -50,9 +50,10 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
   },
   ask_leader_to: askLeaderTo,
   wake_socket: ({ socket }, { input }) => socket.link?.take(input),
-  forget({ relay, replica }) {
-    replica.forget();
-    relay.lagMs = null;
+  forget(tab) {
+    reportInterruption(tab);
+    tab.replica.forget();
+    tab.relay.lagMs = null;
   },
   report_closed({ replica }) {
     const reason = { code: 1000, name: "closed", message: "", userMustAct: false } as const;
@@ -60,7 +61,16 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
   },
 };
 
-async function findUser({ machine, tokens }: Tab, { identification }: EffectOf<"identify">): Promise<void> {
+/** Reports that a tab which has been connected, or closed, has no socket yet. */
+function reportInterruption({ replica }: Tab): void {
+  if (replica.status.state === "connecting") return;
+  const state = replica.position ? "recovering" : "connecting";
+  replica.apply({ type: "status", status: { state, isStale: false } });
+}
+
+async function findUser(tab: Tab, { identification }: EffectOf<"identify">): Promise<void> {
+  const { machine, tokens } = tab;
+  reportInterruption(tab);
   try {
     const { user } = parseToken(await tokens.fetch());
     machine.take({ type: "identified", identification, user });
