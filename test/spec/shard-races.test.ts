@@ -5,10 +5,11 @@ import { Outgoing } from "../../src/channels/listeners/outgoing.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import { SHARD_PROTOCOL_VERSION, type TakeRequest } from "../../src/channels/products/shards/contract.ts";
 import { ProductsShard } from "../../src/channels/products/shards/products-shard.ts";
+import { MAX_SHARD_MESSAGES_PER_SECOND } from "../../src/protocol/shards.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { productsObject, publish } from "../support/service.ts";
-import { atRoot, atShard, evict, listenFrom, setShards, shardObject } from "../support/shards/sharded-channel.ts";
+import { atRoot, atShard, evict, kill, listenFrom, setShards, shardObject } from "../support/shards/sharded-channel.ts";
 import { TestSocket } from "../support/test-socket.ts";
 
 /** Calls between the root and a shard that overtake each other. */
@@ -110,6 +111,37 @@ test("a push is answered after what was pushed before it is sent", async () => {
   held.release();
   await Promise.all([first, second]);
   expect(answered).toEqual(["first", "second"]);
+});
+
+test("a shard that sends more than it should is full, during a push that takes seconds and after it", async () => {
+  stopClock();
+  const { socket, data } = await listenFrom({ continent: "AS", products: ["a"] });
+  const busy = shardObject("AS", 0);
+  const ask = async () => (await requestProductsSocket(busy, requestFor({ products: ["a"] }))).answer;
+  let head = Number(data.seq);
+  const holdLargePush = async () => {
+    const after = head;
+    head += 2 * MAX_SHARD_MESSAGES_PER_SECOND;
+    const frames = Array.from({ length: head - after }, (_, n) => ({ seq: after + n + 1, productId: "a", text: "{}" }));
+    const { isHeld, release } = holdNextPush();
+    const taken = busy.take(pushOf({ epoch: String(data.epoch), after, upTo: head, frames }));
+    await eventually(() => expect(isHeld()).toBe(true));
+    return async () => {
+      release();
+      expect((await taken).status).toBe("taken");
+    };
+  };
+  const end = await holdLargePush();
+  expect(await ask()).toBe("full");
+  await end();
+  advanceClock(5000);
+  expect(await ask()).toBeInstanceOf(Response);
+  const endLater = await holdLargePush();
+  advanceClock(5000);
+  await endLater();
+  expect(await ask()).toBe("full");
+  socket.close();
+  await kill(busy);
 });
 
 test("an epoch that begins while a push is being sent is announced once, also after the shard has slept", async () => {

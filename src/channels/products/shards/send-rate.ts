@@ -3,18 +3,29 @@ const WINDOW_MS = 2000;
 
 /** Measures how many messages are sent each second. */
 export class SendRate {
+  readonly #totalSent: () => number;
+  /** The total when it was last noted. */
+  #total = 0;
   #window = 0;
   #messages = 0;
   #perSecond = 0;
 
-  note(messages: number, now: number): void {
+  /** @param totalSent Returns how many messages have been sent since the object woke. */
+  constructor(totalSent: () => number) {
+    this.#totalSent = totalSent;
+  }
+
+  /** Counts what has been sent since the last call. A broadcast takes many turns, so each call has its own `now`. */
+  note(now: number): void {
     this.#move(now);
-    this.#messages += messages;
+    const total = this.#totalSent();
+    this.#messages += total - this.#total;
+    this.#total = total;
   }
 
   /** Returns the rate of the last complete window, or of the current one if that is higher already. */
   perSecond(now: number): number {
-    this.#move(now);
+    this.note(now);
     return Math.max(this.#perSecond, (this.#messages * 1000) / WINDOW_MS);
   }
 

@@ -67,7 +67,7 @@ export class Shard implements SocketCore {
   readonly plan: KnownPlan;
   readonly drain: Drain;
   readonly joining = new Set<JoiningClient>();
-  readonly sendRate = new SendRate();
+  readonly sendRate = new SendRate(() => this.listeners.sender.messagesSent);
   /** Settles when the last push is taken. */
   lastTake: Promise<unknown> = Promise.resolve();
   /** Whether the root pushes to this shard. */

@@ -33,11 +33,10 @@ async function takeNow(shard: Shard, push: TakeRequest, now: number): Promise<Ta
   const fresh = frames.filter((frame) => frame.seq > seq);
   recent.append(fresh);
   const position = head.advance(upTo);
-  const before = listeners.sender.messagesSent;
   const { receivers, rest } = listeners.outgoing.broadcast(new FrameBatch(fresh), now);
   await rest;
   head.save(position);
-  shard.sendRate.note(listeners.sender.messagesSent - before, now);
+  shard.sendRate.note(Date.now());
   shard.telemetry.reportNews();
   const sent = receivers.reduce((sum, count) => sum + count, 0);
   return { status: "taken", head: position, sent, ...acknowledgementOf(shard, interestVersion, now) };
