@@ -42,7 +42,8 @@ export function nextPush(shard: ShardState, history: History): Push | { scanned:
   const end = history.endOf(acked.epoch);
   if (end !== null && (acked.seq < end || !isAckedKnown)) {
     const rest = pushIn(acked, { ...shard, isProbeDue: !isAckedKnown }, history, end);
-    if ("frames" in rest && !rest.isReset) return rest;
+    const isRest = "frames" in rest ? !rest.isReset : rest.scanned < end;
+    if (isRest) return rest;
   }
   const start = { epoch: history.epoch, seq: history.epochStart };
   return pushIn(start, { ...shard, scanned: start.seq, isProbeDue: true }, history, history.head);

@@ -78,6 +78,23 @@ describe("a shard in a former epoch", () => {
     expect(seqsOf(push)).toEqual([4, 5]);
   });
 
+  test("receives the rest of that epoch first, also when a page of the log has nothing for it", () => {
+    const frames = [frame(4), frame(5), frame(6, "wanted"), frame(7), frame(8, "wanted")];
+    const history = historyOf(8, { ended: { before: 7 } });
+    const inPagesOfTwo: History = {
+      ...history,
+      since: (seq) => {
+        const page = frames.filter((one) => one.seq > seq).slice(0, 2);
+        return { frames: page, upTo: page.at(-1)?.seq ?? 8 };
+      },
+    };
+    const wants = (product: string | null) => product === "wanted";
+    expect(nextPush(former(3, { wants }), inPagesOfTwo)).toEqual({ scanned: 5 });
+    const push = nextPush(former(3, { wants, scanned: 5 }), inPagesOfTwo);
+    expect(push).toMatchObject({ epoch: "before", after: 3, upTo: 7 });
+    expect(seqsOf(push)).toEqual([6]);
+  });
+
   test("then enters the new one, whether or not there are events", () => {
     const push = nextPush(former(5), historyOf(8, { ended: { before: 5 } }));
     expect(push).toMatchObject({ epoch: "now", after: 5, upTo: 8 });
