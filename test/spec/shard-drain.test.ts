@@ -25,10 +25,10 @@ afterEach(async () => {
   await forgetShards(1);
 });
 
-async function connect(subject: string): Promise<TestSocket> {
+async function connect(subject: string, speaksV1 = false): Promise<TestSocket> {
   const request: ConnectRequest = {
     identity: { subject, isAdmin: false, expiresAt: Date.now() + 600_000, orderId: null, ticketGeneration: null },
-    speaksV1: false,
+    speaksV1,
     products: null,
     resume: null,
     requestId: "a request",
@@ -76,6 +76,18 @@ test(`a shard outside the plan that loses events as well closes ${WAVE} sockets 
   expect(new Set(sockets.map(({ closeCode }) => closeCode))).toEqual(new Set([4200]));
   expect(ofDrain()).toHaveLength(2);
   for (const { release } of pauses) release();
+});
+
+test("a client that adds a product while its socket waits to be closed is answered with the channel's position", async () => {
+  const waiting = await connect("late", true);
+  const { data: first } = await waiting.frame();
+  const pauses = holdEachPause();
+  await atShard(shard, ({ core }) => core.drain.abandonAll());
+  await expectClosed(WAVE);
+  waiting.send(JSON.stringify({ type: "subscribe", product_ids: ["a"] }));
+  expect(await waiting.frame()).toMatchObject({ type: "subscribed", data: { seq: first.seq } });
+  for (const { release } of pauses) release();
+  waiting.close();
 });
 
 test("a shard that returns to the plan closes no further sockets; one that loses events goes on", async () => {

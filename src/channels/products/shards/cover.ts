@@ -1,4 +1,5 @@
 import type { Position } from "../../../protocol/frames.ts";
+import { isAbandoned } from "./drain.ts";
 import { askToJoin } from "./join.ts";
 import type { Shard } from "./shard.ts";
 
@@ -11,9 +12,10 @@ export function cover(shard: Shard, socket: WebSocket, products: string[]): Posi
   const from = shard.interest.coveredFrom(products);
   const { position } = shard.head;
   if (from === null || position === null) return coverLater(shard, socket, products);
-  const { from: joinedAt = 0, coveredFrom = 0 } = shard.listeners.get(socket) ?? {};
+  const listener = shard.listeners.get(socket);
+  const joinedAt = listener && !isAbandoned(listener) ? listener.from : 0;
   // When the shard wakes, this is all that it knows.
-  if (coveredFrom < from) shard.listeners.update(socket, { coveredFrom: from });
+  if (listener && listener.coveredFrom < from) shard.listeners.update(socket, { coveredFrom: from });
   // Events up to where the listener joined are not for it, even if its shard lags behind.
   return { epoch: position.epoch, seq: Math.max(position.seq, from, joinedAt) };
 }
