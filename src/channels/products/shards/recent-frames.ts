@@ -3,8 +3,8 @@ import type { LoggedFrame } from "../../log/log-event.ts";
 /** The latest frames, in memory: all those after `start`. The oldest are dropped beyond a total length. */
 export class RecentFrames {
   readonly #maxCharacters: number;
-  #frames: LoggedFrame[] = [];
-  /** How many of `#frames` count as dropped. Removing one moves all others, so many are removed at once. */
+  #frames: (LoggedFrame | undefined)[] = [];
+  /** How many of `#frames` are dropped and empty. Removing one moves all others, so many are removed at once. */
   #dropped = 0;
   #characters = 0;
   #start = 0;
@@ -60,7 +60,8 @@ export class RecentFrames {
   }
 
   #dropOldest(): void {
-    const { seq, text } = this.#at(this.#dropped++);
+    const { seq, text } = this.#at(this.#dropped);
+    this.#frames[this.#dropped++] = undefined;
     this.#characters -= text.length;
     this.#start = seq;
   }
