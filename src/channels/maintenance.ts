@@ -7,7 +7,11 @@ import { dueForListeners } from "./listener-maintenance.ts";
  */
 export async function maintain(core: Core, now: number): Promise<void> {
   const { log, topic, config } = core;
-  if (!core.storage.hasData()) return dropTombstone(core, now);
+  if (!core.storage.hasData()) {
+    await dropTombstone(core, now);
+    core.telemetry.reportPending();
+    return;
+  }
   if (topic.maintain(now) === "erase") {
     await core.alarm.fired(now + config.historyTtlMs, now);
     erase(core, now);

@@ -8,7 +8,15 @@ import { registryStubs } from "../../src/registry/directory.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
 import { eventually } from "../support/eventually.ts";
 import { connectAndDisconnectAtRandom, each, serviceHealth } from "../support/listener-counts-scenario.ts";
-import { connect, deploy, hibernateAll, listen, orderObject, registerOrder } from "../support/service.ts";
+import {
+  connect,
+  deploy,
+  hibernateAll,
+  listen,
+  orderObject,
+  registerOrder,
+  serviceRequest,
+} from "../support/service.ts";
 import type { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -68,22 +76,37 @@ test("a crash of every registry right after the first listener came or the last 
   expect(await channels()).toHaveLength(29);
 });
 
-test("a count that a registry could not take is reported again a minute later by the alarm", async () => {
-  const id = await registerOrder();
-  const socket = await listen(`orders/${id}`);
-  const count = async () => (await serviceHealth()).channel_details[`order_${id}`];
-  await eventually(async () => expect(await count()).toBe(1));
-  const report = vi.spyOn(ChannelRegistry.prototype, "report").mockRejectedValue(new Error("overloaded"));
-  socket.close();
-  await eventually(() => expect(report.mock.calls.length).toBeGreaterThanOrEqual(6));
-  await eventually(async () =>
-    expect(await runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm())).not.toBeNull(),
-  );
-  vi.restoreAllMocks();
-  expect(await count()).toBe(1);
-  await evictDurableObject(orderObject(id));
-  await runDurableObjectAlarm(orderObject(id));
-  await eventually(async () => expect(await count()).toBeUndefined());
+describe("a count that a registry could not take", () => {
+  const countOf = async (id: string) => (await serviceHealth()).channel_details[`order_${id}`];
+  const alarmOf = (id: string) => runInDurableObject(orderObject(id), (_, { storage }) => storage.getAlarm());
+
+  /** Makes every report fail while the last listener leaves. @param leave Lets it leave. */
+  async function failToReport(id: string, leave: () => unknown): Promise<void> {
+    await eventually(async () => expect(await countOf(id)).toBe(1));
+    const report = vi.spyOn(ChannelRegistry.prototype, "report").mockRejectedValue(new Error("overloaded"));
+    await leave();
+    await eventually(() => expect(report.mock.calls.length).toBeGreaterThanOrEqual(6));
+    await eventually(async () => expect(await alarmOf(id)).toBeLessThanOrEqual(Date.now() + 60_000));
+    vi.restoreAllMocks();
+    expect(await countOf(id)).toBe(1);
+  }
+
+  test("is reported again a minute later by the alarm", async () => {
+    const id = await registerOrder();
+    const socket = await listen(`orders/${id}`);
+    await failToReport(id, () => socket.close());
+    await evictDurableObject(orderObject(id));
+    await runDurableObjectAlarm(orderObject(id));
+    await eventually(async () => expect(await countOf(id)).toBeUndefined());
+  });
+
+  test("is reported again by the alarm of a deleted order as well", async () => {
+    const id = await registerOrder();
+    await listen(`orders/${id}`);
+    await failToReport(id, () => serviceRequest("DELETE", `/api/v1/orders/${id}`));
+    await runDurableObjectAlarm(orderObject(id));
+    await eventually(async () => expect(await countOf(id)).toBeUndefined());
+  });
 });
 
 test("many health requests at once ask each channel once", async () => {
