@@ -34,11 +34,6 @@ export class FrameBatch {
     this.#byProduct = Map.groupBy(this.#all, (index) => this.#at(index).productId);
   }
 
-  /** The characters of all frames. */
-  get length(): number {
-    return this.#characters.all;
-  }
-
   /** The products that the frames are about; `all` when any frame is for every listener. */
   get products(): "all" | string[] {
     const products = [...this.#byProduct.keys()];
@@ -58,7 +53,10 @@ export class FrameBatch {
     return picked.sort((a, b) => a - b);
   }
 
-  /** Leaves out each picked frame that a later picked one replaces. Both are about one product. */
+  /**
+   * Leaves out each picked frame that a later picked one replaces. Both are about one product, so a filter picks both or
+   * neither.
+   */
   newest(picked: readonly number[]): readonly number[] {
     if (picked.at(-1) !== this.#all.at(-1)) {
       // A later frame may replace a picked one, but is not for this listener yet.
@@ -80,7 +78,7 @@ export class FrameBatch {
     return messages;
   }
 
-  characters(picked: readonly number[]): number {
+  characters(picked = this.#all): number {
     return this.#sum(this.#characters, picked);
   }
 

@@ -55,13 +55,16 @@ export class Outgoing {
   /**
    * Sends each frame to the listeners whose filter it passes. A listener that connects before the last one is sent
    * receives none of them, because its first frame has the position after them.
-   * @returns How many listeners each frame has been sent to, which still grows during `rest`; that is null when sending
-   * takes only this turn.
+   * @returns How many listeners each frame has been sent to, and a promise until whose end these numbers grow; `rest` is
+   * null when everything is sent in this turn.
    */
   broadcast(batch: FrameBatch, now: number): { receivers: readonly number[]; rest: Promise<void> | null } {
     const receivers = new Array<number>(batch.frames.length).fill(0);
     const send = (socket: WebSocket, now: number) => this.#send(socket, batch, receivers, now);
-    return { receivers, rest: this.#slices.run(this.#recipients.wanting(batch.products), send, now, batch.length) };
+    return {
+      receivers,
+      rest: this.#slices.run(this.#recipients.wanting(batch.products), send, now, batch.characters()),
+    };
   }
 
   /** Sends a frame that is not an event to every listener, in order with the broadcasts. */
@@ -132,7 +135,7 @@ export class Outgoing {
 
   /** Sends every socket the events that wait for it. */
   #sendCoalesced(): void {
-    void this.#slices.run(this.#coalescing?.sockets ?? [], (...due) => this.sendWaiting(...due), Date.now());
+    void this.#slices.run(this.#coalescing?.sockets ?? [], (socket, now) => this.sendWaiting(socket, now), Date.now());
   }
 
   #sendAfterWaiting(socket: WebSocket, frame: string, now: number): void {

@@ -14,7 +14,7 @@ import {
  */
 const FEW_LISTENERS = 2000;
 const ENOUGH_LISTENERS = 2500;
-const COLLAPSE_AFTER_MS = 10 * 60_000;
+export const COLLAPSE_AFTER_MS = 10 * 60_000;
 
 /**
  * How many shards each region has; a region without shards is absent. Without any, the root serves all listeners.
@@ -35,7 +35,7 @@ export function laterPlan(one: ShardPlan, other: ShardPlan): ShardPlan {
   return other.decidedAt > one.decidedAt ? other : one;
 }
 
-/** Where a client that asks for a socket is. */
+/** The location of a connecting client, and what it has tried. */
 export const placement = z.object({
   region: z.enum(REGIONS),
   /**

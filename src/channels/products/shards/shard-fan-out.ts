@@ -11,15 +11,13 @@ import {
   type ReportRequest,
 } from "./contract.ts";
 import { Peers } from "./peers.ts";
-import { nextPlan, type Placement, type ShardPlan } from "./plan.ts";
+import { COLLAPSE_AFTER_MS, nextPlan, type Placement, type ShardPlan } from "./plan.ts";
 import { Registrations } from "./registrations.ts";
 import { RootHistory } from "./root-history.ts";
 import type { ShardLink } from "./shard-link.ts";
 
-/** The delay of the alarm that pushes pending events after a crash: with the alarm's own, well within two minutes. */
+/** The delay of the alarm that pushes pending events after a crash. An alarm may fire up to `MIN_GAIN_MS` later. */
 const CRASH_COVER_MS = 60_000;
-/** How often the plan is reconsidered while there are few listeners. */
-const RECONSIDER_MS = 10 * 60_000;
 
 /**
  * The root's side of the shards: when it pushes to them, what it answers them (`ProductsChannelRpc`), and the plan. Costs
@@ -49,8 +47,9 @@ export class ShardFanOut implements FanOut {
   }
 
   /**
-   * Returns the plan when a client arrives.
-   * @param client Where it is; null for a change of the numbers of listeners.
+   * Decides the plan and returns it. Stores a change, tells the shards of a new plan, and sets an alarm while there are few
+   * listeners, to return to the root alone.
+   * @param client The client that arrives; null for a change of the numbers of listeners.
    */
   planFor(client: Placement | null, now: number): ShardPlan {
     const { config, listeners, alarm } = this.#core;
@@ -58,7 +57,7 @@ export class ShardFanOut implements FanOut {
     const audience = { root: listeners.count, ...this.#peers.audience() };
     const { plan, fewSince } = nextPlan(before, config.productsShards, audience, client, now);
     this.#registrations.setPlan({ plan, fewSince });
-    if (fewSince !== null) alarm.ensure(fewSince + RECONSIDER_MS, now);
+    if (fewSince !== null) alarm.ensure(fewSince + COLLAPSE_AFTER_MS, now);
     // Shards that the plan no longer has learn of it at once.
     if (plan !== before.plan) this.#peers.pushToAll();
     return plan;
@@ -87,7 +86,7 @@ export class ShardFanOut implements FanOut {
     if (this.#peers.size > 0) this.#registrations.setEpoch(this.#history.epoch);
     if (this.#peers.isAnyWithoutListeners) return now + EMPTY_CHECK_MS;
     const { fewSince } = this.#registrations.planState;
-    return fewSince === null ? Number.POSITIVE_INFINITY : Math.max(fewSince + RECONSIDER_MS, now + CRASH_COVER_MS);
+    return fewSince === null ? Number.POSITIVE_INFINITY : Math.max(fewSince + COLLAPSE_AFTER_MS, now + CRASH_COVER_MS);
   }
 
   join(request: JoinRequest, now: number): JoinAnswer {
