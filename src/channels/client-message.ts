@@ -8,7 +8,7 @@ import type { Listener } from "./listeners/listener.ts";
 import { changeFilter } from "./listeners/product-filter.ts";
 import { takeToken } from "./listeners/token-bucket.ts";
 
-/** The bucket is kept with the socket, so it survives hibernation. Pings are answered by the runtime and cost nothing. */
+/** Kept with the socket, so it survives hibernation. The runtime answers text pings, which cost nothing; JSON pings count. */
 const CLIENT_MESSAGES = { burst: CLIENT_MESSAGES_BURST, perSecond: CLIENT_MESSAGES_PER_SECOND };
 
 type MessageOf<T extends ClientMessage["type"]> = Extract<ClientMessage, { type: T }>;
@@ -73,7 +73,7 @@ function acknowledge(
   else if (!listeners.sender.acknowledged(socket, seq, nonce)) isWithinRate(core, socket, listener, now);
 }
 
-/** Changes the filter at once. A `tidings.v1` client learns when later events of the added products will arrive. */
+/** Changes the filter at once. A `tidings.v1` client receives the position after which the added products' events arrive. */
 async function refilter(
   core: SocketCore,
   socket: WebSocket,

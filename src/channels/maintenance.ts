@@ -17,7 +17,7 @@ export async function maintain(core: Core, now: number): Promise<void> {
     erase(core, now);
     return;
   }
-  // Without an answer, the runtime repeats the alarm.
+  // If the object dies before the next alarm is set, the runtime repeats this one.
   const pendingAt = core.fanOut ? await core.fanOut.maintain(now) : Number.POSITIVE_INFINITY;
   const due = dueForListeners(core, now);
   const logExpiresAt = log.expiresAt() > now ? log.expiresAt() : Number.POSITIVE_INFINITY;

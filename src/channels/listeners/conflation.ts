@@ -1,6 +1,6 @@
 import type { LoggedFrame } from "../log/log-event.ts";
 
-/** Matches a frame whose product has nothing newer to say than the last such frame: a stock level or a price. */
+/** Matches frames that make earlier ones of the same type and product obsolete: stock levels and prices. */
 const REPLACEABLE = /^\{"type":"(inventory_updated|price_updated)"/;
 
 /** Returns the indexes of the frames that a later one replaces: one of the same type about the same product. */

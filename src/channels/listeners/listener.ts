@@ -15,7 +15,7 @@ export interface Listener extends Identity {
   conflates: boolean;
   /** When it connected, in milliseconds since 1970; 0 when an older version did not record it. */
   connectedAt: number;
-  /** When it connected or last sent a message, in milliseconds since 1970. */
+  /** When it connected or last sent a message other than the answer to an `ack_request`, in milliseconds since 1970. */
   seenAt: number;
   /** Whether it has sent a JSON ping, so that the idle timeout applies. The runtime records the times of text pings. */
   hasPinged: boolean;
@@ -25,7 +25,10 @@ export interface Listener extends Identity {
   messageTokens: number;
   /** The id of the request that opened the socket, for the log. */
   requestId: string;
-  /** The position that it joined at: events up to this `seq` are not for it, although its shard may still send them. */
+  /**
+   * At a shard, the position that it joined at: events up to this `seq` are not for it, although the shard may still send
+   * them. Beyond every position once it is abandoned (`Drain`); 0 elsewhere.
+   */
   from: number;
   /** Its shard receives every event of its products after this `seq`. */
   coveredFrom: number;
@@ -42,8 +45,9 @@ interface CarriedHead extends Position {
 }
 
 /**
- * Returns when a listener is closed, in milliseconds since 1970: when its token ends, or later for a plain client's if
- * the shop allows it. Never for a guest's ticket, whose end the shop chose, nor for an admin, who may see every order.
+ * Returns when a listener is closed, in milliseconds since 1970: when its token expires, or later if it is a plain client
+ * and the shop allows it. Never later for a guest, because the shop chose when the ticket expires, or for an admin, who may
+ * see every order.
  * @param plainGraceMs How much later.
  */
 export function endsAt({ expiresAt, speaksV1, isAdmin, orderId }: Listener, plainGraceMs: number): number {

@@ -55,16 +55,14 @@ export class Outgoing {
   /**
    * Sends each frame to the listeners whose filter it passes. A listener that connects before the last one is sent
    * receives none of them, because its first frame has the position after them.
-   * @returns How many listeners each frame has been sent to, and a promise until whose end these numbers grow; `rest` is
-   * null when everything is sent in this turn.
+   * @returns `receivers`: how many listeners each frame has been sent to, which grows until `rest` settles. `rest` is null
+   * when everything was sent in this turn.
    */
   broadcast(batch: FrameBatch, now: number): { receivers: readonly number[]; rest: Promise<void> | null } {
     const receivers = new Array<number>(batch.frames.length).fill(0);
     const send = (socket: WebSocket, now: number) => this.#send(socket, batch, receivers, now);
-    return {
-      receivers,
-      rest: this.#slices.run(this.#recipients.wanting(batch.products), send, now, batch.characters()),
-    };
+    const rest = this.#slices.run(this.#recipients.wanting(batch.products), send, now, batch.characters());
+    return { receivers, rest };
   }
 
   /** Sends a frame that is not an event to every listener, in order with the broadcasts. */

@@ -72,8 +72,8 @@ export class Epochs {
   }
 
   /**
-   * Excludes everything so far from replay, with a filter and without, within the epoch: the next listeners may not see
-   * it.
+   * Ends the replay of all events so far, with or without a product filter, because the next listeners may not be allowed
+   * to see them. The epoch stays the same.
    */
   endReplay(): void {
     const extent = this.extent();

@@ -145,9 +145,12 @@ export const takeAnswer = z.discriminatedUnion("status", [
     sent: z.int().min(0),
     ...acknowledgement,
   }),
-  /** The push begins after the head: the next one must begin there. Nothing was taken. */
+  /** The push begins after the head, or in a former epoch: the next one must begin at the head. Nothing was taken. */
   z.object({ status: z.literal("want"), head: channelPosition, ...acknowledgement }),
-  /** The shard has been without listeners for about a minute, and will join before it accepts one. */
+  /**
+   * The shard has no listeners, and had none for about a minute or cannot accept any: it is fenced, outside the plan or
+   * without a head. It will join before it accepts one.
+   */
   z.object({ status: z.literal("empty"), incarnation }),
   notUnderstood,
 ]);
@@ -157,7 +160,7 @@ export type TakeAnswer = z.infer<typeof takeAnswer>;
 export interface ProductsChannelRpc extends ChannelRpc {
   /**
    * Registers a shard if it is new, adds to its interest, and reads the head and the missed events, in one turn.
-   * Registering writes one row; nothing else is written.
+   * Registering writes one row, as does a new plan or epoch.
    */
   join(request: JoinRequest): Promise<JoinAnswer>;
   /** Notes a shard's number of listeners. One without any is asked a minute later: its answer ends the registration. */

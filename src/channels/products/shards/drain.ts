@@ -5,7 +5,7 @@ import type { Listeners } from "../../listeners/listeners.ts";
 const WAVE = 500;
 const WAVE_INTERVAL_MS = 1000;
 
-/** The `from` of a listener that receives nothing more, because it has missed events. */
+/** The `from` of a listener that receives no more events, because it has missed some. */
 const NOTHING_MORE = Number.MAX_SAFE_INTEGER;
 
 /** Returns whether a listener is only waiting to be closed. */
@@ -31,7 +31,7 @@ export class Drain {
     this.abandon(this.#listeners.all().map(({ socket }) => socket));
   }
 
-  /** Closes sockets that have missed events: from now on, none of them receives anything. */
+  /** Closes sockets that have missed events. Until then, they receive no more events. */
   abandon(sockets: Iterable<WebSocket>): void {
     for (const socket of sockets) this.#listeners.update(socket, { from: NOTHING_MORE });
     this.start();

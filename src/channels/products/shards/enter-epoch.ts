@@ -9,15 +9,15 @@ interface RootMessage {
   epoch: string;
 }
 
-/** Whether a message of the root is older than the current epoch, which it does not know yet. */
+/** Whether a message from the root predates the current epoch. */
 export function isLate({ head, order }: Shard, { stamp, epoch }: RootMessage): boolean {
   const { position } = head;
   return position !== null && position.epoch !== epoch && order.isLate(stamp);
 }
 
 /**
- * Moves to the epoch of a message of the root, if it is another than before: every listener learns at once that events
- * may be missing.
+ * Moves to the epoch of a message from the root, if it differs from the current one. Every listener then learns at once
+ * that events may be missing.
  * @param seq Where the message begins. The listeners receive everything after it.
  */
 export function enterEpoch(shard: Shard, { stamp, epoch }: RootMessage, seq: number, now: number): void {

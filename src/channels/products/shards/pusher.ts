@@ -10,7 +10,10 @@ import type { Slots } from "./slots.ts";
 
 const BASE_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 10_000;
-/** Failures in a row after which the next attempt is left to the root's alarm: about a minute. */
+/**
+ * Failures in a row after which the next attempt is left to the root's alarm: after about half a minute, or three minutes
+ * if every call times out.
+ */
 const MAX_PUSH_FAILURES = 14;
 
 interface PusherOptions {
