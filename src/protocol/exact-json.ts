@@ -15,7 +15,7 @@ const MAX_LITERAL_LENGTH = 400;
 /**
  * Parses JSON text like `JSON.parse`, with an `InexactNumber` in place of each number whose digits would change.
  * Integers beyond 2^53 and numbers beyond any double are left to `findUnsafeValue`.
- * @throws {SyntaxError} when the text is not JSON.
+ * @throws {SyntaxError} when the text is not JSON, or nested too deeply to be checked.
  */
 export function parseExactJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
@@ -25,8 +25,8 @@ export function parseExactJson(text: string): unknown {
       typeof item === "number" && Number.isFinite(item) && !isExact(source, item) ? new InexactNumber() : item,
     );
   } catch {
-    // The stack is exhausted: nested deeper than validation allows.
-    return value;
+    // The stack is exhausted. A parser may limit the depth of nesting (RFC 8259, section 9).
+    throw new SyntaxError("Nested too deeply");
   }
 }
 

@@ -209,6 +209,11 @@ describe("a batch", () => {
     ["with an unknown field", { events: [{}], mode: "fast" }, 422],
     ["of more than 1 MB", { events: [{ channel: "products", data: "x".repeat(1024 * 1024) }] }, 413],
     ["that is broken JSON", "{", 400],
+    [
+      "with a number that would lose digits, beside an event nested deeply enough to exhaust the stack",
+      `{"events":[${nested(30_000)},{"channel":"products","type":"product_deleted","data":{"product_id":"p","n":0.1234567890123456789}}]}`,
+      400,
+    ],
   ];
   for (const [name, body, status] of bad) {
     test(`${name}: ${status}`, async () => {

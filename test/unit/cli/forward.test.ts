@@ -78,6 +78,11 @@ describe("a message", () => {
     ["products", { type: "price_updated", data: [] }, "data must be an object"],
     ["products", Buffer.from('{"type":"a","data":{"n":12345678901234567890}}'), "data.n is an integer beyond 2^53"],
     ["products", Buffer.from('{"type":"a","data":{"n":0.12345678901234567890}}'), "data.n has more digits"],
+    [
+      "products",
+      Buffer.from(`{"type":"a","data":{"n":0.12345678901234567890},"meta":${"[".repeat(30_000)}${"]".repeat(30_000)}}`),
+      "is not a JSON object",
+    ],
     ["products", Buffer.from('{"type":"a","data":{"__proto__":1}}'), "data.__proto__ is not an allowed key"],
     ["order_1", shipped, "the channel's name must have an order id"],
   ])("on %s that is no event has a reason", (channel, message, reason) => {

@@ -82,9 +82,13 @@ describe("a number that would lose digits is found", () => {
     });
   });
 
-  test("without exhausting the stack or the time of the service", () => {
-    const deep = 200_000;
-    expect(parseExactJson(`{"n":1e5,"a":${"[".repeat(deep)}${"]".repeat(deep)}}`)).toBeInstanceOf(Object);
+  test("or the text is refused, when it is nested too deeply to be checked", () => {
+    const deep = `${"[".repeat(200_000)}${"]".repeat(200_000)}`;
+    expect(() => parseExactJson(`{"n":1e5,"a":${deep}}`)).toThrow(new SyntaxError("Nested too deeply"));
+    expect(parseExactJson(`{"n":5,"a":${deep}}`)).toBeInstanceOf(Object);
+  });
+
+  test("without exhausting the time of the service", () => {
     // Not the time on the wall: other processes may be busy.
     const before = process.cpuUsage();
     for (const digit of ["0", "1"]) parseExactJson(`[0.${digit.repeat(2 ** 20)}1]`);
