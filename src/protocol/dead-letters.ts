@@ -14,7 +14,7 @@ export const DEAD_LETTER_REASONS = {
   },
   too_large: {
     meaning: "The entry is larger than an event may be.",
-    remedy: "Publish smaller events. At most the beginning was kept, so it cannot be retried.",
+    remedy: "Publish smaller events. A retry would be refused again.",
     canRetry: false,
   },
   id_conflict: {

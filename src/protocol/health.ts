@@ -25,7 +25,7 @@ export const healthResponse = z.object({
   reasons: z
     .array(z.enum(RELAY_PROBLEMS))
     .exactOptional()
-    .describe("Why events from Redis are held up. Absent while they are not."),
+    .describe("Why the relay is degraded, apart from Redis being unavailable. Absent without such a reason."),
   truncated: z
     .literal(true)
     .exactOptional()

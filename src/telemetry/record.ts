@@ -100,7 +100,7 @@ function countPublished(counters: Counters, source: Source, { type }: Published,
   counters.count("tidings_events_published_total", { type, via, key, outcome: outcome.status }, times);
 }
 
-/** Counts events that failed validation. */
+/** Counts events that failed validation or, from Redis, whose channel was full. */
 export function recordRejected(counters: Counters, { via, key }: Source, times = 1): void {
   counters.count("tidings_events_rejected_total", { via, key }, times);
 }

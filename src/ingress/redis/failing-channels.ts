@@ -96,8 +96,8 @@ export class FailingChannels {
   }
 
   /**
-   * Returns whether to stop reading: too much waits for a busy channel, or in all, and nothing shows that the platform
-   * works. While it works, full channels bound the outbox.
+   * Returns whether to stop reading: because too much waits for one busy channel; or because too much waits in all, while a
+   * channel is busy, or is unreachable and nothing shows that the platform works. Otherwise `isFull` bounds the outbox.
    */
   isReadingPaused(now: number): boolean {
     const areAllFull = this.#store.waitingRows >= MAX_WAITING_ROWS;

@@ -19,7 +19,7 @@ export interface ReadResult {
   /** Whether more may be waiting in the stream. */
   hasMore: boolean;
   gap: StreamGap | null;
-  /** How many of the entries read are not events; they became dead letters. */
+  /** How many entries became dead letters since the last read. */
   rejected: number;
 }
 
