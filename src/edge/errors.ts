@@ -64,9 +64,9 @@ export function requireValid<T>(checked: Checked<T>): T {
  * Every 503 and 429 has `Retry-After`, so callers know when to retry:
  *
  * - the Worker itself: 429 beyond a rate limit (its period); 503 while settings are invalid, while the keys that verify
- *   a token cannot be fetched, or until a token's `nbf` (exactly that long);
+ *   a token cannot be fetched, while the backend (`ORDERS_API_URL`) fails, or until a token's `nbf` (exactly that long);
  * - a channel: 503 while its object is overloaded, moves or cannot write its storage, handshakes included; a publish
- *   that it did not accept is queued in Redis (202) or a 503, and within a batch a result with status 503;
+ *   that it did not accept is queued in Redis (202) or a 503, and within a batch a result with `error.status` 503;
  * - the relay and the registries: 503 of `/metrics`. Health stays 200 and says `degraded`.
  *
  * Sockets that are open have the same advice in `closing` (`retry_after_ms`), with 4108, 4110, 4129 and 4200.

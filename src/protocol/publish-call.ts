@@ -53,8 +53,8 @@ export interface Queued {
 }
 
 /**
- * The outcome of an event that changed nothing: its id belongs to another event, or its channel is unreachable or has too
- * much to send.
+ * The outcome of an event that its channel did not accept: its id belongs to another event (`conflict`), or the channel
+ * is unreachable or has too much to send (`unavailable`). A call that took too long may still be executed later.
  */
 export interface Unpublished {
   id: string;

@@ -49,7 +49,7 @@ export const PARAMETERS = {
   idempotency_key: {
     name: "Idempotency-Key",
     in: "header",
-    description: "The event's id if the body has none. In a batch, event *n* gets the id `<key>/<n>`.",
+    description: "The event's id if the body has none. In a batch, event *n*, counted from 0, gets the id `<key>/<n>`.",
     schema: { type: "string", pattern: EVENT_ID_PATTERN },
   },
 };
@@ -60,7 +60,7 @@ const PUBLISH_ONE = {
   ...PUBLISH,
   answers: {
     200: ["Durably accepted.", "published"],
-    202: ["The channel is unreachable; the event is queued in Redis.", "queued"],
+    202: ["The channel cannot accept the event now; it is queued in Redis.", "queued"],
   },
   refusals: ["id_conflict"],
 } as const satisfies Partial<Operation>;
