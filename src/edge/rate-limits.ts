@@ -9,7 +9,7 @@ import { Refusal } from "./errors.ts";
 
 /**
  * Counts a call towards a rate limit, and returns whether the caller is still within it. The platform counts approximately
- * and per location, so a limit stops loops and floods but is no quota (Workers, rate limiting binding).
+ * and per location, so a limit stops loops and floods but is not a quota (Workers, rate limiting binding).
  * @param key What is counted: an address, a user, or a publish key's name.
  */
 export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBinding, key: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 /**
- * Every code with which the service closes a socket. The decades follow Pusher's channels protocol: 40xx stop, 41xx
- * reconnect after a back-off, 42xx reconnect now. 4000 to 4004 are the original service's.
+ * Every code with which the service closes a socket. The first two digits follow Pusher's channels protocol: 40xx stop,
+ * 41xx reconnect after a back-off, 42xx reconnect now. 4000 to 4004 are the original service's.
  * `close-codes.ts` explains them to people; browsers do not load that.
  */
 export const CLOSE_NAMES = {
@@ -32,12 +32,12 @@ export function isCloseCode(code: number): code is CloseCode {
 }
 
 /**
- * Returns when a client may reconnect automatically after a close. The decade decides, so codes that a newer service adds
- * work as well. Codes below 4000 come from the network and restarts.
+ * Returns when a client may reconnect automatically after a close. The first two digits decide, so codes that a newer
+ * service adds work as well. Codes below 4000 come from the network and restarts.
  */
 export function retryOf(code: number): CloseRetry {
-  const decade = Math.floor(code / 100);
-  return decade === 40 ? "never" : decade === 42 ? "now" : "backoff";
+  const range = Math.floor(code / 100);
+  return range === 40 ? "never" : range === 42 ? "now" : "backoff";
 }
 
 /** The shortest and longest wait before a closed client reconnects, in milliseconds. */

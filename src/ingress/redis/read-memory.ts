@@ -87,7 +87,7 @@ export type StoredMemory = z.infer<typeof storedMemory>;
 
 const NOTHING: StoredMemory = { before: "", sinceTrim: "" };
 
-/** So few fit in one page of the database with the cursor. Each read rewrites them. */
+/** Few enough to share one database page with the cursor, because every read rewrites both. */
 const MAX_RECENT_ENTRIES = 64;
 
 /** Bounds each half if trimming fails for long: about 40 characters a key, in a row that may have 2 MB. */

@@ -40,7 +40,7 @@ const entries = z.array(z.tuple([streamId, z.array(z.string())]));
 export function parseEntries(reply: unknown): StreamEntry[] | null {
   const parsed = entries.safeParse(reply).data;
   if (!parsed) return null;
-  return parsed.map(([id, words]) => ({ id, fields: pairs(words).map(([name, value = ""]) => [name, value]) }));
+  return parsed.map(([id, words]) => ({ id, fields: pairs(words) }));
 }
 
 const entrySizes = z.array(z.tuple([streamId, z.number()]));
@@ -54,8 +54,8 @@ export function parseEntrySizes(reply: unknown): Map<string, number> | null {
 const encodedEntries = z.array(z.tuple([z.base64(), z.array(z.base64())]));
 
 /**
- * Returns the ids of the entries that are not UTF-8 throughout.
- * @param reply The reply to `XRANGE`, with its strings in base64. Null when it has another shape.
+ * Returns the ids of the entries that are not UTF-8 throughout, or null when the reply has another shape.
+ * @param reply The reply to `XRANGE`, with its strings in base64.
  */
 export function notUtf8EntryIds(reply: unknown): Set<string> | null {
   const parsed = encodedEntries.safeParse(reply).data;
@@ -75,6 +75,6 @@ function isUtf8(base64: string): boolean {
 }
 
 /** Splits a flat list of names and values, as Redis writes maps, into pairs. */
-function pairs<T>(words: readonly T[]): [name: T, value: T | undefined][] {
-  return words.flatMap((name, i): [T, T | undefined][] => (i % 2 === 0 ? [[name, words[i + 1]]] : []));
+function pairs(words: string[]): StreamEntry["fields"] {
+  return words.flatMap((name, i): StreamEntry["fields"] => (i % 2 === 0 ? [[name, words[i + 1] ?? ""]] : []));
 }

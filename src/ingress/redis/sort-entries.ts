@@ -6,12 +6,12 @@ import { type ReadEntry, readEntry } from "./entry.ts";
 import { entryKey, type ReadMemory } from "./read-memory.ts";
 import type { StreamBatch } from "./stream-batches.ts";
 
-/** Entries that were read for the first time. */
+/** What a read returned, without the events and dead letters of entries that were read before. */
 export interface SortedEntries {
   events: AcceptedEvent[];
   /** Those that are not events, or that their channel has no room for. */
   rejected: DeadLetter[];
-  /** The keys of all entries, to be remembered, or for longer: a failover has brought back those that were. */
+  /** The keys of all entries, to be remembered. Those that a failover brought back are remembered for longer. */
   keys: string[];
 }
 

@@ -7,7 +7,7 @@ import type { StreamCommands } from "./stream-commands.ts";
 const MIN_BATCH = 10;
 const MAX_BATCH = 1000;
 const BATCH_GROWTH = 4;
-/** After a longer reply, the next read asks for few entries again: ten times as much would exceed Upstash's limit. */
+/** After a longer reply, a tenth of Upstash's limit, the next read asks for few entries again. */
 const LARGE_REPLY_CHARACTERS = 1024 * 1024;
 
 export interface StreamBatch {

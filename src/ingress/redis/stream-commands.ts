@@ -29,7 +29,7 @@ const READ_AND_DESCRIBE = `${DESCRIBE}
 return {redis.call('XRANGE', KEYS[1], ARGV[1], '+', 'COUNT', ARGV[2]), describe()}`;
 
 /**
- * Lists the ids and sizes of the entries that a read replies with at least: the cursor's and the next one. Only EVAL can
+ * Lists the ids and sizes of the first two entries from the cursor on, which even the smallest read returns. Only EVAL can
  * return an entry's id without its content.
  */
 const LIST_SIZES = `
@@ -42,8 +42,8 @@ end
 return sizes`;
 
 /**
- * Removes the entries before an id if the entry with this id has the given content. A failover may just have set the
- * stream back: entries before the id may then be new, and none has been read.
+ * Removes the entries before an id, provided that the entry with this id has the given content. Otherwise a failover may
+ * have set the stream back, and the entries before the id may be new and unread.
  */
 const TRIM_READ = `${DESCRIBE}
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
@@ -95,7 +95,7 @@ export class StreamCommands {
     return expected(notUtf8EntryIds(reply), "XRANGE");
   }
 
-  /** Returns the sizes in bytes, by id, of the entries that a read from `cursor` replies with at least. */
+  /** Returns the sizes in bytes, by id, of the first two entries from `cursor` on, which even the smallest read returns. */
   async sizes(cursor: string): Promise<Map<string, number>> {
     return expected(parseEntrySizes(await this.#client.command("EVAL", LIST_SIZES, 1, this.#stream, cursor)), "EVAL");
   }

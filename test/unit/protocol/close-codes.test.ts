@@ -4,10 +4,10 @@ import { retryOf } from "../../../src/protocol/close-rules.ts";
 import { REFUSALS } from "../../../src/protocol/refusals.ts";
 
 describe("close codes", () => {
-  const decades = { 40: "never", 41: "backoff", 42: "now" };
+  const rules = { 40: "never", 41: "backoff", 42: "now" };
   for (const code of ALL_CLOSE_CODES) {
-    test(`${code} follows the rule of its decade: ${retryOf(code)}`, () => {
-      expect(decades[String(code).slice(0, 2) as unknown as keyof typeof decades]).toBe(retryOf(code));
+    test(`${code} follows the rule of its first two digits: ${retryOf(code)}`, () => {
+      expect(rules[String(code).slice(0, 2) as unknown as keyof typeof rules]).toBe(retryOf(code));
     });
   }
 
