@@ -54,8 +54,10 @@ export class DeadLetterStream {
       const [reply] = await this.#run([["XRANGE", DEAD_LETTERS, from, last, "COUNT", String(LETTERS_PER_READ)]]);
       const letters = letterRange.parse(reply).map(parseLetter);
       if (letters.length > 0) yield letters;
-      if (letters.length < LETTERS_PER_READ) return;
-      from = `(${letters.at(-1)?.id}`;
+      const id = letters.at(-1)?.id;
+      // Redis refuses to look beyond the last id of all.
+      if (letters.length < LETTERS_PER_READ || id === last) return;
+      from = `(${id}`;
     }
   }
 

@@ -110,11 +110,17 @@ describe.skipIf(!hasRedis("dead letters in the command line"))("with a Redis", (
       expect(terminal.notes).toContain(DEAD_LETTER_REASONS.not_utf8.remedy);
     });
 
-    it("lists a letter whose id is beyond any date", async () => {
-      await die("8640000000000001-0", "channel_failed", shipped);
-      const { terminal } = await run("list");
-      expect(terminal.output).toBe(`8640000000000001-0  (no time)  ${CHANNEL}  channel_failed: it is channel_failed`);
-      expect(JSON.parse((await run("list", "--json")).terminal.output).dead_letters[0].time).toBeNull();
+    it("lists letters whose ids are beyond any date, up to the last id of all", async () => {
+      const last = "18446744073709551615-18446744073709551615";
+      // As many as are read at a time.
+      for (let n = 1; n < 16; n++) await die(`8640000000000001-${n}`, "channel_failed", shipped);
+      await die(last, "channel_failed", shipped);
+      const { exitCode, terminal } = await run("list");
+      expect(exitCode, terminal.notes).toBe(0);
+      const lines = terminal.output.split("\n");
+      expect(lines).toHaveLength(16);
+      expect(lines[15]).toBe(`${last}  (no time)  ${CHANNEL}  channel_failed: it is channel_failed`);
+      expect(JSON.parse((await run("list", "--json")).terminal.output).dead_letters[15]).toMatchObject({ time: null });
     });
 
     it("lists by reason and channel, as JSON, and says when there are more", async () => {
