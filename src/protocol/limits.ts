@@ -12,6 +12,11 @@ export const ACK_REQUEST_AFTER_CHARACTERS = 256 * 1024;
 /** Flow control: a `tidings.v1` client with more unacknowledged characters is closed with 4108. */
 export const MAX_UNACKNOWLEDGED_CHARACTERS = 4 * 1024 * 1024;
 
+/** The longest replay: the object and its sockets share 128 MB (Durable Objects limits). */
+export const MAX_REPLAY_CHARACTERS = 8 * 1024 * 1024;
+/** Replays that all `tidings.v1` clients of one object may leave unacknowledged. One user's may be as long as the longest. */
+export const MAX_UNREAD_REPLAY_CHARACTERS_PER_OBJECT = 64 * 1024 * 1024;
+
 /**
  * Default of `MAX_PLAIN_BYTES_PER_MINUTE`, for one plain client. It cannot acknowledge, so nothing shows whether it
  * reads.

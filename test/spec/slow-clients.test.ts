@@ -3,11 +3,13 @@ import { describe, expect, test } from "vitest";
 import {
   ACK_REQUEST_AFTER_CHARACTERS,
   CLIENT_MESSAGES_BURST,
+  MAX_REPLAY_CHARACTERS,
   MAX_UNACKNOWLEDGED_CHARACTERS,
 } from "../../src/protocol/limits.ts";
+import { eventually } from "../support/eventually.ts";
 import { connect, listen, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
 import type { Frame, TestSocket } from "../support/test-socket.ts";
-import { mintToken } from "../support/tokens.ts";
+import { adminToken, mintToken } from "../support/tokens.ts";
 
 /** Flow control: a client that reads too slowly is asked to acknowledge, and closed when it does not. */
 
@@ -112,6 +114,44 @@ describe("a tidings.v1 client", () => {
     socket.send(JSON.stringify({ ...requests[0], type: "ack" }));
     expect(await socket.settle()).toEqual([]);
     socket.close();
+  });
+});
+
+describe("a long replay", () => {
+  const replayTo = async (id: string, epoch: unknown, bearer = token) => {
+    const headers = { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${bearer}` };
+    const socket = await connect(`orders/${id}`, { query: { since: "0", epoch: String(epoch) }, headers });
+    return { socket, isResumed: (await socket.frame()).data.resumed };
+  };
+
+  test("[promise 5] is sent to a user once until it is acknowledged, and to others", async () => {
+    const id = await registerOrder();
+    const { epoch } = (await (await listenV1(id)).frame()).data;
+    const events = await publishMuch(id, MAX_REPLAY_CHARACTERS / 2);
+    const first = await replayTo(id, epoch);
+    const { seqs, requests } = await read(first.socket, events, false);
+    expect(seqs).toHaveLength(events);
+    expect(requests).toEqual([{ type: "ack_request", seq: events, nonce: expect.any(String) }]);
+    expect((await replayTo(id, epoch)).isResumed).toBe(false);
+    expect((await replayTo(id, epoch, await adminToken())).isResumed).toBe(true);
+
+    first.socket.send(JSON.stringify({ ...requests[0], nonce: undefined, type: "ack" }));
+    expect((await replayTo(id, epoch)).isResumed).toBe(false);
+    first.socket.close();
+    await first.socket.closed();
+    const second = await replayTo(id, epoch);
+    expect(second.isResumed).toBe(true);
+    await read(second.socket, events, true);
+    await eventually(async () => expect((await replayTo(id, epoch)).isResumed).toBe(true));
+  });
+
+  test("[promise 3] leaves room for as many events as no replay does", async () => {
+    const id = await registerOrder();
+    const { epoch } = (await (await listenV1(id)).frame()).data;
+    const missed = await publishMuch(id, MAX_REPLAY_CHARACTERS / 2);
+    const { socket } = await replayTo(id, epoch);
+    const events = await publishMuch(id, MAX_UNACKNOWLEDGED_CHARACTERS - 2 * EVENTS_A_BATCH * NOTE_CHARACTERS);
+    expect((await read(socket, missed + events, true)).seqs).toHaveLength(missed + events);
   });
 });
 

@@ -51,7 +51,8 @@ export class NodeListener {
     this.#socket = new WebSocket(url, protocols);
     this.#socket.addEventListener("message", ({ data }) => {
       for (const frame of [JSON.parse(String(data))].flat() as Frame[]) {
-        if (frame.type !== "connection_established") this.frames.push(frame);
+        if (frame.type === "ack_request") this.send(JSON.stringify({ ...frame, type: "ack" }));
+        else if (frame.type !== "connection_established") this.frames.push(frame);
         else if (this.#isEstablished) this.again.push(frame.data);
         else {
           this.#isEstablished = true;

@@ -24,8 +24,17 @@ export class FlowControl {
     this.#unacknowledged += characters;
     if (this.#unacknowledged > MAX_UNACKNOWLEDGED_CHARACTERS) return "too_slow";
     if (this.#request || this.#unacknowledged < ACK_REQUEST_AFTER_CHARACTERS) return null;
+    return this.#ask(seq, this.#unacknowledged);
+  }
+
+  /** Returns a request for an acknowledgement of a replay, whose length does not count. @param seq Its last event's. */
+  takeReplay(seq: number): { seq: number; nonce: string } {
+    return this.#ask(seq, 0);
+  }
+
+  #ask(seq: number, characters: number): { seq: number; nonce: string } {
     const nonce = crypto.randomUUID();
-    this.#request = { seq, nonce, characters: this.#unacknowledged };
+    this.#request = { seq, nonce, characters };
     return { seq, nonce };
   }
 

@@ -184,6 +184,7 @@ export class Listeners {
   /** Removes a socket that no longer exists. */
   remove(socket: WebSocket, code: number): void {
     this.#users.removeClosing(socket);
+    this.sender.forget(socket);
     // Sockets that close while the object hibernates are missing from `getWebSockets()` when it wakes.
     const listener = this.#open.get(socket) ?? readAttachment(socket);
     if (listener) this.#remove(socket, listener, code);

@@ -4,6 +4,7 @@ import type { FrameBatch } from "./frame-batch.ts";
 import type { Listener } from "./listener.ts";
 import { PlainBudget } from "./plain-budget.ts";
 import { trySend } from "./socket.ts";
+import { isLongReplay, UnreadReplays } from "./unread-replays.ts";
 
 /**
  * Sends events to clients, and bounds what each may leave unread: by its acknowledgements if they prove that it reads,
@@ -11,6 +12,7 @@ import { trySend } from "./socket.ts";
  */
 export class Sender {
   readonly #flowControl = new WeakMap<WebSocket, FlowControl>();
+  readonly #unreadReplays = new UnreadReplays<WebSocket>();
   readonly #plainBudget: PlainBudget<WebSocket>;
   #messagesSent = 0;
 
@@ -23,17 +25,24 @@ export class Sender {
     return this.#messagesSent;
   }
 
-  /** Returns whether a client's missed events may be replayed. Plain clients cannot acknowledge, so theirs are limited. */
+  /** Returns whether a client's missed events may be replayed: not if too much is unread already. */
   mayReplay(listener: Listener, missed: FrameBatch, now: number): boolean {
-    return listener.speaksV1 || this.#plainBudget.hasRoomFor(missed.bytes(wantedOf(listener, missed)), now);
+    const picked = wantedOf(listener, missed);
+    return listener.speaksV1
+      ? this.#unreadReplays.hasRoomFor(listener.subject, missed.characters(picked))
+      : this.#plainBudget.hasRoomFor(missed.bytes(picked), now);
   }
 
   /** Sends the events a client missed that pass its filter. */
   replay(socket: WebSocket, listener: Listener, missed: FrameBatch, now: number): void {
-    const { speaksV1 } = listener;
+    const { speaksV1, subject } = listener;
     const picked = wantedOf(listener, missed);
-    if (!speaksV1 && picked.length > 0) this.#plainBudget.take(socket, missed.bytes(picked), now);
     trySend(socket, missed.messages(picked, speaksV1));
+    if (!speaksV1 && picked.length > 0) this.#plainBudget.take(socket, missed.bytes(picked), now);
+    const characters = missed.characters(picked);
+    if (!speaksV1 || !isLongReplay(characters)) return;
+    this.#unreadReplays.add(socket, subject, characters);
+    trySend(socket, [encodeAckRequest(this.#flowControlOf(socket).takeReplay(missed.lastSeq(picked)))]);
   }
 
   /**
@@ -59,7 +68,15 @@ export class Sender {
 
   /** Records a client's acknowledgement. Returns whether it was requested. */
   acknowledged(socket: WebSocket, seq: number, nonce: string | undefined): boolean {
-    return this.#flowControl.get(socket)?.acknowledged(seq, nonce) ?? false;
+    const flowControl = this.#flowControl.get(socket);
+    if (!flowControl?.acknowledged(seq, nonce)) return false;
+    if (flowControl.provesToRead) this.#unreadReplays.remove(socket);
+    return true;
+  }
+
+  /** A socket no longer exists, and with it what its client has not read. */
+  forget(socket: WebSocket): void {
+    this.#unreadReplays.remove(socket);
   }
 
   #flowControlOf(socket: WebSocket): FlowControl {

@@ -1,9 +1,8 @@
+import { MAX_REPLAY_CHARACTERS } from "../../protocol/limits.ts";
 import type { Storage } from "../storage.ts";
 import type { LoggedFrame } from "./log-event.ts";
 import { readLogRow, readStoredFrame, type StoredRow } from "./log-row.ts";
 
-/** Longer replays are refused: the object and its sockets share 128 MB (Durable Objects limits). */
-const MAX_REPLAY_CHARACTERS = 8 * 1024 * 1024;
 /** Rows per query; bounds memory before the length check. */
 export const REPLAY_ROWS = 100;
 
