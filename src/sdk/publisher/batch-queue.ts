@@ -49,7 +49,7 @@ interface QueuedEvent {
  * wait for their next attempt; those of other channels are sent meanwhile.
  */
 export class BatchQueue {
-  readonly #service: ServiceCall;
+  readonly #service: Pick<ServiceCall, "post">;
   readonly #limits: { maxTries: number; deadlineMs: number };
   readonly #maxEvents: number;
   readonly #maxDelayMs: number;
@@ -61,7 +61,11 @@ export class BatchQueue {
   readonly #retryAt = new Map<string, number>();
   #wake = () => {};
 
-  constructor(service: ServiceCall, limits: { maxTries: number; deadlineMs: number }, batch: BatchOptions) {
+  constructor(
+    service: Pick<ServiceCall, "post">,
+    limits: { maxTries: number; deadlineMs: number },
+    batch: BatchOptions,
+  ) {
     this.#service = service;
     this.#limits = limits;
     this.#maxEvents = Math.max(1, Math.min(batch.maxEvents ?? DEFAULT_MAX_EVENTS, MAX_BATCH_EVENTS));
@@ -112,7 +116,7 @@ export class BatchQueue {
     let isFull = false;
     for (const item of this.#queue) {
       const mustWait = this.#dueAt(item) > now;
-      isFull ||= batch.length === this.#maxEvents;
+      isFull ||= batch.length + 1 > this.#maxEvents;
       isFull ||= !mustWait && batch.length > 0 && bytes + item.bytes > MAX_BATCH_BYTES;
       (isFull || mustWait ? left : batch).push(item);
       if (!mustWait) bytes += item.bytes;
@@ -151,8 +155,8 @@ export class BatchQueue {
 
   /** Sends a batch until the service has answered it. Never throws. */
   async #send(batch: QueuedEvent[]): Promise<void> {
-    // The newest event has the latest deadline, so the batch never gives up on an event early.
-    const deadline = batch.at(-1)?.deadline ?? 0;
+    // The latest, so that the batch never gives up on an event early.
+    const deadline = Math.max(...batch.map((item) => item.deadline));
     const body = `{"events":[${batch.map(({ json }) => json).join(",")}]}`;
     try {
       const results = await withRetries(this.#limits.maxTries, deadline, async () =>

@@ -1,6 +1,8 @@
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
+import type { ChannelName } from "../../../src/protocol/names.ts";
+import { BatchQueue } from "../../../src/sdk/publisher/batch-queue.ts";
 import { type BatchEvent, createPublisher } from "../../../src/sdk/publisher/publisher.ts";
 import { FAIL_FOR_AN_HOUR } from "../../support/failing-orders.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
@@ -153,6 +155,44 @@ describe("a channel that stays unreachable", () => {
   });
 });
 
+test("a batch has the time that its newest event has, also when an older one is retried after it", async () => {
+  vi.useFakeTimers();
+  // No back-off but the first.
+  vi.spyOn(Math, "random").mockReturnValue(0).mockReturnValueOnce(0.9);
+  onTestFinished(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+  const event = (channel: ChannelName) => ({ channel, type: "t", data: "{}", id: channel, version: null, order: null });
+  const unreached = { status: "rejected", error: { type: "about:blank", title: "Unavailable", status: 503 } };
+  const calls: { channels: string[]; deadline: number }[] = [];
+  const queue = new BatchQueue(
+    {
+      async post(_, body, deadline) {
+        const channels = JSON.parse(body).events.map(({ channel }: BatchEvent) => channel);
+        calls.push({ channels, deadline });
+        // The second call takes until the event of the first may be tried again.
+        if (calls.length === 2) await new Promise((resolve) => setTimeout(resolve, 1000));
+        return {
+          results: channels.map((id: string) =>
+            calls.length <= 2 ? unreached : { id, channel: id, status: "applied" },
+          ),
+        };
+      },
+    },
+    { maxTries: 20, deadlineMs: 30_000 },
+    { maxEvents: 1000 },
+  );
+  const start = Date.now();
+  const results = [queue.add(event("order_a"))];
+  await vi.advanceTimersByTimeAsync(100);
+  results.push(queue.add(event("order_b")));
+  queue.sendNow();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(await Promise.all(results)).toMatchObject([{ status: "applied" }, { status: "applied" }]);
+  expect(calls.at(-1)).toEqual({ channels: ["order_b", "order_a"], deadline: start + 100 + 30_000 });
+});
+
 test("an unreachable channel is retried alone and stops no other", async () => {
   const failing = await startTidings(FAIL_FOR_AN_HOUR, "test/support/workers/failing-orders.ts");
   const between = new FaultProxy(failing.url);
@@ -190,6 +230,13 @@ describe("with `batch`, publishes are collected", () => {
     expect(frames.map(({ data }) => data.new_status)).toEqual(answers.map((_, i) => `s${i}`));
     expect(frames.map(({ id }) => id)).toEqual(answers.map(({ id }) => id));
     listener.close();
+  });
+
+  test("into calls that do not exceed the maximum, even if it is not an integer", async () => {
+    const publisher = service.publisher({ batch: { maxEvents: 2.5 } });
+    const publish = (id: string) => publisher.publishProductUpdate("product_deleted", { product_id: id });
+    await Promise.all(["a", "b", "c", "d", "e"].map(publish));
+    expect(sizesOf()).toEqual([2, 2, 1]);
   });
 
   test("and a bad event fails alone", async () => {
