@@ -2,7 +2,7 @@
 
 type Values = readonly (number | null)[];
 
-/** Returns the top of the value axis: the next of 1, 2, 5, 10, 20 … above every value. */
+/** Returns the top of the value axis: the smallest of 1, 2, 5, 10, 20 … that no value exceeds. */
 export function axisTop(series: readonly Values[]): number {
   const max = Math.max(1, ...series.flat().map((value) => value ?? 0));
   const power = 10 ** Math.floor(Math.log10(max));
