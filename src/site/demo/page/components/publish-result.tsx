@@ -5,7 +5,7 @@ import { RefusalNote } from "./refusal-note.tsx";
 const OUTCOMES: Record<string, string> = {
   applied: "applied: stored and sent to the listeners",
   duplicate: "duplicate: this id was published before, so nothing is sent",
-  stale: "stale: a later version was published before, so nothing is sent",
+  stale: "stale: its version is not above the last one applied, or the order was deleted, so nothing is sent",
   queued: "queued: the channel is unreachable, so the event waits in Redis",
 };
 

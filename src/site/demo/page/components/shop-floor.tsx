@@ -1,7 +1,7 @@
 import { isOrderEvent } from "../service/catalogue.ts";
 import type { EventDraft } from "../service/publish.ts";
 import { activeToken, useCredentials } from "../state/credentials.ts";
-import { DISCOUNT_PERCENT, type ProductChange, priceChange, sale } from "../state/product-change.ts";
+import { DISCOUNT_PERCENT, isReduced, type ProductChange, priceChange, sale } from "../state/product-change.ts";
 import { formatPrice, type Product } from "../state/products.ts";
 import { publishCalls } from "../state/publisher.ts";
 import { useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
@@ -50,10 +50,9 @@ function StockRow({
   product: Product;
   onChange: ((wanted: ProductChange) => void) | undefined;
 }) {
-  const { id, name, quantity, price, openingPrice } = product;
-  const isReduced = price !== null && openingPrice !== null && price < openingPrice;
+  const { id, name, quantity, price } = product;
   const sell = quantity ? "Sell one" : "Restock";
-  const discount = isReduced ? "End sale" : `−${DISCOUNT_PERCENT} %`;
+  const discount = isReduced(product) ? "End sale" : `−${DISCOUNT_PERCENT}%`;
   const newPrice = priceChange(product);
   return (
     <li data-floor={id}>

@@ -14,9 +14,16 @@ export const sale = ({ quantity }: Product): ProductChange => ({
 });
 
 /** Reduces the price, or restores the opening price if it was reduced. Returns null while the price is unknown. */
-export function priceChange({ price, openingPrice }: Product): ProductChange | null {
+export function priceChange(product: Product): { price: number } | null {
+  const { price } = product;
   if (price === null) return null;
-  if (openingPrice !== null && price < openingPrice) return { price: openingPrice };
+  if (isReduced(product)) return { price: product.openingPrice };
   // To the cent.
   return { price: Math.round(price * (100 - DISCOUNT_PERCENT)) / 100 };
+}
+
+/** Whether a product costs less than before any event. */
+export function isReduced(product: Product): product is Product & { price: number; openingPrice: number } {
+  const { price, openingPrice } = product;
+  return price !== null && openingPrice !== null && price < openingPrice;
 }
