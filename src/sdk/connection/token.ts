@@ -30,7 +30,7 @@ export function readToken(token: string): Token {
  * per byte.
  * @returns No claims if the token cannot be read.
  */
-export function claimsOf(token: string): Record<string, unknown> {
+function claimsOf(token: string): Record<string, unknown> {
   try {
     const [, payload = ""] = token.split(".");
     return Object(JSON.parse(atob(payload.replace(/-/g, "+").replace(/_/g, "/"))));

@@ -11,7 +11,7 @@ import { durationText, roundTrips, tripMs } from "../../../src/site/demo/page/st
 
 /** The demo page's rules. */
 
-test("the value axis ends at a round number above every value, and names no fraction of a count", () => {
+test("the value axis ends at a round number that no value exceeds, and names no fraction of a count", () => {
   expect([0, 1, 1.2, 3, 7, 10, 11, 480].map((value) => axisTop([[value, null]]))).toEqual([
     1, 1, 2, 5, 10, 10, 20, 500,
   ]);
@@ -102,5 +102,9 @@ test("a round trip is measured from the publish call to the arrival, in whicheve
   expect(other && tripMs(other)).toBeNull();
   expect(other).toMatchObject({ publishedAt: null, isRecovered: true });
   expect(more).toEqual([]);
+  // Published again with the same id, the event is a duplicate: nothing is sent.
+  roundTrips.publish("e-1", "products");
+  roundTrips.forget("e-1");
+  expect(roundTrips.get()[0]).toBe(mine);
   expect([0.84, 8.36, 12.4, 3410].map(durationText)).toEqual(["< 1 ms", "8.4 ms", "12 ms", "3.4 s"]);
 });

@@ -19,8 +19,13 @@ class ScriptedSocket extends EventTarget {
 
 vi.stubGlobal("WebSocket", ScriptedSocket);
 vi.stubGlobal("location", { origin: "https://tidings.example" });
+vi.stubGlobal("CATALOGUE", {});
 const { dropSockets, socketStats, statsOf } = await import("../../../src/site/demo/page/state/sockets.ts");
 const { ChannelLog } = await import("../../../src/site/demo/page/state/channel-log.ts");
+const { decodeToken } = await import("../../../src/site/demo/page/state/credentials.ts");
+const { slotKind } = await import("../../../src/site/demo/page/state/drill.ts");
+const { pageTime } = await import("../../../src/site/demo/page/state/round-trips.ts");
+const { changeProduct, onShopFloor } = await import("../../../src/site/demo/page/state/shop-floor.ts");
 const { EARLIER_EVENTS, productsStartingPosition } = await import(
   "../../../src/site/demo/page/state/starting-position.ts"
 );
@@ -79,4 +84,45 @@ test("a live connection reconnected only if it was down before", () => {
   for (const status of [live, { state: "recovering", isStale: false }, live, live] as const) log.onStatus(status);
   const newestFirst = log.get().statusChanges.map(({ isReconnect }) => isReconnect);
   expect(newestFirst).toEqual([false, true, false, false]);
+});
+
+test("the timeline's bar follows the clock of its dots, which does not advance while the device sleeps", () => {
+  const log = new ChannelLog("products");
+  vi.setSystemTime(Date.now() + 60 * MINUTE_MS);
+  log.onStatus({ state: "live", isStale: false, recovered: false });
+  expect(log.get().statusChanges[0]?.pageTime).toBe(pageTime());
+});
+
+test("a slot of the drill stays filled when the round trip of its event is no longer kept", () => {
+  const event = { id: "e-1", seq: 7 };
+  const trip = { id: "e-1", channel: "products", publishedAt: 1, isRecovered: true, seq: 7 } as const;
+  expect(slotKind(undefined, undefined)).toBe("empty");
+  expect(slotKind(event, { ...trip, receivedAt: null })).toBe("waiting");
+  expect(slotKind(event, { ...trip, receivedAt: 2 })).toBe("arrived");
+  expect(slotKind(event, undefined)).toBe("arrived");
+});
+
+test("a token's subject is shown as the service reads it", () => {
+  const subjectOf = (json: string) => {
+    return decodeToken(`header.${Buffer.from(json).toString("base64url")}.signature`)?.subject;
+  };
+  expect(subjectOf('{"sub":"José 語"}')).toBe("José 語");
+  expect(subjectOf('{"sub":"Jos\\u00e9"}')).toBe("José");
+  expect(subjectOf('{"sub":42}')).toBe("42");
+  for (const json of ['{"sub":null}', '{"sub":1.5}', "{}", "[]", "null", "{"]) expect(subjectOf(json)).toBeUndefined();
+  for (const token of ["", "a", "a.%.c"]) expect(decodeToken(token)).toBeNull();
+});
+
+test("a refused change leaves the shop floor with the change that was accepted before", async () => {
+  const mug = () => {
+    const product = onShopFloor(new Map()).find(({ id }) => id === "p-42");
+    if (!product) throw new Error("there is no mug");
+    return product;
+  };
+  const respond = (body: object, status: number) => async () => ({ status, body }) as never;
+  await changeProduct(respond({}, 429), mug(), { quantity: 9 });
+  expect(mug().quantity).toBe(10);
+  await changeProduct(respond({ seq: 7 }, 200), mug(), { quantity: 9 });
+  await changeProduct(respond({}, 429), mug(), { quantity: 8 });
+  expect(mug().quantity).toBe(9);
 });

@@ -2,7 +2,7 @@ import { useEffect } from "react";
 import { hashOf } from "../router.ts";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
-import { type Drill, drill, EVENTS_PER_DRILL, runDrill } from "../state/drill.ts";
+import { type Drill, drill, EVENTS_PER_DRILL, runDrill, slotKind } from "../state/drill.ts";
 import { sale } from "../state/product-change.ts";
 import { durationText, roundTrips, tripMs } from "../state/round-trips.ts";
 import { useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
@@ -72,7 +72,7 @@ const drillStage = ({ stage }: Drill, isConnected: boolean) =>
 
 function Slot({ number, event }: { number: number; event: Drill["events"][number] | undefined }) {
   const trip = useStore(roundTrips).find(({ id }) => id === event?.id);
-  const kind = event === undefined ? "empty" : trip?.receivedAt == null ? "waiting" : "arrived";
+  const kind = slotKind(event, trip);
   const ms = trip && tripMs(trip);
   const text = { empty: "to come", waiting: "not seen yet", arrived: ms ? `after ${durationText(ms)}` : "arrived" };
   return (

@@ -71,7 +71,7 @@ export function Timeline({ trips, statusChanges }: TimelineProps) {
         </svg>
       </div>
       <figcaption>
-        <span className="oldest">{seconds} s ago</span>
+        <span>{seconds} s ago</span>
         <ul className="legend">
           <li data-mark="live">arrived live</li>
           <li data-mark="recovered">recovered</li>
@@ -129,10 +129,10 @@ function Labels({ trips, x }: { trips: readonly RoundTrip[]; x: Scale }) {
 }
 
 function ConnectionBar({ changes, x }: { changes: TimelineProps["statusChanges"]; x: Scale }) {
-  return changes.map(({ status, at, number }, i) => {
-    const from = x(at.getTime());
+  return changes.map(({ status, pageTime: time, number }, i) => {
+    const from = x(time);
     const next = changes[i - 1];
-    const to = next ? x(next.at.getTime()) : from + BEYOND_EDGE_PX;
+    const to = next ? x(next.pageTime) : from + BEYOND_EDGE_PX;
     return (
       <rect
         key={number}

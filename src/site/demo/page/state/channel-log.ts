@@ -1,7 +1,7 @@
 import type { ChannelKind } from "../../../../protocol/names.ts";
 import type { Gap, OrderEvent, Position, PositionStorage, ProductEvent, Status } from "../../../../sdk/index.ts";
 import { DeliveryCounter, type DeliveryCounts } from "./delivery-counter.ts";
-import { roundTrips } from "./round-trips.ts";
+import { pageTime, roundTrips } from "./round-trips.ts";
 import { positionIn } from "./starting-position.ts";
 import { Store } from "./store.ts";
 
@@ -11,6 +11,8 @@ const MAX_STATUS_CHANGES = 12;
 export interface LoggedStatus {
   status: Status;
   at: Date;
+  /** The same by `pageTime`, which stands still while the device sleeps. */
+  pageTime: number;
   number: number;
   /** Whether an interrupted connection is live again. */
   isReconnect: boolean;
@@ -65,7 +67,7 @@ export class ChannelLog extends Store<ChannelLogView> {
     const [last] = statusChanges;
     const isLive = status.state === "live";
     const isReconnect = isLive && hasBeenLive && last?.status.state !== "live";
-    const change = { status, at: new Date(), number: (last?.number ?? 0) + 1, isReconnect };
+    const change = { status, at: new Date(), pageTime: pageTime(), number: (last?.number ?? 0) + 1, isReconnect };
     this.#update({
       wasInterrupted: wasInterrupted || (hasBeenLive && !isLive),
       hasBeenLive: hasBeenLive || isLive,

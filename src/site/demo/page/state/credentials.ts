@@ -1,5 +1,4 @@
 import { isRecord, parseJson } from "../../../../protocol/json.ts";
-import { claimsOf } from "../../../../sdk/connection/token.ts";
 import { Store, useStore } from "./store.ts";
 import { storedText, storeText } from "./stored-text.ts";
 
@@ -48,13 +47,25 @@ export function takeCredentialsFromAddress(): void {
   saveCredentials({ ...NONE, ...Object.fromEntries(found.map((name) => [name, given.get(name)?.trim()])) });
 }
 
-/** Decodes a token for display, without verifying it. Returns null if it has no subject. */
+/** Decodes a token for display, without verifying it. Returns null if it has no readable subject. */
 export function decodeToken(token: string): { subject: string; expiresAt: Date | null } | null {
-  const { sub, exp } = claimsOf(token);
-  if (typeof sub !== "string") return null;
-  // `claimsOf` returns the bytes of the JSON as characters.
-  const subject = new TextDecoder().decode(Uint8Array.from(sub, (byte) => byte.charCodeAt(0)));
-  return { subject, expiresAt: typeof exp === "number" ? new Date(exp * 1000) : null };
+  const claims = parseJson(payloadOf(token));
+  if (!isRecord(claims)) return null;
+  const { sub, exp } = claims;
+  // The service accepts integers, and compares them as text.
+  if (typeof sub !== "string" && !Number.isSafeInteger(sub)) return null;
+  return { subject: String(sub), expiresAt: typeof exp === "number" ? new Date(exp * 1000) : null };
+}
+
+/** Returns the JSON of a token's claims, or an empty string if it cannot be read. */
+function payloadOf(token: string): string {
+  const [, payload = ""] = token.split(".");
+  try {
+    const bytes = atob(payload.replaceAll("-", "+").replaceAll("_", "/"));
+    return new TextDecoder().decode(Uint8Array.from(bytes, (byte) => byte.charCodeAt(0)));
+  } catch {
+    return "";
+  }
 }
 
 function readStored(): Credentials {

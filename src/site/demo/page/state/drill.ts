@@ -1,4 +1,5 @@
 import type { ServiceResponse } from "../service/publish.ts";
+import type { RoundTrip } from "./round-trips.ts";
 import { goOffline, goOnline } from "./sockets.ts";
 import { Store } from "./store.ts";
 
@@ -22,6 +23,12 @@ export interface Drill {
 const READY: Drill = { stage: "ready", events: [], isRefused: false };
 
 export const drill = new Store<Drill>(READY);
+
+/** Returns what is known of an event of the drill. The round trip of one that arrived long ago is no longer kept. */
+export function slotKind(event: Drill["events"][number] | undefined, trip: RoundTrip | undefined) {
+  if (event === undefined) return "empty";
+  return trip && trip.receivedAt === null ? "waiting" : "arrived";
+}
 
 const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -27,10 +27,11 @@ export interface RoundTrip {
 export const pageTime = () => performance.timeOrigin + performance.now();
 
 class RoundTrips extends Store<readonly RoundTrip[]> {
-  /** Records that the page publishes an event. */
+  /** Records that the page publishes an event. One that is published again keeps its first round trip. */
   publish(id: string, channel: ChannelKind): void {
+    if (this.#has(id)) return;
     const trip = { id, channel, publishedAt: pageTime(), receivedAt: null, isRecovered: false, seq: null };
-    this.#keep([...this.get().filter((other) => other.id !== id), trip]);
+    this.#keep([...this.get(), trip]);
   }
 
   /** Records the service's acknowledgement. */
@@ -38,16 +39,20 @@ class RoundTrips extends Store<readonly RoundTrip[]> {
     this.#change(id, { seq });
   }
 
-  /** Forgets an event that the service did not apply. */
+  /** Forgets an event that the service did not apply, unless it applied the event earlier. */
   forget(id: string): void {
-    this.set(this.get().filter((trip) => trip.id !== id));
+    this.set(this.get().filter((trip) => trip.id !== id || trip.seq !== null));
   }
 
   /** Records an event from the socket. */
   receive({ id, seq }: OrderEvent | ProductEvent, channel: ChannelKind, isRecovered: boolean): void {
     const arrival = { receivedAt: pageTime(), isRecovered, seq };
-    if (this.get().some((trip) => trip.id === id)) this.#change(id, arrival);
+    if (this.#has(id)) this.#change(id, arrival);
     else this.#keep([...this.get(), { id, channel, publishedAt: null, ...arrival }]);
+  }
+
+  #has(id: string): boolean {
+    return this.get().some((trip) => trip.id === id);
   }
 
   #change(id: string, changes: Partial<RoundTrip>): void {

@@ -24,10 +24,13 @@ const book = new Store<ReadonlyMap<string, StockEntry>>(new Map());
 /** Returns the products as the shop floor knows them: its own changes, and later events of other publishers. */
 export function useShopFloor(): Product[] {
   const { products } = useConnections().products;
-  return onShopFloor(products, useStore(book));
+  useStore(book);
+  return onShopFloor(products);
 }
 
-function onShopFloor(updates: ProductMap, entries: ReadonlyMap<string, StockEntry>): Product[] {
+/** Returns the products of `useShopFloor`. @param updates What the customer has received. */
+export function onShopFloor(updates: ProductMap): Product[] {
+  const entries = book.get();
   return currentProducts(updates).map((product) => {
     const entry = entries.get(product.id);
     const received = updates.get(product.id)?.lastEvent.seq ?? 0;
@@ -38,23 +41,30 @@ function onShopFloor(updates: ProductMap, entries: ReadonlyMap<string, StockEntr
 /** Returns a function that changes a product and publishes the change. */
 export function useChangeProduct(): (product: Product, change: ProductChange) => Promise<ServiceResponse> {
   const publish = usePublish();
-  return useCallback(
-    async (product, change) => {
-      const { id, quantity, price } = product;
-      const entry = { quantity, price, ...change, seq: Number.POSITIVE_INFINITY };
-      book.set(new Map(book.get()).set(id, entry));
-      const response = await publish(draftOf(product, change));
-      // A later change of the product stays.
-      if (book.get().get(id) !== entry) return response;
-      const entries = new Map(book.get());
-      const { seq } = response.body;
-      if (typeof seq === "number") entries.set(id, { ...entry, seq });
-      else entries.delete(id);
-      book.set(entries);
-      return response;
-    },
-    [publish],
-  );
+  return useCallback((product, change) => changeProduct(publish, product, change), [publish]);
+}
+
+/** Changes a product in the book, and publishes the change. */
+export async function changeProduct(
+  publish: (draft: EventDraft) => Promise<ServiceResponse>,
+  product: Product,
+  change: ProductChange,
+): Promise<ServiceResponse> {
+  const { id, quantity, price } = product;
+  const before = book.get().get(id);
+  const entry = { quantity, price, ...change, seq: Number.POSITIVE_INFINITY };
+  book.set(new Map(book.get()).set(id, entry));
+  const response = await publish(draftOf(product, change));
+  // A later change of the product stays.
+  if (book.get().get(id) !== entry) return response;
+  const entries = new Map(book.get());
+  const { seq } = response.body;
+  if (typeof seq === "number") entries.set(id, { ...entry, seq });
+  // The service refused the change, so the last one that it acknowledged still holds.
+  else if (before && Number.isFinite(before.seq)) entries.set(id, before);
+  else entries.delete(id);
+  book.set(entries);
+  return response;
 }
 
 function draftOf({ id, sku, name, quantity, price }: Product, change: ProductChange): EventDraft {

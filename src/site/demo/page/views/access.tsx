@@ -120,7 +120,7 @@ function Field({ name, label, value, note, command }: FieldProps) {
 /** Describes a token's subject and expiry; null for an empty field. */
 function tokenNote(token: string): string | null {
   const decoded = decodeToken(token);
-  if (!decoded) return token ? "This is not a valid token." : null;
+  if (!decoded) return token ? "This token has no readable subject." : null;
   const { subject, expiresAt } = decoded;
   if (!expiresAt) return `Issued to ${subject}.`;
   const time = expiresAt.toLocaleString("en");
