@@ -130,7 +130,7 @@ describe.skipIf(!hasRedis("tidings forward through failures"))("tidings forward"
     await redis.cli("PUBLISH", `order_${order}`, '{"type":"order_shipped","data":{}}');
     await forward.until("the service does not answer: ");
     expect(await forward.stop()).toBe(1);
-    expect(forward.lines.at(-1)).toBe("1 messages are lost: the service took none of them within 8 s.");
+    expect(forward.lines.at(-1)).toBe("1 message lost: the service accepted none within 8 s.");
     await service.restart();
   });
 

@@ -46,7 +46,7 @@ describe.skipIf(!hasRedis("tidings forward"))("tidings forward", () => {
       [channel, "{broken", /is not a JSON object/],
       [channel, { type: "order_eaten", data: {} }, /type must be one of/],
       [channel, { type: "order_shipped", data: { note: "x".repeat(70_000) } }, /data makes an event of more than/],
-      ["order_items", { type: "order_shipped", data: {} }, /the channel's name must have an order id/],
+      ["order_items", { type: "order_shipped", data: {} }, /the channel's name must contain an order id/],
     ];
     for (const [at, message, reason] of bad) {
       const before = listener.frames.length;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { BATCH_PATH } from "../../protocol/paths.ts";
+import { isTransientStatus } from "../../sdk/publisher/publish-error.ts";
 import { DEFAULT_REDIS_URL, redisUrlOf } from "../redis/url.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
@@ -111,8 +112,8 @@ function warnOfVisibleSecrets({ key, redis }: ForwardOptions, terminal: Terminal
 }
 
 /**
- * Ends with an error for a key that the service refuses. An unreachable service only causes a note: messages wait for
- * it.
+ * Ends with an error for a key that the service refuses. A service that is down, or a proxy's answer for it, only causes a
+ * note: messages wait for it.
  */
 async function expectAccepted(service: ServiceClient, terminal: Terminal): Promise<void> {
   try {
@@ -122,8 +123,8 @@ async function expectAccepted(service: ServiceClient, terminal: Terminal): Promi
     const { status } = error.details;
     // The key was accepted; only the empty batch was refused.
     if (status === 422) return;
-    const isTransient = error.exitCode === EXIT.unreachable || status === 429 || Number(status) >= 500;
+    const isTransient = error.exitCode === EXIT.unreachable || isTransientStatus(Number(status));
     if (!isTransient) throw error;
-    terminal.note(`${error.message} Messages wait until then.`);
+    terminal.note(`${error.message} Messages wait until the service accepts them.`);
   }
 }

@@ -74,7 +74,7 @@ function targetOf(mapping: Mapping, channel: string, body: unknown): ChannelName
 }
 
 const orderIdRule = (mapping: Mapping) =>
-  `${isOneChannel(mapping) ? mapping.orderField : "the channel's name"} must have an order id, a UUID`;
+  `${isOneChannel(mapping) ? `${mapping.orderField} must be` : "the channel's name must contain"} an order id (a UUID)`;
 
 export const isOneChannel = ({ orders }: Mapping) => !orders.includes("*");
 

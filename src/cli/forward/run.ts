@@ -4,6 +4,7 @@ import type { Topics } from "../redis/subscribe.ts";
 import { shownRedisUrl } from "../redis/url.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { connectionFailure } from "../shared/connection-failure.ts";
+import { countOf } from "../shared/count-of.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import { Forwarder } from "./forwarder.ts";
 import { keepForwarding } from "./keep-forwarding.ts";
@@ -73,7 +74,7 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
   if (forwarder.waiting === 0) return;
   throw new CommandError(
     EXIT.failed,
-    `${forwarder.waiting} messages are lost: the service took none of them within ${DRAIN_MS / 1000} s.`,
+    `${countOf(forwarder.waiting, "message")} lost: the service accepted none within ${DRAIN_MS / 1000} s.`,
   );
 }
 

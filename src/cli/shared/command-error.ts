@@ -36,5 +36,9 @@ export class CommandError extends Error {
 export const usageError = (message: string) => new CommandError(EXIT.usage, message);
 
 /** @param finding What shows that something else answered, as the beginning of a sentence. */
-export const notTidings = (finding: string) =>
-  new CommandError(EXIT.failed, `${finding}: it is not a Tidings service, or a proxy answered for it. Check --url.`);
+export const notTidings = (finding: string, details: Record<string, unknown> = {}) =>
+  new CommandError(
+    EXIT.failed,
+    `${finding}: it is not a Tidings service, or a proxy answered for it. Check --url.`,
+    details,
+  );

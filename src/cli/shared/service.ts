@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { isTransientStatus } from "../../sdk/publisher/publish-error.ts";
 import { isProblem } from "../../sdk/publisher/wire.ts";
 import { CommandError, EXIT, notTidings } from "./command-error.ts";
 import { connectionFailure } from "./connection-failure.ts";
@@ -72,7 +73,9 @@ export class ServiceClient {
     try {
       return JSON.parse(text);
     } catch {
-      throw notTidings(`${this.url} answered with status ${status} and no JSON`);
+      // Proxies answer with a page while the service is down. The status of another page says nothing about the service.
+      const details = isTransientStatus(status) ? { status } : {};
+      throw notTidings(`${this.url} answered with status ${status} and no JSON`, details);
     }
   }
 }

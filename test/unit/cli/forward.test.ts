@@ -1,3 +1,4 @@
+import { createServer } from "node:http";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Forwarder, MAX_WAITING_BYTES } from "../../../src/cli/forward/forwarder.ts";
 import { HeldMessages, MAX_HELD_BYTES } from "../../../src/cli/forward/held-messages.ts";
@@ -5,6 +6,7 @@ import { type Mapping, readMessage } from "../../../src/cli/forward/message.ts";
 import { ForwardReport } from "../../../src/cli/forward/report.ts";
 import { doubtsAbout } from "../../../src/cli/forward/spelling.ts";
 import { PublishError } from "../../../src/sdk/publisher/publish-error.ts";
+import { listenOnLoopback } from "../../support/loopback.ts";
 import { hasPromtool, promtool } from "../../support/promtool.ts";
 import { KEY, TestTerminal } from "./test-terminal.ts";
 
@@ -48,7 +50,7 @@ describe("a message", () => {
     const one = { orders: "shop_orders" };
     const data = { order_id: ORDER, carrier: "UPS" };
     expect(read("shop_orders", { ...shipped, data }, one)).toMatchObject({ channel: `order_${ORDER}`, data });
-    expect(read("shop_orders", shipped, one)).toBe("data.order_id must have an order id, a UUID");
+    expect(read("shop_orders", shipped, one)).toBe("data.order_id must be an order id (a UUID)");
     expect(read("shop_orders", { ...shipped, order: ORDER }, { ...one, orderField: "order" })).toMatchObject({
       channel: `order_${ORDER}`,
       data: { carrier: "UPS" },
@@ -84,7 +86,7 @@ describe("a message", () => {
       "is not a JSON object",
     ],
     ["products", Buffer.from('{"type":"a","data":{"__proto__":1}}'), "data.__proto__ is not an allowed key"],
-    ["order_1", shipped, "the channel's name must have an order id"],
+    ["order_1", shipped, "the channel's name must contain an order id (a UUID)"],
   ])("on %s that is no event has a reason", (channel, message, reason) => {
     expect(read(channel, message)).toContain(reason);
   });
@@ -132,6 +134,32 @@ describe("tidings forward", () => {
     expect(await terminal.run("forward", ...args)).toBe(2);
     expect(terminal.noteLines.at(-1)).toMatch(/^Cannot serve metrics: .+ Choose another --metrics-port or/);
     expect(terminal.output).toBe("");
+  });
+
+  describe("at the start, with a proxy that answers with a page", () => {
+    const startAt = async (status: number) => {
+      const proxy = createServer((_, response) => response.writeHead(status).end("<html>"));
+      onTestFinished(() => void proxy.close());
+      const terminal = new TestTerminal({ env: { TIDINGS_KEY: KEY } });
+      const url = await listenOnLoopback(proxy);
+      return { terminal, running: terminal.run("forward", "--redis", "redis://127.0.0.1:9", "--url", url) };
+    };
+
+    test.each([429, 502, 503, 522])("with status %i, waits for the service", async (status) => {
+      const { terminal, running } = await startAt(status);
+      await Promise.race([terminal.until("no connection to Redis"), running]);
+      terminal.interrupt();
+      expect(await running).toBe(0);
+      expect(terminal.notes).toMatch(
+        new RegExp(`status ${status} and no JSON.* Messages wait until the service accepts`),
+      );
+    });
+
+    test("with status 404, ends: the address is wrong", async () => {
+      const { terminal, running } = await startAt(404);
+      expect(await running).toBe(1);
+      expect(terminal.notes).toContain("Check --url.");
+    });
   });
 
   test("warns of secrets that every user of the machine can see", async () => {
