@@ -44,7 +44,9 @@ export function serviceUrl(options: CommonOptions, sources: Sources): string {
   const { value, source } = urlSetting(options, sources);
   const parsed = URL.parse(value);
   if (parsed?.protocol !== "http:" && parsed?.protocol !== "https:") {
-    throw usageError(`${source} must be an http:// or https:// address, with a port up to 65535: ${DEFAULT_URL}.`);
+    throw usageError(
+      `${source} must be an http:// or https:// address, with a port up to 65535, such as ${DEFAULT_URL}.`,
+    );
   }
   return `${parsed.origin}${parsed.pathname.replace(/\/+$/, "")}`;
 }
@@ -59,7 +61,10 @@ function urlSetting({ url }: CommonOptions, { env, cwd }: Sources): Setting {
   return found ?? { value: DEFAULT_URL, source: "The default" };
 }
 
-/** Returns the publish key. @throws {CommandError} when there is none, listing the ways to provide it, or it is no key. */
+/**
+ * Returns the publish key.
+ * @throws {CommandError} when there is none, listing the ways to provide it, or when it is not a valid key.
+ */
 export function publishKey(options: CommonOptions, sources: Sources): Setting {
   const found =
     firstNonEmpty([options.key, "--key"], [sources.env.TIDINGS_KEY, "TIDINGS_KEY in the environment"]) ??
@@ -107,7 +112,7 @@ export function remedyForRefusedKey({ source }: Setting, url: string): string {
 
 /** Why the settings of this folder do not accept a minted token. */
 export const LOGIN_SERVICE_ONLY =
-  "JWT_ALGORITHMS accepts no HS… tokens, the only ones that this command can mint. Use a token of your login service, or set JWT_ALGORITHMS=HS256 in .dev.vars while you develop.";
+  "JWT_ALGORITHMS accepts no HS… tokens, the only ones that this command can mint. Use a token of your login service, or set JWT_ALGORITHMS=HS256 in .dev.vars while you develop, with JWKS_URL= and JWT_ISSUER= (both empty) beside it.";
 
 /** A Redis that speaks Upstash's REST protocol, or one that speaks its own. */
 export type RedisTarget = { kind: "upstash"; url: Setting; token: Setting } | { kind: "redis"; url: string };

@@ -97,5 +97,22 @@ test("with keys of a login service only, watch says that it cannot mint an accep
   services.push(service);
   const terminal = terminalWith({ JWT_ALGORITHMS: "RS256" });
   await terminal.run("watch", "products", "--url", service.url);
-  expect(terminal.notes).toContain("set JWT_ALGORITHMS=HS256 in .dev.vars");
+  expect(terminal.notes).toContain(
+    "set JWT_ALGORITHMS=HS256 in .dev.vars while you develop, with JWKS_URL= and JWT_ISSUER= (both empty) beside it.",
+  );
+});
+
+test("with keys of a login service only, smoke passes once .dev.vars has what watch advises", async () => {
+  const vars = {
+    JWT_ALGORITHMS: "RS256",
+    JWT_ISSUER: "https://login.shop.example,https://staff.shop.example",
+    JWKS_URL: "https://login.shop.example/keys,https://staff.shop.example/keys",
+  };
+  const advised = { JWT_ALGORITHMS: "HS256", JWKS_URL: "", JWT_ISSUER: "" };
+  const service = await startTidings({ ...vars, ...advised });
+  services.push(service);
+  const devVars = Object.entries(advised).map(([name, value]) => `${name}=${value}\n`);
+  const terminal = terminalWith(vars, devVars.join(""));
+  const code = await terminal.run("smoke", "--url", service.url);
+  expect([code, terminal.output.match(/^FAIL.*/m)?.[0]]).toEqual([0, undefined]);
 });
