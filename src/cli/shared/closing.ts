@@ -1,5 +1,6 @@
 import { CLOSE_CODES } from "../../protocol/close-codes.ts";
 import { ABNORMAL_CLOSURE, CLOSE_NAMES, isCloseCode } from "../../protocol/close-rules.ts";
+import { printable } from "./printable.ts";
 
 /** How a socket was closed. */
 export interface Closing {
@@ -10,7 +11,7 @@ export interface Closing {
 /** Describes a close code in a sentence. */
 export function describeClosing({ code, reason }: Closing): string {
   if (isCloseCode(code)) return `${code} (${CLOSE_NAMES[code]}): ${CLOSE_CODES[code].meaning}`;
-  if (reason !== "") return `${code}: ${reason}`;
+  if (reason !== "") return `${code}: ${printable(reason)}`;
   return code === ABNORMAL_CLOSURE ? `${code}: the connection was lost` : String(code);
 }
 
