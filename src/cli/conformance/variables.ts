@@ -35,7 +35,8 @@ export class Variables {
     if (typeof value === "string") return this.#fillText(value);
     if (Array.isArray(value)) return this.#fillList(value);
     if (typeof value !== "object" || value === null) return value;
-    if ("$repeat" in value && "text" in value) return String(value.text).repeat(Number(value.$repeat));
+    if ("$repeat" in value && "text" in value)
+      return (await this.text(String(value.text))).repeat(Number(value.$repeat));
     if ("$repeat" in value && "item" in value) return this.#repeat(Number(value.$repeat), value.item);
     const filled: [string, unknown][] = [];
     for (const [name, field] of Object.entries(value)) filled.push([await this.text(name), await this.fill(field)]);

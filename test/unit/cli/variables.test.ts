@@ -33,6 +33,11 @@ test("each repetition counts for itself", async () => {
   ]);
 });
 
+test("a repeated text is filled first", async () => {
+  const [id, text] = (await variables().fill(["{uuid.a}", { $repeat: 2, text: "{uuid.a} " }])) as string[];
+  expect(text).toBe(`${id} ${id} `);
+});
+
 test.each(["{tokne.alice}", "{alice}", "{token}", "{token.bob}", "{uuidd.a}", "{key.alice}"])(
   "%s is not defined",
   async (text) => {
