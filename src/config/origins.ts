@@ -52,7 +52,10 @@ function parseWildcard(text: string): ParsedOrigin {
     return { problem: "must have a wildcard only for the whole first label of an https host: https://*.shop.example" };
   }
   if (!isLocal && isSharedDomain(parent)) {
-    return { problem: "must not have a wildcard where others register names, such as *.co.uk and *.pages.dev" };
+    return {
+      problem:
+        "must not have a wildcard directly below a domain where anyone can register a name, such as *.co.uk or *.pages.dev",
+    };
   }
   return { start, end: origin.slice(`${start}label`.length) };
 }

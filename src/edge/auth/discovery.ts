@@ -15,7 +15,7 @@ const REMEDY = "correct it or set JWKS_URL";
 export async function discoverKeySet(issuer: string, signal: AbortSignal): Promise<string> {
   const url = `${withoutSlash(issuer)}/.well-known/openid-configuration`;
   const parsed = metadata.safeParse(await fetchJson(url, "the discovery document", signal));
-  if (!parsed.success) throw new Error(`the discovery document has no issuer and jwks_uri; ${REMEDY}`);
+  if (!parsed.success) throw new Error(`the discovery document is not JSON with an issuer and a jwks_uri; ${REMEDY}`);
   // Must match exactly: tokens have this `iss` (section 4.3).
   if (parsed.data.issuer !== issuer)
     throw new Error(`the discovery document's ${mismatch(issuer, parsed.data.issuer)}`);
