@@ -1,7 +1,7 @@
 /** What Node's `fetch` says about the ports in https://fetch.spec.whatwg.org/#port-blocking. */
 const BLOCKED_PORT = "bad port";
 
-/** Returns whether browsers and Node's `fetch` refuse to call a port, on which nothing listens. */
+/** Returns whether browsers and Node's `fetch` refuse to call a port. Calls it if not, so nothing should listen there. */
 export async function isPortBlocked(port: number): Promise<boolean> {
   const failure = await fetch(`http://127.0.0.1:${port}`).catch((error: unknown) => error);
   return failure instanceof Error && failure.cause instanceof Error && failure.cause.message === BLOCKED_PORT;

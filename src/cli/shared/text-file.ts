@@ -20,7 +20,7 @@ export function orUsageError<T>(name: string, access: () => T): T | null {
   } catch (error) {
     const code = error instanceof Error && "code" in error ? String(error.code) : String(error);
     if (code === "ENOENT") return null;
-    throw usageError(`${FAILURES[code]?.(name) ?? `${name} cannot be read or written (${code}).`}`);
+    throw usageError(FAILURES[code]?.(name) ?? `${name} cannot be read or written (${code}).`);
   }
 }
 

@@ -24,7 +24,7 @@ export interface PublishCall {
  *
  * A signature covers the id, the timestamp and the body but not the path. A route that accepts signed bodies must
  * therefore find the target in the body; otherwise a body could be replayed to another order.
- * @param scope Null when it depends on the body. Of a key, it is checked before the body is read.
+ * @param scope Checked before the body is read, unless the body is signed. Null when it depends on the body.
  * @throws {Refusal} 400, 401, 403, 413, 415 or 429.
  */
 export function requirePublishCall(c: Context<HonoEnv>, scope: Scope | null): Promise<PublishCall> {

@@ -12,7 +12,7 @@ import { verifyToken } from "./verify.ts";
 
 /**
  * Requires a publish key with a scope, in `Authorization: Bearer` or `X-API-Key`, for any call but a publish.
- * @throws {Refusal} 400, 401, 429, or 403 when the key lacks the scope.
+ * @throws {Refusal} 400, 401, 429, or 403 when the key lacks the scope or a page sends `X-API-Key`.
  */
 export async function requireService(c: Context<HonoEnv>, scope: Scope): Promise<void> {
   requireScope(await requireAnyService(c), scope);

@@ -38,10 +38,11 @@ export const position = {
   seq: z.int().min(0).describe("The last event's `seq`; 0 if there was none."),
 };
 
-/** From the last `order_shipped` event that had them. */
+const LAST_SHIPPED = "From the last `order_shipped` event that had one.";
+/** Independent of each other: the tracking number and the carrier may come from different events. */
 export const shipment = {
-  tracking_number: z.string().nullable().describe("From the last `order_shipped` event that had one."),
-  carrier: z.string().nullable(),
+  tracking_number: z.string().nullable().describe(LAST_SHIPPED),
+  carrier: z.string().nullable().describe(LAST_SHIPPED),
 };
 
 const established = <Data extends z.ZodRawShape>(data: Data) =>
