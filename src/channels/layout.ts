@@ -4,8 +4,9 @@
  *
  * To change the layout, append a migration: the statements that lead from the layout before. Never edit an earlier one.
  * Layout n has the nth migration of `CHANNEL_MIGRATIONS` and the nth of the channel's kind. Objects skip statements of
- * layouts that they have reached, unless these create tables or columns. So fill the list with empty migrations first: one
- * for every channel must come after the last of each kind, and one of a kind after the last for every channel.
+ * layouts that they have reached, unless these create tables or columns. So a new migration needs a number that neither
+ * list has used: first fill its list with empty migrations (`[]`), up to the length of the longest list that it is
+ * combined with.
  */
 export type Migrations = readonly (readonly string[])[];
 

@@ -14,8 +14,13 @@ export const MAX_UNACKNOWLEDGED_CHARACTERS = 4 * 1024 * 1024;
 
 /** The longest replay: the object and its sockets share 128 MB (Durable Objects limits). */
 export const MAX_REPLAY_CHARACTERS = 8 * 1024 * 1024;
-/** Replays that all `tidings.v1` clients of one object may leave unacknowledged. One user's may be as long as the longest. */
-export const MAX_UNREAD_REPLAY_CHARACTERS_PER_OBJECT = 64 * 1024 * 1024;
+/**
+ * Flow control: the long replays to one user's `tidings.v1` clients that may be unacknowledged, in one object. Two of the
+ * longest: the socket before may be dead.
+ */
+export const MAX_UNREAD_REPLAY_CHARACTERS_PER_USER = 2 * MAX_REPLAY_CHARACTERS;
+/** Flow control: the same for all users of one object, in bytes. */
+export const MAX_UNREAD_REPLAY_BYTES_PER_OBJECT = 64 * 1024 * 1024;
 
 /**
  * Default of `MAX_PLAIN_BYTES_PER_MINUTE`, for one plain client. It cannot acknowledge, so nothing shows whether it

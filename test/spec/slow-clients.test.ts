@@ -124,24 +124,27 @@ describe("a long replay", () => {
     return { socket, isResumed: (await socket.frame()).data.resumed };
   };
 
-  test("[promise 5] is sent to a user once until it is acknowledged, and to others", async () => {
+  test("[promise 5] is sent to a user twice until one is acknowledged, and to others", async () => {
     const id = await registerOrder();
     const { epoch } = (await (await listenV1(id)).frame()).data;
-    const events = await publishMuch(id, MAX_REPLAY_CHARACTERS / 2);
+    const events = await publishMuch(id, (2 * MAX_REPLAY_CHARACTERS) / 3);
     const first = await replayTo(id, epoch);
     const { seqs, requests } = await read(first.socket, events, false);
     expect(seqs).toHaveLength(events);
     expect(requests).toEqual([{ type: "ack_request", seq: events, nonce: expect.any(String) }]);
+    // As after a network that was lost during a replay, with the former socket still open.
+    expect((await replayTo(id, epoch)).isResumed).toBe(true);
     expect((await replayTo(id, epoch)).isResumed).toBe(false);
     expect((await replayTo(id, epoch, await adminToken())).isResumed).toBe(true);
 
+    // Without the nonce, it may be a guess.
     first.socket.send(JSON.stringify({ ...requests[0], nonce: undefined, type: "ack" }));
     expect((await replayTo(id, epoch)).isResumed).toBe(false);
     first.socket.close();
     await first.socket.closed();
-    const second = await replayTo(id, epoch);
-    expect(second.isResumed).toBe(true);
-    await read(second.socket, events, true);
+    const third = await replayTo(id, epoch);
+    expect(third.isResumed).toBe(true);
+    await read(third.socket, events, true);
     await eventually(async () => expect((await replayTo(id, epoch)).isResumed).toBe(true));
   });
 

@@ -27,7 +27,7 @@ export class FlowControl {
     return this.#ask(seq, this.#unacknowledged);
   }
 
-  /** Returns a request for an acknowledgement of a replay, whose length does not count. @param seq Its last event's. */
+  /** Returns a request to send after a replay, which `UnreadReplays` counts. @param seq Its last event's. */
   takeReplay(seq: number): { seq: number; nonce: string } {
     return this.#ask(seq, 0);
   }

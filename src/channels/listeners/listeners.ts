@@ -167,7 +167,10 @@ export class Listeners {
     if (listener.speaksV1) trySend(socket, [encodeClosingFrame(close, title)]);
     tryClose(socket, close, title);
     this.#remove(socket, listener, close);
-    const closing = { user: listener.subject, wasSilent: reason === "idle_timeout" };
+    const wasSilent = reason === "idle_timeout";
+    // Its close event may never come.
+    if (wasSilent) this.sender.forget(socket);
+    const closing = { user: listener.subject, wasSilent };
     writeClosing(socket, closing);
     this.#users.addClosing(socket, closing);
   }

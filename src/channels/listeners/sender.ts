@@ -4,7 +4,7 @@ import type { FrameBatch } from "./frame-batch.ts";
 import type { Listener } from "./listener.ts";
 import { PlainBudget } from "./plain-budget.ts";
 import { trySend } from "./socket.ts";
-import { isLongReplay, UnreadReplays } from "./unread-replays.ts";
+import { isLongReplay, type ReplaySize, UnreadReplays } from "./unread-replays.ts";
 
 /**
  * Sends events to clients, and bounds what each may leave unread: by its acknowledgements if they prove that it reads,
@@ -29,7 +29,7 @@ export class Sender {
   mayReplay(listener: Listener, missed: FrameBatch, now: number): boolean {
     const picked = wantedOf(listener, missed);
     return listener.speaksV1
-      ? this.#unreadReplays.hasRoomFor(listener.subject, missed.characters(picked))
+      ? this.#unreadReplays.hasRoomFor(listener.subject, replaySizeOf(missed, picked))
       : this.#plainBudget.hasRoomFor(missed.bytes(picked), now);
   }
 
@@ -39,9 +39,9 @@ export class Sender {
     const picked = wantedOf(listener, missed);
     trySend(socket, missed.messages(picked, speaksV1));
     if (!speaksV1 && picked.length > 0) this.#plainBudget.take(socket, missed.bytes(picked), now);
-    const characters = missed.characters(picked);
-    if (!speaksV1 || !isLongReplay(characters)) return;
-    this.#unreadReplays.add(socket, subject, characters);
+    const size = replaySizeOf(missed, picked);
+    if (!speaksV1 || !isLongReplay(size)) return;
+    this.#unreadReplays.add(socket, subject, size);
     trySend(socket, [encodeAckRequest(this.#flowControlOf(socket).takeReplay(missed.lastSeq(picked)))]);
   }
 
@@ -74,7 +74,7 @@ export class Sender {
     return true;
   }
 
-  /** A socket no longer exists, and with it what its client has not read. */
+  /** A socket is gone or dead: what its client has not read does not count any more. */
   forget(socket: WebSocket): void {
     this.#unreadReplays.remove(socket);
   }
@@ -85,6 +85,11 @@ export class Sender {
     return flowControl;
   }
 }
+
+const replaySizeOf = (missed: FrameBatch, picked: readonly number[]): ReplaySize => ({
+  characters: missed.characters(picked),
+  bytes: missed.bytes(picked),
+});
 
 /** Returns the indexes of the missed events that a listener receives. */
 export function wantedOf({ products, conflates }: Listener, missed: FrameBatch): readonly number[] {

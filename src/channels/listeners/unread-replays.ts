@@ -1,31 +1,37 @@
 import {
   ACK_REQUEST_AFTER_CHARACTERS,
-  MAX_REPLAY_CHARACTERS,
-  MAX_UNREAD_REPLAY_CHARACTERS_PER_OBJECT,
+  MAX_UNREAD_REPLAY_BYTES_PER_OBJECT,
+  MAX_UNREAD_REPLAY_CHARACTERS_PER_USER,
 } from "../../protocol/limits.ts";
 
+/** The size of a replay: its limit for users is in characters, memory is in bytes. */
+export interface ReplaySize {
+  characters: number;
+  bytes: number;
+}
+
 /** Whether a replay is so long that the client is asked to acknowledge it. Shorter ones are not counted. */
-export const isLongReplay = (characters: number) => characters > ACK_REQUEST_AFTER_CHARACTERS;
+export const isLongReplay = ({ characters }: ReplaySize) => characters > ACK_REQUEST_AFTER_CHARACTERS;
 
 /**
  * Bounds the long replays that `tidings.v1` clients have not acknowledged: the runtime keeps what a client does not read
  * until its socket is gone, and a replay may be longer than flow control allows.
  */
 export class UnreadReplays<Socket extends object> {
-  readonly #replays = new Map<Socket, { user: string; characters: number }>();
+  readonly #replays = new Map<Socket, ReplaySize & { user: string }>();
 
   /** Returns whether a user may be sent one more replay. */
-  hasRoomFor(user: string, characters: number): boolean {
-    if (!isLongReplay(characters)) return true;
-    const total = (replays: { characters: number }[]) =>
-      replays.reduce((sum, replay) => sum + replay.characters, characters);
+  hasRoomFor(user: string, size: ReplaySize): boolean {
+    if (!isLongReplay(size)) return true;
     const all = [...this.#replays.values()];
     const ofUser = all.filter((replay) => replay.user === user);
-    return total(ofUser) <= MAX_REPLAY_CHARACTERS && total(all) <= MAX_UNREAD_REPLAY_CHARACTERS_PER_OBJECT;
+    const characters = ofUser.reduce((sum, replay) => sum + replay.characters, size.characters);
+    const bytes = all.reduce((sum, replay) => sum + replay.bytes, size.bytes);
+    return characters <= MAX_UNREAD_REPLAY_CHARACTERS_PER_USER && bytes <= MAX_UNREAD_REPLAY_BYTES_PER_OBJECT;
   }
 
-  add(socket: Socket, user: string, characters: number): void {
-    this.#replays.set(socket, { user, characters });
+  add(socket: Socket, user: string, size: ReplaySize): void {
+    this.#replays.set(socket, { ...size, user });
   }
 
   /** The client has read its replay, or its socket is gone. */

@@ -14,7 +14,7 @@ export interface ProductChains {
 
 /**
  * A product's rows after a position, newest first, beginning with its row at a given `seq`. `CROSS JOIN` makes SQLite follow
- * the chain, and look each row up in the log (SQLite query planner, section 7.4).
+ * the chain, and look each row up in the log (SQLite, "Manual Control of Query Plans Using CROSS JOIN").
  */
 const CHAIN = `
   WITH RECURSIVE chain (seq) AS (

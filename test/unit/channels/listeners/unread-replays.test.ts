@@ -3,18 +3,20 @@ import { UnreadReplays } from "../../../../src/channels/listeners/unread-replays
 import {
   ACK_REQUEST_AFTER_CHARACTERS,
   MAX_REPLAY_CHARACTERS,
-  MAX_UNREAD_REPLAY_CHARACTERS_PER_OBJECT,
+  MAX_UNREAD_REPLAY_BYTES_PER_OBJECT,
 } from "../../../../src/protocol/limits.ts";
 
-test("the long replays that all clients together leave unread are bounded, and short ones are always sent", () => {
+test("the long replays that all clients together leave unread are bounded in bytes, and short ones are always sent", () => {
   const replays = new UnreadReplays();
-  const sockets = Array.from({ length: MAX_UNREAD_REPLAY_CHARACTERS_PER_OBJECT / MAX_REPLAY_CHARACTERS }, () => ({}));
+  const longest = { characters: MAX_REPLAY_CHARACTERS, bytes: 2 * MAX_REPLAY_CHARACTERS };
+  const sockets = Array.from({ length: MAX_UNREAD_REPLAY_BYTES_PER_OBJECT / longest.bytes }, () => ({}));
   for (const [i, socket] of sockets.entries()) {
-    expect(replays.hasRoomFor(`user ${i}`, MAX_REPLAY_CHARACTERS)).toBe(true);
-    replays.add(socket, `user ${i}`, MAX_REPLAY_CHARACTERS);
+    expect(replays.hasRoomFor(`user ${i}`, longest)).toBe(true);
+    replays.add(socket, `user ${i}`, longest);
   }
-  expect(replays.hasRoomFor("another", ACK_REQUEST_AFTER_CHARACTERS + 1)).toBe(false);
-  expect(replays.hasRoomFor("user 0", ACK_REQUEST_AFTER_CHARACTERS)).toBe(true);
+  const [short, long] = [ACK_REQUEST_AFTER_CHARACTERS, ACK_REQUEST_AFTER_CHARACTERS + 1];
+  expect(replays.hasRoomFor("another", { characters: long, bytes: long })).toBe(false);
+  expect(replays.hasRoomFor("user 0", { characters: short, bytes: short })).toBe(true);
   replays.remove(sockets[0] ?? {});
-  expect(replays.hasRoomFor("another", MAX_REPLAY_CHARACTERS)).toBe(true);
+  expect(replays.hasRoomFor("another", longest)).toBe(true);
 });
