@@ -95,7 +95,7 @@ export function logKeysSkipped(line: KeysSkipped): void {
   print("warn", "keys_skipped", line);
 }
 
-/** What a fault concerns, and how much. */
+/** Which channel and request a fault concerns, and how many events. */
 interface FaultFields {
   channel?: string;
   request_id?: string | undefined;

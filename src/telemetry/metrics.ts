@@ -94,7 +94,7 @@ export const METRICS = {
   tidings_relay_degraded: {
     type: "gauge",
     labels: ["problem"],
-    help: "1 while the relay is degraded for a reason other than Redis being unavailable: channels_failing, reading_paused (too much waits) or dead_letters_waiting (they cannot be written).",
+    help: "1 while the relay is degraded for a reason other than Redis being unavailable: channels_failing, reading_paused (too much waits, or nothing can be stored) or dead_letters_waiting (they cannot be written).",
   },
   tidings_dead_letters_total: {
     type: "counter",

@@ -88,7 +88,7 @@ describe.skipIf(!hasRedis("the relay alone"))("the Redis relay", () => {
     await eventually(() => expect(storage.alarmIn).toBeLessThan(600), 5000);
   });
 
-  test("that cannot store what it read does not report Redis as unavailable", async () => {
+  test("that cannot store what it read reports that reading is paused, not that Redis is unavailable, and once", async () => {
     await xadd(servers.redis, EVENT);
     const { exec } = storage.sql;
     vi.spyOn(storage.sql, "exec").mockImplementation((query, ...bindings) => {
@@ -96,8 +96,13 @@ describe.skipIf(!hasRedis("the relay alone"))("the Redis relay", () => {
       return exec(query, ...bindings);
     });
     await relay.work();
+    await relay.work();
     expect(relay.redisHealth.isHealthy).toBe(true);
+    expect(relay.problems).toEqual(["reading_paused"]);
     expect(faults()).toEqual(["relay"]);
+    vi.restoreAllMocks();
+    await relay.work();
+    expect(relay.problems).toEqual([]);
   });
 
   test.each(["20260115093000-17", "18446744073709551615-18446744073709551615"])(

@@ -67,8 +67,8 @@ export class DeadLetterWriter {
 const lengthOf = (letter: DeadLetter) => fieldsOf(letter).join().length;
 
 /**
- * Writes letters under their entries' own ids, so that letters whose reply was lost are not written twice. Ids must
- * increase in a stream, so one that is refused is there already, or gets an id from Redis.
+ * Writes letters under their entries' own ids if these are recent, so that they are not written twice when the reply was
+ * lost. Ids must increase in a stream, so one that is refused is there already, or gets an id from Redis.
  */
 async function write(client: RedisClient, letters: DeadLetter[]): Promise<void> {
   const refused = await addAll(client, letters, ({ entry }) => (isRecent(entry.id) ? entry.id : "*"));

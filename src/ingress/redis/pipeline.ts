@@ -35,7 +35,8 @@ export class Pipeline {
     await this.#tryReading();
     await this.#deliver();
   });
-  #isRedisHealthy = true;
+  /** What kept the last pass from reading: Redis, or the relay's own storage. */
+  #failing: "redis" | "relay" | null = null;
   #redisCheckedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env, redis: RedisConfig) {
@@ -58,14 +59,14 @@ export class Pipeline {
 
   /** Whether Redis answered in the last pass, and when that was, in milliseconds since 1970. */
   get redisHealth(): { isHealthy: boolean; checkedAt: number } {
-    return { isHealthy: this.#isRedisHealthy, checkedAt: this.#redisCheckedAt };
+    return { isHealthy: this.#failing !== "redis", checkedAt: this.#redisCheckedAt };
   }
 
   /** Why the relay is degraded, apart from Redis. */
   get problems(): RelayProblem[] {
     const problems: Record<RelayProblem, boolean> = {
       channels_failing: this.failingChannels > 0,
-      reading_paused: this.#delivery.failing.isReadingPaused(Date.now()),
+      reading_paused: this.#failing === "relay" || this.#delivery.failing.isReadingPaused(Date.now()),
       dead_letters_waiting: this.#deadLetters.isStuck,
     };
     return RELAY_PROBLEMS.filter((problem) => problems[problem]);
@@ -98,17 +99,16 @@ export class Pipeline {
 
   /** Reads the stream. While that fails, still delivers the outbox. */
   async #tryReading(): Promise<void> {
-    let isRedisHealthy = true;
     try {
       await this.#read();
+      this.#failing = null;
     } catch (error) {
-      // Other errors, such as a full storage, occur after Redis has answered.
-      isRedisHealthy = !(error instanceof RedisError);
-      if (isRedisHealthy) logFault("relay", error);
-      else if (this.#isRedisHealthy) logFault("redis", error);
+      const isRedis = error instanceof RedisError;
+      if (isRedis && this.#failing !== "redis") logFault("redis", error);
+      if (!isRedis && this.#failing !== "relay") logFault("relay", error);
+      this.#failing = isRedis ? "redis" : "relay";
       this.#scheduleReport();
     }
-    this.#isRedisHealthy = isRedisHealthy;
     this.#redisCheckedAt = Date.now();
   }
 
@@ -156,7 +156,7 @@ export class Pipeline {
   async #plan(): Promise<void> {
     const hasListeners = await this.#registries.hasListeners();
     if (!hasListeners) this.#doorbell.unsubscribe();
-    else if (this.#isRedisHealthy) await this.#doorbell.subscribe();
+    else if (this.#failing !== "redis") await this.#doorbell.subscribe();
     await this.#schedule.plan(hasListeners, this.#delivery.nextRetryAt);
   }
 

@@ -2,6 +2,9 @@ import type { Env } from "../../config/env.ts";
 import { registryStubs } from "../../registry/directory.ts";
 import { withinTimeLimit } from "../../runtime/time-limit.ts";
 
+/** A registry may have thousands of channels to notify. Notifying one again changes nothing. */
+const NOTIFY_TIMEOUT_MS = 60_000;
+
 /** What the relay asks of all registries together. */
 export class Registries {
   readonly #env: Env;
@@ -27,7 +30,10 @@ export class Registries {
 
   /** Has every registry notify its channels of a gap. @throws when one failed, after all have been tried. */
   async notifyGap(gapAt: number): Promise<void> {
-    const results = await Promise.allSettled(registryStubs(this.#env).map((registry) => registry.notifyGap(gapAt)));
+    const calls = registryStubs(this.#env).map((registry) =>
+      withinTimeLimit(registry.notifyGap(gapAt), NOTIFY_TIMEOUT_MS),
+    );
+    const results = await Promise.allSettled(calls);
     const failed = results.find((result) => result.status === "rejected");
     if (failed) throw failed.reason;
   }
