@@ -81,7 +81,7 @@ test("a connection that waits for a token without a socket says so: neither live
   await received.reaches("live");
   connection.close();
   connection.reconnect();
-  expect(connection.status).toEqual({ state: "recovering", isStale: false });
+  expect(connection.status).toEqual({ state: "recovering", isStale: true });
   await received.reaches("live");
 });
 

@@ -113,8 +113,8 @@ test("a token provider that fails is called again, and the status has its last e
     "the login service is down",
     "still down",
     // The same four times, and reported once.
-    "getToken must return a JWT, not string",
-    "getToken must return a JWT, not undefined",
+    "getToken returned string, not a JWT",
+    "getToken returned undefined, not a JWT",
   ]);
 });
 

@@ -12,7 +12,7 @@ const JWT_CHARACTERS = /^[\w.-]+$/;
  */
 export function parseToken(token: unknown): Token {
   if (typeof token === "string" && JWT_CHARACTERS.test(token)) return readToken(token);
-  throw new TypeError(`getToken must return a JWT, not ${typeof token}`);
+  throw new TypeError(`getToken returned ${typeof token}, not a JWT`);
 }
 
 /**
@@ -21,7 +21,7 @@ export function parseToken(token: unknown): Token {
  */
 export function readToken(token: string): Token {
   const { exp, iss, sub, order } = claimsOf(token);
-  const user = typeof sub === "string" ? JSON.stringify([iss, /^ticket:/.test(sub) ? order : sub]) : null;
+  const user = typeof sub === "string" ? JSON.stringify([iss, (/^ticket:/.test(sub) && order) || sub]) : null;
   return { token, expiresAt: Number(exp) * 1000 || NEVER, user };
 }
 

@@ -109,7 +109,7 @@ export type Status =
  * throws or rejects, or returns what cannot be a JWT, it is called again after a back-off. It is never called while
  * an earlier call is in flight, so it should time out by itself; a late token is used. `status.cause` has the last error.
  *
- * If the token belongs to another user (`sub` or `iss`), the connection reopens as that user: `onGap` reports that
+ * If the token belongs to another user (`sub` or `iss`; all tickets of an order count as one), the connection reopens as that user: `onGap` reports that
  * delivery does not continue from the former user's position, and `onSnapshot` has the new user's state.
  */
 export type GetToken = () => string | Promise<string>;

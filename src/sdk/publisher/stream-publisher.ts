@@ -60,16 +60,16 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
       : redis.xadd(stream, "*", Object.fromEntries(fields));
 
   /** Wakes the service. Ignores failures and delay, because the service finds the entry a little later anyway. */
-  async function ringDoorbell(): Promise<void> {
+  async function ringDoorbell(deadline: number): Promise<void> {
     const call = () => ("command" in redis ? redis.command("PUBLISH", DOORBELL, "1") : redis.publish(DOORBELL, "1"));
-    await untilDeadline(Date.now() + DOORBELL_WAIT_MS, call).catch(() => {});
+    await untilDeadline(Math.min(deadline, Date.now() + DOORBELL_WAIT_MS), call).catch(() => {});
   }
 
   return new BasePublisher<Queued>({
     async one(event) {
       const deadline = Date.now() + deadlineMs;
       const queued = await add(event, deadline);
-      await ringDoorbell();
+      await ringDoorbell(deadline);
       return queued;
     },
     many(events) {
@@ -85,7 +85,7 @@ export function createStreamPublisher(options: StreamPublisherOptions): Publishe
         previous = result;
         return result;
       });
-      const doorbell = Promise.allSettled(added).then(() => ringDoorbell());
+      const doorbell = Promise.allSettled(added).then(() => ringDoorbell(deadline));
       return added.map((queued) => queued.then((result) => doorbell.then(() => result)));
     },
     sendNow() {},

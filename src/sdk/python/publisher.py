@@ -14,8 +14,8 @@ Synchronous code uses ``Tidings``:
 
 ``data`` may contain Decimal, datetime, UUID, Enum, dataclasses and pydantic models (1 and 2). A value that JSON and
 its readers in JavaScript cannot carry without change raises a ``PublishError`` that names the field, before anything is
-sent: NaN, Infinity, an integer beyond 2^53, half of a surrogate pair, a set, a Decimal with more digits than a double.
-Round such a Decimal (``price.quantize(Decimal("0.01"))``), or publish ``str(value)``; sort a set into a list.
+sent: NaN, Infinity, an integer beyond 2^53, half of a surrogate pair, a set, a Decimal with more digits than a double
+holds. Round such a Decimal (``price.quantize(Decimal("0.01"))``), or publish ``str(value)``; sort a set into a list.
 
 Every event gets its id before the first try, and the service applies an id once, so retries are safe: network errors,
 5xx and 429 are retried with growing, random waits, never before the time in ``Retry-After``. Any other refusal raises a
@@ -486,6 +486,8 @@ class _Threads:
                 call.set_result(work())
             except BaseException as error:
                 call.set_exception(error)
+            # Breaks the cycle of a failed call: its error's traceback refers to this frame.
+            del call, work
 
 
 #: By URL, so that a service that does not respond uses no thread of another service.

@@ -65,7 +65,7 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
 function reportInterruption({ replica }: Tab): void {
   if (replica.status.state === "connecting") return;
   const state = replica.position ? "recovering" : "connecting";
-  replica.apply({ type: "status", status: { state, isStale: false } });
+  replica.apply({ type: "status", status: { state, isStale: replica.status.isStale } });
 }
 
 async function findUser(tab: Tab, { identification }: EffectOf<"identify">): Promise<void> {
@@ -99,7 +99,7 @@ function openGroup(tab: Tab, { user }: EffectOf<"open_channel">): void {
 function openSocketForAll(tab: Tab): void {
   const { relay, replica, socket } = tab;
   const wasLive = replica.position !== null;
-  if (wasLive) replica.apply({ type: "status", status: { state: "recovering", isStale: false } });
+  if (wasLive) replica.apply({ type: "status", status: { state: "recovering", isStale: replica.status.isStale } });
   socket.open(replica.position, wasLive, (output) => {
     // The first outputs may arrive before the socket is assigned.
     relay.lagMs = socket.link?.lagMs ?? null;

@@ -55,7 +55,7 @@ export type TabInput =
   | { type: "connect" }
   | { type: "refresh" }
   | { type: "close" }
-  /** A token arrived. @param user The token's issuer and subject (`Token.user`), or null if it has no subject. */
+  /** A token arrived. @param user Whose it is (`Token.user`); null if it has no subject. */
   | { type: "identified"; identification: number; user: string | null }
   | { type: "token_failed"; identification: number }
   /** The browser lacks Web Locks or BroadcastChannel, or forbids this page to use them. */
