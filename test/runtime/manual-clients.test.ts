@@ -92,6 +92,13 @@ describe.each([
     },
   );
 
+  test.skipIf(!client.isInstalled)("stops when it is refused", async () => {
+    const order = await registerOrderAt(service.url, "alice");
+    const following = await client.start(`/api/v1/ws/orders/${order}`, () => mintToken({ subject: "carol" }));
+    onTestFinished(() => following.stop());
+    expect(await following.ended).toBe(4003);
+  });
+
   test.skipIf(!client.isInstalled)("keeps its product filter when it reconnects", async () => {
     const [mine, other] = [crypto.randomUUID(), crypto.randomUUID()];
     const following = await client.start(`/api/v1/ws/products?product_id=${mine},${other}`, mintToken);

@@ -11,7 +11,7 @@ import { setUpRedisWithBridge } from "../support/redis-with-bridge.ts";
 
 /** Promise 4 across failovers: what was delivered is not applied again, and what is new is, whatever its entry's id. */
 
-const PATIENCE = { timeout: 60_000, interval: 50 };
+const PATIENCE = { timeout: 30_000, interval: 50 };
 
 /** Keeps the stream as a replica has it that is a little behind. */
 const save = (redis: RedisServer) =>

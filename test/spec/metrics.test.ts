@@ -3,9 +3,11 @@ import { describe, expect, test, vi } from "vitest";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
 import { MAX_BATCH_EVENTS } from "../../src/protocol/publish.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
+import { OBJECT_CALL_TIMEOUT_MS } from "../../src/runtime/time-limit.ts";
 import { METRICS, type MetricName } from "../../src/telemetry/metrics.ts";
 import { eventually } from "../support/eventually.ts";
 import { metricValue, parseMetrics, type Sample } from "../support/metrics.ts";
+import { shortenTimeLimit } from "../support/pauses.ts";
 import { connect, hibernateAll, publish, registerOrder, request, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";
 
@@ -256,9 +258,10 @@ describe("GET /metrics", () => {
     ["fails", () => Promise.reject(new Error("it fails for the test"))],
     ["does not answer in time", () => new Promise<never>(() => {})],
   ])("a registry that %s makes the answer 503, because counters must never decrease", async (_, answer) => {
-    const metrics = vi.spyOn(ChannelRegistry.prototype, "metrics").mockImplementation(answer);
+    vi.spyOn(ChannelRegistry.prototype, "metrics").mockImplementation(answer);
+    shortenTimeLimit(OBJECT_CALL_TIMEOUT_MS);
     const response = await serviceRequest("GET", "/metrics");
-    metrics.mockRestore();
+    vi.restoreAllMocks();
     expect(response.status).toBe(503);
     expect(response.headers.get("Retry-After")).toBe("5");
   });

@@ -10,7 +10,7 @@ import { endProcess, endWithThisProcess, hasExited } from "./processes.ts";
 
 /** A real Redis for the tests, on a free port of this machine, which tests can kill and restart. */
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 45_000;
 const RETRY_MS = 20;
 /** How much of what Redis printed an error shows. */
 const MAX_LOG_LENGTH = 16 * 1024;

@@ -20,7 +20,7 @@ import { runtimeConfig, type WorkerdOptions, wranglerConfig } from "./workerd-co
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url).href);
 /** Time limit for a start, which normally takes 0.1 s. */
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 45_000;
 /** How much of the output an error shows. */
 const MAX_LOG_LENGTH = 64 * 1024;
 

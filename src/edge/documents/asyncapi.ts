@@ -128,7 +128,7 @@ function describeOperations(kind: ChannelKind, messages: Messages): [string, Jso
   const sentBy = (sender: "service" | "client") =>
     namesOf(messages, kind, sender).map((name) => ({ $ref: `#/channels/${kind}/messages/${name}` }));
   const fromService = "The first frame is `connection_established`; events follow in order.";
-  const fromClients = `A message of more than ${sizeText(MAX_CLIENT_MESSAGE_BYTES)} closes the socket with 4005, and so does a malformed \`authenticate\`, \`subscribe\` or \`unsubscribe\`. Any other message closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`;
+  const fromClients = `A message of more than ${sizeText(MAX_CLIENT_MESSAGE_BYTES)} closes the socket with 4005, and so does an \`authenticate\`, \`subscribe\` or \`unsubscribe\` that is malformed, exceeds the limits of a filter, or filters an order's socket. A message of any other unknown type closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`;
   const described = (direction: string, description: string, sender: "service" | "client") => ({
     channel,
     title: `${title}: messages ${direction} clients`,

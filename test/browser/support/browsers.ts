@@ -51,7 +51,7 @@ export interface BrowserKind<T extends Tab = Tab, P extends Profile<T> = Profile
   startPlain(): Promise<PlainBrowser<T>>;
 }
 
-const START_TIMEOUT_MS = 60_000;
+const START_TIMEOUT_MS = 45_000;
 
 /** A browser's processes, and the directory of its profile. */
 export class BrowserProcess {

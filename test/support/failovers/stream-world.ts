@@ -174,7 +174,7 @@ export class StreamWorld {
         await callService(this.#service.url, "GET", "ws/health");
         for (const { received } of this.#listeners) expect(received).toContain(last.n);
       },
-      { timeout: 60_000, interval: 10 },
+      { timeout: 15_000, interval: 10 },
     );
     for (const event of this.#sent) {
       if (!event.isOwed) continue;

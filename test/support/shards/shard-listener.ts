@@ -24,7 +24,7 @@ export interface Channel {
 }
 
 /** How long the service may take for what a listener waits for. */
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 10_000;
 /** Back-offs of refused connections are skipped, so more attempts may be needed than in real life. */
 const MAX_ATTEMPTS = 200;
 

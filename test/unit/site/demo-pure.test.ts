@@ -92,9 +92,9 @@ test("a round trip is measured from the publish call to the arrival, in whicheve
   roundTrips.publish("e-1", "products");
   // As a frame arrives; programs declare types of their own.
   roundTrips.receive(event as never, "products", false);
-  roundTrips.acknowledge("e-1", 7);
+  roundTrips.acknowledge("e-1", "products", 7);
   roundTrips.publish("refused", "products");
-  roundTrips.forget("refused");
+  roundTrips.forget("refused", "products");
   roundTrips.receive({ ...event, id: "e-2" } as never, "products", true);
   const [mine, other, ...more] = roundTrips.get();
   expect(mine && tripMs(mine)).toBeGreaterThanOrEqual(0);
@@ -104,7 +104,12 @@ test("a round trip is measured from the publish call to the arrival, in whicheve
   expect(more).toEqual([]);
   // Published again with the same id, the event is a duplicate: nothing is sent.
   roundTrips.publish("e-1", "products");
-  roundTrips.forget("e-1");
+  roundTrips.forget("e-1", "products");
+  expect(roundTrips.get()[0]).toBe(mine);
+  // The same id in another channel is another event.
+  roundTrips.publish("e-1", "order");
+  roundTrips.receive(event as never, "order", false);
+  expect(roundTrips.get().map(({ channel }) => channel)).toEqual(["products", "products", "order"]);
   expect(roundTrips.get()[0]).toBe(mine);
   expect([0.84, 8.36, 12.4, 3410].map(durationText)).toEqual(["< 1 ms", "8.4 ms", "12 ms", "3.4 s"]);
 });

@@ -35,10 +35,10 @@ export function usePublish(): (draft: EventDraft) => Promise<ServiceResponse> {
       const tookMs = pageTime() - start;
       const { status, seq } = response.body;
       if (status === "applied" && typeof seq === "number") {
-        roundTrips.acknowledge(sent.id, seq);
+        roundTrips.acknowledge(sent.id, channel, seq);
         (channel === "order" ? orderLog : productsLog).expectUpTo(seq);
       } else {
-        roundTrips.forget(sent.id);
+        roundTrips.forget(sent.id, channel);
       }
       publishCalls.set([{ draft, response, tookMs }, ...publishCalls.get()].slice(0, MAX_CALLS));
       return response;

@@ -29,40 +29,43 @@ export const pageTime = () => performance.timeOrigin + performance.now();
 class RoundTrips extends Store<readonly RoundTrip[]> {
   /** Records that the page publishes an event. One that is published again keeps its first round trip. */
   publish(id: string, channel: ChannelKind): void {
-    if (this.#has(id)) return;
+    if (this.#has(id, channel)) return;
     const trip = { id, channel, publishedAt: pageTime(), receivedAt: null, isRecovered: false, seq: null };
     this.#keep([...this.get(), trip]);
   }
 
   /** Records the service's acknowledgement. */
-  acknowledge(id: string, seq: number): void {
-    this.#change(id, { seq });
+  acknowledge(id: string, channel: ChannelKind, seq: number): void {
+    this.#change(id, channel, { seq });
   }
 
   /** Forgets an event that the service did not apply, unless it applied the event earlier. */
-  forget(id: string): void {
-    this.set(this.get().filter((trip) => trip.id !== id || trip.seq !== null));
+  forget(id: string, channel: ChannelKind): void {
+    this.set(this.get().filter((trip) => !isTripOf(trip, id, channel) || trip.seq !== null));
   }
 
   /** Records an event from the socket. */
   receive({ id, seq }: OrderEvent | ProductEvent, channel: ChannelKind, isRecovered: boolean): void {
     const arrival = { receivedAt: pageTime(), isRecovered, seq };
-    if (this.#has(id)) this.#change(id, arrival);
+    if (this.#has(id, channel)) this.#change(id, channel, arrival);
     else this.#keep([...this.get(), { id, channel, publishedAt: null, ...arrival }]);
   }
 
-  #has(id: string): boolean {
-    return this.get().some((trip) => trip.id === id);
+  #has(id: string, channel: ChannelKind): boolean {
+    return this.get().some((trip) => isTripOf(trip, id, channel));
   }
 
-  #change(id: string, changes: Partial<RoundTrip>): void {
-    this.set(this.get().map((trip) => (trip.id === id ? { ...trip, ...changes } : trip)));
+  #change(id: string, channel: ChannelKind, changes: Partial<RoundTrip>): void {
+    this.set(this.get().map((trip) => (isTripOf(trip, id, channel) ? { ...trip, ...changes } : trip)));
   }
 
   #keep(trips: RoundTrip[]): void {
     this.set(trips.slice(-MAX_TRIPS));
   }
 }
+
+/** An id is unique only within its channel. */
+const isTripOf = (trip: RoundTrip, id: string, channel: ChannelKind) => trip.id === id && trip.channel === channel;
 
 export const roundTrips = new RoundTrips([]);
 
