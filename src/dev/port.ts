@@ -12,7 +12,7 @@ const MAX_PORT = 65_535;
 export function wantedPort(wranglerToml: string, args: string[]): number | null {
   const flag = args.findLastIndex((arg) => arg === "--port" || arg.startsWith("--port="));
   if (flag >= 0) return toPort("--port", args[flag]?.split("=")[1] ?? args[flag + 1] ?? "");
-  const devBlock = /^\[dev\]\s*$([^[]*)/m.exec(wranglerToml)?.[1];
+  const devBlock = /^\[dev\][^\n]*\n([\s\S]*?)(?=^\[|(?![\s\S]))/m.exec(wranglerToml)?.[1];
   const text = /^port *= *(\d+)/m.exec(devBlock ?? "")?.[1];
   return text === undefined ? null : toPort("`port` in wrangler.toml", text);
 }

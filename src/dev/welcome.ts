@@ -74,5 +74,6 @@ function throughRedis({ redis, stream }: Welcome): string {
       `${redisCli} PUBLISH ${DOORBELL} 1`,
     );
   }
-  return `\nPublish through Redis (the PUBLISH makes the service read the stream immediately):\n${lines.map((line) => `  ${line}\n`).join("")}`;
+  const note = redisCli === null ? "" : " (the PUBLISH makes the service read the stream immediately)";
+  return `\nPublish through Redis${note}:\n${lines.map((line) => `  ${line}\n`).join("")}`;
 }

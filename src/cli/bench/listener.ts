@@ -2,6 +2,7 @@ import { type Connection, connectOrder } from "../../sdk/index.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { Condition } from "../shared/condition.ts";
 
+/** How long a listener may wait for its connection, or for the next event. */
 const TIMEOUT_MS = 30_000;
 
 /** Listens to an order with the SDK, and counts its events. */
@@ -27,7 +28,7 @@ export class BenchListener {
     return this.#until(() => this.#connection.status.state === "live", "a socket did not open");
   }
 
-  /** Waits until `count` events have arrived. @throws {CommandError} when they do not arrive in time. */
+  /** Waits until `count` events have arrived. @throws {CommandError} when it is closed, or none arrives for too long. */
   received(count: number): Promise<void> {
     return this.#until(() => this.#events >= count, `not all of ${count} events arrived`);
   }
@@ -38,7 +39,10 @@ export class BenchListener {
 
   async #until(condition: () => boolean, failure: string): Promise<void> {
     const isClosed = () => this.#connection.status.state === "closed";
-    await this.#changed.until(() => condition() || isClosed() || undefined, TIMEOUT_MS);
+    for (let seen = -1; seen !== this.#events && !condition() && !isClosed(); ) {
+      seen = this.#events;
+      await this.#changed.until(() => condition() || isClosed() || undefined, TIMEOUT_MS);
+    }
     if (condition()) return;
     const { status } = this.#connection;
     const why = status.state === "closed" ? `${status.reason.code} ${status.reason.name}` : status.state;

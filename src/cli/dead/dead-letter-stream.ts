@@ -55,7 +55,7 @@ export class DeadLetterStream {
       const letters = letterRange.parse(reply).map(parseLetter);
       if (letters.length > 0) yield letters;
       const id = letters.at(-1)?.id;
-      // Redis refuses to look beyond the last id of all.
+      // Redis refuses to look beyond the highest possible id.
       if (letters.length < LETTERS_PER_READ || id === last) return;
       from = `(${id}`;
     }

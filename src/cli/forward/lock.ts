@@ -6,8 +6,11 @@ import { refusedByRedis } from "../redis/session.ts";
 /** How long the lock lasts without renewal. Its holder renews it far more often. */
 export const LOCK_MS = 10_000;
 
-/** Errors of a Redis that fails over or is busy. They pass without a change to the settings. */
-const TRANSIENT_ERRORS = /^(READONLY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY)\b/;
+/**
+ * Errors of a Redis that fails over or is busy. They pass without a change to the settings. Redis 6 puts the error of a
+ * script's command at the end of its own: `ERR Error running script …: -READONLY …`.
+ */
+const TRANSIENT_ERRORS = /(^|-)(READONLY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY)\b/;
 
 /** Takes or renews the lock, and returns its holder. */
 const ACQUIRE = `

@@ -8,6 +8,7 @@ import {
   type Position,
   type ProductEvent,
   type ProductsSnapshot,
+  type RetryCause,
   type Status,
 } from "../../sdk/index.ts";
 import type { Report } from "./report.ts";
@@ -32,8 +33,8 @@ type FollowEnd =
   | { type: "interrupted" }
   /** The connection is closed for good. */
   | { type: "closed"; reason: ClosedReason }
-  /** The service accepts no WebSocket. */
-  | { type: "no_connection" };
+  /** No connection was live in time. `cause` is what went wrong last. */
+  | { type: "no_connection"; cause: RetryCause | undefined };
 
 export interface Followed {
   end: FollowEnd;
@@ -100,7 +101,7 @@ function reportingCallbacks(
       const wasLive = isLive;
       isLive = status.state === "live";
       if (status.state === "closed") end({ type: "closed", reason: status.reason });
-      else if (status.state === "connecting" && status.isStale) end({ type: "no_connection" });
+      else if (status.state === "connecting" && status.isStale) end({ type: "no_connection", cause: status.cause });
       else if (wasLive && !isLive) report.reconnecting();
       if (!isLive) return;
       if (!wasLive) counts.connections++;

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 import type { Command } from "commander";
-import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
+import { isCloseCode, UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import { MAX_FILTER_PRODUCTS } from "../../protocol/frames.ts";
+import { MAX_PRODUCT_ID_LENGTH } from "../../protocol/names.ts";
 import { HEALTH_PATH } from "../../protocol/paths.ts";
 import { parseProductList } from "../../protocol/product-filter.ts";
 import type { Position } from "../../sdk/index.ts";
@@ -110,7 +111,7 @@ function productFilter({ productId }: WatchOptions, channel: ChannelRef): string
   const filter = parseProductList(productId);
   if (filter !== "invalid") return filter;
   throw usageError(
-    `--product-id takes 1 to ${MAX_FILTER_PRODUCTS} product ids, separated by commas and percent-encoded (%2C for a comma).`,
+    `--product-id takes 1 to ${MAX_FILTER_PRODUCTS} product ids of at most ${MAX_PRODUCT_ID_LENGTH} characters, separated by commas and percent-encoded (%2C for a comma).`,
   );
 }
 
@@ -152,8 +153,10 @@ async function endError(
   service: ServiceClient,
   secret: SigningSecret | null,
 ): Promise<CommandError> {
-  if (end.type === "closed") {
-    const { code, message } = end.reason;
+  const cause = end.type === "closed" ? end.reason : end.cause;
+  // The service accepts a connection that it refuses, and closes it with the reason.
+  if (cause && (end.type === "closed" || isCloseCode(cause.code))) {
+    const { code, message } = cause;
     const closing = { code, reason: message };
     // The secret may be wrong; the token itself cannot be, because it was minted a moment ago.
     const remedy = code === UNAUTHENTICATED && secret ? remedyForRefusedToken(secret, service.url) : remedyFor(code);

@@ -64,6 +64,8 @@ if (import.meta.main) {
     await setVersion(String(version));
     await buildRelease(folder);
     const next = (await setVersion("prepatch", "--preid", "dev")).trim();
-    console.log(`Commit ${folder}: later deployments serve it at /sdk/${version}/. Work continues as ${next}.`);
+    console.log(
+      `Commit ${folder}, package.json and package-lock.json: later deployments serve the release at /sdk/${version}/. Work continues as ${next}.`,
+    );
   }
 }

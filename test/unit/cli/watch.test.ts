@@ -57,6 +57,14 @@ describe("tidings watch", () => {
       for (const message of messages) socket.send(message);
     };
 
+  it("explains why no connection was accepted", async () => {
+    server.on("connection", (socket) => socket.close(4110, "Too many connections"));
+    const { terminal, exitCode } = watch();
+    expect(await exitCode).toBe(1);
+    expect(terminal.notes).toContain("Closed with 4110 (too_many_connections");
+    expect(terminal.notes).toContain(CLOSE_CODES[4110].remedy);
+  });
+
   it("ends when the reader of its output does, as in `| head`", async () => {
     plays = [say(established(0, null), event(1))];
     const args = ["watch", "products", "--url", url, "--secret", SECRET];

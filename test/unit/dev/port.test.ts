@@ -11,6 +11,15 @@ it("is the last --port, else that of wrangler.toml, else unknown", () => {
   expect(wantedPort("", [])).toBeNull();
 });
 
+it.each(["[dev] # local\nport = 8000\n", '[dev]\nip = "[::1]"\n# See [1].\nport = 8000\n[vars]\nport = 1\n'])(
+  "is that of the table dev, whatever stands around it: %j",
+  (toml) => expect(wantedPort(toml, [])).toBe(8000),
+);
+
+it("is unknown where another table has it", () => {
+  expect(wantedPort("[dev]\n[vars]\nport = 8000\n", [])).toBeNull();
+});
+
 it.each([["--port", "99999"], ["--port=65536"], ["--port", "-1"], ["--port", "soon"], ["--port", "8e3"], ["--port"]])(
   "that is not a port is refused with an example: %s %s",
   (...args) => {
