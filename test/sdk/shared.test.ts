@@ -140,6 +140,20 @@ test("a reloaded tab receives the current state of the order and no event twice"
   expect(reloaded.received.events).toEqual([]);
 });
 
+test("a reloaded page whose tab leads is not recovering, because it has not been live", async () => {
+  const id = await registerOrderAt(service.url);
+  const storage = memoryStorage();
+  const before = tab(id, { storage });
+  await before.received.reaches("live");
+  await ship(id);
+  await eventually(() => expect(seqsOf(before.received.events)).toEqual([1]));
+  before.connection.close();
+  const { received } = tab(id, { storage });
+  await received.reaches("live");
+  expect(received.snapshots).toMatchObject([{ seq: 1, resumed: true }]);
+  expect(received.states).toEqual(["live"]);
+});
+
 test("a reloaded tab of a quiet product is live, and receives its next event", async () => {
   const shared = () => ({ shared: sharedTabs(), tuning, productIds: ["quiet"] });
   const storage = memoryStorage();

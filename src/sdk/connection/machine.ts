@@ -59,7 +59,7 @@ export function step(state: State, taken: Input, now: number, random: () => numb
   if (input.type === "token_failed") draft.cause = noToken(input.message);
   // The table pairs each type of input with a transition that takes it, which the compiler cannot follow.
   (TRANSITIONS[state.phase][input.type] as ((draft: Draft, input: Input) => void) | undefined)?.(draft, input);
-  const status = statusOf(draft);
+  const status = updateStatus(draft);
   draft.status = status;
   if (JSON.stringify(status) !== JSON.stringify(state.status)) draft.effects.push({ type: "status", status });
   const { effects, now: _now, random: _random, ...next } = draft;
@@ -205,7 +205,8 @@ function suspend(draft: Draft): void {
   retryAt(draft, NEVER);
 }
 
-function statusOf(draft: Draft): Status {
+/** Returns the status, and decides when it becomes stale. */
+function updateStatus(draft: Draft): Status {
   const { phase, position, wasLive, isRecovered, cause } = draft;
   const isReplaying = position && position.seq < draft.replayUntil;
   if (phase === "live" && !isReplaying) {

@@ -771,7 +771,8 @@ def _retry_after(text: Optional[str]) -> float:
         return 0.0
     # The oldest of the three formats of a date does not say that it is GMT.
     date = date if date.tzinfo else date.replace(tzinfo=datetime.timezone.utc)
-    return max(0.0, (date - datetime.datetime.now(datetime.timezone.utc)).total_seconds())
+    seconds = (date - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+    return min(max(0.0, seconds), _MAX_RETRY_AFTER_SECONDS)
 
 
 def _full_jitter(failures: int) -> float:

@@ -43,6 +43,11 @@ export class ChannelReplica {
     this.#report = report;
   }
 
+  /** Whether this tab has received the channel's state. */
+  get hasSnapshot(): boolean {
+    return this.#snapshot !== null;
+  }
+
   /**
    * Returns what a tab at position `from` needs to catch up, or null before the first snapshot. A tab without a position
    * receives the current state and no earlier events, like a new connection.
@@ -104,7 +109,7 @@ export class ChannelReplica {
     this.apply({ type: "status", status });
   }
 
-  /** Starts again for another user: nothing received so far is reported, or given to other tabs. */
+  /** Starts again for another user: drops what was received, so that no other tab gets it. A gap precedes the next snapshot. */
   forget(): void {
     this.#former ??= this.position;
     this.position = null;

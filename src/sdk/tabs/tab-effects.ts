@@ -28,7 +28,7 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
   say_hello: ({ group, machine, replica }, { isNew }) =>
     group?.post({ type: "hello", from: machine.state.id, position: replica.position, isNew }),
   answer_hello(tab, { hello }) {
-    // The new tab may have a better token, so it is not told that all is over before the waiting tabs have tried.
+    // The new tab may have a better token. Lets the waiting tabs try before reporting that the connection is closed.
     if (hello.isNew && tab.replica.status.state === "closed") void passOn(tab);
     else tab.relay.answer(hello);
   },
@@ -64,7 +64,7 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
 /** Reports that a tab which has been connected, or closed, has no socket yet. */
 function reportInterruption({ replica }: Tab): void {
   if (replica.status.state === "connecting") return;
-  const state = replica.position ? "recovering" : "connecting";
+  const state = replica.hasSnapshot ? "recovering" : "connecting";
   replica.apply({ type: "status", status: { state, isStale: replica.status.isStale } });
 }
 
@@ -98,7 +98,7 @@ function openGroup(tab: Tab, { user }: EffectOf<"open_channel">): void {
 
 function openSocketForAll(tab: Tab): void {
   const { relay, replica, socket } = tab;
-  const wasLive = replica.position !== null;
+  const wasLive = replica.hasSnapshot;
   if (wasLive) replica.apply({ type: "status", status: { state: "recovering", isStale: replica.status.isStale } });
   socket.open(replica.position, wasLive, (output) => {
     // The first outputs may arrive before the socket is assigned.

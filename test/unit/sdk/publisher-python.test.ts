@@ -402,6 +402,17 @@ print(json.dumps(messages))`,
     expect(messages).toEqual(reasons.map((reason) => `Cannot reach http://shop.example: ${reason}`));
   });
 
+  test("a Retry-After of any form becomes a time that the system can sleep", async () => {
+    const seconds = await python.run(
+      `
+import json, tidings
+texts = ("3", "9" * 30, "Fri, 31 Dec 9999 23:59:59 GMT", "Sun, 06 Nov 1994 08:49:37 GMT", "soon")
+print(json.dumps([tidings._retry_after(text) for text in texts]))`,
+      env,
+    );
+    expect(seconds).toEqual([3, 1e9, 1e9, 0, 0]);
+  });
+
   test("a host name that cannot be looked up is an error that no retry repeats", async () => {
     const [status, , , isRetryable, ids] = (await python.run(FAILING, {
       ...env,
