@@ -1,4 +1,4 @@
-/** Limits on sockets and rates. Limits on sizes are next to what they limit. */
+/** Limits on sockets, on rates, and on what clients may leave unread. Other limits are next to what they limit. */
 
 /** Token bucket for a client's messages, pings excluded: burst size and refill rate. */
 export const CLIENT_MESSAGES_BURST = 20;
@@ -15,8 +15,8 @@ export const MAX_UNACKNOWLEDGED_CHARACTERS = 4 * 1024 * 1024;
 /** The longest replay: the object and its sockets share 128 MB (Durable Objects limits). */
 export const MAX_REPLAY_CHARACTERS = 8 * 1024 * 1024;
 /**
- * Flow control: the long replays to one user's `tidings.v1` clients that may be unacknowledged, in one object. Two of the
- * longest: the socket before may be dead.
+ * Flow control: the long replays to one user's `tidings.v1` clients that may be unacknowledged, in one object. Room for
+ * two of the longest: when a client reconnects, the replay to its former socket may still count.
  */
 export const MAX_UNREAD_REPLAY_CHARACTERS_PER_USER = 2 * MAX_REPLAY_CHARACTERS;
 /** Flow control: the same for all users of one object, in bytes. */

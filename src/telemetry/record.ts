@@ -78,7 +78,8 @@ export function recordPublished(
 }
 
 /**
- * Counts events that did not reach their channel, which only its caller knows: `queued` and `unavailable`.
+ * Counts events that their channel does not count, because it was unreachable or had too much to send: `queued` and
+ * `unavailable`.
  * @param outcomes One for each event, in the same order.
  */
 export function recordUndelivered(

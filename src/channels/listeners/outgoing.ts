@@ -67,10 +67,7 @@ export class Outgoing {
 
   /** Sends a frame that is not an event to every listener, in order with the broadcasts. */
   broadcastControl(frame: string, now: number): Promise<void> | null {
-    const send = (socket: WebSocket, now: number) => {
-      this.#sendAfterWaiting(socket, frame, now);
-      return SEND_COST + frame.length;
-    };
+    const send = (socket: WebSocket, now: number) => this.#sendAfterWaiting(socket, frame, now);
     return this.#slices.run(this.#recipients.wanting("all"), send, now);
   }
 
@@ -136,10 +133,14 @@ export class Outgoing {
     void this.#slices.run(this.#coalescing?.sockets ?? [], (socket, now) => this.sendWaiting(socket, now), Date.now());
   }
 
-  #sendAfterWaiting(socket: WebSocket, frame: string, now: number): void {
-    this.sendWaiting(socket, now);
+  /** Sends a socket the events that wait for it, then a frame. Returns what that costs. */
+  #sendAfterWaiting(socket: WebSocket, frame: string, now: number): number {
+    const cost = this.sendWaiting(socket, now);
     const listener = this.#recipients.get(socket);
-    if (listener && !this.#closeEnded(socket, listener, now)) trySend(socket, [frame]);
+    if (!listener) return cost;
+    if (this.#closeEnded(socket, listener, now)) return cost + CLOSE_COST;
+    trySend(socket, [frame]);
+    return cost + SEND_COST + frame.length;
   }
 
   /** Closes a listener whose token has ended. Returns whether it did. */

@@ -4,7 +4,7 @@ import {
   MAX_UNREAD_REPLAY_CHARACTERS_PER_USER,
 } from "../../protocol/limits.ts";
 
-/** The size of a replay: its limit for users is in characters, memory is in bytes. */
+/** The size of a replay: the limit per user is in characters, the limit per object in bytes. */
 export interface ReplaySize {
   characters: number;
   bytes: number;

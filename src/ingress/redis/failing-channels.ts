@@ -82,7 +82,7 @@ export class FailingChannels {
     this.recovered(channel);
   }
 
-  /** Records that no events wait for a channel. */
+  /** Records that a channel is not failing: it took events, or none wait for it. */
   recovered(channel: string): void {
     if (!this.#channels.delete(channel)) return;
     this.#store.failing.remove(channel);
