@@ -43,8 +43,8 @@ export function AccessView() {
           </button>
         </p>
         <p className="hint">
-          In the checkout, the <code>tidings</code> commands call the service of <code>npm run dev</code> with the
-          secrets in <code>.dev.vars</code>. To call this service when it runs elsewhere, add{" "}
+          In the project's folder, the <code>tidings</code> commands call the service of <code>npm run dev</code> with
+          the secrets in <code>.dev.vars</code>. To call this service when it runs elsewhere, add{" "}
           <code>--url {location.origin}</code>, and <code>--secret</code> for tokens or <code>--key</code> for orders.
         </p>
       </form>
