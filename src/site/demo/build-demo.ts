@@ -34,7 +34,7 @@ export async function buildDemo(site: string): Promise<void> {
 }
 
 /** Returns the parts of the event catalogue that the page shows (`page/service/catalogue.ts`), without its schemas. */
-function pageCatalogue() {
+export function pageCatalogue() {
   return Object.fromEntries(
     Object.entries(EVENTS).map(([type, { channel, summary, example }]) => [type, { channel, summary, example }]),
   );

@@ -1,4 +1,5 @@
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
+import { pageCatalogue } from "../../../src/site/demo/build-demo.ts";
 
 /** A socket that does what the test says. */
 class ScriptedSocket extends EventTarget {
@@ -19,7 +20,7 @@ class ScriptedSocket extends EventTarget {
 
 vi.stubGlobal("WebSocket", ScriptedSocket);
 vi.stubGlobal("location", { origin: "https://tidings.example" });
-vi.stubGlobal("CATALOGUE", {});
+vi.stubGlobal("CATALOGUE", pageCatalogue());
 const { dropSockets, socketStats, statsOf } = await import("../../../src/site/demo/page/state/sockets.ts");
 const { ChannelLog } = await import("../../../src/site/demo/page/state/channel-log.ts");
 const { decodeToken } = await import("../../../src/site/demo/page/state/credentials.ts");

@@ -1,6 +1,7 @@
 import { expect, test, vi } from "vitest";
+import { pageCatalogue } from "../../../src/site/demo/build-demo.ts";
 
-vi.stubGlobal("CATALOGUE", { order_shipped: { channel: "order" }, inventory_updated: { channel: "products" } });
+vi.stubGlobal("CATALOGUE", pageCatalogue());
 vi.stubGlobal("location", { origin: "https://tidings.example" });
 const { LANGUAGES } = await import("../../../src/site/demo/page/service/snippets.ts");
 
