@@ -6,7 +6,6 @@ import { type ConnectRequest, refuseConnect } from "./handshake.ts";
 import { watchToken } from "./listener-maintenance.ts";
 import { FrameBatch } from "./listeners/frame-batch.ts";
 import type { Listener } from "./listeners/listener.ts";
-import { wantedOf } from "./listeners/sender.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
@@ -40,9 +39,9 @@ export function admit(
   now: number,
 ): Response {
   const { listeners, telemetry } = core;
-  const batch = admission.missed && new FrameBatch(admission.missed);
-  const missed = batch && listeners.sender.mayReplay(listener, batch, now) ? batch : null;
-  if (resume) telemetry.resumed(missed && wantedOf(listener, missed).length);
+  const wanted = admission.missed && new FrameBatch(admission.missed).wantedBy(listener);
+  const missed = wanted && listeners.sender.mayReplay(listener, wanted, now) ? wanted : null;
+  if (resume) telemetry.resumed(missed?.frames.length ?? null);
   const first = firstFrame(core, admission.position, resume && missed !== null, now);
   const { socket, response } = listeners.accept(listener, first, missed ?? new FrameBatch([]), now);
   watchToken(core, socket, listener, now);

@@ -2,6 +2,7 @@ import { chunksOf } from "../../protocol/chunks.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import type { LoggedFrame } from "../log/log-event.ts";
 import { replacedIn } from "./conflation.ts";
+import type { Listener } from "./listener.ts";
 import type { ProductFilter } from "./product-filter.ts";
 
 /**
@@ -68,6 +69,13 @@ export class FrameBatch {
     return replaced.size === 0 ? picked : picked.filter((index) => !replaced.has(index));
   }
 
+  /** Returns the frames that a listener wants, of missed events. */
+  wantedBy({ products, conflates }: Pick<Listener, "products" | "conflates">): FrameBatch {
+    const picked = this.pick(products);
+    const wanted = conflates ? this.newest(picked) : picked;
+    return wanted === this.#all ? this : new FrameBatch(wanted.map((index) => this.#at(index)));
+  }
+
   /** Returns the messages that carry picked frames: one per frame, or arrays for a `tidings.v1` client. */
   messages(picked: readonly number[], speaksV1: boolean): readonly string[] {
     const texts = () => picked.map((index) => this.#at(index).text);
@@ -83,7 +91,7 @@ export class FrameBatch {
   }
 
   /** Returns the picked frames' bytes in UTF-8. */
-  bytes(picked: readonly number[]): number {
+  bytes(picked = this.#all): number {
     this.#bytes ??= sizesOf(this.frames, utf8Length);
     return this.#sum(this.#bytes, picked);
   }

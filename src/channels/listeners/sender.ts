@@ -4,7 +4,7 @@ import type { FrameBatch } from "./frame-batch.ts";
 import type { Listener } from "./listener.ts";
 import { PlainBudget } from "./plain-budget.ts";
 import { trySend } from "./socket.ts";
-import { isLongReplay, type ReplaySize, UnreadReplays } from "./unread-replays.ts";
+import { isLongReplay, UnreadReplays } from "./unread-replays.ts";
 
 /**
  * Sends events to clients, and bounds what each may leave unread: by its acknowledgements if they prove that it reads,
@@ -26,23 +26,20 @@ export class Sender {
   }
 
   /** Returns whether a client's missed events may be replayed: not if too much is unread already. */
-  mayReplay(listener: Listener, missed: FrameBatch, now: number): boolean {
-    const picked = wantedOf(listener, missed);
-    return listener.speaksV1
-      ? this.#unreadReplays.hasRoomFor(listener.subject, replaySizeOf(missed, picked))
-      : this.#plainBudget.hasRoomFor(missed.bytes(picked), now);
+  mayReplay({ speaksV1, subject }: Listener, missed: FrameBatch, now: number): boolean {
+    if (speaksV1) return this.#unreadReplays.hasRoomFor(subject, missed);
+    return this.#plainBudget.hasRoomFor(missed.bytes(), now);
   }
 
-  /** Sends the events a client missed that pass its filter. */
-  replay(socket: WebSocket, listener: Listener, missed: FrameBatch, now: number): void {
-    const { speaksV1, subject } = listener;
-    const picked = wantedOf(listener, missed);
-    trySend(socket, missed.messages(picked, speaksV1));
-    if (!speaksV1 && picked.length > 0) this.#plainBudget.take(socket, missed.bytes(picked), now);
-    const size = replaySizeOf(missed, picked);
-    if (!speaksV1 || !isLongReplay(size)) return;
-    this.#unreadReplays.add(socket, subject, size);
-    trySend(socket, [encodeAckRequest(this.#flowControlOf(socket).takeReplay(missed.lastSeq(picked)))]);
+  /** Sends the events that a client missed and wants. */
+  replay(socket: WebSocket, { speaksV1, subject }: Listener, missed: FrameBatch, now: number): void {
+    if (missed.frames.length === 0) return;
+    const all = missed.pick(null);
+    if (!speaksV1) this.#plainBudget.take(socket, missed.bytes(), now);
+    trySend(socket, missed.messages(all, speaksV1));
+    if (!speaksV1 || !isLongReplay(missed)) return;
+    this.#unreadReplays.add(socket, subject, missed);
+    trySend(socket, [encodeAckRequest(this.#flowControlOf(socket).takeReplay(missed.lastSeq(all)))]);
   }
 
   /**
@@ -84,15 +81,4 @@ export class Sender {
     this.#flowControl.set(socket, flowControl);
     return flowControl;
   }
-}
-
-const replaySizeOf = (missed: FrameBatch, picked: readonly number[]): ReplaySize => ({
-  characters: missed.characters(picked),
-  bytes: missed.bytes(picked),
-});
-
-/** Returns the indexes of the missed events that a listener receives. */
-export function wantedOf({ products, conflates }: Listener, missed: FrameBatch): readonly number[] {
-  const picked = missed.pick(products);
-  return conflates ? missed.newest(picked) : picked;
 }
