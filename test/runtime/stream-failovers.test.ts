@@ -6,7 +6,13 @@ import { catalogueWith } from "../../src/protocol/catalogue.ts";
 import { listenAt, type NodeListener, registerOrderAt } from "../support/node-client.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
 import { hasRedis, type RedisServer } from "../support/redis.ts";
-import { deadLetters, type FaultyRedisService, STREAM, startFaultyRedisService } from "../support/redis-service.ts";
+import {
+  addEntry,
+  deadLetters,
+  type FaultyRedisService,
+  STREAM,
+  startFaultyRedisService,
+} from "../support/redis-service.ts";
 import { setUpRedisWithBridge } from "../support/redis-with-bridge.ts";
 
 /** Promise 4 across failovers: what was delivered is not applied again, and what is new is, whatever its entry's id. */
@@ -39,20 +45,12 @@ describe.skipIf(!hasRedis("failovers of Redis"))("[promise 4] after a failover t
   });
 
   /** Adds an entry with its number as its content, under an id whose second part is given. */
-  const add = (id: number, n: number) => {
-    const data = JSON.stringify({ n });
-    return all.redis.cli(
-      "XADD",
-      STREAM,
-      `${time}-${id}`,
-      "channel",
-      `order_${order}`,
-      "type",
-      "order_shipped",
-      "data",
-      data,
-    );
-  };
+  const add = (id: number, n: number) =>
+    addEntry(all.redis, `${time}-${id}`, {
+      channel: `order_${order}`,
+      type: "order_shipped",
+      data: JSON.stringify({ n }),
+    });
   const ring = () => all.redis.cli("PUBLISH", "tidings:doorbell", "1");
   const numbers = () => listener.frames.map(({ data }) => data.n);
   const expectNumbers = async (expected: number[]) => {
@@ -109,7 +107,7 @@ describe.skipIf(!hasRedis("failovers of Redis"))("[promise 4] after a failover t
   test("entries that were no events do not become dead letters twice", async () => {
     await add(1, 1);
     await save(all.redis);
-    await all.redis.cli("XADD", STREAM, `${time}-2`, "hello", "world");
+    await addEntry(all.redis, `${time}-2`, { hello: "world" });
     await save(all.redis);
     await add(3, 3);
     await expectNumbers([1, 3]);
@@ -197,17 +195,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
   });
 
   const add = (id: string) =>
-    servers.redis.cli(
-      "XADD",
-      STREAM,
-      id,
-      "channel",
-      "products",
-      "type",
-      "product_deleted",
-      "data",
-      '{"product_id":"p"}',
-    );
+    addEntry(servers.redis, id, { channel: "products", type: "product_deleted", data: '{"product_id":"p"}' });
   const newReader = () => {
     const store = new RelayStore(new MemoryStorage().asStorage);
     const client = new RedisClient({ url: servers.bridge.url, token: servers.bridge.token, stream: STREAM });
@@ -261,7 +249,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     expect(await reader.trim()).toBeNull();
     expect(await readIds()).toEqual(["1-1", "1-2"]);
     // Nor if another entry has the id of the last one that was read.
-    await servers.redis.cli("XADD", STREAM, "1-4", "another", "entry");
+    await addEntry(servers.redis, "1-4", { another: "entry" });
     expect(await reader.trim()).toBeNull();
     expect(await readIds()).toEqual(["1-1", "1-2", "1-4"]);
     expect((await reader.read()).gap).toEqual({ kind: "recreated" });
@@ -310,7 +298,7 @@ describe.skipIf(!hasRedis("trims of a Redis stream"))("the reader", () => {
     await reader.read();
     await save(servers.redis);
     await servers.redis.cli("DEL", STREAM);
-    await servers.redis.cli("XADD", STREAM, "1-3", "another", "entry");
+    await addEntry(servers.redis, "1-3", { another: "entry" });
     while ((await reader.read()).hasMore);
     await setBack(servers.redis);
     // The entry 1-3 that comes back was read, but not last: the reader has counted one entry up to the other one.

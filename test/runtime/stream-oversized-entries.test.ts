@@ -7,7 +7,7 @@ import { catalogueWith } from "../../src/protocol/catalogue.ts";
 import { chapterText } from "../../src/site/manual/chapters.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
 import { hasRedis } from "../support/redis.ts";
-import { STREAM } from "../support/redis-service.ts";
+import { addEntry, STREAM } from "../support/redis-service.ts";
 import { setUpRedisWithBridge } from "../support/redis-with-bridge.ts";
 
 const MB = 1024 * 1024;
@@ -26,17 +26,7 @@ describe.skipIf(!hasRedis("entries too large for a reply"))(
     });
 
     const small = (id: string) =>
-      servers.redis.cli(
-        "XADD",
-        STREAM,
-        id,
-        "channel",
-        "products",
-        "type",
-        "product_deleted",
-        "data",
-        '{"product_id":"p"}',
-      );
+      addEntry(servers.redis, id, { channel: "products", type: "product_deleted", data: '{"product_id":"p"}' });
     const large = (id: string, bytes: number) =>
       servers.redis.cli(
         "EVAL",

@@ -169,7 +169,8 @@ describe("a token", () => {
     expect(m.state.status).toMatchObject({ state: "closed", reason: { code: 4001, message: "Token expired" } });
   });
 
-  test("that is fresh is not replaced just because the clock was set forward: the service says when", () => {
+  /** A live connection whose clock was set forward by two hours, and which then got a fresh token. */
+  function clockSetForward() {
     const m = machine();
     m.take({ type: "connect" });
     const serverTime = m.now;
@@ -178,25 +179,22 @@ describe("a token", () => {
     m.after(7_200_000);
     m.pong();
     m.token("2", serverTime + 1_200_000);
+    const hint = { type: "token_expiring", data: { expires_at: new Date(serverTime + 1_200_000).toISOString() } };
+    return { m, serverTime, hint };
+  }
+
+  test("that is fresh is not replaced just because the clock was set forward: the service says when", () => {
+    const { m, serverTime, hint } = clockSetForward();
     expect(m.state.refreshAt).toBe(NEVER);
     // The next event shows by how much.
     m.frames(m.event(1, {}, serverTime + 60_000));
     expect(m.state.lagMs).toBe(0);
-    const hint = { type: "token_expiring", data: { expires_at: new Date(serverTime + 1_200_000).toISOString() } };
     m.frames(hint);
     expect(m.state.refreshAt).toBeLessThan(NEVER);
   });
 
   test("that is fresh is replaced before it expires, although no event shows how far the clock was set forward", () => {
-    const m = machine();
-    m.take({ type: "connect" });
-    const serverTime = m.now;
-    m.token("1", serverTime + 600_000);
-    m.frames(m.established(0, null, "e", serverTime));
-    m.after(7_200_000);
-    m.pong();
-    m.token("2", serverTime + 1_200_000);
-    const hint = { type: "token_expiring", data: { expires_at: new Date(serverTime + 1_200_000).toISOString() } };
+    const { m, serverTime, hint } = clockSetForward();
     m.frames(hint);
     expect(m.state.refreshAt).toBe(m.now + 1000);
     expect(kinds(m.after(1000))).toContain("get_token");

@@ -71,10 +71,14 @@ export async function startFaultyRedisService(
   return { ...all, proxy, stop };
 }
 
+/** Adds an entry under an id, `*` for one of Redis, without ringing the doorbell. @returns The entry's id. */
+export const addEntry = (redis: RedisServer, id: string, fields: Record<string, string>): Promise<string> =>
+  redis.cli("XADD", STREAM, id, ...Object.entries(fields).flat());
+
 /** Adds an entry and rings the doorbell, as any service would. @returns The entry's id. */
 export async function xadd(redis: RedisServer, fields: Record<string, string>): Promise<string> {
   rememberPayload(fields);
-  const id = await redis.cli("XADD", STREAM, "*", ...Object.entries(fields).flat());
+  const id = await addEntry(redis, "*", fields);
   await redis.cli("PUBLISH", "tidings:doorbell", "1");
   return id;
 }

@@ -5,6 +5,7 @@ import { HeldMessages, MAX_HELD_BYTES } from "../../../src/cli/forward/held-mess
 import { type Mapping, readMessage } from "../../../src/cli/forward/message.ts";
 import { ForwardReport } from "../../../src/cli/forward/report.ts";
 import { doubtsAbout } from "../../../src/cli/forward/spelling.ts";
+import type { BatchQueue } from "../../../src/sdk/publisher/batch-queue.ts";
 import { PublishError } from "../../../src/sdk/publisher/publish-error.ts";
 import { listenOnLoopback } from "../../support/loopback.ts";
 import { hasPromtool, promtool } from "../../support/promtool.ts";
@@ -304,34 +305,33 @@ test("what waits for the lock is bounded: further messages are dropped and count
   expect(held.take()).toHaveLength(1);
 });
 
+/** Forwards one message, and returns what that caused. @param add Publishes its event. */
+async function forwardOne(add: BatchQueue["add"]) {
+  const terminal = new TestTerminal();
+  const report = new ForwardReport(terminal, false, "", () => 0);
+  onTestFinished(() => report.end());
+  const fail = vi.fn();
+  const forwarder = new Forwarder(ORIGINAL, { add, sendNow: () => {} }, report, fail);
+  forwarder.receive("products", Buffer.from('{"type":"price_updated","data":{}}'));
+  await forwarder.drain(1000);
+  return { terminal, report, fail };
+}
+
 test.each([
   [401, true],
   [403, true],
   [413, false],
 ])("a publish call refused with %i is counted and explained, and ends the command: %s", async (status, ends) => {
-  const terminal = new TestTerminal();
-  const report = new ForwardReport(terminal, false, "", () => 0);
-  onTestFinished(() => report.end());
-  const queue = { add: () => Promise.reject(new PublishError("Refused.", { status })), sendNow: () => {} };
-  const fail = vi.fn();
-  const forwarder = new Forwarder(ORIGINAL, queue, report, fail);
-  forwarder.receive("products", Buffer.from('{"type":"price_updated","data":{}}'));
-  await forwarder.drain(1000);
+  const add = () => Promise.reject(new PublishError("Refused.", { status }));
+  const { terminal, report, fail } = await forwardOne(add);
   expect(terminal.noteLines).toEqual(['failed to publish a message on "products": Refused.']);
   expect(report.metrics).toContain("\ntidings_forward_failed_total 1\n");
   expect(fail).toHaveBeenCalledTimes(ends ? 1 : 0);
 });
 
 test("a key without the scope of a message ends the command, although its batch is accepted", async () => {
-  const terminal = new TestTerminal();
-  const report = new ForwardReport(terminal, false, "", () => 0);
-  onTestFinished(() => report.end());
   const error = { type: "urn:tidings:problem:access_denied", title: "Access denied", status: 403, detail: "No scope." };
-  const queue = { add: async ({ id }: { id: string }) => ({ id, status: "rejected" as const, error }), sendNow() {} };
-  const fail = vi.fn();
-  const forwarder = new Forwarder(ORIGINAL, queue, report, fail);
-  forwarder.receive("products", Buffer.from('{"type":"price_updated","data":{}}'));
-  await forwarder.drain(1000);
+  const { terminal, report, fail } = await forwardOne(async ({ id }) => ({ id, status: "rejected", error }));
   expect(terminal.noteLines).toEqual(['failed to publish a message on "products": No scope.']);
   expect(report.metrics).toContain("\ntidings_forward_failed_total 1\n");
   expect(fail).toHaveBeenCalledTimes(1);
