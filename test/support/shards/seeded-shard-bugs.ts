@@ -1,7 +1,6 @@
 import { vi } from "vitest";
 import { replacedIn } from "../../../src/channels/listeners/conflation.ts";
 import { FrameBatch } from "../../../src/channels/listeners/frame-batch.ts";
-import { Sender } from "../../../src/channels/listeners/sender.ts";
 import { ProductsChannel } from "../../../src/channels/products/products-channel.ts";
 import type { TakeAnswer, TakeRequest } from "../../../src/channels/products/shards/contract.ts";
 import { Head } from "../../../src/channels/products/shards/head.ts";
@@ -84,9 +83,9 @@ export const SEEDED_SHARD_BUGS: Record<string, () => void> = {
   },
 
   "a replay that is not conflated": () => {
-    const replay = Sender.prototype.replay;
-    vi.spyOn(Sender.prototype, "replay").mockImplementation(function (this: Sender, socket, listener, ...missed) {
-      replay.call(this, socket, { ...listener, conflates: false }, ...missed);
+    const { wantedBy } = FrameBatch.prototype;
+    vi.spyOn(FrameBatch.prototype, "wantedBy").mockImplementation(function (this: FrameBatch, { products }) {
+      return wantedBy.call(this, { products, conflates: false });
     });
   },
 };
