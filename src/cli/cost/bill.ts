@@ -1,4 +1,4 @@
-import { COUNTS, type Counts, type Load } from "./load.ts";
+import { COUNTS, type Load } from "./load.ts";
 import { ratesOf } from "./rates.ts";
 
 /** The date of the prices, Cloudflare's and those of its peers. */
@@ -24,12 +24,12 @@ type Meter = keyof typeof METERS;
 /** Usage per second, by meter and by what causes it. */
 type Metered = Record<Meter, Record<string, number>>;
 
-/** Returns Cloudflare's monthly bill for a load. @param counts Replaced to check the sums with other counts. */
-export function billFor(load: Load, counts: Counts = COUNTS) {
-  const rates = ratesOf(load, counts);
-  const usage = usageOf(load, rates, counts);
+/** Returns Cloudflare's monthly bill for a load. */
+export function billFor(load: Load) {
+  const rates = ratesOf(load);
+  const usage = usageOf(load, rates);
   // The root, its shards, the registries and the stream relay.
-  const objects = 1 + rates.shards + counts.registries + 1;
+  const objects = 1 + rates.shards + COUNTS.registries + 1;
   const awake = { ...usage, "Object time (GB-s)": { "all objects": objects * OBJECT_GB } };
   const lines = linesOf(usage);
   return {
@@ -42,16 +42,16 @@ export function billFor(load: Load, counts: Counts = COUNTS) {
   };
 }
 
-function usageOf({ events }: Load, rates: ReturnType<typeof ratesOf>, counts: Counts): Metered {
+function usageOf({ events }: Load, rates: ReturnType<typeof ratesOf>): Metered {
   const { publishes, connects, joins, reports, acks, shards, pushes, registries, awake } = rates;
-  const alarms = ((1 + shards) * counts.alarmsPerMinute) / 60;
-  const cpuMs = counts.workerMsPerRequest;
+  const alarms = ((1 + shards) * COUNTS.alarmsPerMinute) / 60;
+  const cpuMs = COUNTS.workerMsPerRequest;
   return {
     "Worker requests": { publishes, connections: connects },
     "Worker CPU (ms)": { publishes: publishes * cpuMs, connections: connects * cpuMs },
     "Object requests": {
-      publishes: publishes * counts.requestsPerPublishCall,
-      connections: connects * counts.requestsPerConnection,
+      publishes: publishes * COUNTS.requestsPerPublishCall,
+      connections: connects * COUNTS.requestsPerConnection,
       joins,
       pushes,
       acknowledgements: acks / MESSAGES_PER_REQUEST,
@@ -59,9 +59,9 @@ function usageOf({ events }: Load, rates: ReturnType<typeof ratesOf>, counts: Co
       alarms,
     },
     "Rows written": {
-      events: events * (counts.rowsPerEvent + 1 / counts.eventsPerChunk),
-      connections: connects * counts.rowsPerConnection,
-      counters: (registries * counts.registryRowsPerDay) / counts.registries / SECONDS_PER_DAY,
+      events: events * (COUNTS.rowsPerEvent + 1 / COUNTS.eventsPerChunk),
+      connections: connects * COUNTS.rowsPerConnection,
+      counters: (registries * COUNTS.registryRowsPerDay) / COUNTS.registries / SECONDS_PER_DAY,
       alarms,
     },
     "Object time (GB-s)": {

@@ -48,5 +48,3 @@ export const COUNTS = {
   /** The catalogue's examples of product events have 203 to 260 (tested). */
   charactersPerEvent: 240,
 };
-
-export type Counts = Readonly<typeof COUNTS>;

@@ -1,13 +1,13 @@
 import { ACK_REQUEST_AFTER_CHARACTERS, COALESCED_MESSAGES_PER_SECOND } from "../../protocol/limits.ts";
 import { PUSH_INTERVAL_MS } from "../../protocol/shards.ts";
-import { COUNTS, type Counts, type Load } from "./load.ts";
+import { COUNTS, type Load } from "./load.ts";
 import { interestOf, shardsFor } from "./shards.ts";
 
 /** To each shard. A push is one message to a `tidings.v1` listener. */
 const MAX_PUSHES_PER_SECOND = 1000 / PUSH_INTERVAL_MS;
 
 /** Returns a load's rates per second. */
-export function ratesOf(load: Load, counts: Counts = COUNTS) {
+export function ratesOf(load: Load) {
   const { listeners, events, session, batch, filtered, plain } = load;
   const share = filtered ? filtered.products / filtered.of : 1;
   const publishes = events / batch;
@@ -18,7 +18,7 @@ export function ratesOf(load: Load, counts: Counts = COUNTS) {
   const deliveries = listeners * events * share;
   /** WebSocket messages, each with one or more events. */
   const sends = listeners * (plain ? events * share : messagesWith(share, load, COALESCED_MESSAGES_PER_SECOND));
-  const sendingSeconds = (sends * counts.microsecondsPerSend) / 1e6;
+  const sendingSeconds = (sends * COUNTS.microsecondsPerSend) / 1e6;
 
   const shards = shardsFor(load, sends);
   const interest = interestOf(load, shards);
@@ -29,23 +29,23 @@ export function ratesOf(load: Load, counts: Counts = COUNTS) {
   // Changes that each object reports to its registry. At the root, a shard's answer to a push is one.
   const rootChanges = publishes + (shards > 0 ? pushes : changes);
   const shardChanges = shards > 0 ? changes / shards : 0;
-  const reported = (rate: number) => Math.min(rate, 1 / counts.reportIntervalSeconds);
+  const reported = (rate: number) => Math.min(rate, 1 / COUNTS.reportIntervalSeconds);
   const rootReports = reported(rootChanges);
   const shardReports = reported(shardChanges);
   // Each shard reports its number of listeners to the root as well.
   const countReports = shardReports;
-  const registries = Math.min(counts.registries, 1 + shards);
+  const registries = Math.min(COUNTS.registries, 1 + shards);
 
-  const reporting = (rate: number) => waitingShare(rate, counts.reportIntervalSeconds);
-  const rootCalls = (rootReports + pushes) * counts.secondsPerCall;
-  const shardCalls = (shardReports + countReports + joins / Math.max(shards, 1)) * counts.secondsPerCall;
+  const reporting = (rate: number) => waitingShare(rate, COUNTS.reportIntervalSeconds);
+  const rootCalls = (rootReports + pushes) * COUNTS.secondsPerCall;
+  const shardCalls = (shardReports + countReports + joins / Math.max(shards, 1)) * COUNTS.secondsPerCall;
   const shardSends = shards > 0 ? sendingSeconds / shards : 0;
   return {
     publishes,
     connects,
     deliveries,
     sends,
-    acks: plain ? 0 : (deliveries * counts.charactersPerEvent) / ACK_REQUEST_AFTER_CHARACTERS,
+    acks: plain ? 0 : (deliveries * COUNTS.charactersPerEvent) / ACK_REQUEST_AFTER_CHARACTERS,
     shards,
     pushes,
     /** Shards that ask the root for a connection's products. */
@@ -61,7 +61,7 @@ export function ratesOf(load: Load, counts: Counts = COUNTS) {
       root: Math.min(1, reporting(rootChanges) + rootCalls + (shards > 0 ? 0 : sendingSeconds)),
       // A shard does not wait: what comes too early is reported with what happens next.
       shard: Math.min(1, shardCalls + shardSends),
-      registry: waitingShare((rootReports + shards * shardReports) / registries, counts.registrySaveSeconds),
+      registry: waitingShare((rootReports + shards * shardReports) / registries, COUNTS.registrySaveSeconds),
     },
   };
 }

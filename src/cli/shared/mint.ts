@@ -18,19 +18,12 @@ interface MintedToken {
   expires_at: string;
 }
 
-/**
- * Mints a token as the shop's login would, in the form that the service expects.
- * @param now Milliseconds since 1970.
- */
-export async function mintToken(
-  request: TokenRequest,
-  { value, form }: SigningSecret,
-  now = Date.now(),
-): Promise<MintedToken> {
+/** Mints a token as the shop's login would, in the form that the service expects. */
+export async function mintToken(request: TokenRequest, { value, form }: SigningSecret): Promise<MintedToken> {
   const { subject, role, ttlSeconds = DEFAULT_TOKEN_TTL_SECONDS, claims = {} } = request;
   // A claim of exactly the configured name comes before a dotted path.
   const user = { [form.userIdClaim]: subject, ...(role !== undefined && { [form.roleClaim]: role }) };
-  const issuedAt = Math.floor(now / 1000);
+  const issuedAt = Math.floor(Date.now() / 1000);
   const expiresAt = issuedAt + ttlSeconds;
   const token = await new SignJWT({ ...form.claims, ...claims, ...user })
     .setProtectedHeader({ alg: form.algorithm, typ: "JWT" })

@@ -16,8 +16,6 @@ interface BridgeOptions {
   redisUrl: string;
   /** Required in every request. */
   token: string;
-  /** On 127.0.0.1; default: a free port. */
-  port?: number;
   /** Larger replies are refused. Default: Upstash's limit on most of its plans. */
   maxReplyBytes?: number;
 }
@@ -37,7 +35,7 @@ export interface Bridge {
 
 /** Starts a bridge, which listens on this machine only. While Redis is unavailable, it answers commands with 500. */
 export async function startBridge(options: BridgeOptions): Promise<Bridge> {
-  const { redisUrl, token, port = 0, maxReplyBytes = MAX_UPSTASH_MESSAGE_BYTES } = options;
+  const { redisUrl, token, maxReplyBytes = MAX_UPSTASH_MESSAGE_BYTES } = options;
   const connection = openConnection(redisUrl);
   const commands: Record<string, number> = {};
   const count = (name: string) => {
@@ -60,7 +58,7 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
       sendJson(response, status, { error: message });
     }
   });
-  server.listen(port, "127.0.0.1");
+  server.listen(0, "127.0.0.1");
   try {
     await once(server, "listening");
   } catch (error) {
@@ -68,9 +66,9 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     throw error;
   }
   // A TCP server's address is never a string.
-  const { port: openPort } = server.address() as AddressInfo;
+  const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${openPort}`,
+    url: `http://127.0.0.1:${port}`,
     token,
     commands,
     async close() {
