@@ -6,7 +6,7 @@ export const REDIS_TIMEOUT_MS = 2000;
 /** The pause between attempts to reconnect. No back-off: this is the only client, and Redis is usually on this machine. */
 const RETRY_MS = 50;
 
-export type RedisCommand = [name: string, ...args: (string | Buffer)[]];
+export type RedisCommand = [name: string, ...args: string[]];
 
 /** A reply of Redis: blob strings as buffers, simple strings such as `OK` as strings. */
 export type Reply = null | number | string | Buffer | ErrorReply | Reply[];
@@ -26,12 +26,6 @@ export interface RedisConnection {
    * @throws {RedisUnavailable}
    */
   run(commands: RedisCommand[]): Promise<Reply[]>;
-  /**
-   * Runs commands as one transaction.
-   * @returns Their replies, or the error that aborted it.
-   * @throws {RedisUnavailable}
-   */
-  transact(commands: RedisCommand[]): Promise<Reply[] | ErrorReply>;
   close(): void;
 }
 
@@ -51,12 +45,8 @@ export function openConnection(redisUrl: string): RedisConnection {
   setMaxListeners(0, client);
   client.connect().catch(() => {});
 
-  const ready = async () => {
-    // Rejects when an attempt fails, because `once` rejects on "error". The next one starts within RETRY_MS.
-    if (!client.isReady) await once(client, "ready");
-  };
-  const send = (command: RedisCommand, options?: { chainId: symbol }) =>
-    client.sendCommand<Reply>(command, options).catch((error: unknown) => {
+  const send = (command: RedisCommand) =>
+    client.sendCommand<Reply>(command).catch((error: unknown) => {
       // A Redis that is still loading its data counts as unavailable.
       if (error instanceof ErrorReply && !error.message.startsWith("LOADING")) return error;
       throw error;
@@ -65,19 +55,9 @@ export function openConnection(redisUrl: string): RedisConnection {
   return {
     run: (commands) =>
       inTime(async () => {
-        await ready();
-        return Promise.all(commands.map((command) => send(command)));
-      }),
-    transact: (commands) =>
-      inTime(async () => {
-        await ready();
-        // The client sends a chain whole or not at all, without other callers' commands in between.
-        const chainId = Symbol("transaction");
-        const all: RedisCommand[] = [["MULTI"], ...commands, ["EXEC"]];
-        const replies = await Promise.all(all.map((command) => send(command, { chainId })));
-        const result = replies.at(-1);
-        if (Array.isArray(result) || result instanceof ErrorReply) return result;
-        throw new Error("EXEC returned neither a list nor an error");
+        // Rejects when an attempt fails, because `once` rejects on "error". The next one starts within RETRY_MS.
+        if (!client.isReady) await once(client, "ready");
+        return Promise.all(commands.map(send));
       }),
     close: () => client.destroy(),
   };

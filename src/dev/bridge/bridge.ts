@@ -20,7 +20,10 @@ interface BridgeOptions {
   maxReplyBytes?: number;
 }
 
-/** A server that speaks Upstash's REST protocol in front of an ordinary Redis, for development and tests. */
+/**
+ * A server in front of an ordinary Redis, for development and tests. It speaks what the service and the command line use
+ * of Upstash's REST protocol.
+ */
 export interface Bridge {
   url: string;
   token: string;
@@ -47,9 +50,8 @@ export async function startBridge(options: BridgeOptions): Promise<Bridge> {
     // Upstash's clients send this token back in order to read from a replica that has caught up.
     response.setHeader("upstash-sync-token", `bridge=${++answers}`);
     try {
-      const url = new URL(request.url ?? "/", "http://bridge");
-      if (!isAllowed(request, url)) throw new BridgeRefusal(401, "Unauthorized");
-      await answer({ request, response, url, redisUrl, connection, maxReplyBytes, count });
+      if (!isAllowed(request)) throw new BridgeRefusal(401, "Unauthorized");
+      await answer({ request, response, path: request.url ?? "/", redisUrl, connection, maxReplyBytes, count });
     } catch (error) {
       // A client that disconnects makes reading its request fail.
       if (!response.destroyed) printFault(error);

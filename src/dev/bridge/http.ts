@@ -1,10 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { ErrorReply } from "@redis/client";
+import type * as z from "zod";
 import { RedisUnavailable } from "../../cli/redis/connection.ts";
 import { parseJson } from "../../protocol/json.ts";
 import { MAX_UPSTASH_MESSAGE_BYTES } from "../../protocol/platform-limits.ts";
-import { TOKEN_PARAMETER } from "./command.ts";
 
 /** A request that the bridge refuses without asking Redis. */
 export class BridgeRefusal extends Error {
@@ -16,15 +15,12 @@ export class BridgeRefusal extends Error {
   }
 }
 
-/** Returns a function that checks a request's token, in its header or its query. */
-export function tokenCheck(token: string): (request: IncomingMessage, url: URL) => boolean {
+/** Returns a function that checks a request's token. */
+export function tokenCheck(token: string): (request: IncomingMessage) => boolean {
   const hash = (text: string) => createHash("sha256").update(text).digest();
-  const expected = hash(token);
-  return ({ headers }, url) => {
-    const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? "")?.[1];
-    // Hashes have the same length, as a comparison in constant time requires.
-    return timingSafeEqual(hash(bearer ?? url.searchParams.get(TOKEN_PARAMETER) ?? ""), expected);
-  };
+  const expected = hash(`Bearer ${token}`);
+  // Hashes have the same length, as a comparison in constant time requires.
+  return ({ headers }) => timingSafeEqual(hash(headers.authorization ?? ""), expected);
 }
 
 /** @throws {BridgeRefusal} for a body that is too long. */
@@ -44,25 +40,24 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 export const tooLargeError = (bytes: number, maxBytes: number) =>
   `ERR max request size exceeded. Limit: ${maxBytes} bytes, Actual: ${bytes} bytes`;
 
-/** @throws {BridgeRefusal} for a body that is not JSON. */
-export function readJson(body: Buffer): unknown {
-  const json = parseJson(body.toString());
-  if (json === undefined) throw new BridgeRefusal(400, "ERR failed to parse command: the body is not JSON");
-  return json;
+/** @throws {BridgeRefusal} for a body that is not JSON of this form. */
+export function parseBody<T>(body: Buffer, form: z.ZodType<T>): T {
+  const parsed = form.safeParse(parseJson(body.toString()));
+  if (parsed.success) return parsed.data;
+  throw new BridgeRefusal(400, "ERR failed to parse the request");
 }
 
 /** Maps an error to the status and message that the client receives. */
 export function httpErrorOf(error: unknown): [status: number, message: string] {
   if (error instanceof BridgeRefusal) return [error.status, error.message];
-  if (error instanceof ErrorReply) return [400, error.message];
   // Must not look like a Redis error, which a client would take for a refusal of its command.
   return [500, error instanceof RedisUnavailable ? error.message : "Internal error"];
 }
 
 /** Prints a fault of the bridge itself; ordinary failures of a request or of Redis are only answered. */
 export function printFault(error: unknown): void {
-  if (error instanceof BridgeRefusal || error instanceof ErrorReply || error instanceof RedisUnavailable) return;
-  // The stack alone: other properties of an error may have the request's URL, and with it the token.
+  if (error instanceof BridgeRefusal || error instanceof RedisUnavailable) return;
+  // The stack alone: other properties of an error may have parts of the request.
   console.error("The Redis bridge failed:", error instanceof Error ? error.stack : error);
 }
 

@@ -8,15 +8,8 @@ export type CommandOutcome = { result: unknown } | { error: string };
 /** How strings in results are encoded. JSON has no bytes, so clients that need them intact ask for base64. */
 export type Encoding = "utf8" | "base64";
 
-/** How replies become outcomes. */
-export interface ReplyFormat {
-  encoding: Encoding;
-  /** A larger reply becomes an error. */
-  maxBytes: number;
-}
-
-/** Converts a reply of Redis into an outcome, ready for JSON. */
-export function outcomeOf(reply: Reply, { encoding, maxBytes }: ReplyFormat): CommandOutcome {
+/** Converts a reply of Redis into an outcome, ready for JSON. @param maxBytes A larger reply becomes an error. */
+export function outcomeOf(reply: Reply, encoding: Encoding, maxBytes: number): CommandOutcome {
   if (reply instanceof ErrorReply) return { error: reply.message };
   const bytes = replyBytes(reply);
   if (bytes > maxBytes) return { error: tooLargeError(bytes, maxBytes) };

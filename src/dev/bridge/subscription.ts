@@ -1,35 +1,22 @@
 import type { ServerResponse } from "node:http";
 import { subscribe } from "../../cli/redis/subscribe.ts";
 
-interface SubscriptionTarget {
-  /** A channel, or a pattern of channels. */
-  channel: string;
-  isPattern: boolean;
-}
-
 /**
  * Answers with a channel's messages as server-sent events, until Redis or the listener disconnects. As in Redis itself, a
  * disconnected listener misses messages: there are no ids and no replay.
  * @throws {RedisUnavailable} before anything was sent.
  */
-export async function streamMessages(
-  response: ServerResponse,
-  redisUrl: string,
-  target: SubscriptionTarget,
-): Promise<void> {
-  const { channel, isPattern } = target;
+export async function streamMessages(response: ServerResponse, redisUrl: string, channel: string): Promise<void> {
   // The first message may arrive together with the confirmation, which has to be sent first.
   const begin = () => {
     if (response.headersSent) return;
     response.writeHead(200, { "Content-Type": "text/event-stream", "Cache-Control": "no-cache" });
-    response.write(serverSentEvent(isPattern ? "psubscribe" : "subscribe", channel, "1"));
+    response.write(serverSentEvent("subscribe", channel, "1"));
   };
-  const topics = isPattern ? { patterns: [channel] } : { channels: [channel] };
   const closed = new Promise((resolve) => response.once("close", resolve));
-  const subscription = await subscribe(redisUrl, topics, (message, from) => {
+  const subscription = await subscribe(redisUrl, { channels: [channel] }, (message) => {
     begin();
-    const origin = isPattern ? ["pmessage", channel, from.toString()] : ["message", channel];
-    response.write(serverSentEvent(...origin, message.toString()));
+    response.write(serverSentEvent("message", channel, message.toString()));
   });
   begin();
   await Promise.race([subscription.ended, closed]);
