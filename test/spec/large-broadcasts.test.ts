@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { MAX_WAIT_FOR_LISTENERS_MS } from "../../src/channels/deliver.ts";
-import { MAX_QUEUED_CHARACTERS, MAX_SLICE_MESSAGES } from "../../src/channels/listeners/slices.ts";
+import {
+  MAX_QUEUED_CHARACTERS,
+  MAX_SLICE_CHARACTERS,
+  MAX_SLICE_MESSAGES,
+} from "../../src/channels/listeners/slices.ts";
 import { ProductsChannel } from "../../src/channels/products/products-channel.ts";
 import { COALESCED_MESSAGES_PER_SECOND } from "../../src/protocol/limits.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
@@ -168,6 +172,24 @@ describe("a broadcast of several turns", () => {
     release();
     await large;
   });
+});
+
+test("[promise 5] a gap is announced over several turns when many clients are sent their waiting events first", async () => {
+  stopClock();
+  release = holdPauses();
+  const headers = { "Sec-WebSocket-Protocol": `tidings.v1, bearer.${await mintToken()}` };
+  const sockets = await Promise.all(Array.from({ length: 20 }, () => listen("products", { headers })));
+  open.push(...sockets);
+  for (let n = 0; n < COALESCED_MESSAGES_PER_SECOND; n++) await publish("products", EVENT);
+  const text = "x".repeat(62_000);
+  await publishBatch(Array(4).fill({ channel: "products", type: EVENT.type, data: { ...EVENT.data, text } }));
+  for (const socket of sockets) expect(JSON.stringify(await socket.settle())).not.toContain(text);
+  await productsObject().declareGap(Date.now() + 1000);
+  const received = await Promise.all(sockets.map(async (socket) => (await socket.settle()).join()));
+  const waiting = sockets.filter((_, i) => received[i] === "");
+  expect(sockets.length - waiting.length).toBe(Math.ceil(MAX_SLICE_CHARACTERS / (4 * text.length)));
+  release();
+  for (const socket of waiting) expect(await socket.text()).toContain(text);
 });
 
 test("[promise 5] another channel's publish does not wait for it", async () => {
