@@ -11,6 +11,7 @@ export interface Wrong {
   /** What the service receives for a message of the client. */
   clientMessage?: (text: string) => string[];
   closeCode?: (code: number) => number;
+  closeReason?: string;
   answer?: (answer: { method: string; path: string; status: number; body: string }) => { status: number; body: string };
 }
 
@@ -43,7 +44,7 @@ export class WrongService {
   }
 
   #connect(client: WebSocket, request: IncomingMessage): void {
-    const { url = String, message = single, clientMessage = single, closeCode = Number } = this.#wrong;
+    const { url = String, message = single, clientMessage = single, closeCode = Number, closeReason } = this.#wrong;
     const address = `ws://${this.#target.host}${url(request.url ?? "")}`;
     const protocols = (request.headers["sec-websocket-protocol"] ?? "").split(/, ?/).filter(Boolean);
     const service = new WebSocket(address, protocols, { perMessageDeflate: false });
@@ -61,7 +62,7 @@ export class WrongService {
       for (const text of message(textOf(data))) client.send(text);
     });
     service.on("error", () => client.terminate());
-    service.on("close", (code, reason) => end(client, closeCode(code), reason));
+    service.on("close", (code, reason) => end(client, closeCode(code), closeReason ?? reason));
     client.on("close", (code) => end(service, code));
   }
 
@@ -82,7 +83,7 @@ export class WrongService {
 }
 
 /** Closes a socket as its other half was closed: 1005 and 1006 mean that there was no code. */
-function end(socket: WebSocket, code: number, reason?: Buffer): void {
+function end(socket: WebSocket, code: number, reason?: Buffer | string): void {
   if (code === 1005 || code === 1006) socket.terminate();
   else socket.close(code, reason);
 }
