@@ -1,29 +1,15 @@
+import type * as z from "zod";
 import { anchorOf } from "../manual/chapters.ts";
 import { code, nameIn, table } from "./text.ts";
 
 /** JSON Schema as Markdown. */
 
-/** The keywords that the documents use. */
-export interface Schema {
-  $ref?: string;
-  description?: string;
-  type?: string | string[];
-  format?: string;
-  pattern?: string;
-  const?: unknown;
-  enum?: unknown[];
+/** A schema as the documents use it: one schema as `items`, and `true` or `false` as `additionalProperties` only. */
+export interface Schema extends z.core.JSONSchema.JSONSchema {
   anyOf?: Schema[];
-  allOf?: Schema[];
   items?: Schema;
   properties?: Record<string, Schema>;
-  required?: string[];
   additionalProperties?: Schema | boolean;
-  minimum?: number;
-  maximum?: number;
-  minLength?: number;
-  maxLength?: number;
-  minItems?: number;
-  maxItems?: number;
 }
 
 /** Longer patterns are for programs, which read them in the document. */

@@ -10,7 +10,7 @@ import { EXAMPLE_ORDER } from "../../../src/protocol/events.ts";
 import { REFUSALS } from "../../../src/protocol/refusals.ts";
 import { apiPage } from "../../../src/site/reference/api.ts";
 import { eventsPage } from "../../../src/site/reference/events.ts";
-import { fieldTable, typeOf } from "../../../src/site/reference/schema.ts";
+import { fieldTable, type Schema, typeOf } from "../../../src/site/reference/schema.ts";
 import { callService } from "../../support/node-client.ts";
 import { PUBLISH_KEY } from "../../support/test-env.ts";
 import { startTidings, type Workerd } from "../../support/workerd.ts";
@@ -122,7 +122,7 @@ describe("the events reference", () => {
 });
 
 describe("a schema's type", () => {
-  test.each([
+  test.each<[Schema, string]>([
     [{ type: "string", minLength: 1, maxLength: 64 }, "string (1 to 64 characters)"],
     [{ type: "string", minLength: 1000, maxLength: 30_000 }, "string (1,000 to 30,000 characters)"],
     [{ type: "array", minItems: 1, maxItems: 1000 }, "array (1 to 1,000 items)"],
@@ -140,7 +140,7 @@ describe("a schema's type", () => {
   ])("%j is %s", (schema, text) => expect(typeOf(schema)).toBe(text));
 
   test("with fields is a table, in which pipes are escaped", () => {
-    const inner = { properties: { b: { type: "string", pattern: "x|y" } }, required: ["b"] };
+    const inner: Schema = { properties: { b: { type: "string", pattern: "x|y" } }, required: ["b"] };
     const table = fieldTable({ properties: { a: { type: "array", items: inner } } });
     expect(table).toBe("| field | type |\n| --- | --- |\n| `a` | array, optional |\n| `a[].b` | string (`x\\|y`) |");
   });
