@@ -48,7 +48,7 @@ export function openApiDocument(catalogue: Catalogue, contactUrl: string | null 
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
-      schemas: componentSchemas({ ...bodies, ...sharedSchemas(catalogue) }, "draft-2020-12"),
+      schemas: callSchemas(catalogue, bodies),
       parameters: PARAMETERS,
       headers: Object.fromEntries(RESPONSE_HEADERS.map(([name, { object }]) => [name, object])),
       securitySchemes: CALL_SCHEMES,
@@ -56,16 +56,19 @@ export function openApiDocument(catalogue: Catalogue, contactUrl: string | null 
   };
 }
 
+/** Returns the schemas of bodies and of what they share, by name. */
+export const callSchemas = (catalogue: Catalogue, bodies: Bodies): JsonObject =>
+  componentSchemas({ ...bodies, ...sharedSchemas(catalogue) }, "draft-2020-12");
+
 function operationObject(operation: Operation, path: string, bodies: Bodies): JsonObject {
   const { tag, id, summary, description, body } = operation;
   const { security } = ACCESS[operation.access];
-  const inPath = path.includes("{order_id}") ? (["order_id"] as const) : [];
   return {
     tags: [tag],
     operationId: id,
     summary,
     ...(description && { description }),
-    parameters: [...inPath, ...(operation.parameters ?? [])].map((name) => ref("parameters", name)),
+    parameters: parametersOf(path, operation).map((name) => ref("parameters", name)),
     ...(body && {
       requestBody: {
         required: true,
@@ -74,9 +77,13 @@ function operationObject(operation: Operation, path: string, bodies: Bodies): Js
       },
     }),
     security: security.map((schemes) => Object.fromEntries(schemes.map((scheme) => [scheme, []]))),
-    responses: { ...answers(operation, bodies), ...refusals(refusalsOf(operation, inPath.length > 0)) },
+    responses: { ...answers(operation, bodies), ...refusals(refusalsOf(path, operation)) },
   };
 }
+
+/** Returns the names of a call's parameters: the one in its path, and its own. */
+export const parametersOf = (path: string, { parameters = [] }: Operation) =>
+  path.includes("{order_id}") ? ["order_id" as const, ...parameters] : parameters;
 
 /** Returns a body's schema and examples. */
 function content(name: BodyName, bodies: Bodies): JsonObject {
@@ -94,10 +101,10 @@ function answers({ answers, mediaType = "application/json" }: Operation, bodies:
 }
 
 /** Returns every refusal of a call: its own, and those implied by its access, path and body. */
-function refusalsOf({ access, body, refusals = [] }: Operation, hasOrderId: boolean): HttpRefusal[] {
+export function refusalsOf(path: string, { access, body, refusals = [] }: Operation): HttpRefusal[] {
   return [
     ...ACCESS[access].refusals,
-    ...(hasOrderId ? (["invalid_order_id"] as const) : []),
+    ...(path.includes("{order_id}") ? (["invalid_order_id"] as const) : []),
     ...(body ? ANY_BODY : []),
     ...refusals,
     ...ANY_CALL,

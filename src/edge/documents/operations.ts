@@ -52,7 +52,7 @@ export const PARAMETERS = {
     description: "The event's id if the body has none. In a batch, event *n*, counted from 0, gets the id `<key>/<n>`.",
     schema: { type: "string", pattern: EVENT_ID_PATTERN },
   },
-};
+} as const;
 
 /** What the operations with a tag have in common. */
 const PUBLISH = { tag: "Publish", access: "publisher", parameters: ["idempotency_key"] } as const;

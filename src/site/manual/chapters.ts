@@ -12,7 +12,7 @@ export const PARTS = [
 
 export type Chapter = (typeof PARTS)[number]["chapters"][number];
 
-/** Pages in the manual's look that `src/site/reference` makes from the service's documents. */
+/** Pages in the manual's look that `src/site/reference` makes from the definitions in `src/edge/documents`. */
 export const REFERENCES = ["api", "events"] as const;
 
 export type PageName = Chapter | (typeof REFERENCES)[number];

@@ -1,14 +1,22 @@
+import { ACCESS, CALL_SCHEMES } from "../../edge/documents/access.ts";
+import { type BodyName, bodiesOf } from "../../edge/documents/bodies.ts";
+import { callSchemas, parametersOf, refusalsOf } from "../../edge/documents/openapi.ts";
+import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "../../edge/documents/operations.ts";
+import { ABOUT_HTTP, sizeText } from "../../edge/documents/prose.ts";
+import { REFUSALS } from "../../protocol/refusals.ts";
 import { anchorOf } from "../manual/chapters.ts";
-import { authenticationTable } from "./authentication.ts";
-import { curlCommand } from "./curl.ts";
-import { CALLS, type Call, type MediaTypeObject, OPEN_API, type ParameterObject, resolved } from "./open-api.ts";
-import { fieldTable, linkTo, typeOf } from "./schema.ts";
-import { codeBlock, joinBlocks, jsonBlock, nameIn, splitDescription, table } from "./text.ts";
+import { fieldTable, linkTo, type Schema, STANDARD_CATALOGUE, typeOf } from "./schema.ts";
+import { authenticationTable, codeBlock, joinBlocks, jsonBlock, splitDescription, table } from "./text.ts";
 
-/** The page `/docs/api`, as Markdown: the calls first, then the schemas. */
+/** The page `/docs/api`, as Markdown: the calls of `/openapi.json` first, then its schemas. */
+
+const STANDARD_BODIES = bodiesOf(STANDARD_CATALOGUE);
+// They are plain JSON of this shape; tests validate the document against OpenAPI's own schema.
+const STANDARD_SCHEMAS = callSchemas(STANDARD_CATALOGUE, STANDARD_BODIES) as Record<BodyName, Schema>;
 
 export function apiPage(): string {
-  const { intro, sections } = splitDescription(OPEN_API.info.description);
+  const { intro, sections } = splitDescription(ABOUT_HTTP);
+  const calls = Object.entries(OPERATIONS);
   return joinBlocks(
     "# API reference",
     intro,
@@ -16,81 +24,98 @@ export function apiPage(): string {
     "In the commands, `$URL` is the service's address, such as `http://localhost:8000`, and `$PUBLISH_KEY` is a key of `PUBLISH_KEYS`, without its name.",
     table(
       ["call", "what it does"],
-      CALLS.map(({ method, path, summary }) => [`\`${method} ${path}\``, `[${summary}](#${anchorOf(summary)})`]),
+      calls.map(([call, { summary }]) => [`\`${call}\``, `[${summary}](#${anchorOf(summary)})`]),
     ),
-    ...OPEN_API.tags.flatMap(({ name, description }) => [
+    ...Object.entries(TAGS).flatMap(([name, description]) => [
       `## ${name}`,
       description,
-      ...CALLS.filter((call) => call.tags.includes(name)).map(callSection),
+      ...calls.filter(([, { tag }]) => tag === name).map(callSection),
     ]),
     "## Authentication",
-    authenticationTable(OPEN_API.components.securitySchemes),
+    authenticationTable(CALL_SCHEMES),
     sections,
     "## Schemas",
-    ...Object.entries(OPEN_API.components.schemas).map(([name, schema]) =>
+    ...Object.entries(STANDARD_SCHEMAS).map(([name, schema]) =>
       joinBlocks(`### \`${name}\``, schema.description ?? "", fieldTable(schema)),
     ),
   );
 }
 
-function callSection(call: Call): string {
-  const ways = call.security.map(
-    (schemes) =>
-      Object.keys(schemes)
-        .map((name) => `\`${name}\``)
-        .join(" and ") || "none",
+function callSection([call, operation]: [call: string, Operation]): string {
+  const [method = "", path = ""] = call.split(" ");
+  const ways = ACCESS[operation.access].security.map(
+    (schemes) => schemes.map((name) => `\`${name}\``).join(" and ") || "none",
   );
   return joinBlocks(
-    `### ${call.summary}`,
-    `\`${call.method} ${call.path}\``,
-    call.description,
+    `### ${operation.summary}`,
+    `\`${call}\``,
+    operation.description ?? "",
     `[Authentication](#authentication): ${ways.join(", or ")}.`,
-    codeBlock("sh", curlCommand(call)),
-    ...parameterBlocks(resolved(call.parameters, OPEN_API.components.parameters)),
-    ...bodyBlocks(call),
-    ...answerBlocks(call),
+    codeBlock("sh", curlCommand(method, path, operation)),
+    ...parameterBlocks(path, operation),
+    ...bodyBlocks(operation),
+    ...answerBlocks(path, operation),
   );
 }
 
-function parameterBlocks(parameters: ParameterObject[]): string[] {
+/** Returns a call with its first example, for a shell in which `URL` and `PUBLISH_KEY` are set, as in the manual. */
+function curlCommand(method: string, path: string, { access, body }: Operation): string {
+  const target = path.replace("{order_id}", PARAMETERS.order_id.example);
+  const parts = [`curl ${method === "GET" ? "" : `-X ${method} `}"$URL${target}"`];
+  if (access !== "anyone") parts.push('-H "Authorization: Bearer $PUBLISH_KEY"');
+  if (body !== undefined) {
+    const [example] = Object.values(STANDARD_BODIES[body.name].examples);
+    parts.push('-H "Content-Type: application/json"', `-d ${quoted(example)}`);
+  }
+  return parts.join(" \\\n  ");
+}
+
+/** Returns JSON as one word of a shell, indented like the lines before. */
+const quoted = (value: unknown): string =>
+  `'${JSON.stringify(value, null, 2).replaceAll("'", "'\\''").replaceAll("\n", "\n  ")}'`;
+
+function parameterBlocks(path: string, operation: Operation): string[] {
+  const parameters = parametersOf(path, operation).map((name) => PARAMETERS[name]);
   if (parameters.length === 0) return [];
-  const rows = parameters.map(({ name, in: place, required, schema, description }) => [
+  const rows = parameters.map(({ name, in: place, schema, description }) => [
     `\`${name}\``,
     place,
-    typeOf(schema) + (required ? "" : ", optional"),
+    typeOf(schema) + (place === "path" ? "" : ", optional"),
     description,
   ]);
   return ["#### Parameters", table(["name", "in", "type", "meaning"], rows)];
 }
 
-function bodyBlocks({ requestBody }: Call): string[] {
-  const { schema, examples = {} } = requestBody?.content["application/json"] ?? {};
-  if (requestBody === undefined || schema?.$ref === undefined) return [];
+function bodyBlocks({ body }: Operation): string[] {
+  if (body === undefined) return [];
   // The first one is in the call.
-  const [, ...more] = Object.values(examples).map(({ value }) => JSON.stringify(value));
+  const [, ...more] = Object.values(STANDARD_BODIES[body.name].examples).map((example) => JSON.stringify(example));
   return [
     "#### Body",
-    requestBody.description,
-    ...resolved([{ $ref: schema.$ref }], OPEN_API.components.schemas).map(fieldTable),
+    `At most ${sizeText(body.maxBytes)}.`,
+    fieldTable(STANDARD_SCHEMAS[body.name]),
     ...(more.length === 0 ? [] : ["Other examples:", codeBlock("json", more.join("\n"))]),
   ];
 }
 
 /** Returns a table of the answers with a row for each problem, then examples of the successful answers. */
-function answerBlocks({ responses }: Call): string[] {
-  const examples: string[] = [];
-  const rows = Object.entries(responses).flatMap(([status, { description, content: contents = {} }]) => {
-    const [[mediaType = "", content = {}] = []] = Object.entries(contents);
-    if (mediaType === "application/problem+json") return problemRows(status, content);
-    examples.push(
-      ...Object.values(content.examples ?? {}).flatMap(({ value }) => [`Example of a ${status}:`, jsonBlock(value)]),
-    );
-    const body = content.schema?.$ref === undefined ? mediaType : linkTo(nameIn(content.schema.$ref));
-    return [[status, body, description]];
-  });
+function answerBlocks(path: string, operation: Operation): string[] {
+  const answers = Object.entries(operation.answers);
+  const rows = [
+    ...answers.map(([status, [description, body]]) => [
+      status,
+      body === undefined ? (operation.mediaType ?? "") : linkTo(body),
+      description,
+    ]),
+    ...refusalsOf(path, operation)
+      .toSorted((a, b) => REFUSALS[a].status - REFUSALS[b].status)
+      .map((reason) => [String(REFUSALS[reason].status), `\`${reason}\``, REFUSALS[reason].title]),
+  ];
+  const examples = answers.flatMap(([status, [, body]]) =>
+    Object.values(body === undefined ? {} : STANDARD_BODIES[body].examples).flatMap((example) => [
+      `Example of a ${status}:`,
+      jsonBlock(example),
+    ]),
+  );
   return ["#### Answers", table(["status", "body or problem", "meaning"], rows), ...examples];
 }
-
-/** The examples of a problem's answer are named by their codes. */
-const problemRows = (status: string, { examples = {} }: MediaTypeObject): string[][] =>
-  Object.entries(examples).map(([reason, { value }]) => [status, `\`${reason}\``, (value as { title: string }).title]);

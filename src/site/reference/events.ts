@@ -1,8 +1,8 @@
+import { SOCKET_SCHEMES } from "../../edge/documents/access.ts";
 import { asyncApiDocument } from "../../edge/documents/asyncapi.ts";
-import { catalogueWith } from "../../protocol/catalogue.ts";
-import { authenticationTable, type SecurityScheme } from "./authentication.ts";
-import { fieldRows, fieldTable, linkTo, type Schema, tableOf, typeOf } from "./schema.ts";
-import { codeBlock, joinBlocks, jsonBlock, nameIn, splitDescription, table } from "./text.ts";
+import { ABOUT_SOCKETS } from "../../edge/documents/prose.ts";
+import { fieldRows, fieldTable, linkTo, type Schema, STANDARD_CATALOGUE, tableOf, typeOf } from "./schema.ts";
+import { authenticationTable, codeBlock, joinBlocks, jsonBlock, nameIn, splitDescription, table } from "./text.ts";
 
 /** The page `/docs/events`, as Markdown: the channels of `/asyncapi.json`, the events, then the other messages. */
 
@@ -28,17 +28,14 @@ interface MessageObject {
 }
 
 interface AsyncApi {
-  info: { description: string };
   channels: Record<string, ChannelObject>;
   operations: Record<string, DirectionObject>;
   components: {
     schemas: Record<string, Schema>;
     messages: Record<string, MessageObject>;
-    securitySchemes: Record<string, SecurityScheme>;
   };
 }
 
-const STANDARD_CATALOGUE = catalogueWith([]);
 // The document is plain JSON of this shape; tests validate it against AsyncAPI's own schema.
 const ASYNC_API = asyncApiDocument(STANDARD_CATALOGUE) as unknown as AsyncApi;
 
@@ -54,7 +51,7 @@ const DIRECTIONS = [
 ] as const;
 
 export function eventsPage(): string {
-  const { intro, sections } = splitDescription(ASYNC_API.info.description);
+  const { intro, sections } = splitDescription(ABOUT_SOCKETS);
   return joinBlocks(
     "# Events reference",
     intro,
@@ -71,7 +68,7 @@ export function eventsPage(): string {
     ]),
     sections,
     "## Authentication",
-    authenticationTable(ASYNC_API.components.securitySchemes),
+    authenticationTable(SOCKET_SCHEMES),
   );
 }
 

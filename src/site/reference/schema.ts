@@ -1,8 +1,12 @@
 import type * as z from "zod";
+import { catalogueWith } from "../../protocol/catalogue.ts";
 import { anchorOf } from "../manual/chapters.ts";
 import { code, nameIn, table } from "./text.ts";
 
 /** JSON Schema as Markdown. */
+
+/** The events of every deployment: a shop's own are in its documents alone. */
+export const STANDARD_CATALOGUE = catalogueWith([]);
 
 /** A schema as the documents use it: one schema as `items`, and `true` or `false` as `additionalProperties` only. */
 export interface Schema extends z.core.JSONSchema.JSONSchema {

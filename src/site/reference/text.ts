@@ -1,3 +1,5 @@
+import type { CALL_SCHEMES, SOCKET_SCHEMES } from "../../edge/documents/access.ts";
+
 /** Blocks of Markdown. */
 
 export function table(headings: string[], rows: string[][]): string {
@@ -10,6 +12,17 @@ export function table(headings: string[], rows: string[][]): string {
       .join(" | ")} |`;
   return [line(headings), line(headings.map(() => "---")), ...rows.map(line)].join("\n");
 }
+
+/** Returns the ways to authenticate. */
+export const authenticationTable = (schemes: typeof CALL_SCHEMES | typeof SOCKET_SCHEMES): string =>
+  table(
+    ["name", "sent as", "meaning"],
+    Object.entries(schemes).map(([name, scheme]) => [
+      `\`${name}\``,
+      scheme.type === "http" ? "`Authorization: Bearer …`" : `${scheme.in} \`${scheme.name}\``,
+      scheme.description,
+    ]),
+  );
 
 const escapePipes = (cell: string): string => cell.replaceAll("|", "\\|");
 
