@@ -30,33 +30,20 @@ export interface ChangeContext {
   newId: () => string;
 }
 
-/** Applies an event; `stale` when its version is not newer than the last one applied. */
-export function applyOrderEvent(
+/**
+ * Applies an event, or a registration that comes without one; `stale` when its version is not newer than the last one
+ * applied.
+ */
+export function applyToOrder(
   state: OrderState,
-  event: AcceptedEvent,
+  { version, order, statusChange }: Pick<AcceptedEvent, "version" | "order" | "statusChange">,
   context: ChangeContext,
 ): OrderChange | "stale" {
-  const { version, order, statusChange } = event;
-  if (isStale(state, version)) return "stale";
+  if (version !== null && state.version !== null && version <= state.version) return "stale";
   return {
     state: stateAfter(state, order, statusChange, version, context),
     corrections: order ? correctionsOf(state, order, statusChange, context) : [],
     hasNewOwner: order !== null && order.user_id !== state.user_id,
-  };
-}
-
-/** Applies a registration that comes without an event; `stale` when its version is not newer than the last one applied. */
-export function applyRegistration(
-  state: OrderState,
-  registration: OrderRegistration,
-  version: number | null,
-  context: ChangeContext,
-): OrderChange | "stale" {
-  if (isStale(state, version)) return "stale";
-  return {
-    state: stateAfter(state, registration, {}, version, context),
-    corrections: correctionsOf(state, registration, {}, context),
-    hasNewOwner: registration.user_id !== state.user_id,
   };
 }
 
@@ -72,9 +59,6 @@ export function mayListen({ user_id, ticketGeneration }: OrderState, orderId: st
   }
   return requester.isAdmin || (user_id !== null && user_id === requester.subject);
 }
-
-const isStale = (state: OrderState, version: number | null) =>
-  version !== null && state.version !== null && version <= state.version;
 
 /**
  * Completes a state stored by version 0.1.0, which recorded no `changedAt`, and no `endedAt` for some statuses that end an

@@ -4,14 +4,7 @@ import type { AcceptedEvent, OrderRegistration } from "../../protocol/publish.ts
 import type { OrderRefusal, Requester } from "../contract.ts";
 import type { Applied, Revocation, Topic } from "../core.ts";
 import type { Storage } from "../storage.ts";
-import {
-  applyOrderEvent,
-  applyRegistration,
-  type ChangeContext,
-  completeState,
-  mayListen,
-  type OrderChange,
-} from "./order-rules.ts";
+import { applyToOrder, type ChangeContext, completeState, mayListen, type OrderChange } from "./order-rules.ts";
 import { fromStored, type OrderState, storedOrder, toStored, UNKNOWN_ORDER } from "./order-state.ts";
 
 /** One order's stored state, and who may listen to it. */
@@ -89,7 +82,7 @@ export class Order implements Topic {
   apply(event: AcceptedEvent, now: number): Applied | "stale" {
     if (this.isDeleted()) return "stale";
     const before = this.#draft ?? { state: this.state(), afterOwnerChanges: [] };
-    const change = applyOrderEvent(before.state, event, this.#context(now));
+    const change = applyToOrder(before.state, event, this.#context(now));
     if (change === "stale") return change;
     const { state, corrections, hasNewOwner } = change;
     this.#draft = {
@@ -101,7 +94,7 @@ export class Order implements Topic {
 
   /** Returns what a registration would change, without changing it. */
   planRegistration(registration: OrderRegistration, version: number | null, now: number): OrderChange | "stale" {
-    return applyRegistration(this.state(), registration, version, this.#context(now));
+    return applyToOrder(this.state(), { version, order: registration, statusChange: {} }, this.#context(now));
   }
 
   save(): void {

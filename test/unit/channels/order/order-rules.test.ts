@@ -1,7 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
-  applyOrderEvent,
-  applyRegistration,
+  applyToOrder,
   type ChangeContext,
   mayListen,
   type OrderChange,
@@ -22,13 +21,15 @@ function event(type: string, more: Record<string, unknown> = {}, data: Record<st
 }
 
 function changeBy(state: OrderState, ...args: Parameters<typeof event>): OrderChange {
-  const change = applyOrderEvent(state, event(...args), context);
+  const change = applyToOrder(state, event(...args), context);
   if (change === "stale") throw new Error("stale");
   return change;
 }
 
+const registering = (order: OrderRegistration, version: number | null) => ({ version, order, statusChange: {} });
+
 function register(state: OrderState, registration: OrderRegistration, version: number | null = null): OrderChange {
-  const change = applyRegistration(state, registration, version, context);
+  const change = applyToOrder(state, registering(registration, version), context);
   if (change === "stale") throw new Error("stale");
   return change;
 }
@@ -56,15 +57,15 @@ describe("an event changes an order's state", () => {
   test("unless its version is not newer: then it is stale", () => {
     const versioned = { ...pending, version: 5 };
     for (const version of [0, 4, 5]) {
-      expect(applyOrderEvent(versioned, event("order_shipped", { version }), context)).toBe("stale");
+      expect(applyToOrder(versioned, event("order_shipped", { version }), context)).toBe("stale");
     }
-    expect(applyOrderEvent(versioned, event("order_shipped", { version: 6 }), context)).not.toBe("stale");
+    expect(applyToOrder(versioned, event("order_shipped", { version: 6 }), context)).not.toBe("stale");
   });
 
   test("and the first terminal status starts retention, until another status ends it", () => {
     const delivered = changeBy(pending, "order_delivered").state;
     expect(delivered.endedAt).toBe(1000);
-    const later = applyOrderEvent(delivered, event("order_cancelled"), { ...context, now: 2000 });
+    const later = applyToOrder(delivered, event("order_cancelled"), { ...context, now: 2000 });
     expect(later !== "stale" && later.state.endedAt).toBe(1000);
     expect(changeBy(delivered, "order_shipped").state.endedAt).toBe(null);
   });
@@ -81,7 +82,7 @@ describe("a registration beside an event", () => {
 
   test("needs no correction where it changes nothing, or where no listener can know the state", () => {
     expect(changeBy({ ...pending, payment_status: "paid" }, "order_shipped", { order }).corrections).toEqual([]);
-    const first = applyOrderEvent(UNKNOWN_ORDER, event("order_shipped", { order }), { ...context, isKnown: false });
+    const first = applyToOrder(UNKNOWN_ORDER, event("order_shipped", { order }), { ...context, isKnown: false });
     expect(first !== "stale" && first.corrections).toEqual([]);
   });
 
@@ -117,7 +118,7 @@ describe("a registration with a version", () => {
 
   test("is stale unless the version is newer than the last one applied, by whatever applied it", () => {
     for (const version of [0, 4, 5]) {
-      expect(applyRegistration({ ...pending, version: 5 }, registration, version, context)).toBe("stale");
+      expect(applyToOrder({ ...pending, version: 5 }, registering(registration, version), context)).toBe("stale");
     }
     expect(register({ ...pending, version: 5 }, registration, 6).state.version).toBe(6);
     expect(register(pending, registration, 0).state.version).toBe(0);
