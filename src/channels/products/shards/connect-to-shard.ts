@@ -4,6 +4,7 @@ import { type ConnectRequest, refuseConnect, sendElsewhere, withPlan } from "../
 import { newListener } from "../../listeners/listener.ts";
 import { admitAfter, admitLocally } from "./admission.ts";
 import { askToJoin } from "./join.ts";
+import { NO_SHARDS } from "./plan.ts";
 import type { JoiningClient, Shard } from "./shard.ts";
 
 /**
@@ -16,7 +17,7 @@ export async function connectToShard(shard: Shard, request: ConnectRequest, now:
   const refusal = refusalOfClient(shard, request, now);
   if (refusal) return refusal;
   const { position: head } = shard.head;
-  const maySkipRoot = shard.isRegistered && !shard.plan.isOutside;
+  const maySkipRoot = shard.isRegistered && !shard.isOutsidePlan;
   const coveredFrom = maySkipRoot ? shard.interest.coveredFrom(products) : null;
   const admission = head && admitLocally({ head, recent: shard.recent }, coveredFrom, resume);
   if (admission) return accept(shard, request, admission, now);
@@ -54,9 +55,9 @@ function accept(shard: Shard, request: ConnectRequest, admission: Admission, now
   const listener = { ...newListener(request, now), from: seq, coveredFrom };
   const response = admit(shard, listener, request, admission, now);
   shard.head.replaceCarriers();
-  return shard.plan.isKnown ? withPlan(response, shard.plan.current) : response;
+  return shard.plan ? withPlan(response, shard.plan) : response;
 }
 
 function sendOn(shard: Shard): Response {
-  return sendElsewhere("full", shard.plan.current);
+  return sendElsewhere("full", shard.plan ?? NO_SHARDS);
 }

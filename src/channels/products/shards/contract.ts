@@ -22,7 +22,7 @@ import { shardPlan } from "./plan.ts";
  *         disconnect.ts                      ─ disconnect ▶  products-shard.ts
  *
  * Where each rule lives:
- *   how many shards there are                plan.ts, known-plan.ts; stored by registrations.ts
+ *   how many shards there are                plan.ts; stored by registrations.ts
  *   what a push says, and from where         next-push.ts; root-history.ts (recent-frames.ts, then the log)
  *   how many pushes run at a time            slots.ts
  *   what a shard's listeners have received   head.ts, carried by its sockets through hibernation

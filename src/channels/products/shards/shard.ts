@@ -5,6 +5,7 @@ import {
   MAX_SHARD_MESSAGES_PER_SECOND,
   MAX_SHARD_SOCKETS,
   parseShardName,
+  placeOf,
   type ShardName,
 } from "../../../protocol/shards.ts";
 import { Alarm } from "../../alarm.ts";
@@ -17,8 +18,7 @@ import { EMPTY_CHECK_MS } from "./contract.ts";
 import { CoveredInterest } from "./covered-interest.ts";
 import { Drain, isAbandoned } from "./drain.ts";
 import { Head } from "./head.ts";
-import { KnownPlan } from "./known-plan.ts";
-import type { ShardPlan } from "./plan.ts";
+import { laterPlan, type ShardPlan } from "./plan.ts";
 import { RecentFrames } from "./recent-frames.ts";
 import { RootOrder } from "./root-order.ts";
 import { SendRate } from "./send-rate.ts";
@@ -64,7 +64,6 @@ export class Shard implements SocketCore {
   readonly recent = new RecentFrames(MAX_RECENT_CHARACTERS);
   readonly interest = new CoveredInterest(() => this.listeners.products);
   readonly order = new RootOrder();
-  readonly plan: KnownPlan;
   readonly drain: Drain;
   readonly joining = new Set<JoiningClient>();
   readonly sendRate = new SendRate(() => this.listeners.sender.messagesSent);
@@ -74,16 +73,17 @@ export class Shard implements SocketCore {
   isRegistered = false;
   /** The number of listeners that the root knows. */
   reportedCount: number | null = null;
+  /** The plan that the root decided last, as far as this shard has learned; null until it has learned one. */
+  plan: ShardPlan | null = null;
   #emptySince = Number.NEGATIVE_INFINITY;
   #isFenced = false;
 
   constructor(ctx: DurableObjectState, env: Env, { cover, report }: Verbs) {
-    const { name, region, index } = parseShardName(ctx.id.name ?? "") ?? {};
-    if (!name || !region || index === undefined) throw new Error(`not a shard's name: ${ctx.id.name}`);
+    const { name } = parseShardName(ctx.id.name ?? "") ?? {};
+    if (!name) throw new Error(`not a shard's name: ${ctx.id.name}`);
     this.ctx = ctx;
     this.config = configOf(env);
     this.name = name;
-    this.plan = new KnownPlan({ region, index });
     this.root = () => productsStub(env);
     this.cover = (socket, products) => cover(this, socket, products);
     this.alarm = new Alarm(ctx);
@@ -113,7 +113,7 @@ export class Shard implements SocketCore {
       { coalesces: false },
     );
     this.head = new Head(this.listeners);
-    this.drain = new Drain(ctx, this.listeners, () => this.plan.isOutside);
+    this.drain = new Drain(ctx, this.listeners, () => this.isOutsidePlan);
     this.#wake();
   }
 
@@ -123,7 +123,7 @@ export class Shard implements SocketCore {
    */
   isIdle(now: number): boolean {
     if (this.interest.isPending || this.#hasListener()) return false;
-    const mayServeAgain = this.head.position !== null && !this.plan.isOutside && !this.#isFenced;
+    const mayServeAgain = this.head.position !== null && !this.isOutsidePlan && !this.#isFenced;
     return !mayServeAgain || now - this.#emptySince >= KEEP_INTEREST_MS;
   }
 
@@ -138,10 +138,16 @@ export class Shard implements SocketCore {
     return sockets >= maxSockets || this.sendRate.perSecond(now) >= MAX_SHARD_MESSAGES_PER_SECOND;
   }
 
+  /** Whether the known plan excludes this shard; false until a plan is known. */
+  get isOutsidePlan(): boolean {
+    const { region, index } = placeOf(this.name);
+    return this.plan !== null && index >= (this.plan.shards[region] ?? 0);
+  }
+
   /** Notes a plan. A shard that is not part of it closes its sockets, in waves. */
   learnPlan(plan: ShardPlan): void {
-    this.plan.learn(plan);
-    if (this.plan.isOutside) this.drain.start();
+    this.plan = this.plan ? laterPlan(this.plan, plan) : plan;
+    if (this.isOutsidePlan) this.drain.start();
   }
 
   /** Closes every socket, because this object has been replaced. */
