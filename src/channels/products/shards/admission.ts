@@ -28,7 +28,7 @@ export function admitLocally(
   if (resume === null || resume === "invalid") return { position: start, missed: null };
   if (resume.epoch !== head.epoch || resume.seq > head.seq || resume.seq < coveredFrom) return null;
   const missed = recent.since(resume.seq);
-  return missed && { position: head, missed: [...missed] };
+  return missed && { position: head, missed };
 }
 
 /**
