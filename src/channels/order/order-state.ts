@@ -1,13 +1,9 @@
 import * as z from "zod";
+import type { OrderResource } from "../contract.ts";
 
 /** An order's state; null for what is not known yet. Times are in milliseconds since 1970. */
-export interface OrderState {
-  user_id: string | null;
-  status: string | null;
-  payment_status: string | null;
-  /** From the last `order_shipped` that had one. */
-  tracking_number: string | null;
-  carrier: string | null;
+export interface OrderState
+  extends Pick<OrderResource, "user_id" | "status" | "payment_status" | "tracking_number" | "carrier"> {
   version: number | null;
   /** When it reached a terminal status. */
   endedAt: number | null;

@@ -1,17 +1,11 @@
 import type { ProductFilter } from "../../listeners/product-filter.ts";
-import { MAX_INTEREST_PRODUCTS } from "./contract.ts";
+import { type JoinRequest, MAX_INTEREST_PRODUCTS } from "./contract.ts";
 
 /**
  * How often to look for products that no listener wants. One found twice in a row is removed: clients that lose their
  * connections and reconnect within a minute are admitted without asking the root.
  */
 const SWEEP_INTERVAL_MS = 60_000;
-
-/** A shard's whole interest, as it reports it to the root. */
-interface Replacement {
-  version: number;
-  products: ProductFilter;
-}
 
 /**
  * The products whose events the root sends to this shard, each with the position from which it does. The root confirms
@@ -93,10 +87,11 @@ export class CoveredInterest {
   }
 
   /**
-   * Returns what replaces the root's knowledge; null when that need not change. Repeated until the root names its version.
+   * Returns the whole interest, which replaces what the root knows; null when that need not change. Repeated until the
+   * root names its version.
    * @param knownVersion The version of the last replacement that the root took; null when it knows none.
    */
-  replacement(knownVersion: number | null, now: number): Replacement | null {
+  replacement(knownVersion: number | null, now: number): JoinRequest["interest"] | null {
     this.#sweep(now);
     if (knownVersion !== null && knownVersion === this.#replacedVersion) return null;
     this.#replacedVersion = ++this.#version;

@@ -1,18 +1,13 @@
 import type { Position } from "../../../protocol/frames.ts";
 import type { LoggedFrame } from "../../log/log-event.ts";
+import type { TakeRequest } from "./contract.ts";
 import type { RootHistory } from "./root-history.ts";
 
 /** The longest push, in characters of its frames. A longer single frame is a push of its own. */
 const MAX_PUSH_CHARACTERS = 256 * 1024;
 
 /** What a push says. */
-export interface Push {
-  epoch: string;
-  after: number;
-  upTo: number;
-  frames: LoggedFrame[];
-  isReset: boolean;
-}
+export type Push = Pick<TakeRequest, "epoch" | "after" | "upTo" | "frames" | "isReset">;
 
 /** What the root knows of a shard. */
 export interface ShardState {
