@@ -11,7 +11,7 @@ import type { LoggedFrame } from "./log/log-event.ts";
 export function startEpochAfterGap(core: Core, gapAt: number, now: number): void {
   const { storage, log, listeners } = core;
   const isUnused = !storage.hasData() && listeners.count === 0;
-  if (isUnused || gapAt <= log.epochs.startedAt()) return;
+  if (isUnused || gapAt <= log.epochs.extent().epochStartedAt) return;
   startEpoch(core, now);
   sendGap(core, now);
 }

@@ -31,11 +31,6 @@ export class Epochs {
     return this.#generation === 0 ? epoch : `${epoch}-${this.#generation}`;
   }
 
-  /** Returns when the current epoch began, in milliseconds since 1970; 0 when the channel does not exist yet. */
-  startedAt(): number {
-    return this.extent().epochStartedAt;
-  }
-
   /**
    * Makes the stored log readable: empties a damaged one and replaces an unreadable epoch, so that resuming clients see a
    * new epoch. Called once after each wake, before anything else.

@@ -9,7 +9,7 @@ export interface Extent {
   epoch: string;
   /** Whether the epoch is stored, and so the channel exists. */
   isStored: boolean;
-  /** When the epoch began; 0 before it is stored. */
+  /** When the epoch began; 0 before it is stored, because the channel does not exist then. */
   epochStartedAt: number;
   /** Replay begins after this `seq`. */
   base: number;
