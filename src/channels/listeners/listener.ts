@@ -1,47 +1,60 @@
 import * as z from "zod";
-import type { Position } from "../../protocol/frames.ts";
 import { CLIENT_MESSAGES_BURST } from "../../protocol/limits.ts";
 import type { Identity } from "../contract.ts";
 import type { ConnectRequest } from "../handshake.ts";
 import type { ClosingSocket } from "./user-sockets.ts";
 
-/** What a channel stores with each socket, where it survives hibernation. Contains no token and no URL. */
-export interface Listener extends Identity {
+/**
+ * What a channel stores with each socket, where it survives hibernation: its attachment, at most 16,384 bytes. Contains no
+ * token and no URL. Sockets outlive deploys, so field names never change, fields added later have defaults, and fields that
+ * only a later version knows are kept.
+ */
+const attachment = z.object({
+  subject: z.string(),
+  isAdmin: z.boolean(),
+  orderId: z.string().nullable().default(null),
+  /** `ticketGeneration`, under its first name. */
+  series: z.string().nullable().default(null),
+  expiresAt: z.number(),
   /** Whether the client speaks `tidings.v1` and may receive arrays of frames. */
-  speaksV1: boolean;
+  speaksV1: z.boolean(),
   /** Deliver only events of these products; null for all. */
-  products: string[] | null;
+  products: z.array(z.string()).nullable(),
   /** Deliver only the newest of the stock levels and prices that are sent together. */
-  conflates: boolean;
-  /** When it connected, in milliseconds since 1970; 0 when an older version did not record it. */
-  connectedAt: number;
+  conflates: z.boolean().default(false),
   /** When it connected or last sent a message other than the answer to an `ack_request`, in milliseconds since 1970. */
-  seenAt: number;
+  seenAt: z.number(),
   /** Whether it has sent a JSON ping, so that the idle timeout applies. The runtime records the times of text pings. */
-  hasPinged: boolean;
+  hasPinged: z.boolean().default(false),
   /** Whether it has been warned that its token expires soon. */
-  isWarned: boolean;
-  /** Tokens in its bucket: the messages it may send at once. */
-  messageTokens: number;
+  isWarned: z.boolean(),
+  /** When it connected, in milliseconds since 1970; 0 when an older version did not record it. */
+  connectedAt: z.number().default(0),
+  /** `messageTokens`, under its first name. */
+  allowance: z.number().default(CLIENT_MESSAGES_BURST),
   /** The id of the request that opened the socket, for the log. */
-  requestId: string;
+  requestId: z.string().default(""),
   /**
    * At a shard, the position that it joined at: events up to this `seq` are not for it, although the shard may still send
    * them. Beyond every position once it is abandoned (`Drain`); 0 elsewhere.
    */
-  from: number;
+  from: z.number().default(0),
   /** Its shard receives every event of its products after this `seq`. */
-  coveredFrom: number;
+  coveredFrom: z.number().default(0),
   /** How many additions to its filter the root has not confirmed yet. */
-  unconfirmed: number;
-  /** The shard's position, if this socket is one of those that carry it. */
-  head: CarriedHead | null;
-}
+  unconfirmed: z.number().default(0),
+  /**
+   * The shard's position, if this socket is one of those that carry it: it outlives hibernation with the sockets that it
+   * describes. A higher turn was written later.
+   */
+  head: z.object({ epoch: z.string(), seq: z.number(), turn: z.number() }).nullable().default(null),
+});
+const storedAttachment = attachment.loose();
 
-/** A shard's position. It outlives hibernation with the sockets that it describes. */
-interface CarriedHead extends Position {
-  /** A higher turn was written later. */
-  turn: number;
+/** A client that listens: what its socket's attachment holds. */
+export interface Listener extends Identity, Omit<z.infer<typeof attachment>, "series" | "allowance"> {
+  /** Tokens in its bucket: the messages it may send at once. */
+  messageTokens: number;
 }
 
 /**
@@ -75,36 +88,9 @@ export function newListener(request: ConnectRequest, now: number): Listener {
   };
 }
 
-/**
- * The stored form: a socket's attachment, at most 16,384 bytes. Sockets outlive deploys, so field names never change,
- * fields added later have defaults, and fields that only a later version knows are kept.
- */
-const attachment = z.looseObject({
-  subject: z.string(),
-  isAdmin: z.boolean(),
-  orderId: z.string().nullable().default(null),
-  /** `ticketGeneration`, under its first name. */
-  series: z.string().nullable().default(null),
-  expiresAt: z.number(),
-  speaksV1: z.boolean(),
-  products: z.array(z.string()).nullable(),
-  conflates: z.boolean().default(false),
-  seenAt: z.number(),
-  hasPinged: z.boolean().default(false),
-  isWarned: z.boolean(),
-  connectedAt: z.number().default(0),
-  /** `messageTokens`, under its first name. */
-  allowance: z.number().default(CLIENT_MESSAGES_BURST),
-  requestId: z.string().default(""),
-  from: z.number().default(0),
-  coveredFrom: z.number().default(0),
-  unconfirmed: z.number().default(0),
-  head: z.object({ epoch: z.string(), seq: z.number(), turn: z.number() }).nullable().default(null),
-});
-
 /** Returns the listener behind a socket, or null when its attachment was removed or cannot be read by this version. */
 export function readAttachment(socket: WebSocket): Listener | null {
-  const stored = attachment.safeParse(socket.deserializeAttachment()).data;
+  const stored = storedAttachment.safeParse(socket.deserializeAttachment()).data;
   if (!stored) return null;
   const { series, allowance, ...rest } = stored;
   return { ...rest, ticketGeneration: series, messageTokens: allowance };
