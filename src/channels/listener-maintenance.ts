@@ -5,27 +5,27 @@ import { dueAction } from "./listeners/due-actions.ts";
 import type { Listener } from "./listeners/listener.ts";
 
 /**
- * Finds out what is due for the listeners: to close idle ones and those whose token has expired, to warn clients whose
- * token is about to expire, and to send keep-alives.
- * @returns When something will be due next, in milliseconds since 1970 or Infinity, and what performs the due actions.
+ * Performs what is due for the listeners when the alarm has fired: closes idle ones and those whose token has expired,
+ * warns clients whose token is about to expire, and sends keep-alives. Sets the next alarm first, so that no failure leaves
+ * the object without one, and reports what is left to report.
+ * @param otherwiseDueAt When the object needs its alarm for anything else, in milliseconds since 1970; Infinity for never.
  */
-export function dueForListeners(core: SocketCore, now: number): { next: number; perform: () => void } {
-  const { listeners, config } = core;
+export async function maintainListeners(core: SocketCore, otherwiseDueAt: number, now: number): Promise<void> {
+  const { listeners, config, alarm, telemetry } = core;
   const plans = [...listeners.all()].map(({ socket, listener, pingedAt }) => ({
     socket,
     listener,
     ...dueAction(listener, pingedAt, config, now, MIN_GAIN_MS),
   }));
-  const next = plans.reduce((earliest, plan) => Math.min(earliest, plan.next), Number.POSITIVE_INFINITY);
-  const perform = () => {
-    for (const { socket, listener, action } of plans) {
-      if (action === "close_expired") listeners.close(socket, "token_expired");
-      if (action === "close_idle") listeners.close(socket, "idle_timeout");
-      if (action === "warn") warn(core, socket, listener, now);
-      if (action === "keep_alive") listeners.outgoing.sendControl(socket, KEEPALIVE, now);
-    }
-  };
-  return { next, perform };
+  const dueAt = plans.reduce((earliest, { next }) => Math.min(earliest, next), otherwiseDueAt);
+  await alarm.fired(dueAt, now);
+  for (const { socket, listener, action } of plans) {
+    if (action === "close_expired") listeners.close(socket, "token_expired");
+    if (action === "close_idle") listeners.close(socket, "idle_timeout");
+    if (action === "warn") warn(core, socket, listener, now);
+    if (action === "keep_alive") listeners.outgoing.sendControl(socket, KEEPALIVE, now);
+  }
+  telemetry.reportPending();
 }
 
 /** Warns a listener whose token expires soon, and sets the alarm for its next due action. */

@@ -1,5 +1,5 @@
 import type { Core } from "./core.ts";
-import { dueForListeners } from "./listener-maintenance.ts";
+import { maintainListeners } from "./listener-maintenance.ts";
 
 /**
  * Performs what is due for a channel: empties an expired log, and maintains its listeners; or deletes a tombstone. Sets
@@ -19,12 +19,9 @@ export async function maintain(core: Core, now: number): Promise<void> {
   }
   // If the object dies before the next alarm is set, the runtime repeats this one.
   const pendingAt = core.fanOut ? await core.fanOut.maintain(now) : Number.POSITIVE_INFINITY;
-  const due = dueForListeners(core, now);
   const logExpiresAt = log.expiresAt() > now ? log.expiresAt() : Number.POSITIVE_INFINITY;
-  await core.alarm.fired(Math.min(due.next, topic.dueAt(), logExpiresAt, pendingAt), now);
-  due.perform();
+  await maintainListeners(core, Math.min(topic.dueAt(), logExpiresAt, pendingAt), now);
   log.dropExpired(now);
-  core.telemetry.reportPending();
 }
 
 /**

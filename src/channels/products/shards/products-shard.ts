@@ -2,7 +2,7 @@ import type { Env } from "../../../config/env.ts";
 import { onAlarm } from "../../alarm.ts";
 import type { Usage } from "../../contract.ts";
 import { readConnectRequest } from "../../handshake.ts";
-import { dueForListeners } from "../../listener-maintenance.ts";
+import { maintainListeners } from "../../listener-maintenance.ts";
 import { SocketObject } from "../../socket-object.ts";
 import { connectToShard } from "./connect-to-shard.ts";
 import { type ProductsShardRpc, type TakeAnswer, type TakeRequest, takeRequest } from "./contract.ts";
@@ -37,14 +37,8 @@ export class ProductsShard extends SocketObject<Shard> implements ProductsShardR
     return { rowsRead: 0, rowsWritten: 0, alarmsSet: this.core.alarm.timesSet };
   }
 
-  /** Maintains the listeners. */
   override alarm(): Promise<void> {
     const now = Date.now();
-    return onAlarm(this.core, now, async () => {
-      const due = dueForListeners(this.core, now);
-      await this.core.alarm.fired(due.next, now);
-      due.perform();
-      this.core.telemetry.reportPending();
-    });
+    return onAlarm(this.core, now, () => maintainListeners(this.core, Number.POSITIVE_INFINITY, now));
   }
 }
