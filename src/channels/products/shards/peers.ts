@@ -5,8 +5,7 @@ import { placeOf, type Region, type ShardName } from "../../../protocol/shards.t
 import { withinTimeLimit } from "../../../runtime/time-limit.ts";
 import type { Core } from "../../core.ts";
 import { shardStub } from "../../directory.ts";
-import { SHARD_PROTOCOL_VERSION, type Stamp, type TakeRequest } from "./contract.ts";
-import type { Push } from "./next-push.ts";
+import { SHARD_PROTOCOL_VERSION, type Stamp } from "./contract.ts";
 import { Pusher } from "./pusher.ts";
 import type { Registrations } from "./registrations.ts";
 import type { RootHistory } from "./root-history.ts";
@@ -17,11 +16,6 @@ import { Slots } from "./slots.ts";
 const MAX_REPEATED_PUSHES = 2;
 /** How many pushes are concurrent. Calls to objects may count among an invocation's connections; the platform does not say. */
 const PUSH_SLOTS = { first: MAX_CONCURRENT_CALLS - MAX_REPEATED_PUSHES, repeated: MAX_REPEATED_PUSHES };
-
-interface Peer {
-  link: ShardLink;
-  pusher: Pusher;
-}
 
 interface PeersOptions {
   env: Env;
@@ -35,7 +29,7 @@ interface PeersOptions {
 /** The registered shards, as the root sees them: what it knows of each, and the pushes to it. */
 export class Peers {
   readonly #options: PeersOptions;
-  readonly #peers = new Map<ShardName, Peer>();
+  readonly #pushers = new Map<ShardName, Pusher>();
   readonly #slots = new Slots(PUSH_SLOTS);
   /** One wake of this object. */
   readonly #life = crypto.randomUUID();
@@ -51,43 +45,43 @@ export class Peers {
   }
 
   get names(): ShardName[] {
-    return [...this.#peers.keys()];
+    return [...this.#pushers.keys()];
   }
 
   get size(): number {
-    return this.#peers.size;
+    return this.#pushers.size;
   }
 
   /** Whether a shard lacks an event that is for it, or may lack one. */
   get isPending(): boolean {
-    return this.#peers.values().some(({ pusher }) => pusher.isPending);
+    return this.#pushers.values().some(({ isPending }) => isPending);
   }
 
   /** Whether a shard may be without listeners, and must be asked. */
   get isAnyWithoutListeners(): boolean {
-    return this.#peers.values().some(({ link }) => link.isWithoutListeners);
+    return this.#pushers.values().some(({ link }) => link.isWithoutListeners);
   }
 
   linkOf(name: ShardName): ShardLink | undefined {
-    return this.#peers.get(name)?.link;
+    return this.#pushers.get(name)?.link;
   }
 
   /** Registers a new shard, which needs the events after `position`. */
   register(name: ShardName, position: Position): ShardLink {
     const { history, registrations } = this.#options;
-    if (this.#peers.size === 0) history.start(position.seq);
+    if (this.#pushers.size === 0) history.start(position.seq);
     registrations.add(name, position.epoch);
     return this.#connect(name, new ShardLink(position, true));
   }
 
   /** Pushes what there is to push, soon. */
   push(): void {
-    for (const { pusher } of this.#peers.values()) pusher.start();
+    for (const pusher of this.#pushers.values()) pusher.start();
   }
 
   /** Pushes to every shard, even if there is no event for it. */
   pushToAll(): void {
-    for (const { link } of this.#peers.values()) link.requestProbe();
+    for (const { link } of this.#pushers.values()) link.requestProbe();
     this.push();
   }
 
@@ -96,16 +90,17 @@ export class Peers {
    * answers, up to the time limit of a call.
    */
   async settle(): Promise<void> {
-    for (const { link } of this.#peers.values()) if (!link.isAckedKnown || link.isWithoutListeners) link.requestProbe();
+    for (const { link } of this.#pushers.values())
+      if (!link.isAckedKnown || link.isWithoutListeners) link.requestProbe();
     this.push();
-    await withinTimeLimit(Promise.all(this.#peers.values().map(({ pusher }) => pusher.settle()))).catch(() => {
+    await withinTimeLimit(Promise.all(this.#pushers.values().map((pusher) => pusher.settle()))).catch(() => {
       // What is still pending is retried in memory, and by the next alarm.
     });
   }
 
   /** Returns how many listeners of shards an event is for, as far as known. */
   receiversOf(product: string | null): number {
-    return this.#peers
+    return this.#pushers
       .values()
       .filter(({ link }) => link.wants(product))
       .reduce((sum, { link }) => sum + (link.count ?? 0), 0);
@@ -114,11 +109,11 @@ export class Peers {
   /** Returns each region's number of listeners, and whether every shard has reported its own since the root woke. */
   audience(): { shards: Partial<Record<Region, number>>; isComplete: boolean } {
     const shards: Partial<Record<Region, number>> = {};
-    for (const [name, { link }] of this.#peers) {
+    for (const [name, { link }] of this.#pushers) {
       const { region } = placeOf(name);
       shards[region] = (shards[region] ?? 0) + (link.count ?? 0);
     }
-    return { shards, isComplete: this.#peers.values().every(({ link }) => link.count !== null) };
+    return { shards, isComplete: this.#pushers.values().every(({ link }) => link.count !== null) };
   }
 
   /** Says which epoch a message is about. */
@@ -127,14 +122,18 @@ export class Peers {
   }
 
   #connect(name: ShardName, link: ShardLink): ShardLink {
-    const { env, core, history, onAnswer } = this.#options;
+    const { env, core, history, registrations, onAnswer } = this.#options;
     const pusher = new Pusher({
       name,
       link,
       history,
       slots: this.#slots,
       // A stub that has thrown stays broken, so each call uses a new one.
-      call: (push, interestVersion) => shardStub(env, name).take(this.#requestOf(push, interestVersion)),
+      call: (push, interestVersion) => {
+        const { plan } = registrations.planState;
+        const stamp = this.stampOf(push.epoch);
+        return shardStub(env, name).take({ version: SHARD_PROTOCOL_VERSION, stamp, ...push, plan, interestVersion });
+      },
       waitUntil: (promise) => core.ctx.waitUntil(promise),
       onAnswer: (sent) => {
         if (sent > 0) core.telemetry.sent(sent);
@@ -142,18 +141,13 @@ export class Peers {
       },
       onEmpty: () => this.#remove(name),
     });
-    this.#peers.set(name, { link, pusher });
+    this.#pushers.set(name, pusher);
     return link;
   }
 
   #remove(name: ShardName): void {
-    this.#peers.get(name)?.pusher.stop();
-    this.#peers.delete(name);
+    this.#pushers.get(name)?.stop();
+    this.#pushers.delete(name);
     this.#options.registrations.remove(name);
-  }
-
-  #requestOf(push: Push, interestVersion: number | null): TakeRequest {
-    const { plan } = this.#options.registrations.planState;
-    return { version: SHARD_PROTOCOL_VERSION, stamp: this.stampOf(push.epoch), ...push, plan, interestVersion };
   }
 }

@@ -48,6 +48,11 @@ export class Pusher {
     this.#options = options;
   }
 
+  /** What the root knows of the shard. */
+  get link(): ShardLink {
+    return this.#options.link;
+  }
+
   /** Whether the shard lacks an event that is for it, or may lack one. */
   get isPending(): boolean {
     return !this.#options.link.isAckedKnown || this.#next() !== null;
