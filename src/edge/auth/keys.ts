@@ -3,7 +3,7 @@ import type { Scope } from "../../config/credentials.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { HttpRefusal } from "../../protocol/refusals.ts";
 import { Refusal } from "../errors.ts";
-import { API_KEY_HEADER, presentedKey } from "./credentials.ts";
+import { API_KEY_HEADER } from "./credentials.ts";
 import { perConfig } from "./per-config.ts";
 
 /** A service that presented a publish key or signed with one. */
@@ -12,8 +12,6 @@ export interface Service {
   name: string;
   scopes: ReadonlySet<Scope>;
 }
-
-export type FoundService = { ok: true; service: Service } | { ok: false; reason: KeyReason };
 
 /** Why a service's credential was refused, in detail: the log and the metrics record it as `key_<reason>`. */
 export type KeyReason = keyof typeof DETAILS;
@@ -62,26 +60,21 @@ export class KeyRefusal extends Refusal {
   }
 }
 
-/** Returns the refusal of a service whose key is valid and lacks a scope: 403. */
-const scopeRefusal = (scope: Scope) =>
-  new Refusal("access_denied", { detail: scopeDetail(scope), credential: { reason: "key_scope" } });
-
 /** @throws {Refusal} 403 when the service's key lacks the scope. */
 export function requireScope(service: Service, scope: Scope): void {
-  if (!service.scopes.has(scope)) throw scopeRefusal(scope);
+  if (service.scopes.has(scope)) return;
+  throw new Refusal("access_denied", { detail: scopeDetail(scope), credential: { reason: "key_scope" } });
 }
 
 /**
- * Finds the service whose publish key a request presents. Compares digests, in constant time and all of
- * them, so that timing reveals neither a key's length nor its place in the list.
+ * Finds the service with a publish key. Compares digests, in constant time and all of them, so that timing reveals
+ * neither a key's length nor its place in the list.
  */
-export async function findService(request: Request, config: Config): Promise<FoundService> {
-  const key = presentedKey(request);
-  if (key === null) return { ok: false, reason: "missing" };
+export async function findService(key: string, config: Config): Promise<Service | null> {
   const [digest, known] = await Promise.all([sha256(key), keyDigests(config)]);
   let found: Service | null = null;
   for (const { service, digest: other } of known) if (crypto.subtle.timingSafeEqual(digest, other)) found = service;
-  return found ? { ok: true, service: found } : { ok: false, reason: "unknown" };
+  return found;
 }
 
 const keyDigests = perConfig(({ publishKeys }) =>

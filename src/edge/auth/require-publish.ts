@@ -42,17 +42,17 @@ async function keyedCall(c: Context<HonoEnv>, scope: Scope | null): Promise<Publ
 
 /** The body is read first, because it is part of what the key has signed. */
 async function signedCall(c: Context<HonoEnv>, scope: Scope | null): Promise<PublishCall> {
-  const headers = readSignature(c.req.raw, Date.now());
-  if (!headers.ok) return refuseKey(c, headers.reason);
+  const signature = readSignature(c.req.raw, Date.now());
+  if (typeof signature === "string") return refuseKey(c, signature);
   await requireSignerWithinLimit(c);
   const bytes = await readBytes(c.req.raw, MAX_BATCH_BYTES);
-  const found = await findSigner(headers.signature, bytes, configOf(c.env));
-  if (!found.ok) return refuseKey(c, found.reason);
+  const service = await findSigner(signature, bytes, configOf(c.env));
+  if (!service) return refuseKey(c, "signature");
   trustSigner(c);
-  const service = rememberCaller(c, found.service);
+  rememberCaller(c, service);
   await requireMayPublish(c, service, scope);
   requireJson(c.req.raw);
-  return { service, body: parseJsonBody(bytes), signedId: headers.signature.id };
+  return { service, body: parseJsonBody(bytes), signedId: signature.id };
 }
 
 async function requireMayPublish(c: Context<HonoEnv>, service: Service, scope: Scope | null): Promise<void> {

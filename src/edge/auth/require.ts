@@ -4,7 +4,7 @@ import { configOf } from "../../config/config.ts";
 import type { Scope } from "../../config/credentials.ts";
 import { type HonoEnv, requestIdOf } from "../context.ts";
 import { requireFewBadCredentials, requireWithinLimit } from "../rate-limits.ts";
-import { API_KEY_HEADER, bearerToken } from "./credentials.ts";
+import { API_KEY_HEADER, bearerToken, presentedKey } from "./credentials.ts";
 import { findService, type KeyReason, KeyRefusal, requireScope, type Service } from "./keys.ts";
 import { isSigned } from "./signature.ts";
 import { tokenRefusal } from "./token-refusals.ts";
@@ -31,10 +31,10 @@ export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
 
 export async function requireKey(c: Context<HonoEnv>): Promise<Service> {
   requireOneCredential(c.req.raw);
-  const found = await findService(c.req.raw, configOf(c.env));
-  if (found.ok) return rememberCaller(c, found.service);
-  if (found.reason === "missing") throw new KeyRefusal(isSigned(c.req.raw) ? "unsignable" : "missing");
-  return refuseKey(c, found.reason);
+  const key = presentedKey(c.req.raw);
+  if (key === null) throw new KeyRefusal(isSigned(c.req.raw) ? "unsignable" : "missing");
+  const service = await findService(key, configOf(c.env));
+  return service ? rememberCaller(c, service) : refuseKey(c, "unknown");
 }
 
 /** @throws {Refusal} 400 for `X-API-Key` beside another credential; 403 when a page sends it. */
@@ -65,14 +65,15 @@ export function rememberCaller(c: Context<HonoEnv>, service: Service): Service {
 export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> {
   const config = configOf(c.env);
   requireOneCredential(c.req.raw);
-  const found = await findService(c.req.raw, config);
-  if (found.ok) {
-    const service = rememberCaller(c, found.service);
+  const key = presentedKey(c.req.raw);
+  const service = key === null ? null : await findService(key, config);
+  if (service) {
+    rememberCaller(c, service);
     await requireWithinLimit(c, "MANAGEMENT_PER_KEY", service.name);
     requireScope(service, "read");
     return "service";
   }
-  if (c.req.raw.headers.has(API_KEY_HEADER)) return refuseKey(c, found.reason);
+  if (c.req.raw.headers.has(API_KEY_HEADER)) return refuseKey(c, "unknown");
   const verified = await verifyToken(bearerToken(c.req.raw), config, requestIdOf(c));
   if (!verified.ok) {
     const refusal = tokenRefusal(verified);

@@ -1,5 +1,5 @@
 import type { Config } from "../../config/config.ts";
-import type { FoundService, Service } from "./keys.ts";
+import type { Service } from "./keys.ts";
 import { perConfig } from "./per-config.ts";
 
 /**
@@ -35,35 +35,35 @@ export function isSigned({ headers }: Request): boolean {
 /**
  * Parses the headers and checks the timestamp, before the body is read.
  * @param now Milliseconds since 1970.
+ * @returns The headers, or why they are refused.
  */
 export function readSignature(
   { headers }: Request,
   now: number,
-): { ok: true; signature: SignatureHeaders } | { ok: false; reason: "signature_malformed" | "timestamp" } {
+): SignatureHeaders | "signature_malformed" | "timestamp" {
   const id = headers.get("webhook-id") ?? "";
   const timestamp = headers.get("webhook-timestamp") ?? "";
   const texts = (headers.get("webhook-signature") ?? "").split(" ");
   const signatures = texts.flatMap((text) => decodeSignature(text) ?? []);
   const isWellFormed = id !== "" && /^[1-9]\d{0,11}$/.test(timestamp) && texts.length <= MAX_SIGNATURES;
-  if (!isWellFormed || signatures.length === 0) return { ok: false, reason: "signature_malformed" };
+  if (!isWellFormed || signatures.length === 0) return "signature_malformed";
   const distance = Math.abs(Math.floor(now / 1000) - Number(timestamp));
-  if (distance > TOLERANCE_SECONDS) return { ok: false, reason: "timestamp" };
-  return { ok: true, signature: { id, timestamp, signatures } };
+  return distance > TOLERANCE_SECONDS ? "timestamp" : { id, timestamp, signatures };
 }
 
-/** Finds the service that signed. Compares every key with every signature in constant time, even after a match. */
+/** Finds the service that signed, or null. Compares every key with every signature in constant time, even after a match. */
 export async function findSigner(
   { id, timestamp, signatures }: SignatureHeaders,
   body: Uint8Array,
   config: Config,
-): Promise<FoundService> {
+): Promise<Service | null> {
   const signed = new Uint8Array(await new Blob([`${id}.${timestamp}.`, body]).arrayBuffer());
   let found: Service | null = null;
   for (const { service, key } of await signingKeys(config)) {
     const expected = await crypto.subtle.sign("HMAC", key, signed);
     for (const signature of signatures) if (crypto.subtle.timingSafeEqual(expected, signature)) found = service;
   }
-  return found ? { ok: true, service: found } : { ok: false, reason: "signature" };
+  return found;
 }
 
 /** Decodes `v1,<base64>`. Returns null for anything else, other versions included. */
