@@ -38,7 +38,7 @@ export const MIN_JWT_SECRET_BYTES = 32;
 const MIN_PUBLISH_KEY_LENGTH = 32;
 
 const algorithmMessage = `must be one or more of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
-export const algorithms = listOf(z.enum(JWT_ALGORITHMS, algorithmMessage)).refine(isNotEmpty, algorithmMessage);
+export const algorithms = listOf(z.enum(JWT_ALGORITHMS, algorithmMessage));
 
 /** One secret, or several during a rotation. The first one signs tickets. */
 export const secrets = listOf(
@@ -93,13 +93,9 @@ const publishKeyEntry = z
 
 /** At least one key; names and keys are unique. A key without scopes has all of them. */
 export const publishKeys = listOf(publishKeyEntry)
-  .refine(isNotEmpty, "must be set: name:key,name:key for the services that publish")
+  .refine(({ length }) => length > 0, "must be set: name:key,name:key for the services that publish")
   .refine((keys) => areUnique(keys.map(({ name }) => name)), "must not use a name twice")
   .refine((keys) => areUnique(keys.map(({ key }) => key)), "must not use a key twice");
-
-function isNotEmpty(items: unknown[]): boolean {
-  return items.length > 0;
-}
 
 function areUnique(texts: string[]): boolean {
   return new Set(texts).size === texts.length;

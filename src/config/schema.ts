@@ -71,10 +71,7 @@ const headerName = z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,64}$/, "must be names
 
 const DEFAULT_TERMINAL_STATUSES = "delivered,cancelled,canceled,completed,refunded,returned,failed";
 const statusesMessage = "must be statuses of at most 64 characters, separated by commas";
-const terminalStatuses = listOf(z.string().toLowerCase().max(64, statusesMessage)).refine(
-  ({ length }) => length > 0,
-  statusesMessage,
-);
+const terminalStatuses = listOf(z.string().toLowerCase().max(64, statusesMessage));
 
 /** Former names of settings. They are errors: ignoring one would silently apply the default. */
 const RENAMED = { GHOST_SECONDS: "IDLE_TIMEOUT_SECONDS" } as const;
