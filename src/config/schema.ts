@@ -97,7 +97,10 @@ const settings = z.object({
   HISTORY_LIMIT: boundedInteger(1, MAX_HISTORY_LIMIT).optional().meta({ example: "1000" }),
   HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
-  PLAIN_KEEPALIVE_SECONDS: integer(0, 0, 3600),
+  PLAIN_KEEPALIVE_SECONDS: integer(0, 0, 3600).refine((seconds) => seconds === 0 || seconds >= 60, {
+    error: "must be 0 (off) or at least 60",
+    params: { example: "90" },
+  }),
   TOKEN_END: z.enum(["close", "keep"], "must be close or keep").default("close"),
   ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
@@ -114,31 +117,23 @@ const settings = z.object({
   GHOST_SECONDS: renamed(RENAMED.GHOST_SECONDS),
 });
 
-const RULES: SettingsRule<z.infer<typeof settings>>[] = [
-  {
-    setting: "PLAIN_KEEPALIVE_SECONDS",
-    message: "must be 0 (off) or at least 60",
-    example: "90",
-    isKept: ({ PLAIN_KEEPALIVE_SECONDS: seconds }) => seconds === 0 || seconds >= 60,
-  },
+type ParsedSettings = z.infer<typeof settings>;
+
+const setWith = (setting: keyof ParsedSettings, other: keyof ParsedSettings): SettingsRule<ParsedSettings> => ({
+  setting,
+  message: `must be set because ${other} is`,
+  isKept: (settings) => settings[setting] !== undefined || settings[other] === undefined,
+});
+
+const RULES: SettingsRule<ParsedSettings>[] = [
   ...ISSUER_RULES,
   {
     setting: "JWT_SECRET",
     message: "must be set: it verifies the tokens of listeners",
     isKept: ({ JWT_ALGORITHMS, JWT_SECRET }) => JWT_SECRET.length > 0 || JWT_ALGORITHMS.every(isAsymmetric),
   },
-  {
-    setting: "UPSTASH_REDIS_REST_URL",
-    message: "must be set because UPSTASH_REDIS_REST_TOKEN is",
-    isKept: ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }) =>
-      url !== undefined || token === undefined,
-  },
-  {
-    setting: "UPSTASH_REDIS_REST_TOKEN",
-    message: "must be set because UPSTASH_REDIS_REST_URL is",
-    isKept: ({ UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token }) =>
-      token !== undefined || url === undefined,
-  },
+  setWith("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
+  setWith("UPSTASH_REDIS_REST_TOKEN", "UPSTASH_REDIS_REST_URL"),
 ];
 
 /**
