@@ -15,38 +15,28 @@ import { addressOf, requireWithinLimit } from "../rate-limits.ts";
 import { addTotals } from "../totals.ts";
 
 type RelayHealth = Pick<RelayStatus, "redis" | "problems">;
+const DISABLED_RELAY: RelayHealth = { redis: "disabled", problems: [] };
+const UNAVAILABLE_RELAY: RelayHealth = { redis: "unavailable", problems: [] };
 
 /** `GET /api/v1/ws/health`: public. Order ids need a service, an admin, or `HEALTH_DETAILS=public`. */
 export async function health(c: Context<HonoEnv>): Promise<Response> {
   const isPrivileged = configOf(c.env).healthIsPublic || (presentedKey(c.req.raw) !== null && (await isOperator(c)));
   const address = addressOf(c);
   if (!isPrivileged && address !== null) await requireWithinLimit(c, "CONNECTS_PER_ADDRESS", address);
+  const maxOrders = isPrivileged ? MAX_LISTED_CHANNELS : 0;
+  const answerOf = async <T>(call: () => Promise<T>): Promise<T | null> => {
+    try {
+      return await withinTimeLimit(call());
+    } catch (error) {
+      logFault("health", error, { request_id: requestIdOf(c) });
+      return null;
+    }
+  };
   const [overviews, relay] = await Promise.all([
-    overviewsOf(c, isPrivileged ? MAX_LISTED_CHANNELS : 0),
-    relayHealthOf(c),
+    Promise.all(registryStubs(c.env).map((registry) => answerOf(() => registry.overview(maxOrders)))),
+    configOf(c.env).redis ? answerOf(() => relayStub(c.env).status()) : DISABLED_RELAY,
   ]);
-  return c.json(healthOf(overviews, relay, isPrivileged));
-}
-
-function overviewsOf(c: Context<HonoEnv>, maxOrders: number): Promise<(Overview | null)[]> {
-  return Promise.all(
-    registryStubs(c.env).map((registry) =>
-      withinTimeLimit(registry.overview(maxOrders)).catch((error: unknown) => {
-        logFault("health", error, { request_id: requestIdOf(c) });
-        return null;
-      }),
-    ),
-  );
-}
-
-async function relayHealthOf(c: Context<HonoEnv>): Promise<RelayHealth> {
-  if (!configOf(c.env).redis) return { redis: "disabled", problems: [] };
-  try {
-    return await withinTimeLimit(relayStub(c.env).status());
-  } catch (error) {
-    logFault("health", error, { request_id: requestIdOf(c) });
-    return { redis: "unavailable", problems: [] };
-  }
+  return c.json(healthOf(overviews, relay ?? UNAVAILABLE_RELAY, isPrivileged));
 }
 
 async function isOperator(c: Context<HonoEnv>): Promise<boolean> {
