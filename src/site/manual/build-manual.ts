@@ -1,10 +1,11 @@
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { build } from "esbuild";
 import { apiPage } from "../reference/api.ts";
 import { eventsPage } from "../reference/events.ts";
 import { CHAPTERS, chapterText, PAGES, type PageName } from "./chapters.ts";
-import { type RenderedPage, renderMarkdown } from "./markdown.ts";
+import { renderMarkdown } from "./markdown.ts";
 import type { IndexedSection } from "./page/ranking.ts";
 import { chapterPage, contentsPage, type Pages, pageAddress } from "./page-html.ts";
 
@@ -22,7 +23,13 @@ const SERVED = /^\/(docs(\/[\w-]+)?|openapi\.json|asyncapi\.json)(#.*)?$/;
 export async function buildManual(site: string, { hasDemo }: { hasDemo: boolean }): Promise<void> {
   const folder = join(site, "docs");
   await mkdir(folder, { recursive: true });
-  const { pages, pictures } = await renderChapters();
+  const pictures = new Set<string>();
+  const toAddress = (target: string) => {
+    if (PICTURE.test(target)) pictures.add(target);
+    return addressOnSite(target);
+  };
+  // `fromEntries` widens the keys.
+  const pages = Object.fromEntries(PAGES.map((page) => [page, renderMarkdown(markdownOf(page), toAddress)])) as Pages;
   await writeFile(join(site, "docs.html"), contentsPage(pages, hasDemo));
   for (const page of PAGES) await writeFile(join(folder, `${page}.html`), chapterPage(page, pages, hasDemo));
   await writeFile(join(folder, "search.json"), JSON.stringify(searchIndex(pages)));
@@ -38,31 +45,15 @@ export async function buildManual(site: string, { hasDemo }: { hasDemo: boolean 
   });
 }
 
-/** Renders every page, and collects the pictures that they show, as paths from this folder. */
-async function renderChapters(): Promise<{ pages: Pages; pictures: Set<string> }> {
-  const pictures = new Set<string>();
-  const toAddress = (target: string) => {
-    if (PICTURE.test(target)) pictures.add(target);
-    return addressOnSite(target);
-  };
-  const render = async (page: PageName): Promise<[PageName, RenderedPage]> => [
-    page,
-    renderMarkdown(await markdownOf(page), toAddress),
-  ];
-  // `fromEntries` widens the keys; `render` returns a page for each name.
-  const pages = Object.fromEntries(await Promise.all(PAGES.map(render))) as Pages;
-  return { pages, pictures };
-}
-
-async function markdownOf(page: PageName): Promise<string> {
+function markdownOf(page: PageName): string {
   if (page === "api") return apiPage();
   if (page === "events") return eventsPage();
-  return chapterText(page) + (page === "changelog" ? await changes() : "");
+  return chapterText(page) + (page === "changelog" ? changes() : "");
 }
 
 /** CHANGELOG.md below the version policy: its headings one level deeper, its links relative to the chapters. */
-async function changes(): Promise<string> {
-  const changelog = await readFile(join(REPOSITORY, "CHANGELOG.md"), "utf8");
+function changes(): string {
+  const changelog = readFileSync(join(REPOSITORY, "CHANGELOG.md"), "utf8");
   return `\n${changelog.replaceAll(/^#/gm, "##").replaceAll("](src/site/manual/", "](")}`;
 }
 
@@ -76,8 +67,7 @@ export function addressOnSite(target: string): string | null {
   const [path = "", anchor] = target.split("#");
   const chapter = CHAPTERS.find((one) => path === `${one}.md`);
   if (chapter !== undefined) return pageAddress(chapter) + (anchor === undefined ? "" : `#${anchor}`);
-  if (PICTURE.test(path)) return `/docs/${posix.basename(path)}`;
-  return null;
+  return PICTURE.test(path) ? `/docs/${posix.basename(path)}` : null;
 }
 
 /** Returns every section, for the search. */
