@@ -2,7 +2,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { buildDemo } from "./demo/build-demo.ts";
 import { buildManual } from "./manual/build-manual.ts";
-import { buildSdk, releasedVersions, sdkHeaders } from "./sdk/build-sdk.ts";
+import { buildSdk, SDK_HEADERS } from "./sdk/build-sdk.ts";
 
 /**
  * Builds the static files that Cloudflare serves, in `dist/site`. Runs as `npm run build`, which wrangler also calls.
@@ -24,7 +24,7 @@ const HEADERS_FILE = `/*
 export async function buildSite(site: string, { hasDemo = true } = {}): Promise<void> {
   await rm(site, { recursive: true, force: true });
   await mkdir(site, { recursive: true });
-  await writeFile(join(site, "_headers"), HEADERS_FILE + sdkHeaders(releasedVersions()));
+  await writeFile(join(site, "_headers"), HEADERS_FILE + SDK_HEADERS);
   await buildManual(site, { hasDemo });
   await buildSdk(site);
   if (hasDemo) await buildDemo(site);

@@ -1,10 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { RELEASES, releasedVersions } from "../../src/site/sdk/build-sdk.ts";
+import { RELEASES } from "../../src/site/sdk/build-sdk.ts";
 import { eventually } from "../support/eventually.ts";
 import { registerOrderAt } from "../support/node-client.ts";
 import { hasPython, PythonProject } from "../support/python.ts";
@@ -31,9 +31,10 @@ afterAll(async () => {
   await service.stop();
 });
 
-test("there is a release to test", () => expect(releasedVersions().length).toBeGreaterThan(0));
+const versions = readdirSync(RELEASES);
+test("there is a release to test", () => expect(versions.length).toBeGreaterThan(0));
 
-describe.each(releasedVersions())("version %s", (version) => {
+describe.each(versions)("version %s", (version) => {
   const release = join(RELEASES, version);
   const folder = mkdtempSync(join(tmpdir(), "tidings-release-"));
   beforeAll(() => execFileSync("tar", ["-xzf", join(release, "tidings.tgz"), "-C", folder]));

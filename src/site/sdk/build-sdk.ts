@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
 import { copyFile, cp, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
@@ -15,11 +14,6 @@ import { buildPackage } from "../../sdk/package/build.ts";
 export const PROJECT = join(import.meta.dirname, "../../..");
 /** One folder per released version. Its files never change, because lockfiles contain their hashes. */
 export const RELEASES = join(import.meta.dirname, "releases");
-/** Modules for pages without a bundler, by file name, and their sources below `src/sdk`. */
-const PAGE_MODULES = { client: "index", tabs: "tabs/tabs" };
-
-/** The released versions. */
-export const releasedVersions = (releases = RELEASES): string[] => readdirSync(releases);
 
 /**
  * Copies every release to `sdk/<version>/`, and builds the SDK of this checkout in `sdk/`, so that a deployment serves
@@ -28,21 +22,16 @@ export const releasedVersions = (releases = RELEASES): string[] => readdirSync(r
  */
 export async function buildSdk(site: string, releases = RELEASES): Promise<void> {
   const folder = join(site, "sdk");
-  for (const version of releasedVersions(releases)) {
-    await cp(join(releases, version), join(folder, version), { recursive: true });
-  }
+  await cp(releases, folder, { recursive: true });
   await buildSdkFiles(folder);
 }
 
-/** Builds the SDK of this checkout: `tidings.tgz`, the page modules with source maps, `tidings.py`. */
+/** Builds the SDK of this checkout: `tidings.tgz`, the modules for pages with source maps, `tidings.py`. */
 export async function buildSdkFiles(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   await pack(join(folder, "tidings.tgz"));
   const { outputFiles } = await build({
-    entryPoints: Object.entries(PAGE_MODULES).map(([out, module]) => ({
-      in: join(PROJECT, `src/sdk/${module}.ts`),
-      out,
-    })),
+    entryPoints: { client: join(PROJECT, "src/sdk/index.ts"), tabs: join(PROJECT, "src/sdk/tabs/tabs.ts") },
     // Source maps contain paths relative to this folder, so that they are the same wherever the files are written.
     outdir: join(PROJECT, "dist/sdk"),
     write: false,
@@ -81,13 +70,10 @@ export async function npm(args: string[], cwd: string): Promise<string> {
 }
 
 /** The rules of `/sdk/` for Cloudflare's `_headers` file: any page may load the files, and releases never change. */
-export function sdkHeaders(versions: string[]): string {
-  const releases = versions.map(
-    (version) => `/sdk/${version}/*\n  Cache-Control: public, max-age=31536000, immutable\n`,
-  );
-  return `/sdk/*
+export const SDK_HEADERS = `/sdk/*
   ! Cross-Origin-Resource-Policy
   Cross-Origin-Resource-Policy: cross-origin
   Access-Control-Allow-Origin: *
-${releases.join("")}`;
-}
+/sdk/:version/*
+  Cache-Control: public, max-age=31536000, immutable
+`;

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,11 +15,8 @@ export const INTEGRITY_FILE = "integrity.json";
 /** Returns the hash of each of a folder's files, as lockfiles and `<script integrity>` have it. */
 export function integrityOf(folder: string): Record<string, string> {
   const names = readdirSync(folder).filter((name) => name !== INTEGRITY_FILE);
-  const hash = (name: string) =>
-    createHash("sha512")
-      .update(readFileSync(join(folder, name)))
-      .digest("base64");
-  return Object.fromEntries(names.sort().map((name) => [name, `sha512-${hash(name)}`]));
+  const sha512 = (name: string) => hash("sha512", readFileSync(join(folder, name)), "base64");
+  return Object.fromEntries(names.sort().map((name) => [name, `sha512-${sha512(name)}`]));
 }
 
 /** Returns what keeps a version from being released; null if nothing does. */
