@@ -13,23 +13,8 @@ const MAX_BACKOFF_MS = 1000;
 
 export type Delivery =
   | { isDelivered: true; outcomes: PublishOutcome[] }
-  /** `isOwnFailure`: the channel's own code failed, so the platform works. */
-  | { isDelivered: false; isOwnFailure: boolean };
-
-/** Delivers as `attemptDelivery` does; events that could not be delivered are `unavailable`. */
-export async function deliverToChannel(
-  env: Env,
-  channel: string,
-  events: AcceptedEvent[],
-  source: Source,
-  requestId?: string,
-): Promise<PublishOutcome[]> {
-  const delivery = await attemptDelivery(env, channel, events, source, requestId);
-  if (delivery.isDelivered) return delivery.outcomes;
-  return events.map(unavailable);
-}
-
-export const unavailable = ({ id, channel }: AcceptedEvent): PublishOutcome => ({ id, channel, status: "unavailable" });
+  /** `thrown`: the channel's own code failed, so the platform works. */
+  | { isDelivered: false; failure: "thrown" | "unreachable" };
 
 /**
  * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, even if a call that
@@ -37,7 +22,7 @@ export const unavailable = ({ id, channel }: AcceptedEvent): PublishOutcome => (
  * @param requestId The request that published them, for the log.
  * @returns One outcome per event, in the order of the events.
  */
-export async function attemptDelivery(
+export async function deliverToChannel(
   env: Env,
   channel: string,
   events: AcceptedEvent[],
@@ -55,7 +40,7 @@ export async function attemptDelivery(
       const failure = callFailureOf(error);
       if (failures === MAX_ATTEMPTS || failure !== "unreachable") {
         logFault("deliver", error, { channel, request_id: requestId });
-        return { isDelivered: false, isOwnFailure: failure === "thrown" };
+        return { isDelivered: false, failure: failure === "thrown" ? "thrown" : "unreachable" };
       }
       await scheduler.wait(fullJitter(failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS));
     }

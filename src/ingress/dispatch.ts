@@ -6,7 +6,7 @@ import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 import type { AcceptedEvent, PublishOutcome, Source } from "../protocol/publish.ts";
 import { DOORBELL, entryFields } from "../protocol/stream.ts";
 import { logFault } from "../telemetry/log.ts";
-import { deliverToChannel, unavailable } from "./deliver.ts";
+import { deliverToChannel } from "./deliver.ts";
 import { RedisClient } from "./redis/client.ts";
 
 /**
@@ -38,6 +38,7 @@ export async function dispatch(
   return events.map((event) => outcomeOf.get(event) ?? unavailable(event));
 }
 
+/** Delivers events to their channel, and queues those that were not delivered. */
 async function deliverOrQueue(
   env: Env,
   channel: ChannelName,
@@ -45,17 +46,8 @@ async function deliverOrQueue(
   source: Source,
   requestId: string | undefined,
 ): Promise<PublishOutcome[]> {
-  const outcomes = await deliverToChannel(env, channel, events, source, requestId);
-  return queueUndelivered(env, events, outcomes, requestId);
-}
-
-/** Queues the events of a channel that were not delivered. Returns the outcomes, changed accordingly. */
-async function queueUndelivered(
-  env: Env,
-  events: AcceptedEvent[],
-  outcomes: PublishOutcome[],
-  requestId: string | undefined,
-): Promise<PublishOutcome[]> {
+  const delivery = await deliverToChannel(env, channel, events, source, requestId);
+  const outcomes = delivery.isDelivered ? delivery.outcomes : events.map(unavailable);
   const { redis } = configOf(env);
   if (!redis || outcomes.every(({ status }) => status !== "unavailable")) return outcomes;
   const client = new RedisClient(redis);
@@ -91,3 +83,5 @@ async function queue(
     return unavailable(event);
   }
 }
+
+const unavailable = ({ id, channel }: AcceptedEvent): PublishOutcome => ({ id, channel, status: "unavailable" });

@@ -6,7 +6,7 @@ import type { AcceptedEvent, PublishOutcome, Source } from "../../protocol/publi
 import { entryFields } from "../../protocol/stream.ts";
 import { OBJECT_CALL_TIMEOUT_MS } from "../../runtime/time-limit.ts";
 import { logFault, logPublish, outcomesOf } from "../../telemetry/log.ts";
-import { attemptDelivery } from "../deliver.ts";
+import { deliverToChannel } from "../deliver.ts";
 import { type DeadLetter, toDeadLetter } from "./dead-letter.ts";
 import { FailingChannels } from "./failing-channels.ts";
 import type { OutboxRow, RelayStore } from "./relay-store.ts";
@@ -78,10 +78,10 @@ export class OutboxDelivery {
   /** Delivers a row, or gives it up after too many tries. Returns false when it has to be tried again later. */
   async #deliverRow(channel: string, { row, events }: OutboxRow): Promise<boolean> {
     const startedAt = Date.now();
-    const delivery = await attemptDelivery(this.#env, channel, events, SOURCE);
+    const delivery = await deliverToChannel(this.#env, channel, events, SOURCE);
     const now = Date.now();
     if (!delivery.isDelivered || delivery.outcomes.some(({ status }) => status === "unavailable")) {
-      const failure = delivery.isDelivered ? "busy" : delivery.isOwnFailure ? "thrown" : "unreachable";
+      const failure = delivery.isDelivered ? "busy" : delivery.failure;
       const shouldGiveUp = this.failing.failed(channel, failure, now);
       if (!shouldGiveUp) return false;
       logFault("dead_letters", new Error("a channel failed too often"), { channel, events: events.length });
