@@ -1,4 +1,3 @@
-import type { OutcomesText } from "../channels/contract.ts";
 import { channelStub } from "../channels/directory.ts";
 import type { Env } from "../config/env.ts";
 import { fullJitter } from "../protocol/backoff.ts";
@@ -34,7 +33,7 @@ export async function deliverToChannel(
       // A stub that has thrown stays broken, so each attempt uses a new one.
       const stub = channelStub(env, channel);
       if (!stub) throw new Error("not a channel name");
-      return { isDelivered: true, outcomes: readOutcomes(await withinTimeLimit(stub.deliver(events, source))) };
+      return { isDelivered: true, outcomes: JSON.parse(await withinTimeLimit(stub.deliver(events, source))) };
     } catch (error) {
       failures++;
       const failure = callFailureOf(error);
@@ -45,9 +44,4 @@ export async function deliverToChannel(
       await scheduler.wait(fullJitter(failures - 1, BASE_BACKOFF_MS, MAX_BACKOFF_MS));
     }
   }
-}
-
-/** Reads a channel's answer: JSON text, or, from an object that still runs the previous version, the outcomes themselves. */
-function readOutcomes(answer: OutcomesText | PublishOutcome[]): PublishOutcome[] {
-  return typeof answer === "string" ? JSON.parse(answer) : answer;
 }
