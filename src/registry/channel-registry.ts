@@ -13,7 +13,9 @@ import { CounterTotals } from "./counter-totals.ts";
 import { DeferredSave } from "./deferred-save.ts";
 import { GapNotifier } from "./gap-notifier.ts";
 import { Presence } from "./presence.ts";
-import { RelayWaker } from "./relay-waker.ts";
+
+/** How often reports of listeners wake the relay, which revives a relay that has lost its alarm. */
+const WAKE_INTERVAL_MS = 30_000;
 
 /**
  * Keeps the number of listeners that each channel reports, and the counters of the whole service. Channels are spread
@@ -23,8 +25,8 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
   readonly #presence: Presence;
   readonly #totals: CounterTotals;
   readonly #gaps: GapNotifier;
-  readonly #relayWaker: RelayWaker;
   readonly #deferredSave: DeferredSave;
+  #relayWokenAt = Number.NEGATIVE_INFINITY;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -42,15 +44,6 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
     });
     this.#totals = new CounterTotals(kv);
     this.#gaps = new GapNotifier(kv, async (channel, gapAt) => channelStub(env, channel)?.declareGap(gapAt));
-    this.#relayWaker = new RelayWaker(() => {
-      // Not awaited. If the relay cannot be woken now, a later report or the watchdog wakes it.
-      if (configOf(env).redis)
-        ctx.waitUntil(
-          relayStub(env)
-            .wake()
-            .catch(() => {}),
-        );
-    });
     this.#deferredSave = new DeferredSave(
       () => {
         this.#presence.save();
@@ -64,8 +57,18 @@ export class ChannelRegistry extends DurableObject<Env> implements RegistryRpc {
     const isFirst = this.#presence.isEmpty;
     this.#presence.report(name, listeners);
     await this.addCounts(counted);
-    if (listeners > 0) this.#relayWaker.listenerReported(isFirst);
+    if (listeners > 0) this.#wakeRelay(isFirst);
     return this.#gaps.lastGapAt;
+  }
+
+  /** Wakes the stream relay for the first listener at once, and for later ones at intervals. */
+  #wakeRelay(isFirst: boolean): void {
+    if (!isFirst && Date.now() - this.#relayWokenAt <= WAKE_INTERVAL_MS) return;
+    this.#relayWokenAt = Date.now();
+    if (!configOf(this.env).redis) return;
+    const woken = relayStub(this.env).wake();
+    // Not awaited. If the relay cannot be woken now, a later report or the watchdog wakes it.
+    this.ctx.waitUntil(woken.catch(() => {}));
   }
 
   async addCounts(counted: CounterSnapshot): Promise<void> {
