@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { fnv1a } from "../../protocol/fnv.ts";
 import type { StreamEntry } from "./entry.ts";
 import { compareIds } from "./gaps.ts";
 
@@ -110,14 +111,8 @@ function stored(before: string[], sinceTrim: string[]): StoredMemory {
 const keysIn = (text: string) => (text === "" ? [] : text.split(" "));
 const idOf = (key: string) => key.split("=")[0] ?? "";
 
-/** Returns the key of an entry: its id and a digest of its content. */
+/** Returns the key of an entry: its id, and a digest of its content. Only compared for equal ids, so a short one is enough. */
 export function entryKey({ id, fields }: StreamEntry): string {
-  return `${id}=${digest(JSON.stringify(fields))}`;
-}
-
-/** FNV-1a (RFC 9923, 32 bits) and the length. Compared for equal ids only, so a short digest is enough. */
-function digest(text: string): string {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193) >>> 0;
-  return `${hash.toString(36)}.${text.length.toString(36)}`;
+  const text = JSON.stringify(fields);
+  return `${id}=${fnv1a(text).toString(36)}.${text.length.toString(36)}`;
 }
