@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { type Command, Option } from "commander";
 import * as z from "zod";
-import { EVENTS, eventTypesOf, isEventType } from "../protocol/events.ts";
+import { catalogueWith, typesOf } from "../protocol/catalogue.ts";
 import { publishPath } from "../protocol/paths.ts";
 import type { PublishResult } from "../protocol/publish.ts";
 import type { OutgoingEvent } from "../protocol/publish-call.ts";
@@ -39,9 +39,11 @@ npx tidings publish $ORDER order_delivered --id delivery-7 --version 12
 # Through the Redis stream that the service reads
 npx tidings publish products inventory_updated --via redis`;
 
+const KNOWN_EVENTS = catalogueWith([]);
+
 const TYPES_BY_CHANNEL = `
-  on an order  ${eventTypesOf("order").join(" ")}
-  on products  ${eventTypesOf("products").join(" ")}`;
+  on an order  ${typesOf(KNOWN_EVENTS, "order").join(" ")}
+  on products  ${typesOf(KNOWN_EVENTS, "products").join(" ")}`;
 
 const TYPES_HELP = `
 Types:${TYPES_BY_CHANNEL}
@@ -102,15 +104,16 @@ async function publishViaRedis(event: OutgoingEvent, isJson: boolean, terminal: 
 }
 
 function exampleOf(type: string, { orderId }: ChannelRef): unknown {
-  if (!isEventType(type)) {
+  const definition = KNOWN_EVENTS.get(type);
+  if (!definition) {
     throw usageError(
       `"${type}" is not in the catalogue, so there is no example of it. Give its data, or use:${TYPES_BY_CHANNEL}`,
     );
   }
   const kind = orderId === null ? "products" : "order";
-  if (EVENTS[type].channel !== kind)
+  if (definition.channel !== kind)
     throw usageError(`"${type}" does not go to this channel. The types are:${TYPES_BY_CHANNEL}`);
-  return orderId === null ? EVENTS[type].example : { ...EVENTS[type].example, order_id: orderId };
+  return orderId === null ? definition.example : { ...definition.example, order_id: orderId };
 }
 
 /** Reads JSON, which the service will validate. @throws {CommandError} when it is not JSON. */

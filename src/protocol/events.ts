@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { EventType, OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
+import type { OrderEvents, OrderEventType, ProductEvents, ProductEventType } from "./event-data.ts";
 import { sentId } from "./ids.ts";
 import { type ChannelKind, MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./names.ts";
 import { safeLength } from "./safe-length.ts";
@@ -140,14 +140,3 @@ export interface EventDefinition<Kind extends ChannelKind = ChannelKind, Data = 
 type Definitions = { [T in OrderEventType]: EventDefinition<"order", OrderEvents[T]> } & {
   [T in ProductEventType]: EventDefinition<"products", ProductEvents[T]>;
 };
-
-export function isEventType(value: unknown): value is EventType {
-  return typeof value === "string" && Object.hasOwn(EVENTS, value);
-}
-
-/** Returns the types of `EVENTS` that a kind of channel carries, in their order. */
-export function eventTypesOf(kind: ChannelKind): EventType[] {
-  return Object.keys(EVENTS)
-    .filter(isEventType)
-    .filter((type) => EVENTS[type].channel === kind);
-}

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { EVENTS, eventTypesOf } from "../../../../src/protocol/events.ts";
+import { catalogueWith, typesOf } from "../../../../src/protocol/catalogue.ts";
 import { callService, listenAt, registerOrderAt } from "../../../support/node-client.ts";
 import { schemaChecker, step } from "../../../support/schema-checker.ts";
 import { mintToken } from "../../../support/tokens.ts";
@@ -19,6 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => service.stop());
 
+const catalogue = catalogueWith([]);
 const ORDER = crypto.randomUUID();
 const UNKNOWN_ORDER = crypto.randomUUID();
 const registration = { user_id: "alice", status: "pending", payment_status: "pending" };
@@ -78,9 +79,9 @@ describe("frames match asyncapi.json", () => {
       raw.close();
 
       const listener = await listenAt(service.url, socket);
-      const types = eventTypesOf(kind);
+      const types = typesOf(catalogue, kind);
       for (const type of types) {
-        const data = { ...EVENTS[type].example, order_id: order };
+        const data = { ...catalogue.get(type)?.example, order_id: order };
         await callService(service.url, "POST", `publish/${target}`, { type, data });
       }
       const frames = await listener.receive(types.length);
