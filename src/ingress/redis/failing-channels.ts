@@ -88,16 +88,18 @@ export class FailingChannels {
     this.#store.failing.remove(channel);
   }
 
-  /** Returns whether the outbox takes no more events of a channel. */
-  isFull(channel: string, now: number): boolean {
-    const known = this.#channels.get(channel);
-    if (!known || !this.#isEvidence(known.failure, now)) return false;
-    return this.#store.rowsOf(channel) >= MAX_ROWS_PER_CHANNEL || this.#store.waitingRows >= MAX_WAITING_ROWS;
+  /** Names the channels of which the outbox takes no more events. */
+  full(now: number): Set<string> {
+    const areAllFull = this.#store.waitingRows >= MAX_WAITING_ROWS;
+    const full = [...this.#channels.values()]
+      .filter(({ failure }) => this.#isEvidence(failure, now))
+      .filter(({ channel }) => areAllFull || this.#store.rowsOf(channel) >= MAX_ROWS_PER_CHANNEL);
+    return new Set(full.map(({ channel }) => channel));
   }
 
   /**
    * Returns whether to stop reading: because too much waits for one busy channel; or because too much waits in all, while a
-   * channel is busy, or is unreachable and nothing shows that the platform works. Otherwise `isFull` bounds the outbox.
+   * channel is busy, or is unreachable and nothing shows that the platform works. Otherwise `full` bounds the outbox.
    */
   isReadingPaused(now: number): boolean {
     const areAllFull = this.#store.waitingRows >= MAX_WAITING_ROWS;

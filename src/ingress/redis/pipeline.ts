@@ -47,9 +47,7 @@ export class Pipeline {
     this.#delivery = new OutboxDelivery(env, this.store);
     const { failing } = this.#delivery;
     const { catalogue } = configOf(env);
-    this.reader = new StreamReader(client, this.store, redis.stream, catalogue, (channel) =>
-      failing.isFull(channel, Date.now()),
-    );
+    this.reader = new StreamReader(client, this.store, redis.stream, catalogue, () => failing.full(Date.now()));
     this.#registries = new Registries(env);
     this.#gaps = new GapReports(this.store, this.#registries);
     this.#doorbell = new Doorbell(client, () => this.#inBackground(() => this.#answerDoorbell()));

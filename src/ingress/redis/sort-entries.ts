@@ -19,16 +19,15 @@ const NOT_UTF8: ReadEntry = { ok: false, code: "not_utf8", reason: "contains byt
 
 /**
  * Sorts the entries that are not remembered into events and dead letters.
- * @param isFull Whether the outbox takes no more events of a channel.
+ * @param full The channels of which the outbox takes no more events.
  */
 export function sortEntries(
   { entries, notUtf8 }: Pick<StreamBatch, "entries" | "notUtf8">,
   memory: ReadMemory,
   catalogue: Catalogue,
-  isFull: (channel: string) => boolean,
+  full: Set<string>,
 ): SortedEntries {
   const sorted: SortedEntries = { events: [], rejected: [], keys: [] };
-  const isChannelFull = memoized(isFull);
   const now = Date.now();
   for (const entry of entries) {
     const key = entryKey(entry);
@@ -38,7 +37,7 @@ export function sortEntries(
     const fallbackId = memory.hasId(entry.id) ? key : entry.id;
     const read = notUtf8.has(entry.id) ? NOT_UTF8 : readEntry(catalogue, entry, now, fallbackId);
     if (!read.ok) sorted.rejected.push(toDeadLetter(entry, read.code, read.reason));
-    else if (isChannelFull(read.event.channel)) sorted.rejected.push(fullChannel(entry.id, read.event));
+    else if (full.has(read.event.channel)) sorted.rejected.push(fullChannel(entry.id, read.event));
     else sorted.events.push(read.event);
   }
   return sorted;
@@ -47,13 +46,4 @@ export function sortEntries(
 /** Keeps the parsed event: unlike the raw entry, it is always small enough to keep whole and retry. */
 function fullChannel(id: string, event: AcceptedEvent): DeadLetter {
   return toDeadLetter({ id, fields: entryFields(event) }, "channel_full", "too many events wait for its channel");
-}
-
-function memoized<T>(answer: (key: string) => T): (key: string) => T {
-  const known = new Map<string, T>();
-  return (key) => {
-    const value = known.get(key) ?? answer(key);
-    known.set(key, value);
-    return value;
-  };
 }

@@ -36,26 +36,26 @@ export class StreamReader {
   readonly #commands: StreamCommands;
   readonly #batches: StreamBatches;
   readonly #catalogue: Catalogue;
-  readonly #isFull: (channel: string) => boolean;
+  readonly #fullChannels: () => Set<string>;
   /** Dead letters made since the last read. */
   #rejected = 0;
   /** The last entry whose content is known exactly, if the last read found one. */
   #lastRead: StreamEntry | undefined;
 
-  /** @param isFull Whether the outbox takes no more events of a channel. Further ones become dead letters. */
+  /** @param fullChannels Names the channels of which the outbox takes no more events. Further ones become dead letters. */
   constructor(
     client: RedisClient,
     store: RelayStore,
     stream: string,
     catalogue: Catalogue,
-    isFull: (channel: string) => boolean = () => false,
+    fullChannels: () => Set<string> = () => new Set(),
   ) {
     this.#client = client;
     this.#store = store;
     this.#commands = new StreamCommands(client, stream);
     this.#batches = new StreamBatches(this.#commands);
     this.#catalogue = catalogue;
-    this.#isFull = isFull;
+    this.#fullChannels = fullChannels;
     client.syncToken = store.state.syncToken;
   }
 
@@ -160,7 +160,7 @@ export class StreamReader {
     if (entries.length === 0 && lost === 0) return;
     const { cursor, cursorKey, untrimmed } = this.#store.state;
     const last = entries.at(-1);
-    const { events, rejected, keys } = sortEntries(unread, this.#store.memory, this.#catalogue, this.#isFull);
+    const { events, rejected, keys } = sortEntries(unread, this.#store.memory, this.#catalogue, this.#fullChannels());
     const change = {
       ...this.#gapState(gap),
       cursor: last?.id ?? cursor,

@@ -88,10 +88,10 @@ describe("a failing channel is given up", () => {
 describe("what waits is bounded", () => {
   test("per channel, while the platform works", () => {
     fillOutbox("a", MAX_ROWS_PER_CHANNEL);
-    expect(failing.isFull("a", now)).toBe(false);
+    expect(failing.full(now).has("a")).toBe(false);
     failing.failed("a", "thrown", now);
-    expect(failing.isFull("a", now)).toBe(true);
-    expect(failing.isFull("b", now)).toBe(false);
+    expect(failing.full(now).has("a")).toBe(true);
+    expect(failing.full(now).has("b")).toBe(false);
     expect(failing.isReadingPaused(now)).toBe(false);
   });
 
@@ -99,10 +99,10 @@ describe("what waits is bounded", () => {
     fillOutbox("a", MAX_ROWS_PER_CHANNEL);
     failing.delivered("b", now);
     failing.failed("a", "unreachable", now);
-    expect(failing.isFull("a", now)).toBe(true);
+    expect(failing.full(now).has("a")).toBe(true);
     now += 2 * MINUTE;
     failing.failed("a", "unreachable", now);
-    expect(failing.isFull("a", now)).toBe(false);
+    expect(failing.full(now).has("a")).toBe(false);
     fillOutbox("a", MAX_WAITING_ROWS - MAX_ROWS_PER_CHANNEL);
     failing.failed("a", "unreachable", now);
     expect(failing.isReadingPaused(now)).toBe(true);
@@ -116,7 +116,7 @@ describe("what waits is bounded", () => {
     fillOutbox("a", 1);
     failing.failed("a", "busy", now);
     failing.delivered("b", now);
-    expect([failing.isReadingPaused(now), failing.isFull("a", now)]).toEqual([true, false]);
+    expect([failing.isReadingPaused(now), failing.full(now).has("a")]).toEqual([true, false]);
     failing.delivered("a", now);
     expect(failing.isReadingPaused(now)).toBe(false);
   });
@@ -127,8 +127,8 @@ describe("what waits is bounded", () => {
     expect(failing.isReadingPaused(now)).toBe(true);
     failing.delivered("b", now);
     expect(failing.isReadingPaused(now)).toBe(false);
-    expect(failing.isFull("a1", now)).toBe(true);
-    expect(failing.isFull("b", now)).toBe(false);
+    expect(failing.full(now).has("a1")).toBe(true);
+    expect(failing.full(now).has("b")).toBe(false);
   });
 });
 
