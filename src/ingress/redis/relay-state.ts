@@ -27,19 +27,6 @@ export interface RelayState {
   pendingGapAt: number | null;
 }
 
-export const INITIAL: RelayState = {
-  cursor: STREAM_START,
-  cursorKey: null,
-  entriesAdded: null,
-  syncToken: "",
-  nextRow: 1,
-  untrimmed: 0,
-  trimmedAt: 0,
-  gaps: 0,
-  deadLetters: 0,
-  pendingGapAt: null,
-};
-
 /**
  * The stored form, whose field names are those of every version so far. A new field needs a default, because earlier
  * versions have not written it; fields of later versions are kept, so that rolling back one version loses nothing.
@@ -58,24 +45,25 @@ export const storedState = z.looseObject({
   /** The entries read last. The others that the relay remembers are stored apart (`ReadMemory`). */
   read: storedMemory.default({ before: "", sinceTrim: "" }),
 });
-export type StoredState = z.infer<typeof storedState>;
+type StoredState = z.infer<typeof storedState>;
 
-/** @param unusedRow Finds the next row's number for a state that does not say. */
+export const INITIAL: StoredState = storedState.parse({ id: STREAM_START });
+
+/**
+ * Also keeps the fields of later versions, which `relayStateToStored` returns.
+ * @param unusedRow Finds the next row's number for a state that does not say.
+ */
 export function relayStateFromStored(
-  { id, key, added, untoldGapAt, ...same }: StoredState,
+  { id, key, added, untoldGapAt, read: _, ...same }: StoredState,
   unusedRow: () => number,
 ): RelayState {
   return {
+    ...same,
     cursor: id,
     // An earlier version, after a rollback, moves the cursor and leaves the key.
     cursorKey: key?.startsWith(`${id}=`) ? key : null,
     entriesAdded: added,
-    syncToken: same.syncToken,
     nextRow: same.nextRow ?? unusedRow(),
-    untrimmed: same.untrimmed,
-    trimmedAt: same.trimmedAt,
-    gaps: same.gaps,
-    deadLetters: same.deadLetters,
     pendingGapAt: untoldGapAt,
   };
 }

@@ -30,12 +30,10 @@ export class RelayStore {
   readonly deadLetters: DeadLetterStore;
   readonly failing: FailingStore;
   readonly #storage: DurableObjectStorage;
-  #state: RelayState = INITIAL;
+  #state: RelayState;
   #memory = new ReadMemory();
   /** Rows in the outbox by channel: counting them again would read them. */
   readonly #rows = new Map<string, number>();
-  /** Fields that a later version has stored. */
-  #unknownFields: object = {};
 
   constructor(storage: DurableObjectStorage) {
     this.#storage = storage;
@@ -49,7 +47,7 @@ export class RelayStore {
       .toArray()) {
       this.#rows.set(String(channel), Number(rows));
     }
-    this.#load();
+    this.#state = this.#load();
   }
 
   get state(): RelayState {
@@ -163,23 +161,21 @@ export class RelayStore {
     });
   }
 
-  #load(): void {
+  #load(): RelayState {
     const stored = this.#storage.kv.get(STATE);
     const parsed = storedState.safeParse(stored).data;
+    const state = relayStateFromStored(parsed ?? INITIAL, () => this.#unusedRow());
     if (parsed) {
-      this.#state = relayStateFromStored(parsed, () => this.#unusedRow());
       const list = storedMemory.safeParse(this.#storage.kv.get(READ_ENTRIES)).data;
       this.#memory = new ReadMemory(list, parsed.read);
       // From a version that stored the whole list with the state.
       if (parsed.read.before !== "") this.#storage.kv.put(READ_ENTRIES, this.#memory.listWith([]));
-      this.#unknownFields = parsed;
-      return;
+    } else if (stored !== undefined) {
+      // The stream is read from its start. What it no longer has may be lost, so the channels begin new epochs.
+      logFault("relay_state", new Error("the stored state cannot be read"));
+      return { ...state, gaps: 1, pendingGapAt: Date.now() };
     }
-    this.#state = { ...INITIAL, nextRow: this.#unusedRow() };
-    if (stored === undefined) return;
-    // The stream is read from its start. What it no longer has may be lost, so the channels begin new epochs.
-    logFault("relay_state", new Error("the stored state cannot be read"));
-    this.#state = { ...this.#state, gaps: 1, pendingGapAt: Date.now() };
+    return state;
   }
 
   /** Returns a number that no stored row has. */
@@ -192,6 +188,6 @@ export class RelayStore {
   #save(state: RelayState, read: string[]): void {
     const { recent, list } = this.#memory.storedWith(read);
     if (list) this.#storage.kv.put(READ_ENTRIES, list);
-    this.#storage.kv.put(STATE, { ...this.#unknownFields, ...relayStateToStored(state), read: recent });
+    this.#storage.kv.put(STATE, { ...relayStateToStored(state), read: recent });
   }
 }
