@@ -97,12 +97,11 @@ describe.skipIf(!hasRedis("the relay alone"))("the Redis relay", () => {
     });
     await relay.work();
     await relay.work();
-    expect(relay.redisHealth.isHealthy).toBe(true);
-    expect(relay.problems).toEqual(["reading_paused"]);
+    expect(relay.status).toMatchObject({ redis: "healthy", problems: ["reading_paused"] });
     expect(faults()).toEqual(["relay"]);
     vi.restoreAllMocks();
     await relay.work();
-    expect(relay.problems).toEqual([]);
+    expect(relay.status.problems).toEqual([]);
   });
 
   test.each(["20260115093000-17", "18446744073709551615-18446744073709551615"])(

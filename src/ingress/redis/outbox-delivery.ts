@@ -37,11 +37,6 @@ export class OutboxDelivery {
     return this.#isRetrying ? Date.now() + OBJECT_CALL_TIMEOUT_MS : this.failing.nextRetryAt;
   }
 
-  /** Whether `retryDue` has something to do. */
-  get isRetryDue(): boolean {
-    return this.nextRetryAt <= Date.now();
-  }
-
   /** Delivers to the channels that are not failing. */
   async deliverWaiting(): Promise<void> {
     await this.#deliverTo(this.#store.waitingChannels().filter((channel) => !this.failing.has(channel)));

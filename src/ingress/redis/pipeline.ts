@@ -6,6 +6,7 @@ import { logFault } from "../../telemetry/log.ts";
 import { recordRejected } from "../../telemetry/record.ts";
 import { Reporter } from "../../telemetry/reporter.ts";
 import { RedisClient, RedisError } from "./client.ts";
+import type { RelayStatus } from "./contract.ts";
 import { DeadLetterWriter } from "./dead-letter-writer.ts";
 import { Doorbell } from "./doorbell.ts";
 import { GapReports } from "./gap-reports.ts";
@@ -55,24 +56,28 @@ export class Pipeline {
     this.#reporter = new Reporter((counted) => registryStub(env, "relay").addCounts(counted));
   }
 
-  /** Whether Redis answered in the last pass, and when that was, in milliseconds since 1970. */
-  get redisHealth(): { isHealthy: boolean; checkedAt: number } {
-    return { isHealthy: this.#failing !== "redis", checkedAt: this.#redisCheckedAt };
+  /** When Redis was last asked, in milliseconds since 1970. */
+  get checkedAt(): number {
+    return this.#redisCheckedAt;
   }
 
-  /** Why the relay is degraded, apart from Redis. */
-  get problems(): RelayProblem[] {
+  /** The status as of the last pass. */
+  get status(): RelayStatus {
+    const { failing } = this.#delivery;
+    const now = Date.now();
+    const failingChannels = failing.count(now);
     const problems: Record<RelayProblem, boolean> = {
-      channels_failing: this.failingChannels > 0,
-      reading_paused: this.#failing === "relay" || this.#delivery.failing.isReadingPaused(Date.now()),
+      channels_failing: failingChannels > 0,
+      reading_paused: this.#failing === "relay" || failing.isReadingPaused(now),
       dead_letters_waiting: this.#deadLetters.isStuck,
     };
-    return RELAY_PROBLEMS.filter((problem) => problems[problem]);
-  }
-
-  /** How many channels have failed to take their events for a minute or longer. */
-  get failingChannels(): number {
-    return this.#delivery.failing.count(Date.now());
+    return {
+      redis: this.#failing === "redis" ? "unavailable" : "healthy",
+      gaps: this.store.state.gaps,
+      deadLetters: this.store.state.deadLetters,
+      problems: RELAY_PROBLEMS.filter((problem) => problems[problem]),
+      failingChannels,
+    };
   }
 
   /** Runs a pass, then plans the next one. */
@@ -139,7 +144,7 @@ export class Pipeline {
 
   /** Delivers the outbox. Failing channels are retried in the background, so that the others need not wait. */
   async #deliver(): Promise<void> {
-    if (this.#delivery.isRetryDue) {
+    if (this.#delivery.nextRetryAt <= Date.now()) {
       this.#inBackground(async () => {
         await this.#delivery.retryDue();
         // A pass writes the dead letters of a channel that was given up.

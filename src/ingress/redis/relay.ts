@@ -31,19 +31,12 @@ export class StreamRelay extends DurableObject<Env> implements RelayRpc {
 
   async status(): Promise<RelayStatus> {
     if (!this.#pipeline) return { redis: "disabled", gaps: 0, deadLetters: 0, problems: [], failingChannels: 0 };
-    if (Date.now() - this.#pipeline.redisHealth.checkedAt > STALE_STATUS_MS) {
+    if (Date.now() - this.#pipeline.checkedAt > STALE_STATUS_MS) {
       const work = this.#pipeline.work();
       this.ctx.waitUntil(work);
       await withinTimeLimit(work, MAX_STATUS_WAIT_MS, () => {});
     }
-    const { gaps, deadLetters } = this.#pipeline.store.state;
-    return {
-      redis: this.#pipeline.redisHealth.isHealthy ? "healthy" : "unavailable",
-      gaps,
-      deadLetters,
-      problems: this.#pipeline.problems,
-      failingChannels: this.#pipeline.failingChannels,
-    };
+    return this.#pipeline.status;
   }
 
   async metrics(): Promise<RelayMetrics> {
