@@ -1,5 +1,4 @@
 import { backoffCeiling } from "../../protocol/backoff.ts";
-import type { FailingChannel } from "./failing-store.ts";
 import type { RelayStore } from "./relay-store.ts";
 
 /** Back-off of a failing channel. Without jitter: there is only one relay, and it limits its own concurrency. */
@@ -19,8 +18,13 @@ const DEGRADED_AFTER_MS = 60_000;
 /** Why a channel took no events: its own code failed, it did not answer, or it has too much to send to its listeners. */
 type Failure = "thrown" | "unreachable" | "busy";
 
-interface Failing extends FailingChannel {
-  /** The last one; `unreachable` when that is not known. */
+interface Failing {
+  channel: string;
+  /** When it began to fail, in milliseconds since 1970. */
+  since: number;
+  /** How often it has failed while the platform worked. */
+  tries: number;
+  /** The last failure; `unreachable` when that is not known. */
   failure: Failure;
   /** All failures in a row, whether they count as `tries` or not: they set the back-off. */
   failures: number;
@@ -35,13 +39,19 @@ interface Failing extends FailingChannel {
  */
 export class FailingChannels {
   readonly #store: RelayStore;
+  readonly #sql: SqlStorage;
   readonly #channels = new Map<string, Failing>();
   #deliveredAt = Number.NEGATIVE_INFINITY;
 
-  constructor(store: RelayStore) {
+  constructor(store: RelayStore, sql: SqlStorage) {
     this.#store = store;
-    for (const known of store.failing.all()) {
-      this.#channels.set(known.channel, { ...known, failure: "unreachable", failures: known.tries, retryAt: 0 });
+    this.#sql = sql;
+    sql.exec(
+      "CREATE TABLE IF NOT EXISTS failing (channel TEXT PRIMARY KEY, since INTEGER NOT NULL, tries INTEGER NOT NULL) WITHOUT ROWID",
+    );
+    for (const row of sql.exec("SELECT channel, since, tries FROM failing").toArray()) {
+      const [channel, since, tries] = [String(row.channel), Number(row.since), Number(row.tries)];
+      this.#channels.set(channel, { channel, since, tries, failure: "unreachable", failures: tries, retryAt: 0 });
     }
   }
 
@@ -72,7 +82,10 @@ export class FailingChannels {
     const retryAt = now + backoffCeiling(known.failures, BASE_RETRY_MS, MAX_RETRY_MS);
     this.#channels.set(channel, { ...known, failure, tries, failures: known.failures + 1, retryAt });
     // Stored with each try, because the object is evicted between retries when it has nothing else to do.
-    if (isEvidence && tries <= MAX_TRIES) this.#store.failing.save({ channel, since: known.since, tries });
+    if (isEvidence && tries <= MAX_TRIES) {
+      const query = "INSERT OR REPLACE INTO failing (channel, since, tries) VALUES (?, ?, ?)";
+      this.#sql.exec(query, channel, known.since, tries);
+    }
     return isEvidence && tries >= MAX_TRIES;
   }
 
@@ -84,8 +97,7 @@ export class FailingChannels {
 
   /** Records that a channel is not failing: it took events, or none wait for it. */
   recovered(channel: string): void {
-    if (!this.#channels.delete(channel)) return;
-    this.#store.failing.remove(channel);
+    if (this.#channels.delete(channel)) this.#sql.exec("DELETE FROM failing WHERE channel = ?", channel);
   }
 
   /** Names the channels of which the outbox takes no more events. */

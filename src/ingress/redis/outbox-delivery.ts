@@ -23,10 +23,10 @@ export class OutboxDelivery {
   readonly #busy = new Set<string>();
   #isRetrying = false;
 
-  constructor(env: Env, store: RelayStore) {
+  constructor(env: Env, store: RelayStore, sql: SqlStorage) {
     this.#env = env;
     this.#store = store;
-    this.failing = new FailingChannels(store);
+    this.failing = new FailingChannels(store, sql);
   }
 
   /**

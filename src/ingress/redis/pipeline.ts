@@ -45,7 +45,7 @@ export class Pipeline {
     this.store = new RelayStore(ctx.storage);
     const client = new RedisClient(redis);
     this.#deadLetters = new DeadLetterWriter(client, this.store);
-    this.#delivery = new OutboxDelivery(env, this.store);
+    this.#delivery = new OutboxDelivery(env, this.store, ctx.storage.sql);
     const { failing } = this.#delivery;
     const { catalogue } = configOf(env);
     this.reader = new StreamReader(client, this.store, redis.stream, catalogue, () => failing.full(Date.now()));

@@ -3,7 +3,6 @@ import type { AcceptedEvent } from "../../protocol/publish.ts";
 import { logFault } from "../../telemetry/log.ts";
 import type { DeadLetter } from "./dead-letter.ts";
 import { DeadLetterStore } from "./dead-letter-store.ts";
-import { FailingStore } from "./failing-store.ts";
 import { ReadMemory, storedMemory } from "./read-memory.ts";
 import { INITIAL, type RelayState, relayStateFromStored, relayStateToStored, storedState } from "./relay-state.ts";
 import { parseStoredEvents, unreadable } from "./stored-rows.ts";
@@ -28,7 +27,6 @@ const MAX_ROW_LENGTH = 512 * 1024;
  */
 export class RelayStore {
   readonly deadLetters: DeadLetterStore;
-  readonly failing: FailingStore;
   readonly #storage: DurableObjectStorage;
   #state: RelayState;
   #memory = new ReadMemory();
@@ -41,7 +39,6 @@ export class RelayStore {
       "CREATE TABLE IF NOT EXISTS outbox (channel TEXT, row INTEGER, events TEXT NOT NULL, PRIMARY KEY (channel, row)) WITHOUT ROWID",
     );
     this.deadLetters = new DeadLetterStore(storage.sql);
-    this.failing = new FailingStore(storage.sql);
     for (const { channel, rows } of storage.sql
       .exec("SELECT channel, count(*) AS rows FROM outbox GROUP BY channel")
       .toArray()) {

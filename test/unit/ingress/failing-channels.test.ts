@@ -23,7 +23,7 @@ beforeEach(() => {
 /** As after an eviction. */
 function open() {
   store = new RelayStore(storage.asStorage);
-  failing = new FailingChannels(store);
+  failing = new FailingChannels(store, storage.asStorage.sql);
 }
 
 function fillOutbox(channel: string, rows: number) {
