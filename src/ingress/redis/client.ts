@@ -1,6 +1,7 @@
 import { Redis } from "@upstash/redis/cloudflare";
 import * as z from "zod";
 import type { RedisConfig } from "../../config/config.ts";
+import { withinTimeLimit } from "../../runtime/time-limit.ts";
 
 /** The only module of the Worker that uses Upstash's library. */
 
@@ -121,18 +122,14 @@ export class RedisClient {
       subscriber.removeAllListeners();
       subscriber.unsubscribe().catch(() => {});
     };
-    const timer = setTimeout(
-      () => subscribed.reject(new RedisError("unavailable", "no confirmation of the subscription")),
-      TIMEOUT_MS,
-    );
     try {
-      await subscribed.promise;
+      await withinTimeLimit(subscribed.promise, TIMEOUT_MS, () => {
+        throw new RedisError("unavailable", "no confirmation of the subscription");
+      });
       return end;
     } catch (error) {
       end();
       throw error;
-    } finally {
-      clearTimeout(timer);
     }
   }
 }
