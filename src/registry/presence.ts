@@ -3,6 +3,7 @@ import * as z from "zod";
 import { PRODUCTS_CHANNEL } from "../protocol/names.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 import { channelOfObject } from "../protocol/shards.ts";
+import { withinTimeLimit } from "../runtime/time-limit.ts";
 import { logFault } from "../telemetry/log.ts";
 import type { ChannelCounts, Overview, Totals } from "./contract.ts";
 import { type KnownCount, StoredCounts } from "./stored-counts.ts";
@@ -142,14 +143,12 @@ export class Presence {
       }
     };
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), MAX_CONFIRM_WAIT_MS);
-    await pMap(asked, ({ entry }) => confirm(...entry), {
+    const round = pMap(asked, ({ entry }) => confirm(...entry), {
       concurrency: MAX_CONCURRENT_CALLS,
       signal: deadline.signal,
-    }).catch(() => {
-      // The deadline has passed. A later round asks the objects that did not answer.
     });
-    clearTimeout(timer);
+    // A later round asks the objects that have not answered by then.
+    await withinTimeLimit(round, MAX_CONFIRM_WAIT_MS, () => deadline.abort());
     // One line per round, however many objects fail.
     const [first] = failures;
     if (first) logFault("listener_counts", first.error, { channel: channelOfObject(first.name) });
