@@ -23,8 +23,6 @@ export interface ReadResult {
   rejected: number;
 }
 
-type GapState = Pick<RelayState, "gaps" | "pendingGapAt">;
-
 /**
  * Reads the stream from the cursor into the store. Redis reports no error when unread entries are gone, so every read
  * includes the entry at the cursor: if it is missing or different, later ones may be missing as well. After a failover to
@@ -136,9 +134,8 @@ export class StreamReader {
     return gap;
   }
 
-  #gapState(gap: StreamGap | null): GapState {
-    const { gaps, pendingGapAt } = this.#store.state;
-    return gap ? { gaps: gaps + 1, pendingGapAt: Date.now() } : { gaps, pendingGapAt };
+  #gapState(gap: StreamGap | null): Partial<RelayState> {
+    return gap ? { gaps: this.#store.state.gaps + 1, pendingGapAt: Date.now() } : {};
   }
 
   /** @param first The first entry of a read that did not find the last entry read. */
