@@ -1,4 +1,4 @@
-import { type CounterSnapshot, parseSeries } from "./counters.ts";
+import { type CounterSnapshot, parseSeries, type Series } from "./counters.ts";
 import { type GaugeName, type LabelsOf, METRICS, type Metric, type MetricName } from "./metrics.ts";
 
 /** The Prometheus text format (https://prometheus.io/docs/instrumenting/exposition_formats/). Pure. */
@@ -10,8 +10,7 @@ export type Gauge = { [N in GaugeName]: { name: N; labels: LabelsOf<N>; value: n
 
 const metricNames = Object.keys(METRICS) as MetricName[];
 
-interface Sample {
-  values: string[];
+interface Sample extends Series {
   numbers: readonly number[];
 }
 
@@ -23,33 +22,31 @@ type SeriesLists = Partial<Record<MetricName, string[][]>>;
  * @param known Series that are 0 until they are counted; others appear when they are first counted.
  */
 export function exposition(counted: CounterSnapshot, gauges: Gauge[], known: SeriesLists = {}): string {
-  const samples = new Map<MetricName, Map<string, Sample>>();
-  const add = (name: MetricName, sample: Sample) => {
-    const own = samples.get(name) ?? new Map<string, Sample>();
-    samples.set(name, own.set(JSON.stringify(sample.values), sample));
-  };
-  for (const name of metricNames) for (const values of known[name] ?? []) add(name, { values, numbers: [] });
+  const samples = new Map<string, Sample>();
+  const add = (sample: Sample) => samples.set(JSON.stringify([sample.name, sample.values]), sample);
+  for (const name of metricNames) for (const values of known[name] ?? []) add({ name, values, numbers: [] });
   for (const [key, numbers] of Object.entries(counted)) {
     const series = parseSeries(key);
-    if (series) add(series.name, { values: series.values, numbers });
+    if (series) add({ ...series, numbers });
   }
   for (const { name, labels, value } of gauges) {
     const named: Record<string, string> = labels;
-    add(name, { values: METRICS[name].labels.map((label) => named[label] ?? ""), numbers: [value] });
+    add({ name, values: METRICS[name].labels.map((label) => named[label] ?? ""), numbers: [value] });
   }
 
+  const byName = Map.groupBy(samples.values(), ({ name }) => name);
   return metricNames
     .map((name) => {
       const { type, help, labels }: Metric = METRICS[name];
-      const lines = [...(samples.get(name)?.values() ?? [])].flatMap((sample) =>
-        type === "histogram" ? histogram(name, labels, sample) : [line(name, labels, sample.values, sample.numbers[0])],
+      const lines = (byName.get(name) ?? []).flatMap((sample) =>
+        type === "histogram" ? histogram(labels, sample) : [line(name, labels, sample.values, sample.numbers[0])],
       );
       return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines, ""].join("\n");
     })
     .join("");
 }
 
-function histogram(name: MetricName, labels: readonly string[], { values, numbers }: Sample): string[] {
+function histogram(labels: readonly string[], { name, values, numbers }: Sample): string[] {
   const { buckets: bounds = [] }: Metric = METRICS[name];
   const [sum = 0, ...counts] = numbers;
   let cumulative = 0;
