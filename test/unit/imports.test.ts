@@ -49,7 +49,7 @@ const ENTRIES: [library: RegExp, files: RegExp][] = [
   // One folder each: what tokens are is one concern, and so are the routes.
   [/^jose$/, /^(edge\/auth|cli)\//],
   [/^hono\b/, /^edge\//],
-  [/^@upstash\/redis\b/, /^(ingress\/redis\/client\.ts|cli\/)/],
+  [/^@upstash\/redis\b/, /^ingress\/redis\/client\.ts/],
   [/^(redis|@redis\/client)$/, /^(cli\/redis|dev\/bridge)\//],
   [/^react\b/, /^(sdk\/hooks\/react\.ts|site\/demo\/page\/)/],
   [/^vue$/, /^sdk\/hooks\/vue\.ts/],

@@ -1,6 +1,6 @@
 import { ErrorReply } from "@redis/client";
-import { Redis } from "@upstash/redis";
 import * as z from "zod";
+import { parseJson } from "../../protocol/json.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { connectionFailure } from "../shared/connection-failure.ts";
 import type { RedisTarget } from "../shared/settings.ts";
@@ -49,52 +49,41 @@ function replyText(reply: Reply): unknown {
 
 /** Longer than for Redis itself: the database may be far away, and a reply may have up to 10 MB. */
 const UPSTASH_TIMEOUT_MS = 10_000;
-const upstashReplies = z.array(z.object({ result: z.unknown(), error: z.string().optional() }));
+const upstashAnswer = z.union([
+  z.array(z.object({ result: z.unknown().optional(), error: z.string().optional() })),
+  z.object({ error: z.string() }),
+]);
 
-/** `@upstash/redis`, with pipelines of arbitrary commands. */
-class UpstashLibrary extends Redis {
-  async pipelined(commands: RedisCommand[]): Promise<unknown> {
-    return this.client.request({ path: ["pipeline"], body: commands });
-  }
-}
-
+/** Sends pipelines over REST (https://upstash.com/docs/redis/features/restapi). */
 function upstashSession({ url, token }: Extract<RedisTarget, { kind: "upstash" }>): RedisSession {
-  const redis = new UpstashLibrary({
-    url: url.value,
-    token: token.value,
-    automaticDeserialization: false,
-    enableTelemetry: false,
-    // `retry: false` would still try twice.
-    retry: { retries: 0 },
-    // Given an AbortSignal itself instead of a function, the library would return "Aborted" as a result.
-    signal: () => AbortSignal.timeout(UPSTASH_TIMEOUT_MS),
-  });
   const settings = `${url.source} and ${token.source}`;
+  const unreachable = (reason: string) => redisUnreachable(url.value, reason, `Check ${settings}`);
+  const answerTo = async (commands: RedisCommand[]) => {
+    try {
+      const response = await fetch(`${url.value.replace(/\/$/, "")}/pipeline`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${token.value}`, "Content-Type": "application/json" },
+        body: JSON.stringify(commands),
+        signal: AbortSignal.timeout(UPSTASH_TIMEOUT_MS),
+      });
+      return upstashAnswer.safeParse(parseJson(await response.text())).data;
+    } catch (error) {
+      throw unreachable(connectionFailure(error, UPSTASH_TIMEOUT_MS));
+    }
+  };
   return {
     async run(commands) {
-      try {
-        const replies = upstashReplies.parse(await redis.pipelined(commands));
-        return replies.map(({ result, error }) => (error === undefined ? result : new Error(error)));
-      } catch (error) {
-        throw upstashFailure(error, url.value, settings);
+      const answer = await answerTo(commands);
+      if (answer === undefined) throw unreachable("the answer is not Upstash's");
+      if (Array.isArray(answer)) {
+        return answer.map(({ result, error }) => (error === undefined ? result : new Error(error)));
       }
+      if (/unauthorized|WRONGPASS|NOPERM/i.test(answer.error)) throw refusedByRedis(answer.error, settings);
+      // Redis' own errors begin with a word in capitals.
+      throw /^[A-Z]{3,}\b/.test(answer.error) ? refusedByRedis(answer.error) : unreachable(answer.error);
     },
     close: () => {},
   };
-}
-
-/** Maps the library's errors. Their messages may contain the whole command, or an HTML page in place of an answer. */
-function upstashFailure(error: unknown, url: string, settings: string): CommandError {
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
-  if (name !== "UpstashError") {
-    const isForeign = error instanceof z.ZodError || name === "UpstashJSONParseError";
-    const reason = isForeign ? "the answer is not Upstash's" : connectionFailure(error, UPSTASH_TIMEOUT_MS);
-    return redisUnreachable(url, reason, `Check ${settings}`);
-  }
-  const reply = message.split(", command was:")[0] ?? "";
-  if (/unauthorized|WRONGPASS|NOPERM/i.test(reply)) return refusedByRedis(reply, settings);
-  // Redis' own errors begin with a word in capitals.
-  return /^[A-Z]{3,}\b/.test(reply) ? refusedByRedis(reply) : redisUnreachable(url, reply, `Check ${settings}`);
 }
 
 function redisUnreachable(url: string, reason: string, remedy: string): CommandError {
