@@ -3,7 +3,6 @@ import { createRequire } from "node:module";
 import { constants } from "node:os";
 import * as z from "zod";
 import { parseJson } from "../protocol/json.ts";
-import { withHiddenVariables } from "./hidden-variables.ts";
 
 /** How long wrangler may take to end after SIGTERM. */
 const GRACE_MS = 5000;
@@ -32,7 +31,9 @@ export function startWrangler(cwd: string, args: string[], variables: Record<str
   const preload = new URL("./wrangler-preload.ts", import.meta.url).href;
   const child = spawn(process.execPath, ["--no-warnings", "--import", preload, program, "dev", ...quietly(args)], {
     cwd,
-    env: withHiddenVariables({ ...process.env, ...QUIET_ENVIRONMENT }, variables),
+    // Every user of the machine can see a command line, but only the user who runs a process can see its environment.
+    // wrangler's own `--env-file` would replace `.dev.vars` and expand each `$` in it.
+    env: { ...process.env, ...QUIET_ENVIRONMENT, TIDINGS_DEV_VARIABLES: JSON.stringify(variables) },
     stdio: ["ignore", "inherit", "inherit", "ipc"],
     // Its own process group: Ctrl-C reaches only the launcher, and the whole group can be killed.
     detached: HAS_PROCESS_GROUPS,
