@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { usageError } from "../cli/shared/command-error.ts";
+import { parseTable } from "../cli/shared/dev-vars.ts";
 
 const MAX_PORT = 65_535;
 
@@ -12,9 +13,8 @@ const MAX_PORT = 65_535;
 export function wantedPort(wranglerToml: string, args: string[]): number | null {
   const flag = args.findLastIndex((arg) => arg === "--port" || arg.startsWith("--port="));
   if (flag >= 0) return toPort("--port", args[flag]?.split("=")[1] ?? args[flag + 1] ?? "");
-  const devBlock = /^\[dev\][^\n]*\n([\s\S]*?)(?=^\[|(?![\s\S]))/m.exec(wranglerToml)?.[1];
-  const text = /^port *= *(\d+)/m.exec(devBlock ?? "")?.[1];
-  return text === undefined ? null : toPort("`port` in wrangler.toml", text);
+  const { port } = parseTable(wranglerToml, "dev");
+  return port === undefined ? null : toPort("`port` in wrangler.toml", port);
 }
 
 function toPort(source: string, text: string): number {

@@ -8,6 +8,12 @@ export function readDevVars(folder: string): Record<string, string | undefined> 
   return parseDevVars(readTextFile(folder, DEV_VARS_FILE) ?? "");
 }
 
+/** Reads a table of `wrangler.toml`, whose lines have the form of those in `.dev.vars`. */
+export function parseTable(wranglerToml: string, name: string): Record<string, string | undefined> {
+  const table = wranglerToml.split(/^\[/m).find((text) => text.startsWith(`${name}]`));
+  return parseDevVars(table ?? "");
+}
+
 /** A name, `=` or `:`, and a value, in quotes or up to a comment. As in dotenv, which wrangler parses the file with. */
 const ASSIGNMENT =
   /^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\n]+)?\s*(?:#.*)?$/gm;

@@ -2,7 +2,7 @@ import { claimAt } from "../../config/claims.ts";
 import { HMAC_ALGORITHMS, isHmac } from "../../config/credentials.ts";
 import { toIssuers } from "../../config/issuers.ts";
 import { splitList } from "../../config/lists.ts";
-import { parseDevVars, readDevVars } from "./dev-vars.ts";
+import { parseTable, readDevVars } from "./dev-vars.ts";
 import { readTextFile } from "./text-file.ts";
 
 /** What the service expects of a token that is signed with `JWT_SECRET`, besides the user. */
@@ -51,14 +51,11 @@ export function userIdIn(claims: Record<string, unknown>, folder: string): { id:
   return { id: typeof value === "string" || Number.isSafeInteger(value) ? `${prefix}${value}` : null, claim };
 }
 
-/** `[vars]` in `wrangler.toml`, up to the next table or the end of the file. */
-const VARS_TABLE = /^\[vars\][^\n]*\n([\s\S]*?)(?=^\[|(?![\s\S]))/m;
-
 type TokenSettings = Record<string, string | undefined>;
 
 function readTokenSettings(folder: string) {
-  const [, vars = ""] = VARS_TABLE.exec(readTextFile(folder, "wrangler.toml") ?? "") ?? [];
-  const settings: TokenSettings = { ...parseDevVars(vars), ...readDevVars(folder) };
+  const vars = parseTable(readTextFile(folder, "wrangler.toml") ?? "", "vars");
+  const settings: TokenSettings = { ...vars, ...readDevVars(folder) };
   const listOf = (name: string) => splitList(settings[name] ?? "");
   const algorithms = listOf("JWT_ALGORITHMS");
   const issuers = toIssuers({ JWT_ISSUER: listOf("JWT_ISSUER"), JWKS_URL: [], JWT_ALGORITHMS: algorithms });
