@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { isRecord } from "../../protocol/json.ts";
+import { printable } from "../shared/printable.ts";
 
 /** Compares what a service sent with what a file expects. */
 
@@ -16,9 +17,9 @@ const TYPES: Record<string, (value: unknown) => boolean> = {
 const MAX_SHOWN_LENGTH = 300;
 const TOKEN = /[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g;
 
-/** A value as text for a message, without tokens. */
+/** A value as text for a message, without tokens and control characters. */
 export function show(value: unknown): string {
-  const text = (JSON.stringify(value) ?? "nothing").replace(TOKEN, "<token>");
+  const text = printable(JSON.stringify(value) ?? "nothing").replace(TOKEN, "<token>");
   return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;
 }
 

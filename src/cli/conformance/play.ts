@@ -1,6 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { isTransientStatus } from "../../sdk/publisher/publish-error.ts";
-import { printable } from "../shared/printable.ts";
 import { type Answer, ServiceClient } from "../shared/service.ts";
 import { BrokenRule } from "./broken-rule.ts";
 import type { CallStep, Rule, RuleFile, Step } from "./format.ts";
@@ -145,16 +144,8 @@ class Player {
 
   async #closed({ closed, code, reason }: Extract<Step, { closed: string }>): Promise<void> {
     const closing = await this.#connection(closed).closed();
-    if (closing.code !== code) {
-      throw new BrokenRule(
-        `${closed}: expected the close code ${code}, got ${closing.code} ${printable(closing.reason)}`.trim(),
-      );
-    }
-    if (reason !== undefined && closing.reason !== reason) {
-      throw new BrokenRule(
-        `${closed}: expected the close reason ${show(reason)}, got ${printable(show(closing.reason))}`,
-      );
-    }
+    if (closing.code === code && (reason === undefined || closing.reason === reason)) return;
+    throw new BrokenRule(`${closed}: expected the closing ${show({ code, reason })}, got ${show(closing)}`);
   }
 
   #expectNotStopped(): void {

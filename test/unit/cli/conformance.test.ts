@@ -69,4 +69,7 @@ describe("a value", () => {
 
   test("is shown without tokens", () =>
     expect(show({ token: `${"a".repeat(20)}.${"b".repeat(20)}.${"c".repeat(20)}` })).toBe('{"token":"<token>"}'));
+
+  test("is shown without control characters, which a terminal might obey", () =>
+    expect(show(["\u001b[2J\u009b2J"])).toBe('["\\u001b[2J\\u009b2J"]'));
 });
