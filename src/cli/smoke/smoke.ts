@@ -62,9 +62,21 @@ async function smoke(options: SmokeOptions, terminal: Terminal): Promise<void> {
   };
   const results: CheckResult[] = [];
   const remedies = { key: remedyForRefusedKey(key, url), token: remedy };
-  const check = checkInto(results, remedies, interrupted.signal, (result) => {
+  const check = async ({ rule, depends_on }: Rule, play: () => Promise<void>): Promise<boolean> => {
+    let result: CheckResult = { check: rule, ok: true };
+    try {
+      await play();
+    } catch (error) {
+      if (interrupted.signal.aborted) throw new CommandError(EXIT.failed, "Interrupted.");
+      // An unreachable service ends the command; it is not a failed check.
+      if (results.length === 0 && error instanceof CommandError && error.exitCode === EXIT.unreachable) throw error;
+      const reason = error instanceof Error ? error.message : String(error);
+      result = { check: rule, ok: false, detail: depends_on ? `${reason}\n${remedies[depends_on]}` : reason };
+    }
+    results.push(result);
     if (!options.json) terminal.out(lineOf(result));
-  });
+    return result.ok;
+  };
   const removeHandler = terminal.onInterrupt(() => interrupted.abort());
   try {
     for (const file of options.full ? RULE_FILES : [SMOKE_FILE]) await playRules(readRules(file), target, check);
@@ -76,35 +88,6 @@ async function smoke(options: SmokeOptions, terminal: Terminal): Promise<void> {
   const failed = results.filter(({ ok }) => !ok).length;
   if (failed > 0) throw new CommandError(EXIT.failed, `${failed} of ${results.length} checks failed.`);
   if (!options.json) terminal.out(`All ${results.length} checks passed.`);
-}
-
-/**
- * Returns a check that adds its result to `results` and reports it.
- * @param remedies What to do about a refused credential.
- */
-function checkInto(
-  results: CheckResult[],
-  remedies: Record<NonNullable<Rule["depends_on"]>, string>,
-  interrupted: AbortSignal,
-  report: (result: CheckResult) => void,
-) {
-  const add = (result: CheckResult): boolean => {
-    results.push(result);
-    report(result);
-    return result.ok;
-  };
-  return async ({ rule, depends_on }: Rule, body: () => Promise<void>): Promise<boolean> => {
-    try {
-      await body();
-      return add({ check: rule, ok: true });
-    } catch (error) {
-      if (interrupted.aborted) throw new CommandError(EXIT.failed, "Interrupted.");
-      // An unreachable service ends the command; it is not a failed check.
-      if (results.length === 0 && error instanceof CommandError && error.exitCode === EXIT.unreachable) throw error;
-      const reason = error instanceof Error ? error.message : String(error);
-      return add({ check: rule, ok: false, detail: depends_on ? `${reason}\n${remedies[depends_on]}` : reason });
-    }
-  };
 }
 
 function lineOf({ check, ok, detail = "" }: CheckResult): string {
