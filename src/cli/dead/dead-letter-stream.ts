@@ -1,12 +1,12 @@
 import * as z from "zod";
 import { chunksBy } from "../../protocol/chunks.ts";
+import { DEAD_LETTER_REASONS, isDeadLetterCode } from "../../protocol/dead-letters.ts";
 import { parseJson } from "../../protocol/json.ts";
 import { DEAD_LETTERS, DOORBELL } from "../../protocol/stream.ts";
 import type { RedisCommand } from "../redis/connection.ts";
 import { openSession, type RedisSession, refusedByRedis } from "../redis/session.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import type { RedisTarget } from "../shared/settings.ts";
-import { explainCode } from "./reason.ts";
 
 /** Letters per read. A letter has little more than 512 KB at most, and a reply of Upstash 10 MB. */
 const LETTERS_PER_READ = 16;
@@ -30,7 +30,16 @@ export interface DeadLetterEntry {
   /** The entry's fields. */
   fields: Record<string, string>;
   canRetry: boolean;
+  /** What the code means, and what to do about it. */
+  advice: string;
 }
+
+/** For the code of a newer relay. */
+const OF_ANOTHER_VERSION = {
+  meaning: "This version of the command line does not know the reason.",
+  remedy: "Use the command line of the deployed version.",
+  canRetry: false,
+};
 
 const letterRange = z.array(z.tuple([z.string(), z.array(z.string())]));
 const letterFields = z.record(z.string(), z.string());
@@ -129,6 +138,7 @@ function parseLetter([id, words]: [string, string[]]): DeadLetterEntry {
   const fields = letterFields.safeParse(parseJson(values.get("entry") ?? "")).data;
   // Letters of the first version have no code.
   const code = values.get("code") ?? "not_an_event";
+  const { meaning, remedy, canRetry } = isDeadLetterCode(code) ? DEAD_LETTER_REASONS[code] : OF_ANOTHER_VERSION;
   const at = new Date(Number(id.split("-")[0]));
   return {
     id,
@@ -138,6 +148,7 @@ function parseLetter([id, words]: [string, string[]]): DeadLetterEntry {
     channel: fields?.channel ?? "",
     at: Number.isNaN(at.getTime()) ? null : at,
     fields: fields ?? {},
-    canRetry: explainCode(code).canRetry && !values.has("cut") && fields !== undefined,
+    canRetry: canRetry && !values.has("cut") && fields !== undefined,
+    advice: `${meaning} ${remedy}`,
   };
 }

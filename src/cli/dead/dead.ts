@@ -8,7 +8,6 @@ import { printable } from "../shared/printable.ts";
 import { type CommonOptions, redisStream, redisTarget } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
 import type { DeadLetterEntry, DeadLetterStream } from "./dead-letter-stream.ts";
-import { explainCode } from "./reason.ts";
 
 interface Selection {
   reason?: DeadLetterCode;
@@ -170,8 +169,5 @@ const asJson = ({ id, at, channel, code, detail, entryId, fields, canRetry }: De
 
 /** What to do for each reason among these letters. */
 function adviceFor(letters: DeadLetterEntry[]): string {
-  const codes = new Set(letters.map(({ code }) => code));
-  return [...codes]
-    .map((code) => `${printable(code)}: ${explainCode(code).meaning} ${explainCode(code).remedy}`)
-    .join("\n");
+  return [...new Set(letters.map(({ code, advice }) => `${printable(code)}: ${advice}`))].join("\n");
 }
