@@ -5,8 +5,7 @@ import { MAX_SHARDS_PER_REGION, REGIONS } from "../../protocol/shards.ts";
 import { decimalNumber, wholeNumber, withCommonOptions } from "../shared/options.ts";
 import type { CommonOptions } from "../shared/settings.ts";
 import type { Terminal } from "../shared/terminal.ts";
-import { estimateFor } from "./estimate.ts";
-import { costInWords } from "./in-words.ts";
+import { estimateFor, estimateInWords } from "./estimate.ts";
 import type { Load } from "./load.ts";
 
 const EXAMPLES = `# A small shop
@@ -45,7 +44,7 @@ export function addCost(program: Command, terminal: Terminal): void {
     )
     .action((options: CommonOptions & Load) => {
       const estimate = estimateFor(options);
-      terminal.out(options.json ? JSON.stringify(estimate) : costInWords(options, estimate));
+      terminal.out(options.json ? JSON.stringify(estimate) : estimateInWords(options, estimate));
     });
   withCommonOptions(command, EXAMPLES);
 }

@@ -1,7 +1,12 @@
 import { ACK_REQUEST_AFTER_CHARACTERS, COALESCED_MESSAGES_PER_SECOND } from "../../protocol/limits.ts";
-import { PUSH_INTERVAL_MS } from "../../protocol/shards.ts";
+import {
+  LISTENERS_PER_SHARD,
+  MAX_LISTENERS_OF_ROOT,
+  MAX_SHARD_MESSAGES_PER_SECOND,
+  MAX_SHARDS_PER_REGION,
+  PUSH_INTERVAL_MS,
+} from "../../protocol/shards.ts";
 import { COUNTS, type Load } from "./load.ts";
-import { interestOf, shardsFor } from "./shards.ts";
 
 /** To each shard. A push is one message to a `tidings.v1` listener. */
 const MAX_PUSHES_PER_SECOND = 1000 / PUSH_INTERVAL_MS;
@@ -64,6 +69,37 @@ export function ratesOf(load: Load) {
       registry: waitingShare((rootReports + shards * shardReports) / registries, COUNTS.registrySaveSeconds),
     },
   };
+}
+
+/**
+ * Returns how many shards serve a load once it is steady; 0 when the root serves it alone.
+ * @param sends Messages per second, to all listeners.
+ */
+export function shardsFor({ listeners, shards, regions }: Load, sends: number): number {
+  if (shards !== "auto") return shards * regions;
+  if (listeners <= MAX_LISTENERS_OF_ROOT) return 0;
+  const forListeners = Math.ceil(listeners / regions / LISTENERS_PER_SHARD);
+  // A shard that sends too much is full, and the plan adds one when all are.
+  const forSends = Math.ceil(sends / regions / MAX_SHARD_MESSAGES_PER_SECOND);
+  return regions * Math.min(Math.max(forListeners, forSends), MAX_SHARDS_PER_REGION);
+}
+
+/**
+ * Returns how many shards the root pushes an event to on average, and for what share of the connections a shard asks the
+ * root first, because it does not receive their products yet. Assumes that every product is requested equally often, and that
+ * the root has been awake for long enough to know what each shard needs.
+ */
+export function interestOf({ listeners, filtered, regions }: Load, shards: number): { shards: number; joins: number } {
+  if (shards === 0) return { shards: 0, joins: 0 };
+  if (!filtered) return { shards, joins: 0 };
+  const { products, of } = filtered;
+  // In each region, one shard serves the listeners whose first product this is. At other shards, it is a later product.
+  const first = listeners / of / regions;
+  const others = (listeners * (products - 1)) / of / shards;
+  const chanceAtFirstShard = 1 - Math.exp(-first - others);
+  const chanceElsewhere = 1 - Math.exp(-others);
+  const wanting = regions * chanceAtFirstShard + (shards - regions) * chanceElsewhere;
+  return { shards: wanting, joins: 1 - chanceAtFirstShard * (wanting / shards) ** (products - 1) };
 }
 
 /** Returns how many messages per second contain a wanted event. @param probability That an event is wanted. */

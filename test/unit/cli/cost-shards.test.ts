@@ -4,8 +4,7 @@ import { NO_SHARDS, nextPlan, type Placement } from "../../../src/channels/produ
 import { billFor, MONTH_SECONDS } from "../../../src/cli/cost/bill.ts";
 import { capacitiesFor } from "../../../src/cli/cost/capacity.ts";
 import { COUNTS, type Load } from "../../../src/cli/cost/load.ts";
-import { ratesOf } from "../../../src/cli/cost/rates.ts";
-import { interestOf, shardsFor } from "../../../src/cli/cost/shards.ts";
+import { interestOf, ratesOf, shardsFor } from "../../../src/cli/cost/rates.ts";
 import { shardOrder } from "../../../src/edge/placement.ts";
 import { MAX_SHARD_MESSAGES_PER_SECOND, REGIONS } from "../../../src/protocol/shards.ts";
 import { Reporter } from "../../../src/telemetry/reporter.ts";
