@@ -4,6 +4,9 @@ import { printable } from "../shared/printable.ts";
 
 /** Compares what a service sent with what a file expects. */
 
+/** A service did not do what a rule expects; the message is for its operator. */
+export class BrokenRule extends Error {}
+
 const TYPES: Record<string, (value: unknown) => boolean> = {
   string: (value) => typeof value === "string",
   integer: Number.isInteger,

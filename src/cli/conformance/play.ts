@@ -1,9 +1,8 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { isTransientStatus } from "../../sdk/publisher/publish-error.ts";
 import { type Answer, ServiceClient } from "../shared/service.ts";
-import { BrokenRule } from "./broken-rule.ts";
 import type { CallStep, Rule, RuleFile, Step } from "./format.ts";
-import { mismatchOf, show } from "./match.ts";
+import { BrokenRule, mismatchOf, show } from "./match.ts";
 import { QueueingSocket } from "./queueing-socket.ts";
 import { type RunCredentials, Variables } from "./variables.ts";
 

@@ -2,8 +2,7 @@ import { KEEPALIVE, PING, PONG } from "../../protocol/frames.ts";
 import { parseJson } from "../../protocol/json.ts";
 import { type Closing, describeClosing } from "../shared/closing.ts";
 import { Condition } from "../shared/condition.ts";
-import { BrokenRule } from "./broken-rule.ts";
-import { show } from "./match.ts";
+import { BrokenRule, show } from "./match.ts";
 
 /**
  * Multiplies the timeout for a close: Node reports one when the TCP connection ends, which on Cloudflare's runtime may be

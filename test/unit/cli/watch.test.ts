@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { type WebSocket, WebSocketServer } from "ws";
-import { eventLine } from "../../../src/cli/watch/event-line.ts";
+import { eventLine } from "../../../src/cli/watch/report.ts";
 import { CLOSE_CODES } from "../../../src/protocol/close-codes.ts";
 import { PING, PONG } from "../../../src/protocol/frames.ts";
 import { endWithThisProcess } from "../../support/processes.ts";
