@@ -22,15 +22,15 @@ export const socketStats = new Store<ReadonlyMap<string, SocketStats>>(new Map()
 export const statsOf = (stats: ReadonlyMap<string, SocketStats>, channel: string) => stats.get(channel) ?? NO_STATS;
 
 const openSockets = new Map<WebSocket, { channel: string; wasDropped: boolean }>();
-/** One entry per caller of `hideNewSockets`. */
-const hiddenChannels = new Set<{ channel: string }>();
 
 class ObservedWebSocket extends WebSocket {
   constructor(url: string | URL, protocols?: string | string[]) {
     // The protocols carry the token, so nothing here reads them.
     super(url, protocols);
-    const channel = channelOf(new URL(url));
-    if ([...hiddenChannels].some((hidden) => hidden.channel === channel)) return;
+    const { pathname, searchParams } = new URL(url);
+    // Only the connection that finds the starting position has a product filter. The page does not show it.
+    if (searchParams.has("product_id")) return;
+    const channel = channelOf(pathname);
     const socket = { channel, wasDropped: false };
     openSockets.set(this, socket);
     const record = (change: (stats: SocketStats) => Partial<SocketStats>) => update(channel, change);
@@ -44,16 +44,6 @@ class ObservedWebSocket extends WebSocket {
   }
 }
 globalThis.WebSocket = ObservedWebSocket;
-
-/**
- * Leaves a channel's new sockets unobserved: the statistics do not count them, and `dropSockets` does not close them.
- * @returns A function that observes new sockets again.
- */
-export function hideNewSockets(channel: string): () => void {
-  const hidden = { channel };
-  hiddenChannels.add(hidden);
-  return () => void hiddenChannels.delete(hidden);
-}
 
 /** Closes sockets behind the SDK's back. @param channel Only this channel's sockets. Default: all. */
 export function dropSockets(channel?: string): void {
@@ -74,7 +64,7 @@ export function goOnline(): void {
   window.dispatchEvent(new Event("online"));
 }
 
-function channelOf({ pathname }: URL): string {
+function channelOf(pathname: string): string {
   const orderId = /\/orders\/([^/]+)$/.exec(pathname)?.[1];
   return orderId === undefined ? PRODUCTS_CHANNEL : orderChannelName(orderId);
 }

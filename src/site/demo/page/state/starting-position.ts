@@ -1,9 +1,7 @@
 import { useEffect, useState } from "react";
 import { isRecord, parseJson } from "../../../../protocol/json.ts";
-import { PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
 import { orderPath } from "../../../../protocol/paths.ts";
 import { connectProducts, type Position } from "../../../../sdk/index.ts";
-import { hideNewSockets } from "./sockets.ts";
 
 /**
  * Finds the position to start from. Most pages connect without a position and see only new events. The demo also shows
@@ -41,19 +39,16 @@ export function positionIn(text: string): Position | null {
  */
 export function productsStartingPosition(token: string, signal: AbortSignal): Promise<Position | null> {
   const { promise, resolve } = Promise.withResolvers<Position | null>();
-  // The page shows the connection that follows, which starts from this position.
-  const observeNewSockets = hideNewSockets(PRODUCTS_CHANNEL);
   const connection = connectProducts({
     token,
+    // It needs no events, and `sockets.ts` recognises it by its filter.
+    productIds: [],
     onSnapshot: (snapshot) => resolve(earlier(snapshot)),
     onStatus: ({ state }) => state === "closed" && resolve(null),
   });
   // Closing sets the status, which resolves the promise.
   signal.addEventListener("abort", () => connection.close());
-  return promise.finally(() => {
-    connection.close();
-    observeNewSockets();
-  });
+  return promise.finally(() => connection.close());
 }
 
 /**
