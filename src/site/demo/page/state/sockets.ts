@@ -1,4 +1,5 @@
-import { orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
+import type { ChannelName } from "../../../../protocol/names.ts";
+import { socketPath } from "../../../../protocol/paths.ts";
 import { Store } from "./store.ts";
 
 /**
@@ -17,28 +18,30 @@ export interface SocketStats {
 
 const NO_STATS: SocketStats = { attempts: 0, openedAt: null, lastClose: null, messages: 0 };
 
-/** Statistics by channel name. */
+/** Statistics by the path of the socket's address. */
 export const socketStats = new Store<ReadonlyMap<string, SocketStats>>(new Map());
-export const statsOf = (stats: ReadonlyMap<string, SocketStats>, channel: string) => stats.get(channel) ?? NO_STATS;
+export const statsOf = (stats: ReadonlyMap<string, SocketStats>, channel: ChannelName) =>
+  stats.get(socketPath(channel)) ?? NO_STATS;
 
-const openSockets = new Map<WebSocket, { channel: string; wasDropped: boolean }>();
+const openSockets = new Map<WebSocket, { path: string; wasDropped: boolean }>();
 
 class ObservedWebSocket extends WebSocket {
   constructor(url: string | URL, protocols?: string | string[]) {
     // The protocols carry the token, so nothing here reads them.
     super(url, protocols);
-    const { pathname, searchParams } = new URL(url);
+    const { pathname: path, searchParams } = new URL(url);
     // Only the connection that finds the starting position has a product filter. The page does not show it.
     if (searchParams.has("product_id")) return;
-    const channel = channelOf(pathname);
-    const socket = { channel, wasDropped: false };
+    const socket = { path, wasDropped: false };
     openSockets.set(this, socket);
-    const record = (change: (stats: SocketStats) => Partial<SocketStats>) => update(channel, change);
-    record(({ attempts }) => ({ attempts: attempts + 1, messages: 0 }));
-    this.addEventListener("open", () => record(() => ({ openedAt: new Date() })));
-    this.addEventListener("message", () => record(({ messages }) => ({ messages: messages + 1 })));
+    const stats = () => socketStats.get().get(path) ?? NO_STATS;
+    const record = (changes: Partial<SocketStats>) =>
+      socketStats.set(new Map(socketStats.get()).set(path, { ...stats(), ...changes }));
+    record({ attempts: stats().attempts + 1, messages: 0 });
+    this.addEventListener("open", () => record({ openedAt: new Date() }));
+    this.addEventListener("message", () => record({ messages: stats().messages + 1 }));
     this.addEventListener("close", ({ code, reason }) => {
-      record(() => ({ lastClose: { code, reason, at: new Date(), wasDropped: socket.wasDropped } }));
+      record({ lastClose: { code, reason, at: new Date(), wasDropped: socket.wasDropped } });
       openSockets.delete(this);
     });
   }
@@ -46,9 +49,9 @@ class ObservedWebSocket extends WebSocket {
 globalThis.WebSocket = ObservedWebSocket;
 
 /** Closes sockets behind the SDK's back. @param channel Only this channel's sockets. Default: all. */
-export function dropSockets(channel?: string): void {
+export function dropSockets(channel?: ChannelName): void {
   for (const [webSocket, socket] of openSockets) {
-    if (channel !== undefined && socket.channel !== channel) continue;
+    if (channel !== undefined && socket.path !== socketPath(channel)) continue;
     socket.wasDropped = true;
     webSocket.close();
   }
@@ -62,14 +65,4 @@ export function goOffline(): void {
 
 export function goOnline(): void {
   window.dispatchEvent(new Event("online"));
-}
-
-function channelOf(pathname: string): string {
-  const orderId = /\/orders\/([^/]+)$/.exec(pathname)?.[1];
-  return orderId === undefined ? PRODUCTS_CHANNEL : orderChannelName(orderId);
-}
-
-function update(channel: string, change: (stats: SocketStats) => Partial<SocketStats>): void {
-  const stats = statsOf(socketStats.get(), channel);
-  socketStats.set(new Map(socketStats.get()).set(channel, { ...stats, ...change(stats) }));
 }

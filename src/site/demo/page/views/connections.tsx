@@ -1,4 +1,4 @@
-import { orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
+import { type ChannelName, orderChannelName, PRODUCTS_CHANNEL } from "../../../../protocol/names.ts";
 import type { Controls, OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
 import { CloseCodeText, ConnectionProblem, NoTokenNote, StatusPill } from "../components/connection-status.tsx";
 import { formatTime } from "../components/event-text.ts";
@@ -35,7 +35,7 @@ export function ConnectionsView() {
 
 interface ConnectionCardProps {
   name: string;
-  channel: string;
+  channel: ChannelName;
   updates: (OrderUpdates | ProductUpdates) & Controls;
   log: ChannelLog;
 }
