@@ -1,7 +1,8 @@
 import { useEffect, useState } from "react";
 import { isRecord } from "../../../../protocol/json.ts";
 import { HEALTH_PATH } from "../../../../protocol/paths.ts";
-import { type Buckets, bucketsOf, parseMetrics, quantile, type Scrape, total } from "./prometheus.ts";
+import type { MetricName } from "../../../../telemetry/metrics.ts";
+import { bucketsOf, parseMetrics, quantile, type SampleLabels, type Scrape, total } from "./prometheus.ts";
 
 export const POLL_MS = 3000;
 /** Ten minutes of points. */
@@ -12,11 +13,6 @@ const QUANTILE_POINTS = 60_000 / POLL_MS;
 interface MetricsPoint {
   /** Seconds since 1970. */
   at: number;
-  orderConnections: number;
-  productsConnections: number;
-  published: number;
-  deliveries: number;
-  latency: Buckets;
   scrape: Scrape;
 }
 
@@ -88,31 +84,26 @@ async function loadPoint(key: string, signal: AbortSignal): Promise<MetricsPoint
     const next = isAboutKey ? "The service does not accept this publish key." : "The page keeps trying.";
     return { text: `GET /metrics returned ${response.status}. ${next}`, isAboutKey };
   }
-  const scrape = parseMetrics(await response.text());
-  return {
-    at: Date.now() / 1000,
-    orderConnections: total(scrape, "tidings_connections", { kind: "order" }),
-    productsConnections: total(scrape, "tidings_connections", { kind: "products" }),
-    published: total(scrape, "tidings_events_published_total", { outcome: "applied" }),
-    deliveries: total(scrape, "tidings_deliveries_total"),
-    latency: bucketsOf(scrape, "tidings_publish_to_send_seconds"),
-    scrape,
-  };
+  return { at: Date.now() / 1000, scrape: parseMetrics(await response.text()) };
 }
 
 /** Returns a counter's growth per second at each point. A counter that was reset counts as no growth. */
-export function rates(points: readonly MetricsPoint[], counter: (point: MetricsPoint) => number): (number | null)[] {
-  return points.map((point, i) => {
+export function rates(points: readonly MetricsPoint[], name: MetricName, labels?: SampleLabels): (number | null)[] {
+  return points.map(({ at, scrape }, i) => {
     const previous = points[i - 1];
-    return previous ? Math.max(0, counter(point) - counter(previous)) / (point.at - previous.at) : null;
+    if (!previous) return null;
+    const growth = total(scrape, name, labels) - total(previous.scrape, name, labels);
+    return Math.max(0, growth) / (at - previous.at);
   });
 }
 
-/** Returns a quantile of the latency in the minute before each point, in milliseconds. */
+/** Returns a quantile of the time from publish to send in the minute before each point, in milliseconds. */
 export function latencies(points: readonly MetricsPoint[], q: number): (number | null)[] {
   return points.map((point, i) => {
     const start = points[Math.max(0, i - QUANTILE_POINTS)];
-    const seconds = start && i > 0 ? quantile(q, start.latency, point.latency) : null;
+    const seconds = start && i > 0 ? quantile(q, latencyOf(start.scrape), latencyOf(point.scrape)) : null;
     return seconds === null ? null : seconds * 1000;
   });
 }
+
+const latencyOf = (scrape: Scrape) => bucketsOf(scrape, "tidings_publish_to_send_seconds");

@@ -2,8 +2,10 @@ import type { MetricName } from "../../../../telemetry/metrics.ts";
 
 /** Parses the parts of Prometheus' text format that the charts need. */
 
+export type SampleLabels = Record<string, string>;
+
 interface ParsedSample {
-  labels: Record<string, string>;
+  labels: SampleLabels;
   value: number;
 }
 
@@ -22,7 +24,7 @@ export function parseMetrics(text: string): Scrape {
 }
 
 /** Returns the sum of all series of a metric that have these labels. */
-export function total(scrape: Scrape, name: MetricName, labels: Record<string, string> = {}): number {
+export function total(scrape: Scrape, name: MetricName, labels: SampleLabels = {}): number {
   return (scrape.get(name) ?? [])
     .filter((sample) => Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
     .reduce((sum, { value }) => sum + value, 0);

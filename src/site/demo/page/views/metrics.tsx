@@ -1,11 +1,11 @@
-import { useMemo } from "react";
+import type { ChannelKind } from "../../../../protocol/names.ts";
 import type { MetricName } from "../../../../telemetry/metrics.ts";
 import { Chart } from "../components/chart.tsx";
 import { Fact } from "../components/fact.tsx";
 import { ShoppersSwitch } from "../components/shoppers.tsx";
 import { hashOf } from "../router.ts";
 import { latencies, POLL_MS, rates, type ServiceMetrics, useServiceMetrics } from "../service/metrics.ts";
-import { total } from "../service/prometheus.ts";
+import { type SampleLabels, total } from "../service/prometheus.ts";
 import { useCredentials } from "../state/credentials.ts";
 
 const NO_FIGURES = "No figures yet.";
@@ -17,24 +17,8 @@ export function MetricsView() {
   const { points, problem } = metrics;
   // Rates need two points.
   const noEvents = points.length < 2 ? NO_FIGURES : "No events in this time. Simulate shoppers to see some.";
-  const charts = useMemo(
-    () => ({
-      times: points.map(({ at }) => at),
-      connections: [
-        { label: "products", values: points.map(({ productsConnections }) => productsConnections) },
-        { label: "orders", values: points.map(({ orderConnections }) => orderConnections) },
-      ],
-      events: [
-        { label: "published", values: rates(points, ({ published }) => published) },
-        { label: "delivered", values: rates(points, ({ deliveries }) => deliveries) },
-      ],
-      latency: [
-        { label: "p50", values: latencies(points, 0.5) },
-        { label: "p95", values: latencies(points, 0.95) },
-      ],
-    }),
-    [points],
-  );
+  const times = points.map(({ at }) => at);
+  const connections = (kind: ChannelKind) => points.map(({ scrape }) => total(scrape, "tidings_connections", { kind }));
 
   return (
     <>
@@ -58,16 +42,31 @@ export function MetricsView() {
           unit=""
           empty={points.length === 0 ? NO_FIGURES : "No listeners yet. Open the shop in another window."}
           isWhole
-          times={charts.times}
-          series={charts.connections}
+          times={times}
+          series={[
+            { label: "products", values: connections("products") },
+            { label: "orders", values: connections("order") },
+          ]}
         />
-        <Chart title="Events per second" unit="/s" empty={noEvents} times={charts.times} series={charts.events} />
+        <Chart
+          title="Events per second"
+          unit="/s"
+          empty={noEvents}
+          times={times}
+          series={[
+            { label: "published", values: rates(points, "tidings_events_published_total", { outcome: "applied" }) },
+            { label: "delivered", values: rates(points, "tidings_deliveries_total") },
+          ]}
+        />
         <Chart
           title="Publish to send, last minute"
           unit=" ms"
           empty={noEvents}
-          times={charts.times}
-          series={charts.latency}
+          times={times}
+          series={[
+            { label: "p50", values: latencies(points, 0.5) },
+            { label: "p95", values: latencies(points, 0.95) },
+          ]}
         />
       </div>
     </>
@@ -76,7 +75,7 @@ export function MetricsView() {
 
 function Tiles({ metrics: { health, points } }: { metrics: ServiceMetrics }) {
   const scrape = points.at(-1)?.scrape;
-  const counter = (name: MetricName, labels?: Record<string, string>) =>
+  const counter = (name: MetricName, labels?: SampleLabels) =>
     scrape && total(scrape, name, labels).toLocaleString("en");
   return (
     <dl className="tiles">
