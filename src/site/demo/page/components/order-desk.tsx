@@ -1,10 +1,9 @@
 import { useState } from "react";
-import { isOrderEvent } from "../service/catalogue.ts";
 import { ORDER_ACTIONS, type OrderAction } from "../service/order-steps.ts";
 import { resetOrder, type ServiceResponse } from "../service/publish.ts";
 import { useConnections } from "../state/connections.tsx";
 import { decodeToken, useCredentials } from "../state/credentials.ts";
-import { publishCalls, usePublish } from "../state/publisher.ts";
+import { lastCalls, usePublish } from "../state/publisher.ts";
 import { useStore } from "../state/store.ts";
 import { isAccepted } from "./publish-result.tsx";
 import { ShopPane } from "./shop-pane.tsx";
@@ -20,7 +19,7 @@ export function OrderDesk() {
   const order = useConnections().order.order ?? NEW_ORDER;
   const publish = usePublish();
   const [refusal, setRefusal] = useState<ServiceResponse | null>(null);
-  const call = useStore(publishCalls).find(({ draft }) => isOrderEvent(draft.type));
+  const call = useStore(lastCalls).order;
   const run = async (response: Promise<ServiceResponse>) => {
     const received = await response;
     setRefusal(isAccepted(received) ? null : received);

@@ -1,9 +1,8 @@
-import { isOrderEvent } from "../service/catalogue.ts";
 import type { EventDraft } from "../service/publish.ts";
 import { activeToken, useCredentials } from "../state/credentials.ts";
 import { DISCOUNT_PERCENT, isReduced, type ProductChange, priceChange, sale } from "../state/product-change.ts";
 import { formatPrice, type Product } from "../state/products.ts";
-import { publishCalls } from "../state/publisher.ts";
+import { lastCalls } from "../state/publisher.ts";
 import { useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { useStore } from "../state/store.ts";
 import { isAccepted } from "./publish-result.tsx";
@@ -20,7 +19,7 @@ export function ShopFloor() {
   const credentials = useCredentials();
   const { key } = credentials;
   const change = useChangeProduct();
-  const call = useStore(publishCalls).find(({ draft }) => !isOrderEvent(draft.type));
+  const call = useStore(lastCalls).products;
   return (
     <ShopPane
       // Without a token, the view itself asks for credentials.

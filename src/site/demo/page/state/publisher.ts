@@ -1,4 +1,5 @@
 import { useCallback } from "react";
+import type { ChannelKind } from "../../../../protocol/names.ts";
 import { catalogue } from "../service/catalogue.ts";
 import { type EventDraft, publishEvent, type ServiceResponse } from "../service/publish.ts";
 import { useConnections } from "./connections.tsx";
@@ -14,10 +15,8 @@ export interface MeasuredCall {
   tookMs: number;
 }
 
-const MAX_CALLS = 20;
-
-/** The calls so far, newest first. */
-export const publishCalls = new Store<readonly MeasuredCall[]>([]);
+/** The last call for each kind of channel. */
+export const lastCalls = new Store<{ readonly [K in ChannelKind]?: MeasuredCall }>({});
 
 const newId = () => `demo-${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
 
@@ -40,7 +39,7 @@ export function usePublish(): (draft: EventDraft) => Promise<ServiceResponse> {
       } else {
         roundTrips.forget(sent.id, channel);
       }
-      publishCalls.set([{ draft, response, tookMs }, ...publishCalls.get()].slice(0, MAX_CALLS));
+      lastCalls.set({ ...lastCalls.get(), [channel]: { draft, response, tookMs } });
       return response;
     },
     [order, key, orderLog, productsLog],
