@@ -62,9 +62,5 @@ export function ConnectionsProvider({ children }: { children: ReactNode }) {
     },
   );
 
-  const connections = useMemo(
-    () => ({ order, products, orderLog, productsLog }),
-    [order, products, orderLog, productsLog],
-  );
-  return <ConnectionsContext value={connections}>{children}</ConnectionsContext>;
+  return <ConnectionsContext value={{ order, products, orderLog, productsLog }}>{children}</ConnectionsContext>;
 }

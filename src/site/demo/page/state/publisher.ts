@@ -1,4 +1,3 @@
-import { useCallback } from "react";
 import type { ChannelKind } from "../../../../protocol/names.ts";
 import { catalogue } from "../service/catalogue.ts";
 import { type EventDraft, publishEvent, type ServiceResponse } from "../service/publish.ts";
@@ -24,24 +23,21 @@ const newId = () => `demo-${Date.now().toString(36)}-${Math.random().toString(36
 export function usePublish(): (draft: EventDraft) => Promise<ServiceResponse> {
   const { order, key } = useCredentials();
   const { orderLog, productsLog } = useConnections();
-  return useCallback(
-    async (draft) => {
-      const { channel } = catalogue[draft.type];
-      const sent = { ...draft, id: draft.id || newId() };
-      roundTrips.publish(sent.id, channel);
-      const start = pageTime();
-      const response = await publishEvent(sent, order, key);
-      const tookMs = pageTime() - start;
-      const { status, seq } = response.body;
-      if (status === "applied" && typeof seq === "number") {
-        roundTrips.acknowledge(sent.id, channel, seq);
-        (channel === "order" ? orderLog : productsLog).expectUpTo(seq);
-      } else {
-        roundTrips.forget(sent.id, channel);
-      }
-      lastCalls.set({ ...lastCalls.get(), [channel]: { draft, response, tookMs } });
-      return response;
-    },
-    [order, key, orderLog, productsLog],
-  );
+  return async (draft) => {
+    const { channel } = catalogue[draft.type];
+    const sent = { ...draft, id: draft.id || newId() };
+    roundTrips.publish(sent.id, channel);
+    const start = pageTime();
+    const response = await publishEvent(sent, order, key);
+    const tookMs = pageTime() - start;
+    const { status, seq } = response.body;
+    if (status === "applied" && typeof seq === "number") {
+      roundTrips.acknowledge(sent.id, channel, seq);
+      (channel === "order" ? orderLog : productsLog).expectUpTo(seq);
+    } else {
+      roundTrips.forget(sent.id, channel);
+    }
+    lastCalls.set({ ...lastCalls.get(), [channel]: { draft, response, tookMs } });
+    return response;
+  };
 }

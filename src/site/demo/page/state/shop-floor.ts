@@ -1,4 +1,3 @@
-import { useCallback } from "react";
 import type { ProductMap } from "../../../../sdk/hooks/react.ts";
 import type { EventDraft, ServiceResponse } from "../service/publish.ts";
 import { useConnections } from "./connections.tsx";
@@ -41,7 +40,7 @@ export function onShopFloor(updates: ProductMap): Product[] {
 /** Returns a function that changes a product and publishes the change. */
 export function useChangeProduct(): (product: Product, change: ProductChange) => Promise<ServiceResponse> {
   const publish = usePublish();
-  return useCallback((product, change) => changeProduct(publish, product, change), [publish]);
+  return (product, change) => changeProduct(publish, product, change);
 }
 
 /** Changes a product in the book, and publishes the change. */
