@@ -1,5 +1,5 @@
 import type { ChannelKind } from "../../../../protocol/names.ts";
-import type { Gap, OrderEvent, Position, PositionStorage, ProductEvent, Status } from "../../../../sdk/index.ts";
+import type { Gap, OrderEvent, Position, ProductEvent, Status } from "../../../../sdk/index.ts";
 import { DeliveryCounter, type DeliveryCounts } from "./delivery-counter.ts";
 import { pageTime, roundTrips } from "./round-trips.ts";
 import { positionIn } from "./starting-position.ts";
@@ -35,8 +35,6 @@ export interface ChannelLogView {
 /** Records what one connection delivers, through the callbacks of the SDK. */
 export class ChannelLog extends Store<ChannelLogView> {
   static #created = 0;
-  /** Unique within the page. */
-  readonly id = `log-${++ChannelLog.#created}`;
   readonly #counter: DeliveryCounter;
   readonly #channel: ChannelKind;
 
@@ -81,21 +79,25 @@ export class ChannelLog extends Store<ChannelLogView> {
     this.#update({});
   }
 
-  /**
-   * Returns storage for the SDK's position, from which the page also learns the position to show.
-   * @param startingPosition Returns the position that the connection starts from.
-   */
-  storage(startingPosition: () => Position | null): PositionStorage {
-    return {
-      getItem: () => JSON.stringify(startingPosition()),
-      setItem: (_, text) => {
+  /** What a hook needs to report to this log. */
+  readonly hookOptions = {
+    // Unique within the page, so that the log gets a connection of its own. For the same user, the hooks would reuse a
+    // connection that they stopped using less than a second ago, and that reports to the former log.
+    user: `log-${++ChannelLog.#created}`,
+    onEvent: this.onEvent,
+    onGap: this.onGap,
+    onStatus: this.onStatus,
+    // The SDK reports its position only to a storage.
+    storage: {
+      getItem: () => null,
+      setItem: (_: string, text: string) => {
         const position = positionIn(text);
         if (!position) return;
         this.#counter.startAt(position);
         this.#update({ position });
       },
-    };
-  }
+    },
+  };
 
   #update(changes: Partial<ChannelLogView>): void {
     this.set({ ...this.get(), ...changes, counts: this.#counter.counts() });

@@ -36,31 +36,18 @@ export function ConnectionsProvider({ children }: { children: ReactNode }) {
   // biome-ignore lint/correctness/useExhaustiveDependencies: the log starts over for another user
   const productsLog = useMemo(() => new ChannelLog("products"), [user]);
 
-  // Each log passes its own id as the user, to get a connection of its own. For the same user, the hooks would reuse a
-  // connection that they stopped using less than a second ago, and that reports to the former log.
   // Null keeps a hook idle until its starting position is known.
   const orderStart = useStartingPosition(orderId && token ? `${orderId} ${user}` : null, (signal) =>
     orderStartingPosition(orderId, token, signal),
   );
   const order = useOrderUpdates(orderStart && orderId, {
-    token: token || null,
-    user: orderLog.id,
-    storage: orderLog.storage(() => orderStart?.position ?? null),
-    onEvent: orderLog.onEvent,
-    onGap: orderLog.onGap,
-    onStatus: orderLog.onStatus,
+    token,
+    position: orderStart?.position,
+    ...orderLog.hookOptions,
   });
   const productsStart = useStartingPosition(token ? user : null, (signal) => productsStartingPosition(token, signal));
   const products = useProductUpdates(
-    productsStart && {
-      token,
-      user: productsLog.id,
-      storage: productsLog.storage(() => productsStart.position),
-      onEvent: productsLog.onEvent,
-      onGap: productsLog.onGap,
-      onStatus: productsLog.onStatus,
-    },
+    productsStart && { token, position: productsStart.position, ...productsLog.hookOptions },
   );
-
   return <ConnectionsContext value={{ order, products, orderLog, productsLog }}>{children}</ConnectionsContext>;
 }
