@@ -1,4 +1,4 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useEffectEvent, useRef } from "react";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
 import { drill } from "../state/drill.ts";
@@ -49,17 +49,14 @@ export function SimulatedShoppers() {
   const areShoppersOn = useAreShoppersOn();
   const isOn = areShoppersOn && isConnected;
   const purchases = useRef(0);
-  const buy = useRef(() => {});
-  useEffect(() => {
-    buy.current = () => {
-      const available = floor.filter(({ status }) => status === "active");
-      const product = available[Math.floor(Math.random() * available.length)];
-      // The drill publishes its own events.
-      if (!product || document.hidden || drill.get().stage === "broken") return;
-      if (++purchases.current > MAX_PURCHASES) isEnabled.set(false);
-      // Repeating a refused call would only use up the limit for bad credentials.
-      else void change(product, randomChange(product)).then((response) => isAccepted(response) || isEnabled.set(false));
-    };
+  const buy = useEffectEvent(() => {
+    const available = floor.filter(({ status }) => status === "active");
+    const product = available[Math.floor(Math.random() * available.length)];
+    // The drill publishes its own events.
+    if (!product || document.hidden || drill.get().stage === "broken") return;
+    if (++purchases.current > MAX_PURCHASES) isEnabled.set(false);
+    // Repeating a refused call would only use up the limit for bad credentials.
+    else void change(product, randomChange(product)).then((response) => isAccepted(response) || isEnabled.set(false));
   });
   useEffect(() => {
     // Not at a reconnect, which would allow a forgotten tab as many again.
@@ -67,8 +64,8 @@ export function SimulatedShoppers() {
   }, [areShoppersOn]);
   useEffect(() => {
     if (!isOn) return;
-    buy.current();
-    const timer = setInterval(() => buy.current(), INTERVAL_MS);
+    buy();
+    const timer = setInterval(buy, INTERVAL_MS);
     return () => clearInterval(timer);
   }, [isOn]);
   return null;

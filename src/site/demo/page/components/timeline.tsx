@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useEffectEvent, useRef, useState } from "react";
 import type { ChannelLogView } from "../state/channel-log.ts";
 import { durationText, pageTime, type RoundTrip, tripMs } from "../state/round-trips.ts";
 import { useWidth } from "./use-width.ts";
@@ -150,13 +150,11 @@ function ConnectionBar({ changes, x }: { changes: TimelineProps["statusChanges"]
 
 /** Moves a group with time, outside React: one attribute per frame, and nothing while the page is hidden. */
 function useMovement(group: React.RefObject<SVGGElement | null>, offset: (now: number) => number): void {
-  const latest = useRef(offset);
+  const move = useEffectEvent(() =>
+    group.current?.setAttribute("transform", `translate(${offset(pageTime()).toFixed(1)})`),
+  );
+  useEffect(() => move());
   useEffect(() => {
-    latest.current = offset;
-    group.current?.setAttribute("transform", `translate(${offset(pageTime())})`);
-  });
-  useEffect(() => {
-    const move = () => group.current?.setAttribute("transform", `translate(${latest.current(pageTime()).toFixed(1)})`);
     if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
       const timer = setInterval(move, CALM_INTERVAL_MS);
       return () => clearInterval(timer);
@@ -166,5 +164,5 @@ function useMovement(group: React.RefObject<SVGGElement | null>, offset: (now: n
       request = requestAnimationFrame(next);
     });
     return () => cancelAnimationFrame(request);
-  }, [group]);
+  }, []);
 }
