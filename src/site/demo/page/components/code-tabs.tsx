@@ -1,11 +1,10 @@
-import { type KeyboardEvent, useEffect, useId, useRef, useState } from "react";
+import { type KeyboardEvent, useId, useRef, useState } from "react";
 import type { EventDraft } from "../service/publish.ts";
 import { LANGUAGES, type Language } from "../service/snippets.ts";
 import { Store, useStore } from "../state/store.ts";
 
 // `Object.keys` returns `string[]`; the keys are those of LANGUAGES.
 const LANGUAGE_NAMES = Object.keys(LANGUAGES) as Language[];
-const COPY = "Copy";
 /** How long the button shows the result. */
 const COPIED_MS = 2000;
 
@@ -55,12 +54,7 @@ export function CodeTabs({ draft, orderId }: { draft: EventDraft; orderId: strin
 }
 
 function CopyButton({ text }: { text: string }) {
-  const [label, setLabel] = useState(COPY);
-  useEffect(() => {
-    if (label === COPY) return;
-    const timer = setTimeout(() => setLabel(COPY), COPIED_MS);
-    return () => clearTimeout(timer);
-  }, [label]);
+  const [label, setLabel] = useState("Copy");
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -69,6 +63,7 @@ function CopyButton({ text }: { text: string }) {
       // Pages over plain HTTP have no clipboard.
       setLabel("Select it");
     }
+    setTimeout(() => setLabel("Copy"), COPIED_MS);
   };
   return (
     <button type="button" className="copy" onClick={copy} aria-live="polite">
