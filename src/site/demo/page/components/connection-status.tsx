@@ -2,6 +2,7 @@ import { CLOSE_CODES } from "../../../../protocol/close-codes.ts";
 import { isCloseCode, retryOf } from "../../../../protocol/close-rules.ts";
 import type { Controls, OrderUpdates, ProductUpdates } from "../../../../sdk/hooks/react.ts";
 import { hashOf } from "../router.ts";
+import { activeToken, useCredentials } from "../state/credentials.ts";
 import { InlineCode } from "./inline-code.tsx";
 
 type AnyUpdates = OrderUpdates | ProductUpdates;
@@ -26,8 +27,9 @@ export function StatusPill({ label, updates }: { label?: string; updates: AnyUpd
   );
 }
 
-/** Shown in views that need a connection while the visitor has no token. */
+/** Shown in views that need a connection. Renders nothing if the visitor has a token. */
 export function NoTokenNote() {
+  if (activeToken(useCredentials())) return null;
   return (
     <p className="note" data-tone="warn">
       Not connected: this page has no token. <a href={hashOf("access")}>Add a token</a>, or open the demo address that{" "}

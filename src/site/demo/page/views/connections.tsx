@@ -5,7 +5,7 @@ import { formatTime } from "../components/event-text.ts";
 import { Fact } from "../components/fact.tsx";
 import { type ChannelLog, type ChannelLogView, formatPosition } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
-import { activeToken, useCredentials } from "../state/credentials.ts";
+import { useCredentials } from "../state/credentials.ts";
 import type { DeliveryCounts } from "../state/delivery-counter.ts";
 import { durationText } from "../state/round-trips.ts";
 import { dropSockets, type SocketStats, socketStats, statsOf } from "../state/sockets.ts";
@@ -14,9 +14,8 @@ import { useStore } from "../state/store.ts";
 /** The state of both connections, and buttons that break them. */
 export function ConnectionsView() {
   const { order, products, orderLog, productsLog } = useConnections();
-  const credentials = useCredentials();
   // In lower case, as in the address of the SDK's socket.
-  const orderId = credentials.order.toLowerCase();
+  const orderId = useCredentials().order.toLowerCase();
   return (
     <>
       <h1>Connections</h1>
@@ -24,7 +23,7 @@ export function ConnectionsView() {
         Drop a connection: the SDK reconnects with its position and receives the events it missed. The page verifies
         this with its own counters, based on <code>seq</code>.
       </p>
-      {!activeToken(credentials) && <NoTokenNote />}
+      <NoTokenNote />
       <div className="connections">
         <ConnectionCard name="Products" channel={PRODUCTS_CHANNEL} updates={products} log={productsLog} />
         {orderId && <ConnectionCard name="Order" channel={orderChannelName(orderId)} updates={order} log={orderLog} />}

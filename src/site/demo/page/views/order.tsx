@@ -9,7 +9,7 @@ import { hashOf } from "../router.ts";
 import { isCancelled, STEPS, stepsTaken } from "../service/order-steps.ts";
 import { formatPosition } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
-import { activeToken, decodeToken, saveCredentials, useCredentials } from "../state/credentials.ts";
+import { decodeToken, saveCredentials, useCredentials } from "../state/credentials.ts";
 import { useStore } from "../state/store.ts";
 
 /**
@@ -17,7 +17,7 @@ import { useStore } from "../state/store.ts";
  * earlier events.
  */
 export function OrderDetailsView() {
-  const credentials = useCredentials();
+  const { order } = useCredentials();
   return (
     <>
       <div className="view-head">
@@ -25,13 +25,9 @@ export function OrderDetailsView() {
         <ListenAs />
       </div>
       <p className="lead">
-        {credentials.order ? (
-          <code className="id">{credentials.order}</code>
-        ) : (
-          <a href={hashOf("access")}>Add an order id</a>
-        )}
+        {order ? <code className="id">{order}</code> : <a href={hashOf("access")}>Add an order id</a>}
       </p>
-      {!activeToken(credentials) && <NoTokenNote />}
+      <NoTokenNote />
       <div className="panes">
         <OrderDesk />
         <CustomerOrder />

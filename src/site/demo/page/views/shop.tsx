@@ -7,7 +7,6 @@ import { Icon, isIconName } from "../components/icon.tsx";
 import { ShopFloor } from "../components/shop-floor.tsx";
 import { ShoppersSwitch } from "../components/shoppers.tsx";
 import { useConnections } from "../state/connections.tsx";
-import { activeToken, useCredentials } from "../state/credentials.ts";
 import { currentProducts, formatPrice, type Product } from "../state/products.ts";
 import { EARLIER_EVENTS } from "../state/starting-position.ts";
 import { useStore } from "../state/store.ts";
@@ -17,7 +16,6 @@ const MAX_NAMED_PRODUCTS = 3;
 
 /** The shop floor publishes, the customer's page shows it, and the drill breaks the connection between them. */
 export function ShopView() {
-  const credentials = useCredentials();
   return (
     <>
       <div className="view-head">
@@ -25,7 +23,7 @@ export function ShopView() {
         <ShoppersSwitch />
       </div>
       <p className="lead">What happens on the shop floor is on the customer's screen milliseconds later.</p>
-      {!activeToken(credentials) && <NoTokenNote />}
+      <NoTokenNote />
       <ReliabilityDrill />
       <div className="panes">
         <ShopFloor />
