@@ -1,6 +1,5 @@
 // Imported first, so that it observes every socket that the page opens.
 import "./state/sockets.ts";
-import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./app.tsx";
 import { ConnectionsProvider } from "./state/connections.tsx";
@@ -13,9 +12,7 @@ window.addEventListener("hashchange", takeCredentialsFromAddress);
 const page = document.getElementById("page");
 if (!page) throw new Error("index.html has no #page");
 createRoot(page).render(
-  <StrictMode>
-    <ConnectionsProvider>
-      <App />
-    </ConnectionsProvider>
-  </StrictMode>,
+  <ConnectionsProvider>
+    <App />
+  </ConnectionsProvider>,
 );
