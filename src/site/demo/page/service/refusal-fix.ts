@@ -27,17 +27,8 @@ const FIXES: Record<HttpRefusal, string> = {
   internal_error: "Try again. If it happens again, look in the service's log for the request id.",
 };
 
-/** What happened and what to do about it. */
-export interface RefusalText {
-  status: string;
-  title: string;
-  /** More about this case; empty if there is none. */
-  detail: string;
-  fix: string;
-}
-
-export function refusalText({ status, body }: ServiceResponse): RefusalText {
-  const { type, title, detail } = body;
+/** Returns what happened and what to do about it. `detail` is empty if nothing more is known about this case. */
+export function refusalText({ status, body: { type, title, detail } }: ServiceResponse) {
   if (status === 0) {
     return {
       status: "No response",
