@@ -1,6 +1,6 @@
 import type { EventDraft } from "../service/publish.ts";
 import { activeToken, useCredentials } from "../state/credentials.ts";
-import { DISCOUNT_PERCENT, isReduced, type ProductChange, priceChange, sale } from "../state/product-change.ts";
+import { DISCOUNT_PERCENT, isReduced, priceChange, sale } from "../state/product-change.ts";
 import { formatPrice, type Product } from "../state/products.ts";
 import { lastCalls } from "../state/publisher.ts";
 import { useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
@@ -17,13 +17,11 @@ const EXAMPLE: EventDraft = {
 export function ShopFloor() {
   const products = useShopFloor();
   const credentials = useCredentials();
-  const { key } = credentials;
-  const change = useChangeProduct();
   const call = useStore(lastCalls).products;
   return (
     <ShopPane
       // Without a token, the view itself asks for credentials.
-      missing={!key && activeToken(credentials) ? "a publish key" : null}
+      missing={!credentials.key && activeToken(credentials) ? "a publish key" : null}
       lastCall={call}
       refusal={call && !isAccepted(call.response) ? call.response : null}
       draft={call?.draft ?? EXAMPLE}
@@ -31,24 +29,16 @@ export function ShopFloor() {
     >
       <ul className="stock-list">
         {products.map((product) => (
-          <StockRow
-            key={product.id}
-            product={product}
-            onChange={key ? (wanted) => void change(product, wanted) : undefined}
-          />
+          <StockRow key={product.id} product={product} />
         ))}
       </ul>
     </ShopPane>
   );
 }
 
-function StockRow({
-  product,
-  onChange,
-}: {
-  product: Product;
-  onChange: ((wanted: ProductChange) => void) | undefined;
-}) {
+function StockRow({ product }: { product: Product }) {
+  const { key } = useCredentials();
+  const change = useChangeProduct();
   const { id, name, quantity, price } = product;
   const sell = quantity ? "Sell one" : "Restock";
   const discount = isReduced(product) ? "End sale" : `−${DISCOUNT_PERCENT}%`;
@@ -61,16 +51,16 @@ function StockRow({
       </span>
       <button
         type="button"
-        disabled={!onChange}
-        onClick={() => onChange?.(sale(product))}
+        disabled={!key}
+        onClick={() => void change(product, sale(product))}
         aria-label={`${sell}: ${name}`}
       >
         {sell}
       </button>
       <button
         type="button"
-        disabled={!onChange || !newPrice}
-        onClick={() => newPrice && onChange?.(newPrice)}
+        disabled={!key || !newPrice}
+        onClick={() => newPrice && void change(product, newPrice)}
         aria-label={`${discount}: ${name}`}
       >
         {discount}
