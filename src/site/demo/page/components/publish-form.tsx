@@ -21,7 +21,6 @@ export function PublishForm() {
   const [response, setResponse] = useState<ServiceResponse | null>(null);
   const [isBusy, setBusy] = useState(false);
 
-  const isForOrder = isOrderEvent(type);
   const data = parseJson(text);
   const draft: EventDraft = { type, data, ...(id && { id }), ...(version && { version: Number(version) }) };
   const choose = (next: EventType) => {
@@ -87,7 +86,7 @@ export function PublishForm() {
       <button
         type="submit"
         className="primary"
-        disabled={!key || data === undefined || isBusy || (isForOrder && !order)}
+        disabled={!key || data === undefined || isBusy || (isOrderEvent(type) && !order)}
       >
         Publish {type}
       </button>

@@ -9,7 +9,7 @@ type OrderStatuses = Pick<OrderView, "status" | "payment_status">;
 
 export const isCancelled = ({ status }: OrderStatuses) => status === "cancelled";
 const isDelivered = ({ status }: OrderStatuses) => status === "delivered";
-const isShipped = ({ status }: OrderStatuses) => status === "shipped" || status === "delivered";
+export const isShipped = ({ status }: OrderStatuses) => status === "shipped" || status === "delivered";
 const isPaid = ({ payment_status }: OrderStatuses) => payment_status === "paid";
 
 /** Returns which steps an order has taken. */

@@ -1,4 +1,5 @@
 import type { ProductMap } from "../../../../sdk/hooks/react.ts";
+import type { ProductEvent } from "../../../../sdk/index.ts";
 
 /** The products before any event. A real shop would load them from its own API. */
 const INITIAL_PRODUCTS = [
@@ -53,9 +54,7 @@ export function currentProducts(updates: ProductMap): Product[] {
   });
 }
 
-type LastEvent = NonNullable<ReturnType<ProductMap["get"]>>["lastEvent"];
-
-function changeBy(event: LastEvent | undefined): Product["lastChange"] {
+function changeBy(event: ProductEvent | undefined): Product["lastChange"] {
   switch (event?.type) {
     case "inventory_updated": {
       const { old_quantity, new_quantity } = event.data;

@@ -6,7 +6,7 @@ import { Fact } from "../components/fact.tsx";
 import { OrderDesk } from "../components/order-desk.tsx";
 import { EventTime } from "../components/trip-time.tsx";
 import { hashOf } from "../router.ts";
-import { isCancelled, STEPS, stepsTaken } from "../service/order-steps.ts";
+import { isCancelled, isShipped, STEPS, stepsTaken } from "../service/order-steps.ts";
 import { formatPosition } from "../state/channel-log.ts";
 import { useConnections } from "../state/connections.tsx";
 import { decodeToken, saveCredentials, useCredentials } from "../state/credentials.ts";
@@ -41,7 +41,7 @@ function CustomerOrder() {
   const { position } = useStore(orderLog);
   const { order, isConnected } = updates;
   // After "Start over", the order still has its earlier carrier and tracking number.
-  const shipment = order && stepsTaken(order)[STEPS.indexOf("Shipped")] ? order : null;
+  const shipment = order && isShipped(order) ? order : null;
   return (
     <CustomerPane updates={updates}>
       <ConnectionProblem updates={updates} />
