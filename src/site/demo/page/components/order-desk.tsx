@@ -1,11 +1,10 @@
 import { useState } from "react";
 import { ORDER_ACTIONS, type OrderAction } from "../service/order-steps.ts";
-import { resetOrder, type ServiceResponse } from "../service/publish.ts";
+import { isAccepted, resetOrder, type ServiceResponse } from "../service/publish.ts";
 import { useConnections } from "../state/connections.tsx";
 import { decodeToken, useCredentials } from "../state/credentials.ts";
 import { lastCalls, usePublish } from "../state/publisher.ts";
 import { useStore } from "../state/store.ts";
-import { isAccepted } from "./publish-result.tsx";
 import { ShopPane } from "./shop-pane.tsx";
 
 // `Object.keys` returns `string[]`; the keys are those of ORDER_ACTIONS.

@@ -1,4 +1,4 @@
-import type { ServiceResponse } from "../service/publish.ts";
+import { isAccepted, type ServiceResponse } from "../service/publish.ts";
 import { Fact } from "./fact.tsx";
 import { RefusalNote } from "./refusal-note.tsx";
 
@@ -8,9 +8,6 @@ const OUTCOMES: Record<string, string> = {
   stale: "stale: its version is not above the last one applied, or the order was deleted, so nothing is sent",
   queued: "queued: the channel is unreachable, so the event waits in Redis",
 };
-
-/** Whether the service accepted a publish. */
-export const isAccepted = ({ status }: ServiceResponse) => status >= 200 && status < 300;
 
 /** Shows the service's response to a publish. */
 export function PublishResponse({ response }: { response: ServiceResponse }) {

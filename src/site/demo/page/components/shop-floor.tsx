@@ -1,11 +1,10 @@
-import type { EventDraft } from "../service/publish.ts";
+import { type EventDraft, isAccepted } from "../service/publish.ts";
 import { activeToken, useCredentials } from "../state/credentials.ts";
 import { DISCOUNT_PERCENT, isReduced, priceChange, sale } from "../state/product-change.ts";
 import { formatPrice, type Product } from "../state/products.ts";
 import { lastCalls } from "../state/publisher.ts";
 import { useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { useStore } from "../state/store.ts";
-import { isAccepted } from "./publish-result.tsx";
 import { ShopPane } from "./shop-pane.tsx";
 
 const EXAMPLE: EventDraft = {

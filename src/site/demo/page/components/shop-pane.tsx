@@ -1,10 +1,9 @@
 import type { ReactNode } from "react";
 import { hashOf } from "../router.ts";
-import type { EventDraft, ServiceResponse } from "../service/publish.ts";
+import { type EventDraft, isAccepted, type ServiceResponse } from "../service/publish.ts";
 import type { MeasuredCall } from "../state/publisher.ts";
 import { durationText } from "../state/round-trips.ts";
 import { CodeTabs } from "./code-tabs.tsx";
-import { isAccepted } from "./publish-result.tsx";
 import { RefusalNote } from "./refusal-note.tsx";
 
 interface ShopPaneProps {

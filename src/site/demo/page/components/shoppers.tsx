@@ -1,4 +1,5 @@
 import { useEffect, useEffectEvent, useRef } from "react";
+import { isAccepted } from "../service/publish.ts";
 import { useConnections } from "../state/connections.tsx";
 import { useCredentials } from "../state/credentials.ts";
 import { drill } from "../state/drill.ts";
@@ -7,7 +8,6 @@ import type { Product } from "../state/products.ts";
 import { useChangeProduct, useShopFloor } from "../state/shop-floor.ts";
 import { Store, useStore } from "../state/store.ts";
 import { storedText, storeText } from "../state/stored-text.ts";
-import { isAccepted } from "./publish-result.tsx";
 
 const INTERVAL_MS = 1500;
 const PRICE_CHANGE_SHARE = 0.2;

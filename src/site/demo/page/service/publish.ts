@@ -20,6 +20,9 @@ export interface ServiceResponse {
   body: Record<string, unknown>;
 }
 
+/** Whether the service accepted a call. */
+export const isAccepted = ({ status }: ServiceResponse) => status >= 200 && status < 300;
+
 /** Returns the path that publishes events of a type. @param orderId For order events. */
 export function eventPath(type: EventType, orderId: string): string {
   return publishPath(isOrderEvent(type) ? orderChannelName(orderId) : PRODUCTS_CHANNEL);
