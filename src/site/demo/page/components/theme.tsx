@@ -2,8 +2,6 @@ import { useEffect, useState } from "react";
 import { chooseTheme, nextTheme, storedTheme, themeLabel } from "../state/theme.ts";
 import { Icon } from "./icon.tsx";
 
-const ICONS = { auto: "auto", light: "sun", dark: "moon" } as const;
-
 export function ThemeToggle() {
   const [theme, setTheme] = useState(storedTheme);
   useEffect(() => chooseTheme(theme), [theme]);
@@ -14,7 +12,7 @@ export function ThemeToggle() {
       onClick={() => setTheme(nextTheme(theme))}
       aria-label={themeLabel(theme)}
     >
-      <Icon name={ICONS[theme]} />
+      <Icon name={theme} />
     </button>
   );
 }
