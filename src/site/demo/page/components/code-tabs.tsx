@@ -1,6 +1,7 @@
 import { type KeyboardEvent, useId, useRef, useState } from "react";
 import type { EventDraft } from "../service/publish.ts";
 import { LANGUAGES, type Language } from "../service/snippets.ts";
+import { useCredentials } from "../state/credentials.ts";
 import { Store, useStore } from "../state/store.ts";
 
 // `Object.keys` returns `string[]`; the keys are those of LANGUAGES.
@@ -12,11 +13,12 @@ const COPIED_MS = 2000;
 const chosenLanguage = new Store<Language>("curl");
 
 /** The call that publishes an event, in several languages. Long lines scroll inside. */
-export function CodeTabs({ draft, orderId }: { draft: EventDraft; orderId: string }) {
+export function CodeTabs({ draft }: { draft: EventDraft }) {
+  const { order } = useCredentials();
   const language = useStore(chosenLanguage);
   const id = useId();
   const tabs = useRef<HTMLDivElement>(null);
-  const text = LANGUAGES[language].write(draft, orderId || "ORDER_ID");
+  const text = LANGUAGES[language].write(draft, order || "ORDER_ID");
   const onKeyDown = ({ key }: KeyboardEvent) => {
     const step = { ArrowRight: 1, ArrowLeft: -1 }[key];
     if (step === undefined) return;

@@ -17,8 +17,8 @@ export function OrderDesk() {
   const owner = decodeToken(customer)?.subject ?? null;
   const order = useConnections().order.order ?? NEW_ORDER;
   const publish = usePublish();
+  const lastCall = useStore(lastCalls).order;
   const [refusal, setRefusal] = useState<ServiceResponse | null>(null);
-  const call = useStore(lastCalls).order;
   const run = async (response: Promise<ServiceResponse>) => {
     const received = await response;
     setRefusal(isAccepted(received) ? null : received);
@@ -26,10 +26,9 @@ export function OrderDesk() {
   return (
     <ShopPane
       missing={key && id ? null : "an order id and a publish key"}
-      lastCall={call}
+      lastCall={lastCall}
       refusal={refusal}
-      draft={call?.draft ?? ORDER_ACTIONS.Ship.draft(order)}
-      orderId={id}
+      example={ORDER_ACTIONS.Ship.draft(order)}
     >
       <ul className="actions">
         {ACTIONS.map((action) => {

@@ -101,7 +101,7 @@ export function PublishForm() {
           <p className="empty">Publish an event to see the response here.</p>
         )}
       </div>
-      <CodeTabs draft={draft} orderId={order} />
+      <CodeTabs draft={draft} />
     </form>
   );
 }

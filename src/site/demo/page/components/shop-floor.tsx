@@ -16,15 +16,14 @@ const EXAMPLE: EventDraft = {
 export function ShopFloor() {
   const products = useShopFloor();
   const credentials = useCredentials();
-  const call = useStore(lastCalls).products;
+  const lastCall = useStore(lastCalls).products;
   return (
     <ShopPane
       // Without a token, the view itself asks for credentials.
       missing={!credentials.key && activeToken(credentials) ? "a publish key" : null}
-      lastCall={call}
-      refusal={call && !isAccepted(call.response) ? call.response : null}
-      draft={call?.draft ?? EXAMPLE}
-      orderId=""
+      lastCall={lastCall}
+      refusal={lastCall && !isAccepted(lastCall.response) ? lastCall.response : null}
+      example={EXAMPLE}
     >
       <ul className="stock-list">
         {products.map((product) => (

@@ -14,13 +14,12 @@ interface ShopPaneProps {
   lastCall: MeasuredCall | undefined;
   /** The response to explain; null if the service accepted the last call. */
   refusal: ServiceResponse | null;
-  /** The event whose call the pane shows as source text. */
-  draft: EventDraft;
-  orderId: string;
+  /** The event whose call the pane shows as source text until there is a last call. */
+  example: EventDraft;
 }
 
 /** The shop's side: a pane whose buttons publish. */
-export function ShopPane({ missing, children, lastCall, refusal, draft, orderId }: ShopPaneProps) {
+export function ShopPane({ missing, children, lastCall, refusal, example }: ShopPaneProps) {
   return (
     <section className="card pane" aria-labelledby="shop-floor">
       <div className="view-head">
@@ -37,7 +36,7 @@ export function ShopPane({ missing, children, lastCall, refusal, draft, orderId 
       {refusal && <RefusalNote response={refusal} />}
       <details className="code">
         <summary>The call behind a button</summary>
-        <CodeTabs draft={draft} orderId={orderId} />
+        <CodeTabs draft={lastCall?.draft ?? example} />
       </details>
     </section>
   );
