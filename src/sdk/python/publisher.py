@@ -43,7 +43,6 @@ import random
 import re
 import threading
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
@@ -142,8 +141,7 @@ class Tidings:
         self._timeout = timeout
         self._max_tries = max_tries
         self._deadline = deadline
-        # A redirect could carry the key to another host.
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener = urllib.request.build_opener(_AnyStatus)
 
     def publish_order_update(
         self,
@@ -323,9 +321,8 @@ class Tidings:
         request = urllib.request.Request(url, body.encode(), headers, method="POST")
         try:
             with self._opener.open(request, timeout=timeout) as response:
-                status, text = response.status, self._without_key(response.read())
-        except urllib.error.HTTPError as error:
-            raise self._http_error(error) from None
+                # A proxy may have echoed the request's headers, and the text may end up in an error.
+                text = response.read().replace(self._key.encode(), b"[key]")
         except (OSError, http.client.HTTPException, ValueError) as error:
             # A ValueError is a host name that cannot be looked up; trying again does not help.
             cause = getattr(error, "reason", None) or error
@@ -333,28 +330,18 @@ class Tidings:
             is_retryable = not isinstance(error, ValueError)
             raise PublishError(f"Cannot reach {self._url}: {reason}", is_retryable=is_retryable) from None
         answer = _parse(text)
-        if isinstance(answer, dict):
+        is_ok = 200 <= response.status < 300
+        if is_ok and isinstance(answer, dict):
             return answer
-        raise PublishError(f"{self._url} answered with status {status}, but not as Tidings does", status=status)
-
-    def _http_error(self, error: urllib.error.HTTPError) -> PublishError:
-        retry_after = _retry_after(error.headers.get("Retry-After"))
-        try:
-            problem = _parse(self._without_key(error.read()))
-        except (OSError, http.client.HTTPException):
-            problem = None
-        if _is_problem(problem):
-            return _refusal(problem, retry_after)
-        return PublishError(
-            f"{self._url} answered with status {error.code}, but not as Tidings does: is it the service's address?",
-            status=error.code,
-            is_retryable=_is_transient(error.code),
+        retry_after = _retry_after(response.headers.get("Retry-After"))
+        if not is_ok and _is_problem(answer):
+            raise _refusal(answer, retry_after)
+        raise PublishError(
+            f"{self._url} answered with status {response.status}, but not as Tidings does: is it the service's address?",
+            status=response.status,
+            is_retryable=_is_transient(response.status),
             retry_after=retry_after,
         )
-
-    def _without_key(self, text: bytes) -> bytes:
-        """Removes the key from text that may end up in an error: a proxy may have echoed the request's headers."""
-        return text.replace(self._key.encode(), b"[key]")
 
 
 class AsyncTidings:
@@ -519,12 +506,12 @@ if hasattr(os, "register_at_fork"):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
+@dataclasses.dataclass
 class _Prepared(Generic[_T]):
     """Events that are encoded, and the function that sends them until a deadline."""
 
-    def __init__(self, ids: List[str], send: Callable[[float], _T]) -> None:
-        self.ids = ids
-        self.send = send
+    ids: List[str]
+    send: Callable[[float], _T]
 
 
 def _id(id: Any = None) -> str:
@@ -570,9 +557,13 @@ def _is_service_url(url: str) -> bool:
         return False
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_: Any) -> None:
-        return None
+class _AnyStatus(urllib.request.HTTPErrorProcessor):
+    """Passes on every answer as it is. A redirect is not followed, because it could carry the key to another host."""
+
+    def http_response(self, request: Any, response: Any) -> Any:
+        return response
+
+    https_response = http_response
 
 
 # ---------------------------------------------------------------------------------------------------------------------

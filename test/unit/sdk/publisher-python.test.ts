@@ -372,6 +372,15 @@ except tidings.PublishError as error:
     expect(service.bodies).toHaveLength(1);
   });
 
+  test("a redirect is not followed, so the key stays with its service", async () => {
+    const server = createServer((_, response) => response.writeHead(307, { Location: service.proxyUrl }).end());
+    const url = await listenOnLoopback(server);
+    const [status, , , isRetryable] = (await python.run(FAILING, { ...env, TIDINGS_URL: url })) as unknown[];
+    server.close();
+    expect([status, isRetryable]).toEqual([307, false]);
+    expect(service.requests).toEqual([]);
+  });
+
   test("an unreachable service is a retryable error", async () => {
     const gone = new FaultProxy(service.url);
     const url = await gone.listen();
