@@ -437,27 +437,16 @@ class _Threads:
         self._count = 0
 
     def submit(self, work: Callable[[], Any], deadline: float) -> _Call:
+        """Raises RuntimeError if the system allows no more threads."""
         call: _Call = concurrent.futures.Future()
         with self._lock:
+            if self._count < _MAX_THREADS:
+                threading.Thread(target=self._work, name="tidings-publish", daemon=True).start()
+                self._count += 1
             self._waiting.append((call, work))
-            needs_thread = self._count < _MAX_THREADS
-            self._count += needs_thread
         _deadlines[call] = deadline
         call.add_done_callback(lambda call: _deadlines.pop(call, None))
-        if needs_thread:
-            self._start_thread(call)
         return call
-
-    def _start_thread(self, call: _Call) -> None:
-        try:
-            threading.Thread(target=self._work, name="tidings-publish", daemon=True).start()
-        except RuntimeError:
-            # The system allows no more threads.
-            with self._lock:
-                self._count -= 1
-            # False if another thread has taken the call.
-            if call.cancel():
-                raise
 
     def _work(self) -> None:
         while True:
