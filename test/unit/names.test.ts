@@ -57,7 +57,7 @@ const SHARED: Shared[] = [
   },
   {
     reason: "The same parts of the SDK's two state machines, a connection's and a tab's",
-    names: ["NO_DEADLINES", "TRANSITIONS", "suspend", "close"],
+    names: ["NO_DEADLINES", "TRANSITIONS"],
     within: ["sdk/connection/", "sdk/tabs/"],
     mayExport: true,
   },

@@ -39,10 +39,6 @@ export function timeOut(draft: Draft): void {
   handleClose(draft, { code: 1006 satisfies typeof ABNORMAL_CLOSURE, reason: "No answer" });
 }
 
-export function close(draft: Draft): void {
-  end(draft, 1000, "");
-}
-
 export function end(draft: Draft, code: number, message: string): void {
   leavePhase(draft);
   draft.phase = "closed";

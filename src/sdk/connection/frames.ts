@@ -2,7 +2,6 @@ import { type Draft, sendMessage } from "./draft.ts";
 import type { ChannelEvent, ChannelSnapshot } from "./link.ts";
 import type { Input } from "./machine-state.ts";
 import { isInteger, isObject, isPosition } from "./position.ts";
-import { passes } from "./product-filter.ts";
 import { backOff } from "./retry.ts";
 import { scheduleRefresh } from "./token-refresh.ts";
 
@@ -49,8 +48,10 @@ function receiveEvent(draft: Draft, frame: Record<string, unknown>): void {
   const age = ageOf(draft, frame);
   draft.clockSkewMs = Math.min(draft.clockSkewMs, age);
   draft.lagMs = age - draft.clockSkewMs;
+  // Events of removed products arrive until the service knows the new filter.
+  const isWanted = !filter || filter.includes(String(data.product_id));
   // Every event has an id, even of a type new to this SDK. Earlier services sent `position` frames, without ids.
-  if (passes(filter, data.product_id) && typeof frame.id === "string")
+  if (isWanted && typeof frame.id === "string")
     // The service validated the event.
     draft.effects.push({ type: "event", event: frame as unknown as ChannelEvent });
 }

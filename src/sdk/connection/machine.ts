@@ -1,5 +1,5 @@
 import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
-import { close, end, handleClose, timeOut } from "./closing.ts";
+import { end, handleClose, timeOut } from "./closing.ts";
 import { type Draft, sendMessage } from "./draft.ts";
 import { closeOf, isEstablished, receiveFrame, takeSnapshot } from "./frames.ts";
 import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
@@ -67,7 +67,11 @@ export function step(state: State, taken: Input, now: number, random: () => numb
 }
 
 const RETRY_INPUTS = { connect: retryNow, refresh: retryNow };
-const OPEN = { ...RETRY_INPUTS, suspend, close };
+const OPEN = {
+  ...RETRY_INPUTS,
+  suspend: (draft: Draft) => retryAt(draft, NEVER),
+  close: (draft: Draft) => end(draft, 1000, ""),
+};
 
 /** Each phase's transition for each input. A phase ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [P in Phase]: Transitions<Draft, Input> } = {
@@ -199,10 +203,6 @@ function sendFilter(draft: Draft): void {
   for (const message of filterMessages(draft.sentFilter, draft.filter)) sendMessage(draft, message);
   draft.sendFilterAt = NEVER;
   draft.sentFilter = draft.filter;
-}
-
-function suspend(draft: Draft): void {
-  retryAt(draft, NEVER);
 }
 
 /** Returns the status, and decides when it becomes stale. */

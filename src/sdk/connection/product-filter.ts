@@ -1,7 +1,7 @@
 import type { ProductId } from "../../protocol/event-data.ts";
 import { encodeProductFilter, isFilterWithinLimits } from "../../protocol/product-filter.ts";
 
-/** The product filter: its limit, how it travels in the URL and in messages, and which events pass. Pure. */
+/** The product filter: its limit, how it travels in the URL and in messages. Pure. */
 
 /** Product ids without duplicates, or null for all products. */
 export type ProductFilter = readonly string[] | null;
@@ -51,6 +51,3 @@ function messages(type: FilterMessage["type"], productIds: ProductFilter): Filte
   if (!productIds?.length) return [];
   return [{ type, product_ids: productIds.slice(0, MAX_IDS) }, ...messages(type, productIds.slice(MAX_IDS))];
 }
-
-/** Whether an event passes. Events of removed products arrive until the service knows the new filter. */
-export const passes = (filter: ProductFilter, productId: unknown) => !filter || filter.includes(String(productId));
