@@ -128,7 +128,10 @@ describe("a list of products that changes", () => {
     const productIds = ref(Array.from({ length: 51 }, (_, i) => `many-${i}`));
     const { error, state } = open(productIds);
     await eventually(() => expect(state.value).toBe("closed"));
-    expect(error.value).toMatchObject({ code: 4005, message: "At most 50 products" });
+    expect(error.value).toMatchObject({
+      code: 4005,
+      message: "At most 50 products, and 6,400 characters in their ids",
+    });
     productIds.value = ["many-1"];
     await eventually(() => expect(state.value).toBe("live"));
     expect(error.value).toBeNull();
