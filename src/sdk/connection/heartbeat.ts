@@ -1,7 +1,7 @@
 import { PING } from "../../protocol/frames.ts";
-import { timeOut } from "./closing.ts";
 import type { Draft } from "./draft.ts";
 import { NEVER } from "./machine-state.ts";
+import { timeOut } from "./retry.ts";
 
 /** Detects dead sockets: pings, and how long the socket may stay silent afterwards. */
 

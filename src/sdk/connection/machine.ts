@@ -1,11 +1,10 @@
 import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
-import { end, handleClose, timeOut } from "./closing.ts";
 import { type Draft, sendMessage } from "./draft.ts";
 import { closeOf, isEstablished, receiveFrame, takeSnapshot } from "./frames.ts";
 import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
 import { type Effect, type Input, NEVER, type Phase, type State, type Token } from "./machine-state.ts";
 import { filterMessages } from "./product-filter.ts";
-import { backOff, leavePhase, retryAt, retryNow, retrySoon } from "./retry.ts";
+import { backOff, end, handleClose, leavePhase, retryAt, retryNow, retrySoon, timeOut } from "./retry.ts";
 import type { Transitions } from "./runner.ts";
 import { keepToken, postponeRefresh, requestToken, scheduleRefresh, sendToken } from "./token-refresh.ts";
 import type { Status } from "./types.ts";

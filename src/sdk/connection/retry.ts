@@ -1,13 +1,55 @@
 import { fullJitter } from "../../protocol/backoff.ts";
+import {
+  type ABNORMAL_CLOSURE,
+  CLOSE_NAMES,
+  type CloseCode,
+  DISCONNECTED_REASON,
+  retryOf,
+  UNAUTHENTICATED,
+} from "../../protocol/close-rules.ts";
 import type { Draft } from "./draft.ts";
-import { NO_DEADLINES } from "./machine-state.ts";
+import { type Close, NO_DEADLINES } from "./machine-state.ts";
+import { isInteger } from "./position.ts";
 
-/** When the next attempt begins. */
+/** What follows a close, a timeout or a call of the page: the next attempt, and when, or the end of the connection. */
 
+/** With every timeout, the next attempt waits longer for its messages: the link may be slow. */
+const MAX_PATIENCE = 4;
+const ACCESS_DENIED = 4003 satisfies CloseCode;
 /** After a freeze or a network change, clients reconnect within this time, but not all at once. */
 const RESUME_JITTER_MS = 500;
 /** After this many failures, a hidden tab retries slowly. */
 const MAX_HIDDEN_FAILURES = 3;
+
+export function handleClose(draft: Draft, { code, reason, retry_after_ms: retryAfterMs }: Close): void {
+  // The token may have expired: retry once with a fresh one.
+  const isTokenRefused = code === UNAUTHENTICATED && reason !== DISCONNECTED_REASON && !draft.refused;
+  const retry = isTokenRefused ? "now" : retryAfterMs === null ? "never" : retryOf(code);
+  if (isTokenRefused) draft.refused = { token: draft.token, reason };
+  if (retry === "never") end(draft, code, reason);
+  else {
+    draft.cause = { code, name: closeNameOf(code), message: reason };
+    draft.notBefore = isInteger(retryAfterMs) ? draft.now + retryAfterMs : 0;
+    scheduleRetry(draft, draft.tuning.firstBackoffMs / (retry === "now" ? 2 : 1));
+  }
+}
+
+// Other codes have no name, whatever the cast says.
+const closeNameOf = (code: number) => CLOSE_NAMES[code as CloseCode] ?? "unknown";
+
+/** The service did not answer in time. */
+export function timeOut(draft: Draft): void {
+  draft.patience = Math.min(draft.patience * 2, MAX_PATIENCE);
+  handleClose(draft, { code: 1006 satisfies typeof ABNORMAL_CLOSURE, reason: "No answer" });
+}
+
+export function end(draft: Draft, code: number, message: string): void {
+  leavePhase(draft);
+  draft.phase = "closed";
+  const name = code === 1000 ? "closed" : closeNameOf(code);
+  const userMustAct = code === UNAUTHENTICATED || code === ACCESS_DENIED;
+  draft.status = { state: "closed", isStale: true, reason: { code, name, message, userMustAct } };
+}
 
 export function backOff(draft: Draft): void {
   scheduleRetry(draft, draft.tuning.firstBackoffMs);
@@ -17,7 +59,7 @@ export function backOff(draft: Draft): void {
  * Schedules a retry with full jitter, from the first one on: after a restart of the service, all clients reconnect, but
  * not all at once.
  */
-export function scheduleRetry(draft: Draft, firstMs: number): void {
+function scheduleRetry(draft: Draft, firstMs: number): void {
   const { maxBackoffMs, slowBackoffMs } = draft.tuning;
   const isSlow = !draft.isOnline || (!draft.isVisible && draft.failures >= MAX_HIDDEN_FAILURES);
   const delay = isSlow
