@@ -1,4 +1,5 @@
 import { type Draft, sendMessage } from "./draft.ts";
+import { extendPongTimeout } from "./heartbeat.ts";
 import type { ChannelEvent, ChannelSnapshot } from "./link.ts";
 import type { Input } from "./machine-state.ts";
 import { isInteger, isObject, isPosition } from "./position.ts";
@@ -17,7 +18,8 @@ export function closeOf(frame: unknown): Input | false {
 }
 
 /** Takes a frame of a live connection. */
-export function receiveFrame(draft: Draft, frame: unknown): void {
+export function receiveFrame(draft: Draft, { frame }: { frame: unknown }): void {
+  extendPongTimeout(draft);
   if (!isObject(frame)) return;
   const { type, data } = frame;
   // The channel began a new epoch.

@@ -1,7 +1,7 @@
 import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import { type Draft, sendMessage } from "./draft.ts";
 import { closeOf, isEstablished, receiveFrame, takeSnapshot } from "./frames.ts";
-import { extendPongTimeout, probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
+import { probe, receivePong, tickHeartbeat } from "./heartbeat.ts";
 import { type Effect, type Input, NEVER, type Phase, type State, type Token } from "./machine-state.ts";
 import { filterMessages } from "./product-filter.ts";
 import { backOff, end, handleClose, leavePhase, retryAt, retryNow, retrySoon, timeOut } from "./retry.ts";
@@ -95,7 +95,7 @@ const TRANSITIONS: { readonly [P in Phase]: Transitions<Draft, Input> } = {
     refresh: requestToken,
     token: replaceToken,
     token_failed: postponeRefresh,
-    frame: handleFrame,
+    frame: receiveFrame,
     pong: receivePong,
     filter: scheduleFilter,
     socket_closed: handleClose,
@@ -165,11 +165,6 @@ function goLive(draft: Draft, { frame }: { frame: unknown }): void {
   scheduleRefresh(draft);
   // The page may have changed the filter since the socket was opened.
   sendFilter(draft);
-}
-
-function handleFrame(draft: Draft, { frame }: { frame: unknown }): void {
-  extendPongTimeout(draft);
-  receiveFrame(draft, frame);
 }
 
 function tickLive(draft: Draft): void {
