@@ -21,17 +21,10 @@ const DEFAULT_MAX_EVENTS = 100;
 const DEFAULT_MAX_DELAY_MS = 20;
 const EMPTY_BODY_BYTES = '{"events":[]}'.length;
 
-/**
- * The events of one `publishBatch`. Once a call fails, the later ones are not sent, so that none overtakes a failed
- * one.
- */
-export interface EventGroup {
-  failure?: unknown;
-}
-
 interface QueuedEvent {
   event: OutgoingEvent;
-  group: EventGroup;
+  /** Identifies the `publishBatch` of the event. Once a call fails, its later events are not sent. */
+  group: symbol;
   json: string;
   /** Including the comma that follows it. */
   bytes: number;
@@ -73,7 +66,7 @@ export class BatchQueue {
   }
 
   /** Adds an event and returns its result. @throws {PublishError} when its outcome is unknown, or it was not sent. */
-  add(event: OutgoingEvent, group: EventGroup = {}): Promise<PublishAnswer | Rejected> {
+  add(event: OutgoingEvent, group = Symbol()): Promise<PublishAnswer | Rejected> {
     const json = eventJson(event, true);
     const bytes = utf8Length(json) + 1;
     const { promise, resolve, reject } = Promise.withResolvers<PublishAnswer | Rejected>();
@@ -100,7 +93,6 @@ export class BatchQueue {
       const batch = this.#takeBatch(Date.now());
       if (batch.length === 0) await this.#untilDue();
       else await this.#send(batch);
-      this.#removeFailedGroups();
     }
     this.#isSending = false;
   }
@@ -121,8 +113,7 @@ export class BatchQueue {
       (isFull || mustWait ? left : batch).push(item);
       if (!mustWait) bytes += item.bytes;
     }
-    this.#queue = left;
-    this.#countBytes();
+    this.#replaceQueue(left);
     return batch;
   }
 
@@ -139,18 +130,9 @@ export class BatchQueue {
     });
   }
 
-  #removeFailedGroups(): void {
-    const waiting: QueuedEvent[] = [];
-    for (const item of this.#queue) {
-      if (item.group.failure === undefined) waiting.push(item);
-      else item.reject(item.group.failure);
-    }
-    this.#queue = waiting;
-    this.#countBytes();
-  }
-
-  #countBytes(): void {
-    this.#queuedBytes = this.#queue.reduce((sum, item) => sum + item.bytes, 0);
+  #replaceQueue(queue: QueuedEvent[]): void {
+    this.#queue = queue;
+    this.#queuedBytes = queue.reduce((sum, item) => sum + item.bytes, 0);
   }
 
   /** Sends a batch until the service has answered it. Never throws. */
@@ -165,13 +147,13 @@ export class BatchQueue {
       // One time for all of them, so that they make one call again.
       const retryAt = Date.now() + backoffMs(Math.max(...batch.map(({ failures }) => failures)));
       const unreached = batch.filter((item, i) => !this.#settle(item, results[i], retryAt));
-      this.#queue = [...unreached, ...this.#queue];
-      this.#countBytes();
+      this.#replaceQueue([...unreached, ...this.#queue]);
     } catch (error) {
-      for (const item of batch) {
-        item.group.failure = error;
-        item.reject(error);
-      }
+      const failed = new Set(batch.map(({ group }) => group));
+      const isFailed = ({ group }: QueuedEvent) => failed.has(group);
+      // The later events of a failed group are not sent, so that none overtakes an earlier one.
+      for (const item of [...batch, ...this.#queue.filter(isFailed)]) item.reject(error);
+      this.#replaceQueue(this.#queue.filter((item) => !isFailed(item)));
     }
   }
 

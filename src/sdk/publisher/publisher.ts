@@ -1,7 +1,7 @@
 import { publishPath } from "../../protocol/paths.ts";
 import type { OutgoingEvent } from "../../protocol/publish-call.ts";
 import { BasePublisher } from "./base-publisher.ts";
-import { type BatchOptions, BatchQueue, type EventGroup } from "./batch-queue.ts";
+import { type BatchOptions, BatchQueue } from "./batch-queue.ts";
 import type { PublishAnswer, Publisher } from "./events.ts";
 import { PublishError, refusalError } from "./publish-error.ts";
 import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, refuseBadLimits, withRetries } from "./retry.ts";
@@ -84,7 +84,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   return new BasePublisher<PublishAnswer>({
     one: batch ? publishInBatch : publishAlone,
     many(events) {
-      const group: EventGroup = {};
+      const group = Symbol();
       const results = events.map((event) => queue.add(event, group));
       queue.sendNow();
       return results;
