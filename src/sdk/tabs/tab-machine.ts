@@ -87,6 +87,13 @@ const FOLLOWING: Transitions<TabDraft, TabInput> = {
   close,
 };
 
+/** What a tab with a socket of its own does when its page calls. */
+const WITH_SOCKET: Transitions<TabDraft, TabInput> = {
+  connect: (draft) => draft.effects.push({ type: "reconnect_socket", token: null }),
+  refresh: (draft) => draft.effects.push({ type: "refresh_socket", token: null }),
+  close,
+};
+
 /** Each role's transition for each input. A role ignores the inputs that it does not list. */
 const TRANSITIONS: { readonly [R in Role]: Transitions<TabDraft, TabInput> } = {
   closed: {
@@ -102,10 +109,8 @@ const TRANSITIONS: { readonly [R in Role]: Transitions<TabDraft, TabInput> } = {
     close,
   },
   fallback: {
+    ...WITH_SOCKET,
     live: identifyAgain,
-    connect: reconnectSocket,
-    refresh: refreshSocket,
-    close,
   },
   follower: {
     ...FOLLOWING,
@@ -119,14 +124,12 @@ const TRANSITIONS: { readonly [R in Role]: Transitions<TabDraft, TabInput> } = {
     caught_up: resumeFollowing,
   },
   leader: {
+    ...WITH_SOCKET,
     message: serveFollowers,
     lock_stolen: followAgain,
     resign,
     user_changed: changeUser,
-    connect: reconnectSocket,
-    refresh: refreshSocket,
     suspend,
-    close,
   },
   suspended: {
     resume: (draft) => join(draft, false),
@@ -199,14 +202,6 @@ function serveFollowers(draft: TabDraft, { message }: { message: TabMessage }): 
   if (message.type === "reconnect") draft.effects.push({ type: "reconnect_socket", token: message.token });
   if (message.type === "refresh") draft.effects.push({ type: "refresh_socket", token: message.token });
   if (message.type === "page") draft.effects.push({ type: "wake_socket", input: message.input });
-}
-
-function reconnectSocket(draft: TabDraft): void {
-  draft.effects.push({ type: "reconnect_socket", token: null });
-}
-
-function refreshSocket(draft: TabDraft): void {
-  draft.effects.push({ type: "refresh_socket", token: null });
 }
 
 function suspend(draft: TabDraft): void {
