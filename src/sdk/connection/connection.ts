@@ -2,12 +2,12 @@ import { type ChannelName, orderChannelName, PRODUCTS_CHANNEL } from "../../prot
 import { socketPath } from "../../protocol/paths.ts";
 import { openLink } from "./driver.ts";
 import type { ChannelEvent, ChannelSnapshot, Link, OpenLink, Output } from "./link.ts";
-import type { Connection, OrderOptions, ProductsConnection, ProductsOptions } from "./options.ts";
+import type { OrderOptions, ProductsOptions } from "./options.ts";
 import { platform } from "./page.ts";
 import { loadPosition, savePosition } from "./position.ts";
 import { filterQuery, type ProductFilter, withoutProducts, withProducts } from "./product-filter.ts";
 import { guard } from "./runner.ts";
-import type { Position, ProductId } from "./types.ts";
+import type { Connection, Position, ProductId, ProductsConnection } from "./types.ts";
 
 /**
  * Connects to an order's channel.

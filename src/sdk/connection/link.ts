@@ -2,6 +2,7 @@ import type { PageInput } from "./page.ts";
 import type { ProductFilter } from "./product-filter.ts";
 import type { Tuning } from "./tuning.ts";
 import type {
+  Connection,
   Gap,
   GetToken,
   OrderEvent,
@@ -27,15 +28,9 @@ export type Output =
 export type LinkInput = PageInput | { type: "filter"; filter: ProductFilter };
 
 /** A connection below its public API: one with its own socket (`driver.ts`), or a tab that shares a socket. */
-export interface Link {
-  readonly status: Status;
-  readonly position: Position | null;
-  readonly lagMs: number | null;
-  readonly close: () => void;
-  readonly reconnect: () => void;
-  readonly refreshToken: () => void;
+export interface Link extends Omit<Connection, "channel"> {
   /** Takes another filter, or what happened to a page that shows this connection. */
-  readonly take: (input: LinkInput) => void;
+  take(input: LinkInput): void;
 }
 
 /** Opens a socket that continues from a position. */

@@ -12,7 +12,7 @@ import type {
   Status,
 } from "./types.ts";
 
-/** Public API: what a connection takes, and what a page can do with it. What it reports is in `types.ts`. */
+/** Public API: what a connection takes. The connection itself is in `types.ts`. */
 
 /**
  * Stores positions across page loads. `sessionStorage` fits. Do not use `localStorage` if users open several tabs: each
@@ -81,46 +81,4 @@ export interface ProductsOptions extends CommonConnectOptions {
   onEvent?: ((event: ProductEvent) => void) | undefined;
   /** Called with the position of the channel each time a connection is established, before any event. */
   onSnapshot?: ((snapshot: ProductsSnapshot) => void) | undefined;
-}
-
-/** A connection to one channel. It reconnects automatically until it is closed. */
-export interface Connection {
-  /** `order_<order id>` or `products`. */
-  readonly channel: string;
-  readonly status: Status;
-  /** The position of the last event delivered, or null before the first frame. */
-  readonly position: Position | null;
-  /**
-   * The delivery delay of the newest event in milliseconds, relative to the fastest frame of this connection, so that
-   * wrong clocks do not matter. An event that was missed is as late as the interruption was long. Null before the first
-   * event.
-   */
-  readonly lagMs: number | null;
-  /** Closes the connection. Later events are not delivered. */
-  close(): void;
-  /**
-   * Reconnects now, with a new token and from the last position, in any state: while it waits for the back-off or a socket
-   * that hangs, while it is live, and after it has closed. At most one attempt per `tuning.minRetryMs`.
-   */
-  reconnect(): void;
-  /**
-   * Fetches a new token, for instance after the user has signed in again. A live connection sends it to the service
-   * without reconnecting.
-   */
-  refreshToken(): void;
-}
-
-/** A connection to the products channel. */
-export interface ProductsConnection extends Connection {
-  /**
-   * Adds products to the filter. On a connection to all products, these become the filter.
-   * @throws {RangeError} if the filter would have more than 50 products, or ids of more than 6,400 UTF-16 units together.
-   * @throws {Error} if the connection is shared between tabs.
-   */
-  subscribe(productIds: readonly ProductId[]): void;
-  /**
-   * Removes products from the filter. Has no effect on a connection to all products.
-   * @throws {Error} if the connection is shared between tabs.
-   */
-  unsubscribe(productIds: readonly ProductId[]): void;
 }

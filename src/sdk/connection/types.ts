@@ -12,7 +12,7 @@ import type {
 } from "../../protocol/event-data.ts";
 import type { EventFrame, OrderEstablishedFrame, Position, ProductsEstablishedFrame } from "../../protocol/frames.ts";
 
-/** Public API: what a connection reports. Its options and methods are in `options.ts`. */
+/** Public API: a connection, and what it reports. Its options are in `options.ts`. */
 
 export type { EventType, ExtraOrderEvents, ExtraProductEvents, OrderEventType, Position, ProductEventType, ProductId };
 
@@ -113,3 +113,45 @@ export type Status =
  * delivery does not continue from the former user's position, and `onSnapshot` has the new user's state.
  */
 export type GetToken = () => string | Promise<string>;
+
+/** A connection to one channel. It reconnects automatically until it is closed. */
+export interface Connection {
+  /** `order_<order id>` or `products`. */
+  readonly channel: string;
+  readonly status: Status;
+  /** The position of the last event delivered, or null before the first frame. */
+  readonly position: Position | null;
+  /**
+   * The delivery delay of the newest event in milliseconds, relative to the fastest frame of this connection, so that
+   * wrong clocks do not matter. An event that was missed is as late as the interruption was long. Null before the first
+   * event.
+   */
+  readonly lagMs: number | null;
+  /** Closes the connection. Later events are not delivered. */
+  close(): void;
+  /**
+   * Reconnects now, with a new token and from the last position, in any state: while it waits for the back-off or a socket
+   * that hangs, while it is live, and after it has closed. At most one attempt per `tuning.minRetryMs`.
+   */
+  reconnect(): void;
+  /**
+   * Fetches a new token, for instance after the user has signed in again. A live connection sends it to the service
+   * without reconnecting.
+   */
+  refreshToken(): void;
+}
+
+/** A connection to the products channel. */
+export interface ProductsConnection extends Connection {
+  /**
+   * Adds products to the filter. On a connection to all products, these become the filter.
+   * @throws {RangeError} if the filter would have more than 50 products, or ids of more than 6,400 UTF-16 units together.
+   * @throws {Error} if the connection is shared between tabs.
+   */
+  subscribe(productIds: readonly ProductId[]): void;
+  /**
+   * Removes products from the filter. Has no effect on a connection to all products.
+   * @throws {Error} if the connection is shared between tabs.
+   */
+  unsubscribe(productIds: readonly ProductId[]): void;
+}

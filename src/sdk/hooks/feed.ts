@@ -1,6 +1,6 @@
-import type { Connection, ProductsConnection, ProductsOptions } from "../connection/options.ts";
+import type { ProductsOptions } from "../connection/options.ts";
 import { guard } from "../connection/runner.ts";
-import type { Status } from "../connection/types.ts";
+import type { Connection, ProductsConnection, Status } from "../connection/types.ts";
 import type { ProductsHookOptions, Updates } from "./updates.ts";
 
 /** The connection behind the hooks, shared by all components that need the same channel. */
