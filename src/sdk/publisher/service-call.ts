@@ -27,6 +27,8 @@ export interface PublishRequest {
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
+/** A service's URL, normalized: no user and password, which end with `@`, and neither a query nor a fragment. */
+const SERVICE_URL = /^https?:\/\/[^/@]+\/[^?#]*$/;
 
 /** Sends requests to the service, without retries. */
 export class ServiceCall {
@@ -38,14 +40,8 @@ export class ServiceCall {
 
   /** @throws {TypeError} for an invalid URL or key. */
   constructor({ url, key, timeoutMs, headers, fetch: send }: ServiceOptions) {
-    const parsed = url !== undefined && URL.canParse(url) ? new URL(url) : null;
-    if (
-      !parsed ||
-      !/^https?:$/.test(parsed.protocol) ||
-      parsed.username ||
-      parsed.password ||
-      /[?#]/.test(parsed.href)
-    ) {
+    const href = url !== undefined && URL.canParse(url) ? new URL(url).href : "";
+    if (!SERVICE_URL.test(href)) {
       throw new TypeError(
         "url must be the service's http:// or https:// address, without user, password, query and fragment",
       );
@@ -54,7 +50,7 @@ export class ServiceCall {
     if (key === undefined || !/^[!-~]+$/.test(key)) {
       throw new TypeError("key must be a publish key: visible ASCII characters, without spaces or line breaks");
     }
-    this.#url = parsed.href.replace(/\/+$/, "");
+    this.#url = href.replace(/\/+$/, "");
     this.#key = key;
     this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
     this.#headers = headers ?? (() => ({}));
@@ -73,12 +69,14 @@ export class ServiceCall {
     if (timeoutMs <= 0) throw new PublishError("There was no time left to send it", { isRetryable: true });
     const tryEnds = Date.now() + timeoutMs;
     const headers = await this.#headersFor({ method: "POST", url, body }, tryEnds);
-    const { response, text } = await untilDeadline(tryEnds, (signal) => this.#send(url, body, headers, signal)).catch(
-      (error: unknown) => {
-        throw this.#unreachable(error, timeoutMs);
-      },
-    );
-    const answer = parseJson(text);
+    const { response, text } = await untilDeadline(tryEnds, async (signal) => {
+      // A redirect could carry the key to another host.
+      const answered = await this.#fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
+      return { response: answered, text: await answered.text() };
+    }).catch((error: unknown) => {
+      throw this.#unreachable(error, timeoutMs);
+    });
+    const answer = parseJson(this.#withoutKey(text));
     if (response.ok && answer !== undefined) return answer;
     const retryAfterMs = parseRetryAfter(response.headers.get("Retry-After"), Date.now());
     if (!response.ok && isProblem(answer)) throw refusalError(answer, retryAfterMs);
@@ -99,18 +97,6 @@ export class ServiceCall {
       // The cause's message stays out of this one, because it may contain parts of the request.
       throw new PublishError("The `headers` function failed", { isRetryable: true, cause });
     }
-  }
-
-  async #send(url: string, body: string, headers: Headers, signal: AbortSignal) {
-    const response = await this.#fetch(url, {
-      method: "POST",
-      headers,
-      body,
-      // A redirect could carry the key to another host.
-      redirect: "manual",
-      signal,
-    });
-    return { response, text: this.#withoutKey(await response.text()) };
   }
 
   #unreachable(error: unknown, timeoutMs: number): PublishError {
