@@ -31,7 +31,7 @@ export function total(scrape: Scrape, name: MetricName, labels: SampleLabels = {
 }
 
 /** A histogram's cumulative counts by upper bound, summed over its series. */
-export type Buckets = ReadonlyMap<number, number>;
+type Buckets = ReadonlyMap<number, number>;
 
 export function bucketsOf(scrape: Scrape, name: MetricName): Buckets {
   const buckets = new Map<number, number>();

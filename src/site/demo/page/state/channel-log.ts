@@ -8,7 +8,7 @@ import { Store } from "./store.ts";
 const MAX_LOGGED_EVENTS = 100;
 const MAX_STATUS_CHANGES = 12;
 
-export interface LoggedStatus {
+interface LoggedStatus {
   status: Status;
   at: Date;
   /** The same by `pageTime`, which stands still while the device sleeps. */
