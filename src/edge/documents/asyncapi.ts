@@ -8,13 +8,20 @@ import { type DocumentedMessage, messagesOf, sharedSchemas } from "./messages.ts
 import { ABOUT_SOCKETS, infoOf, sizeText } from "./prose.ts";
 import { withSchemaIds } from "./schema-ids.ts";
 
-const CHANNELS = {
+/** The query parameters of both sockets. */
+const QUERY = {
+  token: { type: "string", description: SOCKET_SCHEMES.token_in_query.description },
+  since: { type: "integer", minimum: 0, description: "Resume: the last `seq` that the client received." },
+  epoch: { type: "string", description: "Resume: the epoch that `since` belongs to." },
+} as const;
+
+export const CHANNELS = {
   order: {
     address: "/api/v1/ws/orders/{order_id}",
     title: "Order",
     description: "For the order's owner, admins, and guests with a ticket.",
     parameters: { order_id: { description: "A UUID, in any case.", examples: [EXAMPLE_ORDER] } },
-    query: {},
+    query: QUERY,
   },
   products: {
     address: "/api/v1/ws/products",
@@ -22,6 +29,7 @@ const CHANNELS = {
     description: "For any authenticated user.",
     parameters: {},
     query: {
+      ...QUERY,
       product_id: {
         type: "array",
         items: { type: "string", minLength: 1, maxLength: MAX_PRODUCT_ID_LENGTH },
@@ -49,14 +57,23 @@ interface ChannelDescription {
   query: JsonObject;
 }
 
-/** The query parameters of both sockets. */
-const QUERY: JsonObject = {
-  token: { type: "string", description: SOCKET_SCHEMES.token_in_query.description },
-  since: { type: "integer", minimum: 0, description: "Resume: the last `seq` that the client received." },
-  epoch: { type: "string", description: "Resume: the epoch that `since` belongs to." },
-};
+/** What a socket carries, from the service's side. */
+export const DIRECTIONS = {
+  send: {
+    sender: "service",
+    direction: "to clients",
+    description: "The first frame is `connection_established`; events follow in order.",
+  },
+  receive: {
+    sender: "client",
+    direction: "from clients",
+    description: `A message of more than ${sizeText(MAX_CLIENT_MESSAGE_BYTES)} closes the socket with 4005, and so does an \`authenticate\`, \`subscribe\` or \`unsubscribe\` that is malformed, exceeds the limits of a filter, or filters an order's socket. A message of any other unknown type closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`,
+  },
+} as const;
 
-const PROTOCOL_HEADER = { type: "string", description: SOCKET_SCHEMES.token_in_subprotocol.description };
+export const SOCKET_HEADERS = {
+  "Sec-WebSocket-Protocol": { type: "string", description: SOCKET_SCHEMES.token_in_subprotocol.description },
+} as const;
 
 type Messages = ReturnType<typeof messagesOf>;
 
@@ -96,7 +113,7 @@ export function asyncApiDocument(catalogue: Catalogue, contactUrl: string | null
 }
 
 /** Returns the names of a socket's messages. @param sender Null for both directions. */
-const namesOf = (messages: Messages, kind: ChannelKind, sender: "service" | "client" | null) =>
+export const namesOf = (messages: Messages, kind: ChannelKind, sender: "service" | "client" | null) =>
   Object.entries(messages).flatMap(([name, message]) =>
     message.channels.includes(kind) && (sender ?? message.sender) === message.sender ? [name] : [],
   );
@@ -114,8 +131,8 @@ function describeChannel(kind: ChannelKind, messages: Messages): JsonObject {
     bindings: {
       ws: {
         method: "GET",
-        query: { type: "object", properties: { ...QUERY, ...query } },
-        headers: { type: "object", properties: { "Sec-WebSocket-Protocol": PROTOCOL_HEADER } },
+        query: { type: "object", properties: query },
+        headers: { type: "object", properties: SOCKET_HEADERS },
         bindingVersion: "0.1.0",
       },
     },
@@ -123,22 +140,16 @@ function describeChannel(kind: ChannelKind, messages: Messages): JsonObject {
 }
 
 function describeOperations(kind: ChannelKind, messages: Messages): [string, JsonObject][] {
-  const { title } = CHANNELS[kind];
-  const channel = { $ref: `#/channels/${kind}` };
-  const sentBy = (sender: "service" | "client") =>
-    namesOf(messages, kind, sender).map((name) => ({ $ref: `#/channels/${kind}/messages/${name}` }));
-  const fromService = "The first frame is `connection_established`; events follow in order.";
-  const fromClients = `A message of more than ${sizeText(MAX_CLIENT_MESSAGE_BYTES)} closes the socket with 4005, and so does an \`authenticate\`, \`subscribe\` or \`unsubscribe\` that is malformed, exceeds the limits of a filter, or filters an order's socket. A message of any other unknown type closes the socket of a \`${SUBPROTOCOL}\` client with 4005, and is ignored from others.`;
-  const described = (direction: string, description: string, sender: "service" | "client") => ({
-    channel,
-    title: `${title}: messages ${direction} clients`,
-    description,
-    messages: sentBy(sender),
-  });
-  return [
-    [`send_${kind}`, { action: "send", ...described("to", fromService, "service") }],
-    [`receive_${kind}`, { action: "receive", ...described("from", fromClients, "client") }],
-  ];
+  return Object.entries(DIRECTIONS).map(([action, { sender, direction, description }]) => [
+    `${action}_${kind}`,
+    {
+      action,
+      channel: { $ref: `#/channels/${kind}` },
+      title: `${CHANNELS[kind].title}: messages ${direction}`,
+      description,
+      messages: namesOf(messages, kind, sender).map((name) => ({ $ref: `#/channels/${kind}/messages/${name}` })),
+    },
+  ]);
 }
 
 function describeMessage(name: string, { summary, example }: DocumentedMessage): JsonObject {

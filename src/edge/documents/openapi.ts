@@ -48,17 +48,13 @@ export function openApiDocument(catalogue: Catalogue, contactUrl: string | null 
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     paths,
     components: {
-      schemas: callSchemas(catalogue, bodies),
+      schemas: componentSchemas({ ...bodies, ...sharedSchemas(catalogue) }, "draft-2020-12"),
       parameters: PARAMETERS,
       headers: Object.fromEntries(RESPONSE_HEADERS.map(([name, { object }]) => [name, object])),
       securitySchemes: CALL_SCHEMES,
     },
   };
 }
-
-/** Returns the schemas of bodies and of what they share, by name. */
-export const callSchemas = (catalogue: Catalogue, bodies: Bodies): JsonObject =>
-  componentSchemas({ ...bodies, ...sharedSchemas(catalogue) }, "draft-2020-12");
 
 function operationObject(operation: Operation, path: string, bodies: Bodies): JsonObject {
   const { tag, id, summary, description, body } = operation;

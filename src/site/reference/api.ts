@@ -1,6 +1,8 @@
 import { ACCESS, CALL_SCHEMES } from "../../edge/documents/access.ts";
 import { type BodyName, bodiesOf } from "../../edge/documents/bodies.ts";
-import { callSchemas, parametersOf, refusalsOf } from "../../edge/documents/openapi.ts";
+import { componentSchemas } from "../../edge/documents/json-schema.ts";
+import { sharedSchemas } from "../../edge/documents/messages.ts";
+import { parametersOf, refusalsOf } from "../../edge/documents/openapi.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "../../edge/documents/operations.ts";
 import { ABOUT_HTTP, sizeText } from "../../edge/documents/prose.ts";
 import { REFUSALS } from "../../protocol/refusals.ts";
@@ -12,7 +14,10 @@ import { authenticationTable, codeBlock, joinBlocks, jsonBlock, splitDescription
 
 const STANDARD_BODIES = bodiesOf(STANDARD_CATALOGUE);
 // They are plain JSON of this shape; tests validate the document against OpenAPI's own schema.
-const STANDARD_SCHEMAS = callSchemas(STANDARD_CATALOGUE, STANDARD_BODIES) as Record<BodyName, Schema>;
+const STANDARD_SCHEMAS = componentSchemas(
+  { ...STANDARD_BODIES, ...sharedSchemas(STANDARD_CATALOGUE) },
+  "draft-2020-12",
+) as Record<BodyName, Schema>;
 
 export function apiPage(): string {
   const { intro, sections } = splitDescription(ABOUT_HTTP);

@@ -1,54 +1,20 @@
 import { SOCKET_SCHEMES } from "../../edge/documents/access.ts";
-import { asyncApiDocument } from "../../edge/documents/asyncapi.ts";
+import { CHANNELS, DIRECTIONS, namesOf, SOCKET_HEADERS } from "../../edge/documents/asyncapi.ts";
+import { componentSchemas } from "../../edge/documents/json-schema.ts";
+import { type DocumentedMessage, messagesOf, sharedSchemas } from "../../edge/documents/messages.ts";
 import { ABOUT_SOCKETS } from "../../edge/documents/prose.ts";
+import { CHANNEL_KINDS, type ChannelKind } from "../../protocol/names.ts";
 import { fieldRows, fieldTable, linkTo, type Schema, STANDARD_CATALOGUE, tableOf, typeOf } from "./schema.ts";
 import { authenticationTable, codeBlock, joinBlocks, jsonBlock, nameIn, splitDescription, table } from "./text.ts";
 
 /** The page `/docs/events`, as Markdown: the channels of `/asyncapi.json`, the events, then the other messages. */
 
-interface ChannelObject {
-  address: string;
-  title: string;
-  description: string;
-  parameters?: Record<string, { description: string }>;
-  bindings: { ws: Record<"query" | "headers", { properties: Record<string, Schema> }> };
-}
-
-interface DirectionObject {
-  action: "send" | "receive";
-  channel: { $ref: string };
-  description: string;
-  messages: { $ref: string }[];
-}
-
-interface MessageObject {
-  summary: string;
-  payload: { $ref: string };
-  examples: [{ payload: unknown }];
-}
-
-interface AsyncApi {
-  channels: Record<string, ChannelObject>;
-  operations: Record<string, DirectionObject>;
-  components: {
-    schemas: Record<string, Schema>;
-    messages: Record<string, MessageObject>;
-  };
-}
-
-// The document is plain JSON of this shape; tests validate it against AsyncAPI's own schema.
-const ASYNC_API = asyncApiDocument(STANDARD_CATALOGUE) as unknown as AsyncApi;
-
-const EVENT_SECTIONS = [
-  { channel: "order", title: "Order events" },
-  { channel: "products", title: "Product events" },
-] as const;
-
-/** From the service's side: it sends to clients. */
-const DIRECTIONS = [
-  { action: "send", title: "Messages to clients", besidesEvents: "Other messages to clients" },
-  { action: "receive", title: "Messages from clients", besidesEvents: "Messages from clients" },
-] as const;
+const STANDARD_MESSAGES = messagesOf(STANDARD_CATALOGUE);
+// They are plain JSON of this shape; tests validate the document against AsyncAPI's own schema.
+const MESSAGE_SCHEMAS = componentSchemas(
+  { ...STANDARD_MESSAGES, ...sharedSchemas(STANDARD_CATALOGUE) },
+  "draft-7",
+) as Record<string, Schema>;
 
 export function eventsPage(): string {
   const { intro, sections } = splitDescription(ABOUT_SOCKETS);
@@ -58,25 +24,23 @@ export function eventsPage(): string {
     "Event types of your own (`EXTRA_EVENTS`) are in your deployment's `/asyncapi.json`, not on this page.",
     "## Channels",
     "Messages are listed under their names in `/asyncapi.json`. Names with a dot, such as `order.established`, do not appear on the wire; the `type` field has the name that is sent.",
-    ...Object.entries(ASYNC_API.channels).map(channelSection),
-    ...EVENT_SECTIONS.flatMap(eventSections),
-    ...DIRECTIONS.flatMap(({ action, besidesEvents }) => [
-      `## ${besidesEvents}`,
-      ...messageNames(action)
-        .filter((name) => !STANDARD_CATALOGUE.has(name))
-        .map(messageSection),
-    ]),
+    ...CHANNEL_KINDS.map(channelSection),
+    "## Order events",
+    ...eventBlocks("order"),
+    "## Product events",
+    ...eventBlocks("products"),
+    "## Other messages to clients",
+    ...messageSections("service"),
+    "## Messages from clients",
+    ...messageSections("client"),
     sections,
     "## Authentication",
     authenticationTable(SOCKET_SCHEMES),
   );
 }
 
-function channelSection([name, { address, title, description, parameters = {}, bindings }]: [
-  string,
-  ChannelObject,
-]): string {
-  const { query, headers } = bindings.ws;
+function channelSection(kind: ChannelKind): string {
+  const { address, title, description, parameters, query } = CHANNELS[kind];
   const place = (label: string, schemas: Record<string, Schema>) =>
     Object.entries(schemas).map(([key, schema]) => [
       `\`${key}\``,
@@ -86,32 +50,29 @@ function channelSection([name, { address, title, description, parameters = {}, b
     ]);
   const rows = [
     ...Object.entries(parameters).map(([key, parameter]) => [`\`${key}\``, "path", "string", parameter.description]),
-    ...place("query", query.properties),
-    ...place("header", headers.properties),
+    ...place("query", query),
+    ...place("header", SOCKET_HEADERS),
   ];
   return joinBlocks(
     `### ${title} channel`,
     `\`${address}\``,
     description,
     table(["name", "in", "type", "meaning"], rows),
-    ...DIRECTIONS.map(({ action, title: direction }) => {
-      const operation = Object.values(ASYNC_API.operations).find(
-        (one) => one.action === action && nameIn(one.channel.$ref) === name,
-      );
-      const messages = operation?.messages.map(({ $ref }) => linkTo(nameIn($ref))) ?? [];
-      return joinBlocks(`#### ${direction}`, operation?.description ?? "", messages.join(", "));
-    }),
+    ...Object.values(DIRECTIONS).flatMap(({ sender, direction, description: rules }) => [
+      `#### Messages ${direction}`,
+      rules,
+      namesOf(STANDARD_MESSAGES, kind, sender).map(linkTo).join(", "),
+    ]),
   );
 }
 
 /** Returns a channel's events: first the fields that all have, then each event with its own. */
-function eventSections({ channel, title }: (typeof EVENT_SECTIONS)[number]): string[] {
+function eventBlocks(kind: ChannelKind): string[] {
   const events = [...STANDARD_CATALOGUE].flatMap(([type, event]) =>
-    event.channel === channel ? [{ ...event, type, rows: fieldRows(inlined(schemaOf(type))) }] : [],
+    event.channel === kind ? [{ ...event, type, rows: fieldRows(schemaOf(type)) }] : [],
   );
   const isShared = (row: string[]) => events.every(({ rows }) => rows.some((other) => other.join() === row.join()));
   return [
-    `## ${title}`,
     "Each is a frame with these fields. Its `data` also has the fields of the event's own section, and any others that were published.",
     tableOf([["`type`", "string", "The event's name."], ...(events[0]?.rows.filter(isShared) ?? [])]),
     ...events.map(({ type, summary, example, rows }) => {
@@ -126,35 +87,26 @@ function eventSections({ channel, title }: (typeof EVENT_SECTIONS)[number]): str
   ];
 }
 
-/** Returns the names of the messages in one direction, each once: the channels share some. */
-function messageNames(action: DirectionObject["action"]): string[] {
-  const ofAction = Object.values(ASYNC_API.operations).filter((operation) => operation.action === action);
-  return [...new Set(ofAction.flatMap(({ messages }) => messages.map(({ $ref }) => nameIn($ref))))];
-}
+/** Returns a section for each message besides the events. */
+const messageSections = (sender: DocumentedMessage["sender"]): string[] =>
+  Object.entries(STANDARD_MESSAGES)
+    .filter(([name, message]) => message.sender === sender && !STANDARD_CATALOGUE.has(name))
+    .map(([name, { summary, example }]) =>
+      joinBlocks(
+        `### \`${name}\``,
+        summary,
+        fieldTable(schemaOf(name)),
+        typeof example === "string" ? codeBlock("", example) : jsonBlock(example),
+      ),
+    );
 
-function messageSection(name: string): string {
-  const message = ASYNC_API.components.messages[name];
-  if (message === undefined) throw new Error(`asyncapi.json has no message ${name}`);
-  const [{ payload }] = message.examples;
-  return joinBlocks(
-    `### \`${name}\``,
-    message.summary,
-    fieldTable(inlined(schemaOf(name))),
-    typeof payload === "string" ? codeBlock("", payload) : jsonBlock(payload),
-  );
-}
-
-/** Messages are named like their schemas. */
+/**
+ * Returns a message's schema, with references replaced by what they refer to, except those to other messages, which
+ * have sections on the page.
+ */
 function schemaOf(name: string): Schema {
-  const schema = ASYNC_API.components.schemas[name];
-  if (schema === undefined) throw new Error(`asyncapi.json has no schema ${name}`);
-  return schema;
-}
-
-/** Replaces references by what they refer to, except those to messages, which have sections on the page. */
-const inlined = (schema: Schema): Schema =>
-  JSON.parse(JSON.stringify(schema), (_, part: Schema) => {
-    const name = part?.$ref === undefined ? undefined : nameIn(part.$ref);
-    if (name === undefined || name in ASYNC_API.components.messages) return part;
-    return inlined(schemaOf(name));
+  return JSON.parse(JSON.stringify(MESSAGE_SCHEMAS[name]), (_, part: Schema) => {
+    const target = nameIn(part?.$ref ?? "");
+    return target in MESSAGE_SCHEMAS && !(target in STANDARD_MESSAGES) ? schemaOf(target) : part;
   });
+}
