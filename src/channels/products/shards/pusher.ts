@@ -97,7 +97,7 @@ export class Pusher {
   #next(): Push | null {
     const { link, history } = this.#options;
     for (;;) {
-      const next = nextPush(link.state, history);
+      const next = nextPush(link, history);
       if ("frames" in next) return next;
       if (next.scanned <= link.scanned) return null;
       link.scanned = next.scanned;

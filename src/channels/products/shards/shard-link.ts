@@ -1,6 +1,5 @@
 import type { Position } from "../../../protocol/frames.ts";
 import { type JoinRequest, MAX_INTEREST_PRODUCTS, type TakeAnswer } from "./contract.ts";
-import type { ShardState } from "./next-push.ts";
 
 /** Replaced incarnations that are remembered. Each wake of the shard is a new one. */
 const MAX_FENCED = 32;
@@ -20,6 +19,7 @@ export class ShardLink {
   acked: Position;
   /** Whether `acked` is what the shard acknowledged. */
   isAckedKnown: boolean;
+  /** No event between `acked` and this `seq` is for the shard. */
   scanned: number;
   /** The number of listeners; null until the shard reports it. */
   count: number | null = null;
@@ -60,13 +60,9 @@ export class ShardLink {
     return { joins: this.#joins, reports: this.#reports, probes: this.#probes };
   }
 
+  /** Whether to push even if there is no event for the shard. */
   get isProbeDue(): boolean {
     return this.#probes > this.#probesAnswered;
-  }
-
-  get state(): ShardState {
-    const { acked, isAckedKnown, scanned, isProbeDue } = this;
-    return { acked, isAckedKnown, scanned, isProbeDue, wants: (product) => this.wants(product) };
   }
 
   /** Whether the shard needs the events of a product; null stands for an event that every listener receives. */
