@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
-import { hashId } from "../../src/channels/log/hash-id.ts";
+import { hashId } from "../../src/channels/log/id-index.ts";
 import type { PublishResult } from "../../src/protocol/publish.ts";
 import { connect, hibernateAll, publish, registerOrder, serviceRequest } from "../support/service.ts";
 import { mintToken } from "../support/tokens.ts";

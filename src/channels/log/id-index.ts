@@ -1,6 +1,6 @@
+import { fnv1a } from "../../protocol/fnv.ts";
 import type { Storage } from "../storage.ts";
 import type { Extent } from "./extent.ts";
-import { hashId } from "./hash-id.ts";
 
 /** Events per chunk. A chunk costs one written row, and saves reading one row per event after a wake. */
 const CHUNK_EVENTS = 256;
@@ -84,3 +84,9 @@ export class IdIndex {
     else this.#storage.write("INSERT OR REPLACE INTO chunks (seq, ids) VALUES (?, ?)", seq, ids);
   }
 }
+
+/**
+ * Returns 31 bits of an id's hash: as many as V8 keeps in a `Map` without allocating. Stored chunks contain hashes, so they
+ * must never change.
+ */
+export const hashId = (id: string) => fnv1a(id) >> 1;
