@@ -106,10 +106,7 @@ export function refuseConnect({ reason, isFinal }: ConnectRefusal): Response {
 
 /** Answers `requestProductsSocket`: another object is to serve this client. */
 export function sendElsewhere(reason: Elsewhere, plan: ShardPlan): Response {
-  return new Response(null, {
-    status: 403,
-    headers: { [ELSEWHERE_HEADER]: reason, [PLAN_HEADER]: JSON.stringify(plan) },
-  });
+  return withPlan(new Response(null, { status: 403, headers: { [ELSEWHERE_HEADER]: reason } }), plan);
 }
 
 /** Adds the plan of shards to an answer. */
