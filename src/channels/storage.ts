@@ -7,12 +7,6 @@ const TOMBSTONE = "CREATE TABLE tombstone (deleted_at INTEGER NOT NULL)";
 /** The document that holds the layout's number. Storage without it has layout 1. */
 const LAYOUT = "layout";
 
-interface Contents {
-  hasData: boolean;
-  /** When the data was erased, in milliseconds since 1970; null when it was not, or exists again. */
-  erasedAt: number | null;
-}
-
 /**
  * A channel object's SQLite storage. Nothing is created before the first write, so a refused connection leaves no trace;
  * reads of an empty storage answer as if the tables existed and were empty.
@@ -20,7 +14,7 @@ interface Contents {
 export class Storage {
   readonly #storage: DurableObjectStorage;
   readonly #migrations: Migrations;
-  #contents: Contents = { hasData: false, erasedAt: null };
+  #contents: { hasData: boolean; erasedAt: number | null } = { hasData: false, erasedAt: null };
   readonly #rows = { read: 0, written: 0 };
 
   private constructor(storage: DurableObjectStorage, migrations: Migrations) {

@@ -10,12 +10,6 @@ const MAX_WAIT_MS = 250;
 /** Once this much is waiting, events are sent early: their messages are full. */
 const MAX_WAITING_CHARACTERS = 256 * 1024;
 
-interface Bucket {
-  tokens: number;
-  /** When a token was last taken, in milliseconds since 1970. */
-  at: number;
-}
-
 /** The events in `(after, upTo]`, by `seq`. */
 interface Range {
   after: number;
@@ -28,7 +22,8 @@ interface Range {
  */
 export class Coalescing<Socket extends object> {
   readonly #onDue: () => void;
-  readonly #buckets = new WeakMap<Socket, Bucket>();
+  /** The tokens left to each socket, and when it last took one, in milliseconds since 1970. */
+  readonly #buckets = new WeakMap<Socket, { tokens: number; at: number }>();
   /** Each waiting socket, and which of `#frames` are for it. */
   readonly #waiting = new Map<Socket, Range>();
   /** The waiting events by `seq`, unordered: a broadcast adds its events in each of its slices, and later ones may come between. */

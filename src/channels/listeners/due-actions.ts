@@ -25,11 +25,7 @@ export function silentSince({ speaksV1, seenAt, hasPinged }: Listener, pingedAt:
 export function dueAction(
   listener: Listener,
   pingedAt: number | null,
-  {
-    idleTimeoutMs,
-    plainGraceMs,
-    plainKeepaliveMs,
-  }: Pick<Config, "idleTimeoutMs" | "plainGraceMs" | "plainKeepaliveMs">,
+  { idleTimeoutMs, plainGraceMs, plainKeepaliveMs }: Config,
   now: number,
   lookAheadMs = 0,
 ): { action: DueAction | null; next: number } {

@@ -4,13 +4,6 @@ import type { Storage } from "../storage.ts";
 /** The latest time that a `Date` can hold, in milliseconds since 1970 (ECMA-262, section 21.4.1.1). */
 const MAX_TIME_MS = 8.64e15;
 
-/** The columns of a log row that every reader needs. */
-interface LogRow {
-  seq: number;
-  /** When the event was accepted, in milliseconds since 1970. */
-  ts: number;
-}
-
 export type StoredRow = Record<string, SqlStorageValue>;
 
 export function insertRow(storage: Storage, values: StoredRow): void {
@@ -25,8 +18,10 @@ export function rewriteRow(storage: Storage, seq: number, values: StoredRow): vo
   storage.write(`UPDATE log SET ${assignments.join()} WHERE seq = ?`, ...Object.values(values), seq);
 }
 
-/** Reads a row's position and time; null when the row is damaged. */
-export function readLogRow({ seq, ts }: StoredRow): LogRow | null {
+/**
+ * Reads a row's position, and when its event was accepted, in milliseconds since 1970; null when the row is damaged.
+ */
+export function readLogRow({ seq, ts }: StoredRow): { seq: number; ts: number } | null {
   if (typeof seq !== "number" || !Number.isSafeInteger(seq) || seq < 1) return null;
   if (typeof ts !== "number" || !Number.isInteger(ts) || ts < 0 || ts > MAX_TIME_MS) return null;
   return { seq, ts };
