@@ -49,7 +49,7 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
     drained ??= forwarder.drain(DRAIN_MS);
     return drained;
   };
-  const removeHandler = terminal.onInterrupt(() => ending.abort());
+  terminal.onInterrupt(() => ending.abort());
   try {
     await keepForwarding({
       redisUrl,
@@ -65,7 +65,6 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
     });
   } finally {
     await drain();
-    removeHandler();
     stopMetrics?.();
     report.end();
   }

@@ -87,7 +87,7 @@ async function followUntilInterrupted(
   isJson: boolean,
 ): Promise<Followed> {
   const interruption = new AbortController();
-  const removeHandler = terminal.onInterrupt(() => interruption.abort());
+  terminal.onInterrupt(() => interruption.abort());
   terminal.onOutputClosed(() => interruption.abort());
   // The SDK retries forever; a URL without a service is a reason to stop immediately.
   let unreachable: CommandError | undefined;
@@ -96,13 +96,9 @@ async function followUntilInterrupted(
     unreachable = error;
     interruption.abort();
   });
-  try {
-    const followed = await follow(target, reportTo(terminal, isJson), interruption.signal);
-    if (unreachable) throw unreachable;
-    return followed;
-  } finally {
-    removeHandler();
-  }
+  const followed = await follow(target, reportTo(terminal, isJson), interruption.signal);
+  if (unreachable) throw unreachable;
+  return followed;
 }
 
 function productFilter({ productId }: WatchOptions, channel: ChannelRef): string[] | null {
