@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { OutgoingEvent } from "../../protocol/publish-call.ts";
 import type { BatchQueue } from "../../sdk/publisher/batch-queue.ts";
 import { PublishError } from "../../sdk/publisher/publish-error.ts";
@@ -58,10 +59,7 @@ export class Forwarder {
   /** Waits until every received message is published, skipped or failed, at most for this time. */
   async drain(timeoutMs: number): Promise<void> {
     this.#queue.sendNow();
-    const { promise: timeout, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, timeoutMs);
-    await Promise.race([Promise.all(this.#waiting), timeout]);
-    clearTimeout(timer);
+    await Promise.race([Promise.all(this.#waiting), delay(timeoutMs)]);
   }
 
   async #publish(channel: string, event: OutgoingEvent): Promise<void> {

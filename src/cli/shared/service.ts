@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { parseJson } from "../../protocol/json.ts";
 import { isTransientStatus } from "../../sdk/publisher/publish-error.ts";
 import { isProblem } from "../../sdk/publisher/wire.ts";
 import { CommandError, EXIT, notTidings } from "./command-error.ts";
@@ -70,13 +71,11 @@ export class ServiceClient {
   }
 
   #parse(text: string, status: number): unknown {
-    try {
-      return JSON.parse(text);
-    } catch {
-      // Proxies answer with a page while the service is down. The status of another page says nothing about the service.
-      const details = isTransientStatus(status) ? { status } : {};
-      throw notTidings(`${this.url} answered with status ${status} and no JSON`, details);
-    }
+    const body = parseJson(text);
+    if (body !== undefined) return body;
+    // Proxies answer with a page while the service is down. The status of another page says nothing about the service.
+    const details = isTransientStatus(status) ? { status } : {};
+    throw notTidings(`${this.url} answered with status ${status} and no JSON`, details);
   }
 }
 
