@@ -5,8 +5,6 @@ import { type ChannelKind, MAX_PRODUCT_ID_LENGTH, MAX_STATUS_LENGTH } from "./na
 import { safeLength } from "./safe-length.ts";
 import { isTimestamp, TIMESTAMP_PATTERN, TIMESTAMP_RULE } from "./timestamp.ts";
 
-export type { EventData, EventType, OrderEventType, ProductEventType } from "./event-data.ts";
-
 /**
  * The events that every service knows: each with its schema, summary and example. Validation, documents and the manual's
  * tables come from here. `catalogue.ts` adds the shop's own.

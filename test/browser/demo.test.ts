@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { EVENTS, type EventType } from "../../src/protocol/events.ts";
+import type { EventType } from "../../src/protocol/event-data.ts";
+import { EVENTS } from "../../src/protocol/events.ts";
 import { eventually } from "../support/eventually.ts";
 import { mintToken } from "../support/tokens.ts";
 import { hasChromium } from "./support/chromium.ts";
