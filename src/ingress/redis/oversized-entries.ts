@@ -12,7 +12,7 @@ import type { StreamCommands } from "./stream-commands.ts";
  */
 export async function removeOversized(commands: StreamCommands, store: RelayStore): Promise<number | null> {
   const { cursor, entriesAdded } = store.state;
-  const oversized = [...(await commands.sizes(cursor))].filter(([, bytes]) => bytes > MAX_ENTRY_LENGTH);
+  const oversized = (await commands.sizes(cursor)).filter(([, bytes]) => bytes > MAX_ENTRY_LENGTH);
   if (oversized.length === 0) return null;
   // The entry at the cursor was read before, and so was one whose deletion failed.
   const unread = oversized.filter(([id]) => id !== cursor && !store.memory.hasId(id));

@@ -46,9 +46,8 @@ export function parseEntries(reply: unknown): StreamEntry[] | null {
 const entrySizes = z.array(z.tuple([streamId, z.number()]));
 
 /** Parses a list of entry ids and their sizes in bytes. Returns null when it has another shape. */
-export function parseEntrySizes(reply: unknown): Map<string, number> | null {
-  const parsed = entrySizes.safeParse(reply).data;
-  return parsed ? new Map(parsed) : null;
+export function parseEntrySizes(reply: unknown): [id: string, bytes: number][] | null {
+  return entrySizes.safeParse(reply).data ?? null;
 }
 
 const encodedEntries = z.array(z.tuple([z.base64(), z.array(z.base64())]));

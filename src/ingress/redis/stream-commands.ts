@@ -95,8 +95,8 @@ export class StreamCommands {
     return expected(notUtf8EntryIds(reply), "XRANGE");
   }
 
-  /** Returns the sizes in bytes, by id, of the first two entries from `cursor` on, which even the smallest read returns. */
-  async sizes(cursor: string): Promise<Map<string, number>> {
+  /** Returns the ids and sizes of the first two entries from `cursor` on, which even the smallest read returns. */
+  async sizes(cursor: string): Promise<[id: string, bytes: number][]> {
     return expected(parseEntrySizes(await this.#client.command("EVAL", LIST_SIZES, 1, this.#stream, cursor)), "EVAL");
   }
 
