@@ -64,17 +64,14 @@ export class RelayStore {
 
   /** Records that the stream was trimmed. @param firstLeft The id of the first entry that is left. */
   trimmed(firstLeft: string, change: Partial<RelayState>): void {
-    const memory = this.#memory;
-    this.#memory = memory.afterTrim(firstLeft);
-    try {
-      this.#storage.transactionSync(() => {
-        this.#storage.kv.put(READ_ENTRIES, this.#memory.listWith([]));
-        this.update({ ...change, untrimmed: 0, trimmedAt: Date.now() });
-      });
-    } catch (error) {
-      this.#memory = memory;
-      throw error;
-    }
+    const memory = this.#memory.afterTrim(firstLeft);
+    const state = { ...this.#state, ...change, untrimmed: 0, trimmedAt: Date.now() };
+    this.#storage.transactionSync(() => {
+      this.#storage.kv.put(READ_ENTRIES, memory.listWith([]));
+      this.#save(state, [], memory);
+    });
+    this.#memory = memory;
+    this.#state = state;
   }
 
   /**
@@ -182,8 +179,8 @@ export class RelayStore {
     return Math.max(Number(outbox ?? 0), Number(dead ?? 0)) + 1;
   }
 
-  #save(state: RelayState, read: string[]): void {
-    const { recent, list } = this.#memory.storedWith(read);
+  #save(state: RelayState, read: string[], memory = this.#memory): void {
+    const { recent, list } = memory.storedWith(read);
     if (list) this.#storage.kv.put(READ_ENTRIES, list);
     this.#storage.kv.put(STATE, { ...relayStateToStored(state), read: recent });
   }
