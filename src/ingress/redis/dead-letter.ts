@@ -22,15 +22,12 @@ const MAX_REASON_LENGTH = 1000;
 
 /** Makes a dead letter of an entry that may be too large to keep whole. */
 export function toDeadLetter({ id, fields }: StreamEntry, code: DeadLetterCode, reason: string): DeadLetter {
-  const isSmall =
-    fields.length <= MAX_FIELDS &&
-    fields.every(([name]) => name.length <= MAX_NAME_LENGTH) &&
-    utf8Length(JSON.stringify(fields)) <= MAX_KEPT_BYTES;
-  const kept = isSmall ? fields : cut(fields);
-  return { entry: { id, fields: kept }, code, reason: beginning(reason, MAX_REASON_LENGTH), isCut: !isSmall };
+  const kept = cut(fields);
+  const isCut = JSON.stringify(kept) !== JSON.stringify(fields);
+  return { entry: { id, fields: kept }, code, reason: beginning(reason, MAX_REASON_LENGTH), isCut };
 }
 
-/** Shortens the longest values, so that short ones, such as the event's channel, stay whole. */
+/** Shortens the longest values of a large entry, so that short ones, such as the event's channel, stay whole. */
 function cut(fields: StreamEntry["fields"]): StreamEntry["fields"] {
   for (let maxLength = MAX_KEPT_BYTES; ; maxLength = Math.floor(maxLength / 2)) {
     const kept = fields
