@@ -106,10 +106,9 @@ export class Pipeline {
       await this.#read();
       this.#failing = null;
     } catch (error) {
-      const isRedis = error instanceof RedisError;
-      if (isRedis && this.#failing !== "redis") logFault("redis", error);
-      if (!isRedis && this.#failing !== "relay") logFault("relay", error);
-      this.#failing = isRedis ? "redis" : "relay";
+      const failing = error instanceof RedisError ? "redis" : "relay";
+      if (this.#failing !== failing) logFault(failing, error);
+      this.#failing = failing;
       this.#scheduleReport();
     }
     this.#redisCheckedAt = Date.now();
