@@ -10,11 +10,10 @@ import { disconnect } from "./routes/disconnect.ts";
 import { asyncApi, cacheable, openApi } from "./routes/documents.ts";
 import { health } from "./routes/health.ts";
 import { metrics } from "./routes/metrics.ts";
-import { deleteOrder, getOrder, putOrder } from "./routes/orders.ts";
+import { createTicket, deleteOrder, getOrder, putOrder } from "./routes/orders.ts";
 import { publishOrder, publishProducts } from "./routes/publish.ts";
 import { publishBatch } from "./routes/publish-batch.ts";
 import { orderSocket, productsSocket } from "./routes/sockets.ts";
-import { createTicket } from "./routes/tickets.ts";
 
 /** Every route, and what runs before it. */
 export const app = new Hono<HonoEnv>();

@@ -1,8 +1,11 @@
 import type { Context } from "hono";
 import { orderStub } from "../../channels/directory.ts";
+import { configOf } from "../../config/config.ts";
 import { parseOrderId } from "../../protocol/names.ts";
 import { orderPut } from "../../protocol/publish.ts";
+import { ticketRequest } from "../../protocol/ticket.ts";
 import { requireRequester, requireService } from "../auth/require.ts";
+import { issueTicket, ticketKeys } from "../auth/ticket.ts";
 import { readValid } from "../body.ts";
 import type { HonoEnv } from "../context.ts";
 import { Refusal } from "../errors.ts";
@@ -42,6 +45,24 @@ export async function deleteOrder(c: Context<HonoEnv>): Promise<Response> {
   await requireService(c, "orders");
   if (!(await orderStub(c.env, orderIdParam(c)).erase())) throw new Refusal("order_not_found");
   return c.body(null, 204);
+}
+
+/** `POST /api/v1/orders/{order_id}/tickets`: issues a token that lets a guest listen to that order. */
+export async function createTicket(c: Context<HonoEnv>): Promise<Response> {
+  await requireService(c, "orders");
+  const orderId = orderIdParam(c);
+  const [key] = await ticketKeys(configOf(c.env));
+  if (!key) {
+    const message = "must be set because it signs tickets: wrangler secret put JWT_SECRET";
+    throw new Refusal("misconfigured", { errors: [{ field: "JWT_SECRET", message }] });
+  }
+  const { ttl_seconds } = await readValid(c.req.raw, ticketRequest);
+
+  const generation = await orderStub(c.env, orderId).ensureTicketGeneration();
+  if (generation === null) throw new Refusal("order_not_found");
+  const expiresAt = Math.floor(Date.now() / 1000) + ttl_seconds;
+  const ticket = await issueTicket(key, { orderId, generation }, expiresAt);
+  return c.json({ ...ticket, expires_at: new Date(expiresAt * 1000).toISOString() }, 201);
 }
 
 /** Returns the order id in the path, in lower case. @throws {Refusal} 400. */
