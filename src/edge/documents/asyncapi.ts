@@ -3,10 +3,9 @@ import { EXAMPLE_ORDER } from "../../protocol/events.ts";
 import { MAX_CLIENT_MESSAGE_BYTES, MAX_FILTER_PRODUCTS, SUBPROTOCOL } from "../../protocol/frames.ts";
 import { CHANNEL_KINDS, type ChannelKind, MAX_PRODUCT_ID_LENGTH } from "../../protocol/names.ts";
 import { SOCKET_SCHEMES } from "./access.ts";
-import { componentSchemas, type JsonObject, schemaRef } from "./json-schema.ts";
+import { componentSchemas, type JsonObject, schemaRef, withSchemaIds } from "./json-schema.ts";
 import { type DocumentedMessage, messagesOf, sharedSchemas } from "./messages.ts";
 import { ABOUT_SOCKETS, infoOf, sizeText } from "./prose.ts";
-import { withSchemaIds } from "./schema-ids.ts";
 
 /** The query parameters of both sockets. */
 const QUERY = {
