@@ -60,17 +60,7 @@ export function requireValid<T>(checked: Checked<T>): T {
   return checked.value;
 }
 
-/**
- * Every 503 and 429 has `Retry-After`, so callers know when to retry:
- *
- * - the Worker itself: 429 beyond a rate limit (its period); 503 while settings are invalid, while the keys that verify
- *   a token cannot be fetched, while the backend (`ORDERS_API_URL`) fails, or until a token's `nbf` (exactly that long);
- * - a channel: 503 while its object is overloaded, moves or cannot write its storage, handshakes included; a publish
- *   that it did not accept is queued in Redis (202) or a 503, and within a batch a result with `error.status` 503;
- * - the relay and the registries: 503 of `/metrics`. Health stays 200 and says `degraded`.
- *
- * Sockets that are open have the same advice in `closing` (`retry_after_ms`), with 4108, 4110, 4129 and 4200.
- */
+/** For a 503 without a time of its own: every 503 and 429 has `Retry-After` (`ABOUT_HTTP` lists the causes). */
 const RETRY_AFTER_SECONDS = 5;
 
 const STORAGE_FAILED =
@@ -111,14 +101,13 @@ export function recordRefusal(
 
 function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof ConfigError) {
-    logFault("configuration", error, { request_id: requestIdOf(c) });
-    flush(c);
+  const isMisconfigured = error instanceof ConfigError;
+  logFault(isMisconfigured ? "configuration" : "request", error, { request_id: requestIdOf(c) });
+  flush(c);
+  if (isMisconfigured) {
     const errors = error.faults.map(({ setting, message, fix }) => ({ field: setting, message: `${message}: ${fix}` }));
     return new Refusal("misconfigured", { errors });
   }
-  logFault("request", error, { request_id: requestIdOf(c) });
-  flush(c);
   if (isStorageFailure(error)) return new Refusal("unavailable", { detail: STORAGE_FAILED });
   const failure = callFailureOf(error);
   return new Refusal(failure === "overloaded" || failure === "unreachable" ? "unavailable" : "internal_error");
