@@ -13,7 +13,7 @@ import { fetchKeys, type PublicKey } from "./key-set.ts";
 
 /** Keys are used without a fetch for this long. A key removed from the set stays valid until then. */
 export const FRESH_MS = 10 * 60_000;
-/** While the endpoint fails, keys are used for this long after their fetch. */
+/** While the endpoint fails, keys are used for this long after they were requested. */
 export const STALE_MS = 60 * 60_000;
 /** Minimum time between fetches caused by tokens that name an unknown key. */
 export const COOLDOWN_MS = 30_000;
@@ -43,9 +43,7 @@ export type FoundKeys =
 /** The cached keys of one source. Times are in milliseconds since 1970. */
 interface KeySet {
   keys: PublicKey[];
-  /** When the last successful fetch ended; 0 when there was none. */
-  fetchedAt: number;
-  /** When that fetch began. */
+  /** When the last successful fetch began; 0 when there was none. */
   requestedAt: number;
   /** No fetch before this: a cooldown after a success, a back-off after failures. */
   mayFetchAt: number;
@@ -58,7 +56,7 @@ interface KeySet {
 const keySets = new Map<string, KeySet>();
 
 function emptyKeySet(): KeySet {
-  return { keys: [], fetchedAt: 0, requestedAt: 0, mayFetchAt: 0, claimedUntil: 0, failures: 0 };
+  return { keys: [], requestedAt: 0, mayFetchAt: 0, claimedUntil: 0, failures: 0 };
 }
 
 /**
@@ -76,7 +74,7 @@ export async function findPublicKeys(
   const name = `${source.kind} ${source.url}`;
   const set = keySets.get(name) ?? emptyKeySet();
   keySets.set(name, set);
-  const age = () => Date.now() - set.fetchedAt;
+  const age = () => Date.now() - set.requestedAt;
   let keys = pick(set, hint);
   if (keys.length > 0 && age() < FRESH_MS) return { ok: true, keys };
 
@@ -134,7 +132,6 @@ async function refetch(
     if (keys.length === 0) throw new Error("the key set has no public key for the algorithms of JWT_ALGORITHMS");
     set.keys = keys;
     set.requestedAt = requestedAt;
-    set.fetchedAt = Date.now();
     set.failures = 0;
     set.mayFetchAt = Date.now() + COOLDOWN_MS;
   } catch (error) {
