@@ -97,10 +97,9 @@ const settings = z.object({
   HISTORY_LIMIT: boundedInteger(1, MAX_HISTORY_LIMIT).optional().meta({ example: "1000" }),
   HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),
-  PLAIN_KEEPALIVE_SECONDS: integer(0, 0, 3600).refine((seconds) => seconds === 0 || seconds >= 60, {
-    error: "must be 0 (off) or at least 60",
-    params: { example: "90" },
-  }),
+  PLAIN_KEEPALIVE_SECONDS: integer(0, 0, 3600)
+    .refine((seconds) => seconds === 0 || seconds >= 60, "must be 0 (off) or at least 60")
+    .meta({ example: "90" }),
   TOKEN_END: z.enum(["close", "keep"], "must be close or keep").default("close"),
   ORDER_RETENTION_SECONDS: integer(30 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
   ORDER_IDLE_RETENTION_SECONDS: integer(400 * DAY_SECONDS, 60, 3650 * DAY_SECONDS),
@@ -117,15 +116,17 @@ const settings = z.object({
   GHOST_SECONDS: renamed(RENAMED.GHOST_SECONDS),
 });
 
-type ParsedSettings = z.infer<typeof settings>;
+/** Valid settings by name, parsed. */
+export type Settings = z.infer<typeof settings>;
+type SettingName = keyof Settings;
 
-const setWith = (setting: keyof ParsedSettings, other: keyof ParsedSettings): SettingsRule<ParsedSettings> => ({
+const setWith = (setting: SettingName, other: SettingName): SettingsRule<Settings> => ({
   setting,
   message: `must be set because ${other} is`,
   isKept: (settings) => settings[setting] !== undefined || settings[other] === undefined,
 });
 
-const RULES: SettingsRule<ParsedSettings>[] = [
+const RULES: SettingsRule<Settings>[] = [
   ...ISSUER_RULES,
   {
     setting: "JWT_SECRET",
@@ -145,10 +146,6 @@ export const settingsSchema = RULES.reduce(
     schema.refine(isKept, { path: [setting], error: message, params: { example }, when: () => true }),
   settings,
 );
-
-/** Valid settings by name, parsed. */
-export type Settings = z.infer<typeof settingsSchema>;
-type SettingName = keyof Settings;
 
 /** Every setting's name, in the order in which faults are listed. */
 export const SETTING_NAMES = Object.keys(settings.shape) as SettingName[];
