@@ -1,13 +1,10 @@
 import { sendGap } from "../../gap.ts";
-import type { Stamp } from "./contract.ts";
+import type { TakeRequest } from "./contract.ts";
 import { isAbandoned } from "./drain.ts";
 import type { Shard } from "./shard.ts";
 
 /** A message of the root, and which epoch it is about. */
-interface RootMessage {
-  stamp: Stamp;
-  epoch: string;
-}
+type RootMessage = Pick<TakeRequest, "stamp" | "epoch">;
 
 /** Whether a message from the root predates the current epoch. */
 export function isLate({ head, order }: Shard, { stamp, epoch }: RootMessage): boolean {
