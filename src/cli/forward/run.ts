@@ -1,5 +1,5 @@
 import { BatchQueue } from "../../sdk/publisher/batch-queue.ts";
-import { ServiceCall, type ServiceOptions } from "../../sdk/publisher/service-call.ts";
+import { createServiceCall, type ServiceOptions } from "../../sdk/publisher/service-call.ts";
 import type { Topics } from "../redis/subscribe.ts";
 import { shownRedisUrl } from "../redis/url.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
@@ -40,8 +40,8 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
   // First, because it may fail: nothing else has to be stopped then.
   const stopMetrics = run.metrics ? await serveMetrics(run.metrics.host, run.metrics.port, () => report.metrics) : null;
   const report = new ForwardReport(terminal, run.isJson, route, () => forwarder.waiting);
-  const service = new ServiceCall({ url, key, timeoutMs: CALL_TIMEOUT_MS, fetch: reportingFetch(report) });
-  const forwarder = new Forwarder(mapping, new BatchQueue(service, UNTIL_PUBLISHED, BATCH), report, (error) =>
+  const call = createServiceCall({ url, key, timeoutMs: CALL_TIMEOUT_MS, fetch: reportingFetch(report) });
+  const forwarder = new Forwarder(mapping, new BatchQueue(call, UNTIL_PUBLISHED, BATCH), report, (error) =>
     ending.abort(error),
   );
   let drained: Promise<void> | undefined;

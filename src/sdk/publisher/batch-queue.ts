@@ -42,7 +42,7 @@ interface QueuedEvent {
  * wait for their next attempt; those of other channels are sent meanwhile.
  */
 export class BatchQueue {
-  readonly #service: Pick<ServiceCall, "post">;
+  readonly #call: ServiceCall;
   readonly #limits: { maxTries: number; deadlineMs: number };
   readonly #maxEvents: number;
   readonly #maxDelayMs: number;
@@ -54,12 +54,8 @@ export class BatchQueue {
   readonly #retryAt = new Map<string, number>();
   #wake = () => {};
 
-  constructor(
-    service: Pick<ServiceCall, "post">,
-    limits: { maxTries: number; deadlineMs: number },
-    batch: BatchOptions,
-  ) {
-    this.#service = service;
+  constructor(call: ServiceCall, limits: { maxTries: number; deadlineMs: number }, batch: BatchOptions) {
+    this.#call = call;
     this.#limits = limits;
     this.#maxEvents = Math.max(1, Math.min(batch.maxEvents ?? DEFAULT_MAX_EVENTS, MAX_BATCH_EVENTS));
     this.#maxDelayMs = batch.maxDelayMs ?? DEFAULT_MAX_DELAY_MS;
@@ -142,7 +138,7 @@ export class BatchQueue {
     const body = `{"events":[${batch.map(({ json }) => json).join(",")}]}`;
     try {
       const results = await withRetries(this.#limits.maxTries, deadline, async () =>
-        parseResults(await this.#service.post(BATCH_PATH, body, deadline), batch.length),
+        parseResults(await this.#call(BATCH_PATH, body, deadline), batch.length),
       );
       // One time for all of them, so that they make one call again.
       const retryAt = Date.now() + backoffMs(Math.max(...batch.map(({ failures }) => failures)));

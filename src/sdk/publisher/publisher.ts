@@ -5,7 +5,7 @@ import { type BatchOptions, BatchQueue } from "./batch-queue.ts";
 import type { PublishAnswer, Publisher } from "./events.ts";
 import { PublishError, refusalError } from "./publish-error.ts";
 import { DEFAULT_DEADLINE_MS, DEFAULT_MAX_TRIES, type RetryOptions, refuseBadLimits, withRetries } from "./retry.ts";
-import { ServiceCall, type ServiceOptions } from "./service-call.ts";
+import { createServiceCall, type ServiceOptions } from "./service-call.ts";
 import { eventJson, isAnswer } from "./wire.ts";
 
 /** The entry `tidings/publisher`: publishers for services. */
@@ -61,16 +61,14 @@ export interface PublisherOptions extends ServiceOptions, RetryOptions {
 export function createPublisher(options: PublisherOptions): Publisher {
   const { maxTries = DEFAULT_MAX_TRIES, deadlineMs = DEFAULT_DEADLINE_MS, batch } = options;
   refuseBadLimits({ maxTries, deadlineMs, timeoutMs: options.timeoutMs, ...batch });
-  const service = new ServiceCall(options);
+  const call = createServiceCall(options);
   // Without `batch`, only `publishBatch` uses the queue, whose calls are as large as the service allows.
-  const queue = new BatchQueue(service, { maxTries, deadlineMs }, batch ?? { maxEvents: Number.POSITIVE_INFINITY });
+  const queue = new BatchQueue(call, { maxTries, deadlineMs }, batch ?? { maxEvents: Number.POSITIVE_INFINITY });
 
   async function publishAlone(event: OutgoingEvent): Promise<PublishAnswer> {
     const deadline = Date.now() + deadlineMs;
     const body = eventJson(event, false);
-    const answer = await withRetries(maxTries, deadline, () =>
-      service.post(publishPath(event.channel), body, deadline),
-    );
+    const answer = await withRetries(maxTries, deadline, () => call(publishPath(event.channel), body, deadline));
     if (isAnswer(answer)) return answer;
     throw new PublishError("The answer does not come from Tidings: is the URL the service's address?");
   }

@@ -30,66 +30,36 @@ const DEFAULT_TIMEOUT_MS = 15_000;
 /** A service's URL, normalized: no user and password, which end with `@`, and neither a query nor a fragment. */
 const SERVICE_URL = /^https?:\/\/[^/@]+\/[^?#]*$/;
 
-/** Sends requests to the service, without retries. */
-export class ServiceCall {
-  readonly #url: string;
-  readonly #key: string;
-  readonly #timeoutMs: number;
-  readonly #headers: NonNullable<ServiceOptions["headers"]>;
-  readonly #fetch: NonNullable<ServiceOptions["fetch"]>;
+/**
+ * Sends a request to the service once and returns the answer's JSON.
+ * @param deadline When to give up on the request, in milliseconds since 1970.
+ * @throws {PublishError} for everything but a 2xx answer with JSON.
+ */
+export type ServiceCall = (path: string, body: string, deadline: number) => Promise<unknown>;
 
-  /** @throws {TypeError} for an invalid URL or key. */
-  constructor({ url, key, timeoutMs, headers, fetch: send }: ServiceOptions) {
-    const href = url !== undefined && URL.canParse(url) ? new URL(url).href : "";
-    if (!SERVICE_URL.test(href)) {
-      throw new TypeError(
-        "url must be the service's http:// or https:// address, without user, password, query and fragment",
-      );
-    }
-    // Checked here because the runtime's own error about an invalid header value would contain the key.
-    if (key === undefined || !/^[!-~]+$/.test(key)) {
-      throw new TypeError("key must be a publish key: visible ASCII characters, without spaces or line breaks");
-    }
-    this.#url = href.replace(/\/+$/, "");
-    this.#key = key;
-    this.#timeoutMs = timeoutMs ?? DEFAULT_TIMEOUT_MS;
-    this.#headers = headers ?? (() => ({}));
-    // Wrapped, because a browser's `fetch` throws when called as a method of another object.
-    this.#fetch = send ?? ((address, init) => fetch(address, init));
-  }
-
-  /**
-   * Sends a request once and returns the answer's JSON.
-   * @param deadline When to give up on the request, in milliseconds since 1970.
-   * @throws {PublishError} for everything but a 2xx answer with JSON.
-   */
-  async post(path: string, body: string, deadline: number): Promise<unknown> {
-    const url = this.#url + path;
-    const timeoutMs = Math.min(this.#timeoutMs, deadline - Date.now());
-    if (timeoutMs <= 0) throw new PublishError("There was no time left to send it", { isRetryable: true });
-    const tryEnds = Date.now() + timeoutMs;
-    const headers = await this.#headersFor({ method: "POST", url, body }, tryEnds);
-    const { response, text } = await untilDeadline(tryEnds, async (signal) => {
-      // A redirect could carry the key to another host.
-      const answered = await this.#fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-      return { response: answered, text: await answered.text() };
-    }).catch((error: unknown) => {
-      throw this.#unreachable(error, timeoutMs);
-    });
-    const answer = parseJson(this.#withoutKey(text));
-    if (response.ok && answer !== undefined) return answer;
-    const retryAfterMs = parseRetryAfter(response.headers.get("Retry-After"), Date.now());
-    if (!response.ok && isProblem(answer)) throw refusalError(answer, retryAfterMs);
-    throw new PublishError(
-      `${this.#url} answered with status ${response.status}, but not as Tidings does: is it the service's address?`,
-      { status: response.status, isRetryable: isTransientStatus(response.status), retryAfterMs },
+/** Returns a function that calls the service. @throws {TypeError} for an invalid URL or key. */
+export function createServiceCall(options: ServiceOptions): ServiceCall {
+  const { key, timeoutMs: maxTryMs = DEFAULT_TIMEOUT_MS, headers: addHeaders } = options;
+  const href = options.url !== undefined && URL.canParse(options.url) ? new URL(options.url).href : "";
+  if (!SERVICE_URL.test(href)) {
+    throw new TypeError(
+      "url must be the service's http:// or https:// address, without user, password, query and fragment",
     );
   }
+  // Checked here because the runtime's own error about an invalid header value would contain the key.
+  if (key === undefined || !/^[!-~]+$/.test(key)) {
+    throw new TypeError("key must be a publish key: visible ASCII characters, without spaces or line breaks");
+  }
+  const service = href.replace(/\/+$/, "");
+  // Wrapped, because a browser's `fetch` throws when called as a method of another object.
+  const send = options.fetch ?? ((url: string, init: RequestInit) => fetch(url, init));
+  /** Removes the key from text that may end up in an error: a proxy may have echoed the request's headers. */
+  const withoutKey = (text: string) => text.replaceAll(key, "[key]");
 
-  async #headersFor(request: PublishRequest, tryEnds: number): Promise<Headers> {
-    const headers = new Headers({ Authorization: `Bearer ${this.#key}`, "Content-Type": "application/json" });
+  async function headersFor(request: PublishRequest, tryEnds: number): Promise<Headers> {
+    const headers = new Headers({ Authorization: `Bearer ${key}`, "Content-Type": "application/json" });
     try {
-      const added = await untilDeadline(tryEnds, () => this.#headers(request));
+      const added = await untilDeadline(tryEnds, () => addHeaders?.(request) ?? {});
       // Set one by one: as members of one object, names that differ in case would be sent as one combined header.
       for (const [name, value] of Object.entries(added)) headers.set(name, value);
       return headers;
@@ -99,16 +69,34 @@ export class ServiceCall {
     }
   }
 
-  #unreachable(error: unknown, timeoutMs: number): PublishError {
+  function unreachable(error: unknown, timeoutMs: number): PublishError {
     const { name, message, cause } = error instanceof Error ? error : new Error(String(error));
     // `fetch` in Node only says "fetch failed"; the reason is its cause.
     const text = (cause instanceof Error && cause.message) || message;
-    const reason = name === "TimeoutError" ? `no answer within ${timeoutMs} ms` : this.#withoutKey(text);
-    return new PublishError(`Cannot reach ${this.#url}: ${reason}`, { isRetryable: true });
+    const reason = name === "TimeoutError" ? `no answer within ${timeoutMs} ms` : withoutKey(text);
+    return new PublishError(`Cannot reach ${service}: ${reason}`, { isRetryable: true });
   }
 
-  /** Removes the key from text that may end up in an error: a proxy may have echoed the request's headers. */
-  #withoutKey(text: string): string {
-    return text.replaceAll(this.#key, "[key]");
-  }
+  return async (path, body, deadline) => {
+    const url = service + path;
+    const timeoutMs = Math.min(maxTryMs, deadline - Date.now());
+    if (timeoutMs <= 0) throw new PublishError("There was no time left to send it", { isRetryable: true });
+    const tryEnds = Date.now() + timeoutMs;
+    const headers = await headersFor({ method: "POST", url, body }, tryEnds);
+    const { response, text } = await untilDeadline(tryEnds, async (signal) => {
+      // A redirect could carry the key to another host.
+      const answered = await send(url, { method: "POST", headers, body, redirect: "manual", signal });
+      return { response: answered, text: await answered.text() };
+    }).catch((error: unknown) => {
+      throw unreachable(error, timeoutMs);
+    });
+    const answer = parseJson(withoutKey(text));
+    if (response.ok && answer !== undefined) return answer;
+    const retryAfterMs = parseRetryAfter(response.headers.get("Retry-After"), Date.now());
+    if (!response.ok && isProblem(answer)) throw refusalError(answer, retryAfterMs);
+    throw new PublishError(
+      `${service} answered with status ${response.status}, but not as Tidings does: is it the service's address?`,
+      { status: response.status, isRetryable: isTransientStatus(response.status), retryAfterMs },
+    );
+  };
 }

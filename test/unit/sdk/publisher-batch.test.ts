@@ -167,18 +167,14 @@ test("a batch has the time that its newest event has, also when an older one is 
   const unreached = { status: "rejected", error: { type: "about:blank", title: "Unavailable", status: 503 } };
   const calls: { channels: string[]; deadline: number }[] = [];
   const queue = new BatchQueue(
-    {
-      async post(_, body, deadline) {
-        const channels = JSON.parse(body).events.map(({ channel }: BatchEvent) => channel);
-        calls.push({ channels, deadline });
-        // The second call takes until the event of the first may be tried again.
-        if (calls.length === 2) await new Promise((resolve) => setTimeout(resolve, 1000));
-        return {
-          results: channels.map((id: string) =>
-            calls.length <= 2 ? unreached : { id, channel: id, status: "applied" },
-          ),
-        };
-      },
+    async (_, body, deadline) => {
+      const channels = JSON.parse(body).events.map(({ channel }: BatchEvent) => channel);
+      calls.push({ channels, deadline });
+      // The second call takes until the event of the first may be tried again.
+      if (calls.length === 2) await new Promise((resolve) => setTimeout(resolve, 1000));
+      return {
+        results: channels.map((id: string) => (calls.length <= 2 ? unreached : { id, channel: id, status: "applied" })),
+      };
     },
     { maxTries: 20, deadlineMs: 30_000 },
     { maxEvents: 1000 },
