@@ -636,13 +636,11 @@ def _value_of(value: Any) -> Any:
     # Pydantic 2, then pydantic 1.
     for method in ("model_dump", "dict"):
         if callable(getattr(type(value), method, None)):
-            return _value_of(_without_root(getattr(value, method)()))
+            dumped = getattr(value, method)()
+            # Pydantic 1 wraps a model with a custom root type.
+            is_wrapped = isinstance(dumped, dict) and list(dumped) == ["__root__"]
+            return _value_of(dumped["__root__"] if is_wrapped else dumped)
     return value
-
-
-def _without_root(dumped: Any) -> Any:
-    """Unwraps what pydantic 1 makes of a model with a custom root type."""
-    return dumped["__root__"] if isinstance(dumped, dict) and list(dumped) == ["__root__"] else dumped
 
 
 def _text(value: str, field: str) -> str:
