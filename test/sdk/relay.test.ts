@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from "vitest";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
 import type { Link, Output, Share } from "../../src/sdk/connection/link.ts";
 import type { OrderEvent, OrderSnapshot } from "../../src/sdk/index.ts";
 import { openTabLink } from "../../src/sdk/tabs/tab-link.ts";
@@ -74,4 +74,33 @@ test("what waits to be relayed when the user changes reaches no tab of the new u
   const ofCarol = posted.filter(([channel]) => channel.includes("carol"));
   expect(ofCarol.length).toBeGreaterThan(0);
   expect(ofCarol.filter(([, message]) => message.includes("order_created"))).toEqual([]);
+});
+
+test("a tab that takes over before the first snapshot is connecting, whatever the former leader was", async () => {
+  const openTab = () => {
+    const states: string[] = [];
+    let emit: ((output: Output) => void) | undefined;
+    const link = openTabLink({
+      name: "take-over",
+      tuning: {},
+      position: null,
+      getToken: mintToken,
+      onOutput: (output) => output.type === "status" && states.push(output.status.state),
+      open: (_position, _wasLive, onOutput) => {
+        emit = onOutput;
+        return CLOSED;
+      },
+    });
+    onTestFinished(() => link.close());
+    return { link, states, report: (output: Output) => emit?.(output) };
+  };
+  const leader = openTab();
+  await eventually(() => {
+    leader.report({ type: "status", status: { state: "offline", isStale: false } });
+    expect(leader.states).toEqual(["offline"]);
+  });
+  const follower = openTab();
+  await eventually(() => expect(follower.states).toEqual(["offline"]));
+  leader.link.close();
+  await eventually(() => expect(follower.states).toEqual(["offline", "connecting"]));
 });

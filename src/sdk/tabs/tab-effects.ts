@@ -61,7 +61,7 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
   },
 };
 
-/** Reports that a tab which has been connected, or closed, has no socket yet. */
+/** Reports that a tab which showed the status of an earlier socket, its own or the leader's, is connecting again. */
 function reportInterruption({ replica }: Tab): void {
   if (replica.status.state === "connecting") return;
   const state = replica.hasSnapshot ? "recovering" : "connecting";
@@ -98,9 +98,8 @@ function openGroup(tab: Tab, { user }: EffectOf<"open_channel">): void {
 
 function openSocketForAll(tab: Tab): void {
   const { relay, replica, socket } = tab;
-  const wasLive = replica.hasSnapshot;
-  if (wasLive) replica.apply({ type: "status", status: { state: "recovering", isStale: replica.status.isStale } });
-  socket.open(replica.position, wasLive, (output) => {
+  reportInterruption(tab);
+  socket.open(replica.position, replica.hasSnapshot, (output) => {
     // The first outputs may arrive before the socket is assigned.
     relay.lagMs = socket.link?.lagMs ?? null;
     if (tab.group && isTokenRefused(output)) void handOver(tab, () => relayOutput(tab, output));
