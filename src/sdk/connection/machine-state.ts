@@ -56,6 +56,7 @@ export interface State extends Deadlines {
   readonly positionUser?: string | null | undefined;
   /** The token that the service refused since the last success, and the service's reason. */
   readonly refused?: { readonly token: string | undefined; readonly reason: string } | undefined;
+  /** Whether this connection, or the one that it continues, was live. */
   readonly wasLive: boolean;
   readonly isRecovered: boolean;
   /** Events up to this `seq` are being replayed. */
@@ -119,14 +120,7 @@ export type Effect =
   | { type: "drop" }
   | Output;
 
-export interface Start {
-  position: Position | null;
-  filter: ProductFilter;
-  /** Whether the connection continues one that was live. */
-  wasLive: boolean;
-  conflate?: boolean | undefined;
-  tuning: Partial<Tuning>;
-}
+export type Start = Pick<State, "position" | "filter" | "wasLive" | "conflate"> & { tuning: Partial<Tuning> };
 
 export function initialState({ tuning, ...start }: Start): State {
   return {
