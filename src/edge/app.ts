@@ -24,7 +24,7 @@ app.use(responseHeaders);
 app.get("/api/v1/ws/orders/:order_id", orderSocket);
 app.get("/api/v1/ws/products", productsSocket);
 
-// Everyone may read the documents. Cloudflare serves the pages made from them (`src/site/reference`).
+// Everyone may read the documents. Cloudflare serves pages with the same content (`src/site/reference`).
 app.get("/openapi.json", cacheable, openApi);
 app.get("/asyncapi.json", cacheable, asyncApi);
 
