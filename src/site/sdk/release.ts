@@ -20,9 +20,9 @@ export function integrityOf(folder: string): Record<string, string> {
 }
 
 /** Returns what keeps a version from being released; null if nothing does. */
-function obstacle(version: string | undefined): string | null {
-  if (!/^\d+\.\d+\.\d+$/.test(version ?? "")) return "Say which version: npm run release:sdk -- 0.2.0";
-  if (existsSync(join(RELEASES, String(version)))) {
+function obstacle(version: string): string | null {
+  if (!/^\d+\.\d+\.\d+$/.test(version)) return "Say which version: npm run release:sdk -- 0.2.0";
+  if (existsSync(join(RELEASES, version))) {
     return `${version} is released, and its files never change. Release a higher version.`;
   }
   const changelog = readFileSync(join(PROJECT, "CHANGELOG.md"), "utf8");
@@ -51,14 +51,14 @@ const setVersion = (...args: string[]) =>
   npm(["version", "--no-git-tag-version", "--allow-same-version", ...args], PROJECT);
 
 if (import.meta.main) {
-  const [version] = process.argv.slice(2);
+  const [version = ""] = process.argv.slice(2);
   const reason = obstacle(version);
   if (reason !== null) {
     console.error(reason);
     process.exitCode = 1;
   } else {
-    const folder = join(RELEASES, String(version));
-    await setVersion(String(version));
+    const folder = join(RELEASES, version);
+    await setVersion(version);
     await buildRelease(folder);
     const next = (await setVersion("prepatch", "--preid", "dev")).trim();
     console.log(
