@@ -1,5 +1,6 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { isTransientStatus } from "../../sdk/publisher/publish-error.ts";
+import { printable } from "../shared/printable.ts";
 import { type Answer, ServiceClient } from "../shared/service.ts";
 import type { CallStep, Rule, RuleFile, Step } from "./format.ts";
 import { BrokenRule, mismatchOf, show } from "./match.ts";
@@ -144,7 +145,9 @@ class Player {
   async #closed({ closed, code, reason }: Extract<Step, { closed: string }>): Promise<void> {
     const closing = await this.#connection(closed).closed();
     if (closing.code === code && (reason === undefined || closing.reason === reason)) return;
-    throw new BrokenRule(`${closed}: expected the closing ${show({ code, reason })}, got ${show(closing)}`);
+    const expected = reason === undefined ? code : `${code} ${reason}`;
+    const got = `${closing.code} ${printable(closing.reason)}`.trim();
+    throw new BrokenRule(`${closed}: expected to be closed with ${expected}, got ${got}`);
   }
 
   #expectNotStopped(): void {
