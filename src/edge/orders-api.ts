@@ -8,7 +8,7 @@ import { logFault } from "../telemetry/log.ts";
 import { findToken } from "./auth/credentials.ts";
 import { type HonoEnv, requestIdOf } from "./context.ts";
 import { Refusal } from "./errors.ts";
-import { readJsonResponse } from "./fetch-json.ts";
+import { fetchJson } from "./fetch-json.ts";
 
 const TIMEOUT_MS = 5000;
 
@@ -39,21 +39,12 @@ export async function confirmRefusal<R extends string>(
   const isUser = requester !== "service" && requester.orderId === null;
   if (isFinal || !isUser || ordersApiUrl === null) return reason;
 
-  const response = await fetch(`${ordersApiUrl}/${orderId}`, {
+  const { status, json } = await fetchJson(`${ordersApiUrl}/${orderId}`, "the response", {
     headers: { Accept: "application/json", Authorization: `Bearer ${findToken(c.req) ?? ""}` },
-    // A redirect could send the token to another host.
-    redirect: "manual",
     signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch((error: unknown) => fail(c, error));
-  if (response.status !== 200) {
-    // An unread body would keep the connection open.
-    await response.body?.cancel();
-    const refusal = REFUSALS_BY_STATUS[response.status];
-    return refusal ?? fail(c, new Error(`status ${response.status}`));
-  }
-  const order = backendOrder.safeParse(
-    await readJsonResponse(response, "the response").catch((error: unknown) => fail(c, error)),
-  );
+  if (status !== 200) return REFUSALS_BY_STATUS[status] ?? fail(c, new Error(`status ${status}`));
+  const order = backendOrder.safeParse(json);
   if (!order.success) return fail(c, new Error("the response lacks user_id, status or payment_status"));
   return orderStub(c.env, orderId).adopt(order.data, requester);
 }

@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { jwksUrl } from "../../config/credentials.ts";
-import { fetchJson } from "../fetch-json.ts";
+import { fetchLoginDocument } from "../fetch-json.ts";
 
 /** The required fields of an issuer's metadata (OpenID Connect Discovery 1.0, section 3). */
 const metadata = z.object({ issuer: z.string(), jwks_uri: z.string() });
@@ -14,7 +14,7 @@ const REMEDY = "correct it or set JWKS_URL";
  */
 export async function discoverKeySet(issuer: string, signal: AbortSignal): Promise<string> {
   const url = `${withoutSlash(issuer)}/.well-known/openid-configuration`;
-  const parsed = metadata.safeParse(await fetchJson(url, "the discovery document", signal));
+  const parsed = metadata.safeParse(await fetchLoginDocument(url, "the discovery document", signal));
   if (!parsed.success) throw new Error(`the discovery document is not JSON with an issuer and a jwks_uri; ${REMEDY}`);
   // Must match exactly: tokens have this `iss` (section 4.3).
   if (parsed.data.issuer !== issuer)

@@ -2,7 +2,7 @@ import { importJWK } from "jose";
 import * as z from "zod";
 import { isHmac } from "../../config/credentials.ts";
 import { valueAt } from "../../protocol/json.ts";
-import { fetchJson } from "../fetch-json.ts";
+import { fetchLoginDocument } from "../fetch-json.ts";
 
 /** Reading a key set (RFC 7517). */
 
@@ -43,7 +43,7 @@ export async function fetchKeys(
   algorithms: readonly string[],
   signal: AbortSignal,
 ): Promise<{ keys: PublicKey[]; skipped: string[] }> {
-  const parsed = jwks.safeParse(await fetchJson(url, "the key set", signal));
+  const parsed = jwks.safeParse(await fetchLoginDocument(url, "the key set", signal));
   if (!parsed.success) throw new Error("the key set has no list of keys");
   const members = parsed.data.keys;
   const keys: PublicKey[] = [];
