@@ -21,6 +21,9 @@ export interface CommonOptions {
   json?: boolean;
 }
 
+/** What a credential consists of. A refused header's error would print any other one. */
+const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
+
 /** A setting and where it was found, so that an error can name the place to fix. */
 export interface Setting {
   value: string;
@@ -69,7 +72,7 @@ export function publishKey(options: CommonOptions, sources: Sources): Setting {
   const found =
     firstNonEmpty([options.key, "--key"], [sources.env.TIDINGS_KEY, "TIDINGS_KEY in the environment"]) ??
     setting("PUBLISH_KEYS", sources, bestKeyIn);
-  if (found && !/^[\x21-\x7e]+$/.test(found.value)) {
+  if (found && !VISIBLE_ASCII.test(found.value)) {
     throw usageError(`${found.source} is not a publish key: keys consist of visible ASCII characters.`);
   }
   if (found) return found;
@@ -126,6 +129,7 @@ export function redisTarget(sources: Sources): RedisTarget {
     const [found, missing] = url ? [url, "UPSTASH_REDIS_REST_TOKEN"] : [token, "UPSTASH_REDIS_REST_URL"];
     throw usageError(`${missing} is missing, but ${found?.source} is set. Set both or neither.`);
   }
+  if (!VISIBLE_ASCII.test(token.value)) throw usageError(`${token.source} has characters that no token has.`);
   if (/^https?:$/.test(URL.parse(url.value)?.protocol ?? "")) return { kind: "upstash", url, token };
   throw usageError(`${url.source} must be an https:// address, as Upstash's console shows it.`);
 }
