@@ -54,33 +54,26 @@ export const SOCKET_SCHEMES = {
   },
 } as const satisfies Record<string, JsonObject>;
 
-interface AccessRule {
-  /** Alternatives, each a set of schemes required together; `[]` requires none. */
-  security: (keyof typeof CALL_SCHEMES)[][];
-  /** The refusals that a check of the credentials, their scope and the caller's rate limit can cause. */
-  refusals: HttpRefusal[];
-}
+type CallScheme = keyof typeof CALL_SCHEMES;
+const KEY = ["publish_key", "publish_key_header"] as const satisfies CallScheme[];
 
-const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_too_long", "token_expired"] as const;
-const KEY_REFUSALS: HttpRefusal[] = ["credentials_ambiguous", "key_invalid", "access_denied", "rate_limited"];
-
+/** Kinds of callers, each with the schemes of which one is required; with `none` among them, none is. */
 export const ACCESS = {
   /** Public, with more detail for services and admins. */
-  anyone: {
-    security: [[], ["publish_key"], ["publish_key_header"], ["user_token"]],
-    refusals: [...TOKEN_REFUSALS, ...KEY_REFUSALS],
-  },
+  anyone: ["none", ...KEY, "user_token"],
   /** The shop's services. */
-  service: { security: [["publish_key"], ["publish_key_header"]], refusals: KEY_REFUSALS },
+  service: KEY,
   /** The shop's services, which may sign instead. */
-  publisher: {
-    security: [["publish_key"], ["publish_key_header"], ["publish_signature"]],
-    refusals: KEY_REFUSALS,
-  },
+  publisher: [...KEY, "publish_signature"],
   /** Services, the order's owner, guests with its ticket, and admins. */
-  requester: {
-    security: [["publish_key"], ["publish_key_header"], ["user_token"]],
-    refusals: [...TOKEN_REFUSALS, ...KEY_REFUSALS],
-  },
-} as const satisfies Record<string, AccessRule>;
+  requester: [...KEY, "user_token"],
+} satisfies Record<string, (CallScheme | "none")[]>;
 export type Access = keyof typeof ACCESS;
+
+const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_too_long", "token_expired"] as const;
+
+/** Returns the refusals that a check of the credentials, their scope and the caller's rate limit can cause. */
+export function accessRefusals(access: Access): HttpRefusal[] {
+  const ofTokens = ACCESS[access].some((scheme) => scheme === "user_token") ? TOKEN_REFUSALS : [];
+  return [...ofTokens, "credentials_ambiguous", "key_invalid", "access_denied", "rate_limited"];
+}

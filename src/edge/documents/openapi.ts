@@ -1,6 +1,6 @@
 import type { Catalogue } from "../../protocol/catalogue.ts";
 import { type HttpRefusal, problem, REFUSALS } from "../../protocol/refusals.ts";
-import { ACCESS, CALL_SCHEMES } from "./access.ts";
+import { ACCESS, accessRefusals, CALL_SCHEMES } from "./access.ts";
 import { type BodyName, bodiesOf, problemExample } from "./bodies.ts";
 import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-schema.ts";
 import { sharedSchemas } from "./messages.ts";
@@ -57,8 +57,7 @@ export function openApiDocument(catalogue: Catalogue, contactUrl: string | null 
 }
 
 function operationObject(operation: Operation, path: string, bodies: Bodies): JsonObject {
-  const { tag, id, summary, description, body } = operation;
-  const { security } = ACCESS[operation.access];
+  const { tag, id, summary, description, access, body } = operation;
   return {
     tags: [tag],
     operationId: id,
@@ -72,7 +71,7 @@ function operationObject(operation: Operation, path: string, bodies: Bodies): Js
         content: { "application/json": content(body.name, bodies) },
       },
     }),
-    security: security.map((schemes) => Object.fromEntries(schemes.map((scheme) => [scheme, []]))),
+    security: ACCESS[access].map((scheme) => (scheme === "none" ? {} : { [scheme]: [] })),
     responses: { ...answers(operation, bodies), ...refusals(refusalsOf(path, operation)) },
   };
 }
@@ -99,7 +98,7 @@ function answers({ answers, mediaType = "application/json" }: Operation, bodies:
 /** Returns every refusal of a call: its own, and those implied by its access, path and body. */
 export function refusalsOf(path: string, { access, body, refusals = [] }: Operation): HttpRefusal[] {
   return [
-    ...ACCESS[access].refusals,
+    ...accessRefusals(access),
     ...(path.includes("{order_id}") ? (["invalid_order_id"] as const) : []),
     ...(body ? ANY_BODY : []),
     ...refusals,

@@ -48,9 +48,7 @@ export function apiPage(): string {
 
 function callSection([call, operation]: [call: string, Operation]): string {
   const [method = "", path = ""] = call.split(" ");
-  const ways = ACCESS[operation.access].security.map(
-    (schemes) => schemes.map((name) => `\`${name}\``).join(" and ") || "none",
-  );
+  const ways = ACCESS[operation.access].map((scheme) => (scheme === "none" ? scheme : `\`${scheme}\``));
   return joinBlocks(
     `### ${operation.summary}`,
     `\`${call}\``,
