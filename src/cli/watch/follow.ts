@@ -1,5 +1,6 @@
 import {
   type ClosedReason,
+  type Connection,
   connectOrder,
   connectProducts,
   type Gap,
@@ -52,34 +53,17 @@ export async function follow(target: FollowTarget, report: Report, signal: Abort
   if (signal.aborted) interrupt();
 
   const { url, orderId, productIds, conflate, position, getToken } = target;
-  const { counts, callbacks } = reportingCallbacks(report, productIds !== null, () => connection.position, end);
-  const options = { url, position, getToken, tuning: TUNING, ...callbacks };
-  const connection =
-    orderId === null
-      ? connectProducts({ ...options, conflate, ...(productIds && { productIds }) })
-      : connectOrder(orderId, options);
-  try {
-    return { end: await ended, position: connection.position, ...counts };
-  } finally {
-    connection.close();
-  }
-}
-
-/** Returns callbacks for the SDK that report what happens, and their counts so far. */
-function reportingCallbacks(
-  report: Report,
-  hasFilter: boolean,
-  currentPosition: () => Position | null,
-  end: (how: FollowEnd) => void,
-) {
   const counts = { events: 0, connections: 0 };
   let isLive = false;
   /** Events that are replayed after a reconnect. */
   let replay: { since: Position; count: number } | null = null;
   /** Not reported until the snapshot or event right after it, which shows what kind of gap it is. */
   let gap: Gap | null = null;
-
-  const callbacks = {
+  const options = {
+    url,
+    position,
+    getToken,
+    tuning: TUNING,
     onGap(found: Gap) {
       gap = found;
     },
@@ -87,7 +71,7 @@ function reportingCallbacks(
       report.connected(snapshot);
       if (gap) report.notRecovered(gap);
       gap = null;
-      const since = currentPosition();
+      const since = connection.position;
       replay = snapshot.resumed && since ? { since, count: 0 } : null;
     },
     onEvent(event: OrderEvent | ProductEvent) {
@@ -105,9 +89,17 @@ function reportingCallbacks(
       else if (wasLive && !isLive) report.reconnecting();
       if (!isLive) return;
       if (!wasLive) counts.connections++;
-      if (replay) report.recovered(hasFilter ? null : replay.count, replay.since);
+      if (replay) report.recovered(productIds === null ? replay.count : null, replay.since);
       replay = null;
     },
   };
-  return { counts, callbacks };
+  const connection: Connection =
+    orderId === null
+      ? connectProducts({ ...options, conflate, ...(productIds && { productIds }) })
+      : connectOrder(orderId, options);
+  try {
+    return { end: await ended, position: connection.position, ...counts };
+  } finally {
+    connection.close();
+  }
 }
