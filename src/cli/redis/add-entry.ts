@@ -4,19 +4,13 @@ import { CommandError, EXIT } from "../shared/command-error.ts";
 import type { RedisTarget } from "../shared/settings.ts";
 import { openSession, refusedByRedis } from "./session.ts";
 
-export interface AddedEntry {
-  /** The entry's id in the stream. */
-  id: string;
-  /** How many subscribers the doorbell had; null when the message failed. */
-  heardBy: number | null;
-}
-
 /**
  * Adds an event to a stream and rings the doorbell. Does not retry: when the outcome is unknown, the error names the
  * event's id, and publishing again with that id is safe.
+ * @returns The entry's id, and how many subscribers the doorbell had; null when the message failed.
  * @throws {CommandError} when Redis refuses the entry or cannot be reached.
  */
-export async function addEntry(target: RedisTarget, stream: string, event: OutgoingEvent): Promise<AddedEntry> {
+export async function addEntry(target: RedisTarget, stream: string, event: OutgoingEvent) {
   const session = openSession(target);
   try {
     const [id, heardBy] = await session.run([
