@@ -54,17 +54,14 @@ export function parseJsonBody(bytes: Uint8Array): unknown {
 export async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
   const announced = Number(request.headers.get("Content-Length") ?? Number.NaN);
   if (announced > maxBytes) throw tooLarge(maxBytes);
-  try {
-    // The connection delivers no more than was announced (RFC 9112, section 6.2).
-    const bytes =
-      announced <= maxBytes ? new Uint8Array(await request.arrayBuffer()) : await readAtMost(request.body, maxBytes);
-    if (bytes === null || bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
-    return bytes;
-  } catch (error) {
-    if (error instanceof Refusal) throw error;
+  // The connection delivers no more than was announced (RFC 9112, section 6.2).
+  const reading = announced <= maxBytes ? request.bytes() : readAtMost(request.body, maxBytes);
+  const bytes = await reading.catch(() => {
     // The caller or its network failed, not the service.
     throw new Refusal("malformed_json", { detail: "The body ended early." });
-  }
+  });
+  if (bytes === null || bytes.byteLength > maxBytes) throw tooLarge(maxBytes);
+  return bytes;
 }
 
 /** Reads a stream to its end, and counts as it arrives. @returns null when it is longer than `maxBytes`. */
