@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { copyFile, glob, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { promisify } from "node:util";
@@ -16,7 +17,6 @@ import { promisify } from "node:util";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const COMPILER = join(ROOT, "node_modules/typescript/bin/tsc");
-const DEFAULT_DIRECTORY = "dist/package";
 
 /** The package's entries, and their modules below `src`. */
 const ENTRIES = Object.entries({
@@ -51,10 +51,7 @@ export async function buildPackage(directory: string): Promise<string[]> {
 }
 
 async function removeEarlierBuild(directory: string): Promise<void> {
-  const names = await readdir(directory).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
+  const names = existsSync(directory) ? await readdir(directory) : [];
   if (names.length > 0) {
     const areBuilt = names.every((name) => WRITTEN.has(name) || ARCHIVE.test(name));
     const text = areBuilt ? await readFile(join(directory, "package.json"), "utf8").catch(() => "") : "";
@@ -127,6 +124,6 @@ async function manifest(): Promise<Record<string, unknown>> {
 }
 
 if (import.meta.main) {
-  const directory = resolve(process.argv[2] ?? join(ROOT, DEFAULT_DIRECTORY));
+  const directory = resolve(process.argv[2] ?? join(ROOT, "dist/package"));
   console.log(`${directory}: ${(await buildPackage(directory)).join(", ")}`);
 }
