@@ -67,8 +67,7 @@ async function serve(
   terminal: Terminal,
 ): Promise<number> {
   const wrangler = startWrangler(terminal.cwd, args, redis.variables);
-  terminal.onInterrupt(wrangler.stop);
-  onParentExit(wrangler.stop);
+  const removeHandlers = [terminal.onInterrupt(wrangler.stop), onParentExit(wrangler.stop)];
   let withdraw = () => {};
   try {
     const address = await wrangler.ready;
@@ -87,17 +86,19 @@ async function serve(
     throw error;
   } finally {
     withdraw();
+    for (const remove of removeHandlers) remove();
   }
 }
 
 /**
  * Calls back when the parent process has ended: npm, or the shell that npm started. That shell does not pass SIGTERM on, so
- * the service would keep running and hold its port.
+ * the service would keep running and hold its port. @returns A function that removes the handler.
  */
-function onParentExit(stop: () => void): void {
-  if (process.env.npm_lifecycle_event === undefined) return;
+function onParentExit(stop: () => void): () => void {
+  if (process.env.npm_lifecycle_event === undefined) return () => {};
   const parent = process.ppid;
-  setInterval(() => process.ppid !== parent && stop(), PARENT_POLL_MS).unref();
+  const timer = setInterval(() => process.ppid !== parent && stop(), PARENT_POLL_MS);
+  return () => clearInterval(timer);
 }
 
 /** Returns `localhost`, which browsers treat as secure, for a server that listens on loopback or everywhere. */

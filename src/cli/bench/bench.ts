@@ -45,10 +45,16 @@ export function addBench(program: Command, terminal: Terminal): void {
       const { sockets, events, batch } = options;
       const secret = jwtSecret(options, terminal);
       const interruption = new AbortController();
-      terminal.onInterrupt(() => interruption.abort(new CommandError(EXIT.failed, "Interrupted.")));
+      const removeHandler = terminal.onInterrupt(() =>
+        interruption.abort(new CommandError(EXIT.failed, "Interrupted.")),
+      );
       const setup = { service, secret, sockets, events, batch, signal: interruption.signal };
-      const result = await runBench(setup, (line) => terminal.note(line));
-      terminal.out(options.json ? JSON.stringify(result) : inWords(result));
+      try {
+        const result = await runBench(setup, (line) => terminal.note(line));
+        terminal.out(options.json ? JSON.stringify(result) : inWords(result));
+      } finally {
+        removeHandler();
+      }
     });
   withCommonOptions(command, EXAMPLES);
 }

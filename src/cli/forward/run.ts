@@ -49,7 +49,7 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
     drained ??= forwarder.drain(DRAIN_MS);
     return drained;
   };
-  terminal.onInterrupt(() => ending.abort());
+  const removeHandler = terminal.onInterrupt(() => ending.abort());
   try {
     await keepForwarding({
       redisUrl,
@@ -65,6 +65,7 @@ export async function runForward(run: Run, terminal: Terminal): Promise<void> {
     });
   } finally {
     await drain();
+    removeHandler();
     stopMetrics?.();
     report.end();
   }

@@ -10,8 +10,8 @@ export interface Terminal {
   /** Prints a note or an error to standard error, so that a pipe receives only results. */
   note(line: string): void;
   readInput(): Promise<string>;
-  /** Calls back on Ctrl-C, SIGTERM and SIGHUP. */
-  onInterrupt(stop: () => void): void;
+  /** Calls back on Ctrl-C, SIGTERM and SIGHUP. @returns A function that removes the handler. */
+  onInterrupt(stop: () => void): () => void;
   /** Calls back when a result cannot be printed because its reader has ended, as in `| head`. */
   onOutputClosed(stop: () => void): void;
 }
@@ -23,7 +23,11 @@ export const processTerminal: Terminal = {
   note: (line) => console.error(line),
   readInput: () => text(process.stdin),
   onInterrupt(stop) {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, stop);
+    const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+    for (const signal of signals) process.on(signal, stop);
+    return () => {
+      for (const signal of signals) process.off(signal, stop);
+    };
   },
   onOutputClosed: (stop) => void process.stdout.on("error", stop),
 };

@@ -77,8 +77,12 @@ async function smoke(options: SmokeOptions, terminal: Terminal): Promise<void> {
     if (!options.json) terminal.out(lineOf(result));
     return result.ok;
   };
-  terminal.onInterrupt(() => interrupted.abort());
-  for (const file of options.full ? RULE_FILES : [SMOKE_FILE]) await playRules(readRules(file), target, check);
+  const removeHandler = terminal.onInterrupt(() => interrupted.abort());
+  try {
+    for (const file of options.full ? RULE_FILES : [SMOKE_FILE]) await playRules(readRules(file), target, check);
+  } finally {
+    removeHandler();
+  }
 
   if (options.json) terminal.out(JSON.stringify(results));
   const failed = results.filter(({ ok }) => !ok).length;

@@ -87,7 +87,7 @@ async function followUntilInterrupted(
   isJson: boolean,
 ): Promise<Followed> {
   const interruption = new AbortController();
-  terminal.onInterrupt(() => interruption.abort());
+  const removeHandler = terminal.onInterrupt(() => interruption.abort());
   terminal.onOutputClosed(() => interruption.abort());
   // The SDK retries forever; a URL without a service is a reason to stop immediately.
   let unreachable: CommandError | undefined;
@@ -96,9 +96,13 @@ async function followUntilInterrupted(
     unreachable = error;
     interruption.abort();
   });
-  const followed = await follow(target, reportTo(terminal, isJson), interruption.signal);
-  if (unreachable) throw unreachable;
-  return followed;
+  try {
+    const followed = await follow(target, reportTo(terminal, isJson), interruption.signal);
+    if (unreachable) throw unreachable;
+    return followed;
+  } finally {
+    removeHandler();
+  }
 }
 
 function productFilter({ productId }: WatchOptions, channel: ChannelRef): string[] | null {

@@ -43,8 +43,9 @@ export class TestTerminal implements Terminal {
     return this.#input;
   }
 
-  onInterrupt(stop: () => void): void {
+  onInterrupt(stop: () => void): () => void {
     this.interrupt = stop;
+    return () => {};
   }
 
   onOutputClosed(): void {}
