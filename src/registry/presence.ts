@@ -146,8 +146,9 @@ export class Presence {
     const round = pMap(asked, ({ entry }) => confirm(...entry), {
       concurrency: MAX_CONCURRENT_CALLS,
       signal: deadline.signal,
+    }).catch(() => {
+      // The deadline has passed. A later round asks the objects that did not answer.
     });
-    // A later round asks the objects that have not answered by then.
     await withinTimeLimit(round, MAX_CONFIRM_WAIT_MS, () => deadline.abort());
     // One line per round, however many objects fail.
     const [first] = failures;
