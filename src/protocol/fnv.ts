@@ -1,6 +1,6 @@
 /**
- * Returns the FNV-1a hash of a text's UTF-16 units (RFC 9923, 32 bits), five times as fast as one of code points. It must
- * never change: addresses and stored keys contain it.
+ * Returns the 32-bit FNV-1a hash (RFC 9923) of a text's UTF-16 units: five times as fast as hashing code points. Must never
+ * change: stored event ids and stream entries are compared by it, and it decides which registry a channel reports to.
  */
 export function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
