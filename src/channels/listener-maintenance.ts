@@ -5,10 +5,10 @@ import { dueAction } from "./listeners/due-actions.ts";
 import type { Listener } from "./listeners/listener.ts";
 
 /**
- * Performs what is due for the listeners when the alarm has fired: closes idle ones and those whose token has expired,
- * warns clients whose token is about to expire, and sends keep-alives. Sets the next alarm first, so that no failure leaves
- * the object without one, and reports what is left to report.
- * @param otherwiseDueAt When the object needs its alarm for anything else, in milliseconds since 1970; Infinity for never.
+ * Runs when the alarm has fired: closes idle listeners and those whose token has expired, warns clients whose token is about
+ * to expire, sends keep-alives, and sends the pending report. Sets the next alarm first, so that no failure leaves the
+ * object without one.
+ * @param otherwiseDueAt When other work of the object needs the alarm, in milliseconds since 1970; Infinity for none.
  */
 export async function maintainListeners(core: SocketCore, otherwiseDueAt: number, now: number): Promise<void> {
   const { listeners, config, alarm, telemetry } = core;

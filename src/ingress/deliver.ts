@@ -12,14 +12,14 @@ const MAX_BACKOFF_MS = 1000;
 
 export type Delivery =
   | { isDelivered: true; outcomes: PublishOutcome[] }
-  /** `thrown`: the channel's own code failed, so the platform works. */
+  /** `thrown`: the channel's own code failed, so the platform works. `unreachable`: any other failure. */
   | { isDelivered: false; failure: "thrown" | "unreachable" };
 
 /**
  * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, even if a call that
  * took too long is still executed: every event has an id, and a channel applies an id once.
  * @param requestId The request that published them, for the log.
- * @returns One outcome per event, in the order of the events.
+ * @returns One outcome per event, in the order of the events; or why there is none.
  */
 export async function deliverToChannel(
   env: Env,

@@ -5,9 +5,8 @@ import type { ConnectRequest } from "../handshake.ts";
 import type { ClosingSocket } from "./user-sockets.ts";
 
 /**
- * What a channel stores with each socket, where it survives hibernation: its attachment, at most 16,384 bytes. Contains no
- * token and no URL. Sockets outlive deploys, so field names never change, fields added later have defaults, and fields that
- * only a later version knows are kept.
+ * A listener as its socket's attachment, which survives hibernation: at most 16,384 bytes, without token and URL. Sockets
+ * outlive deploys, so field names never change, and fields added later have defaults.
  */
 const attachment = z.object({
   subject: z.string(),
@@ -49,6 +48,7 @@ const attachment = z.object({
    */
   head: z.object({ epoch: z.string(), seq: z.number(), turn: z.number() }).nullable().default(null),
 });
+/** Keeps the fields of later versions. Apart from `attachment`, because its type would allow any field. */
 const storedAttachment = attachment.loose();
 
 /** A client that listens: what its socket's attachment holds. */

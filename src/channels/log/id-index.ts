@@ -86,7 +86,7 @@ export class IdIndex {
 }
 
 /**
- * Returns 31 bits of an id's hash: as many as V8 keeps in a `Map` without allocating. Stored chunks contain hashes, so they
- * must never change.
+ * Returns 31 bits of an id's hash: as many as V8 keeps in a `Map` without allocating. Must never change, because stored
+ * chunks contain these hashes.
  */
 export const hashId = (id: string) => fnv1a(id) >> 1;

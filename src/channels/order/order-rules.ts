@@ -30,10 +30,7 @@ export interface ChangeContext {
   newId: () => string;
 }
 
-/**
- * Applies an event, or a registration that comes without one; `stale` when its version is not newer than the last one
- * applied.
- */
+/** Applies an event, or a registration without an event. Returns `stale` if its version is not newer than the order's. */
 export function applyToOrder(
   state: OrderState,
   { version, order, statusChange }: Pick<AcceptedEvent, "version" | "order" | "statusChange">,

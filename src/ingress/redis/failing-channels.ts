@@ -39,6 +39,7 @@ interface Failing {
  */
 export class FailingChannels {
   readonly #store: RelayStore;
+  /** Has the table `failing`, so that the relay knows the failing channels after an eviction. */
   readonly #sql: SqlStorage;
   readonly #channels = new Map<string, Failing>();
   #deliveredAt = Number.NEGATIVE_INFINITY;
@@ -100,7 +101,7 @@ export class FailingChannels {
     if (this.#channels.delete(channel)) this.#sql.exec("DELETE FROM failing WHERE channel = ?", channel);
   }
 
-  /** Names the channels of which the outbox takes no more events. */
+  /** Returns the channels whose further events the outbox does not take. */
   full(now: number): Set<string> {
     const areAllFull = this.#store.waitingRows >= MAX_WAITING_ROWS;
     const full = [...this.#channels.values()]

@@ -38,7 +38,7 @@ export class Pipeline {
   });
   /** What kept the last pass from reading: Redis, or the relay's own storage. */
   #failing: "redis" | "relay" | null = null;
-  #redisCheckedAt = 0;
+  #checkedAt = 0;
 
   constructor(ctx: DurableObjectState, env: Env, redis: RedisConfig) {
     this.#ctx = ctx;
@@ -56,12 +56,12 @@ export class Pipeline {
     this.#reporter = new Reporter((counted) => registryStub(env, "relay").addCounts(counted));
   }
 
-  /** When Redis was last asked, in milliseconds since 1970. */
+  /** When the last pass finished reading, or failed to, in milliseconds since 1970. */
   get checkedAt(): number {
-    return this.#redisCheckedAt;
+    return this.#checkedAt;
   }
 
-  /** The status as of the last pass. */
+  /** The relay's status now. Whether Redis answers is known from the last pass. */
   get status(): RelayStatus {
     const { failing } = this.#delivery;
     const now = Date.now();
@@ -111,7 +111,7 @@ export class Pipeline {
       this.#failing = failing;
       this.#scheduleReport();
     }
-    this.#redisCheckedAt = Date.now();
+    this.#checkedAt = Date.now();
   }
 
   /** Reads to the end of the stream, and delivers each batch before it reads the next. */

@@ -111,7 +111,7 @@ function stored(before: string[], sinceTrim: string[]): StoredMemory {
 const keysIn = (text: string) => (text === "" ? [] : text.split(" "));
 const idOf = (key: string) => key.split("=")[0] ?? "";
 
-/** Returns the key of an entry: its id, and a digest of its content. Only compared for equal ids, so a short one is enough. */
+/** Returns an entry's key: its id and a digest of its content. A short digest is enough to tell apart entries with one id. */
 export function entryKey({ id, fields }: StreamEntry): string {
   const text = JSON.stringify(fields);
   return `${id}=${fnv1a(text).toString(36)}.${text.length.toString(36)}`;

@@ -50,7 +50,7 @@ type StoredState = z.infer<typeof storedState>;
 export const INITIAL: StoredState = storedState.parse({ id: STREAM_START });
 
 /**
- * Also keeps the fields of later versions, which `relayStateToStored` returns.
+ * Reads the stored form. Fields of later versions stay in the state, so that `relayStateToStored` writes them back.
  * @param unusedRow Finds the next row's number for a state that does not say.
  */
 export function relayStateFromStored(

@@ -19,7 +19,7 @@ const NOT_UTF8: ReadEntry = { ok: false, code: "not_utf8", reason: "contains byt
 
 /**
  * Sorts the entries that are not remembered into events and dead letters.
- * @param full The channels of which the outbox takes no more events.
+ * @param full The channels whose further events the outbox does not take.
  */
 export function sortEntries(
   { entries, notUtf8 }: Pick<StreamBatch, "entries" | "notUtf8">,

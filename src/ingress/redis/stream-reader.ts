@@ -40,7 +40,7 @@ export class StreamReader {
   /** The last entry whose content is known exactly, if the last read found one. */
   #lastRead: StreamEntry | undefined;
 
-  /** @param fullChannels Names the channels of which the outbox takes no more events. Further ones become dead letters. */
+  /** @param fullChannels Returns the channels whose further events the outbox does not take; these become dead letters. */
   constructor(
     client: RedisClient,
     store: RelayStore,

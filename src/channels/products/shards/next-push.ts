@@ -41,9 +41,10 @@ interface Stretch extends Pick<ShardState, "scanned" | "isProbeDue"> {
   end: number;
 }
 
+/** Returns the push of a stretch; or how far its events were looked at, if none is for the shard. */
 function pushIn(
   { start: { epoch, seq: after }, scanned, end, isProbeDue }: Stretch,
-  shard: ShardState,
+  shard: Pick<ShardState, "wants">,
   history: History,
 ): Push | { scanned: number } {
   const from = Math.max(after, scanned);
@@ -57,7 +58,11 @@ function pushIn(
 }
 
 /** Picks the frames of a push, and tells up to where it is complete. */
-function select(later: Iterable<LoggedFrame>, shard: ShardState, end: number): { frames: LoggedFrame[]; upTo: number } {
+function select(
+  later: Iterable<LoggedFrame>,
+  shard: Pick<ShardState, "wants">,
+  end: number,
+): { frames: LoggedFrame[]; upTo: number } {
   const frames: LoggedFrame[] = [];
   let characters = 0;
   let upTo = 0;

@@ -39,9 +39,10 @@ export class RecentFrames {
     this.#frames.splice(0, dropped);
   }
 
-  /** Returns the frames after a `seq`, in order; null when they are not all here. Most readers need only the last few. */
+  /** Returns the frames after a `seq`, in order; null when they are not all here. */
   since(seq: number): LoggedFrame[] | null {
     if (seq < this.#start) return null;
+    // From the end: most readers need only the last few.
     return this.#frames.slice(this.#frames.findLastIndex((frame) => frame.seq <= seq) + 1);
   }
 }

@@ -73,7 +73,7 @@ export class Shard implements SocketCore {
   isRegistered = false;
   /** The number of listeners that the root knows. */
   reportedCount: number | null = null;
-  /** The plan that the root decided last, as far as this shard has learned; null until it has learned one. */
+  /** The latest plan that this shard has learned; null until it has learned one. The root may have a later one. */
   plan: ShardPlan | null = null;
   #emptySince = Number.NEGATIVE_INFINITY;
   #isFenced = false;
