@@ -44,6 +44,9 @@ const SCHEMA_ID = "x-parser-schema-id";
 /** The last step of the path to a keyword's schema. */
 const KEYWORD_STEPS: Record<string, string> = { items: "item", propertyNames: "name", additionalProperties: "value" };
 
+/** Keywords whose lists hold schemas. Other lists hold values, such as `required`, `enum` and `examples`. */
+const SCHEMA_LISTS = ["allOf", "anyOf", "oneOf"];
+
 /** Returns named schemas, with an id for every schema in them that is not a reference. */
 export const withSchemaIds = (schemas: JsonObject): JsonObject => mapped(schemas, withId);
 
@@ -52,8 +55,8 @@ function withId(schema: Json, path: string): Json {
   const parts = mapped(schema, (value, keyword) => {
     if (keyword === "properties" && isRecord(value))
       return mapped(value, (part, name) => withId(part, `${path}.${name}`));
-    // Alternatives. Lists of texts, such as `required`, stay as they are.
-    if (Array.isArray(value)) return value.map((part, index) => withId(part, `${path}.${index + 1}`));
+    if (SCHEMA_LISTS.includes(keyword) && Array.isArray(value))
+      return value.map((part, index) => withId(part, `${path}.${index + 1}`));
     return keyword in KEYWORD_STEPS ? withId(value, `${path}.${KEYWORD_STEPS[keyword]}`) : value;
   });
   return { [SCHEMA_ID]: path, ...parts };
