@@ -192,7 +192,7 @@ test("[promise 5] a gap is announced over several turns when many clients are se
   for (const socket of waiting) expect(await socket.text()).toContain(text);
 });
 
-test("[promise 5] another channel's publish does not wait for it", async () => {
+test("[promise 5] another channel's publish does not wait for a broadcast of several turns", async () => {
   const [, last] = await listenMany("last");
   const order = await registerOrder();
   const large = publishLarge();

@@ -46,6 +46,7 @@ describe("an unregistered order", () => {
     expect((await socket.frame()).data).toMatchObject({ current_status: "processing", payment_status: "paid", seq: 0 });
     expect(asked.map(({ url }) => url)).toEqual([`${BACKEND}/${id}`]);
     expect(asked[0]?.headers.get("Authorization")).toBe(`Bearer ${token}`);
+    expect(asked[0]?.redirect).toBe("manual");
     expect((await (await socketThere(id, token)).frame()).type).toBe("connection_established");
     expect(asked).toHaveLength(1);
   });

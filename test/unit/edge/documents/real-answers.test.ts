@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { catalogueWith, typesOf } from "../../../../src/protocol/catalogue.ts";
+import { catalogueWith } from "../../../../src/protocol/catalogue.ts";
 import { callService, listenAt, registerOrderAt } from "../../../support/node-client.ts";
 import { schemaChecker, step } from "../../../support/schema-checker.ts";
 import { mintToken } from "../../../support/tokens.ts";
@@ -79,12 +79,12 @@ describe("frames match asyncapi.json", () => {
       raw.close();
 
       const listener = await listenAt(service.url, socket);
-      const types = typesOf(catalogue, kind);
-      for (const type of types) {
-        const data = { ...catalogue.get(type)?.example, order_id: order };
+      const events = [...catalogue].filter(([, { channel }]) => channel === kind);
+      for (const [type, { example }] of events) {
+        const data = { ...example, order_id: order };
         await callService(service.url, "POST", `publish/${target}`, { type, data });
       }
-      const frames = await listener.receive(types.length);
+      const frames = await listener.receive(events.length);
       for (const frame of frames) expectMessage(frame.type, frame);
       expectMessage(`${kind}.frames`, frames);
       listener.close();
