@@ -60,7 +60,7 @@ export function requireValid<T>(checked: Checked<T>): T {
   return checked.value;
 }
 
-/** For a 503 without a time of its own: every 503 and 429 has `Retry-After` (`ABOUT_HTTP` lists the causes). */
+/** The `Retry-After` of a 503 that sets none itself. Every 429 and 503 has one; `ABOUT_HTTP` lists the causes. */
 const RETRY_AFTER_SECONDS = 5;
 
 const STORAGE_FAILED =

@@ -49,7 +49,8 @@ An unknown path is a 404 (\`urn:tidings:problem:not_found\`); a method that a pa
 ## Overload
 
 Every 429 and 503 has \`Retry-After\`, in seconds. A 429 is a rate limit: wait that long before you call again. A 503 means
-that the channel, the relay, the keys that verify a token or the shop's backend (\`ORDERS_API_URL\`) cannot be reached now,
+that the channel, the relay, a registry of channels (for \`/metrics\`), the keys that verify a token or the shop's backend
+(\`ORDERS_API_URL\`) cannot be reached now,
 that the channel has too much to send or no room to store more, that a token becomes valid within a minute, or that the
 service's settings are wrong. Repeating the call is safe; a publish needs an \`id\` or an \`Idempotency-Key\` for that. A
 batch is answered with 200, and the results of its undelivered events have \`error.status\` 503: repeat those.`;
