@@ -18,7 +18,7 @@ import type { SettingsRule } from "./settings-rule.ts";
 
 /**
  * Every setting with its default, bounds and validation. A setting without a default is optional. `meta` has an example
- * where the default does not serve as one, or marks a secret with `isSecret`.
+ * where the default is no useful suggestion, or marks a secret with `isSecret`.
  */
 
 /** This many events of the largest size take two thirds of an object's storage limit. */
@@ -120,10 +120,10 @@ const settings = z.object({
 export type Settings = z.infer<typeof settings>;
 type SettingName = keyof Settings;
 
-const setWith = (setting: SettingName, other: SettingName): SettingsRule<Settings> => ({
+const requiredWith = (setting: SettingName, other: SettingName): SettingsRule<Settings> => ({
   setting,
   message: `must be set because ${other} is`,
-  isKept: (settings) => settings[setting] !== undefined || settings[other] === undefined,
+  isKept: (values) => values[setting] !== undefined || values[other] === undefined,
 });
 
 const RULES: SettingsRule<Settings>[] = [
@@ -133,8 +133,8 @@ const RULES: SettingsRule<Settings>[] = [
     message: "must be set: it verifies the tokens of listeners",
     isKept: ({ JWT_ALGORITHMS, JWT_SECRET }) => JWT_SECRET.length > 0 || JWT_ALGORITHMS.every(isAsymmetric),
   },
-  setWith("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
-  setWith("UPSTASH_REDIS_REST_TOKEN", "UPSTASH_REDIS_REST_URL"),
+  requiredWith("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
+  requiredWith("UPSTASH_REDIS_REST_TOKEN", "UPSTASH_REDIS_REST_URL"),
 ];
 
 /**

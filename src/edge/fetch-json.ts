@@ -9,7 +9,7 @@ const MAX_BYTES = 256 * 1024;
  * decides which tokens are valid.
  * @param what Names the response in errors.
  * @returns The status, and with 200 the content; undefined when that is not JSON.
- * @throws for more than `MAX_BYTES`, and when the response is missing or ends early.
+ * @throws for more than `MAX_BYTES`, and when the request fails or times out, or its body cannot be read or cancelled.
  */
 export async function fetchJson(
   url: string,

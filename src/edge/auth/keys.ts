@@ -67,8 +67,8 @@ export function requireScope(service: Service, scope: Scope): void {
 }
 
 /**
- * Finds the service with a publish key. Compares digests, in constant time and all of them, so that timing reveals
- * neither a key's length nor its place in the list.
+ * Finds the service that a publish key belongs to, or null. Compares digests, in constant time and all of them, so that
+ * timing reveals neither a key's length nor its place in the list.
  */
 export async function findService(key: string, config: Config): Promise<Service | null> {
   const [digest, known] = await Promise.all([sha256(key), keyDigests(config)]);

@@ -51,7 +51,7 @@ export function readSignature(
   return distance > TOLERANCE_SECONDS ? "timestamp" : { id, timestamp, signatures };
 }
 
-/** Finds the service that signed, or null. Compares every key with every signature in constant time, even after a match. */
+/** Finds the service whose key signed, or null. Compares every key with every signature, in constant time. */
 export async function findSigner(
   { id, timestamp, signatures }: SignatureHeaders,
   body: Uint8Array,

@@ -57,7 +57,7 @@ export const SOCKET_SCHEMES = {
 type CallScheme = keyof typeof CALL_SCHEMES;
 const KEY = ["publish_key", "publish_key_header"] as const satisfies CallScheme[];
 
-/** Kinds of callers, each with the schemes of which one is required; with `none` among them, none is. */
+/** The schemes that each kind of caller may use; any one of them suffices. `none`: no credential is needed. */
 export const ACCESS = {
   /** Public, with more detail for services and admins. */
   anyone: ["none", ...KEY, "user_token"],

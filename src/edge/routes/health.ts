@@ -24,6 +24,7 @@ export async function health(c: Context<HonoEnv>): Promise<Response> {
   const address = addressOf(c);
   if (!isPrivileged && address !== null) await requireWithinLimit(c, "CONNECTS_PER_ADDRESS", address);
   const maxOrders = isPrivileged ? MAX_LISTED_CHANNELS : 0;
+  // Null when an object fails or does not answer in time. Takes a function, because making the call may throw as well.
   const answerOf = async <T>(call: () => Promise<T>): Promise<T | null> => {
     try {
       return await withinTimeLimit(call());
