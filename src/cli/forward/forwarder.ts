@@ -59,7 +59,7 @@ export class Forwarder {
   /** Waits until every received message is published, skipped or failed, at most for this time. */
   async drain(timeoutMs: number): Promise<void> {
     this.#queue.sendNow();
-    await Promise.race([Promise.all(this.#waiting), delay(timeoutMs)]);
+    await Promise.race([Promise.all(this.#waiting), delay(timeoutMs, undefined, { ref: false })]);
   }
 
   async #publish(channel: string, event: OutgoingEvent): Promise<void> {
