@@ -57,6 +57,7 @@ export function CodeTabs({ draft }: { draft: EventDraft }) {
 
 function CopyButton({ text }: { text: string }) {
   const [label, setLabel] = useState("Copy");
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(text);
@@ -65,7 +66,8 @@ function CopyButton({ text }: { text: string }) {
       // Pages over plain HTTP have no clipboard.
       setLabel("Select it");
     }
-    setTimeout(() => setLabel("Copy"), COPIED_MS);
+    clearTimeout(timer.current);
+    timer.current = setTimeout(() => setLabel("Copy"), COPIED_MS);
   };
   return (
     <button type="button" className="copy" onClick={copy} aria-live="polite">
