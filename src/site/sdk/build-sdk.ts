@@ -69,7 +69,10 @@ export async function npm(args: string[], cwd: string): Promise<string> {
   return stdout;
 }
 
-/** The rules of `/sdk/` for Cloudflare's `_headers` file: any page may load the files, and releases never change. */
+/**
+ * The rules of `/sdk/` for Cloudflare's `_headers` file: any page may load the files, and releases never change.
+ * `:version` matches every folder, so only releases may be folders.
+ */
 export const SDK_HEADERS = `/sdk/*
   ! Cross-Origin-Resource-Policy
   Cross-Origin-Resource-Policy: cross-origin

@@ -78,6 +78,9 @@ describe("a release", () => {
     await buildSdk(join(folder, "site"), releases);
     expect(read("site/sdk/0.0.1/tidings.py").toString()).toBe("# the first one\n");
     expect(read("site/sdk/tidings.py")).toEqual(read("built/tidings.py"));
+    // The rule that caches releases for a year matches every folder.
+    const entries = readdirSync(join(folder, "site/sdk"), { withFileTypes: true });
+    expect(entries.filter((entry) => entry.isDirectory()).map(({ name }) => name)).toEqual(["0.0.1"]);
   });
 
   test("is cached for a year; the source's files are revalidated", () => {
