@@ -20,7 +20,7 @@ const TYPES: Record<string, (value: unknown) => boolean> = {
 const MAX_SHOWN_LENGTH = 300;
 const TOKEN = /[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g;
 
-/** A value as text for a message, without tokens and control characters. */
+/** Returns a value as text for a message, without tokens or control characters. */
 export function show(value: unknown): string {
   const text = printable(JSON.stringify(value) ?? "nothing").replace(TOKEN, "<token>");
   return text.length > MAX_SHOWN_LENGTH ? `${text.slice(0, MAX_SHOWN_LENGTH)}…` : text;

@@ -7,10 +7,14 @@ import { openSession, refusedByRedis } from "./session.ts";
 /**
  * Adds an event to a stream and rings the doorbell. Does not retry: when the outcome is unknown, the error names the
  * event's id, and publishing again with that id is safe.
- * @returns The entry's id, and how many subscribers the doorbell had; null when the message failed.
+ * @returns The entry's id in the stream, and how many subscribers heard the doorbell (null if that message failed).
  * @throws {CommandError} when Redis refuses the entry or cannot be reached.
  */
-export async function addEntry(target: RedisTarget, stream: string, event: OutgoingEvent) {
+export async function addEntry(
+  target: RedisTarget,
+  stream: string,
+  event: OutgoingEvent,
+): Promise<{ id: string; heardBy: number | null }> {
   const session = openSession(target);
   try {
     const [id, heardBy] = await session.run([

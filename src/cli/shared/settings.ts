@@ -21,7 +21,7 @@ export interface CommonOptions {
   json?: boolean;
 }
 
-/** What a credential consists of. A refused header's error would print any other one. */
+/** The characters of a credential. With any other, `fetch` refuses the header, and its error prints the credential. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /** A setting and where it was found, so that an error can name the place to fix. */
@@ -129,7 +129,8 @@ export function redisTarget(sources: Sources): RedisTarget {
     const [found, missing] = url ? [url, "UPSTASH_REDIS_REST_TOKEN"] : [token, "UPSTASH_REDIS_REST_URL"];
     throw usageError(`${missing} is missing, but ${found?.source} is set. Set both or neither.`);
   }
-  if (!VISIBLE_ASCII.test(token.value)) throw usageError(`${token.source} has characters that no token has.`);
+  if (!VISIBLE_ASCII.test(token.value))
+    throw usageError(`${token.source} is not a token: tokens consist of visible ASCII characters.`);
   if (/^https?:$/.test(URL.parse(url.value)?.protocol ?? "")) return { kind: "upstash", url, token };
   throw usageError(`${url.source} must be an https:// address, as Upstash's console shows it.`);
 }

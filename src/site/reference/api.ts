@@ -13,7 +13,7 @@ import { authenticationTable, codeBlock, joinBlocks, jsonBlock, splitDescription
 /** The page `/docs/api`, as Markdown: the calls of `/openapi.json` first, then its schemas. */
 
 const STANDARD_BODIES = bodiesOf(STANDARD_CATALOGUE);
-// They are plain JSON of this shape; tests validate the document against OpenAPI's own schema.
+// zod's output is plain JSON Schema; tests validate `/openapi.json` against OpenAPI's own schema.
 const STANDARD_SCHEMAS = componentSchemas(
   { ...STANDARD_BODIES, ...sharedSchemas(STANDARD_CATALOGUE) },
   "draft-2020-12",
@@ -80,11 +80,11 @@ const quoted = (value: unknown): string =>
 function parameterBlocks(path: string, operation: Operation): string[] {
   const parameters = parametersOf(path, operation).map((name) => PARAMETERS[name]);
   if (parameters.length === 0) return [];
-  const rows = parameters.map(({ name, in: place, schema, description }) => [
-    `\`${name}\``,
-    place,
-    typeOf(schema) + (place === "path" ? "" : ", optional"),
-    description,
+  const rows = parameters.map((parameter) => [
+    `\`${parameter.name}\``,
+    parameter.in,
+    typeOf(parameter.schema) + ("required" in parameter ? "" : ", optional"),
+    parameter.description,
   ]);
   return ["#### Parameters", table(["name", "in", "type", "meaning"], rows)];
 }

@@ -10,7 +10,7 @@ import { authenticationTable, codeBlock, joinBlocks, jsonBlock, nameIn, splitDes
 /** The page `/docs/events`, as Markdown: the channels of `/asyncapi.json`, the events, then the other messages. */
 
 const STANDARD_MESSAGES = messagesOf(STANDARD_CATALOGUE);
-// They are plain JSON of this shape; tests validate the document against AsyncAPI's own schema.
+// zod's output is plain JSON Schema; tests validate `/asyncapi.json` against AsyncAPI's own schema.
 const MESSAGE_SCHEMAS = componentSchemas(
   { ...STANDARD_MESSAGES, ...sharedSchemas(STANDARD_CATALOGUE) },
   "draft-7",

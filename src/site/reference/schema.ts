@@ -5,10 +5,10 @@ import { code, nameIn, table } from "./text.ts";
 
 /** JSON Schema as Markdown. */
 
-/** The events of every deployment: a shop's own are in its documents alone. */
+/** The built-in events. A shop's own types appear only in its deployment's documents. */
 export const STANDARD_CATALOGUE = catalogueWith([]);
 
-/** A schema as the documents use it: one schema as `items`, and `true` or `false` as `additionalProperties` only. */
+/** JSON Schema as the documents use it: `items` is one schema, and only `additionalProperties` may be a boolean. */
 export interface Schema extends z.core.JSONSchema.JSONSchema {
   anyOf?: Schema[];
   items?: Schema;

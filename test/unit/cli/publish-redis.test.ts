@@ -21,7 +21,10 @@ describe("a wrong setting exits with 2 and is named", () => {
     [{ UPSTASH_REDIS_REST_URL: "https://x.upstash.io" }, "UPSTASH_REDIS_REST_TOKEN is missing"],
     [{ UPSTASH_REDIS_REST_TOKEN: TOKEN }, "UPSTASH_REDIS_REST_URL is missing"],
     [{ UPSTASH_REDIS_REST_URL: "redis://x", UPSTASH_REDIS_REST_TOKEN: TOKEN }, "must be an https:// address"],
-    [{ UPSTASH_REDIS_REST_URL: "https://x", UPSTASH_REDIS_REST_TOKEN: `${TOKEN}\n1` }, "characters that no token has"],
+    [
+      { UPSTASH_REDIS_REST_URL: "https://x", UPSTASH_REDIS_REST_TOKEN: `${TOKEN}\n1` },
+      "tokens consist of visible ASCII characters",
+    ],
   ])("%j", async (env, message) => {
     const { exitCode, terminal } = await run(env as Record<string, string>, "products", "product_created");
     expect(exitCode).toBe(2);

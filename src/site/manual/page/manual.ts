@@ -41,11 +41,12 @@ function addCopyButtons(): void {
     button.type = "button";
     button.textContent = "Copy";
     button.addEventListener("click", async () => {
-      const copying = navigator.clipboard.writeText(block.querySelector("code")?.textContent ?? "");
-      button.textContent = await copying.then(
-        () => "Copied",
-        () => "Copying is blocked",
-      );
+      try {
+        await navigator.clipboard.writeText(block.querySelector("code")?.textContent ?? "");
+        button.textContent = "Copied";
+      } catch {
+        button.textContent = "Copying is blocked";
+      }
       setTimeout(() => {
         button.textContent = "Copy";
       }, COPY_RESULT_MS);

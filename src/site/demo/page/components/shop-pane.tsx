@@ -14,7 +14,7 @@ interface ShopPaneProps {
   lastCall: MeasuredCall | undefined;
   /** The response to explain; null if the service accepted the last call. */
   refusal: ServiceResponse | null;
-  /** The event whose call the pane shows as source text until there is a last call. */
+  /** The event in the code tabs until something has been published. */
   example: EventDraft;
 }
 

@@ -87,7 +87,7 @@ export class ChannelLog extends Store<ChannelLogView> {
     onEvent: this.onEvent,
     onGap: this.onGap,
     onStatus: this.onStatus,
-    // The SDK reports its position only to a storage.
+    // Hooks do not return the position; they only write it to `storage`.
     storage: {
       getItem: () => null,
       setItem: (_: string, text: string) => {
