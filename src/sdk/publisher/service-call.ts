@@ -27,7 +27,7 @@ export interface PublishRequest {
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000;
-/** A service's URL, normalized: no user and password, which end with `@`, and neither a query nor a fragment. */
+/** Matches a normalized URL without a user or password (they would end in `@`), query or fragment. */
 const SERVICE_URL = /^https?:\/\/[^/@]+\/[^?#]*$/;
 
 /**
@@ -59,7 +59,7 @@ export function createServiceCall(options: ServiceOptions): ServiceCall {
   async function headersFor(request: PublishRequest, tryEnds: number): Promise<Headers> {
     const headers = new Headers({ Authorization: `Bearer ${key}`, "Content-Type": "application/json" });
     try {
-      const added = await untilDeadline(tryEnds, () => addHeaders?.(request) ?? {});
+      const added = await untilDeadline(tryEnds, () => (addHeaders ? addHeaders(request) : {}));
       // Set one by one: as members of one object, names that differ in case would be sent as one combined header.
       for (const [name, value] of Object.entries(added)) headers.set(name, value);
       return headers;
@@ -86,7 +86,9 @@ export function createServiceCall(options: ServiceOptions): ServiceCall {
     const { response, text } = await untilDeadline(tryEnds, async (signal) => {
       // A redirect could carry the key to another host.
       const answered = await send(url, { method: "POST", headers, body, redirect: "manual", signal });
-      return { response: answered, text: await answered.text() };
+      // A refusal counts even if its body breaks off: its status and Retry-After have arrived.
+      const text = await (answered.ok ? answered.text() : answered.text().catch(() => ""));
+      return { response: answered, text };
     }).catch((error: unknown) => {
       throw unreachable(error, timeoutMs);
     });

@@ -321,16 +321,22 @@ class Tidings:
         request = urllib.request.Request(url, body.encode(), headers, method="POST")
         try:
             with self._opener.open(request, timeout=timeout) as response:
-                # A proxy may have echoed the request's headers, and the text may end up in an error.
-                text = response.read().replace(self._key.encode(), b"[key]")
+                is_ok = 200 <= response.status < 300
+                try:
+                    text = response.read()
+                except (OSError, http.client.HTTPException):
+                    if is_ok:
+                        raise
+                    # A refusal counts even if its body breaks off: its status and Retry-After have arrived.
+                    text = b""
         except (OSError, http.client.HTTPException, ValueError) as error:
             # A ValueError is a host name that cannot be looked up; trying again does not help.
             cause = getattr(error, "reason", None) or error
             reason = (str(cause) or type(cause).__name__).replace(self._key, "[key]")
             is_retryable = not isinstance(error, ValueError)
             raise PublishError(f"Cannot reach {self._url}: {reason}", is_retryable=is_retryable) from None
-        answer = _parse(text)
-        is_ok = 200 <= response.status < 300
+        # A proxy may have echoed the request's headers, and the answer may end up in an error.
+        answer = _parse(text.replace(self._key.encode(), b"[key]"))
         if is_ok and isinstance(answer, dict):
             return answer
         retry_after = _retry_after(response.headers.get("Retry-After"))
@@ -495,12 +501,13 @@ if hasattr(os, "register_at_fork"):
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-@dataclasses.dataclass
 class _Prepared(Generic[_T]):
     """Events that are encoded, and the function that sends them until a deadline."""
 
-    ids: List[str]
-    send: Callable[[float], _T]
+    # Not a dataclass: those need their module in `sys.modules`, where some loaders do not put it.
+    def __init__(self, ids: List[str], send: Callable[[float], _T]) -> None:
+        self.ids = ids
+        self.send = send
 
 
 def _id(id: Any = None) -> str:

@@ -373,12 +373,25 @@ except tidings.PublishError as error:
   });
 
   test("a redirect is not followed, so the key stays with its service", async () => {
-    const server = createServer((_, response) => response.writeHead(307, { Location: service.proxyUrl }).end());
+    const server = createServer((_, response) => response.writeHead(302, { Location: service.proxyUrl }).end());
     const url = await listenOnLoopback(server);
     const [status, , , isRetryable] = (await python.run(FAILING, { ...env, TIDINGS_URL: url })) as unknown[];
     server.close();
-    expect([status, isRetryable]).toEqual([307, false]);
+    expect([status, isRetryable]).toEqual([302, false]);
     expect(service.requests).toEqual([]);
+  });
+
+  test("a refusal whose body breaks off is believed: the status and Retry-After have arrived", async () => {
+    let requests = 0;
+    const server = createServer((_, response) => {
+      requests++;
+      response.writeHead(429, { "Retry-After": "3600", "Content-Length": 100 });
+      response.write("{", () => response.destroy());
+    });
+    const url = await listenOnLoopback(server);
+    const [status, , , isRetryable] = (await python.run(FAILING, { ...env, TIDINGS_URL: url })) as unknown[];
+    server.close();
+    expect([status, isRetryable, requests]).toEqual([429, true, 1]);
   });
 
   test("an unreachable service is a retryable error", async () => {

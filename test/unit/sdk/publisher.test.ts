@@ -145,6 +145,18 @@ describe("a server", () => {
     expect(arrivals).toHaveLength(1);
   });
 
+  test("that breaks off in its refusal is believed: the status and Retry-After have arrived", async () => {
+    answer = (_, response) => {
+      response.writeHead(429, { "Retry-After": "3600", "Content-Length": 100 });
+      response.write("{", () => response.destroy());
+    };
+    const error = await failureOf(
+      service.publisher({ url }).publishProductUpdate("product_deleted", { product_id: "a" }),
+    );
+    expect(error).toMatchObject({ status: 429, isRetryable: true, retryAfterMs: 3_600_000 });
+    expect(arrivals).toHaveLength(1);
+  });
+
   test("that redirects is not followed, so the key stays with its service", async () => {
     answer = (_, response) => response.writeHead(307, { Location: service.proxyUrl }).end();
     const error = await failureOf(
@@ -318,6 +330,14 @@ describe("a `headers` or `fetch` function that never settles fails its try", () 
       expect([asked, service.requests.length]).toEqual([2, 1]);
     },
   );
+
+  test("headers that were forgotten: a function that returns nothing fails, and nothing is sent without them", async () => {
+    // @ts-expect-error What TypeScript refuses, JavaScript may do.
+    const publisher = service.publisher({ headers: () => {}, maxTries: 1 });
+    const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
+    expect(error.message).toMatch(/headers/);
+    expect(service.requests).toEqual([]);
+  });
 
   test.each(ways)("a `fetch` that ignores its signal (%s)", async (_, way) => {
     const publisher = service.publisher({ ...way, fetch: () => never, deadlineMs: 300 });
