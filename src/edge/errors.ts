@@ -101,13 +101,14 @@ export function recordRefusal(
 
 function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   if (error instanceof Refusal) return error;
-  const isMisconfigured = error instanceof ConfigError;
-  logFault(isMisconfigured ? "configuration" : "request", error, { request_id: requestIdOf(c) });
-  flush(c);
-  if (isMisconfigured) {
+  if (error instanceof ConfigError) {
+    logFault("configuration", error, { request_id: requestIdOf(c) });
+    flush(c);
     const errors = error.faults.map(({ setting, message, fix }) => ({ field: setting, message: `${message}: ${fix}` }));
     return new Refusal("misconfigured", { errors });
   }
+  logFault("request", error, { request_id: requestIdOf(c) });
+  flush(c);
   if (isStorageFailure(error)) return new Refusal("unavailable", { detail: STORAGE_FAILED });
   const failure = callFailureOf(error);
   return new Refusal(failure === "overloaded" || failure === "unreachable" ? "unavailable" : "internal_error");

@@ -96,7 +96,7 @@ export function recordTicket(counters: Counters): void {
     },
     {
       file: "src/config/schema.ts",
-      after: "  PLAIN_KEEPALIVE_SECONDS: integer(0, 0, 3600),",
+      after: "  IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),",
       insert: "  TEA_SECONDS: integer(180, 1, 3600),",
     },
     {

@@ -30,10 +30,12 @@ export async function requireAnyService(c: Context<HonoEnv>): Promise<Service> {
 }
 
 export async function requireKey(c: Context<HonoEnv>): Promise<Service> {
+  // Also without a key: the first request after a deploy names what is wrong with the settings.
+  const config = configOf(c.env);
   requireOneCredential(c.req.raw);
   const key = presentedKey(c.req.raw);
   if (key === null) throw new KeyRefusal(isSigned(c.req.raw) ? "unsignable" : "missing");
-  const service = await findService(key, configOf(c.env));
+  const service = await findService(key, config);
   return service ? rememberCaller(c, service) : refuseKey(c, "unknown");
 }
 

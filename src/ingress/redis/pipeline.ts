@@ -106,9 +106,10 @@ export class Pipeline {
       await this.#read();
       this.#failing = null;
     } catch (error) {
-      const failing = error instanceof RedisError ? "redis" : "relay";
-      if (this.#failing !== failing) logFault(failing, error);
-      this.#failing = failing;
+      const isRedis = error instanceof RedisError;
+      if (isRedis && this.#failing !== "redis") logFault("redis", error);
+      if (!isRedis && this.#failing !== "relay") logFault("relay", error);
+      this.#failing = isRedis ? "redis" : "relay";
       this.#scheduleReport();
     }
     this.#checkedAt = Date.now();
