@@ -211,6 +211,7 @@ test("a follower whose user changes leaves, too", async () => {
   follower.connection.refreshToken();
   await eventually(() => expect(follower.received.gaps).toHaveLength(1));
   await follower.received.reaches("live");
+  expect(follower.received.states).toEqual(["live", "recovering", "live"]);
   await eventually(async () => expect(await connections()).toBe(2));
   await ship(id);
   for (const { received } of [leader, follower]) await eventually(() => expect(seqsOf(received.events)).toEqual([1]));

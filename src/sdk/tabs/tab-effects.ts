@@ -61,10 +61,11 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
   },
 };
 
-/** Reports that a tab which showed the status of an earlier socket, its own or the leader's, is connecting again. */
+/** Replaces the status of an earlier socket, this tab's or the former leader's, by `recovering` or `connecting`. */
 function reportInterruption({ replica }: Tab): void {
   if (replica.status.state === "connecting") return;
-  const state = replica.hasSnapshot ? "recovering" : "connecting";
+  // `forget` has dropped the snapshot, but this tab was live.
+  const state = replica.hasSnapshot || replica.status.state === "recovering" ? "recovering" : "connecting";
   replica.apply({ type: "status", status: { state, isStale: replica.status.isStale } });
 }
 

@@ -5,10 +5,11 @@ import { DEFAULT_TUNING } from "../connection/tuning.ts";
 import { tokenOfUser } from "./hand-over.ts";
 import { Relay } from "./relay.ts";
 import { ChannelReplica } from "./replica.ts";
-import { type Tab, TabSocket } from "./tab.ts";
+import type { Tab } from "./tab.ts";
 import { runTabEffect } from "./tab-effects.ts";
 import { stepTab } from "./tab-machine.ts";
 import { initialTabState, nextTabTick, type TabEffect, type TabInput, type TabState } from "./tab-machine-state.ts";
+import { TabSocket } from "./tab-socket.ts";
 import { TabTokens } from "./tab-tokens.ts";
 
 /** Runs the tab's state machine with a real group of tabs, page and socket. */

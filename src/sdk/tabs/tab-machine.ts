@@ -87,7 +87,7 @@ const FOLLOWING: Transitions<TabDraft, TabInput> = {
   close,
 };
 
-/** What a tab with a socket of its own does when its page calls. */
+/** What the page's calls do in the leader and in fallback. */
 const WITH_SOCKET: Transitions<TabDraft, TabInput> = {
   connect: (draft) => draft.effects.push({ type: "reconnect_socket", token: null }),
   refresh: (draft) => draft.effects.push({ type: "refresh_socket", token: null }),
