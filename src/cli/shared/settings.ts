@@ -21,7 +21,7 @@ export interface CommonOptions {
   json?: boolean;
 }
 
-/** The characters of a credential. With any other, `fetch` refuses the header, and its error prints the credential. */
+/** The characters of a credential. Any other is refused here: an error about an invalid header prints the header. */
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /** A setting and where it was found, so that an error can name the place to fix. */
@@ -129,10 +129,15 @@ export function redisTarget(sources: Sources): RedisTarget {
     const [found, missing] = url ? [url, "UPSTASH_REDIS_REST_TOKEN"] : [token, "UPSTASH_REDIS_REST_URL"];
     throw usageError(`${missing} is missing, but ${found?.source} is set. Set both or neither.`);
   }
-  if (!VISIBLE_ASCII.test(token.value))
+  if (!VISIBLE_ASCII.test(token.value)) {
     throw usageError(`${token.source} is not a token: tokens consist of visible ASCII characters.`);
-  if (/^https?:$/.test(URL.parse(url.value)?.protocol ?? "")) return { kind: "upstash", url, token };
-  throw usageError(`${url.source} must be an https:// address, as Upstash's console shows it.`);
+  }
+  const { protocol = "", username, password } = URL.parse(url.value) ?? {};
+  // `fetch` refuses a URL with a password, and its error would print it.
+  if (/^https?:$/.test(protocol) && !username && !password) return { kind: "upstash", url, token };
+  throw usageError(
+    `${url.source} must be an https:// address without user and password, as Upstash's console shows it.`,
+  );
 }
 
 /** Returns the name of the stream that the service reads. */

@@ -1,4 +1,6 @@
-import { describe, expect, it } from "vitest";
+import { createServer } from "node:http";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { listenOnLoopback } from "../../support/loopback.ts";
 import { hasRedis } from "../../support/redis.ts";
 import { setUpRedisWithBridge } from "../../support/redis-with-bridge.ts";
 import { TestTerminal } from "./test-terminal.ts";
@@ -25,6 +27,7 @@ describe("a wrong setting exits with 2 and is named", () => {
       { UPSTASH_REDIS_REST_URL: "https://x", UPSTASH_REDIS_REST_TOKEN: `${TOKEN}\n1` },
       "tokens consist of visible ASCII characters",
     ],
+    [{ UPSTASH_REDIS_REST_URL: `https://x:${TOKEN}@x`, UPSTASH_REDIS_REST_TOKEN: "t" }, "without user and password"],
   ])("%j", async (env, message) => {
     const { exitCode, terminal } = await run(env as Record<string, string>, "products", "product_created");
     expect(exitCode).toBe(2);
@@ -48,6 +51,23 @@ describe("an unreachable Redis exits with 3 and says what to do", () => {
     );
     expect(terminal.notes).toContain(remedy);
     expect(terminal.notes).not.toContain(TOKEN);
+    expect(terminal.notes).not.toContain("payload-of-the-tests");
+  });
+});
+
+describe("an answer in place of the replies is reported", () => {
+  it.each([
+    [200, "<html>", 3, "the answer is not Upstash's"],
+    [502, "<html>", 3, "the answer is not Upstash's"],
+    [500, '{"error":"Internal error"}', 3, ": Internal error. Check UPSTASH_REDIS_REST_URL"],
+    [400, '{"error":"ERR max request size exceeded"}', 1, "Redis refused it: ERR max request size exceeded"],
+  ])("%d %s", async (status, body, expected, message) => {
+    const server = createServer((_, response) => void response.writeHead(status).end(body));
+    onTestFinished(() => void server.close());
+    const env = { UPSTASH_REDIS_REST_URL: await listenOnLoopback(server), UPSTASH_REDIS_REST_TOKEN: TOKEN };
+    const { exitCode, terminal } = await run(env, "products", "product_created", PAYLOAD);
+    expect(exitCode).toBe(expected);
+    expect(terminal.notes).toContain(message);
     expect(terminal.notes).not.toContain("payload-of-the-tests");
   });
 });

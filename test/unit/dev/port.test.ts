@@ -16,6 +16,10 @@ it.each(["[dev] # local\nport = 8000\n", '[dev]\nip = "[::1]"\n# See [1].\nport 
   (toml) => expect(wantedPort(toml, [])).toBe(8000),
 );
 
+it("is unknown in another form of TOML's integers", () => {
+  expect(wantedPort("[dev]\nport = 8_000\n", [])).toBeNull();
+});
+
 it("is unknown where another table has it", () => {
   expect(wantedPort("[dev]\n[vars]\nport = 8000\n", [])).toBeNull();
 });
