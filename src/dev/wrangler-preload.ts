@@ -4,6 +4,7 @@ import process from "node:process";
 
 // After the program and `dev`, so that the developer's own arguments come last and win.
 const ARGUMENTS_START = 3;
+// Written by `startWrangler`, so not checked. Absent in wrangler's worker threads and forks, which load this file as well.
 const variables: Record<string, string> = JSON.parse(process.env.TIDINGS_DEV_VARIABLES ?? "{}");
 const options = Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]);
 process.argv.splice(ARGUMENTS_START, 0, ...options);

@@ -158,16 +158,16 @@ describe("a service breaks a rule that", () => {
       proxy.close();
     }
   });
+});
 
-  test("with a close reason that a terminal would obey is reported with the reason escaped", async () => {
-    const proxy = new WrongService(service.url, { closeCode: () => 4999, closeReason: "\u001b[2J" });
-    try {
-      const { rules, ...file } = readRules("connecting");
-      const closing = rules.filter(({ rule }) => rule.includes("closed with 4003")).slice(0, 1);
-      const [broken] = await play({ ...file, rules: closing }, await proxy.listen(), 500);
-      expect(broken?.[1]).toContain("got 4999 \\u001b[2J");
-    } finally {
-      proxy.close();
-    }
-  });
+test("a close reason that a terminal would obey is escaped in the report", async () => {
+  const proxy = new WrongService(service.url, { closeCode: () => 4999, closeReason: "\u001b[2J" });
+  try {
+    const { rules, ...file } = readRules("connecting");
+    const closing = rules.filter(({ rule }) => rule.includes("closed with 4003")).slice(0, 1);
+    const [broken] = await play({ ...file, rules: closing }, await proxy.listen(), 500);
+    expect(broken?.[1]).toContain("got 4999 \\u001b[2J");
+  } finally {
+    proxy.close();
+  }
 });

@@ -130,7 +130,7 @@ describe("a list of products that changes", () => {
     await eventually(() => expect(state.value).toBe("closed"));
     expect(error.value).toMatchObject({
       code: 4005,
-      message: "At most 50 products, and 6,400 characters in their ids",
+      message: "At most 50 product ids, 6,400 characters in total",
     });
     productIds.value = ["many-1"];
     await eventually(() => expect(state.value).toBe("live"));

@@ -34,7 +34,7 @@ export interface DeadLetterEntry {
   advice: string;
 }
 
-/** For the code of a newer relay. */
+/** Stands in for a code that a newer relay wrote, and that is unknown here. */
 const OF_ANOTHER_VERSION = {
   meaning: "This version of the command line does not know the reason.",
   remedy: "Use the command line of the deployed version.",

@@ -36,7 +36,10 @@ export async function answer(exchange: Exchange): Promise<void> {
     return streamMessages(response, redisUrl, decodeURIComponent(path.slice(SUBSCRIBE_PATH.length)));
   }
   const encoding: Encoding = request.headers["upstash-encoding"] === "base64" ? "base64" : "utf8";
-  /** Runs all commands, unless Upstash would refuse one. Returns one outcome per command, in order. */
+  /**
+   * Runs commands and returns one outcome for each, in order. Refuses all of them when Upstash would refuse one; Upstash
+   * itself would run the others.
+   */
   const run = async (commands: RedisCommand[]): Promise<CommandOutcome[]> => {
     for (const command of commands) expectAllowed(command);
     for (const command of commands) count(nameOf(command));

@@ -21,8 +21,8 @@ interface BridgeOptions {
 }
 
 /**
- * A server in front of an ordinary Redis, for development and tests. It implements the part of Upstash's REST protocol
- * that the service and the command line use.
+ * A server in front of an ordinary Redis, for development and tests. It speaks the part of Upstash's REST protocol that the
+ * service and the command line use.
  */
 export interface Bridge {
   url: string;

@@ -5,8 +5,9 @@ import { BridgeRefusal } from "./http.ts";
 /** Redis commands in HTTP requests, and which of them Upstash runs. */
 
 const word = z.union([z.string(), z.number(), z.boolean()]).transform(String);
-/** The body of a request with one command, and of one with several. */
+/** The body of a request with one command. */
 export const oneCommand: z.ZodType<RedisCommand> = z.tuple([word], word);
+/** The body of a pipeline. */
 export const severalCommands = z.array(oneCommand).min(1);
 
 /** Commands that wait for other clients, which an HTTP request cannot. */

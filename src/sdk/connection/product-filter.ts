@@ -22,7 +22,7 @@ const MAX_IDS = 20;
  */
 export function withProducts(filter: ProductFilter, productIds: readonly ProductId[]): string[] {
   const ids = [...new Set([filter ?? [], productIds].flat().map(String))];
-  if (!isFilterWithinLimits(ids)) throw new RangeError("At most 50 products, and 6,400 characters in their ids");
+  if (!isFilterWithinLimits(ids)) throw new RangeError("At most 50 product ids, 6,400 characters in total");
   return ids;
 }
 

@@ -11,7 +11,7 @@ import type { Draft } from "./draft.ts";
 import { type Close, NO_DEADLINES } from "./machine-state.ts";
 import { isInteger } from "./position.ts";
 
-/** What follows a close, a timeout or a call of the page: the next attempt, and when, or the end of the connection. */
+/** Schedules the next attempt, or ends the connection. */
 
 /** With every timeout, the next attempt waits longer for its messages: the link may be slow. */
 const MAX_PATIENCE = 4;
@@ -21,6 +21,7 @@ const RESUME_JITTER_MS = 500;
 /** After this many failures, a hidden tab retries slowly. */
 const MAX_HIDDEN_FAILURES = 3;
 
+/** Retries after a close, or ends the connection if its code is final. */
 export function handleClose(draft: Draft, { code, reason, retry_after_ms: retryAfterMs }: Close): void {
   // The token may have expired: retry once with a fresh one.
   const isTokenRefused = code === UNAUTHENTICATED && reason !== DISCONNECTED_REASON && !draft.refused;

@@ -23,7 +23,7 @@ const EMPTY_BODY_BYTES = '{"events":[]}'.length;
 
 interface QueuedEvent {
   event: OutgoingEvent;
-  /** Identifies the `publishBatch` of the event. Once a call fails, its later events are not sent. */
+  /** The `publishBatch` that the event belongs to. Once a call with one of its events fails, the rest are not sent. */
   group: symbol;
   json: string;
   /** Including the comma that follows it. */
@@ -147,7 +147,7 @@ export class BatchQueue {
     } catch (error) {
       const failed = new Set(batch.map(({ group }) => group));
       const isFailed = ({ group }: QueuedEvent) => failed.has(group);
-      // The later events of a failed group are not sent, so that none overtakes an earlier one.
+      // The rest of a failed group is not sent, so that no event overtakes an earlier one.
       for (const item of [...batch, ...this.#queue.filter(isFailed)]) item.reject(error);
       this.#replaceQueue(this.#queue.filter((item) => !isFailed(item)));
     }
