@@ -18,7 +18,7 @@ import type { CounterName, HistogramName } from "./metrics.ts";
 
 /** What a channel does with an event that reaches it. */
 const CHANNEL_OUTCOMES = ["applied", "duplicate", "stale", "conflict"];
-/** Further outcomes over HTTP: the event did not reach its channel. */
+/** Further outcomes over HTTP: the channel was unreachable or had too much to send. */
 const UNDELIVERED_OUTCOMES = ["queued", "unavailable"];
 
 /**

@@ -43,12 +43,12 @@ export const METRICS = {
   tidings_events_published_total: {
     type: "counter",
     labels: ["type", "via", "key", "outcome"],
-    help: "Published events by outcome: applied, duplicate, stale or conflict when their channel answered; queued or unavailable when they did not reach it.",
+    help: "Published events by outcome: applied, duplicate, stale or conflict when their channel processed them; queued or unavailable when it was unreachable or had too much to send.",
   },
   tidings_events_rejected_total: {
     type: "counter",
     labels: ["via", "key"],
-    help: "Events that failed validation; from Redis, also those whose channel was full.",
+    help: "Events that were invalid; in a batch, also those beyond the key's scopes; from Redis, also those whose channel was full.",
   },
   tidings_deliveries_total: {
     type: "counter",
@@ -59,7 +59,7 @@ export const METRICS = {
     type: "histogram",
     labels: ["via"],
     buckets: LATENCY_BUCKETS,
-    help: "Time from accepting an event (for Redis, from the stream entry's own time) to sending it to the sockets.",
+    help: "Time from accepting an event (for Redis, from the stream entry's own time) until its channel begins to deliver it. Sending a large broadcast, coalescing and shards are not included.",
   },
   tidings_resumes_total: {
     type: "counter",

@@ -47,7 +47,8 @@ type Published = Pick<AcceptedEvent, "type" | "acceptedAt">;
 type Outcome = Pick<PublishOutcome, "status">;
 
 /**
- * Counts what a channel did with published events, and how long the applied ones took to reach its sockets.
+ * Counts what a channel did with published events, and how long after their acceptance it began to deliver the applied
+ * ones.
  * @param outcomes One for each event, in the same order.
  * @param now Milliseconds since 1970.
  */
@@ -101,12 +102,15 @@ function countPublished(counters: Counters, source: Source, { type }: Published,
   counters.count("tidings_events_published_total", { type, via, key, outcome: outcome.status }, times);
 }
 
-/** Counts events that failed validation or, from Redis, whose channel was full. */
+/**
+ * Counts events that were invalid; in a batch, also those beyond the key's scopes; from Redis, also those whose channel was
+ * full.
+ */
 export function recordRejected(counters: Counters, { via, key }: Source, times = 1): void {
   counters.count("tidings_events_rejected_total", { via, key }, times);
 }
 
-/** @param sent Events times the listeners each was sent to. */
+/** @param sent How many events were sent, summed over all listeners. */
 export function recordDeliveries(counters: Counters, kind: ChannelKind, sent: number): void {
   counters.count("tidings_deliveries_total", { kind }, sent);
 }

@@ -93,6 +93,12 @@ const withExample = (name: string, schema: z.ZodType): DocumentedBody => ({
   examples: { [name]: schemaExample(schema) },
 });
 
+/** Returns the body of an answer to a publish, with an example for each kind of event. */
+function ofEachKind(schema: typeof publishedSchema | typeof queuedSchema): DocumentedBody {
+  const product_event = schemaExample(schema, { channel: PRODUCTS_CHANNEL });
+  return { schema, examples: { order_event: schemaExample(schema), product_event } };
+}
+
 /** The bodies that do not depend on the catalogue. */
 const BODIES = {
   publish_batch: {
@@ -111,8 +117,8 @@ const BODIES = {
       },
     },
   },
-  published: withExample("published", publishedSchema),
-  queued: withExample("queued", queuedSchema),
+  published: ofEachKind(publishedSchema),
+  queued: ofEachKind(queuedSchema),
   rejected: { schema: rejectedSchema, examples: {} },
   batch_results: {
     schema: z.object({

@@ -4,7 +4,7 @@ import { ACCESS, accessRefusals, CALL_SCHEMES } from "./access.ts";
 import { type BodyName, bodiesOf, problemExample } from "./bodies.ts";
 import { componentSchemas, type Json, type JsonObject, schemaRef } from "./json-schema.ts";
 import { sharedSchemas } from "./messages.ts";
-import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
+import { type DocumentedAnswer, OPERATIONS, type Operation, PARAMETERS, TAGS } from "./operations.ts";
 import { ABOUT_HTTP, infoOf, sizeText } from "./prose.ts";
 
 const PROBLEM_TYPE = "application/problem+json";
@@ -68,7 +68,7 @@ function operationObject(operation: Operation, path: string, bodies: Bodies): Js
       requestBody: {
         required: true,
         description: `At most ${sizeText(body.maxBytes)}.`,
-        content: { "application/json": content(body.name, bodies) },
+        content: { "application/json": content(body.name, bodies[body.name].examples) },
       },
     }),
     security: ACCESS[access].map((scheme) => (scheme === "none" ? {} : { [scheme]: [] })),
@@ -80,16 +80,24 @@ function operationObject(operation: Operation, path: string, bodies: Bodies): Js
 export const parametersOf = (path: string, { parameters = [] }: Operation) =>
   path.includes("{order_id}") ? ["order_id" as const, ...parameters] : parameters;
 
-/** Returns a body's schema and examples. */
-function content(name: BodyName, bodies: Bodies): JsonObject {
-  const examples = Object.entries(bodies[name].examples).map(([example, value]) => [example, { value }]);
-  return { schema: schemaRef(name), examples: Object.fromEntries(examples) };
+/** Returns a body's schema with examples. */
+function content(name: BodyName, examples: JsonObject): JsonObject {
+  const named = Object.entries(examples).map(([example, value]) => [example, { value }]);
+  return { schema: schemaRef(name), examples: Object.fromEntries(named) };
+}
+
+/** Returns an answer's examples by name. */
+export function examplesOf([, body, onlyExample]: DocumentedAnswer, bodies: Bodies): JsonObject {
+  const examples = body === undefined ? [] : Object.entries(bodies[body].examples);
+  return Object.fromEntries(examples.filter(([name]) => onlyExample === undefined || name === onlyExample));
 }
 
 function answers({ answers, mediaType = "application/json" }: Operation, bodies: Bodies): JsonObject {
   return Object.fromEntries(
-    Object.entries(answers).map(([status, [description, body]]) => {
-      const described = status === "204" ? {} : { content: { [mediaType]: body ? content(body, bodies) : {} } };
+    Object.entries(answers).map(([status, answer]) => {
+      const [description, body] = answer;
+      const inJson = body ? content(body, examplesOf(answer, bodies)) : {};
+      const described = status === "204" ? {} : { content: { [mediaType]: inJson } };
       return [status, { description, ...withHeaders(Number(status)), ...described }];
     }),
   );

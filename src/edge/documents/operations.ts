@@ -34,8 +34,11 @@ export interface Operation {
   refusals?: readonly HttpRefusal[];
 }
 
-/** An answer's description and body; no body when the answer has none, or none in JSON. */
-type DocumentedAnswer = readonly [description: string, body?: BodyName];
+/**
+ * An answer's description and body; no body when the answer has none, or none in JSON. If only one of the body's examples
+ * is an answer to this call, its name.
+ */
+export type DocumentedAnswer = readonly [description: string, body?: BodyName, onlyExample?: string];
 
 export const PARAMETERS = {
   order_id: {
@@ -56,14 +59,15 @@ export const PARAMETERS = {
 
 /** What the operations with a tag have in common. */
 const PUBLISH = { tag: "Publish", access: "publisher", parameters: ["idempotency_key"] } as const;
-const PUBLISH_ONE = {
-  ...PUBLISH,
-  answers: {
-    200: ["Durably accepted.", "published"],
-    202: ["The channel cannot accept the event now; it is queued in Redis.", "queued"],
-  },
-  refusals: ["id_conflict"],
-} as const satisfies Partial<Operation>;
+const publishOne = (example: "order_event" | "product_event") =>
+  ({
+    ...PUBLISH,
+    answers: {
+      200: ["Durably accepted.", "published", example],
+      202: ["The channel cannot accept the event now; it is queued in Redis.", "queued", example],
+    },
+    refusals: ["id_conflict"],
+  }) as const satisfies Partial<Operation>;
 const ORDER = { tag: "Orders", access: "service", refusals: ["order_not_found"] } as const satisfies Partial<Operation>;
 
 const REPEATABLE =
@@ -73,14 +77,14 @@ const MEASURED = `An event has at most ${sizeText(MAX_EVENT_BYTES)}, measured as
 
 export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}`, Operation> = {
   "POST /api/v1/publish/orders/{order_id}": {
-    ...PUBLISH_ONE,
+    ...publishOne("order_event"),
     id: "publishOrderEvent",
     summary: "Publish an order event",
     description: `${REPEATABLE} ${MEASURED} \`order\` also registers the order.`,
     body: { name: "publish_order_event", maxBytes: MAX_BATCH_BYTES },
   },
   "POST /api/v1/publish/products": {
-    ...PUBLISH_ONE,
+    ...publishOne("product_event"),
     id: "publishProductEvent",
     summary: "Publish a product event",
     description: `${REPEATABLE} ${MEASURED}`,

@@ -2,7 +2,7 @@ import { ACCESS, CALL_SCHEMES } from "../../edge/documents/access.ts";
 import { type BodyName, bodiesOf } from "../../edge/documents/bodies.ts";
 import { componentSchemas } from "../../edge/documents/json-schema.ts";
 import { sharedSchemas } from "../../edge/documents/messages.ts";
-import { parametersOf, refusalsOf } from "../../edge/documents/openapi.ts";
+import { examplesOf, parametersOf, refusalsOf } from "../../edge/documents/openapi.ts";
 import { OPERATIONS, type Operation, PARAMETERS, TAGS } from "../../edge/documents/operations.ts";
 import { ABOUT_HTTP, sizeText } from "../../edge/documents/prose.ts";
 import { REFUSALS } from "../../protocol/refusals.ts";
@@ -114,8 +114,8 @@ function answerBlocks(path: string, operation: Operation): string[] {
       .toSorted((a, b) => REFUSALS[a].status - REFUSALS[b].status)
       .map((reason) => [String(REFUSALS[reason].status), `\`${reason}\``, REFUSALS[reason].title]),
   ];
-  const examples = answers.flatMap(([status, [, body]]) =>
-    Object.values(body === undefined ? {} : STANDARD_BODIES[body].examples).flatMap((example) => [
+  const examples = answers.flatMap(([status, answer]) =>
+    Object.values(examplesOf(answer, STANDARD_BODIES)).flatMap((example) => [
       `Example of a ${status}:`,
       jsonBlock(example),
     ]),

@@ -40,6 +40,7 @@ function addCopyButtons(): void {
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = "Copy";
+    let timer: ReturnType<typeof setTimeout> | undefined;
     button.addEventListener("click", async () => {
       try {
         await navigator.clipboard.writeText(block.querySelector("code")?.textContent ?? "");
@@ -47,7 +48,8 @@ function addCopyButtons(): void {
       } catch {
         button.textContent = "Copying is blocked";
       }
-      setTimeout(() => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
         button.textContent = "Copy";
       }, COPY_RESULT_MS);
     });

@@ -7,8 +7,6 @@ export interface IndexedSection {
   text: string;
 }
 
-/** What a word in the title counts. */
-const TITLE_RANK = 100;
 /** Occurrences in the text count one each, up to this number. */
 const MAX_TEXT_RANK = 20;
 
@@ -24,10 +22,12 @@ export function search(entries: IndexedSection[], query: string): IndexedSection
  * order of the index, which has the chapters before the references.
  */
 function rankOf({ chapter, title, text }: IndexedSection, words: string[]): number {
+  // More than all words can reach in the text.
+  const titleRank = MAX_TEXT_RANK * words.length + 1;
   const inTitle = title.toLowerCase();
   const inText = `${chapter} ${text}`.toLowerCase();
   const ranks = words.map((word) => {
-    return inTitle.includes(word) ? TITLE_RANK : Math.min(inText.split(word).length - 1, MAX_TEXT_RANK);
+    return inTitle.includes(word) ? titleRank : Math.min(inText.split(word).length - 1, MAX_TEXT_RANK);
   });
   return ranks.includes(0) ? 0 : ranks.reduce((sum, rank) => sum + rank, 0);
 }

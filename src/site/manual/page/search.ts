@@ -23,7 +23,10 @@ export function addSearch(): void {
     status.textContent = entries === null ? LOADING_FAILED : resultCount(found.length, query);
     list.replaceChildren(...found.slice(0, MAX_RESULTS).map(itemOf));
   };
-  input.addEventListener("focus", () => void index());
+  input.addEventListener("focus", () => {
+    void index();
+    void update();
+  });
   input.addEventListener("input", () => void update());
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;

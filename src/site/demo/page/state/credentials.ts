@@ -47,7 +47,7 @@ export function takeCredentialsFromAddress(): void {
   saveCredentials({ ...NONE, ...Object.fromEntries(found.map((name) => [name, given.get(name)?.trim()])) });
 }
 
-/** Decodes a token for display, without verifying it. Returns null if it has no readable subject. */
+/** Decodes a token without verifying it, which the service does. Returns null if it has no readable subject. */
 export function decodeToken(token: string): { subject: string; expiresAt: Date | null } | null {
   const claims = parseJson(payloadOf(token));
   if (!isRecord(claims)) return null;
