@@ -1,5 +1,5 @@
 import pMap from "p-map";
-import { configOf } from "../config/config.ts";
+import { configOf, type RedisConfig } from "../config/config.ts";
 import type { Env } from "../config/env.ts";
 import type { ChannelName } from "../protocol/names.ts";
 import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
@@ -49,39 +49,34 @@ async function deliverOrQueue(
   const delivery = await deliverToChannel(env, channel, events, source, requestId);
   const outcomes = delivery.isDelivered ? delivery.outcomes : events.map(unavailable);
   const { redis } = configOf(env);
-  if (!redis || outcomes.every(({ status }) => status !== "unavailable")) return outcomes;
-  const client = new RedisClient(redis);
-  const changed: PublishOutcome[] = [];
-  let isFailing = false;
-  for (const [i, event] of events.entries()) {
-    let outcome = outcomes[i] ?? unavailable(event);
-    if (outcome.status === "unavailable" && !isFailing) {
-      outcome = await queue(client, redis.stream, event, requestId);
-      // No later event is queued then: it would overtake this one, and wait as long for Redis.
-      isFailing = outcome.status === "unavailable";
-    }
-    changed.push(outcome);
+  const undelivered = events.filter((_, i) => outcomes[i]?.status === "unavailable");
+  if (!redis || undelivered.length === 0) return outcomes;
+  try {
+    await queue(redis, undelivered);
+  } catch (error) {
+    // Some may have been queued. Their ids make it safe to publish all of them again.
+    logFault("queue", error, { channel, request_id: requestId, events: undelivered.length });
+    return outcomes;
   }
-  // Best effort: without the doorbell, the relay finds the entries a little later.
-  const isAnyQueued = changed.some(({ status }) => status === "queued");
-  if (isAnyQueued) await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
-  return changed;
+  return outcomes.map((outcome) => (outcome.status === "unavailable" ? { ...outcome, status: "queued" } : outcome));
 }
 
-async function queue(
-  client: RedisClient,
-  stream: string,
-  event: AcceptedEvent,
-  requestId: string | undefined,
-): Promise<PublishOutcome> {
-  const { id, channel } = event;
-  try {
-    await client.command("XADD", stream, "*", ...entryFields(event).flat());
-    return { id, channel, status: "queued" };
-  } catch (error) {
-    logFault("queue", error, { channel, request_id: requestId });
-    return unavailable(event);
-  }
+/** Ends at the first entry that Redis refuses: a later one would overtake it. Each entry follows its number of words. */
+const ADD_ENTRIES = `
+local first = 1
+while ARGV[first] do
+  local last = first + ARGV[first]
+  redis.call('XADD', KEYS[1], '*', unpack(ARGV, first + 1, last))
+  first = last + 1
+end`;
+
+/** Adds events to the stream, in one request, and rings the doorbell. @throws {RedisError} */
+async function queue(redis: RedisConfig, events: AcceptedEvent[]): Promise<void> {
+  const client = new RedisClient(redis);
+  const words = events.map((event) => entryFields(event).flat()).flatMap((entry) => [entry.length, ...entry]);
+  await client.command("EVAL", ADD_ENTRIES, 1, redis.stream, ...words);
+  // Best effort: without the doorbell, the relay finds the entries a little later.
+  await client.command("PUBLISH", DOORBELL, "1").catch(() => {});
 }
 
 const unavailable = ({ id, channel }: AcceptedEvent): PublishOutcome => ({ id, channel, status: "unavailable" });
