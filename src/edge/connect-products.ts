@@ -10,8 +10,7 @@ import { laterPlan, NO_SHARDS, type ShardPlan } from "../channels/products/shard
 import type { Env } from "../config/env.ts";
 import { jurisdictionOf } from "../config/jurisdiction.ts";
 import { shardName } from "../protocol/shards.ts";
-import { logFault } from "../telemetry/log.ts";
-import { type HonoEnv, requestIdOf } from "./context.ts";
+import { type HonoEnv, reportFault } from "./context.ts";
 import { regionOf, shardOrder } from "./placement.ts";
 
 /** How many shards a client tries before the root takes it: each is a round trip. */
@@ -49,7 +48,7 @@ export async function connectToProducts(
         const answer = await ask(shardStub(env, shardName(region, index)), null);
         if (typeof answer !== "string") return answer;
       } catch (error) {
-        logFault("shard", error, { request_id: requestIdOf(c) });
+        reportFault(c, "shard", error);
       }
     }
     return null;

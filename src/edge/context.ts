@@ -4,6 +4,8 @@ import type { Env } from "../config/env.ts";
 import { WAIT_UNTIL_MS } from "../protocol/platform-limits.ts";
 import { registryStub } from "../registry/directory.ts";
 import type { CounterSnapshot, Counters } from "../telemetry/counters.ts";
+import type { FaultPlace } from "../telemetry/labels.ts";
+import { logFault } from "../telemetry/log.ts";
 import { Reporter } from "../telemetry/reporter.ts";
 
 /** Shared by all routes: the request's id and route pattern, and the isolate's counters. */
@@ -44,8 +46,14 @@ export function record(c: Context<HonoEnv>, increment: (counters: Counters) => v
   flush(c);
 }
 
-/** Reports pending counts, logged errors included, to the registry soon after the response. */
-export function flush(c: Context<HonoEnv>): void {
+/** Logs and counts a fault of a request, and reports to the registry soon after the response. */
+export function reportFault(c: Context<HonoEnv>, where: FaultPlace, error: unknown): void {
+  logFault(where, error, { request_id: requestIdOf(c) });
+  flush(c);
+}
+
+/** Reports pending counts, logged faults included. */
+function flush(c: Context<HonoEnv>): void {
   reporterOf(c.env).schedule((promise) => afterResponse(c, promise));
 }
 

@@ -11,9 +11,9 @@ import {
 import type { Checked } from "../protocol/validation.ts";
 import { callFailureOf, isStorageFailure } from "../runtime/platform-errors.ts";
 import type { AuthFailure } from "../telemetry/labels.ts";
-import { logFault, logRefusal } from "../telemetry/log.ts";
+import { logRefusal } from "../telemetry/log.ts";
 import { recordAuthFailure } from "../telemetry/record.ts";
-import { flush, type HonoEnv, record, requestIdOf, routeOf } from "./context.ts";
+import { type HonoEnv, record, reportFault, requestIdOf, routeOf } from "./context.ts";
 
 /** Why a credential was refused, in detail: for the log and the metrics, never for the client. */
 export interface RefusedCredential {
@@ -102,13 +102,11 @@ export function recordRefusal(
 function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof ConfigError) {
-    logFault("configuration", error, { request_id: requestIdOf(c) });
-    flush(c);
+    reportFault(c, "configuration", error);
     const errors = error.faults.map(({ setting, message, fix }) => ({ field: setting, message: `${message}: ${fix}` }));
     return new Refusal("misconfigured", { errors });
   }
-  logFault("request", error, { request_id: requestIdOf(c) });
-  flush(c);
+  reportFault(c, "request", error);
   if (isStorageFailure(error)) return new Refusal("unavailable", { detail: STORAGE_FAILED });
   const failure = callFailureOf(error);
   return new Refusal(failure === "overloaded" || failure === "unreachable" ? "unavailable" : "internal_error");

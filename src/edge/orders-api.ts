@@ -4,9 +4,8 @@ import type { OrderRefusal, Requester } from "../channels/contract.ts";
 import { orderStub } from "../channels/directory.ts";
 import { configOf } from "../config/config.ts";
 import { orderRegistration } from "../protocol/publish.ts";
-import { logFault } from "../telemetry/log.ts";
 import { findToken } from "./auth/credentials.ts";
-import { type HonoEnv, requestIdOf } from "./context.ts";
+import { type HonoEnv, reportFault } from "./context.ts";
 import { Refusal } from "./errors.ts";
 import { fetchJson } from "./fetch-json.ts";
 
@@ -50,6 +49,6 @@ export async function confirmRefusal<R extends string>(
 }
 
 function fail(c: Context<HonoEnv>, error: unknown): never {
-  logFault("orders_api", error, { request_id: requestIdOf(c) });
+  reportFault(c, "orders_api", error);
   throw new Refusal("unavailable");
 }

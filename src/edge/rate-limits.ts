@@ -2,9 +2,8 @@ import type { Context } from "hono";
 import { configOf } from "../config/config.ts";
 import { RATE_LIMITS, type RateLimitBinding } from "../protocol/limits.ts";
 import { isLimitPerKey } from "../telemetry/labels.ts";
-import { logFault } from "../telemetry/log.ts";
 import { recordRateLimited } from "../telemetry/record.ts";
-import { type HonoEnv, record, requestIdOf } from "./context.ts";
+import { type HonoEnv, record, reportFault } from "./context.ts";
 import { Refusal } from "./errors.ts";
 
 /**
@@ -17,7 +16,7 @@ export async function isWithinLimit(c: Context<HonoEnv>, binding: RateLimitBindi
   if (!limiter || !configOf(c.env).areRatesLimited) return true;
   const { success } = await limiter.limit({ key }).catch((error: unknown) => {
     // Fails open: authorization is decided elsewhere, and a broken limiter must not take the service down.
-    logFault("rate_limit", error, { request_id: requestIdOf(c) });
+    reportFault(c, "rate_limit", error);
     return { success: true };
   });
   if (success) return true;

@@ -6,14 +6,19 @@ import { app } from "../../src/edge/app.ts";
 import { TokenVerifier } from "../../src/edge/auth/token-verifier.ts";
 import { StreamRelay } from "../../src/ingress/redis/relay.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
+import { eventually } from "../support/eventually.ts";
 import { silence } from "../support/leak-guard/console.ts";
-import { ORIGIN, orderObject, registerOrder } from "../support/service.ts";
+import { metricValue, parseMetrics } from "../support/metrics.ts";
+import { ORIGIN, orderObject, registerOrder, serviceRequest } from "../support/service.ts";
 import { makeKey, signWith } from "../support/signing-keys.ts";
 import { PUBLISH_KEY } from "../support/test-env.ts";
 import { TestSocket } from "../support/test-socket.ts";
 import { mintToken } from "../support/tokens.ts";
 
-/** Every fault line that belongs to a request has the id that the response carries in `X-Request-Id`. */
+/**
+ * Every fault line that belongs to a request has the id that the response carries in `X-Request-Id`. The fault is counted
+ * without another request.
+ */
 
 const RAY = "0123456789abcdef-FRA";
 const fails = () => Promise.reject(new Error("it fails for the test"));
@@ -30,6 +35,9 @@ async function send(path: string, init: RequestInit = {}, more: Partial<Env> = {
   const headers = { "CF-Ray": RAY, Authorization: `Bearer ${PUBLISH_KEY}`, ...(init.headers as object) };
   return app.fetch(new Request(`${ORIGIN}${path}`, { ...init, headers }), { ...env, ...more });
 }
+
+const countOf = async (where: string) =>
+  metricValue(parseMetrics(await (await serviceRequest("GET", "/metrics")).text()), "tidings_errors_total", { where });
 
 const WITH_REDIS = { UPSTASH_REDIS_REST_URL: "https://redis.example", UPSTASH_REDIS_REST_TOKEN: "test-redis-token" };
 const event = JSON.stringify({ type: "order_shipped", data: {} });
@@ -99,11 +107,14 @@ const faults: [where: string, cause: () => Promise<Response>][] = [
 
 for (const [where, cause] of faults) {
   test(`a fault of ${where}`, async () => {
+    const before = await countOf(where);
     const response = await cause();
     expect(response.headers.get("X-Request-Id")).toBe(RAY);
     const lines = logged.mock.calls.map(([line]) => JSON.parse(String(line)));
     expect(lines).toContainEqual(expect.objectContaining({ event: "fault", where }));
     for (const line of lines) expect(line).toMatchObject({ event: "fault", request_id: RAY });
+    vi.restoreAllMocks();
+    await eventually(async () => expect(await countOf(where)).toBe(before + 1));
   });
 }
 

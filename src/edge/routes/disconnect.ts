@@ -3,11 +3,10 @@ import * as z from "zod";
 import { channelStub } from "../../channels/directory.ts";
 import { idText } from "../../protocol/ids.ts";
 import { CHANNEL_RULE, MAX_USER_ID_LENGTH } from "../../protocol/names.ts";
-import { logFault } from "../../telemetry/log.ts";
 import { requireScope, scopeOf } from "../auth/keys.ts";
 import { requireAnyService } from "../auth/require.ts";
 import { readValid } from "../body.ts";
-import { flush, type HonoEnv, requestIdOf } from "../context.ts";
+import { type HonoEnv, reportFault } from "../context.ts";
 import { invalid, Refusal } from "../errors.ts";
 
 /** The request body. */
@@ -28,8 +27,7 @@ export async function disconnect(c: Context<HonoEnv>): Promise<Response> {
     return c.json({ closed: await channel.disconnect(userId) });
   } catch (error) {
     // The object or one of its shards cannot be reached, so some sockets may still be open.
-    logFault("request", error, { request_id: requestIdOf(c) });
-    flush(c);
+    reportFault(c, "request", error);
     throw new Refusal("unavailable", { detail: "Some sockets may still be open. Repeating the call is safe." });
   }
 }

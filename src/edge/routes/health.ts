@@ -7,10 +7,9 @@ import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { Overview } from "../../registry/contract.ts";
 import { registryStubs } from "../../registry/directory.ts";
 import { withinTimeLimit } from "../../runtime/time-limit.ts";
-import { logFault } from "../../telemetry/log.ts";
 import { presentedKey } from "../auth/credentials.ts";
 import { requireRequester } from "../auth/require.ts";
-import { type HonoEnv, requestIdOf } from "../context.ts";
+import { type HonoEnv, reportFault } from "../context.ts";
 import { addressOf, requireWithinLimit } from "../rate-limits.ts";
 import { addTotals } from "../totals.ts";
 
@@ -29,7 +28,7 @@ export async function health(c: Context<HonoEnv>): Promise<Response> {
     try {
       return await withinTimeLimit(call());
     } catch (error) {
-      logFault("health", error, { request_id: requestIdOf(c) });
+      reportFault(c, "health", error);
       return null;
     }
   };

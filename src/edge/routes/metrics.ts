@@ -9,10 +9,9 @@ import { withinTimeLimit } from "../../runtime/time-limit.ts";
 import { Counters } from "../../telemetry/counters.ts";
 import { EXPOSITION_TYPE, exposition, type Gauge } from "../../telemetry/exposition.ts";
 import { knownSeries } from "../../telemetry/known-series.ts";
-import { logFault } from "../../telemetry/log.ts";
 import { recordRelayTotals } from "../../telemetry/record.ts";
 import { requireService } from "../auth/require.ts";
-import { type HonoEnv, requestIdOf } from "../context.ts";
+import { type HonoEnv, reportFault } from "../context.ts";
 import { Refusal } from "../errors.ts";
 import { addTotals } from "../totals.ts";
 
@@ -28,7 +27,7 @@ export async function metrics(c: Context<HonoEnv>): Promise<Response> {
     Promise.all(registryStubs(c.env).map((registry) => withinTimeLimit(registry.metrics()))),
     addRelay(c.env, counts, gauges),
   ]).catch((error: unknown) => {
-    logFault("metrics", error, { request_id: requestIdOf(c) });
+    reportFault(c, "metrics", error);
     throw new Refusal("unavailable");
   });
   for (const { counted } of registries) counts.add(counted);

@@ -101,7 +101,9 @@ describe("the lists of label values are complete:", () => {
     const root = join(import.meta.dirname, "../../..");
     const sources = globSync("src/{channels,edge,ingress,registry,telemetry}/**/*.ts", { cwd: root });
     const places = sources.flatMap((file) =>
-      [...readFileSync(join(root, file), "utf8").matchAll(/logFault\(\s*"(\w+)"/g)].map(([, place]) => place),
+      [...readFileSync(join(root, file), "utf8").matchAll(/(?:logFault\(|reportFault\(c,)\s*"(\w+)"/g)].map(
+        ([, place]) => place,
+      ),
     );
     expect([...new Set(places)].sort()).toEqual([...FAULT_PLACES].sort());
   });
