@@ -59,7 +59,7 @@ export const PARAMETERS = {
 
 /** What the operations with a tag have in common. */
 const PUBLISH = { tag: "Publish", access: "publisher", parameters: ["idempotency_key"] } as const;
-const publishOne = (example: "order_event" | "product_event") =>
+const singlePublish = (example: "order_event" | "product_event") =>
   ({
     ...PUBLISH,
     answers: {
@@ -77,14 +77,14 @@ const MEASURED = `An event has at most ${sizeText(MAX_EVENT_BYTES)}, measured as
 
 export const OPERATIONS: Record<`${"GET" | "POST" | "PUT" | "DELETE"} /${string}`, Operation> = {
   "POST /api/v1/publish/orders/{order_id}": {
-    ...publishOne("order_event"),
+    ...singlePublish("order_event"),
     id: "publishOrderEvent",
     summary: "Publish an order event",
     description: `${REPEATABLE} ${MEASURED} \`order\` also registers the order.`,
     body: { name: "publish_order_event", maxBytes: MAX_BATCH_BYTES },
   },
   "POST /api/v1/publish/products": {
-    ...publishOne("product_event"),
+    ...singlePublish("product_event"),
     id: "publishProductEvent",
     summary: "Publish a product event",
     description: `${REPEATABLE} ${MEASURED}`,
