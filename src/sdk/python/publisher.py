@@ -35,6 +35,7 @@ import datetime
 import decimal
 import email.utils
 import enum
+import functools
 import http.client
 import json
 import math
@@ -141,7 +142,6 @@ class Tidings:
         self._timeout = timeout
         self._max_tries = max_tries
         self._deadline = deadline
-        self._opener = urllib.request.build_opener(_AnyStatus)
 
     def publish_order_update(
         self,
@@ -320,7 +320,7 @@ class Tidings:
         url = f"{self._url}/api/v1/publish/{path}"
         request = urllib.request.Request(url, body.encode(), headers, method="POST")
         try:
-            with self._opener.open(request, timeout=timeout) as response:
+            with _opener().open(request, timeout=timeout) as response:
                 is_ok = 200 <= response.status < 300
                 try:
                     text = response.read()
@@ -560,6 +560,13 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
         return response
 
     https_response = http_response
+
+
+@functools.lru_cache(maxsize=None)
+def _opener() -> urllib.request.OpenerDirector:
+    """Builds the opener at the first request, in the thread that sends it: since Python 3.12, that loads the system's
+    certificates, which takes too long for an event loop."""
+    return urllib.request.build_opener(_AnyStatus)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -48,6 +48,28 @@ asyncio.run(main())`,
     onProducts.close();
   });
 
+  test("what opens connections is built once, and not in the event loop's thread", async () => {
+    const result = await python.run(
+      `
+import asyncio, json, tidings, threading, urllib.request
+
+build, built_by = urllib.request.build_opener, []
+def counting(*handlers):
+    built_by.append(threading.current_thread().name)
+    return build(*handlers)
+urllib.request.build_opener = counting
+
+async def main():
+    for product_id in ("a", "b"):
+        await tidings.publish_product_update("product_deleted", {"product_id": product_id})
+
+asyncio.run(main())
+print(json.dumps(built_by))`,
+      env,
+    );
+    expect(result).toEqual(["tidings-publish"]);
+  });
+
   test("Tidings publishes without an event loop, AsyncTidings within one", async () => {
     const result = await python.run(
       `
@@ -412,7 +434,7 @@ for error in (ConnectionResetError(), urllib.error.URLError(TimeoutError()), OSE
     client = tidings.Tidings("http://shop.example", max_tries=1)
     def fail(*_, error=error, **__):
         raise error
-    client._opener.open = fail
+    tidings._opener().open = fail
     try:
         client.publish_product_update("product_deleted", {"product_id": "a"})
     except tidings.PublishError as failure:
