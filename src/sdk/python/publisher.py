@@ -164,7 +164,8 @@ class Tidings:
         order       registers the order in the same call: ``{"user_id", "status", "payment_status"}``
         Raises PublishError when the event is refused, or cannot be published in time.
         """
-        prepared = self._prepare(order_id, event_type, data, id=id, version=version, order=order)
+        # `None`, as an unsaved order has, would select the products channel.
+        prepared = self._prepare(str(order_id), event_type, data, id=id, version=version, order=order)
         return prepared.send(self._deadline_from_now())
 
     def publish_product_update(
@@ -206,7 +207,7 @@ class Tidings:
 
     def _prepare(
         self,
-        order_id: Optional[Union[str, uuid.UUID]],
+        order_id: Optional[str],
         event_type: str,
         data: Any,
         *,
@@ -219,7 +220,7 @@ class Tidings:
         ids = [event["id"]]
         path = "products"
         if order_id is not None:
-            if not _UUID.fullmatch(str(order_id)):
+            if not _UUID.fullmatch(order_id):
                 invalid_id = {"field": "order_id", "message": "must be a UUID"}
                 raise _invalid([invalid_id], ids, "invalid_order_id")
             path = f"orders/{order_id}"
@@ -368,7 +369,7 @@ class AsyncTidings:
         self, order_id: Union[str, uuid.UUID], event_type: str, data: Any, **options: Any
     ) -> Result:
         """See ``Tidings.publish_order_update``, which has the same options."""
-        return await self._run(self._tidings._prepare(order_id, event_type, data, **options))
+        return await self._run(self._tidings._prepare(str(order_id), event_type, data, **options))
 
     async def publish_product_update(self, event_type: str, data: Any, **options: Any) -> Result:
         """See ``Tidings.publish_product_update``, which has the same options."""

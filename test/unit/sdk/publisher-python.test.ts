@@ -235,6 +235,8 @@ refused = []
 for call in (
     lambda: sync.publish_order_update(half, "order_delivered", {}, id="mine"),
     lambda: sync.publish_order_update("17", "order_delivered", {}, id="mine"),
+    lambda: sync.publish_order_update(None, "order_delivered", {}, id="mine"),
+    lambda: asyncio.run(later.publish_order_update(None, "order_delivered", {}, id="mine")),
     lambda: sync.publish_order_update(ok, half, {}, id="mine"),
     lambda: sync.publish_order_update(ok, "order_delivered", {}, id="mine", order=order),
     lambda: sync.publish_batch([{"channel": half, "type": "product_deleted", "data": {}, "id": "mine"}]),
@@ -254,7 +256,7 @@ for events in ([{"channel": "products", "type": half, "data": {}}], [None]):
 print(json.dumps(refused))`,
       env,
     );
-    const fields = ["order_id", "order_id", "type", "order.user_id"];
+    const fields = ["order_id", "order_id", "order_id", "order_id", "type", "order.user_id"];
     const inBatch = ["events[0].channel", "events[0].a\ud83d", "events[0].type", "data.product_id"];
     expect(result).toEqual([
       ...[...fields, ...inBatch].map((field) => [field, ["mine"]]),
