@@ -67,6 +67,8 @@ _MAX_SHOWN_FIELDS = 10
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 #: Of all ``AsyncTidings`` together, per service.
 _MAX_THREADS = 16
+#: More than any useful timeout; sockets reject infinity.
+_MAX_TIMEOUT_SECONDS = 86_400.0
 #: More than any deadline, and still a time that the system can sleep.
 _MAX_RETRY_AFTER_SECONDS = 1e9
 _NO_TIME_LEFT = "There was no time left to send it"
@@ -139,7 +141,7 @@ class Tidings:
             raise ValueError("Set TIDINGS_KEY, or pass key: a publish key, without spaces or line breaks")
         self._url = url.rstrip("/")
         self._key = key
-        self._timeout = timeout
+        self._timeout = min(timeout, _MAX_TIMEOUT_SECONDS)
         self._max_tries = max_tries
         self._deadline = deadline
 

@@ -508,6 +508,21 @@ print(json.dumps(outcomes))`,
     expect(outcomes).toEqual([unknown, unknown, unknown, rejected, rejected, rejected, unknown, unknown]);
   });
 
+  test("a timeout and a deadline may be infinite", async () => {
+    const results = await python.run(
+      `
+import asyncio, json, math, tidings
+limits = {"timeout": math.inf, "deadline": math.inf}
+deleted = ("product_deleted", {"product_id": "a"})
+print(json.dumps([
+    tidings.Tidings(**limits).publish_product_update(*deleted),
+    asyncio.run(tidings.AsyncTidings(**limits).publish_product_update(*deleted)),
+]))`,
+      env,
+    );
+    expect(results).toMatchObject([{ status: "applied" }, { status: "applied" }]);
+  });
+
   test("missing or invalid settings are named, and not printed", async () => {
     const result = await python.run(`
 import json, tidings
