@@ -207,10 +207,12 @@ describe("a follower", () => {
 });
 
 describe("a silent leader", () => {
-  test("loses the lock: a follower checks, waits for an answer, and steals the lock", () => {
+  test("loses the lock: a new follower soon checks, waits for an answer, and steals the lock", () => {
     for (const tab of [follower(), catchingUp()]) {
+      const since = tab.now;
       expect(tab.tick()).toEqual(["say_hello"]);
       expect(tab.tick()).toEqual(["release_lock", "request_lock"]);
+      expect(tab.now - since).toBe(6000);
       expect(tab.take({ type: "lock_won" })).toEqual(["close_socket", "open_socket"]);
     }
   });
@@ -250,6 +252,7 @@ describe("a hidden leader", () => {
 
   test("loses the lock to a follower that stays visible for some seconds", () => {
     for (const tab of [follower(), catchingUp()]) {
+      tab.tick();
       tab.hear(fromHidden);
       const since = tab.now;
       expect(tab.tick()).toEqual(["release_lock", "request_lock"]);

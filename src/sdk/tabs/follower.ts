@@ -16,7 +16,9 @@ const TAKE_OVER_MS = [3000, 6000] as const;
 export function startFollowing(draft: TabDraft, isNew: boolean): void {
   Object.assign(draft, NO_DEADLINES);
   draft.role = "follower";
-  draft.checkLeaderAt = draft.now + CHECK_LEADER_MS;
+  // Soon: the leader may be frozen. The check says hello again, because a tab that was just becoming the leader did not
+  // answer the first hello.
+  draft.checkLeaderAt = draft.now + LEADER_TIMEOUT_MS;
   draft.effects.push({ type: "say_hello", isNew }, { type: "request_lock", shouldSteal: false });
 }
 
