@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { createRenderer, defineComponent, effectScope, h, nextTick, type Ref, ref } from "vue";
+import { createRenderer, defineComponent, effectScope, h, nextTick, onMounted, type Ref, ref } from "vue";
 import { feedKey, orderKind } from "../../src/sdk/hooks/feed-kinds.ts";
 import { useOrderUpdates as orderUpdates, useProductUpdates as productUpdates } from "../../src/sdk/hooks/vue.ts";
 import { eventually } from "../support/eventually.ts";
@@ -85,6 +85,22 @@ test("a Vue store follows its arguments even after the component that created it
   orderId.value = second;
   await eventually(() => expect(store?.order.value?.order_id).toBe(second));
   scope.stop();
+});
+
+test("a Vue composable first used in a mounted hook connects", async () => {
+  const orderId = await registerOrderAt(service.url);
+  const token = await mintToken();
+  const isShown = ref(true);
+  let updates: ReturnType<typeof orderUpdates> | undefined;
+  const Late = defineComponent(() => {
+    onMounted(() => {
+      updates = orderUpdates(orderId, { url: service.url, token });
+    });
+    return () => null;
+  });
+  vueApp(() => (isShown.value ? h(Late) : null));
+  await eventually(() => expect(updates?.order.value?.order_id).toBe(orderId));
+  isShown.value = false;
 });
 
 describe("a list of products that changes", () => {

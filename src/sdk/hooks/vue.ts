@@ -15,7 +15,10 @@ import type { FeedOptions } from "./feed.ts";
 import { type FeedKind, feedKey, hookOptions, orderKind, productsKind } from "./feed-kinds.ts";
 import type { Controls, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./updates.ts";
 
-/** Vue composables (Vue 3.3 and later). They connect after mounting, so never on a server. */
+/**
+ * Vue composables (Vue 3.3 and later). They connect only in a browser: in a component, once it is mounted; elsewhere, at
+ * once.
+ */
 
 export type { Controls, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./updates.ts";
 export type { OrderView, ProductMap, ProductView } from "./views.ts";
@@ -76,11 +79,13 @@ function useFeed<E, V extends object>(
       (token) => kind.setToken(key.value, token),
     );
   };
-  // A server renders components but never mounts them, and a store's scope must not connect there either: its users would
-  // share a feed. The scope may outlive the component, as a store's scope does.
+  // A server renders components but never mounts them. A store's scope must not connect there either: all users of the
+  // server would share its feed. The scope may outlive the component, as a store's scope does.
   const scope = getCurrentScope();
-  if (getCurrentInstance()) onMounted(() => (scope ? scope.run(start) : start()));
-  else if (platform.document) start();
+  const component = getCurrentInstance();
+  // In a `mounted` hook it is too late for another one.
+  if (component && !component.isMounted) onMounted(() => (scope ? scope.run(start) : start()));
+  else if (component || platform.document) start();
   onScopeDispose(() => unsubscribe());
 
   const fields = Object.keys(view.value) as (keyof V)[];
