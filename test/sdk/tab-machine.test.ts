@@ -15,10 +15,13 @@ import {
 
 const IDENTIFY_TIMEOUT_MS = 10_000;
 const POSITION = { epoch: "e", seq: 7 };
-const status: Output = { type: "status", status: { state: "live", isStale: false, recovered: false } };
+const live: Extract<Output, { type: "status" }> = {
+  type: "status",
+  status: { state: "live", isStale: false, recovered: false },
+};
 const outputs: Extract<TabMessage, { type: "outputs" }> = {
   type: "outputs",
-  outputs: [{ output: status, after: null }],
+  outputs: [{ output: live, after: null }],
   lagMs: null,
   isVisible: true,
 };
@@ -26,7 +29,7 @@ const hello = (isNew: boolean): TabMessage => ({ type: "hello", from: "other", p
 const catchUpFor = (to: string): TabMessage => ({
   type: "catch_up",
   to,
-  catchUp: { start: POSITION } as CatchUp,
+  catchUp: { start: POSITION, status: live.status } as CatchUp,
   isVisible: true,
 });
 
@@ -164,7 +167,9 @@ describe("a follower", () => {
   test("delivers what the leader relays, and the catch-up that is addressed to it", () => {
     const tab = follower();
     expect(tab.hear(outputs)).toEqual([{ type: "apply_outputs", message: outputs }]);
-    expect(tab.hear(catchUpFor("me"))).toEqual([{ type: "apply_catch_up", catchUp: { start: POSITION } }]);
+    expect(tab.hear(catchUpFor("me"))).toEqual([
+      { type: "apply_catch_up", catchUp: { start: POSITION, status: live.status } },
+    ]);
     expect(tab.hear(catchUpFor("other"))).toEqual([]);
     expect(tab.hear(hello(true))).toEqual([]);
   });
@@ -299,11 +304,13 @@ describe("a token of another user", () => {
 
 describe("a leader", () => {
   test("without a usable token lets another tab lead, but only once until a leader was live", () => {
-    const tab = leader();
-    expect(tab.take({ type: "resign" })).toEqual(["close_socket", "release_lock", "say_hello", "request_lock"]);
-    expect(tab.state).toMatchObject({ role: "follower", hasFailed: true });
-    tab.hear(outputs);
-    expect(tab.state.hasFailed).toBe(false);
+    for (const message of [outputs, catchUpFor("other")]) {
+      const tab = leader();
+      expect(tab.take({ type: "resign" })).toEqual(["close_socket", "release_lock", "say_hello", "request_lock"]);
+      expect(tab.state).toMatchObject({ role: "follower", hasFailed: true });
+      tab.hear(message);
+      expect(tab.state.hasFailed).toBe(false);
+    }
   });
 
   test("answers followers and does what their pages ask for", () => {

@@ -1,7 +1,7 @@
 import { NEVER } from "../connection/machine-state.ts";
 import type { PageInput } from "../connection/page.ts";
 import type { Position } from "../connection/types.ts";
-import type { RelayedOutput, TabMessage } from "./messages.ts";
+import type { TabMessage } from "./messages.ts";
 import { NO_DEADLINES, type TabDraft } from "./tab-machine-state.ts";
 
 /** The follower's transitions: it delivers what the leader relays, and takes over when the leader does not answer. */
@@ -36,8 +36,11 @@ export function noticeLeader(draft: TabDraft, { message }: { message: TabMessage
   const [least, most] = TAKE_OVER_MS;
   if (message.isVisible || !draft.isVisible) draft.takeOverAt = NEVER;
   else if (draft.takeOverAt === NEVER) draft.takeOverAt = draft.now + least + draft.random() * (most - least);
-  const isLive = ({ output }: RelayedOutput) => output.type === "status" && output.status.state === "live";
-  if (message.type === "outputs" && message.outputs.some(isLive)) draft.hasFailed = false;
+  const statuses =
+    message.type === "catch_up"
+      ? [message.catchUp.status]
+      : message.outputs.flatMap(({ output }) => (output.type === "status" ? [output.status] : []));
+  if (statuses.some(({ state }) => state === "live")) draft.hasFailed = false;
 }
 
 /** The user looks at this tab, so the leader should not wait for its back-off. */
