@@ -87,7 +87,7 @@ async function compile(directory: string): Promise<void> {
   const path = join(directory, "tsconfig.json");
   await writeFile(path, JSON.stringify(config));
   await promisify(execFile)(process.execPath, [COMPILER, "-p", path]).catch((error: { stdout?: string }) => {
-    throw new Error(`The package does not compile:\n${error.stdout ?? error}`);
+    throw new Error(`The package does not compile:\n${error.stdout || error}`);
   });
   await rm(path);
   // The compiler rewrites import paths in JavaScript only, and older compilers reject `.ts` in declarations.

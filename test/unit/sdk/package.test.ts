@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -241,6 +241,13 @@ describe("the package", () => {
       await expect(buildPackage(own)).rejects.toThrow("not an earlier build of the package");
       expect((await readdir(own)).sort()).toEqual(Object.keys(files).sort());
     }
+  });
+
+  test("is not built without the compiler, and the error says why", async () => {
+    const copy = join(directory, "copy");
+    await mkdir(join(copy, "src/sdk/package"), { recursive: true });
+    for (const file of ["package.json", "src/sdk/package/build.ts"]) await copyFile(join(ROOT, file), join(copy, file));
+    await expect(run(process.execPath, [join(copy, "src/sdk/package/build.ts")])).rejects.toThrow("Cannot find module");
   });
 
   test("contains the Python module, the licence, and no unexpected file", async () => {
