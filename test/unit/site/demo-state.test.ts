@@ -24,6 +24,7 @@ vi.stubGlobal("CATALOGUE", pageCatalogue());
 const { dropSockets, socketStats, statsOf } = await import("../../../src/site/demo/page/state/sockets.ts");
 const { ChannelLog } = await import("../../../src/site/demo/page/state/channel-log.ts");
 const { decodeToken } = await import("../../../src/site/demo/page/state/credentials.ts");
+const { publishEvent } = await import("../../../src/site/demo/page/service/publish.ts");
 const { slotKind } = await import("../../../src/site/demo/page/state/drill.ts");
 const { pageTime } = await import("../../../src/site/demo/page/state/round-trips.ts");
 const { changeProduct, onShopFloor } = await import("../../../src/site/demo/page/state/shop-floor.ts");
@@ -42,6 +43,15 @@ beforeEach(() => {
   return () => void vi.useRealTimers();
 });
 afterAll(() => void vi.unstubAllGlobals());
+
+test("the service refuses a key that no header can carry", async () => {
+  const service = ({ headers }: Request) =>
+    Response.json({}, { status: headers.get("Authorization") === "Bearer ????-key" ? 401 : 500 });
+  vi.stubGlobal("fetch", async (path: string, init: RequestInit) =>
+    service(new Request(`https://tidings.example${path}`, init)),
+  );
+  expect(await publishEvent({ type: "product_deleted", data: {} }, "", "ключ-key")).toMatchObject({ status: 401 });
+});
 
 test("an abort ends the retries of the connection that finds the starting position", async () => {
   const aborter = new AbortController();

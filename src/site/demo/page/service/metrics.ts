@@ -3,6 +3,7 @@ import { isRecord } from "../../../../protocol/json.ts";
 import { HEALTH_PATH } from "../../../../protocol/paths.ts";
 import type { MetricName } from "../../../../telemetry/metrics.ts";
 import { bucketsOf, parseMetrics, quantile, type SampleLabels, type Scrape, total } from "./prometheus.ts";
+import { keyHeader } from "./publish.ts";
 
 export const POLL_MS = 3000;
 /** Ten minutes of points. */
@@ -78,7 +79,7 @@ async function loadHealth(signal: AbortSignal): Promise<HealthSummary | null> {
 
 /** Returns a point, or why there is none. */
 async function loadPoint(key: string, signal: AbortSignal): Promise<MetricsPoint | MetricsProblem> {
-  const response = await fetch("/metrics", { headers: { Authorization: `Bearer ${key}` }, signal });
+  const response = await fetch("/metrics", { headers: keyHeader(key), signal });
   if (!response.ok) {
     const isAboutKey = response.status === 401 || response.status === 403;
     const next = isAboutKey ? "The service does not accept this publish key." : "The page keeps trying.";
