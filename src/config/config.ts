@@ -9,7 +9,7 @@ export type Config = ReturnType<typeof toConfig>;
 /** Upstash Redis, over REST. `url` has no trailing slash; `stream` is the name of the stream to read. */
 export type RedisConfig = NonNullable<Config["redis"]>;
 
-/** One invalid setting. Names the setting and its fix, never its value. */
+/** One invalid setting and its fix. Never contains a secret. */
 export interface ConfigFault {
   setting: string;
   /** What the setting must be; starts with "must". */
@@ -23,7 +23,7 @@ export type ReadConfig = { ok: true; config: Config } | { ok: false; faults: Con
 /** Reads the configuration from the environment. Blank settings count as not set. */
 export function readConfig(env: Record<string, unknown>): ReadConfig {
   const texts = Object.fromEntries(SETTING_NAMES.map((name) => [name, settingText(env[name])]));
-  const result = settingsSchema.safeParse(texts);
+  const result = settingsSchema.safeParse(texts, { error: notText });
   if (result.success) return { ok: true, config: toConfig(result.data) };
   const faults = SETTING_NAMES.flatMap((setting): ConfigFault[] => {
     const issues = result.error.issues.filter(({ path }) => path[0] === setting);
@@ -36,6 +36,10 @@ export function readConfig(env: Record<string, unknown>): ReadConfig {
   });
   return { ok: false, faults };
 }
+
+/** The message for a value that has no text. Settings with messages of their own keep those. */
+const notText = ({ code }: { code?: string }) =>
+  code === "invalid_type" ? "must be text, a number, or a list with at least one of these" : undefined;
 
 function toConfig(settings: Settings) {
   const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = settings;

@@ -3,12 +3,21 @@ import type { ProductsChannelRpc, ProductsShardRpc } from "../channels/products/
 import type { RelayRpc } from "../ingress/redis/contract.ts";
 import type { RegistryRpc } from "../registry/contract.ts";
 
-/** Returns the text of a setting; undefined for a blank one, which counts as not set. */
-export function settingText(value: unknown): string | undefined {
-  return typeof value === "string" && value.trim() !== "" ? value.trim() : undefined;
+const isScalar = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
+
+/**
+ * Returns the text of a setting; undefined for a blank one, which counts as not set. Wrangler passes on numbers, booleans
+ * and lists of `[vars]` as they are; the text of a list separates its items with commas. Returns any other value
+ * unchanged, a blank list included, for the schema to reject: ignoring one would silently apply the default.
+ */
+export function settingText(value: unknown): unknown {
+  const items: unknown[] = Array.isArray(value) ? value : [value ?? ""];
+  if (!items.every(isScalar)) return value;
+  const text = items.join(",").trim();
+  return text === "" && !Array.isArray(value) ? undefined : text || value;
 }
 
-/** What the platform passes in: bindings as objects, settings as text. Explained in `wrangler.toml` and the manual. */
+/** What the platform passes in: bindings as objects, settings as values. Explained in `wrangler.toml` and the manual. */
 export interface Env {
   ORDER_CHANNEL: DurableObjectNamespace<OrderChannelRpc>;
   PRODUCTS_CHANNEL: DurableObjectNamespace<ProductsChannelRpc>;

@@ -139,11 +139,16 @@ const RULES: SettingsRule<Settings>[] = [
 
 /**
  * Parses all settings from text. Issues have the setting's name as their path. Rules are checked even when some
- * settings are invalid, so that one error lists every fault.
+ * settings are invalid, so that one error lists every fault; but not when one is not text, which rules cannot read.
  */
 export const settingsSchema = RULES.reduce(
   (schema, { setting, message, example, isKept }) =>
-    schema.refine(isKept, { path: [setting], error: message, params: { example }, when: () => true }),
+    schema.refine(isKept, {
+      path: [setting],
+      error: message,
+      params: { example },
+      when: ({ issues }) => !issues.some((issue) => issue.code === "invalid_type" && issue.expected === "string"),
+    }),
   settings,
 );
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readConfig } from "../../../src/config/config.ts";
+import { SETTING_NAMES } from "../../../src/config/schema.ts";
 import { EVENTS } from "../../../src/protocol/events.ts";
 
 const GOOD = { JWT_SECRET: "s".repeat(32), PUBLISH_KEYS: `shop:${"k".repeat(32)}` };
@@ -109,6 +110,31 @@ describe("comma-separated lists, with or without blanks", () => {
     expect(config.publishKeys.map(({ key }) => key.length)).toEqual([32, 33]);
     expect(config.publishKeys[1]?.scopes).toEqual(new Set(["products", "read"]));
     expect(config.jwt.secrets.map(({ length }) => length)).toEqual([32, 40]);
+  });
+});
+
+describe("a setting of wrangler.toml that is not a TOML string", () => {
+  test("has the meaning of its text; a list's items are separated by commas", () => {
+    const config = configWith({
+      JWT_AUDIENCE: ["https://api.shop.example", "admin-app"],
+      HISTORY_LIMIT: 500,
+      PRODUCTS_SHARDS: 0,
+    });
+    expect(config.jwt.audiences).toEqual(["https://api.shop.example", "admin-app"]);
+    expect(config.historyLimit.order).toBe(500);
+    expect(config.productsShards).toBe(0);
+    expect(faultsOf({ RATE_LIMITS: false })).toEqual(["RATE_LIMITS"]);
+  });
+
+  // What is ignored would accept any audience.
+  test.each([[[]], [[""]], [{ aud: "shop" }], [["shop", {}]]])("is refused without a text: %j", (JWT_AUDIENCE) => {
+    const message = "must be text, a number, or a list with at least one of these";
+    const fault = { setting: "JWT_AUDIENCE", message, fix: expect.stringContaining("JWT_AUDIENCE = ") };
+    expect(readConfig({ ...GOOD, JWT_AUDIENCE })).toEqual({ ok: false, faults: [fault] });
+  });
+
+  test("is refused without a text, whichever it is", () => {
+    for (const name of SETTING_NAMES) expect(faultsOf({ [name]: { a: 1 } })).toEqual([name]);
   });
 });
 
