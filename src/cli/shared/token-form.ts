@@ -2,8 +2,7 @@ import { claimAt } from "../../config/claims.ts";
 import { HMAC_ALGORITHMS, isHmac } from "../../config/credentials.ts";
 import { toIssuers } from "../../config/issuers.ts";
 import { splitList } from "../../config/lists.ts";
-import { parseTable, readDevVars } from "./dev-vars.ts";
-import { readTextFile } from "./text-file.ts";
+import { readServiceSettings } from "./dev-vars.ts";
 
 /** What the service expects of a token that is signed with `JWT_SECRET`, besides the user. */
 export interface TokenForm {
@@ -54,8 +53,7 @@ export function userIdIn(claims: Record<string, unknown>, folder: string): { id:
 type TokenSettings = Record<string, string | undefined>;
 
 function readTokenSettings(folder: string) {
-  const vars = parseTable(readTextFile(folder, "wrangler.toml") ?? "", "vars");
-  const settings: TokenSettings = { ...vars, ...readDevVars(folder) };
+  const settings: TokenSettings = readServiceSettings(folder);
   const listOf = (name: string) => splitList(settings[name] ?? "");
   const algorithms = listOf("JWT_ALGORITHMS");
   const issuers = toIssuers({ JWT_ISSUER: listOf("JWT_ISSUER"), JWKS_URL: [], JWT_ALGORITHMS: algorithms });

@@ -63,6 +63,18 @@ test("[vars] may be the last table of wrangler.toml, and its lines may end as on
   expect(decodeJwt(terminal.output)).toMatchObject({ aud: "shop", roles: "staff" });
 });
 
+test.each([
+  ["a list", '[ "shop", "admin-app" ] # both', "shop"],
+  ["a list on several lines", "[\n  # the shop's [own]\n  'shop',\n  \"admin-app\",\n]", "shop"],
+  ["a number", "42", "42"],
+])("a setting of wrangler.toml may be %s", async (_, value, aud) => {
+  const terminal = new TestTerminal({ env: { JWT_SECRET: SECRET } });
+  const toml = `[vars]\nJWT_AUDIENCE = ${value}\nROLE_CLAIM = "roles"\n`;
+  writeFileSync(join(terminal.cwd, "wrangler.toml"), toml);
+  await terminal.run("token", "--role", "staff");
+  expect(decodeJwt(terminal.output)).toMatchObject({ aud, roles: "staff" });
+});
+
 test("of several issuers, a token has the one that JWT_SECRET signs for", async () => {
   const { claims } = await tokenWith({ JWT_ISSUER: "https://login.shop.example,shop-api" });
   expect(claims.iss).toBe("shop-api");
