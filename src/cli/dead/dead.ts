@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { DEAD_LETTER_REASONS, type DeadLetterCode } from "../../protocol/dead-letters.ts";
-import { DEAD_LETTERS } from "../../protocol/stream.ts";
+import { DEAD_LETTERS, DEFAULT_STREAM } from "../../protocol/stream.ts";
 import { CommandError, EXIT, usageError } from "../shared/command-error.ts";
 import { countOf } from "../shared/count-of.ts";
 import { wholeNumber, withCommonOptions } from "../shared/options.ts";
@@ -29,7 +29,8 @@ npx tidings dead retry --all --channel order_0b8f9a52-3c5d-4e0c-9a55-1de1f1a7c00
 const DEAD_REDIS_HELP = `
 Redis:
   Reads ${DEAD_LETTERS} with UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN if set, else with REDIS_URL (default:
-  redis://127.0.0.1:6379); needs neither --url nor --key.`;
+  redis://127.0.0.1:6379); needs neither --url nor --key. The events' stream is REDIS_STREAM, also in wrangler.toml
+  (default: ${DEFAULT_STREAM}).`;
 
 /** `tidings dead`: shows the events from the stream that could not be delivered, and has them tried again. */
 export function addDead(program: Command, terminal: Terminal): void {

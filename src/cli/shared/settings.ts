@@ -5,11 +5,11 @@ import { utf8Length } from "../../protocol/utf8.ts";
 import { redisUrlOf } from "../redis/url.ts";
 import { usageError } from "./command-error.ts";
 import { DEV_SERVER_FILE, runningDevServer } from "./dev-server.ts";
-import { DEV_VARS_FILE, readDevVars } from "./dev-vars.ts";
+import { DEV_VARS_FILE, readDevVars, readServiceSettings } from "./dev-vars.ts";
 import type { Terminal } from "./terminal.ts";
 import { type TokenForm, tokenForm } from "./token-form.ts";
 
-/** How to reach the service and its Redis: from options, else from the environment, else from `.dev.vars`. */
+/** How to reach the service and its Redis: from options, else the environment, else this folder's `.dev.vars`. */
 
 export const DEFAULT_URL = "http://localhost:8000";
 
@@ -140,9 +140,9 @@ export function redisTarget(sources: Sources): RedisTarget {
   );
 }
 
-/** Returns the name of the stream that the service reads. */
-export function redisStream(sources: Sources): string {
-  return setting("REDIS_STREAM", sources)?.value ?? DEFAULT_STREAM;
+/** Returns the name of the stream that the service reads. Unlike its secrets, that may be in `wrangler.toml`. */
+export function redisStream({ env, cwd }: Sources): string {
+  return env.REDIS_STREAM?.trim() || readServiceSettings(cwd).REDIS_STREAM?.trim() || DEFAULT_STREAM;
 }
 
 /** Finds a setting in the environment, else in `.dev.vars`. @param pick Takes the part of its text that is needed. */

@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { announceDevServer, DEV_SERVER_FILE } from "../../../src/cli/shared/dev-server.ts";
-import { jwtSecret, publishKey, serviceUrl } from "../../../src/cli/shared/settings.ts";
+import { jwtSecret, publishKey, redisStream, serviceUrl } from "../../../src/cli/shared/settings.ts";
 import { KEY, SECRET, TestTerminal } from "./test-terminal.ts";
 
 const url = "http://localhost:8000";
@@ -65,6 +65,17 @@ describe("the secret", () => {
     expect(tooShort).toThrow(/--secret is too short: .* 32 bytes/);
     expect(tooShort).not.toThrow(/short-one/);
   });
+});
+
+it("the stream comes from the environment, then .dev.vars, then wrangler.toml", () => {
+  const terminal = new TestTerminal({ env: { REDIS_STREAM: "of-env" }, devVars: "REDIS_STREAM=of-dev-vars\n" });
+  writeFileSync(join(terminal.cwd, "wrangler.toml"), '[vars]\nREDIS_STREAM = "of-toml"\n');
+  expect(redisStream(terminal)).toBe("of-env");
+  terminal.env.REDIS_STREAM = " ";
+  expect(redisStream(terminal)).toBe("of-dev-vars");
+  rmSync(join(terminal.cwd, ".dev.vars"));
+  expect(redisStream(terminal)).toBe("of-toml");
+  expect(redisStream(new TestTerminal())).toBe("tidings:events");
 });
 
 describe("the URL", () => {
