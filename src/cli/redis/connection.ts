@@ -3,7 +3,7 @@ import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
 
 /** The timeout of connecting, and of each answer. */
 export const REDIS_TIMEOUT_MS = 2000;
-/** The pause between attempts to reconnect. No back-off: this is the only client, and Redis is usually on this machine. */
+/** The pause between attempts to reconnect. No back-off: few clients reconnect, and Redis is usually on this machine. */
 const RETRY_MS = 50;
 
 export type RedisCommand = [name: string, ...args: string[]];
@@ -54,21 +54,29 @@ export function openConnection(redisUrl: string): RedisConnection {
 
   return {
     run: (commands) =>
-      inTime(async () => {
+      inTime(async (signal) => {
         // Rejects when an attempt fails, because `once` rejects on "error". The next one starts within RETRY_MS.
-        if (!client.isReady) await once(client, "ready");
+        if (!client.isReady) await once(client, "ready", { signal });
         return Promise.all(commands.map(send));
       }),
     close: () => client.destroy(),
   };
 }
 
-/** Runs work that must finish within two seconds. @throws {RedisUnavailable} with the reason as its cause. */
-export async function inTime<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * Runs work that must finish within two seconds, when its signal aborts.
+ * @throws {RedisUnavailable} with the reason as its cause.
+ */
+export async function inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new DOMException("no answer in time", "TimeoutError")), REDIS_TIMEOUT_MS);
+  const controller = new AbortController();
+  const timer = setTimeout(() => {
+    const reason = new DOMException("no answer in time", "TimeoutError");
+    reject(reason);
+    controller.abort(reason);
+  }, REDIS_TIMEOUT_MS);
   try {
-    return await Promise.race([work(), timeout]);
+    return await Promise.race([work(controller.signal), timeout]);
   } catch (cause) {
     throw new RedisUnavailable(cause);
   } finally {
