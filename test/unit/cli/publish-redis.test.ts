@@ -20,6 +20,7 @@ const run = async (env: Record<string, string>, ...args: string[]) => {
 describe("a wrong setting exits with 2 and is named", () => {
   it.each([
     [{ REDIS_URL: "localhost" }, "REDIS_URL must be a redis://"],
+    [{ REDIS_URL: `redis://:${TOKEN}%@localhost` }, "any % in its password written as %25"],
     [{ UPSTASH_REDIS_REST_URL: "https://x.upstash.io" }, "UPSTASH_REDIS_REST_TOKEN is missing"],
     [{ UPSTASH_REDIS_REST_TOKEN: TOKEN }, "UPSTASH_REDIS_REST_URL is missing"],
     [{ UPSTASH_REDIS_REST_URL: "redis://x", UPSTASH_REDIS_REST_TOKEN: TOKEN }, "must be an https:// address"],
