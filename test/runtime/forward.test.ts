@@ -134,6 +134,18 @@ describe.skipIf(!hasRedis("tidings forward"))("tidings forward", () => {
     }
   });
 
+  test("waits while its Redis is full", async () => {
+    await redis.cli("CONFIG", "SET", "maxmemory", "1");
+    try {
+      const forward = await start([], "no connection to Redis: OOM");
+      await redis.cli("CONFIG", "SET", "maxmemory", "0");
+      await forward.until("forwarding ");
+      expect(await forward.stop()).toBe(0);
+    } finally {
+      await redis.cli("CONFIG", "SET", "maxmemory", "0");
+    }
+  });
+
   test("a wrong key ends it with 1 and names the key's source; a wrong password as well", async () => {
     const wrongKey = ForwardProcess.start(redis.url, service.url, ["--key", "wrong-key-of-the-tests-0123456789abcdef"]);
     await expect(wrongKey).rejects.toThrow("The key came from --key");

@@ -7,10 +7,10 @@ import { refusedByRedis } from "../redis/session.ts";
 export const LOCK_MS = 10_000;
 
 /**
- * Errors of a Redis that fails over or is busy. They pass without a change to the settings. Redis 6 puts the error of a
- * script's command at the end of its own: `ERR Error running script …: -READONLY …`.
+ * Errors of a Redis that fails over, is busy, is full or cannot save. They pass without a change to the settings. Redis 6
+ * puts the error of a script's command at the end of its own: `ERR Error running script …: -READONLY …`.
  */
-const TRANSIENT_ERRORS = /(^|-)(READONLY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY)\b/;
+const TRANSIENT_ERRORS = /(^|-)(READONLY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY|OOM|MISCONF)\b/;
 
 /** Takes or renews the lock, and returns its holder. */
 const ACQUIRE = `
@@ -44,7 +44,8 @@ export class ForwardLock {
    * @throws {CommandError} when Redis refuses the command.
    */
   async acquire(connection: RedisConnection): Promise<string | null> {
-    // Counted from before the command: Redis counts from when it runs it, so its lock lasts longer than assumed here.
+    // Measured from before the command is sent. Redis starts the expiry when it runs the command, so the lock in Redis
+    // outlasts this estimate.
     const startedAt = Date.now();
     const holder = await this.#run(connection, ["EVAL", ACQUIRE, "1", this.#key, this.#token, String(LOCK_MS)]);
     const isMine = holder === this.#token;
