@@ -64,14 +64,12 @@ export class Variables {
   }
 
   async #fillText(text: string): Promise<unknown> {
-    const matches = [...text.matchAll(VARIABLE)];
-    let filled = text;
-    for (const [variable, kind = "", name] of matches) {
-      const value = await this.#valueOf(kind, name);
-      if (variable === text) return value;
-      filled = filled.replace(variable, () => String(value));
+    const values = new Map<string, unknown>();
+    for (const [variable, kind = "", name] of text.matchAll(VARIABLE)) {
+      values.set(variable, await this.#valueOf(kind, name));
     }
-    return filled;
+    if (values.has(text)) return values.get(text);
+    return text.replace(VARIABLE, (variable) => String(values.get(variable)));
   }
 
   async #valueOf(kind: string, name: string | undefined): Promise<unknown> {

@@ -25,6 +25,12 @@ test("a variable has one value, wherever it is first used", async () => {
   expect(user).toMatch(/^alice-(\w+) in \1$/);
 });
 
+test("a value that looks like a variable is left as it is", async () => {
+  const filled = variables();
+  filled.save("epoch", "{key}");
+  expect(await filled.fill("{epoch} {key}")).toBe("{key} the key");
+});
+
 test("each repetition counts for itself", async () => {
   const lists = ["{n}", "{key}{key}{n}"].map((item) => ({ $repeat: 3, item }));
   expect(await variables().fill(lists)).toEqual([
