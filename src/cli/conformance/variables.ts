@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomInt, randomUUID } from "node:crypto";
 import type { Setting } from "../shared/settings.ts";
 import type { User } from "./format.ts";
 import type { UserSource } from "./users.ts";
@@ -80,6 +80,7 @@ export class Variables {
 
   async #make(kind: string, name: string | undefined): Promise<unknown> {
     if (kind === "uuid") return randomUUID();
+    if (kind === "integer") return randomInt(2 ** 47, 2 ** 48);
     const user = kind === "user" || kind === "token" ? this.#users[name ?? ""] : undefined;
     if (!user) throw new Error(`{${kind}${name ? `.${name}` : ""}} is not defined`);
     const known = this.#credentials.userOf(name ?? "", { ...user, subject: await this.text(user.subject) });

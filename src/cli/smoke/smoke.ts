@@ -33,13 +33,13 @@ export function addSmoke(program: Command, terminal: Terminal): void {
     .summary("test a running service end to end")
     .description(
       "Registers temporary orders, connects as customer and as admin, publishes one event of every type, and checks " +
-        "who receives what. Safe in production: it uses only orders and a product of its own, and deletes them " +
-        "afterwards. Listeners without a product filter also receive the events of its product.",
+        "who receives what. Safe in production: it uses only orders and products of its own, and deletes them " +
+        "afterwards. Listeners without a product filter also receive the events of its products.",
     )
     .option("--token <token>", "a customer's token, instead of minting one")
     .option("--admin-token <token>", "an admin's token, instead of minting one")
     .option("--timeout <seconds>", "how long to wait for each frame", wholeNumber(1, 3600), 10)
-    .option("--full", "also check every other rule of the protocol, as for another implementation of it")
+    .option("--full", "also check every other rule of the protocol, for example to test another implementation")
     .action((options: SmokeOptions) => smoke(options, terminal));
   withCommonOptions(command, EXAMPLES);
 }

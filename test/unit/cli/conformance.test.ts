@@ -18,6 +18,16 @@ describe("the files of rules", () => {
     for (const type of Object.keys(EVENTS)) expect(published).toContainEqual(expect.objectContaining({ type }));
   });
 
+  test("publish no product that a shop may have", () => {
+    const calls = files.flatMap(({ rules, finally: last }) => [...rules.flatMap(({ steps }) => steps), ...last]);
+    const published = calls.flatMap((step) =>
+      "call" in step && step.status === 200 ? [JSON.stringify(step.body)] : [],
+    );
+    const ids = published.flatMap((body) => [...(body ?? "").matchAll(/"product_id":("[^"]*"|[^,}]*)/g)]);
+    expect(ids.length).toBeGreaterThan(20);
+    for (const [, id] of ids) expect(id).toMatch(/\{(run|integer\.\w+)\}/);
+  });
+
   test("expect every close code that a client can provoke", () => {
     const codes = files.flatMap(({ rules }) =>
       rules.flatMap(({ steps }) => steps.flatMap((step) => ("closed" in step ? [step.code] : []))),

@@ -13,6 +13,13 @@ function variables(): Variables {
   });
 }
 
+test("an integer is a number of its own, which JSON keeps exactly", async () => {
+  const [one, again, other] = (await variables().fill(["{integer.a}", "{integer.a}", "{integer.b}"])) as number[];
+  expect(one).toSatisfy(Number.isSafeInteger);
+  expect(again).toBe(one);
+  expect(other).not.toBe(one);
+});
+
 test("a variable has one value, wherever it is first used", async () => {
   const filled = await variables().fill({
     ids: ["{uuid.a}", "{uuid.a}"],
