@@ -8,7 +8,10 @@ import type { Listener } from "./listeners/listener.ts";
 import { changeFilter } from "./listeners/product-filter.ts";
 import { takeToken } from "./listeners/token-bucket.ts";
 
-/** Kept with the socket, so it survives hibernation. The runtime answers text pings, which cost nothing; JSON pings count. */
+/**
+ * Each client's token bucket. Its tokens are kept with the socket, so they survive hibernation. Text pings cost none,
+ * because the runtime answers them; JSON pings do.
+ */
 const CLIENT_MESSAGES = { burst: CLIENT_MESSAGES_BURST, perSecond: CLIENT_MESSAGES_PER_SECOND };
 
 type MessageOf<T extends ClientMessage["type"]> = Extract<ClientMessage, { type: T }>;
@@ -110,7 +113,7 @@ function isWithinRate(
   return true;
 }
 
-/** Extends the connection with a new token of the same subject, if that subject may still listen. */
+/** Extends the connection with a new token of the same user, or a new ticket for the same order, if its bearer may listen. */
 async function authenticate(core: SocketCore, socket: WebSocket, token: string, now: number): Promise<void> {
   const { ctx, listeners, topic, telemetry } = core;
   const requestId = listeners.get(socket)?.requestId;

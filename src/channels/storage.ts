@@ -116,7 +116,8 @@ export class Storage {
     for (const [i, statements] of this.#migrations.entries()) {
       for (const statement of statements) {
         const created = createdBy(statement);
-        // Looked for in any layout: an earlier version may have recreated a table without a column added since.
+        // Tables and columns are checked whatever the stored layout: after a rollback, an earlier version may have
+        // recreated a table without a column that was added since.
         if (created ? !exists(tables, created) : i >= layout) this.#exec(statement);
       }
     }

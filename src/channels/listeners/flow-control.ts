@@ -27,7 +27,7 @@ export class FlowControl {
     return this.#ask(seq, this.#unacknowledged);
   }
 
-  /** Returns a request to send after a replay, which `UnreadReplays` counts. @param seq Its last event's. */
+  /** Returns a request to send after a replay, which `UnreadReplays` counts. @param seq The `seq` of the replay's last event. */
   takeReplay(seq: number): { seq: number; nonce: string } {
     return this.#ask(seq, 0);
   }

@@ -3,8 +3,9 @@ import { MAX_PLAIN_BYTES_PER_OBJECT_MINUTE } from "../../protocol/limits.ts";
 const MINUTE_MS = 60_000;
 
 /**
- * Bounds the bytes sent to plain clients per minute. They cannot acknowledge, and the runtime does not reveal how much it
- * still buffers for a socket. A closed socket's bytes count until the minute ends: closing does not free what the client
+ * Bounds the bytes sent per minute to clients that do not prove that they read: plain clients, which cannot acknowledge,
+ * and `tidings.v1` clients that acknowledge without the nonce. The runtime does not reveal how much it still buffers for a
+ * socket. A closed socket's bytes count until the minute ends: closing does not free what the client
  * has not read.
  */
 export class PlainBudget<Socket extends object> {

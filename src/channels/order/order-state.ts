@@ -7,7 +7,7 @@ export interface OrderState
   version: number | null;
   /** When it reached a terminal status. */
   endedAt: number | null;
-  /** When it last changed; null before the first change, and as version 0.1.0 stored it, until the backfill. */
+  /** When it last changed; null before the first change. Also null in what version 0.1.0 stored, until the backfill. */
   changedAt: number | null;
   /** The generation that tickets must carry to be admitted; null while none was issued for this owner. */
   ticketGeneration: string | null;

@@ -2,12 +2,12 @@ import type { AcceptedEvent } from "../../protocol/publish.ts";
 import type { Applied, Topic } from "../core.ts";
 import type { ProductChains } from "../log/product-chains.ts";
 import type { Storage } from "../storage.ts";
-import { ProductListeners } from "./product-listeners.ts";
+import { ListenableProducts } from "./listenable-products.ts";
 import { applyProductEvent } from "./product-rules.ts";
 import { ProductTable } from "./product-table.ts";
 
 /** The stored state of all products: each one's last applied version, and where its events are in the log. */
-export class Products extends ProductListeners implements Topic {
+export class Products extends ListenableProducts implements Topic {
   readonly chains: ProductChains;
   readonly #table: ProductTable;
   readonly #keepGoneMs: number;

@@ -15,7 +15,10 @@ export class SendRate {
     this.#totalSent = totalSent;
   }
 
-  /** Counts what has been sent since the last call. A broadcast takes many turns, so each call has its own `now`. */
+  /**
+   * Counts what has been sent since the last call.
+   * @param now The time of this call, not of the push's arrival: a broadcast may take many turns.
+   */
   note(now: number): void {
     this.#move(now);
     const total = this.#totalSent();

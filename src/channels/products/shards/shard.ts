@@ -13,7 +13,7 @@ import { ChannelTelemetry } from "../../channel-telemetry.ts";
 import type { SocketCore } from "../../core.ts";
 import { productsStub } from "../../directory.ts";
 import { Listeners } from "../../listeners/listeners.ts";
-import { ProductListeners } from "../product-listeners.ts";
+import { ListenableProducts } from "../listenable-products.ts";
 import { EMPTY_CHECK_MS } from "./contract.ts";
 import { CoveredInterest } from "./covered-interest.ts";
 import { Drain, isAbandoned } from "./drain.ts";
@@ -28,7 +28,10 @@ const MAX_RECENT_CHARACTERS = 2 * 1024 * 1024;
 
 /** Listener-count reports that may follow one another at once. Later changes go with the next report, or by the alarm. */
 const REPORT_BURST = 10;
-/** How long events are still received after the last listener has left: it may return. Forgotten before the root asks. */
+/**
+ * How long events are still received after the last listener has left, because it may return. Over by the time the root
+ * asks (`EMPTY_CHECK_MS`).
+ */
 const KEEP_INTEREST_MS = EMPTY_CHECK_MS - 10_000;
 
 /** A client that waits for the root's answer. */
@@ -53,7 +56,7 @@ export class Shard implements SocketCore {
   readonly listeners: Listeners;
   readonly alarm: Alarm;
   readonly telemetry: ChannelTelemetry;
-  readonly topic = new ProductListeners();
+  readonly topic = new ListenableProducts();
   readonly position = (): Position => this.head.position ?? { epoch: "", seq: 0 };
   readonly cover: SocketCore["cover"];
 
@@ -118,8 +121,9 @@ export class Shard implements SocketCore {
   }
 
   /**
-   * Whether the root need not send events any more: no listener needs them, none has left within `KEEP_INTEREST_MS`,
-   * and the root is not being asked for any, because its answer would register this shard.
+   * Whether the root may stop sending events: there is no listener, none can return (the last one left `KEEP_INTEREST_MS`
+   * ago or earlier, or this shard cannot admit one), and no request to the root is pending, whose answer would register
+   * this shard.
    */
   isIdle(now: number): boolean {
     if (this.interest.isPending || this.#hasListener()) return false;

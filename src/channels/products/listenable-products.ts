@@ -2,8 +2,8 @@ import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { Identity } from "../contract.ts";
 import type { Listenable } from "../core.ts";
 
-/** Who may listen to the products, at the root as at a shard. */
-export class ProductListeners implements Listenable {
+/** The access rule and first frame of the products channel, the same at the root and at its shards. */
+export class ListenableProducts implements Listenable {
   readonly kind = "products";
 
   describe(): Record<string, unknown> {
