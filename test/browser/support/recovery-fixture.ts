@@ -48,6 +48,7 @@ export function setUpRecovery<T extends Tab>(kind: BrowserKind<T>): RecoveryFixt
     network.isDead = false;
     network.bytesPerSecond = null;
     browser.signal("SIGCONT");
+    await browser.profile.setOffline(false);
     await fixture.publisher?.stop();
     for (const tab of browser.profile.pages()) if (tab.url() !== "about:blank") await tab.close();
     expect(site.takeErrors()).toEqual([]);

@@ -48,8 +48,9 @@ export function describeRecovery(kind: BrowserKind): void {
   test("thirty seconds offline", async () => {
     await fixture.open();
     const { environment, page, publisher } = fixture;
-    await environment.browser.profile.setOffline(true);
+    // First, because the SDK probes an open socket when the browser reports that it is offline, and stays live if it works.
     environment.network.isDead = true;
+    await environment.browser.profile.setOffline(true);
     await page.waitFor(({ status }) => expect(status).toBe("offline"));
     await wait(OFFLINE_MS);
     await publisher.untilPublished(20);
