@@ -10,9 +10,9 @@ export const oneCommand: z.ZodType<RedisCommand> = z.tuple([word], word);
 /** The body of a pipeline. */
 export const severalCommands = z.array(oneCommand).min(1);
 
-/** Commands that wait for other clients, which an HTTP request cannot. */
+/** Commands that may block the connection, which all requests share. */
 const BLOCKING = "BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF";
-/** Commands that change the state of the connection, which all requests share. */
+/** Commands that change its state. */
 const CONNECTION =
   "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE MONITOR SELECT AUTH HELLO RESET QUIT CLIENT " +
   "MULTI EXEC DISCARD WATCH UNWATCH READONLY READWRITE ASKING";
@@ -31,12 +31,13 @@ export function expectAllowed(command: RedisCommand): void {
 /** Returns a command's name in capitals. */
 export const nameOf = ([name]: RedisCommand) => name.toUpperCase();
 
-/** Whether a command reads a stream with `BLOCK`. Looks only before `STREAMS`: a key after it may be named "block". */
+/** Whether a command reads a stream with `BLOCK`. A group, a consumer or a key may be named "block" as well. */
 function blocks(command: RedisCommand): boolean {
   const name = nameOf(command);
   if (name !== "XREAD" && name !== "XREADGROUP") return false;
-  // XREADGROUP GROUP group consumer …
-  const words = command.slice(name === "XREAD" ? 1 : 4).map((arg) => arg.toUpperCase());
+  const words = command.slice(1).map((arg) => arg.toUpperCase());
+  // The options may be in any order: GROUP with its two names may follow BLOCK.
+  if (name === "XREADGROUP" && words.includes("GROUP")) words.splice(words.indexOf("GROUP"), 3);
   const streams = words.indexOf("STREAMS");
   return words.slice(0, streams < 0 ? undefined : streams).includes("BLOCK");
 }

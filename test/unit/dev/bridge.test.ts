@@ -202,6 +202,7 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       [["WAIT", "1", "0"]],
       [["XREAD", "BLOCK", "0", "STREAMS", "a", "$"]],
       [["XREADGROUP", "GROUP", "g", "c", "COUNT", "1", "block", "0", "STREAMS", "a", ">"]],
+      [["XREADGROUP", "BLOCK", "0", "GROUP", "g", "c", "STREAMS", "a", ">"]],
       [["SUBSCRIBE", "a"]],
       [["MONITOR"]],
       [["SELECT", "1"]],
@@ -216,8 +217,11 @@ describe.skipIf(!hasRedis("the local Redis bridge"))("the local Redis bridge", (
       expect(await post("/pipeline", [["ECHO", "a"], command, ["ECHO", "b"]])).toEqual({ status: 400, body: refusal });
     });
 
-    it("but not a key with an option's name", async () => {
+    it("but not a key or group with an option's name", async () => {
       expect(await post("/", ["XREAD", "STREAMS", "block", "0"])).toEqual({ status: 200, body: { result: null } });
+      await post("/", ["XGROUP", "CREATE", "a", "block", "$", "MKSTREAM"]);
+      const read = ["XREADGROUP", "GROUP", "block", "streams", "STREAMS", "a", ">"];
+      expect(await post("/", read)).toEqual({ status: 200, body: { result: null } });
     });
 
     it.each([["/"], ["/pipeline"]])("for anything that is not a command, at %s", async (path) => {
