@@ -70,10 +70,13 @@ export const ACCESS = {
 } satisfies Record<string, (CallScheme | "none")[]>;
 export type Access = keyof typeof ACCESS;
 
-const TOKEN_REFUSALS = ["unauthenticated", "token_invalid", "token_too_long", "token_expired"] as const;
+const TOKEN_REFUSALS = ["token_invalid", "token_too_long", "token_expired"] as const;
 
 /** Returns the refusals that a check of the credentials, their scope and the caller's rate limit can cause. */
 export function accessRefusals(access: Access): HttpRefusal[] {
-  const ofTokens = ACCESS[access].some((scheme) => scheme === "user_token") ? TOKEN_REFUSALS : [];
-  return [...ofTokens, "credentials_ambiguous", "key_invalid", "access_denied", "rate_limited"];
+  const accepts = (wanted: CallScheme | "none") => ACCESS[access].some((scheme) => scheme === wanted);
+  const ofTokens = accepts("user_token") ? TOKEN_REFUSALS : [];
+  // Without a token, calls for services alone are refused for the missing key.
+  const ofMissing = accepts("user_token") && !accepts("none") ? (["unauthenticated"] as const) : [];
+  return [...ofMissing, ...ofTokens, "credentials_ambiguous", "key_invalid", "access_denied", "rate_limited"];
 }

@@ -41,6 +41,13 @@ test("has what common linters ask for", () => {
   }
 });
 
+test("says that a credential is required only where a call without one is refused for it", () => {
+  const isDocumented = (path: string) =>
+    JSON.stringify((document.paths as Record<string, { get?: unknown }>)[path]?.get).includes(":unauthenticated");
+  expect(isDocumented("/api/v1/orders/{order_id}")).toBe(true);
+  expect(isDocumented("/api/v1/ws/health")).toBe(false);
+});
+
 test("has no component that nothing refers to", () => {
   const components = document.components as Record<string, Record<string, unknown>>;
   const { securitySchemes: _, ...referred } = components;
