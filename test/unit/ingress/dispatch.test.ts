@@ -6,7 +6,7 @@ import { DEFAULT_STREAM } from "../../../src/protocol/stream.ts";
 import { hasRedis } from "../../support/redis.ts";
 import { setUpRedisWithBridge } from "../../support/redis-with-bridge.ts";
 
-describe.skipIf(!hasRedis("queueing events in Redis"))("events of an unreachable channel", () => {
+describe.skipIf(!hasRedis("queueing events in Redis"))("queueing", () => {
   const all = setUpRedisWithBridge();
   beforeEach(() => void vi.spyOn(console, "error").mockReturnValue());
 
@@ -35,7 +35,7 @@ describe.skipIf(!hasRedis("queueing events in Redis"))("events of an unreachable
     return stream.map(([, words]) => words[words.indexOf("id") + 1]);
   };
 
-  test("are queued in order, with one request and the doorbell, however many they are", async () => {
+  test("events of an unreachable channel are queued in order, with one request and the doorbell", async () => {
     const ids = Array.from({ length: 1000 }, (_, n) => `event-${n}`);
     const withOrder = { ...event("last"), version: 7, order: { user_id: "u" } } as AcceptedEvent;
     const { statuses, sent } = await publish(...ids.map(event), withOrder);
@@ -46,7 +46,7 @@ describe.skipIf(!hasRedis("queueing events in Redis"))("events of an unreachable
     expect(JSON.parse(last)[0][1].slice(-4)).toEqual(["version", "7", "order", '{"user_id":"u"}']);
   });
 
-  test("[promise 2] are not queued after one that Redis did not take", async () => {
+  test("[promise 2] no event of an unreachable channel is queued after one that Redis did not take", async () => {
     // Leaves room for one entry.
     await all.redis.cli("XADD", DEFAULT_STREAM, "18446744073709551615-18446744073709551614", "id", "before");
     const { statuses, sent } = await publish(...["a", "b", "c"].map(event));
