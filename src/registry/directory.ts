@@ -1,26 +1,25 @@
 import type { Env } from "../config/env.ts";
 import { inJurisdiction } from "../config/jurisdiction.ts";
 import { fnv1a } from "../protocol/fnv.ts";
-import { MAX_CONCURRENT_CALLS } from "../protocol/platform-limits.ts";
 
 /** The addresses of the registries. */
 
 /**
- * How many registries share the channels: as many as one request may call at the same time, because health and metrics
- * call all of them. A change would move channels to registries that do not know them until they report again.
+ * How many registries share the channels: at most `MAX_CONCURRENT_CALLS`, because health and metrics call all of them. Must
+ * never change: channels would move to registries that do not know them until they report again.
  */
-const REGISTRY_SHARDS = MAX_CONCURRENT_CALLS;
+const REGISTRIES = 6;
 
 /** Returns the registry of a channel, or of any other reporter by its name. The hash must never change either. */
 export function registryStub(env: Env, channel: string) {
-  return registryShard(env, fnv1a(channel) % REGISTRY_SHARDS);
+  return registryAt(env, fnv1a(channel) % REGISTRIES);
 }
 
 /** Returns all registries. */
 export function registryStubs(env: Env) {
-  return Array.from({ length: REGISTRY_SHARDS }, (_, shard) => registryShard(env, shard));
+  return Array.from({ length: REGISTRIES }, (_, index) => registryAt(env, index));
 }
 
-function registryShard(env: Env, shard: number) {
-  return inJurisdiction(env, env.CHANNEL_REGISTRY).getByName(`registry-${shard}`);
+function registryAt(env: Env, index: number) {
+  return inJurisdiction(env, env.CHANNEL_REGISTRY).getByName(`registry-${index}`);
 }
