@@ -9,7 +9,7 @@ import {
   type RefusalReason,
 } from "../protocol/refusals.ts";
 import type { Checked } from "../protocol/validation.ts";
-import { callFailureOf, isStorageFailure } from "../runtime/platform-errors.ts";
+import { callFailureOf, mayBeStorageFailure } from "../runtime/platform-errors.ts";
 import type { AuthFailure } from "../telemetry/labels.ts";
 import { logRefusal } from "../telemetry/log.ts";
 import { recordAuthFailure } from "../telemetry/record.ts";
@@ -63,8 +63,8 @@ export function requireValid<T>(checked: Checked<T>): T {
 /** The `Retry-After` of a 503 that sets none itself. Every 429 and 503 has one; `ABOUT_HTTP` lists the causes. */
 const RETRY_AFTER_SECONDS = 5;
 
-const STORAGE_FAILED =
-  "The channel could not store the change. Repeating the call is safe. If it keeps failing, see whether the storage is full: /docs/operate#capacity.";
+const STORAGE_MAY_BE_FULL =
+  "The channel failed; its storage may be full. Repeating the call is safe. If it keeps failing, see /docs/operate#capacity.";
 
 /** Answers anything that a route throws as `application/problem+json` (RFC 9457). */
 export function answerError(error: unknown, c: Context<HonoEnv>): Response {
@@ -107,7 +107,7 @@ function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
     return new Refusal("misconfigured", { errors });
   }
   reportFault(c, "request", error);
-  if (isStorageFailure(error)) return new Refusal("unavailable", { detail: STORAGE_FAILED });
+  if (mayBeStorageFailure(error)) return new Refusal("unavailable", { detail: STORAGE_MAY_BE_FULL });
   const failure = callFailureOf(error);
   return new Refusal(failure === "overloaded" || failure === "unreachable" ? "unavailable" : "internal_error");
 }

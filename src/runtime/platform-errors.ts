@@ -21,6 +21,6 @@ export function callFailureOf(error: unknown): CallFailure {
  * Returns whether a call may have failed because its object could not write its storage. SQLite reports a statement that
  * finds no room; for a failed commit, callers only see the platform's internal error, which has other causes as well.
  */
-export function isStorageFailure(error: unknown): boolean {
+export function mayBeStorageFailure(error: unknown): boolean {
   return error instanceof Error && /SQLITE_FULL|^internal error; reference = /.test(error.message);
 }

@@ -70,7 +70,7 @@ describe.skipIf(!isPossible)("[promise 1] on a full disk", () => {
           expect(answer.headers.get("Retry-After")).toMatch(/^\d+$/);
           expect(await answer.json()).toMatchObject({
             status: 503,
-            detail: expect.stringContaining("storage is full"),
+            detail: expect.stringContaining("storage may be full"),
           });
         }
       }

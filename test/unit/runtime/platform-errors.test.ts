@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { callFailureOf, isStorageFailure } from "../../../src/runtime/platform-errors.ts";
+import { callFailureOf, mayBeStorageFailure } from "../../../src/runtime/platform-errors.ts";
 
 const error = (flags: object) => Object.assign(new Error("x"), flags);
 
@@ -18,6 +18,6 @@ describe("the failure of a call to an object is", () => {
 
 test("a failure of storage is SQLite's for want of room, or the runtime's for a commit", () => {
   const errors = ["database or disk is full: SQLITE_FULL", "internal error; reference = abc", "Internal error", "x"];
-  expect(errors.map((message) => isStorageFailure(new Error(message)))).toEqual([true, true, false, false]);
-  expect([undefined, null, "SQLITE_FULL"].map(isStorageFailure)).toEqual([false, false, false]);
+  expect(errors.map((message) => mayBeStorageFailure(new Error(message)))).toEqual([true, true, false, false]);
+  expect([undefined, null, "SQLITE_FULL"].map(mayBeStorageFailure)).toEqual([false, false, false]);
 });
