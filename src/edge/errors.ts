@@ -109,7 +109,7 @@ function toRefusal(error: unknown, c: Context<HonoEnv>): Refusal {
   reportFault(c, "request", error);
   if (mayBeStorageFailure(error)) return new Refusal("unavailable", { detail: STORAGE_MAY_BE_FULL });
   const failure = callFailureOf(error);
-  return new Refusal(failure === "overloaded" || failure === "unreachable" ? "unavailable" : "internal_error");
+  return new Refusal(failure === "overloaded" || failure === "retryable" ? "unavailable" : "internal_error");
 }
 
 function respond({ reason, problem, headers }: Refusal, c: Context): Response {

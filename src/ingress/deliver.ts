@@ -16,8 +16,9 @@ export type Delivery =
   | { isDelivered: false; failure: "thrown" | "unreachable" };
 
 /**
- * Delivers events to their channel, in order, and retries transient failures. Retrying is safe, even if a call that
- * took too long is still executed: every event has an id, and a channel applies an id once.
+ * Delivers events to their channel, in order. Retries failures that the platform marks as retryable; callers may retry the
+ * others. Either is safe, even after a timeout, when the call may still be executed: every event has an id, and a channel
+ * applies an id once.
  * @param requestId The request that published them, for the log.
  * @returns One outcome per event, in the order of the events; or why there is none.
  */
@@ -37,7 +38,7 @@ export async function deliverToChannel(
     } catch (error) {
       failures++;
       const failure = callFailureOf(error);
-      if (failures === MAX_ATTEMPTS || failure !== "unreachable") {
+      if (failures === MAX_ATTEMPTS || failure !== "retryable") {
         logFault("deliver", error, { channel, request_id: requestId });
         return { isDelivered: false, failure: failure === "thrown" ? "thrown" : "unreachable" };
       }

@@ -4,16 +4,16 @@ import { isRecord } from "../protocol/json.ts";
  * Why a call to an object failed, as the platform marks the error it throws (Durable Objects, error handling):
  *
  * - `overloaded`: the object has too much to do, so a retry must not follow at once;
- * - `unreachable`: the object moves or was reset, and a retry may succeed;
+ * - `retryable`: the object is being moved or was reset, and a retry may succeed;
  * - `thrown`: the object's own code threw;
  * - `unknown`: anything else, such as a timeout of the caller's own.
  */
-export type CallFailure = "overloaded" | "unreachable" | "thrown" | "unknown";
+export type CallFailure = "overloaded" | "retryable" | "thrown" | "unknown";
 
 export function callFailureOf(error: unknown): CallFailure {
   const { overloaded, retryable, remote }: Record<string, unknown> = isRecord(error) ? error : {};
   if (overloaded === true) return "overloaded";
-  if (retryable === true) return "unreachable";
+  if (retryable === true) return "retryable";
   return remote === true ? "thrown" : "unknown";
 }
 

@@ -6,7 +6,7 @@ const error = (flags: object) => Object.assign(new Error("x"), flags);
 describe("the failure of a call to an object is", () => {
   test.each([
     ["overloaded, whatever else is marked", error({ overloaded: true, retryable: true, remote: true }), "overloaded"],
-    ["unreachable", error({ retryable: true, remote: true }), "unreachable"],
+    ["retryable", error({ retryable: true, remote: true }), "retryable"],
     ["thrown by the object's own code", error({ remote: true }), "thrown"],
     ["thrown, although the flags are present", error({ remote: true, retryable: false, overloaded: false }), "thrown"],
     ["unknown without a mark", error({}), "unknown"],
