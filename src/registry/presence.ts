@@ -85,7 +85,10 @@ export class Presence {
     return !this.isEmpty;
   }
 
-  /** Returns confirmed totals, and the listeners of the products and of at most `maxOrders` orders. */
+  /**
+   * Confirms old counts, as many as one round allows, then returns the totals, and the listeners of the products and of at
+   * most `maxOrders` orders.
+   */
   async overview(maxOrders: number): Promise<Overview> {
     await this.#confirm();
     const kinds: Totals = {
@@ -129,7 +132,7 @@ export class Presence {
     const trustedSince = this.#trustedSince();
     const old = [...this.#counts].filter(([, { confirmedAt }]) => confirmedAt < trustedSince);
     if (old.length === 0) return;
-    // In random order, also across hibernation: objects that always fail stay the oldest, and would fill every round.
+    // In random order: objects that always fail stay the oldest, and would otherwise fill every round.
     const asked = old
       .map((entry) => ({ entry, order: Math.random() }))
       .sort((a, b) => a.order - b.order)

@@ -79,7 +79,8 @@ export async function requireRequester(c: Context<HonoEnv>): Promise<Requester> 
   const verified = await verifyToken(bearerToken(c.req.raw), config, requestIdOf(c));
   if (!verified.ok) {
     const refusal = tokenRefusal(verified);
-    // A token that was valid once says nothing about the caller, and neither does a missing one.
+    // Expired and missing tokens do not count as wrong credentials: honest callers send them, and they are no sign of
+    // guessing.
     if (refusal.reason === "token_invalid" || refusal.reason === "token_too_long") await requireFewBadCredentials(c);
     throw refusal;
   }

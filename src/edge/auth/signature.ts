@@ -6,8 +6,8 @@ import { perConfig } from "./per-config.ts";
  * Requests that are signed with a publish key instead of presenting it (Standard Webhooks,
  * https://www.standardwebhooks.com): HMAC-SHA256 over `id.timestamp.body`, with the key's bytes as the secret.
  *
- * Uses WebCrypto rather than the `standardwebhooks` library, which hashes in JavaScript, once per key, takes text
- * instead of bytes, and reports failures only as sentences. The tests sign with that library.
+ * Uses WebCrypto rather than the `standardwebhooks` library, which hashes in JavaScript, takes text instead
+ * of bytes, and reports failures only as sentences. The tests sign with that library.
  */
 
 /** Maximum distance between a signature's timestamp and now, in either direction. */

@@ -12,7 +12,7 @@ const SCHEMAS = "#/components/schemas/";
 export const schemaRef = (name: string): JsonObject => ({ $ref: `${SCHEMAS}${name}` });
 
 /**
- * Returns the `components.schemas` of a document: those of named parts, which refer to each other by name.
+ * Returns a document's `components.schemas`: each part's schema under the part's name. Parts refer to each other by `$ref`.
  * @param target The dialect: draft 2020-12 for OpenAPI 3.1, draft 7 for AsyncAPI 3.0.
  */
 export function componentSchemas(

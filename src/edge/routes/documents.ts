@@ -35,7 +35,7 @@ function json(build: typeof openApiDocument): (c: Context<HonoEnv>) => Response 
   };
 }
 
-/** Returns a document; without what the settings add to it while the service is misconfigured. */
+/** Returns a document. While the service is misconfigured, it lacks what the settings would add. */
 function documentFor(env: Env, build: typeof openApiDocument): JsonObject {
   const result = readConfig(env);
   return result.ok ? build(result.config.catalogue, result.config.contactUrl) : build(catalogueWith([]));

@@ -101,7 +101,10 @@ export type Status =
   | { state: "recovering"; isStale: boolean; cause?: RetryCause | undefined }
   /** The device has no network. Reconnects automatically. */
   | { state: "offline"; isStale: boolean; cause?: RetryCause | undefined }
-  /** Closed for good, by `close()` or by the service. Only `reconnect()` opens it again. */
+  /**
+   * Closed for good, by `close()` or by the service. `reconnect()` opens it again; after a close by the service, so does
+   * `refreshToken()`.
+   */
   | { state: "closed"; isStale: boolean; reason: ClosedReason };
 
 /**
@@ -136,7 +139,7 @@ export interface Connection {
   reconnect(): void;
   /**
    * Fetches a new token, for instance after the user has signed in again. A live connection sends it to the service
-   * without reconnecting.
+   * without reconnecting. Opens a connection again that the service has closed.
    */
   refreshToken(): void;
 }
