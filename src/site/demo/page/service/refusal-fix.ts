@@ -4,11 +4,11 @@ import type { ServiceResponse } from "./publish.ts";
 /** How to fix each refusal; backticks mark code. */
 const FIXES: Record<HttpRefusal, string> = {
   unauthenticated: "Paste a token in Access.",
-  token_invalid: "Paste a token that this service's `JWT_SECRET` or login service signed.",
+  token_invalid: "Paste a token signed with this service's `JWT_SECRET` or by its login service.",
   token_too_long: "Use a token with fewer claims.",
   token_expired: "Create a new token with `npx tidings token`, and paste it in Access.",
   invalid_order_id: "Use a UUID as the order id in Access.",
-  order_not_found: "Register the order: `npx tidings order new --user alice`.",
+  order_not_found: "Register the order: `npx tidings order <order id> --user alice`.",
   access_denied: "Use a key or token that may do this; `PUBLISH_KEYS` lists each key's scopes.",
   rate_limited: "Wait a few seconds, then publish more slowly or in batches.",
   credentials_ambiguous: "Send one credential only.",
