@@ -57,14 +57,14 @@ test("the board tells values that events reported from those of the opening cata
   const mug = (products: ProductMap) => currentProducts(products).find(({ id }) => id === "p-42");
   const stock = { type: "inventory_updated", ...event(1, { old_quantity: 10, new_quantity: 9 }) };
   const price = { type: "price_updated", ...event(2, { old_price: 12.5, new_price: 9.99 }) };
-  expect(mug(new Map())).toMatchObject({ quantity: 10, price: 12.5, isOpening: true, lastChange: null });
-  expect(mug(seen(stock))).toMatchObject({ quantity: 9, price: 12.5, isOpening: true });
+  expect(mug(new Map())).toMatchObject({ quantity: 10, price: 12.5, hasOpeningValue: true, lastChange: null });
+  expect(mug(seen(stock))).toMatchObject({ quantity: 9, price: 12.5, hasOpeningValue: true });
   const reported = mug(seen(stock, price));
-  expect(reported).toMatchObject({ quantity: 9, price: 9.99, isOpening: false, openingPrice: 12.5 });
+  expect(reported).toMatchObject({ quantity: 9, price: 9.99, hasOpeningValue: false, openingPrice: 12.5 });
   expect(reported?.lastChange).toEqual({ seq: 2, field: "price", direction: "down" });
   expect(mug(seen({ type: "product_deleted", ...event(3, {}) }))).toBeUndefined();
   const added = { type: "product_created", seq: 4, data: { product_id: "p-99" } };
-  expect(currentProducts(seen(added)).at(-1)).toMatchObject({ id: "p-99", quantity: null, isOpening: false });
+  expect(currentProducts(seen(added)).at(-1)).toMatchObject({ id: "p-99", quantity: null, hasOpeningValue: false });
 });
 
 test("a value goes up or down only if the event reports the old value", () => {

@@ -2,7 +2,7 @@ import type { ProductMap } from "../../../../sdk/hooks/react.ts";
 import type { ProductEvent } from "../../../../sdk/index.ts";
 
 /** The products before any event. A real shop would load them from its own API. */
-const INITIAL_PRODUCTS = [
+const OPENING_CATALOGUE = [
   { id: "p-42", sku: "MUG-BLUE", name: "Blue mug", quantity: 10, price: 12.5 },
   { id: "p-17", sku: "TOTE-LINEN", name: "Linen tote", quantity: 24, price: 18 },
   { id: "p-23", sku: "LAMP-DESK", name: "Desk lamp", quantity: 6, price: 49.9 },
@@ -22,7 +22,7 @@ export interface Product {
   /** The price before any event. */
   openingPrice: number | null;
   /** Whether the stock or the price is the opening catalogue's, because no event has reported it. */
-  isOpening: boolean;
+  hasOpeningValue: boolean;
   status: string;
   /** The last event's change of stock or price; null if it changed neither. */
   lastChange: { seq: number; field: "quantity" | "price"; direction: Direction } | null;
@@ -31,22 +31,23 @@ export interface Product {
 /** Null if the value stayed the same, or the event does not report the old one. */
 type Direction = "up" | "down" | null;
 
-/** Returns the initial products as updated by events; new products come last, deleted ones are left out. */
+/** Returns the opening catalogue as updated by events; new products come last, deleted ones are left out. */
 export function currentProducts(updates: ProductMap): Product[] {
-  const ids = new Set([...INITIAL_PRODUCTS.map(({ id }) => id), ...[...updates.keys()].sort()]);
+  const ids = new Set([...OPENING_CATALOGUE.map(({ id }) => id), ...[...updates.keys()].sort()]);
   return [...ids].flatMap((id): Product[] => {
-    const initial = INITIAL_PRODUCTS.find((product) => product.id === id);
+    const opening = OPENING_CATALOGUE.find((product) => product.id === id);
     const updated = updates.get(id);
     if (updated?.isDeleted) return [];
     return [
       {
         id,
-        sku: updated?.sku ?? initial?.sku ?? null,
-        name: updated?.name ?? initial?.name ?? id,
-        quantity: updated?.new_quantity ?? initial?.quantity ?? null,
-        price: updated?.new_price ?? initial?.price ?? null,
-        openingPrice: initial?.price ?? null,
-        isOpening: initial !== undefined && (updated?.new_quantity === undefined || updated.new_price === undefined),
+        sku: updated?.sku ?? opening?.sku ?? null,
+        name: updated?.name ?? opening?.name ?? id,
+        quantity: updated?.new_quantity ?? opening?.quantity ?? null,
+        price: updated?.new_price ?? opening?.price ?? null,
+        openingPrice: opening?.price ?? null,
+        hasOpeningValue:
+          opening !== undefined && (updated?.new_quantity === undefined || updated.new_price === undefined),
         status: updated?.new_status ?? "active",
         lastChange: changeBy(updated?.lastEvent),
       },

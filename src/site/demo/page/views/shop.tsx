@@ -56,7 +56,7 @@ function CustomerProducts() {
 /** Names the products whose values may be old, because the page loads only the last `EARLIER_EVENTS` events. */
 function OpeningNote({ products }: { products: readonly Product[] }) {
   const { position } = useStore(useConnections().productsLog);
-  const unknown = products.filter(({ isOpening }) => isOpening);
+  const unknown = products.filter(({ hasOpeningValue }) => hasOpeningValue);
   if (!position || position.seq <= EARLIER_EVENTS || unknown.length === 0) return null;
   return (
     <p className="hint">
