@@ -18,7 +18,10 @@ const INVALID_ORDER_ID: FieldError = { field: "order_id", message: "must be a UU
 export interface Transport<Answer> {
   /** @throws {PublishError} when the event is refused, or cannot be published in time. */
   one(event: OutgoingEvent): Promise<Answer>;
-  /** @returns One promise per event, in order. It rejects when the fate of its event is unknown. */
+  /**
+   * @returns One promise per event, in order. It rejects when the fate of its event is unknown, or when the event was not
+   * sent.
+   */
   many(events: OutgoingEvent[]): Promise<Answer | Rejected>[];
   /** Sends events that wait for a batch, without further delay. */
   sendNow(): void;
@@ -120,7 +123,7 @@ type NewEvent = Pick<OutgoingEvent, "channel" | "type" | "id"> & { data: unknown
  */
 function outgoing({ channel, type, data, id, version, order }: NewEvent): OutgoingEvent {
   if (typeof data !== "object" || data === null) throw invalidFields([{ field: "data", message: "must be an object" }]);
-  // A copy of what JSON keeps of them; `type` and `id` are text already.
+  // Copies `version` and `order` as JSON carries them. `type` and `id` are text, so they need no copy.
   const copy = JSON.parse(encode({ type, id, version, order }, "")) as Partial<OutgoingEvent>;
   return { channel, type, data: encode(data, "data"), id, version: copy.version ?? null, order: copy.order ?? null };
 }
@@ -144,6 +147,7 @@ function parseBatch(events: readonly BatchEvent[], ids: string[]): (OutgoingEven
 function parseBatchEvent(event: BatchEvent, id: string): OutgoingEvent | Rejected {
   const channel = parseChannelName(String(event?.channel));
   if (channel) return outgoing({ ...event, id, channel: channel.name });
+  // Not `problem()`: bundles would contain the whole table of refusals.
   const error = {
     type: "urn:tidings:problem:validation_failed",
     title: "Some fields are not valid",

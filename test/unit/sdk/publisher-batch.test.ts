@@ -1,7 +1,8 @@
 import { createServer } from "node:http";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import type { ChannelName } from "../../../src/protocol/names.ts";
+import { CHANNEL_RULE, type ChannelName } from "../../../src/protocol/names.ts";
+import { problem } from "../../../src/protocol/refusals.ts";
 import { BatchQueue } from "../../../src/sdk/publisher/batch-queue.ts";
 import { type BatchEvent, createPublisher } from "../../../src/sdk/publisher/publisher.ts";
 import { FAIL_FOR_AN_HOUR } from "../../support/failing-orders.ts";
@@ -36,7 +37,9 @@ describe("publishBatch", () => {
       ]);
     expect(results.map(({ status }) => status)).toEqual(["applied", "rejected", "rejected", "applied"]);
     expect(results[1]).toMatchObject({ error: { status: 422, errors: [{ field: "data.new_quantity" }] } });
-    expect(results[2]).toMatchObject({ error: { errors: [{ field: "channel" }] } });
+    expect(results[2]?.error).toEqual(
+      problem("validation_failed", { errors: [{ field: "channel", message: CHANNEL_RULE }] }),
+    );
     expect(results[3]).toMatchObject({ id: "delivered", channel: `order_${orderId}`, seq: 1 });
   });
 
