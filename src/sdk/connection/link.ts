@@ -29,7 +29,7 @@ export type LinkInput = PageInput | { type: "filter"; filter: ProductFilter };
 
 /** A connection below its public API: one with its own socket (`driver.ts`), or a tab that shares a socket. */
 export interface Link extends Omit<Connection, "channel"> {
-  /** Takes another filter, or what happened to a page that shows this connection. */
+  /** Takes a new filter, or a change of a page that uses this connection. */
   take(input: LinkInput): void;
 }
 
@@ -41,9 +41,12 @@ export type OpenLink = (
   getToken?: GetToken,
 ) => Link;
 
-/** What `sharedTabs()` receives from a connection. */
+/** What a `SharedTabs` receives from a connection. */
 export interface Share {
-  /** Identifies the service, the channel and the filter. Connections share a socket only under the same name. */
+  /**
+   * Identifies the service, the channel, the filter and whether events are conflated. Connections share a socket only
+   * under the same name.
+   */
   name: string;
   getToken: GetToken;
   tuning: Partial<Tuning>;

@@ -76,10 +76,10 @@ export interface Publisher<Answer extends PublishAnswer = PublishAnswer> {
   /**
    * Publishes many events, in order per channel. A refused event is `rejected` in the results and stops no other event.
    * @returns One result per event, in the order of the events.
-   * @throws {PublishError} before anything is sent, when JSON cannot carry an event; its `errors` name every such event,
-   * and its `ids` are those of all events. Also when a whole call fails: no later event is then sent, and its `ids` are
-   * those of the events whose fate is unknown and of those that were not sent. Publish these again, in order and with
-   * these ids, and each is applied once.
+   * @throws {PublishError} before anything is sent, when an event's `data` is not an object, or JSON cannot carry the
+   * event; its `errors` name every such event, and its `ids` are those of all events. Also when a whole call fails: no
+   * later event is then sent, and its `ids` are those of the events whose fate is unknown and of those that were not sent.
+   * Publish these again, in order and with these ids, and each is applied once.
    */
   publishBatch(events: readonly BatchEvent[]): Promise<(Answer | Rejected)[]>;
 

@@ -194,8 +194,8 @@ class Tidings:
 
         Returns one result per event, in the same order: as ``publish_order_update`` returns it, or for a refused event,
         ``{"id", "status": "rejected", "error"}``. A refused event does not affect the others.
-        Raises PublishError before anything is sent, when an event cannot be encoded: ``errors`` names every such event,
-        and ``ids`` has those of all events. Also when a whole call fails; ``ids`` then has those of its events and of
+        Raises PublishError before anything is sent, when an event lacks its channel, type or data, or cannot be
+        encoded: ``errors`` names every such event, and ``ids`` has those of all events. Also when a whole call fails; ``ids`` then has those of its events and of
         the later ones, which have not been sent.
         """
         return self._prepare_batch(events).send(self._deadline_from_now())

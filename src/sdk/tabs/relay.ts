@@ -4,7 +4,7 @@ import type { ChannelReplica } from "./replica.ts";
 
 /** Relays the outputs of the leader's socket to the other tabs, and answers a tab that asks for what it missed. */
 export class Relay {
-  /** As in `Link`, of the leader's socket. */
+  /** The `lagMs` of the leader's socket (see `Connection`). */
   lagMs: number | null = null;
   readonly #replica: ChannelReplica;
   readonly #isVisible: () => boolean;

@@ -3,7 +3,7 @@ import type { GetToken, Position } from "../connection/types.ts";
 
 /** The socket of a tab, while it has one. Outputs of a former socket are ignored. */
 export class TabSocket {
-  /** Identifies the current socket, or the time without one. */
+  /** Changes whenever a socket opens or closes, so that late results can be recognised. */
   number = 0;
   link: Link | null = null;
   readonly #open: OpenLink;

@@ -59,7 +59,7 @@ export function SimulatedShoppers() {
     else void change(product, randomChange(product)).then((response) => isAccepted(response) || isEnabled.set(false));
   });
   useEffect(() => {
-    // Not at a reconnect, which would allow a forgotten tab as many again.
+    // Reset only when switched off: a reset at each reconnect would let a forgotten tab publish forever.
     if (!areShoppersOn) purchases.current = 0;
   }, [areShoppersOn]);
   useEffect(() => {
@@ -71,7 +71,7 @@ export function SimulatedShoppers() {
   return null;
 }
 
-/** Lasts as long as the tab, like the credentials. */
+/** Switches the shoppers on or off. The choice lasts as long as the tab, as the credentials do. */
 function choose(isOn: boolean): void {
   isEnabled.set(isOn);
   storeText("sessionStorage", STORAGE_KEY, isOn ? "on" : "off");
