@@ -1,7 +1,7 @@
 import { CommandError, EXIT, usageError } from "../cli/shared/command-error.ts";
 import { isPortBlocked } from "../cli/shared/connection-failure.ts";
 import { announceDevServer } from "../cli/shared/dev-server.ts";
-import { DEV_VARS_FILE, readDevVars } from "../cli/shared/dev-vars.ts";
+import { DEV_VARS_FILE, readDevVars, readServiceSettings } from "../cli/shared/dev-vars.ts";
 import { serviceUrl } from "../cli/shared/settings.ts";
 import { processTerminal, type Terminal } from "../cli/shared/terminal.ts";
 import { readTextFile } from "../cli/shared/text-file.ts";
@@ -47,15 +47,15 @@ async function dev(args: string[], terminal: Terminal): Promise<number> {
 
 /** Fails early for settings in `.dev.vars` that would make the service refuse every request. */
 function refuseBadSettings(cwd: string): void {
-  const settings = readDevVars(cwd);
-  const result = readConfig(settings);
+  // Some rules concern several settings, which may be in different files.
+  const result = readConfig(readServiceSettings(cwd));
   if (result.ok) return;
-  // A setting that is missing here may be set in wrangler.toml.
+  const settings = readDevVars(cwd);
   const found = result.faults.filter(({ setting }) => settings[setting] !== undefined);
   if (found.length === 0) return;
   const faults = found.map(({ setting, message }) => `\n  ${setting} ${message}`).join("");
   throw usageError(
-    `${DEV_VARS_FILE} has settings that the service would refuse:${faults}\nFix these lines, or delete them to get new ones.`,
+    `${DEV_VARS_FILE} has settings that the service would refuse:${faults}\nFix or delete these lines. \`npm run dev\` generates a deleted secret again.`,
   );
 }
 

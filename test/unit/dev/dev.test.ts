@@ -206,6 +206,22 @@ it.each([".dev.vars", "wrangler.toml"])("says what to do about a folder named %s
   rmSync(other, { recursive: true });
 });
 
+it.each([
+  ["accepts a setting of .dev.vars that one of wrangler.toml completes", "JWT_ALGORITHMS=RS256", "is taken by another"],
+  ["refuses one that only the line itself can fix", "HISTORY_LIMIT=many", "HISTORY_LIMIT must"],
+])("%s", { timeout: SLOW }, async (_, line, message) => {
+  const other = mkdtempSync(join(tmpdir(), "tidings-dev-"));
+  // Settings are checked before the port.
+  const toml = `[dev]\nport = ${port}\n[vars]\nJWT_ISSUER = "https://login.shop.example"\n`;
+  writeFileSync(join(other, "wrangler.toml"), toml);
+  writeFileSync(join(other, ".dev.vars"), `${line}\n`);
+  const program = new Program(other, process.execPath, [join(folder, "src/dev/dev.ts")]);
+  started.push(program);
+  await program.exitCode();
+  expect(program.output).toContain(message);
+  rmSync(other, { recursive: true });
+});
+
 it("delivers every missed event to a watcher once, after it was killed and restarted", { timeout: SLOW }, async () => {
   const publish = async (type: string) => {
     const publishing = tidings("publish", DEMO_ORDER, type);
