@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { runBench } from "../../../src/cli/bench/run.ts";
 import { ServiceClient } from "../../../src/cli/shared/service.ts";
@@ -51,6 +52,26 @@ test("bench ends with the reason when a batch is refused, and with no other erro
   // The run of the tests fails for a rejection that nobody awaits.
   await expect(runBench(setup, () => {})).rejects.toThrow("refused for the test");
   await running.stop();
+});
+
+test("bench measures until the last listener's frame, however late the answers to its calls are", async () => {
+  class Late extends ServiceClient {
+    override async call(method: string, path: string, body?: unknown) {
+      const answer = await super.call(method, path, body);
+      if (method === "POST") await delay(2000);
+      return answer;
+    }
+  }
+  const running = await startTidings();
+  onTestFinished(() => running.stop());
+  const options = { key: PUBLISH_KEY, secret: TEST_ENV.JWT_SECRET };
+  const terminal = new TestTerminal();
+  const service = new Late(running.url, publishKey(options, terminal));
+  const load = { sockets: 1, events: 10, batch: 10, signal: new AbortController().signal };
+  const { latency, burst } = await runBench({ service, secret: jwtSecret(options, terminal), ...load }, () => {});
+  expect(latency.p99_ms).toBeLessThan(2000);
+  // Ten deliveries.
+  expect(burst.deliveries_per_second).toBeGreaterThan(5);
 });
 
 test.each([
