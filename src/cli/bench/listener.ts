@@ -1,3 +1,4 @@
+import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import { type Connection, connectOrder } from "../../sdk/index.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { Condition } from "../shared/condition.ts";
@@ -9,9 +10,12 @@ const TIMEOUT_MS = 30_000;
 export class BenchListener {
   readonly #connection: Connection;
   readonly #changed = new Condition();
+  readonly #remedyForRefusedToken: string;
   #events = 0;
 
-  constructor(url: string, orderId: string, token: string) {
+  /** @param remedyForRefusedToken What to do when the service refuses the token. */
+  constructor(url: string, orderId: string, token: string, remedyForRefusedToken: string) {
+    this.#remedyForRefusedToken = remedyForRefusedToken;
     this.#connection = connectOrder(orderId, {
       url,
       token,
@@ -46,9 +50,8 @@ export class BenchListener {
     if (condition()) return;
     const { status } = this.#connection;
     const why = status.state === "closed" ? `${status.reason.code} ${status.reason.name}` : status.state;
-    throw new CommandError(
-      EXIT.failed,
-      `A listener failed: ${failure} (${why}). For a load test, run the service with RATE_LIMITS=off.`,
-    );
+    const isRefused = status.state === "closed" && status.reason.code === UNAUTHENTICATED;
+    const remedy = isRefused ? this.#remedyForRefusedToken : "For a load test, run the service with RATE_LIMITS=off.";
+    throw new CommandError(EXIT.failed, `A listener failed: ${failure} (${why}). ${remedy}`);
   }
 }

@@ -4,7 +4,7 @@ import { orderChannelName } from "../../protocol/names.ts";
 import { BATCH_PATH, orderPath, publishPath } from "../../protocol/paths.ts";
 import { mintToken } from "../shared/mint.ts";
 import type { ServiceClient } from "../shared/service.ts";
-import type { SigningSecret } from "../shared/settings.ts";
+import { remedyForRefusedToken, type SigningSecret } from "../shared/settings.ts";
 import { BenchListener } from "./listener.ts";
 
 const CONCURRENT_CONNECTS = 32;
@@ -47,11 +47,12 @@ export async function runBench(setup: BenchSetup, report: (step: string) => void
   signal.addEventListener("abort", closeListeners);
   try {
     report(`Opening ${sockets} sockets …`);
+    const remedy = remedyForRefusedToken(setup.secret, service.url);
     const connectMs = await timed(async () => {
       const listen = async (n: number) => {
         const token = await listenerToken(setup, orderId, n);
         signal.throwIfAborted();
-        const listener = new BenchListener(service.url, orderId, token);
+        const listener = new BenchListener(service.url, orderId, token, remedy);
         listeners.push(listener);
         await listener.live();
       };

@@ -127,5 +127,7 @@ test("bench explains why a listener was refused", async () => {
   ];
   expect(await terminal.run("bench", "--sockets", "1", ...credentials)).toBe(1);
   expect(terminal.notes).toContain("4001 unauthenticated");
+  expect(terminal.notes).toContain(`The token was signed with --secret: is that the JWT_SECRET of ${service.url}?`);
+  expect(terminal.notes).not.toContain("RATE_LIMITS");
   await service.stop();
 });
