@@ -51,6 +51,7 @@ export function addOrder(program: Command, terminal: Terminal): void {
       const isNew = argument === "new";
       const changes = options.user !== undefined || options.status !== undefined || options.paymentStatus !== undefined;
       if (options.delete && changes) throw usageError("Use --delete without --user, --status and --payment-status.");
+      if (options.user?.trim() === "") throw usageError("--user is empty.");
       if (isNew && options.user === undefined) throw usageError("A new order needs an owner: add --user ID.");
       const orderId = isNew ? randomUUID() : orderIdArgument(argument);
       const service = serviceWithKey(options, terminal);
@@ -94,7 +95,7 @@ function completeRegistration(options: OrderCommandOptions, known: KnownOrder | 
   };
 }
 
-/** Publishers choose the texts. */
+/** Formats a value for the terminal. Publishers choose the texts, so control characters are escaped. */
 const shown = (value: unknown) =>
   value === null ? "unknown" : printable(typeof value === "string" ? value : JSON.stringify(value));
 

@@ -25,6 +25,8 @@ describe("wrong usage exits with 2 and says how to correct it", () => {
     [["watch", "products", "--token", "e30.e30"], "three base64url parts"],
     [["order", "products", ...CREDENTIALS], "is not an order id. It must be a UUID"],
     [["order", "new", ...CREDENTIALS], "add --user"],
+    [["order", "new", "--user", "", ...CREDENTIALS], "--user is empty."],
+    [["order", ORDER, "--user", " ", "--status", "paid", ...CREDENTIALS], "--user is empty."],
     [["order", ORDER, "--delete", "--user", "a", ...CREDENTIALS], "Use --delete without"],
     [["publish", "orders", "order_shipped", ...CREDENTIALS], "is not a channel"],
     [["publish", ORDER, "order_lost", ...CREDENTIALS], "order_shipped"],
