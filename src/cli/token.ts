@@ -1,8 +1,10 @@
 import type { Command } from "commander";
+import { usageError } from "./shared/command-error.ts";
 import { DEFAULT_TOKEN_TTL_SECONDS, mintToken } from "./shared/mint.ts";
 import { claimOption, wholeNumber, withCommonOptions } from "./shared/options.ts";
 import { type CommonOptions, jwtSecret } from "./shared/settings.ts";
 import type { Terminal } from "./shared/terminal.ts";
+import type { TokenForm } from "./shared/token-form.ts";
 
 interface TokenOptions extends CommonOptions {
   subject: string;
@@ -37,8 +39,20 @@ export function addToken(program: Command, terminal: Terminal): void {
     .action(async (options: TokenOptions) => {
       const { subject, role, ttl, claim } = options;
       const secret = jwtSecret(options, terminal);
+      refuseOwnClaims(options, secret.form);
       const minted = await mintToken({ subject, role, ttlSeconds: ttl, claims: claim ?? {} }, secret);
       terminal.out(options.json ? JSON.stringify(minted) : minted.token);
     });
   withCommonOptions(command, EXAMPLES);
+}
+
+/** Refuses claims that would be overridden. @throws {CommandError} */
+function refuseOwnClaims({ role, claim = {} }: TokenOptions, { userIdClaim, roleClaim }: TokenForm): void {
+  const own = {
+    ...(role !== undefined && { [roleClaim]: "--role" }),
+    ...{ [userIdClaim]: "--subject", sub: "--subject", exp: "--ttl", iat: "the clock" },
+  };
+  for (const [name, source] of Object.entries(own)) {
+    if (Object.hasOwn(claim, name)) throw usageError(`--claim cannot set ${name}, which comes from ${source}.`);
+  }
 }
