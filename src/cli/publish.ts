@@ -47,7 +47,7 @@ const TYPES_BY_CHANNEL = `
 
 const TYPES_HELP = `
 Types:${TYPES_BY_CHANNEL}
-  and those that the service declares in EXTRA_EVENTS: give their data`;
+  and those that the service declares in EXTRA_EVENTS, which have no example here: pass their data`;
 
 const REDIS_HELP = `
 Via Redis:
@@ -68,7 +68,7 @@ export function addPublish(program: Command, terminal: Terminal): void {
     .option("--id <id>", "the event's id; an id is applied once")
     .option(
       "--version <number>",
-      "a number that grows with each event; one that is not above the last is not delivered",
+      "the event's version, a number that grows with each event; an event whose version is not above the last is not delivered",
       wholeNumber(0),
     )
     .addOption(new Option("--via <way>", "how to send it").choices(["http", "redis"]).default("http"))
@@ -124,7 +124,8 @@ async function readData(text: string, terminal: Terminal): Promise<unknown> {
     return parseJsonInput(json, "data");
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw usageError(`${from} is not JSON: ${error.message}. Quote it: '{"name":"value"}'.`);
+    const remedy = text === "-" ? "" : ` Quote it: '{"name":"value"}'.`;
+    throw usageError(`${from} is not JSON: ${error.message}.${remedy}`);
   }
 }
 
@@ -133,7 +134,7 @@ function describeResult(type: string, answer: Answer): string {
   const known: Partial<Record<string, string>> = {
     applied: `sent to ${countOf(receivers ?? 0, "listener")} as seq ${seq}`,
     duplicate: `this id was already applied, as seq ${seq}; nothing was sent`,
-    stale: "its version is not above the last one applied; nothing was sent",
+    stale: "its version is not above the last one applied, or the order was deleted; nothing was sent",
   } satisfies Record<PublishResult["status"], string>;
   return `${status}: ${type} on ${channel}${known[status] ? `, ${known[status]}` : ""} (id ${id})`;
 }

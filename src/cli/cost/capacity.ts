@@ -64,7 +64,7 @@ function socketsOf({ listeners, shards, regions }: Load): Capacity {
   const perRegion = shards === "auto" ? MAX_SHARDS_PER_REGION : shards;
   const remedy =
     shards === "auto"
-      ? `none: ${MAX_SHARDS_PER_REGION} shards in a region are the most`
+      ? `cannot be raised: a region has at most ${MAX_SHARDS_PER_REGION} shards`
       : "PRODUCTS_SHARDS=auto, or a higher number";
   return ["sockets of a region's shards", listeners / regions, perRegion * MAX_SHARD_SOCKETS, remedy];
 }

@@ -12,7 +12,7 @@ export interface Load {
   filtered?: { products: number; of: number } | undefined;
   /** Whether listeners are plain WebSockets, without `tidings.v1`. */
   plain?: boolean | undefined;
-  /** `PRODUCTS_SHARDS`: a number is that many in each region, 0 the root alone. */
+  /** `PRODUCTS_SHARDS`: the number of shards in each region, 0 for the root alone, or `auto`. */
   shards: "auto" | number;
   /** How many regions the listeners are spread over evenly. */
   regions: number;

@@ -93,7 +93,8 @@ export function interestOf({ listeners, filtered, regions }: Load, shards: numbe
   if (shards === 0) return { shards: 0, joins: 0 };
   if (!filtered) return { shards, joins: 0 };
   const { products, of } = filtered;
-  // In each region, one shard serves the listeners whose first product this is. At other shards, it is a later product.
+  // In each region, listeners whose first product this one is share a shard. At other shards, it can only be a later
+  // product of a listener.
   const first = listeners / of / regions;
   const others = (listeners * (products - 1)) / of / shards;
   const chanceAtFirstShard = 1 - Math.exp(-first - others);
@@ -108,8 +109,8 @@ function messagesWith(probability: number, { events, batch }: Load, max: number)
 }
 
 /**
- * Returns the share of the time during which something waits, in an object that handles the first change at once and
- * those of the next seconds together at their end. Changes come at random.
+ * Returns the share of the time that an object has a change pending. It handles a change at once, collects further
+ * changes for `seconds`, then handles those together. Changes arrive at random.
  */
 function waitingShare(changesPerSecond: number, seconds: number): number {
   if (changesPerSecond === 0) return 0;

@@ -105,7 +105,10 @@ export class DeadLetterStream {
     }
   }
 
-  /** Has the service read the stream immediately. Returns false when the message failed; it then reads a little later. */
+  /**
+   * Asks the service to read the stream now. Returns false when that message failed; the service then reads the stream a
+   * little later.
+   */
   async ringDoorbell(): Promise<boolean> {
     try {
       const [reply] = await this.#session.run([["PUBLISH", DOORBELL, "1"]]);

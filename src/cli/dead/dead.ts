@@ -32,7 +32,7 @@ Redis:
   redis://127.0.0.1:6379); needs neither --url nor --key. The events' stream is REDIS_STREAM, also in wrangler.toml
   (default: ${DEFAULT_STREAM}).`;
 
-/** `tidings dead`: shows the events from the stream that could not be delivered, and has them tried again. */
+/** `tidings dead`: lists events from the stream that could not be delivered, and retries them. */
 export function addDead(program: Command, terminal: Terminal): void {
   const dead = program
     .command("dead")

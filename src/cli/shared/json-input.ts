@@ -6,7 +6,8 @@ import { usageError } from "./command-error.ts";
  * Parses JSON that a user has written.
  * @param name What it is, as the error names it.
  * @throws {SyntaxError} when it is not JSON.
- * @throws {CommandError} when JavaScript would change a number in it.
+ * @throws {CommandError} when it is unsafe to pass on: a number that JavaScript would change, a key such as `__proto__`, or
+ *   nesting that is too deep.
  */
 export function parseJsonInput(json: string, name: string): unknown {
   const value = parseExactJson(json);

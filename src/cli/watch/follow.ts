@@ -39,7 +39,7 @@ type FollowEnd =
 
 export interface Followed {
   end: FollowEnd;
-  /** Where to continue; null when no connection was established. */
+  /** Where to continue; null when there was neither a connection nor a start position. */
   position: Position | null;
   events: number;
   connections: number;

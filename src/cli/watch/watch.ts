@@ -59,7 +59,7 @@ export function addWatch(program: Command, terminal: Terminal): void {
     .option("--since <seq>", "start after this position; needs --epoch", wholeNumber(0))
     .option("--epoch <epoch>", "the epoch of --since, as in the first frame")
     .option("--product-id <ids>", `only these products: up to ${MAX_FILTER_PRODUCTS} ids, separated by commas`)
-    .option("--conflate", "of stock levels and prices sent together, only the newest of each product")
+    .option("--conflate", "receive only the newest stock level and price of each product among those sent together")
     .action(async (channelText: string, options: WatchOptions) => {
       const channel = channelArgument(channelText);
       const service = new ServiceClient(serviceUrl(options, terminal), null);

@@ -70,6 +70,16 @@ describe("wrong usage exits with 2 and says how to correct it", () => {
   });
 });
 
+it("advice to quote the data is given for an argument, not for standard input", async () => {
+  const notesOf = async (data: string) => {
+    const terminal = new TestTerminal({ input: "no JSON" });
+    await terminal.run("publish", ORDER, "order_shipped", data, ...CREDENTIALS);
+    return terminal.notes;
+  };
+  expect(await notesOf("{carrier}")).toContain("Quote it");
+  expect(await notesOf("-")).not.toContain("Quote it");
+});
+
 describe("a .dev.vars that cannot be read exits with 2 and says what to do", () => {
   it.each<[string, (path: string) => void, string]>([
     ["a folder", (path) => mkdirSync(path), ".dev.vars is a folder, but must be a file. Move the folder away"],
