@@ -144,6 +144,7 @@ class Tidings:
         self._timeout = min(timeout, _MAX_TIMEOUT_SECONDS)
         self._max_tries = max_tries
         self._deadline = deadline
+        self._opener = _opener()
 
     def publish_order_update(
         self,
@@ -195,8 +196,8 @@ class Tidings:
         Returns one result per event, in the same order: as ``publish_order_update`` returns it, or for a refused event,
         ``{"id", "status": "rejected", "error"}``. A refused event does not affect the others.
         Raises PublishError before anything is sent, when an event lacks its channel, type or data, or cannot be
-        encoded: ``errors`` names every such event, and ``ids`` has those of all events. Also when a whole call fails; ``ids`` then has those of its events and of
-        the later ones, which have not been sent.
+        encoded: ``errors`` names every such event, and ``ids`` has those of all events. Also when a whole call fails;
+        ``ids`` then has those of its events and of the later ones, which have not been sent.
         """
         return self._prepare_batch(events).send(self._deadline_from_now())
 
@@ -323,7 +324,7 @@ class Tidings:
         url = f"{self._url}/api/v1/publish/{path}"
         request = urllib.request.Request(url, body.encode(), headers, method="POST")
         try:
-            with _opener().open(request, timeout=timeout) as response:
+            with self._opener.open(request, timeout=timeout) as response:
                 is_ok = 200 <= response.status < 300
                 try:
                     text = response.read()
@@ -567,8 +568,8 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
 
 @functools.lru_cache(maxsize=None)
 def _opener() -> urllib.request.OpenerDirector:
-    """Builds the opener at the first request, in the thread that sends it: since Python 3.12, that loads the system's
-    certificates, which takes too long for an event loop."""
+    """Builds the opener once: since Python 3.12, that loads the system's certificates, which takes about 25 ms. Not
+    called in a sending thread: a process that forks while a thread loads certificates may hang."""
     return urllib.request.build_opener(_AnyStatus)
 
 
