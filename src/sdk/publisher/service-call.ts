@@ -83,13 +83,15 @@ export function createServiceCall(options: ServiceOptions): ServiceCall {
     if (timeoutMs <= 0) throw new PublishError("There was no time left to send it", { isRetryable: true });
     const tryEnds = Date.now() + timeoutMs;
     const headers = await headersFor({ method: "POST", url, body }, tryEnds);
+    let refusal: Response | undefined;
     const { response, text } = await untilDeadline(tryEnds, async (signal) => {
       // A redirect could carry the key to another host.
       const answered = await send(url, { method: "POST", headers, body, redirect: "manual", signal });
-      // A refusal counts even if its body breaks off: its status and Retry-After have arrived.
-      const text = await (answered.ok ? answered.text() : answered.text().catch(() => ""));
-      return { response: answered, text };
+      if (!answered.ok) refusal = answered;
+      return { response: answered, text: await answered.text() };
     }).catch((error: unknown) => {
+      // A refusal counts even if its body breaks off or stalls: its status and Retry-After have arrived.
+      if (refusal) return { response: refusal, text: "" };
       throw unreachable(error, timeoutMs);
     });
     const answer = parseJson(withoutKey(text));

@@ -145,14 +145,16 @@ describe("a server", () => {
     expect(arrivals).toHaveLength(1);
   });
 
-  test("that breaks off in its refusal is believed: the status and Retry-After have arrived", async () => {
+  test.each<[how: string, then: (response: ServerResponse) => void]>([
+    ["breaks off", (response) => response.destroy()],
+    ["stalls", () => {}],
+  ])("that %s in its refusal is believed: the status and Retry-After have arrived", async (_, then) => {
     answer = (_, response) => {
       response.writeHead(429, { "Retry-After": "3600", "Content-Length": 100 });
-      response.write("{", () => response.destroy());
+      response.write("{", () => then(response));
     };
-    const error = await failureOf(
-      service.publisher({ url }).publishProductUpdate("product_deleted", { product_id: "a" }),
-    );
+    const publisher = service.publisher({ url, timeoutMs: 300 });
+    const error = await failureOf(publisher.publishProductUpdate("product_deleted", { product_id: "a" }));
     expect(error).toMatchObject({ status: 429, isRetryable: true, retryAfterMs: 3_600_000 });
     expect(arrivals).toHaveLength(1);
   });
