@@ -42,6 +42,7 @@ import math
 import os
 import random
 import re
+import ssl
 import threading
 import time
 import urllib.parse
@@ -568,9 +569,11 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
 
 @functools.lru_cache(maxsize=None)
 def _opener() -> urllib.request.OpenerDirector:
-    """Builds the opener once: since Python 3.12, that loads the system's certificates, which takes about 25 ms. Not
-    called in a sending thread: a process that forks while a thread loads certificates may hang."""
-    return urllib.request.build_opener(_AnyStatus)
+    """Builds the opener once, with the system's certificates, which take about 25 ms to load. Without a context, Python
+    before 3.12 loads them for each connection, in the sending thread: a process that forks meanwhile may hang."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return urllib.request.build_opener(_AnyStatus, urllib.request.HTTPSHandler(context=context))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -51,23 +51,37 @@ asyncio.run(main())`,
   test("certificates are loaded once, and never by a thread that a fork could interrupt", async () => {
     const result = await python.run(
       `
-import asyncio, json, tidings, threading, urllib.request
+import asyncio, json, ssl, threading, tidings
 
-build, built_by = urllib.request.build_opener, []
-def counting(*handlers):
-    built_by.append(threading.current_thread().name)
-    return build(*handlers)
-urllib.request.build_opener = counting
+load, loaded_by = ssl.SSLContext.load_default_certs, []
+def counting(self, *purpose):
+    loaded_by.append(threading.current_thread().name)
+    return load(self, *purpose)
+ssl.SSLContext.load_default_certs = counting
 
 async def main():
-    for product_id in ("a", "b"):
-        await tidings.publish_product_update("product_deleted", {"product_id": product_id})
+    for _ in range(2):
+        try:
+            publisher = tidings.AsyncTidings("https://127.0.0.1:1", max_tries=1)
+            await publisher.publish_product_update("product_deleted", {"product_id": "a"})
+        except tidings.PublishError:
+            pass
 
 asyncio.run(main())
-print(json.dumps(built_by))`,
+print(json.dumps(loaded_by))`,
       env,
     );
     expect(result).toEqual(["MainThread"]);
+  });
+
+  test("loads where its module is not in sys.modules", async () => {
+    const name = await python.run(`
+import importlib.util, json
+spec = importlib.util.spec_from_file_location("elsewhere", "tidings.py")
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+print(json.dumps(module.Tidings.__name__))`);
+    expect(name).toBe("Tidings");
   });
 
   test("Tidings publishes without an event loop, AsyncTidings within one", async () => {
