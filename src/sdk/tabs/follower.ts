@@ -16,8 +16,8 @@ const TAKE_OVER_MS = [3000, 6000] as const;
 export function startFollowing(draft: TabDraft, isNew: boolean): void {
   Object.assign(draft, NO_DEADLINES);
   draft.role = "follower";
-  // Soon: the leader may be frozen. The check says hello again, because a tab that was just becoming the leader did not
-  // answer the first hello.
+  // The leader may be frozen, so the first check comes soon. The first hello sets no deadline for an answer: a tab that is
+  // just becoming the leader does not receive it.
   draft.checkLeaderAt = draft.now + LEADER_TIMEOUT_MS;
   draft.effects.push({ type: "say_hello", isNew }, { type: "request_lock", shouldSteal: false });
 }

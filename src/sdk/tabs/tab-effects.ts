@@ -1,6 +1,7 @@
 import type { Output } from "../connection/link.ts";
 import { parseToken, readToken } from "../connection/token.ts";
 import { handOver, isTokenRefused, passOn } from "./hand-over.ts";
+import type { ChannelReplica } from "./replica.ts";
 import type { Tab } from "./tab.ts";
 import { TabGroup } from "./tab-group.ts";
 import type { TabEffect } from "./tab-machine-state.ts";
@@ -61,11 +62,13 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
   },
 };
 
-/** Replaces the status of an earlier socket, this tab's or the former leader's, by `recovering` or `connecting`. */
+// Without a snapshot, too: `forget` dropped it, but `recovering` stays until the next socket is live.
+const wasLive = ({ hasSnapshot, status }: ChannelReplica) => hasSnapshot || status.state === "recovering";
+
+/** Replaces the status of an earlier socket, this tab's or the former leader's, with `recovering` or `connecting`. */
 function reportInterruption({ replica }: Tab): void {
   if (replica.status.state === "connecting") return;
-  // `forget` has dropped the snapshot, but this tab was live.
-  const state = replica.hasSnapshot || replica.status.state === "recovering" ? "recovering" : "connecting";
+  const state = wasLive(replica) ? "recovering" : "connecting";
   replica.apply({ type: "status", status: { state, isStale: replica.status.isStale } });
 }
 
@@ -100,7 +103,7 @@ function openGroup(tab: Tab, { user }: EffectOf<"open_channel">): void {
 function openSocketForAll(tab: Tab): void {
   const { relay, replica, socket } = tab;
   reportInterruption(tab);
-  socket.open(replica.position, replica.hasSnapshot, (output) => {
+  socket.open(replica.position, wasLive(replica), (output) => {
     // The first outputs may arrive before the socket is assigned.
     relay.lagMs = socket.link?.lagMs ?? null;
     if (tab.group && isTokenRefused(output)) void handOver(tab, () => relayOutput(tab, output));
