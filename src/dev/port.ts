@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { usageError } from "../cli/shared/command-error.ts";
-import { parseTable } from "../cli/shared/dev-vars.ts";
+import { wranglerTable } from "../cli/shared/dev-vars.ts";
 
 const MAX_PORT = 65_535;
 
@@ -13,9 +13,8 @@ const MAX_PORT = 65_535;
 export function wantedPort(wranglerToml: string, args: string[]): number | null {
   const flag = args.findLastIndex((arg) => arg === "--port" || arg.startsWith("--port="));
   if (flag >= 0) return toPort("--port", args[flag]?.split("=")[1] ?? args[flag + 1] ?? "");
-  const { port = "" } = parseTable(wranglerToml, "dev");
-  // Other forms of a TOML integer, such as 8_000, are left to wrangler.
-  return /^\d+$/.test(port) ? toPort("`port` in wrangler.toml", port) : null;
+  const { port } = wranglerTable(wranglerToml, "dev");
+  return port === undefined ? null : toPort("`port` in wrangler.toml", String(port));
 }
 
 function toPort(source: string, text: string): number {

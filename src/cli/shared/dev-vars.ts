@@ -1,3 +1,7 @@
+import { parse, TomlError } from "smol-toml";
+import { settingText } from "../../config/env.ts";
+import { isRecord } from "../../protocol/json.ts";
+import { usageError } from "./command-error.ts";
 import { readTextFile } from "./text-file.ts";
 
 /** The settings of the local service, secrets included. Ignored by Git. */
@@ -10,24 +14,24 @@ export function readDevVars(folder: string): Record<string, string | undefined> 
 
 /** Reads the settings of the service in a folder: `[vars]` of `wrangler.toml`, overridden by `.dev.vars`. @throws {CommandError} */
 export function readServiceSettings(folder: string): Record<string, string | undefined> {
-  return { ...parseTable(readTextFile(folder, "wrangler.toml") ?? "", "vars"), ...readDevVars(folder) };
+  const vars = wranglerTable(readTextFile(folder, "wrangler.toml") ?? "", "vars");
+  const texts = Object.entries(vars).flatMap(([name, value]) => {
+    const text = settingText(value);
+    return typeof text === "string" ? [[name, text]] : [];
+  });
+  return { ...Object.fromEntries(texts), ...readDevVars(folder) };
 }
 
-/** A list of `wrangler.toml`, on one line or several, and what is in it: comments, and items with and without quotes. */
-const LIST = /^(\s*[\w-]+\s*=\s*)\[((?:"[^"\n]*"|'[^'\n]*'|#.*\n|[^\]"'#])*)\]/gm;
-const LIST_PART = /#.*|"([^"\n]*)"|'([^'\n]*)'|([^\s,#"']+)/g;
-
-/**
- * Reads a table of `wrangler.toml`, whose lines have the form of those in `.dev.vars`. A list becomes its items separated
- * by commas, as for the service.
- */
-export function parseTable(wranglerToml: string, name: string): Record<string, string | undefined> {
-  const table = wranglerToml.split(/^\[/m).find((text) => text.startsWith(`${name}]`)) ?? "";
-  const withoutLists = table.replace(LIST, (_, start: string, list: string) => {
-    const items = [...list.matchAll(LIST_PART)].map(([, ...forms]) => forms.find((text) => text !== undefined));
-    return `${start}"${items.filter((item) => item !== undefined).join(",")}"`;
-  });
-  return parseDevVars(withoutLists);
+/** Returns a table of `wrangler.toml`, empty if there is none. @throws {CommandError} when the text is not TOML. */
+export function wranglerTable(wranglerToml: string, name: string): Record<string, unknown> {
+  try {
+    const table = parse(wranglerToml)[name];
+    return isRecord(table) ? table : {};
+  } catch (error) {
+    if (!(error instanceof TomlError)) throw error;
+    const [problem] = error.message.split("\n");
+    throw usageError(`wrangler.toml, line ${error.line}: ${problem}`);
+  }
 }
 
 /** A name, `=` or `:`, and a value, in quotes or up to a comment. As in dotenv, which wrangler parses the file with. */

@@ -66,6 +66,7 @@ test("[vars] may be the last table of wrangler.toml, and its lines may end as on
 test.each([
   ["a list", '[ "shop", "admin-app" ] # both', "shop"],
   ["a list on several lines", "[\n  # the shop's [own]\n  'shop',\n  \"admin-app\",\n]", "shop"],
+  ["a list in a file of Windows", '[\r\n  "shop", # the first\r\n  "admin-app",\r\n]', "shop"],
   ["a number", "42", "42"],
 ])("a setting of wrangler.toml may be %s", async (_, value, aud) => {
   const terminal = new TestTerminal({ env: { JWT_SECRET: SECRET } });

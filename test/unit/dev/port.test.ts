@@ -16,8 +16,14 @@ it.each(["[dev] # local\nport = 8000\n", '[dev]\nip = "[::1]"\n# See [1].\nport 
   (toml) => expect(wantedPort(toml, [])).toBe(8000),
 );
 
-it("is unknown in another form of TOML's integers", () => {
-  expect(wantedPort("[dev]\nport = 8_000\n", [])).toBeNull();
+it("may be any form of TOML's integers", () => {
+  expect(["8_000", "0x1F40", "+8000"].map((port) => wantedPort(`[dev]\nport = ${port}\n`, []))).toEqual([
+    8000, 8000, 8000,
+  ]);
+});
+
+it("in a wrangler.toml that is not TOML is refused by its line", () => {
+  expect(() => wantedPort("[dev]\nport = \n", [])).toThrow(/^wrangler\.toml, line 2: ./);
 });
 
 it("is unknown where another table has it", () => {
