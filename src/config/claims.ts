@@ -23,6 +23,7 @@ function isUserEditable(path: string): boolean {
 export const claimPath = (fallback: string) =>
   z
     .string()
+    .refine((path) => !path.includes(","), "must be one claim")
     .refine((path) => !isUserEditable(path), "must not be a claim that users can edit themselves")
     .prefault(fallback);
 

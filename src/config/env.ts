@@ -3,16 +3,16 @@ import type { ProductsChannelRpc, ProductsShardRpc } from "../channels/products/
 import type { RelayRpc } from "../ingress/redis/contract.ts";
 import type { RegistryRpc } from "../registry/contract.ts";
 
-const isScalar = (value: unknown) => ["string", "number", "boolean"].includes(typeof value);
+const isTextual = (value: unknown) => typeof value === "string" || typeof value === "number";
 
 /**
- * Returns the text of a setting; undefined for a blank one, which counts as not set. Wrangler passes on numbers, booleans
- * and lists of `[vars]` as they are; the text of a list separates its items with commas. Returns any other value
- * unchanged, a blank list included, for the schema to reject: ignoring one would silently apply the default.
+ * Returns the text of a setting; undefined for a blank one, which counts as not set. Wrangler passes on numbers and lists
+ * of `[vars]` as they are; the text of a list separates its items with commas. Returns any other value unchanged, booleans
+ * and blank lists included, for the schema to reject: ignoring one would silently apply the default.
  */
 export function settingText(value: unknown): unknown {
   const items: unknown[] = Array.isArray(value) ? value : [value ?? ""];
-  if (!items.every(isScalar)) return value;
+  if (!items.every(isTextual)) return value;
   const text = items.join(",").trim();
   return text === "" && !Array.isArray(value) ? undefined : text || value;
 }

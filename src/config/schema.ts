@@ -88,12 +88,18 @@ const settings = z.object({
   ROLE_CLAIM: claimPath("role"),
   USER_ID_CLAIM: claimPath("sub"),
   ADMIN_ROLES: listOf(z.string()).prefault("admin"),
-  ORDERS_API_URL: baseUrl.optional().meta({ example: "https://api.shop.example/api/v1/orders" }),
+  ORDERS_API_URL: baseUrl
+    .refine((url) => !url.includes(","), "must be one URL")
+    .optional()
+    .meta({ example: "https://api.shop.example/api/v1/orders" }),
   EXTRA_EVENTS: extraEvents.prefault("").meta({ example: "orders:order_refunded+status,products:stock_reserved" }),
   PUBLISH_KEYS: publishKeys.prefault("").meta({ isSecret: true }),
   UPSTASH_REDIS_REST_URL: baseUrl.optional().meta({ isSecret: true }),
   UPSTASH_REDIS_REST_TOKEN: z.string().optional().meta({ isSecret: true }),
-  REDIS_STREAM: z.string().default(DEFAULT_STREAM),
+  REDIS_STREAM: z
+    .string()
+    .refine((name) => !name.includes(","), "must be the name of one stream")
+    .default(DEFAULT_STREAM),
   HISTORY_LIMIT: boundedInteger(1, MAX_HISTORY_LIMIT).optional().meta({ example: "1000" }),
   HISTORY_TTL_SECONDS: integer(DAY_SECONDS, 1, 365 * DAY_SECONDS),
   IDLE_TIMEOUT_SECONDS: integer(600, 60, DAY_SECONDS),

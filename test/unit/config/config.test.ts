@@ -127,11 +127,14 @@ describe("a setting of wrangler.toml that is not a TOML string", () => {
   });
 
   // What is ignored would accept any audience.
-  test.each([[[]], [[""]], [{ aud: "shop" }], [["shop", {}]]])("is refused without a text: %j", (JWT_AUDIENCE) => {
-    const message = "must be text, a number, or a list with at least one of these";
-    const fault = { setting: "JWT_AUDIENCE", message, fix: expect.stringContaining("JWT_AUDIENCE = ") };
-    expect(readConfig({ ...GOOD, JWT_AUDIENCE })).toEqual({ ok: false, faults: [fault] });
-  });
+  test.each([[[]], [[""]], [false], [{ aud: "shop" }], [["shop", {}]]])(
+    "is refused without a text: %j",
+    (JWT_AUDIENCE) => {
+      const message = "must be text, a number, or a list with at least one of these";
+      const fault = { setting: "JWT_AUDIENCE", message, fix: expect.stringContaining("JWT_AUDIENCE = ") };
+      expect(readConfig({ ...GOOD, JWT_AUDIENCE })).toEqual({ ok: false, faults: [fault] });
+    },
+  );
 
   test("is refused without a text, whichever it is", () => {
     for (const name of SETTING_NAMES) expect(faultsOf({ [name]: { a: 1 } })).toEqual([name]);
