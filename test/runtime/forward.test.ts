@@ -1,5 +1,7 @@
 import { createClient } from "@redis/client";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ForwardLock } from "../../src/cli/forward/lock.ts";
+import { openConnection } from "../../src/cli/redis/connection.ts";
 import { eventually } from "../support/eventually.ts";
 import { ForwardProcess } from "../support/forward-process.ts";
 import { rememberPayload } from "../support/leak-guard/rules.ts";
@@ -143,6 +145,21 @@ describe.skipIf(!hasRedis("tidings forward"))("tidings forward", () => {
       expect(await forward.stop()).toBe(0);
     } finally {
       await redis.cli("CONFIG", "SET", "maxmemory", "0");
+    }
+  });
+
+  test("keeps its lock while its Redis is full", async () => {
+    const connection = openConnection(redis.url);
+    const lock = new ForwardLock("tidings:forward:full");
+    try {
+      expect(await lock.acquire(connection)).toBeNull();
+      await redis.cli("CONFIG", "SET", "maxmemory", "1");
+      expect(await lock.acquire(connection)).toBeNull();
+      expect(lock.isHeld).toBe(true);
+    } finally {
+      await redis.cli("CONFIG", "SET", "maxmemory", "0");
+      await lock.release(connection);
+      connection.close();
     }
   });
 

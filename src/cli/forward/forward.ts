@@ -32,7 +32,8 @@ Guarantees:
   Publishes each message that it receives once, in order per channel, also when the service is down or is killed: messages
   wait in memory, up to 64 MB. Run two instances if you like: a lock in Redis lets one forward, the other is on standby.
   Redis pub/sub keeps nothing, so what is published while no instance is connected is lost: while Redis or this command
-  restarts, and for up to 11 seconds after an instance was killed. Publish over HTTP or to the stream for more.`;
+  restarts, while Redis cannot save, when an instance starts on a full Redis, and for up to 11 seconds after an instance
+  was killed. Publish over HTTP or to the stream for more.`;
 
 /** `tidings forward`: publishes what the original's publishers send through Redis pub/sub. */
 export function addForward(program: Command, terminal: Terminal): void {

@@ -16,6 +16,8 @@ const TRANSIENT_ERRORS = /(^|-)(READONLY|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY|
 const ACQUIRE = `
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return holder end
+-- Unlike SET, PEXPIRE also runs while Redis is full. An ACL may lack it.
+if holder and redis.pcall('PEXPIRE', KEYS[1], ARGV[2]) == 1 then return ARGV[1] end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return ARGV[1]`;
 
