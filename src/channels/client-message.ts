@@ -9,8 +9,8 @@ import { changeFilter } from "./listeners/product-filter.ts";
 import { takeToken } from "./listeners/token-bucket.ts";
 
 /**
- * Each client's token bucket. Its tokens are kept with the socket, so they survive hibernation. Text pings cost none,
- * because the runtime answers them; JSON pings do.
+ * The token bucket of each client, kept with its socket to survive hibernation. Text pings, which the runtime answers,
+ * and answers to `ack_request` are free; a JSON ping costs one token.
  */
 const CLIENT_MESSAGES = { burst: CLIENT_MESSAGES_BURST, perSecond: CLIENT_MESSAGES_PER_SECOND };
 

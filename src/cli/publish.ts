@@ -52,9 +52,10 @@ Types:${TYPES_BY_CHANNEL}
 const REDIS_HELP = `
 Via Redis:
   Adds the event to the stream named by REDIS_STREAM, also in wrangler.toml (default: ${DEFAULT_STREAM}), then publishes
-  to ${DOORBELL} so that the service reads it immediately. Connects with UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN if set, else
-  with REDIS_URL (default: redis://127.0.0.1:6379); needs neither --url nor --key. Prints the entry's id. The service
-  validates the event when it reads the entry, and moves one that it cannot deliver to ${DEAD_LETTERS}.`;
+  to ${DOORBELL} so that the service reads it immediately. Connects with UPSTASH_REDIS_REST_URL and
+  UPSTASH_REDIS_REST_TOKEN if set, else with REDIS_URL (default: redis://127.0.0.1:6379); needs neither --url nor
+  --key. Prints the entry's id. The service validates the event when it reads the entry, and moves one that it cannot
+  deliver to ${DEAD_LETTERS}.`;
 
 /** `tidings publish`: sends one event to a channel. */
 export function addPublish(program: Command, terminal: Terminal): void {

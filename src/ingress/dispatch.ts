@@ -54,14 +54,14 @@ async function deliverOrQueue(
   try {
     await queue(redis, undelivered);
   } catch (error) {
-    // Some may have been queued. Their ids make it safe to publish all of them again.
+    // Some or all may have been queued. Publishing all of them again is safe if the publisher gave them ids.
     logFault("queue", error, { channel, request_id: requestId, events: undelivered.length });
     return outcomes;
   }
   return outcomes.map((outcome) => (outcome.status === "unavailable" ? { ...outcome, status: "queued" } : outcome));
 }
 
-/** Ends at the first entry that Redis refuses: a later one would overtake it. Each entry follows its number of words. */
+/** Stops at the first entry that Redis refuses: a later one would overtake it. `ARGV` has each entry after its number of words. */
 const ADD_ENTRIES = `
 local first = 1
 while ARGV[first] do

@@ -1,6 +1,6 @@
 /** Limits on sockets, on rates, and on what clients may leave unread. Other limits are next to what they limit. */
 
-/** Token bucket for a client's messages, text pings excluded: burst size and refill rate. */
+/** Token bucket for a client's messages: burst size and refill rate. Text pings and answers to `ack_request` are free. */
 export const CLIENT_MESSAGES_BURST = 20;
 export const CLIENT_MESSAGES_PER_SECOND = 1;
 

@@ -79,7 +79,7 @@ export const LIMITS: LimitRow[] = [
     appliesTo: ["call"],
   },
   {
-    what: "a client's messages, text pings excluded",
+    what: "a client's messages, except text pings and answers to `ack_request`",
     limit: `${CLIENT_MESSAGES_BURST} at once, then ${CLIENT_MESSAGES_PER_SECOND} per second`,
     refusal: "rate_limited",
     appliesTo: ["socket"],

@@ -1,4 +1,3 @@
-import { UNAUTHENTICATED } from "../../protocol/close-rules.ts";
 import { type Connection, connectOrder } from "../../sdk/index.ts";
 import { CommandError, EXIT } from "../shared/command-error.ts";
 import { Condition } from "../shared/condition.ts";
@@ -50,8 +49,10 @@ export class BenchListener {
     if (condition()) return;
     const { status } = this.#connection;
     const why = status.state === "closed" ? `${status.reason.code} ${status.reason.name}` : status.state;
-    const isRefused = status.state === "closed" && status.reason.code === UNAUTHENTICATED;
-    const remedy = isRefused ? this.#remedyForRefusedToken : "For a load test, run the service with RATE_LIMITS=off.";
+    const reason = status.state === "closed" ? status.reason.name : null;
+    let remedy = "For a load test, run the service with RATE_LIMITS=off.";
+    if (reason === "unauthenticated") remedy = this.#remedyForRefusedToken;
+    if (reason === "access_denied") remedy = "Do ADMIN_ROLES and ROLE_CLAIM in this folder match the service's?";
     throw new CommandError(EXIT.failed, `A listener failed: ${failure} (${why}). ${remedy}`);
   }
 }

@@ -64,7 +64,7 @@ export function openConnection(redisUrl: string): RedisConnection {
 }
 
 /**
- * Runs work that must finish within two seconds, when its signal aborts.
+ * Runs work for at most two seconds; then aborts its signal and rejects.
  * @throws {RedisUnavailable} with the reason as its cause.
  */
 export async function inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {

@@ -12,7 +12,7 @@ export const severalCommands = z.array(oneCommand).min(1);
 
 /** Commands that may block the connection, which all requests share. */
 const BLOCKING = "BLPOP BRPOP BLMOVE BRPOPLPUSH BLMPOP BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF";
-/** Commands that change its state. */
+/** Commands that change the state of the shared connection. */
 const CONNECTION =
   "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE MONITOR SELECT AUTH HELLO RESET QUIT CLIENT " +
   "MULTI EXEC DISCARD WATCH UNWATCH READONLY READWRITE ASKING";

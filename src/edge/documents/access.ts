@@ -76,7 +76,7 @@ const TOKEN_REFUSALS = ["token_invalid", "token_too_long", "token_expired"] as c
 export function accessRefusals(access: Access): HttpRefusal[] {
   const accepts = (wanted: CallScheme | "none") => ACCESS[access].some((scheme) => scheme === wanted);
   const ofTokens = accepts("user_token") ? TOKEN_REFUSALS : [];
-  // Without a token, calls for services alone are refused for the missing key.
+  // Calls that only services may make are refused as `key_invalid` instead.
   const ofMissing = accepts("user_token") && !accepts("none") ? (["unauthenticated"] as const) : [];
   return [...ofMissing, ...ofTokens, "credentials_ambiguous", "key_invalid", "access_denied", "rate_limited"];
 }

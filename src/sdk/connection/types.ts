@@ -139,7 +139,7 @@ export interface Connection {
   reconnect(): void;
   /**
    * Fetches a new token, for instance after the user has signed in again. A live connection sends it to the service
-   * without reconnecting. Opens a connection again that the service has closed.
+   * without reconnecting. Reopens a connection that the service has closed.
    */
   refreshToken(): void;
 }

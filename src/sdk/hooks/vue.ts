@@ -16,8 +16,8 @@ import { type FeedKind, feedKey, hookOptions, orderKind, productsKind } from "./
 import type { Controls, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./updates.ts";
 
 /**
- * Vue composables (Vue 3.3 and later). They connect only in a browser: in a component, once it is mounted; elsewhere, at
- * once.
+ * Vue composables (Vue 3.3 and later). They connect only in a browser: called in `setup`, once the component is mounted;
+ * later, or outside components, at once. Do not call them in a `beforeMount` hook: Vue ignores mounted hooks added there.
  */
 
 export type { Controls, OrderHookOptions, OrderUpdates, ProductsHookOptions, ProductUpdates } from "./updates.ts";
@@ -83,7 +83,7 @@ function useFeed<E, V extends object>(
   // server would share its feed. The scope may outlive the component, as a store's scope does.
   const scope = getCurrentScope();
   const component = getCurrentInstance();
-  // In a `mounted` hook it is too late for another one.
+  // Vue runs no mounted hook that is added after mounting.
   if (component && !component.isMounted) onMounted(() => (scope ? scope.run(start) : start()));
   else if (component || platform.document) start();
   onScopeDispose(() => unsubscribe());

@@ -123,7 +123,7 @@ type NewEvent = Pick<OutgoingEvent, "channel" | "type" | "id"> & { data: unknown
  */
 function outgoing({ channel, type, data, id, version, order }: NewEvent): OutgoingEvent {
   if (typeof data !== "object" || data === null) throw invalidFields([{ field: "data", message: "must be an object" }]);
-  // Copies `version` and `order` as JSON carries them. `type` and `id` are text, so they need no copy.
+  // Copies `version` and `order` as JSON carries them; `type` and `id` are only checked.
   const copy = JSON.parse(encode({ type, id, version, order }, "")) as Partial<OutgoingEvent>;
   return { channel, type, data: encode(data, "data"), id, version: copy.version ?? null, order: copy.order ?? null };
 }

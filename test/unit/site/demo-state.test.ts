@@ -1,4 +1,4 @@
-import { afterAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, beforeEach, expect, onTestFinished, test, vi } from "vitest";
 import { pageCatalogue } from "../../../src/site/demo/build-demo.ts";
 
 /** A socket that does what the test says. */
@@ -45,6 +45,8 @@ beforeEach(() => {
 afterAll(() => void vi.unstubAllGlobals());
 
 test("the service refuses a key that no header can carry", async () => {
+  const { fetch } = globalThis;
+  onTestFinished(() => void vi.stubGlobal("fetch", fetch));
   const service = ({ headers }: Request) =>
     Response.json({}, { status: headers.get("Authorization") === "Bearer ????-key" ? 401 : 500 });
   vi.stubGlobal("fetch", async (path: string, init: RequestInit) =>

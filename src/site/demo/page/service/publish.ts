@@ -40,7 +40,7 @@ export function resetOrder(orderId: string, owner: string, key: string): Promise
 
 /** Returns the header that carries a publish key. */
 export function keyHeader(key: string): { Authorization: string } {
-  // A header cannot carry every character. No key has any but these, so the service refuses the changed one and says so.
+  // fetch throws for a header with other characters. No publish key has any, so the service refuses the altered key.
   return { Authorization: `Bearer ${key.replace(/[^!-~]/g, "?")}` };
 }
 
