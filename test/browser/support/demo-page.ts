@@ -3,6 +3,9 @@ import { seriousViolations } from "./accessibility.ts";
 
 /** The demo page in Chromium, with its console errors and requests. */
 
+/** How long a click or a selector may take; generous for slow machines. */
+const PATIENCE_MS = 120_000;
+
 export const VIEWS = ["shop", "order", "publish", "connections", "metrics", "access"] as const;
 export type View = (typeof VIEWS)[number];
 
@@ -44,6 +47,8 @@ export class DemoPage {
     { areShoppersOn = false, prepare = async () => {}, ...options }: DemoOptions = {},
   ): Promise<DemoPage> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
+    // On a busy machine, the charts and animations of this page leave Playwright waiting for frames.
+    context.setDefaultTimeout(PATIENCE_MS);
     // Tests publish their own events.
     if (!areShoppersOn) await context.addInitScript('sessionStorage.setItem("tidings-demo:shoppers", "off")');
     const demo = new DemoPage(await context.newPage());
