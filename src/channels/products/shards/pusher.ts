@@ -127,7 +127,7 @@ export class Pusher {
   /** Returns whether the answer was of use. */
   #note(answer: TakeAnswer, { epoch }: Push, before: Heard): boolean {
     const { link, onAnswer, onEmpty } = this.#options;
-    if (answer.status === "unreadable") return false;
+    if (answer.status === "unreadable") throw new Error("the shard cannot read this push");
     if (answer.status === "empty") {
       if (!link.hasJoinedSince(before)) onEmpty();
       return true;
