@@ -11,12 +11,13 @@ const storedEvent = z.object({ type: z.string(), data: z.looseObject({}) });
  */
 export function isSameEvent(row: StoredRow | undefined, event: LogEvent): boolean {
   const stored = storedEvent.safeParse(parseStored(row?.frame)).data;
-  if (!stored) return true;
+  const request = parseStored(row?.request);
+  if (!stored || request === undefined) return true;
   return (
     stored.type === event.type &&
     (row?.product ?? null) === event.productId &&
     sameJson(withIdAsText(stored.data, event), withIdAsText(JSON.parse(event.data), event)) &&
-    sameJson(parseStored(row?.request), parseStored(event.request))
+    sameJson(request, parseStored(event.request))
   );
 }
 
