@@ -72,9 +72,9 @@ export async function requestProductsSocket(
   const response = await ask(object, request);
   const plan = shardPlan.safeParse(parseJson(response.headers.get(PLAN_HEADER) ?? "")).data ?? null;
   const refusal = elsewhere.safeParse(response.headers.get(ELSEWHERE_HEADER)).data ?? refusalIn(response);
-  // The client does not see the plan.
-  const { status, webSocket } = response;
-  const answer = refusal ?? (plan ? new Response(null, { status, webSocket }) : response);
+  // The client does not see the plan, not even one of a version that this one cannot read.
+  const { status, webSocket, headers } = response;
+  const answer = refusal ?? (headers.has(PLAN_HEADER) ? new Response(null, { status, webSocket }) : response);
   return { answer, plan };
 }
 
