@@ -71,7 +71,7 @@ test("a connection that waits for a token without a socket says so: neither live
   const late = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
   let calls = 0;
   const getToken = () => late[calls++]?.promise ?? mintToken();
-  const { connection, received } = tab(id, { getToken, tuning: { connectTimeoutMs: 300 } });
+  const { connection, received } = tab(id, { getToken, tuning: { connectTimeoutMs: 2000 } });
   await eventually(() => expect(received.status).toMatchObject({ cause: { name: "no_token" } }));
   late[0]?.resolve(await mintToken());
   // The tab's own socket is closed as soon as it is live, to share one.
