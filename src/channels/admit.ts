@@ -9,10 +9,11 @@ import type { Listener } from "./listeners/listener.ts";
 import type { LoggedFrame } from "./log/log-event.ts";
 
 /**
- * Refuses a client that may not listen, or for which there is no room. Returns null for one that may join. A shard asks
- * again after the root's answer, because the token may have expired meanwhile.
+ * Refuses a client that may not listen, or for which no room can be made; the user's longest silent socket may be closed
+ * for it. Returns null for one that may join. A shard calls it again after the root's answer, because the token may have
+ * expired meanwhile.
  */
-export function refusalOfClient(core: SocketCore, { identity }: ConnectRequest, now: number): Response | null {
+export function makeRoomOrRefuse(core: SocketCore, { identity }: ConnectRequest, now: number): Response | null {
   const { topic, telemetry } = core;
   const refusal = now >= identity.expiresAt ? "token_expired" : topic.refusalFor(identity);
   if (refusal)

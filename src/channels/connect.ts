@@ -1,4 +1,4 @@
-import { admit, refusalOfClient } from "./admit.ts";
+import { admit, makeRoomOrRefuse } from "./admit.ts";
 import type { Core } from "./core.ts";
 import { recoverMissed } from "./gap.ts";
 import type { ConnectRequest } from "./handshake.ts";
@@ -9,7 +9,7 @@ import { newListener } from "./listeners/listener.ts";
  * so no event is lost between the replay and the live events.
  */
 export function connect(core: Core, request: ConnectRequest, now: number): Response {
-  const refusal = refusalOfClient(core, request, now);
+  const refusal = makeRoomOrRefuse(core, request, now);
   if (refusal) return refusal;
   // The client keeps this epoch, so it must survive a wake. The first products listener may connect before any event.
   core.log.epochs.store(now);

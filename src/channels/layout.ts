@@ -1,8 +1,11 @@
 /**
  * The layouts of a channel's tables, by number. A layout only adds to the one before: tables, or columns with defaults.
- * What it replaces is removed one version later, so rolling a deployment back one version loses nothing.
+ * Tables that it replaces are dropped one version later, so rolling a deployment back one version loses nothing.
  *
- * To change the layout, append a migration: the statements that lead from the layout before. Never edit an earlier one.
+ * To change the layout, append a migration: the statements that lead from the layout before. Never edit an earlier one,
+ * with one exception: the migration that drops a table (`DROP TABLE IF EXISTS`) also removes the earlier statements about
+ * it, because objects would otherwise recreate the table at their next wake.
+ *
  * Layout n has the nth migration of `CHANNEL_MIGRATIONS` and the nth of the channel's kind. Objects skip statements of
  * layouts that they have reached, unless these create tables or columns. So a new migration needs a number that neither
  * list has used: first fill its list with empty migrations (`[]`), up to the length of the longest list that it is

@@ -1,5 +1,5 @@
 import { logFault } from "../../../telemetry/log.ts";
-import { type Admission, admit, refusalOfClient } from "../../admit.ts";
+import { type Admission, admit, makeRoomOrRefuse } from "../../admit.ts";
 import { type ConnectRequest, refuseConnect, sendElsewhere, withPlan } from "../../handshake.ts";
 import { newListener } from "../../listeners/listener.ts";
 import { admitAfter, admitLocally } from "./admission.ts";
@@ -14,7 +14,7 @@ import type { JoiningClient, Shard } from "./shard.ts";
 export async function connectToShard(shard: Shard, request: ConnectRequest, now: number): Promise<Response> {
   const { products, resume } = request;
   if (shard.isFull(now)) return sendOn(shard);
-  const refusal = refusalOfClient(shard, request, now);
+  const refusal = makeRoomOrRefuse(shard, request, now);
   if (refusal) return refusal;
   const { position: head } = shard.head;
   const maySkipRoot = shard.isRegistered && !shard.isOutsidePlan;
@@ -40,7 +40,7 @@ async function admitWithRoot(shard: Shard, request: ConnectRequest, joining: Joi
     const now = Date.now();
     // The client's own place was reserved, but the shard may have been replaced meanwhile, or have much to send.
     if (shard.isFull(now, shard.joining.size - 1)) return sendOn(shard);
-    const refusal = refusalOfClient(shard, request, now);
+    const refusal = makeRoomOrRefuse(shard, request, now);
     if (refusal) return refusal;
     const answer = { position: { epoch, seq }, missed: frames };
     const admission = admitAfter({ head: shard.position(), recent: shard.recent }, answer);

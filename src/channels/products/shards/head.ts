@@ -31,7 +31,7 @@ export class Head {
     this.#position = this.#saved;
   }
 
-  /** Null without listeners, and when no carrier was left at the wake. */
+  /** Null before the shard first joins, after `clear`, and when no carrier was left at the wake. */
   get position(): Position | null {
     return this.#position;
   }

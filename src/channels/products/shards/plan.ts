@@ -63,7 +63,8 @@ export interface PlanState {
 }
 
 /**
- * Decides the plan. It only grows, until it returns to the root alone.
+ * Decides the plan. With `auto`, it only grows, until it returns to the root alone; with a number, every region has that
+ * many shards.
  * @param setting `PRODUCTS_SHARDS`.
  * @param client The client that is about to connect, or null. A region gets shards when its first client arrives.
  * @returns The state to keep. Its `plan` is the same object when nothing was decided.

@@ -8,7 +8,7 @@ export function report(shard: Shard, count: number): void {
   shard.reportedCount = count;
   shard.ctx.waitUntil(
     sendCount(shard, count).catch(() => {
-      // The next push asks for the count.
+      // Reported again even if it stays the same. The answer to a push also carries the count.
       shard.reportedCount = null;
     }),
   );
