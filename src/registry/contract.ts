@@ -29,7 +29,8 @@ export interface RegistryRpc extends Rpc.DurableObjectBranded {
   hasListeners(): Promise<boolean>;
   /**
    * Starts a new epoch in every channel that has listeners, because the stream lost entries. Other channels learn of
-   * the gap from their next report. Throws when a channel could not be notified; a repeat retries only those.
+   * the gap from their next report. Throws when some channels could not be notified; a repeat retries them, and after an
+   * eviction may notify all again.
    * `gapAt` is in milliseconds since 1970.
    */
   notifyGap(gapAt: number): Promise<void>;

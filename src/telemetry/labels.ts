@@ -31,7 +31,10 @@ export const FAULT_PLACES = [
 ] as const;
 export type FaultPlace = (typeof FAULT_PLACES)[number];
 
-/** Codes that clients close with (RFC 6455, section 7.4.1). */
+/**
+ * Codes of closes that clients or the network cause; 1005 means a Close frame without a code, 1006 none at all
+ * (RFC 6455, section 7.4.1).
+ */
 export const CLIENT_CLOSE_CODES = [1000, 1001, 1005, ABNORMAL_CLOSURE];
 /** Stands for the codes that are not listed: a client may send any code, and each would become a series. */
 export const OTHER_CLOSE_CODE = "other";

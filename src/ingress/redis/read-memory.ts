@@ -7,8 +7,8 @@ import { compareIds } from "./gaps.ts";
  * Remembers which entries were read, by id and content. A failover can set the stream back; what is read again then must
  * not be applied again, and an id alone proves nothing, because Redis accepts old and equal ids after that.
  *
- * Forgets at every second trim: the replica that takes over may not have seen the last one. What a trim left in the
- * stream is forgotten one trim later.
+ * Forgets an entry at the second trim after it was read: the replica that takes over may not have seen the last trim. An
+ * entry that the first of the two left in the stream is forgotten one trim later.
  *
  * The stored list is long, so it is rewritten only with every 65th entry; those read since are stored with the cursor.
  */

@@ -11,7 +11,10 @@ import { sortEntries } from "./sort-entries.ts";
 import { type StreamBatch, StreamBatches } from "./stream-batches.ts";
 import { StreamCommands } from "./stream-commands.ts";
 
-/** The stream is trimmed after this many entries or this time. Until then, the relay remembers the entries it has read. */
+/**
+ * The stream is trimmed after this many entries or this time. The relay remembers the entries read since the trim before
+ * last.
+ */
 const TRIM_AFTER_ENTRIES = 1000;
 const TRIM_AFTER_MS = 60_000;
 
