@@ -1,6 +1,7 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, type Mock, test, vi } from "vitest";
 import type { Env } from "../../src/config/env.ts";
 import { Pipeline } from "../../src/ingress/redis/pipeline.ts";
+import { withinTimeLimit } from "../../src/runtime/time-limit.ts";
 import { eventually } from "../support/eventually.ts";
 import { silence } from "../support/leak-guard/console.ts";
 import { MemoryStorage } from "../support/object-storage.ts";
@@ -32,6 +33,7 @@ describe.skipIf(!hasRedis("the relay alone"))("the Redis relay", () => {
   const servers = setUpRedisWithBridge();
   let storage: StorageWithAlarm;
   let hasListeners: boolean;
+  let askRegistry: Mock<() => Promise<boolean>>;
   let deliver: () => Promise<unknown>;
   let faults: () => string[];
   let relay: Pipeline;
@@ -45,7 +47,8 @@ describe.skipIf(!hasRedis("the relay alone"))("the Redis relay", () => {
       throw Object.assign(new Error("it fails for the test"), { remote: true });
     };
     // The first report never ends, because Node lacks the `scheduler` that the next one would wait with.
-    const registry = { hasListeners: async () => hasListeners, addCounts: () => new Promise(() => {}) };
+    askRegistry = vi.fn(async () => hasListeners);
+    const registry = { hasListeners: askRegistry, addCounts: () => new Promise(() => {}) };
     const env = {
       ...TEST_ENV,
       CHANNEL_REGISTRY: { getByName: () => registry },
@@ -86,6 +89,20 @@ describe.skipIf(!hasRedis("the relay alone"))("the Redis relay", () => {
     await xadd(servers.redis, EVENT);
     await eventually(() => expect(faults()).toContain("deliver"));
     await eventually(() => expect(storage.alarmIn).toBeLessThan(600), 5000);
+  });
+
+  test("keeps polling for a listener that arrives while an earlier plan still waits for a registry", async () => {
+    const last = Promise.withResolvers<boolean>();
+    for (let registry = 1; registry < 6; registry++) askRegistry.mockResolvedValueOnce(false);
+    askRegistry.mockReturnValueOnce(last.promise);
+    const early = relay.work();
+    await eventually(() => expect(askRegistry).toHaveBeenCalledTimes(6));
+    hasListeners = true;
+    const late = relay.work();
+    await withinTimeLimit(late, 500, () => {});
+    last.resolve(false);
+    await Promise.all([early, late]);
+    expect(storage.alarmIn).toBeLessThan(11_000);
   });
 
   test("that cannot store what it read reports that reading is paused, not that Redis is unavailable, and once", async () => {

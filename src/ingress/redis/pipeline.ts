@@ -36,6 +36,8 @@ export class Pipeline {
     await this.#tryReading();
     await this.#deliver();
   });
+  /** One at a time: a plan that began before the first listener arrived must not remove the alarm of a later one. */
+  readonly #plans = new Passes(() => this.#planOnce());
   /** What kept the last pass from reading: Redis, or the relay's own storage. */
   #failing: "redis" | "relay" | null = null;
   #checkedAt = 0;
@@ -156,7 +158,11 @@ export class Pipeline {
   }
 
   /** Plans the next pass: there is one while there are listeners or retries. Otherwise the relay sleeps. */
-  async #plan(): Promise<void> {
+  #plan(): Promise<void> {
+    return this.#plans.run();
+  }
+
+  async #planOnce(): Promise<void> {
     const hasListeners = await this.#registries.hasListeners();
     if (!hasListeners) this.#doorbell.unsubscribe();
     else if (this.#failing !== "redis") await this.#doorbell.subscribe();
