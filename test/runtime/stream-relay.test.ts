@@ -105,6 +105,18 @@ describe.skipIf(!hasRedis("the relay alone"))("the Redis relay", () => {
     expect(storage.alarmIn).toBeLessThan(11_000);
   });
 
+  test("reports Redis as healthy only once a first read has succeeded, even if the pass goes on", async () => {
+    const delivered = Promise.withResolvers<void>();
+    deliver = vi.fn(() => delivered.promise);
+    await xadd(servers.redis, EVENT);
+    const work = relay.work();
+    expect(relay.status.redis).toBe("unavailable");
+    await eventually(() => expect(deliver).toHaveBeenCalledOnce());
+    expect(relay.status.redis).toBe("healthy");
+    delivered.reject(new Error("it fails for the test"));
+    await work;
+  });
+
   test("that cannot store what it read reports that reading is paused, not that Redis is unavailable, and once", async () => {
     await xadd(servers.redis, EVENT);
     const { exec } = storage.sql;

@@ -41,6 +41,8 @@ export class Pipeline {
   /** What kept the last pass from reading: Redis, or the relay's own storage. */
   #failing: "redis" | "relay" | null = null;
   #checkedAt = 0;
+  /** Whether a read has succeeded since the object started. Until the first pass ends, only this shows that Redis answers. */
+  #hasRead = false;
 
   constructor(ctx: DurableObjectState, env: Env, redis: RedisConfig) {
     this.#ctx = ctx;
@@ -63,18 +65,19 @@ export class Pipeline {
     return this.#checkedAt;
   }
 
-  /** The relay's status now. Whether Redis answers is known from the last pass. */
+  /** The relay's status now. Whether Redis answers is known from the last pass, or from the first read of the first pass. */
   get status(): RelayStatus {
     const { failing } = this.#delivery;
     const now = Date.now();
     const failingChannels = failing.count(now);
+    const isUnknown = this.#checkedAt === 0 && !this.#hasRead;
     const problems: Record<RelayProblem, boolean> = {
       channels_failing: failingChannels > 0,
       reading_paused: this.#failing === "relay" || failing.isReadingPaused(now),
       dead_letters_waiting: this.#deadLetters.isStuck,
     };
     return {
-      redis: this.#failing === "redis" ? "unavailable" : "healthy",
+      redis: this.#failing === "redis" || isUnknown ? "unavailable" : "healthy",
       gaps: this.store.state.gaps,
       deadLetters: this.store.state.deadLetters,
       problems: RELAY_PROBLEMS.filter((problem) => problems[problem]),
@@ -125,6 +128,7 @@ export class Pipeline {
     while (hasMore && !this.#delivery.failing.isReadingPaused(Date.now())) {
       const { cursor } = this.store.state;
       const { gap, rejected, ...result } = await this.reader.read();
+      this.#hasRead = true;
       if (rejected > 0) {
         recordRejected(this.#reporter.counts, SOURCE, rejected);
         this.#scheduleReport();

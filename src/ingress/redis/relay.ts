@@ -7,7 +7,7 @@ import { Pipeline } from "./pipeline.ts";
 
 /** Status and metrics ask Redis again when the last answer is older than this. */
 const STALE_STATUS_MS = 5000;
-/** How long status and metrics wait for that answer before they report the last one. */
+/** How long status and metrics wait for that answer before they report the last one; without any, Redis is `unavailable`. */
 const MAX_STATUS_WAIT_MS = 2000;
 
 /**
