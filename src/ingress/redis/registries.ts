@@ -17,15 +17,16 @@ export class Registries {
 
   /** Returns whether any channel has listeners. A registry that does not answer may know of some, so it counts. */
   async hasListeners(): Promise<boolean> {
-    const registries = registryStubs(this.#env);
-    const order = registries.map((_, i) => (this.#preferred + i) % registries.length);
-    for (const index of order) {
-      const registry = registries[index];
-      if (!registry || !(await withinTimeLimit(registry.hasListeners()).catch(() => true))) continue;
-      this.#preferred = index;
-      return true;
-    }
-    return false;
+    const preferred = this.#preferred;
+    const asks = registryStubs(this.#env).map((registry, index) => async () => {
+      const answer = await withinTimeLimit(registry.hasListeners()).catch(() => null);
+      if (answer) this.#preferred = index;
+      return answer;
+    });
+    const first = await asks[preferred]?.();
+    if (first) return true;
+    const others = await Promise.all(asks.filter((_, index) => index !== preferred).map((ask) => ask()));
+    return [first, ...others].some((answer) => answer !== false);
   }
 
   /** Has every registry notify its channels of a gap. @throws when one failed, after all have been tried. */
