@@ -32,6 +32,8 @@ export async function connectToProducts(
   const key = request.products?.[0] ?? request.identity.subject;
   const known = () => plans.get(env) ?? NO_SHARDS;
   const tried = new Set<number>();
+  /** Whether all that were tried are full. One that fails is no reason to add another. */
+  let areFull = true;
 
   const ask = async (object: Fetcher, fullOf: number | null): Promise<Response | ConnectRefusal | Elsewhere> => {
     const { answer, plan } = await requestProductsSocket(object, { ...request, placement: { region, fullOf } });
@@ -48,13 +50,16 @@ export async function connectToProducts(
         const answer = await ask(shardStub(env, shardName(region, index)), null);
         if (typeof answer !== "string") return answer;
       } catch (error) {
+        areFull = false;
         reportFault(c, "shard", error);
       }
     }
     return null;
   };
-  const askRoot = (isLastResort: boolean) =>
-    ask(productsStub(env), isLastResort || tried.size > 0 ? (known().shards[region] ?? 0) : null);
+  const askRoot = (isLastResort: boolean) => {
+    const fullOf = areFull ? (known().shards[region] ?? 0) : 0;
+    return ask(productsStub(env), isLastResort || tried.size > 0 ? fullOf : null);
+  };
 
   const first = (await askShards()) ?? (await askRoot(false));
   if (typeof first !== "string") return first;

@@ -147,6 +147,24 @@ describe("with a plan", () => {
     expect(await new TestSocket(await connect()).frame()).toMatchObject({ data: { channel: two } });
   });
 
+  test("the root serves a client whose shards fail, and does not count them as full", async () => {
+    silence();
+    const plan = ENAM(2);
+    await learn(plan);
+    const [one = "", two = ""] = shards(plan, "alice");
+    answers[one] = full(plan);
+    answers[two] = () => {
+      throw new Error("it fails for the test");
+    };
+    const placements: unknown[] = [];
+    answers.products = (placement) => {
+      placements.push(placement);
+      return withPlan(accept("products"), plan);
+    };
+    expect(await new TestSocket(await connect()).frame()).toMatchObject({ data: { channel: "products" } });
+    expect(placements).toEqual([{ region: "enam", fullOf: 0 }]);
+  });
+
   test("the plan that was decided last counts, whichever answer comes last", async () => {
     const [older, newer] = [ENAM(1), ENAM(2)];
     await learn(newer);

@@ -39,8 +39,8 @@ export function laterPlan(one: ShardPlan, other: ShardPlan): ShardPlan {
 export const placement = z.object({
   region: z.enum(REGIONS),
   /**
-   * How many shards of the region the Worker knew when all that it tried were full; null when it tried none. The root
-   * serves a client that has tried shards, and sends others to those of its plan.
+   * How many shards of the region the Worker knew when all that it tried were full; 0 when one of them failed; null when
+   * it tried none. The root serves a client that has tried shards, and sends others to those of its plan.
    */
   fullOf: z.int().min(0).nullable(),
 });

@@ -64,6 +64,11 @@ describe("auto", () => {
     expect(shardsAfter({ state, root: 4000, client: from("weur", 2) })).toEqual({ weur: 3 });
   });
 
+  test("adds no shard for a client whose shards failed", () => {
+    const state = withShards({ weur: 1 });
+    expect(shardsAfter({ state, root: 4000, client: from("weur", 0) })).toEqual({ weur: 1 });
+  });
+
   test("plans at most 64 shards in a region", () => {
     const state = withShards({ weur: 64 });
     expect(next({ state, shards: { weur: 900_000 }, client: from("weur", 64) })).toEqual(state);
