@@ -44,7 +44,9 @@ export async function confirmRefusal<R extends string>(
   }).catch((error: unknown) => fail(c, error));
   if (status !== 200) return REFUSALS_BY_STATUS[status] ?? fail(c, new Error(`status ${status}`));
   const order = backendOrder.safeParse(json);
-  if (!order.success) return fail(c, new Error("the response lacks user_id, status or payment_status"));
+  if (!order.success) {
+    return fail(c, new Error("the response is not JSON with a valid user_id, status and payment_status"));
+  }
   return orderStub(c.env, orderId).adopt(order.data, requester);
 }
 

@@ -17,7 +17,8 @@ export const CLOSE_CODES: Record<CloseCode, CloseCodeRow> = {
     remedy: "Get a fresh token, then reconnect.",
   },
   4003: {
-    meaning: "The user is neither the order's owner nor an admin, or the page's origin is not allowed.",
+    meaning:
+      "The user is neither the order's owner nor an admin, the guest's ticket is not valid for this channel, or the page's origin is not allowed.",
     remedy: "Connect as the owner; add the page's origin to `BACKEND_CORS_ORIGINS`.",
   },
   4004: {
@@ -42,7 +43,8 @@ export const CLOSE_CODES: Record<CloseCode, CloseCodeRow> = {
     remedy: "Slow down.",
   },
   4200: {
-    meaning: "The service is restarting, or the connection was idle for too long.",
+    meaning:
+      "The service is restarting, moving the connection, or temporarily unavailable; or the connection was idle for too long.",
     remedy: "Reconnect and resume from the last position.",
   },
 };

@@ -11,7 +11,7 @@ export const RELAY_PROBLEMS = [
 ] as const;
 export type RelayProblem = (typeof RELAY_PROBLEMS)[number];
 
-export const MAX_LISTED_CHANNELS = 1000;
+export const MAX_LISTED_ORDERS = 1000;
 
 /** The response of `GET /api/v1/ws/health`: the original service's fields, then those that Tidings adds. */
 export const healthResponse = z.object({
@@ -29,6 +29,8 @@ export const healthResponse = z.object({
   truncated: z
     .literal(true)
     .exactOptional()
-    .describe(`Only ${MAX_LISTED_CHANNELS} channels are listed. \`total_connections\` counts them all.`),
+    .describe(
+      `Only ${MAX_LISTED_ORDERS} orders are listed; there are more. \`total_connections\` counts the listeners of all.`,
+    ),
 });
 export type Health = z.infer<typeof healthResponse>;

@@ -2,7 +2,7 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { OrderChannel } from "../../src/channels/order/order-channel.ts";
-import { MAX_LISTED_CHANNELS } from "../../src/protocol/health.ts";
+import { MAX_LISTED_ORDERS } from "../../src/protocol/health.ts";
 import { ChannelRegistry } from "../../src/registry/channel-registry.ts";
 import { registryStubs } from "../../src/registry/directory.ts";
 import { advanceClock, stopClock } from "../support/clock.ts";
@@ -35,7 +35,7 @@ describe("the registry", () => {
   test("divides the channels between its objects: each channel is known to one", async () => {
     const token = await mintToken();
     await each(Array(30).fill(null), async () => (await connect(`orders/${await registerOrder()}`, { token })).frame());
-    const known = await Promise.all(registryStubs(env).map((registry) => registry.overview(MAX_LISTED_CHANNELS)));
+    const known = await Promise.all(registryStubs(env).map((registry) => registry.overview(MAX_LISTED_ORDERS)));
     const channels = known.flatMap((overview) => Object.keys(overview.channels));
     expect(new Set(channels).size).toBe(channels.length);
     expect(known.filter((overview) => Object.keys(overview.channels).length > 0).length).toBeGreaterThan(1);
@@ -122,12 +122,12 @@ test("many health requests at once ask each channel once", async () => {
   expect(asked.mock.calls.length).toBeLessThanOrEqual(active_channels.length);
 });
 
-test(`health lists ${MAX_LISTED_CHANNELS} channels at most, reports that the list is truncated, and counts them all`, async () => {
+test(`health lists ${MAX_LISTED_ORDERS} orders at most, reports that the list is truncated, and counts them all`, async () => {
   // A registry that first noticed the last deploy while the clock was ahead would ask each of these channels, in vain.
   await deploy();
   const before = (await serviceHealth()).total_connections;
   await each(
-    Array.from({ length: MAX_LISTED_CHANNELS + 20 }, () => `order_${crypto.randomUUID()}`),
+    Array.from({ length: MAX_LISTED_ORDERS + 20 }, () => `order_${crypto.randomUUID()}`),
     (channel) => {
       const shard = registryStubs(env)[Math.floor(Math.random() * 6)];
       return shard ? shard.report(channel, 2, {}) : Promise.resolve();
@@ -135,6 +135,6 @@ test(`health lists ${MAX_LISTED_CHANNELS} channels at most, reports that the lis
   );
   const health = await serviceHealth();
   expect(health.truncated).toBe(true);
-  expect(health.active_channels).toHaveLength(MAX_LISTED_CHANNELS);
-  expect(health.total_connections).toBe(before + 2 * (MAX_LISTED_CHANNELS + 20));
+  expect(health.active_channels).toHaveLength(MAX_LISTED_ORDERS);
+  expect(health.total_connections).toBe(before + 2 * (MAX_LISTED_ORDERS + 20));
 });

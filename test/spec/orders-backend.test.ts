@@ -122,7 +122,11 @@ const failing = () => new ReadableStream({ pull: (stream) => stream.error(new Er
 test.each([
   ["is cut off", failing, "cut off"],
   ["has no end", () => unending(`[${"0,".repeat(1024)}`), "the response is larger than 262144 bytes"],
-  ["is not JSON", () => new Response("<html>").body, "the response lacks user_id, status or payment_status"],
+  [
+    "is not JSON",
+    () => new Response("<html>").body,
+    "the response is not JSON with a valid user_id, status and payment_status",
+  ],
 ])("a backend's answer that %s is refused with 503, and the log says so", async (_, body, reason) => {
   const logged = silence();
   backend = () => new Response(body());

@@ -99,7 +99,8 @@ export async function findPublicKeys(
  *
  * Issuers publish a key before they sign with it, so a set requested after the token arrived is proof. An older set is
  * not: a client that sends a made-up `kid` every 30 seconds keeps the cooldown from ending for others. A token without
- * `kid` refers to no key that is yet to be published, and a known `kid` with another algorithm is not a new key.
+ * `kid` cannot show that its key is new, so its issuer must publish keys `FRESH_MS` ahead; and a known `kid` with another
+ * algorithm is not a new key.
  */
 function isConclusive({ keys, requestedAt }: KeySet, { kid }: KeyHint, startedAt: number): boolean {
   return kid === undefined || keys.some((key) => key.kid === kid) || requestedAt >= startedAt;

@@ -26,8 +26,8 @@ const DETAILS = {
   /** Signature headers are missing or malformed (Standard Webhooks). */
   signature_malformed:
     "webhook-id, webhook-timestamp (seconds) and webhook-signature (v1,<base64>) are required together.",
-  /** Signed too long ago, or in the future. */
-  timestamp: "webhook-timestamp is more than five minutes from now.",
+  /** Signed too long ago, or too far in the future. */
+  timestamp: "webhook-timestamp is more than five minutes in the past or the future.",
   /** Signed with no configured key. */
   signature: "No publish key produced this signature of the id, timestamp and body.",
   /** Signed, on a route that does not accept signatures. */

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { configOf } from "../../config/config.ts";
 import type { RelayStatus } from "../../ingress/redis/contract.ts";
 import { relayStub } from "../../ingress/redis/directory.ts";
-import { type Health, MAX_LISTED_CHANNELS } from "../../protocol/health.ts";
+import { type Health, MAX_LISTED_ORDERS } from "../../protocol/health.ts";
 import { PRODUCTS_CHANNEL } from "../../protocol/names.ts";
 import type { Overview } from "../../registry/contract.ts";
 import { registryStubs } from "../../registry/directory.ts";
@@ -22,7 +22,7 @@ export async function health(c: Context<HonoEnv>): Promise<Response> {
   const isPrivileged = configOf(c.env).healthIsPublic || (presentedKey(c.req.raw) !== null && (await isOperator(c)));
   const address = addressOf(c);
   if (!isPrivileged && address !== null) await requireWithinLimit(c, "CONNECTS_PER_ADDRESS", address);
-  const maxOrders = isPrivileged ? MAX_LISTED_CHANNELS : 0;
+  const maxOrders = isPrivileged ? MAX_LISTED_ORDERS : 0;
   // Null when an object fails or does not answer in time. Takes a function, because making the call may throw as well.
   const answerOf = async <T>(call: () => Promise<T>): Promise<T | null> => {
     try {
@@ -58,7 +58,7 @@ function healthOf(overviews: (Overview | null)[], { redis, problems }: RelayHeal
   const listed = known
     .flatMap(({ channels }) => Object.entries(channels))
     .filter(([name]) => name !== PRODUCTS_CHANNEL);
-  const listedOrders = isPrivileged ? listed.slice(0, MAX_LISTED_CHANNELS) : [];
+  const listedOrders = isPrivileged ? listed.slice(0, MAX_LISTED_ORDERS) : [];
   const details: Record<string, number> = {
     ...(isPrivileged ? Object.fromEntries(listedOrders) : orders > 0 && { orders }),
     // Last, as the original service listed it.
