@@ -14,8 +14,8 @@ const PROFILE_CLAIMS =
 /** Returns whether users can decide what a claim says, so that it proves neither a role nor an identity. */
 function isUserEditable(path: string): boolean {
   if (PROFILE_CLAIMS.split(" ").includes(path)) return true;
-  // Namespaced claims are URLs: https://shop.example/user_metadata.
-  const segments = path.toLowerCase().split(/[./]/);
+  // Namespaced claims are URLs or URNs: https://shop.example/user_metadata, urn:shop:user_metadata.
+  const segments = path.toLowerCase().split(/[^\w-]/);
   return segments.some((segment) => USER_EDITABLE_OBJECTS.includes(segment.replaceAll(/[_-]/g, "")));
 }
 

@@ -287,6 +287,7 @@ describe("ROLE_CLAIM and USER_ID_CLAIM", () => {
     "app_metadata.role",
     "role.name",
     "https://shop.example/roles",
+    "urn:shop:roles",
     "scope",
   ];
   for (const path of trusted) {
@@ -296,7 +297,8 @@ describe("ROLE_CLAIM and USER_ID_CLAIM", () => {
   const editable = [
     ...["user_metadata.role", "user_metadata", "USER_METADATA.role", "userMetadata.role", "raw_user_meta_data.role"],
     ...["unsafe_metadata.role", "unsafeMetadata.role", "user.unsafe_metadata.role", "firebase.user_metadata.role"],
-    ...["https://shop.example/user_metadata", "preferred_username", "nickname", "name"],
+    ...["https://shop.example/user_metadata", "https://shop.example/user_metadata#role", "urn:shop:user_metadata"],
+    ...["preferred_username", "nickname", "name"],
   ];
   for (const path of editable) {
     test(`refuse ${path}, which users can edit themselves`, () =>
