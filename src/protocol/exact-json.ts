@@ -7,14 +7,15 @@ export class InexactNumber {}
  * Matches texts that may contain such a number: up to 15 digits without an exponent always fit. A match inside a string
  * only costs time, because parsing with a reviver takes about four times as long.
  */
-const MAY_BE_INEXACT = /[:,[\s]-?\d(?:[\d.]*[eE]|[\d.]{15})/;
+const MAY_BE_INEXACT = /(?:^|[:,[\s])-?\d(?:[\d.]*[eE]|[\d.]{15})/;
 /** `toPrecision` returns at most 100 digits; a longer literal counts as inexact. */
 const MAX_DIGITS = 100;
 const MAX_LITERAL_LENGTH = 400;
 
 /**
- * Parses JSON text like `JSON.parse`, with an `InexactNumber` in place of each number whose digits would change.
- * Integers beyond 2^53 and numbers beyond any double are left to `findUnsafeValue`.
+ * Parses JSON text like `JSON.parse`, with an `InexactNumber` in place of each number that a double does not keep.
+ * A double written with more digits than it needs is kept: `0.10000000000000001` is 0.1. Integers beyond 2^53 and numbers
+ * beyond any double are left to `findUnsafeValue`.
  * @throws {SyntaxError} when the text is not JSON, or nested too deeply to be checked.
  */
 export function parseExactJson(text: string): unknown {

@@ -48,6 +48,7 @@ describe("a number keeps its digits", () => {
     "1E+2",
     "9007199254740991",
     "0.1000000000000000",
+    "0.10000000000000001",
   ]) {
     test(literal, () => expect(isKept(literal)).toBe(true));
   }
@@ -69,6 +70,7 @@ describe("a number that would lose digits is found", () => {
     test(literal.slice(0, 30), () => {
       expect(isKept(literal)).toBe(false);
       expect(isKept(`-${literal}`)).toBe(false);
+      expect(parseExactJson(literal)).toBeInstanceOf(InexactNumber);
     });
   }
 
