@@ -115,15 +115,17 @@ describe("a list of products that changes", () => {
     return (health as { channel_details: Record<string, number> }).channel_details.products;
   };
 
-  test("keeps what is known, on the same connection", async () => {
+  test("keeps what is known about the products that stay, on the same connection", async () => {
     const productIds = ref(["h-1", "h-2"]);
     const states: string[] = [];
     const { products, state } = open(productIds, {
       onStatus: ({ state }: { state: string }) => void states.push(state),
     });
     await eventually(() => expect(state.value).toBe("live"));
+    await publish("h-2", 0);
     await publish("h-1", 1);
     await eventually(() => expect(products.value.get("h-1")?.new_quantity).toBe(1));
+    expect(products.value.get("h-2")?.new_quantity).toBe(0);
     productIds.value = ["h-1", "h-3"];
     await nextTick();
     expect(state.value).toBe("live");
@@ -138,6 +140,19 @@ describe("a list of products that changes", () => {
     expect(products.value.has("h-2")).toBe(false);
     expect(await connections()).toBe(1);
     expect(new Set(states)).toEqual(new Set(["live"]));
+  });
+
+  test("takes over from another list's connection only what both lists contain", async () => {
+    // Not the connection of the test before.
+    const more = { user: "i" };
+    const { products, state } = open(ref(["i-1", "i-2"]), more);
+    await eventually(() => expect(state.value).toBe("live"));
+    await publish("i-1", 1);
+    await publish("i-2", 2);
+    await eventually(() => expect([...products.value.keys()]).toEqual(["i-1", "i-2"]));
+    const other = open(ref(["i-2", "i-3"]), more);
+    await eventually(() => expect(other.state.value).toBe("live"));
+    expect([...other.products.value.keys()]).toEqual(["i-2"]);
   });
 
   test("of more than 50 products is an error value, and a shorter list connects", async () => {

@@ -76,7 +76,7 @@ export interface FeedKind<E, V> {
 }
 
 function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, V> {
-  const { idle, inherit } = rules;
+  const { idle, inherit, keepOnly } = rules;
   const connecting: V = { ...idle, state: "connecting" };
   const feeds = new Map<string, Feed<E, V>>();
   /** Views of feeds that cannot be opened with their options, such as for too many products. */
@@ -106,6 +106,8 @@ function feedKind<E, V extends Updates<E>>(rules: FeedRules<E, V>): FeedKind<E, 
     try {
       const feed = new Feed(rules, id, connecting, options, forget);
       for (const [other, { view }] of feeds) if (haveSameBase(other, key)) feed.update((own) => inherit(own, view));
+      const { products } = readKey(key);
+      if (products) feed.update((own) => keepOnly(own, products));
       return feed;
     } catch (error) {
       const message = error instanceof Error ? error.message : "";
@@ -145,6 +147,7 @@ export const orderKind = feedKind<OrderEvent, OrderUpdates>({
   applyEvents: (view, events) => ({ ...view, order: view.order && events.reduce(withOrderEvent, view.order) }),
   afterGap: {},
   inherit: (view) => view,
+  keepOnly: (view) => view,
 });
 
 export const productsKind = feedKind<ProductEvent, ProductUpdates>({
@@ -155,4 +158,8 @@ export const productsKind = feedKind<ProductEvent, ProductUpdates>({
   afterGap: { products: NO_PRODUCTS },
   // A component's list changed while other components still use the old one.
   inherit: (view, from) => ({ ...view, products: new Map([...from.products, ...view.products]) }),
+  keepOnly(view, productIds) {
+    const ids = new Set(productIds);
+    return { ...view, products: new Map([...view.products].filter(([id]) => ids.has(id))) };
+  },
 });

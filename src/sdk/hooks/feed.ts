@@ -40,6 +40,8 @@ export interface FeedRules<E, V> {
   afterGap: Partial<V>;
   /** Returns a new feed's view with what another feed of the same base knows. */
   inherit(view: V, from: V): V;
+  /** Forgets every product but these. */
+  keepOnly(view: V, productIds: readonly string[]): V;
 }
 
 /** One connection, the view built from its events, and the components that show it. */
@@ -127,11 +129,13 @@ export class Feed<E, V extends Updates<E>> {
     return this.#subscribers.size === 0;
   }
 
-  /** Moves to another list of products on the same connection, and keeps what is known about them. */
+  /** Moves to another list of products on the same connection, and keeps what is known about those that stay. */
   changeProducts(from: readonly string[], to: readonly string[]): void {
     // Unsubscribe first, to stay within the limit.
     this.#connection.unsubscribe?.(from.filter((id) => !to.includes(id)));
     this.#connection.subscribe?.(to);
+    // Events of the others no longer arrive.
+    this.update((view) => this.#rules.keepOnly(view, to));
   }
 
   /** Takes another token of the same user. */

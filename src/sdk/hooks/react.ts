@@ -24,8 +24,8 @@ export function useOrderUpdates(
 
 /**
  * Follows products while the component is mounted.
- * @param options A token, or options. When `productIds` changes, what is known about the products is kept; the connection
- * is kept, too, unless other components or tabs share it. More than 50 products are an `error`.
+ * @param options A token, or options. When `productIds` changes, what is known about the products that stay is kept; so
+ * is the connection, unless other components or tabs share it. More than 50 products are an `error`.
  * @example
  * const { products } = useProductUpdates({ getToken, productIds: ["p-42"] });
  * const stock = products.get("p-42")?.new_quantity ?? product.quantity;

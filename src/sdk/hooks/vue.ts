@@ -44,7 +44,8 @@ export function useOrderUpdates(
 /**
  * Follows products until the component is unmounted or the effect scope is disposed of.
  * @param options A token, or options; a ref or getter if they change. When `productIds` changes, what is known about the
- * products is kept; the connection is kept, too, unless other components or tabs share it. More than 50 products are an `error`.
+ * products that stay is kept; so is the connection, unless other components or tabs share it. More than 50 products are
+ * an `error`.
  * @example
  * const { products } = useProductUpdates({ getToken, productIds: ["p-42"] });
  * const stock = computed(() => products.value.get("p-42")?.new_quantity);
