@@ -104,3 +104,37 @@ test("a tab that takes over before the first snapshot is connecting, whatever th
   leader.link.close();
   await eventually(() => expect(follower.states).toEqual(["offline", "connecting"]));
 });
+
+test("`close()` in a callback ends a catch-up, and the rest is delivered after `reconnect()`", async () => {
+  let emit: ((output: Output) => void) | undefined;
+  const share: Share = {
+    name: "close-in-callback",
+    tuning: {},
+    position: null,
+    getToken: mintToken,
+    onOutput: () => {},
+    open: (_position, _wasLive, onOutput) => {
+      emit = onOutput;
+      return CLOSED;
+    },
+  };
+  const leader = openTabLink(share);
+  await eventually(() => expect(emit).toBeDefined());
+  emit?.({ type: "snapshot", snapshot });
+  for (const seq of [1, 2, 3]) emit?.({ type: "event", event: { ...event, id: String(seq), seq } });
+  const seqs: number[] = [];
+  const onOutput = (output: Output) => {
+    if (output.type !== "event") return;
+    seqs.push(output.event.seq);
+    if (seqs.length === 1) follower.close();
+  };
+  const follower = openTabLink({ ...share, position: { epoch: "e", seq: 0 }, onOutput });
+  onTestFinished(() => {
+    follower.close();
+    leader.close();
+  });
+  await eventually(() => expect(follower.status.state).toBe("closed"));
+  expect(seqs).toEqual([1]);
+  follower.reconnect();
+  await eventually(() => expect(seqs).toEqual([1, 2, 3]));
+});

@@ -94,10 +94,11 @@ export class ChannelReplica {
 
   /**
    * Applies what is new in another tab's catch-up.
+   * @param isOpen False once the page has called `close()`, which it may do in a callback: then the rest is not applied.
    * @returns `missing` if the catch-up begins after this tab's position or, before this tab's first snapshot, ends before
    * it. Then nothing was applied, and only the service may still have the missing events.
    */
-  catchUp({ snapshot, start, events, status }: CatchUp): "missing" | undefined {
+  catchUp({ snapshot, start, events, status }: CatchUp, isOpen = () => true): "missing" | undefined {
     const from = this.position;
     const isNew = this.#snapshot === null;
     if (from && from.epoch !== start.epoch) {
@@ -105,8 +106,8 @@ export class ChannelReplica {
       this.#applySnapshot(snapshot);
     } else if (from && (from.seq < start.seq || (isNew && from.seq > snapshot.seq))) return "missing";
     else if (isNew) this.#applySnapshot(snapshot);
-    for (const event of events) this.#applyEvent(event);
-    this.apply({ type: "status", status });
+    for (const event of events) if (isOpen()) this.#applyEvent(event);
+    if (isOpen()) this.apply({ type: "status", status });
   }
 
   /** Starts again for another user: drops what was received, so that no other tab gets it. A gap precedes the next snapshot. */

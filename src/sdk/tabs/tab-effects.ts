@@ -35,8 +35,9 @@ const EFFECTS: { readonly [T in TabEffect["type"]]: (tab: Tab, effect: EffectOf<
   },
   post: ({ group }, { message }) => group?.post(message),
   apply_outputs: applyOutputs,
-  apply_catch_up({ machine, replica }, { catchUp }) {
-    if (replica.catchUp(catchUp) === "missing") machine.take({ type: "history_missing", until: catchUp.start });
+  apply_catch_up(tab, { catchUp }) {
+    const result = tab.replica.catchUp(catchUp, () => tab.unwatchPage !== undefined);
+    if (result === "missing") tab.machine.take({ type: "history_missing", until: catchUp.start });
   },
   open_socket: openSocketForAll,
   fetch_missing: openSocketUntil,
