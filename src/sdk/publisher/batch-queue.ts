@@ -1,7 +1,7 @@
 import { valueAt } from "../../protocol/json.ts";
 import { BATCH_PATH } from "../../protocol/paths.ts";
 import { MAX_TIMER_MS } from "../../protocol/platform-limits.ts";
-import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, type OutgoingEvent } from "../../protocol/publish-call.ts";
+import { MAX_BATCH_BYTES, MAX_BATCH_EVENTS, MAX_EVENT_BYTES, type OutgoingEvent } from "../../protocol/publish-call.ts";
 import type { Problem } from "../../protocol/refusals.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
 import type { PublishAnswer, Rejected } from "./events.ts";
@@ -20,6 +20,13 @@ export interface BatchOptions {
 const DEFAULT_MAX_EVENTS = 100;
 const DEFAULT_MAX_DELAY_MS = 20;
 const EMPTY_BODY_BYTES = '{"events":[]}'.length;
+/** Not `problem()`: bundles would contain the whole table of refusals. */
+const TOO_LARGE: Problem = {
+  type: "urn:tidings:problem:body_too_large",
+  title: "Body too large",
+  status: 413,
+  detail: `An event has at most ${MAX_EVENT_BYTES} bytes.`,
+};
 
 interface QueuedEvent {
   event: OutgoingEvent;
@@ -65,6 +72,8 @@ export class BatchQueue {
   add(event: OutgoingEvent, group = Symbol()): Promise<PublishAnswer | Rejected> {
     const json = eventJson(event, true);
     const bytes = utf8Length(json) + 1;
+    // Its call would be refused, and with it the rest of its group.
+    if (EMPTY_BODY_BYTES + bytes > MAX_BATCH_BYTES) return Promise.resolve(rejected(event, TOO_LARGE));
     const { promise, resolve, reject } = Promise.withResolvers<PublishAnswer | Rejected>();
     const deadline = Date.now() + this.#limits.deadlineMs;
     this.#queue.push({ event, group, json, bytes, deadline, failures: 0, resolve, reject });
@@ -93,10 +102,7 @@ export class BatchQueue {
     this.#isSending = false;
   }
 
-  /**
-   * Removes the events of the next call: as many as fit, but at least one unless all have to wait. The service refuses an
-   * event that is too large.
-   */
+  /** Removes the events of the next call: as many as fit; none if all have to wait. */
   #takeBatch(now: number): QueuedEvent[] {
     const batch: QueuedEvent[] = [];
     const left: QueuedEvent[] = [];
@@ -105,7 +111,7 @@ export class BatchQueue {
     for (const item of this.#queue) {
       const mustWait = this.#dueAt(item) > now;
       isFull ||= batch.length + 1 > this.#maxEvents;
-      isFull ||= !mustWait && batch.length > 0 && bytes + item.bytes > MAX_BATCH_BYTES;
+      isFull ||= !mustWait && bytes + item.bytes > MAX_BATCH_BYTES;
       (isFull || mustWait ? left : batch).push(item);
       if (!mustWait) bytes += item.bytes;
     }
@@ -156,7 +162,7 @@ export class BatchQueue {
   /** Settles an event. Returns false for one whose channel could not be reached and is tried again at `retryAt`. */
   #settle(item: QueuedEvent, result: unknown, retryAt: number): boolean {
     const { channel } = item.event;
-    const answer = isAnswer(result) ? result : rejected(item, problemOf(result));
+    const answer = isAnswer(result) ? result : rejected(item.event, problemOf(result));
     const mayRetry = ++item.failures < this.#limits.maxTries && retryAt < item.deadline;
     if (mayRetry && answer.status === "rejected" && isTransientStatus(answer.error.status)) {
       this.#retryAt.set(channel, retryAt);
@@ -168,7 +174,7 @@ export class BatchQueue {
   }
 }
 
-const rejected = ({ event }: QueuedEvent, error: Problem): Rejected => ({ id: event.id, status: "rejected", error });
+const rejected = ({ id }: OutgoingEvent, error: Problem): Rejected => ({ id, status: "rejected", error });
 
 function parseResults(answer: unknown, count: number): unknown[] {
   const results = valueAt(answer, ["results"]);

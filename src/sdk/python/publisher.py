@@ -62,6 +62,7 @@ _FIRST_BACKOFF_SECONDS = 0.2
 _MAX_BACKOFF_SECONDS = 5.0
 _MAX_BATCH_EVENTS = 1000
 _MAX_BATCH_BYTES = 1024 * 1024
+_MAX_EVENT_BYTES = 64 * 1024
 _EMPTY_BATCH_BYTES = len('{"events":[]}')
 _MAX_SAFE_INTEGER = 2**53 - 1
 _MAX_SHOWN_FIELDS = 10
@@ -265,7 +266,11 @@ class Tidings:
             try:
                 for chunk in _chunks(texts):
                     chunk_ids = ids[len(results) : len(results) + len(chunk)]
-                    results += self._send_chunk(chunk, chunk_ids, deadline)
+                    if _EMPTY_BATCH_BYTES + len(chunk[0].encode()) + 1 > _MAX_BATCH_BYTES:
+                        # It is alone. Its call would be refused, and the later events would not be sent.
+                        results.append(_too_large(chunk_ids[0]))
+                    else:
+                        results += self._send_chunk(chunk, chunk_ids, deadline)
             except PublishError as error:
                 error.ids = ids[len(results) :]
                 raise
@@ -736,6 +741,16 @@ def _batch_result(result: Any, id: str) -> Result:
     if _is_answer(result) or _error_of(result):
         return {"id": id, **result}
     error = {"type": "about:blank", "title": "The result is not valid", "status": 400}
+    return {"id": id, "status": "rejected", "error": error}
+
+
+def _too_large(id: str) -> Result:
+    error = {
+        "type": "urn:tidings:problem:body_too_large",
+        "title": "Body too large",
+        "status": 413,
+        "detail": f"An event has at most {_MAX_EVENT_BYTES} bytes.",
+    }
     return {"id": id, "status": "rejected", "error": error}
 
 

@@ -66,6 +66,14 @@ describe("publishBatch", () => {
     for (const body of service.bodies) expect(Buffer.byteLength(body)).toBeLessThanOrEqual(MAX_BODY_BYTES);
   });
 
+  test("with an event that is larger than a call rejects that event only", async () => {
+    const large = { ...inventory("large", 1, { note: "x".repeat(MAX_BODY_BYTES) }), id: "large" };
+    const results = await service.publisher().publishBatch([inventory("a"), large, inventory("b")]);
+    expect(results.map(({ status }) => status)).toEqual(["applied", "rejected", "applied"]);
+    const { detail: _, ...error } = results[1]?.error ?? {};
+    expect(error).toEqual(problem("body_too_large"));
+  });
+
   test("retries a lost answer with the same ids, and is applied once", async () => {
     const listener = await listenAt(service.url, "products");
     service.proxy.fault = "lose reply";

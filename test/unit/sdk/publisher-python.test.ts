@@ -574,6 +574,22 @@ print(json.dumps(asyncio.run(tidings.publish_batch(events))))`,
     expect(applied.map(({ seq }) => seq)).toEqual(Array.from({ length: 1199 }, (_, i) => i + 1));
   });
 
+  test("an event that is larger than a call stops no other event of its batch", async () => {
+    const result = await python.run(
+      `
+import json, tidings
+note = lambda id, length: {"channel": "products", "type": "product_deleted", "data": {"product_id": id, "note": "x" * length}, "id": id}
+print(json.dumps(tidings.Tidings().publish_batch([note("a", 1), note("large", 1 << 20), note("b", 1)])))`,
+      env,
+    );
+    const error = { type: "urn:tidings:problem:body_too_large", status: 413 };
+    expect(result).toMatchObject([
+      { status: "applied" },
+      { id: "large", status: "rejected", error },
+      { status: "applied" },
+    ]);
+  });
+
   test("a service that never answers delays nothing else, and every call ends at its own deadline", async () => {
     service.proxy.fault = "hang";
     const result = await python.run(
