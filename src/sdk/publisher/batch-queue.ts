@@ -154,7 +154,10 @@ export class BatchQueue {
       const failed = new Set(batch.map(({ group }) => group));
       const isFailed = ({ group }: QueuedEvent) => failed.has(group);
       // The rest of a failed group is not sent, so that no event overtakes an earlier one.
-      for (const item of [...batch, ...this.#queue.filter(isFailed)]) item.reject(error);
+      for (const item of [...batch, ...this.#queue.filter(isFailed)]) {
+        this.#retryAt.delete(item.event.channel);
+        item.reject(error);
+      }
       this.#replaceQueue(this.#queue.filter((item) => !isFailed(item)));
     }
   }

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test
 import { CHANNEL_RULE, type ChannelName } from "../../../src/protocol/names.ts";
 import { problem } from "../../../src/protocol/refusals.ts";
 import { BatchQueue } from "../../../src/sdk/publisher/batch-queue.ts";
+import { PublishError } from "../../../src/sdk/publisher/publish-error.ts";
 import { type BatchEvent, createPublisher } from "../../../src/sdk/publisher/publisher.ts";
 import { FAIL_FOR_AN_HOUR } from "../../support/failing-orders.ts";
 import { FaultProxy } from "../../support/fault-proxy.ts";
@@ -198,6 +199,34 @@ test("a batch has the time that its newest event has, also when an older one is 
   await vi.advanceTimersByTimeAsync(2000);
   expect(await Promise.all(results)).toMatchObject([{ status: "applied" }, { status: "applied" }]);
   expect(calls.at(-1)).toEqual({ channels: ["order_b", "order_a"], deadline: start + 100 + 30_000 });
+});
+
+test("a failed call ends the back-off of the channels whose events it fails", async () => {
+  const unreached = { status: "rejected", error: { type: "about:blank", title: "Unavailable", status: 503 } };
+  const sent: string[] = [];
+  const queue = new BatchQueue(
+    async (_, body) => {
+      const { channel } = JSON.parse(body).events[0];
+      sent.push(channel);
+      if (channel === "order_b") throw new PublishError("refused");
+      return { results: [sent.length === 1 ? unreached : { id: "a", channel, status: "applied" }] };
+    },
+    { maxTries: 20, deadlineMs: 30_000 },
+    { maxEvents: 1 },
+  );
+  // The longest back-off.
+  vi.spyOn(Math, "random").mockReturnValue(0.999);
+  onTestFinished(() => {
+    vi.restoreAllMocks();
+  });
+  const event = (channel: ChannelName) => ({ channel, type: "t", data: "{}", id: channel, version: null, order: null });
+  const group = Symbol();
+  const failed = await Promise.allSettled([queue.add(event("order_a"), group), queue.add(event("order_b"), group)]);
+  expect(failed.map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  const next = queue.add(event("order_a"));
+  // Without a timer: the event does not wait.
+  expect(sent).toEqual(["order_a", "order_b", "order_a"]);
+  await next;
 });
 
 test("an unreachable channel is retried alone and stops no other", async () => {
