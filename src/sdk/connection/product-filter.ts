@@ -18,7 +18,7 @@ const MAX_IDS = 20;
 
 /**
  * Adds products to a filter. Added to "all products", they become the filter.
- * @throws {RangeError} for a filter that the service would refuse.
+ * @throws {RangeError} for more than 50 products, or ids of more than 6,400 UTF-16 units together.
  */
 export function withProducts(filter: ProductFilter, productIds: readonly ProductId[]): string[] {
   const ids = [...new Set([filter ?? [], productIds].flat().map(String))];

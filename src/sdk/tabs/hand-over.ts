@@ -44,7 +44,7 @@ export async function passOn({ machine, group, socket }: Tab): Promise<void> {
 
 /**
  * Whether the service refused this tab's token, so that another tab's may be better. Not when the service disconnected
- * the user: it would refuse every tab's token.
+ * the user: another tab's token might still be valid, and would undo that.
  */
 export const isTokenRefused = (output: Output) =>
   output.type === "status" &&

@@ -15,7 +15,8 @@ const ENTRY = "https://once.tidings.invalid/";
  * Runs a side effect, such as a sound or a notification, in one tab only, although every tab receives the event. If the
  * effect throws, or its tab crashes before it is over, the next tab that received the event runs it. Then part of the
  * effect may happen twice, but it is never lost while a tab is open. Where the browser forbids Cache Storage, the other
- * tabs do not wait, and an effect that fails is not run again.
+ * tabs do not wait, and an effect that fails is not run again. While storage is full, every tab runs the effect, one after
+ * another.
  * @param key Identifies the side effect, such as the event's `id`. Remembered for a day, among the newest 2,000.
  * @param effect Runs in the first tab that calls this; the other tabs wait for its end.
  * @returns Whether the effect ran in this tab. Without Web Locks, it runs in every tab.
