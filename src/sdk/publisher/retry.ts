@@ -42,6 +42,8 @@ export async function withRetries<T>(maxTries: number, deadline: number, attempt
       // Fail now rather than after a wait for a try that will not be made.
       if (Date.now() + waitMs >= deadline || waitMs > MAX_TIMER_MS) throw error;
       await new Promise((resolve) => setTimeout(resolve, waitMs));
+      // The wait may have taken longer. This error says more than that there was no time left.
+      if (Date.now() >= deadline) throw error;
     }
   }
 }
