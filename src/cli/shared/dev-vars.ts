@@ -1,3 +1,4 @@
+import { parse as parseDotenv } from "dotenv";
 import { parse, TomlError } from "smol-toml";
 import { settingText } from "../../config/env.ts";
 import { isRecord } from "../../protocol/json.ts";
@@ -34,21 +35,5 @@ export function wranglerTable(wranglerToml: string, name: string): Record<string
   }
 }
 
-/** A name, `=` or `:`, and a value, in quotes or up to a comment. As in dotenv, which wrangler parses the file with. */
-const ASSIGNMENT =
-  /^\s*(?:export\s+)?([\w.-]+)(?:\s*=\s*?|:\s+?)(\s*'(?:\\'|[^'])*'|\s*"(?:\\"|[^"])*"|\s*`(?:\\`|[^`])*`|[^#\n]+)?\s*(?:#.*)?$/gm;
-
-/**
- * Parses the file as wrangler does, so that this process and the service have the same settings. Node's `parseEnv`
- * differs: it takes the next line as the value where only spaces follow the `=`.
- */
-export function parseDevVars(text: string): Record<string, string | undefined> {
-  const lines = text.replace(/\r\n?/g, "\n");
-  return Object.fromEntries([...lines.matchAll(ASSIGNMENT)].map(([, name = "", value = ""]) => [name, unquote(value)]));
-}
-
-function unquote(value: string): string {
-  const trimmed = value.trim();
-  const inside = trimmed.replace(/^(['"`])([\s\S]*)\1$/gm, "$2");
-  return trimmed.startsWith('"') ? inside.replaceAll("\\n", "\n").replaceAll("\\r", "\r") : inside;
-}
+/** Parses the file as wrangler does, so that this process and the service have the same settings. */
+export const parseDevVars: (text: string) => Record<string, string | undefined> = parseDotenv;
