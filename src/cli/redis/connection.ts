@@ -1,5 +1,6 @@
 import { once, setMaxListeners } from "node:events";
 import { createClient, ErrorReply, RESP_TYPES } from "@redis/client";
+import { untilDeadline } from "../../sdk/publisher/until-deadline.ts";
 
 /** The timeout of connecting, and of each answer. */
 export const REDIS_TIMEOUT_MS = 2000;
@@ -68,18 +69,9 @@ export function openConnection(redisUrl: string): RedisConnection {
  * @throws {RedisUnavailable} with the reason as its cause.
  */
 export async function inTime<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const { promise: timeout, reject } = Promise.withResolvers<never>();
-  const controller = new AbortController();
-  const timer = setTimeout(() => {
-    const reason = new DOMException("no answer in time", "TimeoutError");
-    reject(reason);
-    controller.abort(reason);
-  }, REDIS_TIMEOUT_MS);
   try {
-    return await Promise.race([work(controller.signal), timeout]);
+    return await untilDeadline(Date.now() + REDIS_TIMEOUT_MS, work);
   } catch (cause) {
     throw new RedisUnavailable(cause);
-  } finally {
-    clearTimeout(timer);
   }
 }
