@@ -36,6 +36,8 @@ export const isAsymmetric = (algorithm: string) => ASYMMETRIC_ALGORITHMS.include
 
 export const MIN_JWT_SECRET_BYTES = 32;
 const MIN_PUBLISH_KEY_LENGTH = 32;
+/** The characters of a credential. Of any other, the error about an invalid header would print the header. */
+export const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 const algorithmMessage = `must be one or more of ${JWT_ALGORITHMS.join(", ")}, separated by commas`;
 export const algorithms = listOf(z.enum(JWT_ALGORITHMS, algorithmMessage));
@@ -81,7 +83,7 @@ const publishKeyEntry = z
         z
           .string()
           .refine(
-            (key) => key.length >= MIN_PUBLISH_KEY_LENGTH && /^[\x21-\x7e]+$/.test(key),
+            (key) => key.length >= MIN_PUBLISH_KEY_LENGTH && VISIBLE_ASCII.test(key),
             `must have keys of at least ${MIN_PUBLISH_KEY_LENGTH} visible ASCII characters`,
           ),
         scopes.exactOptional(),

@@ -1,4 +1,4 @@
-import { MIN_JWT_SECRET_BYTES } from "../../config/credentials.ts";
+import { MIN_JWT_SECRET_BYTES, VISIBLE_ASCII } from "../../config/credentials.ts";
 import { splitList } from "../../config/lists.ts";
 import { DEFAULT_STREAM } from "../../protocol/stream.ts";
 import { utf8Length } from "../../protocol/utf8.ts";
@@ -20,9 +20,6 @@ export interface CommonOptions {
   secret?: string;
   json?: boolean;
 }
-
-/** The characters of a credential. Any other is refused here: an error about an invalid header prints the header. */
-const VISIBLE_ASCII = /^[\x21-\x7e]+$/;
 
 /** A setting and where it was found, so that an error can name the place to fix. */
 export interface Setting {
