@@ -48,11 +48,11 @@ export class BenchListener {
     }
     if (condition()) return;
     const { status } = this.#connection;
-    const why = status.state === "closed" ? `${status.reason.code} ${status.reason.name}` : status.state;
-    const reason = status.state === "closed" ? status.reason.name : null;
+    const reason = status.state === "closed" ? status.reason : null;
+    const why = reason ? `${reason.code} ${reason.name}` : status.state;
     let remedy = "For a load test, run the service with RATE_LIMITS=off.";
-    if (reason === "unauthenticated") remedy = this.#remedyForRefusedToken;
-    if (reason === "access_denied") remedy = "Do ADMIN_ROLES and ROLE_CLAIM in this folder match the service's?";
+    if (reason?.name === "unauthenticated") remedy = this.#remedyForRefusedToken;
+    if (reason?.name === "access_denied") remedy = "Do ADMIN_ROLES and ROLE_CLAIM in this folder match the service's?";
     throw new CommandError(EXIT.failed, `A listener failed: ${failure} (${why}). ${remedy}`);
   }
 }

@@ -36,6 +36,18 @@ test("bench measures a running service and leaves nothing behind", async () => {
   await service.stop();
 });
 
+/** Runs bench on a service through a client that differs from the real one. */
+async function benchThrough(Client: typeof ServiceClient, load = { sockets: 1, events: 10, batch: 10 }) {
+  const running = await startTidings();
+  onTestFinished(() => running.stop());
+  const options = { key: PUBLISH_KEY, secret: TEST_ENV.JWT_SECRET };
+  const terminal = new TestTerminal();
+  const service = new Client(running.url, publishKey(options, terminal));
+  const { signal } = new AbortController();
+  const setup = { service, secret: jwtSecret(options, terminal), ...load, signal };
+  return { result: await runBench(setup, (line) => terminal.note(line)), terminal };
+}
+
 test("bench ends with the reason when a batch is refused, and with no other error", async () => {
   class Refusing extends ServiceClient {
     override async call(method: string, path: string, body?: unknown) {
@@ -43,15 +55,8 @@ test("bench ends with the reason when a batch is refused, and with no other erro
       return super.call(method, path, body);
     }
   }
-  const running = await startTidings();
-  const options = { key: PUBLISH_KEY, secret: TEST_ENV.JWT_SECRET };
-  const terminal = new TestTerminal();
-  const service = new Refusing(running.url, publishKey(options, terminal));
-  const load = { sockets: 2, events: 20, batch: 10, signal: new AbortController().signal };
-  const setup = { service, secret: jwtSecret(options, terminal), ...load };
   // The run of the tests fails for a rejection that nobody awaits.
-  await expect(runBench(setup, () => {})).rejects.toThrow("refused for the test");
-  await running.stop();
+  await expect(benchThrough(Refusing, { sockets: 2, events: 20, batch: 10 })).rejects.toThrow("refused for the test");
 });
 
 test("bench measures until the last listener's frame, however late the answers to its calls are", async () => {
@@ -62,13 +67,7 @@ test("bench measures until the last listener's frame, however late the answers t
       return answer;
     }
   }
-  const running = await startTidings();
-  onTestFinished(() => running.stop());
-  const options = { key: PUBLISH_KEY, secret: TEST_ENV.JWT_SECRET };
-  const terminal = new TestTerminal();
-  const service = new Late(running.url, publishKey(options, terminal));
-  const load = { sockets: 1, events: 10, batch: 10, signal: new AbortController().signal };
-  const { latency, burst } = await runBench({ service, secret: jwtSecret(options, terminal), ...load }, () => {});
+  const { latency, burst } = (await benchThrough(Late)).result;
   expect(latency.p99_ms).toBeLessThan(2000);
   // Ten deliveries.
   expect(burst.deliveries_per_second).toBeGreaterThan(5);
@@ -103,13 +102,7 @@ test.each([
       return method === "DELETE" ? answer() : super.request(method, path, body);
     }
   }
-  const running = await startTidings();
-  onTestFinished(() => running.stop());
-  const options = { key: PUBLISH_KEY, secret: TEST_ENV.JWT_SECRET };
-  const terminal = new TestTerminal();
-  const service = new Failing(running.url, publishKey(options, terminal));
-  const load = { sockets: 1, events: 10, batch: 10, signal: new AbortController().signal };
-  await runBench({ service, secret: jwtSecret(options, terminal), ...load }, (line) => terminal.note(line));
+  const { terminal } = await benchThrough(Failing);
   expect(terminal.noteLines.at(-1)).toMatch(/^Could not delete the temporary order [0-9a-f-]{36}: /);
   expect(terminal.noteLines.at(-1)).toContain(reason);
 });
